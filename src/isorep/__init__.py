@@ -1,3 +1,23 @@
 """Tell whether two neural representations are the same up to a change of basis."""
 
+from isorep.basis import Basis
+from isorep.measures import MEASURES, cca, cka, procrustes, pwcca, similarity, svcca
+from isorep.overlap import Overlap, overlap
+from isorep.score import FewSamplesWarning, Score
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "MEASURES",
+    "Basis",
+    "FewSamplesWarning",
+    "Overlap",
+    "Score",
+    "cca",
+    "cka",
+    "overlap",
+    "procrustes",
+    "pwcca",
+    "similarity",
+    "svcca",
+]

@@ -12,7 +12,7 @@ def unknown_name(kind: str, given: str, known: Iterable[str]) -> str:
     Examples
     --------
     >>> unknown_name("measure", "pwca", ["cca", "pwcca", "cka"])
-    "unknown measure 'pwca'; did you mean 'pwcca' or 'cca'? Known: cca, pwcca, cka"
+    "unknown measure 'pwca'; did you mean 'pwcca' or 'cka' or 'cca'? Known: cca, pwcca, cka"
     """
     names = list(known)
     near = get_close_matches(given, names, n=3, cutoff=0.5)

@@ -1,0 +1,116 @@
+"""Arrays of any namespace: what counts as a representation, and the way to NumPy and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, is_array_api_obj, is_torch_array, to_device
+
+Array = Any
+"""An array of any library that follows the array API standard."""
+
+_REDUCTIONS = "'mean' over positions, 'positions', 'flatten', 'max', 'last', 'first'"
+
+
+def as_samples(x: Any, name: str) -> tuple[Array, str]:
+    """Check that `x` can be a representation and return it as float64, with its own dtype's name.
+
+    Array-likes that belong to no array library (lists, data frames) become NumPy arrays.
+
+    Raises
+    ------
+    TypeError
+        When the dtype is not real and numeric, or the device has no float64.
+    ValueError
+        When `x` is not (n_samples, n_features) with at least two samples and one feature, or holds
+        NaN or infinite values.
+    """
+    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
+        raise ValueError(
+            f"{name} is a masked array with masked values: drop those samples or fill them in first"
+        )
+    if not is_array_api_obj(x):
+        x = np.asarray(x)
+    if is_torch_array(x):
+        x = x.detach()
+    xp = array_namespace(x)
+    _check_dtype(xp, x, name)
+    _check_shape(x, name)
+    given = str(x.dtype).removeprefix("torch.")
+    try:
+        x = xp.astype(x, xp.float64, copy=False)
+    except TypeError as error:
+        raise TypeError(
+            f"{name} lies on a device without float64 ({error}); move it to the CPU first"
+        ) from error
+    if x.dtype != xp.float64:
+        raise TypeError(
+            f"{name} cannot be converted to float64; with JAX, call "
+            "jax.config.update('jax_enable_x64', True) first"
+        )
+    _check_finite(xp, x, name)
+    return x, given
+
+
+def _check_dtype(xp: Any, x: Array, name: str) -> None:
+    try:
+        real = xp.isdtype(x.dtype, ("real floating", "integral", "bool"))
+    except TypeError:  # NumPy's own dtypes that the standard does not know, such as datetimes
+        real = False
+    if not real:
+        raise TypeError(f"{name} has dtype {x.dtype}; a representation holds real numbers")
+
+
+def _check_shape(x: Array, name: str) -> None:
+    shape = tuple(x.shape)
+    if len(shape) == 1:
+        raise ValueError(
+            f"{name} has shape {shape}; a representation is (n_samples, n_features). "
+            f"For one feature, pass {name}[:, None]"
+        )
+    if len(shape) != 2:
+        raise ValueError(
+            f"{name} has {len(shape)} dimensions, shape {shape}; a representation is "
+            f"(n_samples, n_features). Reduce positions or tokens first, as isorep.capture does "
+            f"with reduce= {_REDUCTIONS} or a function"
+        )
+    if shape[0] < 2:
+        raise ValueError(f"{name} has shape {shape}: at least 2 samples (rows) are needed")
+    if shape[1] < 1:
+        raise ValueError(f"{name} has shape {shape}: at least 1 feature (column) is needed")
+
+
+def _check_finite(xp: Any, x: Array, name: str) -> None:
+    # NaN and infinity both survive a minimum and a maximum, which need no array of flags.
+    if bool(xp.isfinite(xp.max(x)) & xp.isfinite(xp.min(x))):
+        return
+    flat = xp.reshape(x, (-1,))
+    bad = ~xp.isfinite(flat)
+    first = int(xp.argmax(xp.astype(bad, xp.int8)))
+    row, column = divmod(first, x.shape[1])
+    raise ValueError(
+        f"{name} holds {int(xp.count_nonzero(xp.isnan(flat)))} NaN and "
+        f"{int(xp.count_nonzero(bad & ~xp.isnan(flat)))} infinite values, the first at "
+        f"row {row}, column {column}"
+    )
+
+
+def epsilon(dtype: str) -> float:
+    """Return the relative rounding of a dtype by name; integers and booleans are exact.
+
+    Examples
+    --------
+    >>> epsilon("float16"), epsilon("bfloat16"), epsilon("int64") == epsilon("float64")
+    (0.0009765625, 0.0078125, True)
+    """
+    if dtype == "bfloat16":  # NumPy does not know it
+        return 2.0**-7
+    if dtype.startswith("float"):
+        return float(np.finfo(dtype).eps)
+    return float(np.finfo("float64").eps)
+
+
+def to_numpy(x: Array) -> np.ndarray[Any, Any]:
+    """Copy an array of any namespace and device to a NumPy array."""
+    return np.asarray(to_device(x, "cpu") if is_array_api_obj(x) else x)

@@ -1,0 +1,241 @@
+"""Basis: one representation, prepared once for every comparison it takes part in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import sqrt
+from typing import Any, Literal, get_args
+
+from array_api_compat import array_namespace, device
+
+from isorep._arrays import Array, as_samples, epsilon
+from isorep._linalg import svd
+from isorep._names import unknown_name
+
+Solver = Literal["auto", "gram", "svd"]
+
+GRAM_TOLERANCE = 1e-7
+"""Relative singular values under this are lost in a float64 Gram matrix (sqrt(eps) is 1.5e-8)."""
+
+SECOND_PASS_SPREAD = 100.0
+"""Whitening by a Gram matrix loses digits as eps * spread**2; past this spread it is done twice."""
+
+SMALL_WORK = 2e7
+"""n * p * min(n, p) up to which the SVD of the data is as quick as the user can notice."""
+
+
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """A representation as ``x - mean = Q R``: an orthonormal basis of its samples, PCA-ordered.
+
+    Make one with `from_array`. Everything that `Overlap` and the measures need is here, so a
+    representation that is compared many times is factorised once.
+
+    Attributes
+    ----------
+    n_samples : int
+        Rows of the representation.
+    dtype : str
+        Name of the dtype the representation came in; its rounding decides the rank.
+    mean : (p,) float64 array
+        Mean of each feature.
+    singular_values : (r,) float64 array
+        Of the centred representation, descending, in the features' unit times sqrt(n_samples).
+    loadings : (r, p) float64 array
+        ``R = Q^T (x - mean)``.
+    whitening : (p, r) float64 array
+        ``(x - mean) @ whitening = Q``.
+    """
+
+    n_samples: int
+    dtype: str
+    mean: Array
+    singular_values: Array
+    loadings: Array
+    whitening: Array
+    # Q = factor @ rotation, with rotation None for the identity. Where the conditioning allows,
+    # factor is the centred data, and a product of two bases needs no whitened copy of either.
+    factor: Array
+    rotation: Array | None
+
+    @classmethod
+    def from_array(
+        cls, x: Any, *, solver: Solver = "auto", dtype: str | None = None, name: str = "x"
+    ) -> Basis:
+        """Centre `x`, decide its rank and whiten it.
+
+        A direction is kept when its singular value s exceeds both
+
+        - ``tol * s[0]``, with tol = 1e-7 ("auto", "gram") or ``max(n, p) * eps`` ("svd"), below
+          which the arithmetic cannot tell it from zero;
+        - ``4 eps (sqrt(n) + sqrt(p))`` times the root mean square, mean included, of the features
+          that make up the direction, eps that of the data's own dtype: the most that rounding the
+          features can have created. So a duplicated, rescaled or dead neuron adds no direction in
+          float32, float16 or bfloat16, and a small neuron beside a huge one keeps its own.
+
+        Parameters
+        ----------
+        x : (n, p) array
+            Samples in rows. NumPy, PyTorch (any device with float64), JAX, CuPy, or array-like.
+        solver : {"auto", "gram", "svd"}
+            "gram" takes the eigenvectors of the smaller Gram matrix, and where the kept spectrum
+            spans more than 100, whitens once more or turns to the SVD. "svd" decomposes the data.
+            "auto" is the SVD for small data and "gram" otherwise, with the rank rule of "gram".
+        dtype : str, optional
+            Name of the dtype that `x` was computed in, where that differs from the one it is held
+            in, such as "bfloat16" for activations kept as float32.
+        name : str
+            What error messages call `x`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When `x` is not a finite, real (n >= 2, p >= 1) array, or has no variance at all.
+
+        Examples
+        --------
+        A duplicated and a dead neuron add no direction:
+
+        >>> import numpy as np
+        >>> x = np.random.default_rng(0).standard_normal((50, 3))
+        >>> basis = Basis.from_array(np.column_stack([x, 2 * x[:, 0], np.ones(50)]))
+        >>> basis.rank, basis.n_features
+        (3, 5)
+        """
+        if solver not in get_args(Solver):
+            raise ValueError(unknown_name("solver", str(solver), get_args(Solver)))
+        x, given = as_samples(x, name)
+        xp = array_namespace(x)
+        n, p = x.shape
+        mean, centred, scale = _centre(xp, x, name)
+        small = n * p * min(n, p) <= SMALL_WORK
+        if solver == "svd" or (solver == "auto" and small):
+            q, s, v = _from_svd(xp, centred)
+        else:
+            q, s, v = _from_gram(xp, centred)
+        rounding = max(n, p) * epsilon("float64")
+        tolerance = rounding if solver == "svd" else GRAM_TOLERANCE
+        kept = _kept(xp, s, v, tolerance, _noise(xp, mean / scale, s, v, n, dtype or given))
+        if kept.shape[0] < s.shape[0]:
+            s, v = xp.take(s, kept, axis=0), xp.take(v, kept, axis=1)
+            q = None if q is None else xp.take(q, kept, axis=1)
+        whitening, loadings = v / s, s[:, None] * v.T
+        if q is None and float(s[0] / s[-1]) > SECOND_PASS_SPREAD:
+            q, whitening, loadings = _second_pass(xp, centred, whitening, loadings)
+        return cls(
+            n_samples=n,
+            dtype=dtype or given,
+            mean=mean,
+            singular_values=s * scale,
+            loadings=loadings * scale,
+            whitening=whitening / scale,
+            factor=centred if q is None else q,
+            rotation=whitening if q is None else None,
+        )
+
+    @property
+    def rank(self) -> int:
+        """Number of directions kept, r."""
+        return int(self.singular_values.shape[0])
+
+    @property
+    def n_features(self) -> int:
+        """Columns of the representation, p."""
+        return int(self.mean.shape[0])
+
+    @cached_property
+    def q(self) -> Array:
+        """The orthonormal basis itself, (n, r)."""
+        return self.factor if self.rotation is None else self.factor @ self.rotation
+
+    def leading(self, rank: int) -> Basis:
+        """Return the basis of the first `rank` principal components alone."""
+        return replace(
+            self,
+            singular_values=self.singular_values[:rank],
+            loadings=self.loadings[:rank, :],
+            whitening=self.whitening[:, :rank],
+            factor=self.factor[:, :rank] if self.rotation is None else self.factor,
+            rotation=None if self.rotation is None else self.rotation[:, :rank],
+        )
+
+    def combine(self, coefficients: Array) -> Array:
+        """Return ``Q @ coefficients``, (n, k), without forming Q where it is not at hand."""
+        if self.rotation is None:
+            return self.factor @ coefficients
+        return self.factor @ (self.rotation @ coefficients)
+
+
+def _centre(xp: Any, x: Array, name: str) -> tuple[Array, Array, float]:
+    """Return the mean (p,), the centred data over `scale`, and `scale`."""
+    mean = xp.mean(x, axis=0)
+    centred = x - mean
+    # The first mean is rounded at the size of x, the second at the size of the spread: this is what
+    # makes a constant column exactly zero and a large mean harmless.
+    rest = xp.mean(centred, axis=0)
+    centred -= rest
+    spread = xp.maximum(xp.max(centred, axis=0), -xp.min(centred, axis=0))
+    if not bool(xp.any(spread > 4 * epsilon("float64") * xp.abs(mean))):
+        raise ValueError(
+            f"{name} has no variance: each of its {x.shape[1]} features is constant over the "
+            f"{x.shape[0]} samples"
+        )
+    scale = float(xp.max(spread))
+    if 1e-100 < scale < 1e100:  # squares neither overflow nor vanish
+        return mean + rest, centred, 1.0
+    return mean + rest, centred / scale, scale
+
+
+def _from_svd(xp: Any, centred: Array) -> tuple[Array, Array, Array]:
+    q, s, vt = svd(xp, centred)
+    return q, s, vt.T
+
+
+def _from_gram(xp: Any, centred: Array) -> tuple[Array | None, Array, Array]:
+    """Return Q (None: ``centred @ v / s``), s and v, as far as a Gram matrix can tell s from 0."""
+    n, p = centred.shape
+    squares, vectors = xp.linalg.eigh(centred.T @ centred if p <= n else centred @ centred.T)
+    s = xp.flip(xp.sqrt(xp.clip(squares, 0.0, None)), axis=0)
+    vectors = xp.flip(vectors, axis=1)
+    above = int(xp.count_nonzero(s > GRAM_TOLERANCE * s[0]))
+    s, vectors = s[:above], vectors[:, :above]
+    if p <= n:
+        return None, s, vectors
+    if float(s[0] / s[-1]) > SECOND_PASS_SPREAD:
+        return _from_svd(xp, centred)
+    return vectors, s, centred.T @ (vectors / s)
+
+
+def _noise(xp: Any, mean: Array, s: Array, v: Array, n: int, dtype: str) -> Array:
+    """Bound the singular value that rounding to `dtype` can give each right vector, (r,)."""
+    p = v.shape[0]
+    mean_square = mean**2 + xp.sum((v * s) ** 2, axis=1) / n
+    along = xp.sqrt(xp.sum(v**2 * mean_square[:, None], axis=0))
+    return 4 * epsilon(dtype) * (sqrt(n) + sqrt(p)) * along
+
+
+def _kept(xp: Any, s: Array, v: Array, tolerance: float, noise: Array) -> Array:
+    """Return the indices of the directions that are more than rounding, at least the first."""
+    keep = (s > tolerance * s[0]) & (s > noise)
+    keep = keep | (xp.arange(s.shape[0], device=device(s)) == 0)
+    return xp.nonzero(keep)[0]
+
+
+def _second_pass(
+    xp: Any, centred: Array, whitening: Array, loadings: Array
+) -> tuple[Array, Array, Array]:
+    """Orthonormalise the almost orthonormal ``centred @ whitening`` once more (CholeskyQR2's idea).
+
+    ``Q1 = centred @ whitening`` has the right span; ``Q1 (Q1^T Q1)^(-1/2)`` is orthonormal, and the
+    symmetric root, unlike a triangular one, moves each column as little as possible.
+    """
+    q = centred @ whitening
+    squares, vectors = xp.linalg.eigh(q.T @ q)
+    if float(squares[0]) < 0.1:  # one more pass repairs a small loss only
+        q, root = xp.linalg.qr(q)
+        inverse = xp.linalg.inv(root)
+        return q, whitening @ inverse, root @ loadings
+    root = xp.sqrt(squares)
+    inverse = (vectors / root) @ vectors.T
+    return q @ inverse, whitening @ inverse, (vectors * root) @ (vectors.T @ loadings)

@@ -1,0 +1,69 @@
+"""The measures: each a short formula of an `isorep.Overlap`, all in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from isorep._names import unknown_name
+from isorep.basis import Solver
+from isorep.measures._measure import Measure
+from isorep.measures.cca import CCA, cca
+from isorep.measures.cka import CKA, cka
+from isorep.measures.procrustes import PROCRUSTES, procrustes
+from isorep.measures.pwcca import PWCCA, pwcca
+from isorep.measures.svcca import SVCCA, svcca
+from isorep.score import Score
+
+__all__ = ["MEASURES", "Measure", "cca", "cka", "procrustes", "pwcca", "similarity", "svcca"]
+
+MEASURES: Mapping[str, Measure] = MappingProxyType(
+    {measure.name: measure for measure in (PWCCA, CCA, SVCCA, CKA, PROCRUSTES)}
+)
+"""Every measure by name; `isorep measures` prints the table."""
+
+
+def measure_named(name: str) -> Measure:
+    """Return a row of the table, or say which names come nearest."""
+    try:
+        return MEASURES[name]
+    except KeyError:
+        raise ValueError(unknown_name("measure", str(name), MEASURES)) from None
+
+
+def similarity(
+    x: Any, y: Any, measure: str = "pwcca", *, solver: Solver = "auto", **options: Any
+) -> Score:
+    """Compare two representations of the same samples by a measure, given by name.
+
+    Parameters
+    ----------
+    x, y : (n, a) and (n, b) arrays, or Basis
+        The same n samples in rows.
+    measure : str
+        A name in `isorep.MEASURES`.
+    solver : {"auto", "gram", "svd"}
+        See `isorep.Basis.from_array`.
+    **options
+        The measure's own, such as ``weighting`` of `isorep.pwcca`.
+
+    Returns
+    -------
+    Score
+        Similarity and distance, ranks, sample count and warnings.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See `isorep.overlap`; and for an unknown measure or option.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> x = np.random.default_rng(0).standard_normal((300, 5))
+    >>> score = isorep.similarity(x, x[:, ::-1], "pwcca", weighting="variance")
+    >>> score.measure, round(score.similarity, 9), score.x_rank
+    ('pwcca', 1.0, 5)
+    """
+    return measure_named(measure).between(x, y, solver=solver, **options)

@@ -1,0 +1,119 @@
+"""Measure: a row of the table of measures, and what turns its formula into a `Score`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import acos
+from typing import Any, Literal
+
+from isorep._names import unknown_name
+from isorep.basis import Solver
+from isorep.overlap import Overlap, overlap
+from isorep.score import Score
+
+FEW_SAMPLES = 10
+"""Samples per direction under which canonical correlations of unrelated data are visibly above 0:
+their mean square is then at least 1/10."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a measure's formula found, before it becomes a `Score`.
+
+    `used` is the overlap whose directions entered, after any truncation; `whitened` says whether
+    each of them counted in full, so that too few samples show.
+    """
+
+    similarity: float
+    used: Overlap
+    whitened: bool = False
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure of similarity: one formula of an `Overlap`, and what holds for it.
+
+    Attributes
+    ----------
+    name : str
+        As the literature names it.
+    formula : str
+        Of the similarity, in the symbols of `Overlap`.
+    description : str
+        What it is, in a line.
+    reference : str
+        Paper, and where in it.
+    read : callable
+        ``(overlap, **options) -> Reading``.
+    invariance : {"linear", "orthogonal"}
+        Maps A of features for which x and ``x A`` have distance 0, beside translation and isotropic
+        scaling: every invertible linear map, or rotations and reflections alone.
+    symmetric : bool
+        Whether exchanging the two sides leaves the similarity as it is, with default options.
+    angle : bool
+        Whether the similarity is a cosine, and the distance its angle in radians.
+    """
+
+    name: str
+    formula: str
+    description: str
+    reference: str
+    read: Callable[..., Reading]
+    invariance: Literal["linear", "orthogonal"]
+    symmetric: bool = True
+    angle: bool = False
+
+    similarity_range = (0.0, 1.0)
+
+    @property
+    def distance_range(self) -> tuple[float, float]:
+        """Least and greatest distance."""
+        return (0.0, acos(0.0)) if self.angle else (0.0, 1.0)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Names and defaults of the options that the measure takes."""
+        parameters = list(inspect.signature(self.read).parameters.values())[1:]
+        return {parameter.name: parameter.default for parameter in parameters}
+
+    def __call__(self, overlap: Overlap, **options: Any) -> Score:
+        """Read the measure off an overlap."""
+        for option in options:
+            if option not in self.options:
+                raise ValueError(unknown_name(f"option of {self.name}", option, self.options))
+        reading = self.read(overlap, **options)
+        similarity = min(max(reading.similarity, 0.0), 1.0)  # only rounding leaves the range
+        return Score(
+            similarity=similarity,
+            distance=acos(similarity) if self.angle else 1.0 - similarity,
+            measure=self.name,
+            n_samples=overlap.n_samples,
+            x_rank=reading.used.x.rank,
+            y_rank=reading.used.y.rank,
+            warnings=_few_samples(reading.used) if reading.whitened else (),
+        )
+
+    def between(self, x: Any, y: Any, *, solver: Solver = "auto", **options: Any) -> Score:
+        """Couple two representations and read the measure off; its warnings are issued."""
+        return self(overlap(x, y, solver=solver), **options).announce(stacklevel=3)
+
+
+def _few_samples(used: Overlap) -> tuple[str, ...]:
+    n, rx, ry = used.n_samples, used.x.rank, used.y.rank
+    ranks = f"{n} samples are few for {rx} and {ry} directions"
+    remedy = "take more samples, keep fewer directions (svcca), or use cka or procrustes"
+    if used.n_forced:
+        return (
+            f"{ranks}: {used.n_forced} of the {min(rx, ry)} canonical correlations are 1 whatever "
+            f"the data; {remedy}",
+        )
+    # For independent data E ||M||_F^2 = rx ry / (n - 1), whatever their distributions' shape.
+    chance = max(rx, ry) / (n - 1)
+    if chance > 1 / FEW_SAMPLES:
+        return (
+            f"{ranks}: unrelated data would show a mean squared canonical correlation of "
+            f"{chance:.2f}; {remedy}",
+        )
+    return ()

@@ -1,0 +1,45 @@
+"""Score: what a measure says about two representations, and with what reservations."""
+
+from __future__ import annotations
+
+import warnings as python_warnings
+from dataclasses import dataclass
+
+
+class FewSamplesWarning(UserWarning):
+    """A score says more about the number of samples than about the representations."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """A measure's answer, in both directions.
+
+    Attributes
+    ----------
+    similarity : float
+        Higher is more alike; 1 for the same representation up to what the measure ignores.
+    distance : float
+        Lower is more alike; ``1 - similarity``, or an angle in radians where the measure is one.
+    measure : str
+        Its name in `isorep.MEASURES`.
+    n_samples : int
+        Rows of both representations.
+    x_rank, y_rank : int
+        Directions of each side that the measure used.
+    warnings : tuple of str
+        Reasons to read the number with care; empty where there are none.
+    """
+
+    similarity: float
+    distance: float
+    measure: str
+    n_samples: int
+    x_rank: int
+    y_rank: int
+    warnings: tuple[str, ...] = ()
+
+    def announce(self, stacklevel: int) -> Score:
+        """Issue the warnings as Python warnings too, and return the score itself."""
+        for text in self.warnings:
+            python_warnings.warn(text, FewSamplesWarning, stacklevel=stacklevel + 1)
+        return self

@@ -175,7 +175,7 @@ class Representations(Mapping[str, NDArray[Any]]):
         return dict(self._dtypes)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Save to `path`, an ``.npz`` file or a ``.zarr`` folder; see `isorep.save`."""
+        """Save to `path`, an ``.npz`` file or a ``.zarr`` folder; see `isorep.storage.save`."""
         from isorep.storage import save
 
         save(self, path)

@@ -1,0 +1,56 @@
+"""Write beside the target and move into place, so that no one ever sees half a file."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+
+def _beside(path: Path) -> Path:
+    """Name a hidden neighbour: the same folder is the same disk, so a move is a rename."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write; it becomes `path` when the block ends well, and goes when it fails."""
+    temporary = _beside(path)
+    try:
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())  # a crash after the rename must not leave an empty file
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Give a folder to fill; it becomes `path` when the block ends well, and goes when it fails.
+
+    A folder cannot be renamed onto a full one, so the old one steps aside first and comes back if
+    the new one cannot take its place.
+    """
+    temporary, old = _beside(path), _beside(path)
+    try:
+        temporary.mkdir()
+        yield temporary
+        if path.exists():
+            path.rename(old)
+        try:
+            temporary.rename(path)
+        except BaseException:
+            if old.exists():
+                old.rename(path)
+            raise
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,67 @@
+"""Plain arrays from elsewhere, which do not say which samples they hold."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from isorep._optional import need
+from isorep.representation import Representations
+
+_SAFETENSORS_DTYPES = {
+    "F64": np.float64,
+    "F32": np.float32,
+    "F16": np.float16,
+    "I64": np.int64,
+    "I32": np.int32,
+    "I16": np.int16,
+    "I8": np.int8,
+    "U64": np.uint64,
+    "U32": np.uint32,
+    "U16": np.uint16,
+    "U8": np.uint8,
+    "BOOL": np.bool_,
+}
+
+
+def read_npy(path: Path) -> Representations:
+    """Read one array (n_samples, n_features); the layer is named after the file."""
+    try:
+        with open(path, "rb") as file:
+            array = np.lib.format.read_array(file, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(f"expected an .npy array of numbers, got {error}") from error
+    return Representations({path.stem: array})
+
+
+def read_safetensors(path: Path) -> Representations:
+    """Read a layer for each tensor (n_samples, n_features), by name, "fc2" before "fc10".
+
+    The format keeps no order of its own. bfloat16 becomes float32, which holds it exactly.
+    """
+    safetensors = need("safetensors", "safetensors")
+    try:
+        tensors = dict(safetensors.deserialize(path.read_bytes()))
+    except (safetensors.SafetensorError, OSError) as error:
+        raise ValueError(f"expected a .safetensors file, got {error}") from error
+    arrays, dtypes = {}, {}
+    for name in sorted(tensors, key=_numbers_as_numbers):
+        tensor = tensors[name]
+        data, dtype = bytes(tensor["data"]), tensor["dtype"]
+        if dtype == "BF16":
+            # The upper half of a float32.
+            array = (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32)
+            dtypes[name] = "bfloat16"
+        elif dtype in _SAFETENSORS_DTYPES:
+            little_endian = np.dtype(_SAFETENSORS_DTYPES[dtype]).newbyteorder("<")
+            array = np.frombuffer(data, little_endian)
+        else:
+            raise ValueError(f"tensor {name!r} has dtype {dtype}; expected real numbers")
+        arrays[name] = array.reshape(tensor["shape"])
+    return Representations(arrays, dtypes=dtypes)
+
+
+def _numbers_as_numbers(name: str) -> list[str | int]:
+    return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", name))]

@@ -1,0 +1,97 @@
+"""Record: what both file formats hold, as named arrays of numbers and a header in JSON.
+
+A file holds one array for each layer, ``labels`` where they are known, and ``header``, the bytes of
+a JSON object with the format's marker and version, the version of isorep, the layers in order
+(name, key of the array, reduction, dtype), the sample ids, and labels that are strings. Text goes
+into JSON because arrays of strings would need pickle in one format and have no fixed specification
+in the other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isorep.representation import Representations
+
+HEADER = "isorep-header"
+_FORMAT = "isorep.representations"
+_VERSION = 1
+_LABELS = "labels"
+
+
+def to_arrays(representations: Representations) -> dict[str, NDArray[Any]]:
+    """Return key -> array; keys are short, unique and safe as file names on any system."""
+    from isorep import __version__
+
+    arrays: dict[str, NDArray[Any]] = {}
+    layers = []
+    for i, (name, array) in enumerate(representations.items()):
+        # The number makes the key unique, also where names differ in case only or are cut; the name
+        # is for people. Quoting leaves no separator in it.
+        key = f"layer{i:04d}-{quote(name, safe='', errors='surrogatepass')[:80]}"
+        layers.append(
+            {
+                "name": name,
+                "key": key,
+                "reduction": representations.reductions.get(name),
+                "dtype": representations.dtypes[name],
+            }
+        )
+        arrays[key] = array
+    header: dict[str, Any] = {
+        "format": _FORMAT,
+        "format_version": _VERSION,
+        "isorep_version": __version__,
+        "n_samples": representations.n_samples,
+        "layers": layers,
+        "sample_ids": representations.sample_ids,
+        "text_labels": None,
+    }
+    labels = representations.labels
+    if labels is not None and labels.dtype.kind == "U":
+        header["text_labels"] = labels.tolist()
+    elif labels is not None:
+        arrays[_LABELS] = labels
+    arrays[HEADER] = np.frombuffer(json.dumps(header).encode("ascii"), np.uint8)
+    return arrays
+
+
+def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Representations:
+    """Return what `to_arrays` took.
+
+    Raises
+    ------
+    ValueError
+        The header is not ours, is newer than this isorep, or does not fit the arrays.
+    """
+    try:
+        header = json.loads(np.asarray(arrays[HEADER]).tobytes())
+        if header["format"] != _FORMAT:
+            raise ValueError(f"expected format {_FORMAT!r}, got {header['format']!r}")
+        version, writer = header["format_version"], header["isorep_version"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"its header is damaged or not isorep's ({error})") from error
+    if version != _VERSION:
+        raise ValueError(
+            f"isorep {writer} wrote it in format {version}, and this isorep reads format "
+            f"{_VERSION}; upgrade isorep"
+        )
+    try:
+        layers = header["layers"]
+        labels = header["text_labels"]
+        return Representations(
+            {layer["name"]: arrays[layer["key"]] for layer in layers},
+            sample_ids=header["sample_ids"],
+            labels=arrays.get(_LABELS) if labels is None else np.asarray(labels, dtype=np.str_),
+            reductions={x["name"]: x["reduction"] for x in layers if x["reduction"] is not None},
+            dtypes={layer["name"]: layer["dtype"] for layer in layers},
+            n_samples=header["n_samples"],
+        )
+    except KeyError as error:
+        raise ValueError(f"it is damaged: {error} is missing") from error

@@ -1,8 +1,11 @@
 """Tell whether two neural representations are the same up to a change of basis."""
 
+from isorep import plot
 from isorep.basis import Basis
+from isorep.compare import compare
 from isorep.measures import MEASURES, cca, cka, procrustes, pwcca, similarity, svcca
 from isorep.overlap import Overlap, overlap
+from isorep.representation import Representations
 from isorep.score import FewSamplesWarning, Score
 
 __version__ = "0.1.0"
@@ -12,10 +15,13 @@ __all__ = [
     "Basis",
     "FewSamplesWarning",
     "Overlap",
+    "Representations",
     "Score",
     "cca",
     "cka",
+    "compare",
     "overlap",
+    "plot",
     "procrustes",
     "pwcca",
     "similarity",

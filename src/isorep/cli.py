@@ -1,0 +1,299 @@
+"""The shell: every capability as a command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import xarray
+    from rich.table import Table
+
+app = typer.Typer(
+    name="isorep",
+    help="Tell whether two neural representations are the same up to a change of basis.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+_STDOUT = Path("-")
+_PICTURES = (".png", ".svg", ".pdf")
+
+
+def main() -> None:
+    """Run the command line; bad input is one message and exit status 2, never a traceback."""
+    try:
+        app()
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        typer.echo(f"isorep: error: {error}", err=True)
+        sys.exit(2)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from isorep import __version__
+
+        typer.echo(f"isorep {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _isorep(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "isorep compare a.npz b.npz\n\n"
+    "isorep compare a.zarr b.zarr --measure pwcca --measure cka --plot heat.png\n\n"
+    "isorep compare a.npz b.npz --json - | jq .measures.pwcca.similarity"
+)
+def compare(
+    a: Annotated[
+        Path,
+        typer.Argument(metavar="A", help="Representations: .npz, .zarr, .npy or .safetensors."),
+    ],
+    b: Annotated[
+        Path, typer.Argument(metavar="B", help="The other network's, on the same samples.")
+    ],
+    measure: Annotated[
+        list[str] | None,
+        typer.Option(help="A measure to compare by; may be repeated. [default: pwcca]"),
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option(help="Write all numbers as JSON; - is stdout.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write all numbers as CSV; - is stdout.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the first measure (.png, .svg or .pdf).")
+    ] = None,
+) -> None:
+    """Compare two networks layer by layer."""
+    from isorep import compare as compare_layers
+    from isorep.export import to_csv, to_json
+    from isorep.storage import load
+
+    if json == _STDOUT and csv == _STDOUT:
+        raise ValueError("--json - and --csv - both want stdout: write one of them to a file")
+    for target in (json, csv, plot):
+        _check_writable(target)
+    if plot is not None and plot.suffix.lower() not in _PICTURES:
+        raise ValueError(f"cannot draw {str(plot)!r}: expected a name ending in .png, .svg or .pdf")
+    table = compare_layers(load(a), load(b), measures=measure or ["pwcca"])
+    for target, write in ((json, to_json), (csv, to_csv)):
+        if target == _STDOUT:
+            sys.stdout.write(write(table))
+        elif target is not None:
+            _write(target, write(table).encode())
+    if plot is not None:
+        _draw(table, plot)
+    if _STDOUT not in (json, csv):
+        _show(table)
+    _report_trouble(table)
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "isorep capture models:make_resnet --weights w.safetensors --data data:make_loader "
+    "--layers 'layer*' -o a.zarr\n\n"
+    "isorep capture nets:model --data nets:images --layers 'conv*' --layers fc -o a.npz"
+)
+def capture(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="module:name of a model, or of a function that makes one."
+        ),
+    ],
+    data: Annotated[
+        str, typer.Option(help="module:name of the batches, or of a function that makes them.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to save (.npz or .zarr).")],
+    weights: Annotated[
+        Path | None, typer.Option(help="State dict to load (.pt, .pth or .safetensors).")
+    ] = None,
+    layers: Annotated[
+        list[str] | None, typer.Option(help="Glob of layer names; may be repeated. [default: *]")
+    ] = None,
+    reduce: Annotated[
+        str, typer.Option(help="mean, positions, flatten, max, last or first.")
+    ] = "mean",
+    max_samples: Annotated[int | None, typer.Option(help="Stop after so many samples.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Where to run the model, such as cuda.")
+    ] = None,
+    dtype: Annotated[str | None, typer.Option(help="dtype to keep, such as float16.")] = None,
+) -> None:
+    """Save the activations of a PyTorch model's layers."""
+    from isorep import capture as capture_layers
+    from isorep._factory import load_weights, make
+
+    _check_writable(output)
+    network = make(model)
+    if weights is not None:
+        load_weights(network, weights)
+    found = capture_layers(
+        network,
+        make(data),
+        layers=layers or "*",
+        reduce=reduce,
+        max_samples=max_samples,
+        device=device,
+        dtype=dtype,
+    )
+    found.save(output)
+    typer.echo(f"{output}: {found}", err=True)
+
+
+@app.command()
+def measures() -> None:
+    """List the measures: what each is, its formula, and what holds for it."""
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from isorep import MEASURES
+
+    console = Console(highlight=False)
+    for name, row in MEASURES.items():
+        console.print(f"[bold]{name}[/bold]: {row.description}")
+        symmetric = "symmetric" if row.symmetric else "not symmetric"
+        distance = "arccos(similarity) radians" if row.angle else "1 - similarity"
+        maps = "invertible linear maps" if row.invariance == "linear" else "rotations and scaling"
+        facts = (
+            f"similarity = {row.formula}\n"
+            f"distance = {distance}\n"
+            f"similarity in [0, 1], 1 for {maps} of one representation; {symmetric}\n"
+            f"{row.reference}"
+        )
+        console.print(Padding(Text(facts), (0, 0, 1, 4)))
+
+
+@app.command(epilog="Example:\n\nisorep demo --networks 3 --out figure3")
+def demo(
+    networks: Annotated[int, typer.Option(help="Networks to train on each labelling.")] = 5,
+    out: Annotated[Path, typer.Option(help="Folder for the figure and the numbers.")] = Path(
+        "demo"
+    ),
+    seed: Annotated[int, typer.Option(help="Seed of the whole run.")] = 0,
+) -> None:
+    """Reproduce the paper's main finding on real data, offline, in minutes.
+
+    Trains networks on the true labels of scikit-learn's digits and on one fixed random labelling,
+    and compares every layer of every pair: figures 3 and A9 of Morcos et al. (2018).
+    """
+    from isorep.paper import fig3
+
+    result = fig3.run(networks=networks, out=out, seed=seed)
+    for part in result.tables():
+        _print(part)
+
+
+def _check_writable(target: Path | None) -> None:
+    """Refuse a target that cannot be written before any work is done."""
+    if target is None or target == _STDOUT:
+        return
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {str(target)!r}: no folder {str(target.parent)!r}")
+
+
+def _write(target: Path, content: bytes) -> None:
+    from isorep.storage.atomic import new_file
+
+    with new_file(target) as file:
+        file.write(content)
+
+
+def _draw(table: xarray.Dataset, target: Path) -> None:
+    import io
+
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    from isorep.plot import heatmap
+
+    figure = heatmap(table).get_figure(root=True)
+    assert figure is not None
+    content = io.BytesIO()
+    figure.savefig(content, format=target.suffix.lower().removeprefix("."), dpi=150)
+    pyplot.close(figure)
+    _write(target, content.getvalue())
+
+
+def _print(content: Any) -> None:
+    from rich.console import Console
+
+    Console().print(content)
+
+
+def _show(table: xarray.Dataset) -> None:
+    """Print each measure's grid, or the best partner of each layer where the grid is too wide."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    unbounded = console.options.update_width(100_000)
+    for name in table.attrs["measures"]:
+        grid = _grid(table, name)
+        if console.measure(grid, options=unbounded).maximum > console.width:
+            grid = _best_partners(table, name)
+        console.print(f"{name} similarity (1 is the same)", style="bold")
+        console.print(grid)
+
+
+def _listing(title: str, *headings: str) -> Table:
+    from rich.table import Table
+
+    listing = Table(
+        title=title, title_justify="left", box=None, header_style="bold", pad_edge=False
+    )
+    for heading in headings:
+        listing.add_column(
+            heading, no_wrap=True, justify="left" if heading == headings[0] else "right"
+        )
+    return listing
+
+
+def _grid(table: xarray.Dataset, name: str) -> Table:
+    from rich.text import Text
+
+    y_layers = [str(layer) for layer in table["y_layer"].to_numpy()]
+    listing = _listing("x \\ y", *y_layers)
+    for x_layer, row in zip(table["x_layer"].to_numpy(), table[name].to_numpy(), strict=True):
+        listing.add_row(Text(str(x_layer)), *(f"{value:.4f}" for value in row))
+    return listing
+
+
+def _best_partners(table: xarray.Dataset, name: str) -> Table:
+    import numpy as np
+    from rich.text import Text
+
+    listing = _listing("x", "most similar y", "similarity")
+    y_layers = table["y_layer"].to_numpy()
+    for x_layer, row in zip(table["x_layer"].to_numpy(), table[name].to_numpy(), strict=True):
+        if np.isnan(row).all():
+            listing.add_row(Text(str(x_layer)), "-", "nan")
+        else:
+            best = int(np.nanargmax(row))
+            listing.add_row(Text(str(x_layer)), Text(str(y_layers[best])), f"{row[best]:.4f}")
+    return listing
+
+
+def _report_trouble(table: xarray.Dataset) -> None:
+    """Say on stderr, once for each kind, what to read with care and what could not be computed."""
+    for variable, heading in (("warnings", "warning"), ("reason", "not computed")):
+        texts = [text for text in table[variable].to_numpy().ravel() if text]
+        for text in list(dict.fromkeys(texts))[:3]:
+            typer.echo(f"isorep: {heading} ({texts.count(text)} cells): {text}", err=True)
+        if len(set(texts)) > 3:
+            typer.echo(f"isorep: ... and {len(set(texts)) - 3} more kinds; see --json", err=True)

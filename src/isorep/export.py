@@ -1,0 +1,97 @@
+"""Export: a comparison as JSON and CSV, for other programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import xarray
+
+
+_COLUMNS = (
+    *("x_layer", "y_layer", "measure", "similarity", "distance"),
+    *("n_samples", "x_rank", "y_rank", "warnings", "reason"),
+)
+
+
+def to_json(table: xarray.Dataset) -> str:
+    """Return what `isorep.compare` found as JSON: each variable as a nested list, NaN as null.
+
+    Examples
+    --------
+    >>> import json, numpy as np, isorep
+    >>> a = {"fc": np.random.default_rng(0).standard_normal((99, 3))}
+    >>> found = json.loads(to_json(isorep.compare(a, a, measures="cka")))
+    >>> found["x_layers"], round(found["measures"]["cka"]["similarity"][0][0], 9)
+    (['fc'], 1.0)
+    """
+    found: dict[str, Any] = {
+        "isorep_version": table.attrs["isorep_version"],
+        "x_layers": table["x_layer"].to_numpy().tolist(),
+        "y_layers": table["y_layer"].to_numpy().tolist(),
+        "measures": {
+            name: {
+                "similarity": _nested(table[name]),
+                "distance": _nested(table[f"{name}_distance"]),
+                "similarity_range": list(table[name].attrs["range"]),
+                "distance_range": list(table[f"{name}_distance"].attrs["range"]),
+                "distance_units": table[f"{name}_distance"].attrs["units"],
+                "symmetric": bool(table[name].attrs["symmetric"]),
+                "reference": table[name].attrs["reference"],
+            }
+            for name in table.attrs["measures"]
+        },
+        **{
+            name: table[name].to_numpy().tolist()
+            for name in ("x_rank", "y_rank", "n_samples", "warnings", "reason")
+        },
+    }
+    return json.dumps(found, indent=2, allow_nan=False) + "\n"
+
+
+def _nested(values: xarray.DataArray) -> list[list[float | None]]:
+    rows = values.to_numpy().tolist()
+    return [[None if np.isnan(value) else value for value in row] for row in rows]
+
+
+def to_csv(table: xarray.Dataset) -> str:
+    """Return what `isorep.compare` found as CSV: one line a pair of layers and measure.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> a = {"fc": np.random.default_rng(0).standard_normal((99, 3))}
+    >>> print(to_csv(isorep.compare(a, a, measures="cka")).splitlines()[0])
+    x_layer,y_layer,measure,similarity,distance,n_samples,x_rank,y_rank,warnings,reason
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for i, x_layer in enumerate(table["x_layer"].to_numpy()):
+        for j, y_layer in enumerate(table["y_layer"].to_numpy()):
+            for name in table.attrs["measures"]:
+                writer.writerow(
+                    [
+                        x_layer,
+                        y_layer,
+                        name,
+                        _number(table[name][i, j]),
+                        _number(table[f"{name}_distance"][i, j]),
+                        table["n_samples"][i, j].item(),
+                        table["x_rank"][i].item(),
+                        table["y_rank"][j].item(),
+                        table["warnings"][i, j].item(),
+                        table["reason"][i, j].item(),
+                    ]
+                )
+    return out.getvalue()
+
+
+def _number(value: xarray.DataArray) -> str:
+    """Write a number so that it reads back as itself; an unknown one is empty."""
+    return "" if np.isnan(value) else repr(value.item())

@@ -1,0 +1,130 @@
+"""Heatmap: a layer-by-layer table as a picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from isorep._names import unknown_name
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+
+MOST_NUMBERS = 15
+"""Layers a side up to which each cell carries its number."""
+
+
+def heatmap(
+    table: xarray.Dataset,
+    measure: str | None = None,
+    *,
+    quantity: Literal["similarity", "distance"] = "similarity",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a layer-by-layer table, one cell a pair of layers.
+
+    The colours span the measure's whole range, so that two pictures of one measure can be compared.
+    Layers run left to right and bottom to top in execution order. Cells that could not be computed
+    are hatched.
+
+    Parameters
+    ----------
+    table : xarray.Dataset
+        What `isorep.compare` returns.
+    measure : str, optional
+        Which of the table's measures; the first by default.
+    quantity : {"similarity", "distance"}
+        Which direction to draw.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        When the table does not hold the measure, or `quantity` is neither direction.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> a = {f"conv{i}": np.random.default_rng(i).standard_normal((99, 5)) for i in range(3)}
+    >>> ax = isorep.plot.heatmap(isorep.compare(a, a, measures="cka"))
+    >>> ax.get_title()
+    'cka similarity'
+    """
+    measures = list(np.atleast_1d(table.attrs["measures"]))
+    name = measures[0] if measure is None else measure
+    if name not in measures:
+        raise ValueError(unknown_name("measure of this table", name, measures))
+    if quantity not in ("similarity", "distance"):
+        raise ValueError(unknown_name("quantity", str(quantity), ["similarity", "distance"]))
+    grid = table[name if quantity == "similarity" else f"{name}_distance"]
+    values = grid.to_numpy()
+    rows, columns = values.shape
+
+    if ax is None:
+        from matplotlib import pyplot
+
+        size = (2.6 + 0.52 * max(columns, 4), 1.8 + 0.45 * max(rows, 4))
+        _, ax = pyplot.subplots(figsize=size, layout="constrained")
+    low, high = grid.attrs["range"]
+    same = "1 is the same" if quantity == "similarity" else "0 is the same"
+    image = ax.imshow(
+        np.ma.masked_invalid(values),
+        # Light is alike in both directions.
+        cmap="viridis" if quantity == "similarity" else "viridis_r",
+        vmin=low,
+        vmax=high,
+        origin="lower",
+        aspect="equal" if rows == columns else "auto",
+    )
+    for i, j in np.argwhere(np.isnan(values)):
+        _hatch(ax, int(j), int(i))
+    if max(rows, columns) <= MOST_NUMBERS:
+        _write_numbers(ax, values, (low + high) / 2, dark_is_low=quantity == "similarity")
+    ax.set_xticks(range(columns), table["y_layer"].to_numpy(), rotation=45, ha="right")
+    ax.set_yticks(range(rows), table["x_layer"].to_numpy())
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set(xlabel="layer of y", ylabel="layer of x", title=f"{name} {quantity}")
+    units = " (radians)" if grid.attrs["units"] == "radians" else ""
+    figure = ax.get_figure()
+    assert figure is not None
+    figure.colorbar(image, ax=ax, label=f"{quantity}{units}, {same}")
+    return ax
+
+
+def _hatch(ax: Axes, column: int, row: int) -> None:
+    from matplotlib.patches import Rectangle
+
+    ax.add_patch(
+        Rectangle(
+            (column - 0.5, row - 0.5), 1, 1, facecolor="0.93", edgecolor="0.6", hatch="///", lw=0
+        )
+    )
+
+
+def _write_numbers(
+    ax: Axes,
+    values: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+    middle: float,
+    *,
+    dark_is_low: bool,
+) -> None:
+    for (i, j), value in np.ndenumerate(values):
+        if not np.isnan(value):
+            on_dark = (value < middle) == dark_is_low
+            ax.text(
+                j,
+                i,
+                f"{value:.2f}",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if on_dark else "black",
+            )

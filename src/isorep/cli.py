@@ -251,16 +251,13 @@ def _show(table: xarray.Dataset) -> None:
         console.print(grid)
 
 
-def _listing(title: str, *headings: str) -> Table:
+def _listing(*headings: str) -> Table:
     from rich.table import Table
 
-    listing = Table(
-        title=title, title_justify="left", box=None, header_style="bold", pad_edge=False
-    )
+    listing = Table(box=None, header_style="bold", pad_edge=False)
     for heading in headings:
-        listing.add_column(
-            heading, no_wrap=True, justify="left" if heading == headings[0] else "right"
-        )
+        left = heading == headings[0]
+        listing.add_column(heading, no_wrap=True, justify="left" if left else "right")
     return listing
 
 

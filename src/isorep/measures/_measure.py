@@ -15,7 +15,7 @@ from isorep.score import Score
 
 FEW_SAMPLES = 10
 """Samples per direction under which canonical correlations of unrelated data are visibly above 0:
-their mean square is then at least 1/10."""
+their mean square is then above 1/10."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _few_samples(used: Overlap) -> tuple[str, ...]:
         )
     # For independent data E ||M||_F^2 = rx ry / (n - 1), whatever their distributions' shape.
     chance = max(rx, ry) / (n - 1)
-    if chance > 1 / FEW_SAMPLES:
+    if n < FEW_SAMPLES * max(rx, ry):
         return (
             f"{ranks}: unrelated data would show a mean squared canonical correlation of "
             f"{chance:.2f}; {remedy}",

@@ -1,0 +1,130 @@
+"""Capture: activations out of PyTorch models, as `Representations`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from isorep._optional import need
+from isorep.representation import Representations
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["capture"]
+
+
+def capture(
+    model: torch.nn.Module,
+    data: Any,
+    *,
+    layers: str | Iterable[str] = "*",
+    reduce: str | Callable[..., Any] | Mapping[str, Any] = "mean",
+    sample_ids: Sequence[str | int] | None = None,
+    channels: str = "auto",
+    max_samples: int | None = None,
+    device: torch.device | str | int | None = None,
+    dtype: Any = None,
+    progress: bool = True,
+) -> Representations:
+    """Run `data` through `model` and keep what its layers put out, one row per sample.
+
+    The model runs in eval mode and without gradients. Afterwards, also after an exception, the
+    training flag of every submodule is what it was and no hook is left.
+
+    Parameters
+    ----------
+    model
+        Any `torch.nn.Module` that has submodules. A compiled model runs uncompiled.
+    data
+        An iterable of batches, such as a `DataLoader`. A batch is the input, a tensor whose first
+        axis is the samples; a tuple or list, (input, labels or anything else); or a dict, passed as
+        keywords, less ``"labels"`` and ``"label"``. Labels are kept where they are 1-D, one for
+        each sample. ``"attention_mask"`` (n, T), 1 for a token and 0 for padding, masks the
+        padding in every named reduction. Arrays do as well as tensors. A single tensor, array or
+        dict is cut into batches of 256, and so is a `Dataset`.
+    layers
+        Globs over ``model.named_modules()``, case-sensitive; ``*`` also matches dots.
+    reduce
+        How the positions of a sample (pixels, tokens, time steps) become its features. One of the
+        following for all layers, or a mapping of glob to one of them, where the first that matches
+        a layer counts, and ``"mean"`` where none does.
+
+        - ``"mean"``: average over the positions. Half precision is averaged, and kept, in float32.
+        - ``"max"``: maximum over the positions.
+        - ``"flatten"``: every feature at every position is a feature; padding is 0.
+        - ``"positions"``: every position is a row, sample after sample, without the padding.
+        - ``"first"``, ``"last"``: the first or last token of a sequence, padding aside.
+        - a callable: tensor (n, ...), samples first, to tensor (n, p). It sees the padding.
+
+        Outputs (n, p) have no positions, and named reductions keep them as they are.
+    sample_ids
+        Ids of the samples in the order of the data, also of more samples than `max_samples`. By
+        default a digest of each input, which depends neither on the size of the batches nor on the
+        padding that an attention mask masks.
+    channels
+        Which axis the features are on. ``"auto"``: the first after the samples for convolutions,
+        pooling, batch, instance and group norms; the last for linear layers, layer norms,
+        embeddings, attention and recurrent layers. Other modules keep the axis of the tensor they
+        were given if they keep its shape (as activation functions do) or of the tensor they hand on
+        (as `Sequential` does); else it is the first in 4-D and 5-D and the last in 3-D outputs.
+        ``"first"`` or ``"last"``: that, for all layers.
+    max_samples
+        Stop after so many samples.
+    device
+        Where to run; the model goes there and comes back. By default where its parameters are.
+    dtype
+        The dtype to keep arrays in: ``"float16"``, ``"float32"`` or ``"float64"``. By default as
+        computed; bfloat16 is kept as float32, with ``dtypes[layer] == "bfloat16"``.
+    progress
+        Show a progress bar, if standard error is a terminal.
+
+    Returns
+    -------
+    Representations
+        Layers in the order in which they ran. The second call of a layer within one forward pass is
+        ``name#2``, the third ``name#3``. Rows are in the order of the data.
+
+    Warns
+    -----
+    UserWarning
+        Once, naming layers that only a wildcard selected and that put out nothing with a row for
+        each sample (position tables, say). They are left out.
+
+    Raises
+    ------
+    TypeError
+        Something is not of the kind described here.
+    ValueError
+        A pattern matches no layer; a layer named in full never ran or put out nothing with a row
+        for each sample; the widths of a layer, or its number of calls, vary between batches; the
+        ids are not as many as the samples; there is no data.
+    ImportError
+        PyTorch is not installed.
+
+    Examples
+    --------
+    >>> import torch
+    >>> model = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.Flatten())
+    >>> images = torch.rand(10, 1, 5, 5)
+    >>> reps = capture(model, images, layers=["0", "1"], reduce={"1": "flatten"})
+    >>> reps
+    Representations(2 layers, 10 samples: 0 (10, 4), 1 (10, 36))
+    >>> reps.reductions
+    {'0': 'mean', '1': 'flatten'}
+    """
+    need("torch", "torch")
+    from isorep.capture.session import run
+
+    return run(
+        model,
+        data,
+        layers=layers,
+        reduce=reduce,
+        sample_ids=sample_ids,
+        channels=channels,
+        max_samples=max_samples,
+        device=device,
+        dtype=dtype,
+        progress=progress,
+    )

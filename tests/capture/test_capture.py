@@ -369,3 +369,15 @@ def test_no_warning_when_nothing_is_left_out(net, images):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         capture(net, images)
+
+
+def test_a_compiled_model_runs_uncompiled(net, images):
+    class Compiled(nn.Module):  # as torch.compile wraps, without the seconds it takes to import
+        def __init__(self, model):
+            super().__init__()
+            self._orig_mod = model
+
+        def forward(self, x):
+            raise AssertionError("hooks are skipped in here")
+
+    assert capture(Compiled(net), images) == capture(net, images)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, is_array_api_obj, is_torch_array, to_device
+from array_api_compat import (
+    array_namespace,
+    is_array_api_obj,
+    is_cupy_array,
+    is_jax_array,
+    is_torch_array,
+)
 
 Array = Any
 """An array of any library that follows the array API standard."""
@@ -38,17 +44,17 @@ def as_samples(x: Any, name: str) -> tuple[Array, str]:
     _check_dtype(xp, x, name)
     _check_shape(x, name)
     given = str(x.dtype).removeprefix("torch.")
+    if is_jax_array(x) and xp.asarray(0.0).dtype != xp.float64:
+        raise TypeError(
+            f"{name} is a JAX array and JAX has float64 switched off; call "
+            "jax.config.update('jax_enable_x64', True) at the start of the program"
+        )
     try:
         x = xp.astype(x, xp.float64, copy=False)
     except TypeError as error:
         raise TypeError(
             f"{name} lies on a device without float64 ({error}); move it to the CPU first"
         ) from error
-    if x.dtype != xp.float64:
-        raise TypeError(
-            f"{name} cannot be converted to float64; with JAX, call "
-            "jax.config.update('jax_enable_x64', True) first"
-        )
     _check_finite(xp, x, name)
     return x, given
 
@@ -113,4 +119,8 @@ def epsilon(dtype: str) -> float:
 
 def to_numpy(x: Array) -> np.ndarray[Any, Any]:
     """Copy an array of any namespace and device to a NumPy array."""
-    return np.asarray(to_device(x, "cpu") if is_array_api_obj(x) else x)
+    if is_torch_array(x):
+        x = x.detach().cpu()
+    elif is_cupy_array(x):
+        x = x.get()
+    return np.asarray(x)

@@ -2,11 +2,13 @@
 
 from isorep import plot
 from isorep.basis import Basis
+from isorep.capture import capture
 from isorep.compare import compare
 from isorep.measures import MEASURES, cca, cka, procrustes, pwcca, similarity, svcca
 from isorep.overlap import Overlap, overlap
 from isorep.representation import Representations
 from isorep.score import FewSamplesWarning, Score
+from isorep.storage import load
 
 __version__ = "0.1.0"
 
@@ -17,9 +19,11 @@ __all__ = [
     "Overlap",
     "Representations",
     "Score",
+    "capture",
     "cca",
     "cka",
     "compare",
+    "load",
     "overlap",
     "plot",
     "procrustes",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isorep._progress import track
 from isorep.basis import Basis, Solver
 from isorep.measures import Measure, measure_named
 from isorep.overlap import couple
@@ -24,6 +26,7 @@ def compare(
     *,
     measures: str | Sequence[str] = "pwcca",
     solver: Solver = "auto",
+    progress: bool = True,
 ) -> xarray.Dataset:
     """Compare every layer of `a` with every layer of `b`.
 
@@ -40,6 +43,8 @@ def compare(
         Names in `isorep.MEASURES`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
+    progress : bool
+        Show a progress bar, if standard error is a terminal.
 
     Returns
     -------
@@ -81,24 +86,24 @@ def compare(
         raise ValueError("no measure to compare by: pass at least one name in isorep.MEASURES")
     x, y = Representations.of(a), Representations.of(b)
     x.check_same_samples(y)
-    x_bases = _prepare(x, "a", solver)
-    y_bases = x_bases if y is x else _prepare(y, "b", solver)
+    x_bases = _prepare(x, "a", solver, progress)
+    y_bases = x_bases if y is x else _prepare(y, "b", solver, progress)
 
     shape = (len(x), len(y))
     values = {name: np.full(shape, np.nan) for row in rows for name in (row.name, _distance(row))}
     n_samples = np.zeros(shape, dtype=np.int64)
     warnings, reason = np.full(shape, "", dtype=object), np.full(shape, "", dtype=object)
-    for i, x_basis in enumerate(x_bases.values()):
-        for j, y_basis in enumerate(y_bases.values()):
-            try:
-                cell = _cell(x_basis, y_basis, rows)
-            except (TypeError, ValueError) as error:
-                reason[i, j] = str(error)
-                continue
-            n_samples[i, j] = cell["n_samples"]
-            warnings[i, j] = cell["warnings"]
-            for name, array in values.items():
-                array[i, j] = cell[name]
+    pairs = product(enumerate(x_bases.values()), enumerate(y_bases.values()))
+    for (i, x_basis), (j, y_basis) in track(pairs, "compare", len(x) * len(y), progress):
+        try:
+            cell = _cell(x_basis, y_basis, rows)
+        except (TypeError, ValueError) as error:
+            reason[i, j] = str(error)
+            continue
+        n_samples[i, j] = cell["n_samples"]
+        warnings[i, j] = cell["warnings"]
+        for name, array in values.items():
+            array[i, j] = cell[name]
     if np.all(reason != ""):
         raise ValueError(f"no pair of layers could be compared: {_first_reasons(reason)}")
 
@@ -138,11 +143,11 @@ def _attributes(measure: Measure, variable: str) -> dict[str, Any]:
 
 
 def _prepare(
-    layers: Representations, name: str, solver: Solver
+    layers: Representations, name: str, solver: Solver, progress: bool
 ) -> dict[str, Basis | ValueError | TypeError]:
     """Prepare every layer; one that cannot be is represented by what is wrong with it."""
     bases: dict[str, Basis | ValueError | TypeError] = {}
-    for layer, array in layers.items():
+    for layer, array in track(layers.items(), f"prepare {name}", len(layers), progress):
         try:
             bases[layer] = Basis.from_array(
                 array, solver=solver, dtype=layers.dtypes[layer], name=f"{name}[{layer!r}]"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import itertools
 import operator
-import sys
 import warnings
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
@@ -16,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from isorep._progress import track
 from isorep.capture.batches import Batch, as_batches, batches
 from isorep.capture.layers import FeatureAxis, Layer, samples_second, select
 from isorep.capture.outputs import Unusable, activation, find_tensor
@@ -49,7 +49,10 @@ def run(
         home = restore.enter_context(_placed(model, device))
         restore.enter_context(_evaluating(model))
         restore.enter_context(recorder.listening())
-        shown = restore.enter_context(closing(_shown(batches(data, max_samples), data, progress)))
+        shown = track(
+            batches(data, max_samples), "capture", operator.length_hint(data) or None, progress
+        )
+        restore.enter_context(closing(shown))
         for batch in shown:
             identity.add(batch)
             with recorder.expecting(batch if home is None else batch.to(home)) as moved:
@@ -300,25 +303,3 @@ def _placed(
     finally:
         if homes:
             model.to(homes[0])
-
-
-def _shown(
-    source: Iterator[Batch], data: Iterable[Any], progress: bool
-) -> Generator[Batch, None, None]:
-    """Hand on `source` with a progress bar, if there is someone to see it.
-
-    Closing it ends the bar, also when the loop over it was left by an exception.
-    """
-    if not (progress and sys.stderr.isatty()):
-        yield from source
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(
-        source,
-        description="capture",
-        total=operator.length_hint(data) or None,
-        console=Console(stderr=True),
-        transient=True,
-    )

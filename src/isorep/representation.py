@@ -214,6 +214,8 @@ class Representations(Mapping[str, NDArray[Any]]):
             raise ValueError(
                 f"{both} hold different numbers of samples, {self.n_samples} and "
                 f"{other.n_samples}; compare representations of the same samples, row by row"
+                + self._transposed(other, self_name)
+                + other._transposed(self, other_name)
             )
         mine, theirs = self.sample_ids, other.sample_ids
         if mine is None or theirs is None or mine == theirs:
@@ -233,6 +235,13 @@ class Representations(Mapping[str, NDArray[Any]]):
             f"{mine[first]!r}; capture both on the same samples, or, where the two models take the "
             "same samples in different form, give both captures the same sample_ids"
         )
+
+    def _transposed(self, other: Representations, name: str) -> str:
+        """Hint at a layer that would have the other's number of samples if turned."""
+        for layer, array in self.items():
+            if array.shape[1] == other.n_samples:
+                return f"; {name}[{layer!r}] {array.shape} looks transposed"
+        return ""
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Representations):

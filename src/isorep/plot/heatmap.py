@@ -57,7 +57,7 @@ def heatmap(
     >>> ax.get_title()
     'cka similarity'
     """
-    measures = list(np.atleast_1d(table.attrs["measures"]))
+    measures = np.atleast_1d(table.attrs["measures"]).tolist()
     name = measures[0] if measure is None else measure
     if name not in measures:
         raise ValueError(unknown_name("measure of this table", name, measures))

@@ -78,6 +78,15 @@ def load(path: str | PathLike[str]) -> Representations:
     ValueError
         Another suffix, a damaged file, or arrays that are no representations; it names the file.
         Pickled objects are never loaded.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(Path(folder) / "fc.npy", np.eye(3))
+    ...     load(Path(folder) / "fc.npy")
+    Representations(1 layer, 3 samples: fc (3, 3))
     """
     from isorep.storage import foreign, npz, zarr
 

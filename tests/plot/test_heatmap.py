@@ -1,0 +1,61 @@
+"""Heatmap: bounds and direction come from the measure, cells from the table."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+mpl.use("Agg")
+from matplotlib import pyplot
+
+import isorep
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    pyplot.close("all")
+
+
+@pytest.fixture
+def table():
+    rng = np.random.default_rng(0)
+    a = {f"conv{i}": rng.standard_normal((120, 4)) for i in range(3)}
+    return isorep.compare(
+        a | {"dead": np.zeros((120, 2))}, {"fc": a["conv0"] ** 2}, measures=["cka", "procrustes"]
+    )
+
+
+def test_it_draws_the_table_into_the_given_axes(table):
+    _, given = pyplot.subplots()
+    ax = isorep.plot.heatmap(table, ax=given)
+    assert ax is given
+    image = ax.get_images()[0]
+    np.testing.assert_array_equal(image.get_array().filled(np.nan), table["cka"].to_numpy())
+    assert image.get_clim() == (0, 1)
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(table["x_layer"].values)
+    assert [text.get_text() for text in ax.texts] == [
+        f"{v:.2f}" for v in table["cka"].values[:3, 0]
+    ]
+    assert len(ax.patches) == 1  # the dead layer's cell is hatched
+
+
+def test_distances_have_the_measures_bounds_and_units(table):
+    ax = isorep.plot.heatmap(table, "procrustes", quantity="distance")
+    assert ax.get_images()[0].get_clim() == (0, np.arccos(0))
+    assert ax.get_title() == "procrustes distance"
+    bar = ax.get_figure().axes[-1]
+    assert bar.get_ylabel() == "distance (radians), 0 is the same"
+
+
+def test_large_grids_carry_no_numbers():
+    a = {f"l{i}": np.random.default_rng(i).standard_normal((50, 2)) for i in range(16)}
+    assert not isorep.plot.heatmap(isorep.compare(a, a, measures="cka")).texts
+
+
+def test_unknown_measure_or_quantity(table):
+    with pytest.raises(
+        ValueError, match=r"unknown measure of this table 'cca'; did you mean 'cka'"
+    ):
+        isorep.plot.heatmap(table, "cca")
+    with pytest.raises(ValueError, match=r"unknown quantity 'angle'"):
+        isorep.plot.heatmap(table, quantity="angle")

@@ -1,0 +1,1 @@
+"""The paper's figures (Morcos et al. 2018), one module each, with the claims they check."""

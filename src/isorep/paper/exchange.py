@@ -1,0 +1,197 @@
+"""Exchange: exact p-values and intervals where the networks, not the pairs, are the sample.
+
+Pairs that share a network are not independent, so nothing here counts pairs: what is exchanged, and
+what is left out, is always a whole network. Groups are rows of 0 and 1 over the networks, so that
+one matrix product evaluates a statistic for all exchanges at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from itertools import combinations, product
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t
+
+Floats = NDArray[np.float64]
+
+Statistic = Callable[[Floats, Floats], Floats]
+"""Memberships of the first and of the second group, (m, N) of 0 and 1 each -> values (m,)."""
+
+CONFIDENCE = 0.90
+"""An interval of 90 % inside a margin is a test of equivalence at the 5 % level."""
+
+
+class Exact(NamedTuple):
+    """An exact p-value, and the smallest that this number of networks could have given."""
+
+    p_value: float
+    smallest: float
+
+
+def within(distances: Floats, members: Floats) -> Floats:
+    """Return the mean distance over the ordered pairs of different networks of a group, (m,).
+
+    Parameters
+    ----------
+    distances : (N, N) array
+        From each network to each; the diagonal is not looked at.
+    members : (m, N) array of 0 and 1
+        One group a row, of at least two networks.
+
+    Examples
+    --------
+    >>> distances = np.array([[0.0, 1.0, 9.0], [3.0, 0.0, 9.0], [9.0, 9.0, 0.0]])
+    >>> within(distances, np.array([[1.0, 1.0, 0.0]]))
+    array([2.])
+    """
+    others = distances * (1 - np.eye(len(distances)))
+    size = members.sum(axis=1)
+    mean: Floats = _total(others, members, members) / (size * (size - 1))
+    return mean
+
+
+def between(distances: Floats, first: Floats, second: Floats) -> Floats:
+    """Return the mean distance between two groups, over both orders of every pair, (m,)."""
+    both_orders = _total(distances, first, second) + _total(distances, second, first)
+    mean: Floats = both_orders / (2 * first.sum(axis=1) * second.sum(axis=1))
+    return mean
+
+
+def observe(statistic: Statistic, n: int) -> float:
+    """Return the statistic of the groups as they are: networks 0 to n - 1, and n to 2 n - 1."""
+    first, second = _groups(n)
+    return float(statistic(first, second)[0])
+
+
+def exchange_labels(statistic: Statistic, n: int, *, two_sided: bool = False) -> Exact:
+    """Test whether the labels that networks were trained on make a difference.
+
+    Under the null hypothesis that they make none, all C(2n, n) ways of calling n of the 2n networks
+    the first group are equally likely.
+
+    Parameters
+    ----------
+    statistic : Statistic
+        Large where there is a difference; in absolute value, when `two_sided`.
+    n : int
+        Networks in each group.
+
+    Examples
+    --------
+    Two networks on each side can never give a p-value under 1/6:
+
+    >>> far = np.array([[0, 1, 5, 5], [1, 0, 5, 5], [5, 5, 0, 3], [5, 5, 3, 0.0]])
+    >>> found = exchange_labels(lambda a, b: within(far, b) - within(far, a), 2)
+    >>> round(found.p_value, 3), round(found.smallest, 3)
+    (0.167, 0.167)
+    """
+    first = _assignments(n)
+    return _exact(statistic(first, 1 - first), observe(statistic, n), two_sided)
+
+
+def exchange_layers(
+    early: Floats, late: Floats, early_late: Floats, late_early: Floats, *, two_sided: bool = False
+) -> Exact:
+    """Test whether networks get closer to one another from an early layer to a late one.
+
+    Under the null hypothesis that the two layers are alike, either layer of each network could be
+    the early one: 2^n arrangements, most of which compare the early layer of one network with the
+    late layer of another.
+
+    Parameters
+    ----------
+    early, late : (n, n) arrays
+        Distances between networks, [i, j] from network i to network j, at either layer.
+    early_late, late_early : (n, n) arrays
+        Distances from i's early layer to j's late one, and from i's late layer to j's early one.
+    """
+    swapped = np.array(list(product([0.0, 1.0], repeat=len(early))))
+
+    def mean(is_late: Floats) -> Floats:
+        is_early = 1 - is_late
+        total = np.zeros(len(swapped))
+        for distances, x, y in (
+            (early, is_early, is_early),
+            (late, is_late, is_late),
+            (early_late, is_early, is_late),
+            (late_early, is_late, is_early),
+        ):
+            total += _total(distances * (1 - np.eye(len(distances))), x, y)
+        return total / (len(early) * (len(early) - 1))
+
+    values = mean(swapped) - mean(1 - swapped)
+    return _exact(values, float(values[0]), two_sided)
+
+
+def exchange_measures(differences: Floats) -> Exact:
+    """Test whether one measure gives larger distances than another.
+
+    Under the null hypothesis that neither does, the difference on each pair of networks could as
+    well have the other sign. Pairs are independent only when they share no network, so the test
+    uses networks 0 and 1, 2 and 3, and so on: 2^n sign changes for 2n networks.
+
+    Parameters
+    ----------
+    differences : (2n, 2n) array
+        Distance by the one measure minus distance by the other, [i, j] from network i to j.
+    """
+    both_orders = (differences + differences.T) / 2
+    disjoint = both_orders[np.arange(0, len(differences), 2), np.arange(1, len(differences), 2)]
+    signs = np.array(list(product([1.0, -1.0], repeat=len(disjoint))))
+    return _exact(signs @ disjoint, float(disjoint.sum()), two_sided=False)
+
+
+def interval(statistic: Statistic, n: int) -> tuple[float, float] | None:
+    """Return the statistic's 90 % interval, by leaving out one network after the other.
+
+    The jackknife of two groups: ``variance = sum over groups of (n - 1) / n * sum of squared
+    deviations of the values without one network``, and Student's t with n - 1 degrees of freedom.
+    None for two networks, since one alone makes no pair.
+    """
+    if n < 3:
+        return None
+    first, second = _groups(n)
+    left_out = np.eye(n)
+    nothing = np.zeros((n, n))
+    variance = 0.0
+    for values in (
+        statistic(first - np.hstack([left_out, nothing]), second + np.zeros((n, 1))),
+        statistic(first + np.zeros((n, 1)), second - np.hstack([nothing, left_out])),
+    ):
+        variance += (n - 1) / n * float(np.sum((values - values.mean()) ** 2))
+    half = float(t.ppf((1 + CONFIDENCE) / 2, n - 1)) * variance**0.5
+    value = observe(statistic, n)
+    return value - half, value + half
+
+
+def _total(distances: Floats, x: Floats, y: Floats) -> Floats:
+    """Add up the distances from the members of x to those of y, for each row of either, (m,)."""
+    total: Floats = np.einsum("mi,mi->m", x @ distances, y)
+    return total
+
+
+def _groups(n: int) -> tuple[Floats, Floats]:
+    first = np.repeat([[1.0, 0.0]], n, axis=1)
+    return first, 1 - first
+
+
+@cache
+def _assignments(n: int) -> Floats:
+    """Return every way to choose n of 2n networks, (C(2n, n), 2n), the given way first."""
+    chosen = np.array(list(combinations(range(2 * n), n)))
+    rows = np.zeros((len(chosen), 2 * n))
+    np.put_along_axis(rows, chosen, 1.0, axis=1)
+    rows.flags.writeable = False
+    return rows
+
+
+def _exact(values: Floats, observed: float, two_sided: bool) -> Exact:
+    if two_sided:
+        values, observed = np.abs(values), abs(observed)
+    # The exchange that changes nothing, and its like, must count in spite of rounding.
+    extreme = int(np.sum(values >= observed - 1e-12))
+    return Exact(extreme / len(values), (2 if two_sided else 1) / len(values))

@@ -1,0 +1,63 @@
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from isorep.plot.groups import groups
+
+mpl.use("Agg")
+LAYERS = ["conv1", "conv2", "fc"]
+
+
+def pairs(seed=0, n=7):
+    return np.random.default_rng(seed).uniform(0, 1, (n, 3))
+
+
+def test_draws_means_and_spreads_into_the_given_axes():
+    figure = Figure()
+    ax = figure.subplots()
+    given = {"near": pairs(0), "far": pairs(1, n=4)}
+    assert groups(given, LAYERS, ax=ax) is ax
+    for line, band, (name, values) in zip(ax.lines, ax.collections, given.items(), strict=True):
+        assert line.get_label() == name
+        np.testing.assert_allclose(line.get_ydata(), values.mean(axis=0))
+        edges = band.get_paths()[0].vertices[:, 1]
+        top, bottom = values.mean(axis=0) + values.std(axis=0), values.mean(0) - values.std(0)
+        for edge in (*top, *bottom):
+            assert np.abs(edges - edge).min() < 1e-12
+    assert [label.get_text() for label in ax.get_xticklabels()] == LAYERS
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["near", "far"]
+
+
+@pytest.mark.parametrize(
+    ("measure", "top", "label"),
+    [("svcca", 1, "svcca distance"), ("procrustes", np.pi / 2, "procrustes distance (radians)")],
+)
+def test_axis_spans_the_measures_range(measure, top, label):
+    ax = groups({"all": pairs()}, LAYERS, measure, ax=Figure().subplots())
+    assert ax.get_ylim() == (0, top)
+    assert ax.get_ylabel().startswith(label)
+
+
+def test_groups_differ_without_colour():
+    given = {f"group {i}": pairs(i) for i in range(5)}
+    ax = groups(given, LAYERS, ax=Figure().subplots())
+    assert len({line.get_color() for line in ax.lines}) == 5
+    assert len({line.get_marker() for line in ax.lines}) == 5
+
+
+@pytest.mark.parametrize("shape", [(3,), (4, 2), (0, 3), (2, 2, 3)])
+def test_refuses_another_shape(shape):
+    with pytest.raises(ValueError, match=r"group 'odd' must be a \(pairs, layers\) array with 3"):
+        groups({"odd": np.zeros(shape)}, LAYERS)
+
+
+@pytest.mark.parametrize("n", [0, 6])
+def test_refuses_no_group_and_too_many(n):
+    with pytest.raises(ValueError, match=f"expected 1 to 5 groups, got {n}"):
+        groups({str(i): pairs() for i in range(n)}, LAYERS)
+
+
+def test_refuses_an_unknown_measure():
+    with pytest.raises(ValueError, match="unknown measure 'pwca'; did you mean 'pwcca'"):
+        groups({"all": pairs()}, LAYERS, "pwca")

@@ -102,7 +102,8 @@ class Measure:
 
 def _few_samples(used: Overlap) -> tuple[str, ...]:
     n, rx, ry = used.n_samples, used.x.rank, used.y.rank
-    ranks = f"{n} samples are few for {rx} and {ry} directions"
+    # The greater first: the text is the same for (x, y) and (y, x).
+    ranks = f"{n} samples are few for {max(rx, ry)} and {min(rx, ry)} directions"
     remedy = "take more samples, keep fewer directions (svcca), or use cka or procrustes"
     if used.n_forced:
         return (

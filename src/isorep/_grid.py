@@ -245,7 +245,7 @@ def _attributes(measure: Measure, variable: str) -> dict[str, Any]:
         "measure": measure.name,
         "quantity": "similarity" if is_similarity else "distance",
         "range": measure.similarity_range if is_similarity else measure.distance_range,
-        "units": "radians" if measure.angle and not is_similarity else "1",
+        "units": "1" if is_similarity else measure.distance.units,
         "symmetric": int(measure.symmetric),
         "long_name": measure.description,
         "reference": measure.reference,

@@ -61,3 +61,19 @@ def test_refuses_no_group_and_too_many(n):
 def test_refuses_an_unknown_measure():
     with pytest.raises(ValueError, match="unknown measure 'pwca'; did you mean 'pwcca'"):
         groups({"all": pairs()}, LAYERS, "pwca")
+
+
+@pytest.mark.parametrize(
+    ("measure", "label", "bounds"),
+    [
+        ("pwcca", "pwcca distance, 0 is the same", (0, 1)),
+        ("cosine", "cosine distance, 0 is the same", (0, 2)),
+        # The greatest mean and standard deviation of a layer: that of 0.5 and 0.9.
+        ("euclidean", "euclidean distance (units of the features), 0 is the same", (0, 0.9)),
+    ],
+)
+def test_bounds_come_from_the_measure_or_else_from_the_data(measure, label, bounds):
+    near, far = [[0.1, 0.2], [0.3, 0.2]], [[0.5, 0.4], [0.9, 0.4]]
+    ax = groups({"near": near, "far": far}, ["conv", "fc"], measure, ax=Figure().subplots())
+    assert ax.get_ylabel() == label
+    assert ax.get_ylim() == pytest.approx(bounds)

@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import xarray
     from rich.table import Table
+
+    from isorep.paper import Entry
 
 app = typer.Typer(
     name="isorep",
@@ -199,11 +203,75 @@ def demo(
     Trains networks on the true labels of scikit-learn's digits and on one fixed random labelling,
     and compares every layer of every pair: figures 3 and A9 of Morcos et al. (2018).
     """
-    from isorep.paper import fig3
+    from isorep.paper import demo as figures_3_and_a9
 
-    result = fig3.run(networks=networks, out=out, seed=seed)
+    result = figures_3_and_a9.run(networks=networks, out=out, seed=seed)
     for part in result.tables():
         _print(part)
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "isorep paper list\n\n"
+    "isorep paper fig3 -o out\n\n"
+    "isorep paper all --scale small --data datasets -o out"
+)
+def paper(
+    figure: Annotated[
+        str, typer.Argument(metavar="FIGURE", help="A figure such as fig3, or all, or list.")
+    ],
+    scale: Annotated[str, typer.Option(help="laptop, small or paper.")] = "laptop",
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of data sets, for all scales but laptop.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where to train: auto, cpu, cuda, ...")] = "auto",
+    seed: Annotated[int, typer.Option(help="Seed of the whole run.")] = 0,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the figures and trained networks.")
+    ] = Path("paper"),
+) -> None:
+    """Reproduce a figure of the paper and judge its claims.
+
+    Writes a folder with the figure, its data and claims.json. Networks are trained once and shared
+    between figures; a run that was stopped goes on where it was.
+    """
+    from isorep.paper import FIGURES, SCALES
+    from isorep.paper.runner import reproduce
+    from isorep.paper.verdicts import LEGEND, claims_table
+
+    if figure == "list":
+        _list_figures(FIGURES, SCALES)
+        return
+    failed = {}
+    for name in FIGURES if figure == "all" else [figure]:
+        typer.echo(f"isorep: {name} at {scale} scale", err=True)
+        try:
+            made = reproduce(name, scale, data=data, device=device, seed=seed, out=out)
+        except (ValueError, OSError) as error:
+            if figure != "all":
+                raise
+            # The others may do without what this one lacks.
+            failed[name] = str(error)
+            typer.echo(f"isorep: error: {name}: {error}", err=True)
+            continue
+        _print(claims_table(made.claims))
+        for file in made.files:
+            _print(f"wrote {file}")
+    if len(failed) < len(FIGURES):
+        _print(LEGEND)
+    if failed:
+        raise ValueError(f"{len(failed)} of {len(FIGURES)} figures failed: {', '.join(failed)}")
+
+
+def _list_figures(figures: Mapping[str, Entry], scales: Mapping[str, str]) -> None:
+    listing = _listing("figure", "title", "what it claims")
+    for name, entry in figures.items():
+        listing.add_row(name, entry.title, entry.claim)
+    for column in listing.columns:
+        column.justify = "left"
+    _print(listing)
+    for scale, meaning in scales.items():
+        _print(f"--scale {scale}: {meaning}")
 
 
 def _check_writable(target: Path | None) -> None:

@@ -1,175 +1,81 @@
-import csv
-import json
+"""Figure 3, its relatives A5, A9 and A10, and their claims."""
+
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 from rich.console import Console
 
 import isorep
-from isorep.paper import fig3
-from isorep.paper.digits import load
+from isorep.paper import fig3, figa5, figa9, figa10
 from isorep.paper.distances import all_pairs
-from isorep.paper.recipe import Recipe
+from isorep.paper.images import ImageSource
+from isorep.paper.recipe import ConvNetPlan, Recipe
+from isorep.paper.run import Run
 
-QUIET = Console(quiet=True)
-LAYERS = ("conv1", "conv2", "conv3", "softmax")
-FILES = {"figure3.png", "distances.csv", "results.json"}
-
-
-@pytest.fixture(scope="module")
-def data():
-    digits = load(seed=0)
-    return replace(
-        digits,
-        train_images=digits.train_images[:101],
-        train_labels=digits.train_labels[:101],
-        random_labels=digits.random_labels[:101],
-    )
+SETUP = fig3.SetUp(
+    networks=2,
+    seed=3,
+    images=ImageSource(n_train=1600),
+    plan=ConvNetPlan((4, 5, 7), (2, 2, 1)),
+    recipe=Recipe(max_epochs=1),
+    compared=211,
+)
 
 
 @pytest.fixture(scope="module")
-def setup():
-    recipe = Recipe(max_epochs=2)
-    return fig3.SetUp(networks=2, seed=5, widths=(4, 5, 7), strides=(1, 2, 1), recipe=recipe)
+def run(tmp_path_factory):
+    return Run(tmp_path_factory.mktemp("fig3"), console=Console(quiet=True))
 
 
-@pytest.fixture(scope="module")
-def found(data, setup, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("fig3") / "a" / "b"
-    return fig3.reproduce(data, setup, folder, console=QUIET)
-
-
-@pytest.fixture(scope="module")
-def written(found):
-    folder = found.files[0].parent
-    assert {file.name for file in folder.iterdir()} == FILES
-    return json.loads((folder / "results.json").read_text())
-
-
-@pytest.mark.parametrize("measure", ["pwcca", "cca", "svcca"])
-def test_means_are_those_of_a_plain_loop(data, found, written, measure):
-    images = torch.as_tensor(data.train_images)
-    activations = []
-    for one in found.trained:
-        network, x, own = one.network.eval(), images, []
-        with torch.no_grad():
-            for layer in LAYERS[:-1]:
-                x = network.get_submodule(layer)(x)
-                own.append(x.mean(dim=(2, 3)).double().numpy().astype(np.float32))
-            own.append(network(images).numpy())
-        activations.append(own)
-    for at, layer in enumerate(LAYERS):
-        values = {"generalizing": [], "memorizing": [], "inter": []}
-        for i in range(4):
-            for j in range(4):
-                if i != j:
-                    group = "inter" if i // 2 != j // 2 else ("generalizing", "memorizing")[i // 2]
-                    score = isorep.similarity(activations[i][at], activations[j][at], measure)
-                    values[group].append(score.distance)
-        for group, each in values.items():
-            cell = written["distances"][measure][group][layer]
-            assert cell["ordered_pairs"] == len(each)
-            assert cell["mean"] == pytest.approx(np.mean(each), abs=1e-6)
-            assert cell["std"] == pytest.approx(np.std(each), abs=1e-6)
-
-
-def test_csv_has_a_row_for_each_ordered_pair_layer_and_measure(found, written):
-    with found.files[1].open() as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 4 * 3 * len(LAYERS) * 3
-    for name, groups in written["distances"].items():
-        for group, layers in groups.items():
-            for layer, cell in layers.items():
-                own = [
-                    float(row["distance"])
-                    for row in rows
-                    if (row["measure"], row["group"], row["layer"]) == (name, group, layer)
-                ]
-                assert len(own) == cell["ordered_pairs"]
-                assert np.mean(own) == pytest.approx(cell["mean"], abs=1e-12)
-    first = rows[0]
-    assert (first["x"], first["y"]) == ("generalizing-1", "generalizing-2")
-    assert float(first["distance"]) == found.distances.at("pwcca", "conv1")[0, 1]
-
-
-def test_results_say_what_was_done(written):
-    assert written["setup"]["train_images"] == 101
-    assert written["setup"]["recipe"]["max_epochs"] == 2
-    assert written["versions"]["torch"]
-    assert [one["name"] for one in written["networks"]] == [
-        "generalizing-1",
-        "generalizing-2",
-        "memorizing-1",
-        "memorizing-2",
+@pytest.mark.parametrize(
+    ("figure", "measures", "shown"),
+    [
+        (fig3, ["pwcca"], "training"),
+        (figa5, ["cosine", "euclidean"], "training"),
+        (figa9, ["pwcca", "cca", "svcca"], "training"),
+        (figa10, ["pwcca"], "test"),
+    ],
+    ids=["3", "A5", "A9", "A10"],
+)
+def test_distances_are_those_of_a_plain_loop(run, figure, measures, shown):
+    result = figure.compute(SETUP, run)
+    data = SETUP.images.load(None, 3)
+    images = data.train_images[:211] if shown == "training" else data.test_images
+    captured = [
+        isorep.capture(one.network, [images], layers=["conv*", "softmax"], reduce="mean")
+        for one in result.trained.values()
     ]
-    assert all(one["epochs"] == 2 and not one["converged"] for one in written["networks"])
-    assert len({one["seed"] for one in written["networks"]}) == 4
+    rows = iter(figure.rows(result))
+    for layer in ("conv1", "conv2", "conv3", "softmax"):
+        for measure in measures:
+            for i in range(4):
+                for j in range(4):
+                    if i != j:
+                        row = next(rows)
+                        x, y = captured[i][layer], captured[j][layer]
+                        expected = isorep.similarity(x, y, measure).distance
+                        assert row["distance"] == pytest.approx(expected, rel=1e-6, abs=1e-9)
+                        assert (row["layer"], row["measure"]) == (layer, measure)
+                        group = ("generalizing", "memorizing")[i // 2] if i // 2 == j // 2 else ""
+                        assert row["group"] == (group or "inter")
+    assert next(rows, None) is None
+    assert {claim.figure for claim in figure.claims(result)} == {
+        {"fig3": "3", "figa5": "A5", "figa9": "A9", "figa10": "A10"}[
+            figure.__name__.rpartition(".")[2]
+        ]
+    }
+    assert figure.facts(result)["compared_on"] == f"{shown} images"
+    assert len(figure.draw(result).axes) == len(measures)
 
 
-def test_two_networks_decide_nothing(written):
-    assert len(written["claims"]) == 11
-    assert {claim["verdict"] for claim in written["claims"]} == {"not decidable at this scale"}
-
-
-def test_same_seed_same_files(data, setup, found, tmp_path):
-    again = fig3.reproduce(data, setup, tmp_path, console=QUIET)
-    for one, other in zip(found.files, again.files, strict=True):
-        assert one.read_bytes() == other.read_bytes()
-
-
-def test_each_group_has_its_labels_and_each_network_its_own_weights(data, setup, monkeypatch):
-    seen = []
-    real = fig3.train_groups.__globals__  # the training itself is tested elsewhere
-    assert "train" not in real
-
-    def spy(tasks, images, recipe, on_epoch):
-        seen.extend((task.labels, task.network.linear.weight.detach().clone()) for task in tasks)
-        return train(tasks, images, recipe, on_epoch)
-
-    from isorep.paper import training
-
-    train = training.train
-    monkeypatch.setattr(training, "train", spy)
-    trained = fig3.train_groups(data, setup, QUIET)
-    assert [one.group for one in trained] == ["generalizing"] * 2 + ["memorizing"] * 2
-    labels, weights = zip(*seen[::-1], strict=True)
-    for own, expected in zip(
-        labels, [data.train_labels] * 2 + [data.random_labels] * 2, strict=True
-    ):
-        assert np.array_equal(own, expected)
-    for i in range(4):
-        assert not any(torch.equal(weights[i], weights[j]) for j in range(i))
-
-
-def test_training_leaves_the_global_generator_alone(data, setup):
-    state = torch.get_rng_state()
-    fig3.train_groups(data, setup, QUIET)
-    assert torch.equal(torch.get_rng_state(), state)
-
-
-def test_figure_shows_the_means(data, found):
-    figure = fig3.draw(data, found.distances)
-    assert [ax.get_title() for ax in figure.axes] == ["PWCCA", "mean CCA", "SVCCA"]
-    for ax, measure in zip(figure.axes, ("pwcca", "cca", "svcca"), strict=True):
-        assert ax.get_ylim()[0] == 0
-        for line, values in zip(ax.lines, found.distances.pairs(measure).values(), strict=True):
-            np.testing.assert_allclose(line.get_ydata(), values.mean(axis=0))
-    assert figure.get_suptitle() == (
-        "2 networks trained on the true labels and 2 on one random labelling of 101 images"
-    )
-
-
-def test_tables_print_in_80_columns(found):
-    console = Console(width=80, record=True, quiet=False, file=open("/dev/null", "w"))
-    for part in found.tables():
-        console.print(part)
-    text = console.export_text()
-    assert "not decidable" in text
-    assert "generalizing-1 did not reach near-zero loss" in text
-    mean = found.distances.pairs("pwcca")["inter"][:, 3].mean()
-    assert f"{mean:.3f}" in text
+def test_euclidean_differences_are_shares_of_the_mean(run):
+    result = figa5.compute(replace(SETUP, networks=2), run)
+    table = result.distances.at("euclidean", "conv3")
+    mean = table[~np.eye(4, dtype=bool)].mean()
+    (found,) = (claim for claim in figa5.claims(result) if claim.words.startswith("Euclidean"))
+    assert found.contrasts[0].effect == pytest.approx((table[2, 3] - table[0, 1]) / mean)
 
 
 class TestClaims:
@@ -178,7 +84,8 @@ class TestClaims:
     N = 5
 
     @pytest.fixture(scope="class")
-    def judged(self):
+    @classmethod
+    def judged(cls):
         random = np.random.default_rng(0)
         samples = 997
         signal = {name: random.standard_normal((samples, 6)) for name in ("all", "true", "random")}
@@ -189,7 +96,7 @@ class TestClaims:
 
         representations = {}
         for group, own in (("generalizing", "true"), ("memorizing", "random")):
-            for i in range(self.N):
+            for i in range(cls.N):
                 late = 0.2 if own == "true" else 3.0
                 representations[f"{group}-{i}"] = {
                     "conv1": layer("all", 0.5),
@@ -202,9 +109,10 @@ class TestClaims:
             representations,
             ("generalizing", "memorizing"),
             measures=["pwcca", "cca", "svcca"],
-            across=[("conv2", "conv4"), ("conv4", "conv2")],
+            across=[("conv2", "conv4")],
         )
-        return distances, fig3.claims(distances)
+        result = SimpleNamespace(distances=distances)
+        return distances, [*fig3.claims(result), *figa9.claims(result)]
 
     def test_verdicts(self, judged):
         _, claims = judged
@@ -246,43 +154,3 @@ class TestClaims:
         assert claims[9].deciding.effect == pytest.approx(
             everything[0].mean() - everything[1].mean(), abs=1e-12
         )
-
-
-@pytest.mark.parametrize("networks", [-1, 0, 1, 11])
-def test_refuses_too_few_or_too_many_networks(networks, tmp_path):
-    with pytest.raises(ValueError, match=f"networks must be from 2 to 10, got {networks}"):
-        fig3.run(networks=networks, out=tmp_path / "new")
-    assert not (tmp_path / "new").exists()
-
-
-def test_refuses_a_negative_seed(tmp_path):
-    with pytest.raises(ValueError, match="seed must not be negative, got -1"):
-        fig3.run(seed=-1, out=tmp_path)
-
-
-def test_refuses_two_convolutions():
-    with pytest.raises(ValueError, match="at least 3 convolutions are needed"):
-        fig3.SetUp(widths=(4, 4), strides=(1, 1))
-
-
-@pytest.mark.parametrize("inside", ["", "folder"])
-def test_refuses_a_file_as_folder(tmp_path, inside):
-    file = tmp_path / "file"
-    file.write_text("mine")
-    with pytest.raises(ValueError, match="out must be a folder, but .*file' is a file"):
-        fig3.run(out=file / inside)
-    assert file.read_text() == "mine"
-
-
-def test_a_failure_leaves_the_old_files_whole(data, setup, tmp_path, monkeypatch):
-    for name in FILES:
-        (tmp_path / name).write_text("old")
-
-    def full(*_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr("os.replace", full)
-    with pytest.raises(OSError, match="disk full"):
-        fig3.reproduce(data, setup, tmp_path, console=QUIET)
-    assert {file.name for file in tmp_path.iterdir()} == FILES
-    assert {file.read_text() for file in tmp_path.iterdir()} == {"old"}

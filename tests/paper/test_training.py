@@ -13,12 +13,13 @@ from isorep.paper.recipe import Recipe
 from isorep.paper.training import Task, evaluate, train
 
 IMAGES = np.random.default_rng(0).random((53, 1, 5, 5), dtype=np.float32)
+DEFAULT = Recipe()
 
 
-def task(seed):
+def task(seed, recipe=DEFAULT, keep=()):
     torch.manual_seed(seed)
     labels = np.random.default_rng(seed).integers(0, 3, 53)
-    return Task(ConvNet([3, 4], [1, 2], channels=1, classes=3), labels, seed)
+    return Task(ConvNet([3, 4], [1, 2], channels=1, classes=3), labels, seed, recipe, keep)
 
 
 def weights(network):
@@ -26,9 +27,9 @@ def weights(network):
 
 
 def test_does_what_a_plain_loop_of_adam_does():
-    ours = task(7)
+    ours = task(7, Recipe(batch_size=20, max_epochs=3, target_loss=0.0))
     plain = copy.deepcopy(ours.network)
-    (found,) = train([ours], IMAGES, Recipe(batch_size=20, max_epochs=3, target_loss=0.0))
+    (found,) = train([ours], IMAGES)
 
     torch.set_num_threads(threads := torch.get_num_threads())
     images, labels = torch.as_tensor(IMAGES), torch.as_tensor(ours.labels)
@@ -43,17 +44,20 @@ def test_does_what_a_plain_loop_of_adam_does():
     torch.testing.assert_close(weights(ours.network), weights(plain), rtol=0, atol=1e-5)
     plain.eval()
     with torch.no_grad():
-        assert found.loss == pytest.approx(cross_entropy(plain.logits(images), labels).item(), 1e-4)
+        assert found.history[-1].train_loss == pytest.approx(
+            cross_entropy(plain.logits(images), labels).item(), 1e-4
+        )
     assert torch.get_num_threads() == threads
 
 
 def test_a_network_does_not_depend_on_those_beside_it():
     recipe = Recipe(max_epochs=3, target_loss=0.0)
-    alone = task(2)
-    together = [task(seed) for seed in (1, 2, 3)]
-    (expected,) = train([alone], IMAGES, recipe)
+    test = IMAGES[:11], np.zeros(11, dtype=np.int64)
+    alone = task(2, recipe)
+    together = [task(seed, recipe) for seed in (1, 2, 3)]
+    (expected,) = train([alone], IMAGES, test=test)
     state = torch.get_rng_state()
-    found = train(together, IMAGES, recipe)
+    found = train(together, IMAGES, test=test)
     assert torch.equal(torch.get_rng_state(), state)
     assert found[1] == expected
     assert torch.equal(weights(together[1].network), weights(alone.network))
@@ -62,17 +66,61 @@ def test_a_network_does_not_depend_on_those_beside_it():
 def test_stops_at_the_first_epoch_under_the_target():
     losses = []
     recipe = Recipe(learning_rate=0.01, target_loss=0.9, max_epochs=200)
-    (found,) = train([task(0)], IMAGES, recipe, lambda *state: losses.append(state))
+    (found,) = train([task(0, recipe)], IMAGES, lambda *state: losses.append(state))
     assert found.converged
-    assert found.loss == losses[-1][2] < 0.9
+    assert found.history[-1].train_loss == losses[-1][2] < 0.9
     assert all(loss >= 0.9 for _, _, loss in losses[:-1])
     assert [epoch for _, epoch, _ in losses] == list(range(1, found.epochs + 1))
 
 
 def test_says_when_the_target_was_not_reached():
-    (found,) = train([task(0)], IMAGES, Recipe(max_epochs=2))
+    (found,) = train([task(0, Recipe(max_epochs=2))], IMAGES)
     assert (found.epochs, found.converged) == (2, False)
-    assert found.loss > 0.005
+    assert found.history[-1].train_loss > 0.005
+
+
+def test_keeps_the_weights_of_the_epochs_asked_for():
+    ours = task(0, Recipe(max_epochs=3, target_loss=0.0), keep=(0, 2))
+    start = weights(ours.network)
+    (found,) = train([ours], IMAGES)
+    assert list(found.states) == [0, 2]
+    kept = copy.deepcopy(ours.network)
+    kept.load_state_dict(found.states[0])
+    assert torch.equal(weights(kept), start)
+    shorter = task(0, Recipe(max_epochs=2, target_loss=0.0))
+    train([shorter], IMAGES)
+    kept.load_state_dict(found.states[2])
+    assert torch.equal(weights(kept), weights(shorter.network))
+    assert not torch.equal(weights(kept), weights(ours.network))
+
+
+def test_history_has_every_epoch_and_the_test_images():
+    ours = task(0, Recipe(max_epochs=2, target_loss=0.0))
+    images, labels = IMAGES[:11] + 1, np.arange(11) % 3
+    with torch.no_grad():
+        logits = ours.network.eval().logits(torch.as_tensor(images))
+    (found,) = train([ours], IMAGES, test=(images, labels))
+    assert len(found.history) == 3
+    assert found.history[0].test_loss == pytest.approx(
+        cross_entropy(logits, torch.as_tensor(labels)).item(), 1e-5
+    )
+    assert found.history[2][2:] == pytest.approx(
+        evaluate(ours.network, torch.as_tensor(images), torch.as_tensor(labels))
+    )
+    (without,) = train([task(0, Recipe(max_epochs=1))], IMAGES)
+    assert np.isnan(without.history[1].test_loss)
+    assert without.history[1][:2] == found.history[1][:2]
+
+
+def test_tells_when_each_network_is_done():
+    done = []
+    recipe = Recipe(max_epochs=1)
+    train(
+        [task(0, recipe), task(1, recipe)],
+        IMAGES,
+        on_end=lambda index, training: done.append((index, training.epochs)),
+    )
+    assert sorted(done) == [(0, 1), (1, 1)]
 
 
 def test_evaluates_without_batch_statistics():
@@ -95,8 +143,9 @@ def test_one_failure_ends_them_all():
             raise RuntimeError("no more")
 
     threads = torch.get_num_threads()
+    endless = Recipe(target_loss=0.0, max_epochs=10**6)
     with pytest.raises(RuntimeError, match="no more"):
-        train([task(0), task(1), task(2)], IMAGES, Recipe(target_loss=0.0, max_epochs=10**6), fail)
+        train([task(0, endless), task(1, endless), task(2, endless)], IMAGES, fail)
     assert torch.get_num_threads() == threads
     assert len(epochs) < 10**5
 
@@ -110,9 +159,9 @@ from isorep.paper.training import Task, train
 
 images = np.random.default_rng(0).random((53, 1, 5, 5), dtype=np.float32)
 labels = np.zeros(53, dtype=np.int64)
-tasks = [Task(ConvNet([3], [1], channels=1, classes=3), labels, seed) for seed in range(5)]
 recipe = Recipe(target_loss=0.0, max_epochs=10**9)
-train(tasks, images, recipe, lambda *state: print("epoch", flush=True))
+tasks = [Task(ConvNet([3], [1], channels=1, classes=3), labels, seed, recipe) for seed in range(5)]
+train(tasks, images, lambda *state: print("epoch", flush=True))
 """
     with subprocess.Popen(
         [sys.executable, "-c", endless], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

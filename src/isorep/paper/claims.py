@@ -4,13 +4,19 @@ A claim either says that something is clearly larger ("difference") or that thin
 ("equality"). It is judged on one or more contrasts, such as one for each late layer, and holds only
 if it holds on every one of them.
 
-- A difference is reproduced on a contrast when its effect is at least `MARGIN` and its exact
-  p-value at most `ALPHA`. It is not decidable when no p-value that small exists for so few
+- A difference is reproduced on a contrast when its effect is at least the claim's margin and its
+  exact p-value at most `ALPHA`. It is not decidable when no p-value that small exists for so few
   networks.
-- An equality is reproduced when the effect's 90 % interval lies within ``+- MARGIN`` (a test of
-  equivalence at the 5 % level), not reproduced when it lies outside, and not decidable when it has
-  a share in both, or when there are too few networks for an interval. Its p-value is that of
-  "exactly no difference": small differences can be certain and still too small to matter.
+- An equality is reproduced when the effect's 90 % interval lies within the margin on either side
+  of 0 (a test of equivalence at the 5 % level), not reproduced when it lies outside, and not
+  decidable when it has a share in both, or when there are too few networks for an interval. Its
+  p-value is that of "exactly no difference": small differences can be certain and still too small
+  to matter.
+- A claim about something that a scale does not have (such as layers of more than 1000 filters) has
+  no contrast, and is not decidable.
+
+The effect need not be a difference of distances: a correlation, or the agreement of clusters with
+groups that are known, is judged in the same way with a margin of its own, `STRONG`.
 """
 
 from __future__ import annotations
@@ -26,6 +32,10 @@ Verdict = Literal["reproduced", "not reproduced", "not decidable at this scale"]
 MARGIN = 0.05
 """Of a distance between 0 and 1: less is no difference that figure 3 would show."""
 
+STRONG = 0.5
+"""Of a correlation, a share of variance, or a Rand index adjusted for chance: less is not strong,
+even where it is certainly more than nothing."""
+
 ALPHA = 0.05
 
 _WORST_FIRST: tuple[Verdict, ...] = (
@@ -37,14 +47,14 @@ _WORST_FIRST: tuple[Verdict, ...] = (
 
 @dataclass(frozen=True)
 class Contrast:
-    """A difference between two mean distances.
+    """An effect, such as a difference between two mean distances, and how sure it is.
 
     Attributes
     ----------
     where : str
-        What is subtracted from what, at which layer.
+        What the effect is: what is subtracted from what, at which layer.
     effect : float
-        The difference, in units of distance.
+        The number, large where the claim says that there is something.
     interval : (float, float) or None
         Its 90 % interval over networks.
     exact : Exact
@@ -75,6 +85,8 @@ class Claim:
         All must bear the claim out.
     reason : str
         The likely reason, for the case that it does not come out.
+    margin : float
+        What an effect must reach to matter.
 
     Examples
     --------
@@ -91,24 +103,28 @@ class Claim:
     kind: Literal["difference", "equality"]
     contrasts: tuple[Contrast, ...]
     reason: str = ""
+    margin: float = MARGIN
 
     def judge(self, contrast: Contrast) -> Verdict:
         """Say what a single contrast makes of the claim."""
         if self.kind == "difference":
             if contrast.exact.smallest > ALPHA:
                 return "not decidable at this scale"
-            clear = contrast.effect >= MARGIN and contrast.exact.p_value <= ALPHA
+            clear = contrast.effect >= self.margin and contrast.exact.p_value <= ALPHA
             return "reproduced" if clear else "not reproduced"
         if contrast.interval is None:
             return "not decidable at this scale"
         low, high = contrast.interval
-        if low > -MARGIN and high < MARGIN:
+        if low > -self.margin and high < self.margin:
             return "reproduced"
-        return "not reproduced" if low > MARGIN or high < -MARGIN else "not decidable at this scale"
+        outside = low > self.margin or high < -self.margin
+        return "not reproduced" if outside else "not decidable at this scale"
 
     @property
-    def deciding(self) -> Contrast:
+    def deciding(self) -> Contrast | None:
         """The contrast that speaks most against the claim; its numbers are the claim's."""
+        if not self.contrasts:
+            return None
         strength: Callable[[Contrast], float] = (
             (lambda c: c.effect) if self.kind == "difference" else (lambda c: -abs(c.effect))
         )
@@ -117,7 +133,8 @@ class Claim:
     @property
     def verdict(self) -> Verdict:
         """What the run says about the claim."""
-        return self.judge(self.deciding)
+        deciding = self.deciding
+        return "not decidable at this scale" if deciding is None else self.judge(deciding)
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything about the claim in types that JSON knows."""
@@ -128,21 +145,33 @@ class Claim:
             "verdict": self.verdict,
             "kind": self.kind,
             "statistic": self.statistic,
-            "effect": deciding.effect,
-            "interval_90": deciding.interval,
-            "p_value": deciding.exact.p_value,
-            "smallest_possible_p_value": deciding.exact.smallest,
-            "decided_at": deciding.where,
-            "likely_reason": self.reason if self.verdict == "not reproduced" else None,
+            "margin": self.margin,
+            **_numbers(deciding),
+            "decided_at": None if deciding is None else deciding.where,
+            "likely_reason": self.likely_reason,
             "contrasts": [
                 {
                     "where": contrast.where,
-                    "effect": contrast.effect,
-                    "interval_90": contrast.interval,
-                    "p_value": contrast.exact.p_value,
-                    "smallest_possible_p_value": contrast.exact.smallest,
+                    **_numbers(contrast),
                     "verdict": self.judge(contrast),
                 }
                 for contrast in self.contrasts
             ],
         }
+
+    @property
+    def likely_reason(self) -> str | None:
+        """Why it did not come out, or why the scale cannot tell; None where there is no need."""
+        wanted = self.verdict == "not reproduced" or not self.contrasts
+        return self.reason or None if wanted else None
+
+
+def _numbers(contrast: Contrast | None) -> dict[str, Any]:
+    if contrast is None:
+        return dict.fromkeys(("effect", "interval_90", "p_value", "smallest_possible_p_value"))
+    return {
+        "effect": contrast.effect,
+        "interval_90": contrast.interval,
+        "p_value": contrast.exact.p_value,
+        "smallest_possible_p_value": contrast.exact.smallest,
+    }

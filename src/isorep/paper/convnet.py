@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from isorep.paper.classifier import Classifier
 
-class ConvNet(nn.Module):
+
+class ConvNet(Classifier):
     """3 x 3 convolutions with batch norm and ReLU, global average, linear, softmax.
 
     The modules ``conv1``, ``conv2``, ... are the layers after batch norm and ReLU, and ``softmax``

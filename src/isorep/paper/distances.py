@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep.basis import Basis
-from isorep.measures import MEASURES
-from isorep.overlap import overlap
+from isorep.measures import svcca
+from isorep.pairwise import pairwise
+
+if TYPE_CHECKING:
+    import xarray
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +35,8 @@ class Distances:
         projection weights from i. Holds every layer against itself, and the pairs of different
         layers that were asked for. The diagonal, a network against itself, is 0.
     svcca_ranks : dict of layer to (2n,) array
-        Directions that hold 99 % of the variance, which are all that SVCCA looks at.
+        Directions that hold 99 % of the variance, which are all that SVCCA looks at; empty where
+        SVCCA was not computed.
     """
 
     layers: tuple[str, ...]
@@ -41,6 +44,11 @@ class Distances:
     groups: tuple[str, str]
     tables: Mapping[tuple[str, str, str], Floats]
     svcca_ranks: Mapping[str, NDArray[np.int64]]
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Names of the measures, in the order they were asked for."""
+        return tuple(dict.fromkeys(measure for measure, _, _ in self.tables))
 
     @property
     def group_size(self) -> int:
@@ -79,8 +87,6 @@ def all_pairs(
 ) -> Distances:
     """Compare every network with every other, both ways round.
 
-    Each layer of each network is prepared once.
-
     Parameters
     ----------
     representations : dict of network to (dict of layer to (n, p) array)
@@ -90,31 +96,57 @@ def all_pairs(
     measures : sequence of str
         Names in `isorep.MEASURES`.
     across : sequence of (str, str)
-        Pairs of different layers to compare too.
+        Pairs of different layers to compare too, both ways round.
     """
     networks = tuple(representations)
     layers = tuple(representations[networks[0]])
-    bases = {
-        layer: [
-            Basis.from_array(representations[network][layer], name=f"{layer} of {network}")
-            for network in networks
-        ]
-        for layer in layers
-    }
-    tables: dict[tuple[str, str, str], Floats] = {}
-    for x_layer, y_layer in [*((layer, layer) for layer in layers), *across]:
-        for measure in measures:
-            tables[measure, x_layer, y_layer] = np.zeros((len(networks), len(networks)))
-        for i, x in enumerate(bases[x_layer]):
-            for j, y in enumerate(bases[y_layer]):
-                if i == j:
-                    continue
-                coupled = overlap(x, y)
-                for measure in measures:
-                    found = MEASURES[measure](coupled).distance
-                    tables[measure, x_layer, y_layer][i, j] = found
+    tables = _tables(
+        pairwise(dict(representations.items()), measure=list(measures), progress=False),
+        networks,
+        networks,
+    )
+    for x_layer, y_layer in across:
+        # Two layers of one network, as one layer of two networks.
+        both: dict[str | float, Mapping[str, Any]] = {
+            f"{name}/{number}": {"layer": representations[name][layer]}
+            for number, layer in enumerate((x_layer, y_layer))
+            for name in networks
+        }
+        found = pairwise(both, measure=list(measures), progress=False)
+        names = [str(name) for name in both]
+        half = len(networks)
+        for x, y, rows, columns in (
+            (x_layer, y_layer, names[:half], names[half:]),
+            (y_layer, x_layer, names[half:], names[:half]),
+        ):
+            for (measure, _, _), table in _tables(found, rows, columns).items():
+                tables[measure, x, y] = table
     svcca_ranks = {
-        layer: np.array([MEASURES["svcca"](overlap(x, x)).x_rank for x in prepared])
-        for layer, prepared in bases.items()
+        layer: np.array([svcca(one[layer], one[layer]).x_rank for one in representations.values()])
+        for layer in layers
+        if "svcca" in measures
     }
     return Distances(layers, networks, groups, tables, svcca_ranks)
+
+
+def _tables(
+    found: xarray.Dataset, rows: Sequence[str], columns: Sequence[str]
+) -> dict[tuple[str, str, str], Floats]:
+    """Return a table of distances for each measure and layer, with nothing on the diagonal.
+
+    Raises
+    ------
+    ValueError
+        When two networks could not be compared.
+    """
+    trouble = found["reason"].to_numpy()
+    if (trouble != "").any():
+        raise ValueError(f"networks could not be compared: {trouble[trouble != ''][0]}")
+    tables = {}
+    for measure in found.attrs["measures"]:
+        chosen = found[f"{measure}_distance"].sel(x=list(rows), y=list(columns))
+        for layer in found["layer"].to_numpy():
+            table = chosen.sel(layer=layer).to_numpy().astype(np.float64)
+            np.fill_diagonal(table, 0.0)
+            tables[measure, str(layer), str(layer)] = table
+    return tables

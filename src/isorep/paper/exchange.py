@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from itertools import combinations, product
+from itertools import combinations, permutations, product
+from math import factorial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
+from scipy.stats import norm, t
 
 Floats = NDArray[np.float64]
 
@@ -143,6 +144,67 @@ def exchange_measures(differences: Floats) -> Exact:
     disjoint = both_orders[np.arange(0, len(differences), 2), np.arange(1, len(differences), 2)]
     signs = np.array(list(product([1.0, -1.0], repeat=len(disjoint))))
     return _exact(signs @ disjoint, float(disjoint.sum()), two_sided=False)
+
+
+def exchange_signs(values: Floats, *, two_sided: bool = False) -> Exact:
+    """Test whether numbers, one from each network, have a mean above 0: 2^n sign changes.
+
+    Examples
+    --------
+    >>> exchange_signs(np.array([0.3, 0.1, 0.2, 0.2, 0.4]))
+    Exact(p_value=0.03125, smallest=0.03125)
+    """
+    signs = np.array(list(product([1.0, -1.0], repeat=len(values))))
+    return _exact(signs @ values, float(values.sum()), two_sided)
+
+
+def mean_interval(values: Floats) -> tuple[float, float] | None:
+    """Return the 90 % interval of the mean of independent numbers (Student's t); None for one."""
+    n = len(values)
+    if n < 2:
+        return None
+    half = float(t.ppf((1 + CONFIDENCE) / 2, n - 1) * values.std(ddof=1) / n**0.5)
+    return float(values.mean()) - half, float(values.mean()) + half
+
+
+def permute(
+    statistic: Callable[[NDArray[np.int64]], float], n: int, *, seed: int = 0, draws: int = 9999
+) -> Exact:
+    """Test whether an order of n things matters, by putting them into others.
+
+    Under the null hypothesis that it does not, all n! orders are equally likely. Where these are
+    more than `draws`, so many are drawn at random, and the given one is counted with them, which
+    keeps the test valid.
+
+    Parameters
+    ----------
+    statistic : callable
+        From an order, the numbers 0 to n - 1, to a number that is large where the order matters.
+
+    Examples
+    --------
+    >>> rising = np.array([1.0, 2.0, 4.0, 5.0])
+    >>> found = permute(lambda order: float(rising[order] @ np.arange(4)), 4)
+    >>> round(found.p_value * 24)
+    1
+    """
+    given = np.arange(n)
+    if factorial(n) <= draws:
+        orders = (np.array(order) for order in permutations(range(n)))  # the given one comes first
+    else:
+        random = np.random.default_rng(seed)
+        orders = (given if i == 0 else random.permutation(n) for i in range(draws + 1))
+    values = np.array([statistic(order) for order in orders])
+    return _exact(values, float(values[0]), two_sided=False)
+
+
+def correlation_interval(r: float, n: int) -> tuple[float, float] | None:
+    """Return the 90 % interval of Pearson's r over n points (Fisher's z); None under 4 points."""
+    if n < 4:
+        return None
+    z = np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12))
+    half = norm.ppf((1 + CONFIDENCE) / 2) / (n - 3) ** 0.5
+    return float(np.tanh(z - half)), float(np.tanh(z + half))
 
 
 def interval(statistic: Statistic, n: int) -> tuple[float, float] | None:

@@ -3,53 +3,42 @@
 Set-up. Some networks learn the true labels and as many learn one fixed random labelling of the same
 images, all to near-zero training loss. They differ in nothing else but their seeds.
 
-What is computed. The distance between every ordered pair of networks at every layer, on the
+What is computed. The PWCCA distance between every ordered pair of networks at every layer, on the
 training images, each filter averaged over its positions: within the generalizing networks, within
-the memorizing ones, and between ("inter"). Figure 3 uses projection weighted CCA; figure A9, mean
-CCA and SVCCA.
+the memorizing ones, and between ("inter").
 
-What is claimed. See `claims`.
-
-`run` does it on scikit-learn's digits with a small network in place of CIFAR-10 and the paper's.
+What is claimed. See `claims`. Figures A5 and A9 look at the same networks by other measures, figure
+A10 on test images.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import os
-import platform
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from isorep._optional import need
-from isorep.paper import exchange
-from isorep.paper.claims import ALPHA, MARGIN, Claim, Contrast
-from isorep.paper.digits import ImageData, load
+from isorep.paper.claims import Claim, Contrast
+from isorep.paper.contrasts import INTER, TITLES, gap
 from isorep.paper.distances import Distances, all_pairs
-from isorep.paper.exchange import Exact, Statistic
-from isorep.paper.recipe import Recipe
-from isorep.storage.atomic import new_file
+from isorep.paper.images import ImageData, ImageSource
+from isorep.paper.recipe import (
+    PAPER_CONVNET,
+    PAPER_RECIPE,
+    SMALL_CONVNET,
+    ConvNetPlan,
+    Recipe,
+    Wanted,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from rich.console import Console, RenderableType
-    from rich.table import Table
 
-    from isorep.paper.convnet import ConvNet
+    from isorep.paper.networks import Trained
+    from isorep.paper.run import Run
 
-Floats = NDArray[np.float64]
-
-GENERALIZING, MEMORIZING, INTER = "generalizing", "memorizing", "inter"
-MEASURES = {"pwcca": "PWCCA", "cca": "mean CCA", "svcca": "SVCCA"}
+GENERALIZING, MEMORIZING = "generalizing", "memorizing"
 MOST_NETWORKS = 10
 """Past this the exact tests, C(2n, n) assignments of labels each, would outlast the training."""
 
@@ -59,13 +48,30 @@ MOST_NETWORKS = 10
 
 @dataclass(frozen=True)
 class SetUp:
-    """What is trained: appendix A.4's network and recipe, made small enough for a laptop."""
+    """What is trained and compared.
+
+    Attributes
+    ----------
+    networks : int
+        How many on each labelling.
+    seed : int
+        Of the split, the random labelling and every network.
+    images : ImageSource
+        What they learn.
+    plan : ConvNetPlan
+        Their layers.
+    recipe : Recipe
+        How they are trained.
+    compared : int
+        Images to compare on, at most.
+    """
 
     networks: int = 5
     seed: int = 0
-    widths: tuple[int, ...] = (16, 16, 32, 32, 32, 64, 64, 64)
-    strides: tuple[int, ...] = (1, 1, 2, 1, 1, 2, 1, 1)
+    images: ImageSource = field(default_factory=ImageSource)
+    plan: ConvNetPlan = field(default_factory=ConvNetPlan)
     recipe: Recipe = field(default_factory=Recipe)
+    compared: int = 50_000
 
     def __post_init__(self) -> None:
         if not 2 <= self.networks <= MOST_NETWORKS:
@@ -75,133 +81,147 @@ class SetUp:
             )
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
-        if len(self.widths) < 3:
+        if len(self.plan.widths) < 3:
             raise ValueError(
                 f"at least 3 convolutions are needed to tell early from late layers, got "
-                f"{len(self.widths)}"
+                f"{len(self.plan.widths)}"
             )
 
 
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """A network and how its training ended; accuracies are fractions of images."""
-
-    name: str
-    group: str
-    seed: int
-    network: ConvNet
-    epochs: int
-    loss: float
-    accuracy: float
-    test_accuracy: float
-    converged: bool
-
-
-def train_groups(data: ImageData, setup: SetUp, console: Console) -> list[Trained]:
-    """Train the generalizing networks and the memorizing ones; the generalizing ones come first."""
-    torch = need("torch", "torch")
-    # Imported when PyTorch is known to be there, so that its absence is one clear message.
-    from isorep.paper.convnet import ConvNet
-    from isorep.paper.progress import training_bars
-    from isorep.paper.training import Task, evaluate, train
-
-    labellings = {GENERALIZING: data.train_labels, MEMORIZING: data.random_labels}
-    names: list[tuple[str, str]] = []
-    tasks: list[Task] = []
-    for number, (group, labels) in enumerate(labellings.items()):
-        for i in range(setup.networks):
-            seeds = np.random.SeedSequence([setup.seed, number, i])
-            seed = int(seeds.generate_state(1)[0])
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
-                network = ConvNet(
-                    setup.widths,
-                    setup.strides,
-                    channels=data.train_images.shape[1],
-                    classes=data.n_classes,
-                )
-            names.append((f"{group}-{i + 1}", group))
-            tasks.append(Task(network, labels, seed))
-
-    # Memorizing takes longest, so the last come first: no thread is left with a long one alone.
-    with training_bars(
-        console, [name for name, _ in names[::-1]], setup.recipe.target_loss
-    ) as on_epoch:
-        trainings = train(tasks[::-1], data.train_images, setup.recipe, on_epoch)[::-1]
-    test = torch.as_tensor(data.test_images), torch.as_tensor(data.test_labels)
-    return [
-        Trained(
-            name,
-            group,
-            task.seed,
-            task.network,
-            test_accuracy=evaluate(task.network, *test)[1],
-            **asdict(training),
-        )
-        for (name, group), task, training in zip(names, tasks, trainings, strict=True)
-    ]
+SETUPS = {
+    "laptop": SetUp(),
+    "small": SetUp(
+        images=ImageSource("cifar10", n_train=5_000),
+        plan=SMALL_CONVNET,
+        recipe=Recipe(target_loss=0.02, max_epochs=60),
+    ),
+    "paper": SetUp(
+        images=ImageSource("cifar10", n_train=50_000), plan=PAPER_CONVNET, recipe=PAPER_RECIPE
+    ),
+}
 
 
 # --- What is computed ----------------------------------------------------------------------------
 
 
-def measure(trained: Sequence[Trained], images: NDArray[np.float32]) -> Distances:
-    """Capture every layer of every network on the images, and compare all pairs."""
-    torch = need("torch", "torch")
-    from isorep.capture import capture
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a run found.
 
-    layers = trained[0].network.layers
-    batches = torch.as_tensor(images).split(256)
-    captured = {
-        one.name: capture(one.network, batches, layers=list(layers), reduce="mean", progress=False)
-        for one in trained
-    }
-    before, last = _last_two(layers)
-    return all_pairs(
-        captured,
-        (GENERALIZING, MEMORIZING),
-        measures=list(MEASURES),
-        across=[(before, last), (last, before)],
+    Attributes
+    ----------
+    setup : SetUp
+    data : ImageData
+        What the networks were trained on.
+    trained : dict of name to Trained
+        The generalizing networks come first.
+    distances : Distances
+        Between all of them.
+    shown : {"training", "test"}
+        Which images they were compared on.
+    """
+
+    setup: SetUp
+    data: ImageData
+    trained: Mapping[str, Trained]
+    distances: Distances
+    shown: Literal["training", "test"] = "training"
+
+
+def compute(setup: SetUp, run: Run) -> Result:
+    """Train both groups and compare them."""
+    return compare(setup, run, ["pwcca"])
+
+
+def wanted(setup: SetUp) -> dict[str, Wanted]:
+    """Say which networks to train: the generalizing ones, then the memorizing ones."""
+    found = {}
+    labellings: tuple[Literal["true", "random"], ...] = ("true", "random")
+    for number, (group, labels) in enumerate(
+        zip((GENERALIZING, MEMORIZING), labellings, strict=True)
+    ):
+        for i in range(setup.networks):
+            seed = int(np.random.SeedSequence([setup.seed, number, i]).generate_state(1)[0])
+            found[f"{group}-{i + 1}"] = Wanted(setup.plan, setup.recipe, seed, labels)
+    return found
+
+
+def compare(
+    setup: SetUp,
+    run: Run,
+    measures: Sequence[str],
+    *,
+    shown: Literal["training", "test"] = "training",
+    across: bool = False,
+) -> Result:
+    """Compare every layer of every pair of networks.
+
+    Parameters
+    ----------
+    setup : SetUp
+    run : Run
+    measures : sequence of str
+        Names in `isorep.MEASURES`.
+    shown : {"training", "test"}
+        Which images to compare on.
+    across : bool
+        Compare the layer before the last two convolutions with the last of them, too.
+    """
+    data = run.images(setup.images, setup.seed)
+    trained = run.networks(wanted(setup), data)
+    return measure(setup, run, data, trained, measures, shown=shown, across=across)
+
+
+def measure(
+    setup: SetUp,
+    run: Run,
+    data: ImageData,
+    trained: Mapping[str, Trained],
+    measures: Sequence[str],
+    *,
+    shown: Literal["training", "test"] = "training",
+    across: bool = False,
+) -> Result:
+    """Compare networks that are trained; see `compare`."""
+    images = data.train_images if shown == "training" else data.test_images
+    captured = run.capture(
+        {name: one.network for name, one in trained.items()}, images[: setup.compared]
     )
+    with run.console.status("comparing every layer of every pair of networks"):
+        distances = all_pairs(
+            captured,
+            (GENERALIZING, MEMORIZING),
+            measures=measures,
+            across=[last_two(tuple(next(iter(captured.values()))))] if across else (),
+        )
+    return Result(setup, data, trained, distances, shown)
 
 
 # --- What is claimed -----------------------------------------------------------------------------
 
 
-def claims(distances: Distances) -> list[Claim]:
-    """Judge figure 3's claims and figure A9's.
+def claims(result: Result) -> list[Claim]:
+    """Judge figure 3's claims.
 
     Early and late layers are the first and the last quarter of the convolutions.
     """
-    *convolutions, output = distances.layers
-    quarter = max(1, len(convolutions) // 4)
-    early, late = convolutions[:quarter], convolutions[-quarter:]
-    before, last = _last_two(distances.layers)
-    kept = distances.svcca_ranks[last][: distances.group_size].mean()
+    distances = result.distances
+    output = distances.layers[-1]
+    early, late = early_and_late(distances.layers)
 
     def gaps(
-        layers: Sequence[str],
-        *pairs: tuple[str, str],
-        measures: Sequence[str] = ("pwcca",),
-        equality: bool = False,
+        layers: Sequence[str], *pairs: tuple[str, str], equality: bool = False
     ) -> tuple[Contrast, ...]:
         return tuple(
-            _gap(distances, name, layer, minuend, subtrahend, two_sided=equality)
-            for name in measures
+            gap(distances, "pwcca", layer, minuend, subtrahend, two_sided=equality)
             for layer in layers
             for minuend, subtrahend in pairs
         )
 
-    def drop(name: str, *, equality: bool = False) -> tuple[Contrast, ...]:
-        return (_drop(distances, name, before, last, two_sided=equality),)
-
-    def excess(name: str) -> tuple[Contrast, ...]:
-        return tuple(_excess(distances, name, layer) for layer in early)
-
     return [
         Claim(
             "3",
-            f"Early layers ({_span(early)}): distances are equal within generalizing, within "
+            f"Early layers ({span(early)}): distances are equal within generalizing, within "
             "memorizing and between them",
             "differences between the three groups' mean PWCCA distances, layer by layer",
             "equality",
@@ -217,7 +237,7 @@ def claims(distances: Distances) -> list[Claim]:
         ),
         Claim(
             "3",
-            f"Late layers ({_span(late)}): generalizing networks are far more similar to each "
+            f"Late layers ({span(late)}): generalizing networks are far more similar to each "
             "other than memorizing networks are",
             "mean PWCCA distance within memorizing minus within generalizing, layer by layer",
             "difference",
@@ -225,7 +245,7 @@ def claims(distances: Distances) -> list[Claim]:
         ),
         Claim(
             "3",
-            f"Late layers ({_span(late)}): memorizing networks are as far from each other as from "
+            f"Late layers ({span(late)}): memorizing networks are as far from each other as from "
             "generalizing ones",
             "mean PWCCA distance between the groups minus within memorizing, layer by layer",
             "equality",
@@ -249,376 +269,100 @@ def claims(distances: Distances) -> list[Claim]:
             "on the training images each network's output is the labels that it was trained on, "
             "and the two labellings have nothing to do with each other",
         ),
-        Claim(
-            "A9",
-            f"Mean CCA and SVCCA show the same broad picture: late layers ({_span(late)}) of "
-            "generalizing networks are more similar than those of memorizing ones",
-            "mean distance within memorizing minus within generalizing, by either measure, layer "
-            "by layer",
-            "difference",
-            gaps(late, (MEMORIZING, GENERALIZING), measures=("cca", "svcca")),
-        ),
-        Claim(
-            "A9",
-            "PWCCA sees generalizing networks become more similar over the last two convolutions",
-            f"mean PWCCA distance within generalizing at {before} minus at {last}",
-            "difference",
-            drop("pwcca"),
-        ),
-        Claim(
-            "A9",
-            "Mean CCA does not see that",
-            f"mean CCA distance within generalizing at {before} minus at {last}",
-            "equality",
-            drop("cca", equality=True),
-        ),
-        Claim(
-            "A9",
-            "SVCCA does not see that",
-            f"mean SVCCA distance within generalizing at {before} minus at {last}",
-            "equality",
-            drop("svcca", equality=True),
-            f"99 % of the variance of {last} lies in {kept:.1f} directions (mean over the "
-            "generalizing networks), and SVCCA looks at those alone",
-        ),
-        *(
-            Claim(
-                "A9",
-                f"{words} overestimates early distances ({_span(early)}) relative to PWCCA",
-                f"{MEASURES[name]} distance minus PWCCA distance, mean over all pairs, layer by "
-                "layer",
-                "difference",
-                excess(name),
-            )
-            for name, words in (("cca", "Mean CCA"), ("svcca", "SVCCA"))
-        ),
     ]
 
 
-def _span(layers: Sequence[str]) -> str:
-    return ", ".join(layers)
+def early_and_late(layers: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Name the first and the last quarter of the convolutions; the softmax follows them."""
+    convolutions = layers[:-1]
+    quarter = max(1, len(convolutions) // 4)
+    return convolutions[:quarter], convolutions[-quarter:]
 
 
-def _last_two(layers: Sequence[str]) -> tuple[str, str]:
+def last_two(layers: Sequence[str]) -> tuple[str, str]:
     """Name the layer before the last two convolutions, and the last; the softmax follows."""
     return layers[-4], layers[-2]
 
 
-def _gap(
-    distances: Distances, name: str, layer: str, minuend: str, subtrahend: str, *, two_sided: bool
-) -> Contrast:
-    """Contrast two of the three mean distances at a layer."""
-    table = distances.at(name, layer)
-    means: dict[str, Statistic] = {
-        GENERALIZING: lambda first, second: exchange.within(table, first),
-        MEMORIZING: lambda first, second: exchange.within(table, second),
-        INTER: lambda first, second: exchange.between(table, first, second),
-    }
-
-    def statistic(first: Floats, second: Floats) -> Floats:
-        return means[minuend](first, second) - means[subtrahend](first, second)
-
-    n = distances.group_size
-    return _contrast(
-        f"{layer}, {MEASURES[name]}: {minuend} - {subtrahend}",
-        statistic,
-        n,
-        exchange.exchange_labels(statistic, n, two_sided=two_sided),
-    )
-
-
-def _drop(distances: Distances, name: str, before: str, last: str, *, two_sided: bool) -> Contrast:
-    """Contrast the generalizing networks' distances at two layers."""
-    n = distances.group_size
-    early, late = distances.at(name, before), distances.at(name, last)
-    exact = exchange.exchange_layers(
-        *(
-            distances.at(name, x, y)[:n, :n]
-            for x, y in ((before, before), (last, last), (before, last), (last, before))
-        ),
-        two_sided=two_sided,
-    )
-    return _contrast(
-        f"{MEASURES[name]}, {GENERALIZING}: {before} - {last}",
-        lambda first, second: exchange.within(early, first) - exchange.within(late, first),
-        n,
-        exact,
-    )
-
-
-def _excess(distances: Distances, name: str, layer: str) -> Contrast:
-    """Contrast a measure with PWCCA on the same pairs."""
-    differences = distances.at(name, layer) - distances.at("pwcca", layer)
-    return _contrast(
-        f"{layer}: {MEASURES[name]} - {MEASURES['pwcca']}",
-        lambda first, second: exchange.within(differences, first + second),
-        distances.group_size,
-        exchange.exchange_measures(differences),
-    )
-
-
-def _contrast(where: str, statistic: Statistic, n: int, exact: Exact) -> Contrast:
-    return Contrast(where, exchange.observe(statistic, n), exchange.interval(statistic, n), exact)
+def span(layers: Sequence[str]) -> str:
+    """Name layers in words."""
+    return ", ".join(layers)
 
 
 # --- The figure and its numbers ------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class Figure3:
-    """What a run found, and where it was written."""
-
-    data: ImageData
-    setup: SetUp
-    trained: tuple[Trained, ...]
-    distances: Distances
-    claims: tuple[Claim, ...]
-    files: tuple[Path, ...]
-
-    def tables(self) -> list[RenderableType]:
-        """Return what to print: the networks, the mean distances, the claims, the files."""
-        return [
-            _networks_line(self.trained),
-            _distances_table(self.distances),
-            _claims_table(self.claims),
-            "In brackets: 90 % interval over networks. p: exact, over exchanges of networks, of no "
-            f"difference at all. A claimed difference must reach {MARGIN} with p <= {ALPHA}; a "
-            f"claimed equality needs an interval within +-{MARGIN}.",
-            *(f"wrote {file}" for file in self.files),
-        ]
-
-
-def run(
-    networks: int = 5,
-    out: str | os.PathLike[str] = "demo",
-    seed: int = 0,
-    *,
-    console: Console | None = None,
-) -> Figure3:
-    """Reproduce figures 3 and A9 on scikit-learn's digits.
-
-    Writes ``figure3.png``, ``distances.csv`` (a row for each ordered pair, layer and measure) and
-    ``results.json`` (set-up, versions, networks, group means, claims) when everything is computed.
-    The files depend on the arguments, the versions and the kind of processor alone.
-
-    Parameters
-    ----------
-    networks : int
-        How many to train on each labelling, 2 to 10.
-    out : path
-        Folder to write to; made if it is not there.
-    seed : int
-        Of the split, the random labelling and every network.
-    console : rich.console.Console, optional
-        Where to show progress; stderr by default.
-
-    Raises
-    ------
-    ValueError
-        When a number is out of range, or `out` cannot be a folder.
-    ImportError
-        When PyTorch or scikit-learn is not installed.
-    """
-    setup = SetUp(networks=networks, seed=seed)
-    folder = Path(out)
-    _check_folder(folder)
-    return reproduce(load(seed), setup, folder, console=console)
-
-
-def reproduce(
-    data: ImageData, setup: SetUp, folder: Path, *, console: Console | None = None
-) -> Figure3:
-    """Train, measure, judge and write, on any images and with any set-up."""
-    from rich.console import Console
-
-    console = Console(stderr=True) if console is None else console
-    trained = train_groups(data, setup, console)
-    with console.status("comparing every layer of every pair of networks"):
-        distances = measure(trained, data.train_images)
-        judged = claims(distances)
-    contents = {
-        "figure3.png": _png(draw(data, distances)),
-        "distances.csv": _csv(distances).encode(),
-        "results.json": _json(data, setup, trained, distances, judged).encode(),
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:  # all are complete before the first takes its place
-        for name, content in contents.items():
-            stack.enter_context(new_file(folder / name)).write(content)
-    files = tuple(folder / name for name in contents)
-    return Figure3(data, setup, tuple(trained), distances, tuple(judged), files)
-
-
-def draw(data: ImageData, distances: Distances) -> Figure:
-    """Draw figure 3 and, beside it, figure A9."""
+def draw(result: Result) -> Figure:
+    """Draw the mean distance of each group at each layer, a panel for each measure."""
     from matplotlib.figure import Figure
 
     from isorep.plot.groups import groups
 
-    n = distances.group_size
-    figure = Figure(figsize=(10.5, 4.1), layout="constrained")
-    panels = figure.subplots(1, len(MEASURES), sharey=True)
-    for ax, (name, title) in zip(panels, MEASURES.items(), strict=True):
+    distances = result.distances
+    n, measures = distances.group_size, distances.measures
+    figure = Figure(figsize=(max(3.5 * len(measures), 6.5), 4.1), layout="constrained")
+    bounded = "euclidean" not in measures
+    panels = figure.subplots(1, len(measures), sharey=bounded, squeeze=False)[0]
+    for ax, name in zip(panels, measures, strict=True):
         groups(distances.pairs(name), distances.layers, name, ax=ax)
-        ax.set_title(title)
-        ax.set(xlabel="", ylabel="distance, 0 is the same" if ax is panels[0] else "")
-        if ax is not panels[0]:
+        ax.set_title(TITLES[name])
+        first = ax is panels[0]
+        ax.set(xlabel="", ylabel="distance, 0 is the same" if first or not bounded else "")
+        if not first:
             ax.get_legend().remove()
     figure.suptitle(
         f"{n} networks trained on the true labels and {n} on one random labelling of "
-        f"{len(data.train_images):,} images"
+        f"{len(result.data.train_images):,} images",
+        fontsize="large" if len(measures) > 2 else "medium",
     )
     figure.supxlabel(
-        f"{data.name}, training images; lines: mean over ordered pairs of networks, bands: one "
-        "standard deviation",
-        fontsize="small",
+        f"{result.data.name}, {result.shown} images; lines: mean over ordered pairs of networks, "
+        "bands: one standard deviation",
+        fontsize="small" if len(measures) > 2 else "x-small",
     )
     return figure
 
 
-def _png(figure: Figure) -> bytes:
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=200, metadata={"Software": None})
-    return content.getvalue()
-
-
-def _check_folder(folder: Path) -> None:
-    """Refuse a folder that cannot be written to, before minutes of training."""
-    for path in (folder, *folder.absolute().parents):
-        if path.exists():
-            if not path.is_dir():
-                raise ValueError(f"out must be a folder, but {str(path)!r} is a file")
-            if not os.access(path, os.W_OK):
-                raise ValueError(f"out must be a folder to write to, but {str(path)!r} is not")
-            return
-
-
-def _csv(distances: Distances) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["layer", "measure", "group", "x", "y", "distance"])
+def rows(result: Result) -> Iterator[dict[str, Any]]:
+    """Give a row for each layer, measure and ordered pair of networks."""
+    distances = result.distances
     for layer in distances.layers:
-        for name in MEASURES:
+        for name in distances.measures:
             for (i, j), value in np.ndenumerate(distances.at(name, layer)):
                 if i != j:
-                    x, y = distances.networks[i], distances.networks[j]
-                    group = distances.group_of(i, j)
-                    writer.writerow([layer, name, group, x, y, repr(float(value))])
-    return out.getvalue()
+                    yield {
+                        "layer": layer,
+                        "measure": name,
+                        "group": distances.group_of(i, j),
+                        "x": distances.networks[i],
+                        "y": distances.networks[j],
+                        "distance": float(value),
+                    }
 
 
-def _json(
-    data: ImageData,
-    setup: SetUp,
-    trained: Sequence[Trained],
-    distances: Distances,
-    judged: Sequence[Claim],
-) -> str:
-    found: dict[str, Any] = {
-        "figures": "3 and A9 of Morcos et al. (2018), arXiv 1806.05759",
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("isorep", "numpy", "scipy", "torch")},
-        },
-        "setup": {
-            "data": data.name,
-            "train_images": len(data.train_images),
-            "test_images": len(data.test_images),
-            **asdict(setup),
-        },
-        "criteria": {"margin": MARGIN, "alpha": ALPHA, "confidence": exchange.CONFIDENCE},
-        "networks": [
-            {key: value for key, value in vars(one).items() if key != "network"} for one in trained
-        ],
-        "distances": {
-            name: {
-                group: {
-                    layer: {"mean": float(mean), "std": float(std), "ordered_pairs": len(values)}
-                    for layer, mean, std in zip(
-                        distances.layers, values.mean(axis=0), values.std(axis=0), strict=True
-                    )
-                }
-                for group, values in distances.pairs(name).items()
-            }
-            for name in MEASURES
-        },
-        "claims": [claim.as_dict() for claim in judged],
+def facts(result: Result) -> dict[str, Any]:
+    """Say what was trained on what, and how far it came."""
+    return {
+        "data": result.data.name,
+        "train_images": len(result.data.train_images),
+        "test_images": len(result.data.test_images),
+        "compared_on": f"{result.shown} images",
+        "networks": {name: one.facts() for name, one in result.trained.items()},
+        "mean_distances": means(result.distances),
     }
-    return json.dumps(found, indent=2, allow_nan=False) + "\n"
 
 
-def _networks_line(trained: Sequence[Trained]) -> str:
-    """Say how the trainings ended."""
-    lines = []
-    for group in (GENERALIZING, MEMORIZING):
-        own = [one for one in trained if one.group == group]
-        epochs = [one.epochs for one in own]
-        lines.append(
-            f"{len(own)} {group} networks: {min(epochs)} to {max(epochs)} epochs, training loss up "
-            f"to {max(one.loss for one in own):.4f}, accuracy on unseen images "
-            f"{np.mean([one.test_accuracy for one in own]):.0%}"
-        )
-    lines.extend(
-        f"{one.name} did not reach near-zero loss: {one.loss:.4f} after {one.epochs} epochs"
-        for one in trained
-        if not one.converged
-    )
-    return "\n".join(lines)
-
-
-def _distances_table(distances: Distances) -> Table:
-    from rich.table import Table
-
-    listing = Table(
-        title="Mean distance between networks (0 is the same)",
-        title_justify="left",
-        box=None,
-        header_style="bold",
-        pad_edge=False,
-    )
-    listing.add_column("\nlayer")
-    columns: list[Mapping[str, Floats]] = [distances.pairs(name) for name in MEASURES]
-    for title in MEASURES.values():
-        for heading in (f"{title}\ngener.", "\nmemor.", "\ninter"):
-            listing.add_column(heading, justify="right", no_wrap=True)
-    for at, layer in enumerate(distances.layers):
-        listing.add_row(
-            layer,
-            *(f"{values[:, at].mean():.3f}" for groups in columns for values in groups.values()),
-        )
-    return listing
-
-
-def _claims_table(judged: Sequence[Claim]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    colours = {"reproduced": "green", "not reproduced": "red"}
-    listing = Table(
-        title="The paper's claims",
-        title_justify="left",
-        box=None,
-        header_style="bold",
-        pad_edge=False,
-    )
-    listing.add_column("figure")
-    listing.add_column("verdict", width=14)
-    listing.add_column("claim, and what decides it")
-    for claim in judged:
-        at = claim.deciding
-        among = f" (worst of {len(claim.contrasts)})" if len(claim.contrasts) > 1 else ""
-        between = "" if at.interval is None else " [{}, {}]".format(*map(_short, at.interval))
-        words = Text(claim.words)
-        words.append(
-            f"\n{at.where}{among} = {_short(at.effect)}{between}, p = {at.exact.p_value:.3f}",
-            style="dim",
-        )
-        if claim.verdict == "not reproduced" and claim.reason:
-            words.append(f"\nlikely reason: {claim.reason}", style="dim")
-        verdict = Text(claim.verdict, style=colours.get(claim.verdict, "yellow"))
-        listing.add_row(claim.figure, verdict, words)
-    return listing
-
-
-def _short(number: float) -> str:
-    return f"{round(number, 3) + 0.0:.3f}"  # what rounds to -0 is 0
+def means(distances: Distances) -> dict[str, Any]:
+    """Return mean and standard deviation over pairs, by measure, group and layer."""
+    return {
+        name: {
+            group: {
+                layer: {"mean": float(mean), "std": float(std), "ordered_pairs": len(values)}
+                for layer, mean, std in zip(
+                    distances.layers, values.mean(axis=0), values.std(axis=0), strict=True
+                )
+            }
+            for group, values in distances.pairs(name).items()
+        }
+        for name in distances.measures
+    }

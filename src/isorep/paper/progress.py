@@ -9,15 +9,18 @@ from math import log
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from isorep.paper.recipe import Recipe
+
 
 @contextmanager
 def training_bars(
-    console: Console, names: Sequence[str], target_loss: float
+    console: Console, names: Sequence[str], recipes: Sequence[Recipe]
 ) -> Iterator[Callable[[int, int, float], None]]:
     """Show bars for as long as the block runs; give the callback that `training.train` takes.
 
-    How many epochs a network will need is not known, so its bar says how far its loss has come
-    down, on a logarithmic scale, from that of its first epoch to the target.
+    How many epochs a network with a target will need is not known, so its bar says how far its loss
+    has come down, on a logarithmic scale, from that of its first epoch to the target; or how many
+    of its epochs are over, if that is more.
 
     Parameters
     ----------
@@ -25,8 +28,8 @@ def training_bars(
         Where to draw.
     names : sequence of str
         One for each network, in the order of the callback's first argument.
-    target_loss : float
-        Where each network is done.
+    recipes : sequence of Recipe
+        When each network is done.
     """
     progress = Progress(
         TextColumn("{task.description}"),
@@ -47,15 +50,20 @@ def training_bars(
         def on_epoch(index: int, epoch: int, loss: float) -> None:
             if index not in first_loss:
                 progress.start_task(tasks[index])
-            first = first_loss.setdefault(index, max(loss, 2 * target_loss))
-            come = log(first / max(loss, target_loss)) / log(first / target_loss)
-            if loss < target_loss:
+            recipe = recipes[index]
+            come = epoch / recipe.max_epochs
+            first = first_loss.setdefault(index, max(loss, 2 * recipe.target_loss))
+            if recipe.target_loss > 0:
+                left = max(loss, recipe.target_loss)
+                come = max(come, log(first / left) / log(first / recipe.target_loss))
+            ended = loss < recipe.target_loss or epoch >= recipe.max_epochs
+            if ended:
                 done.add(index)
                 progress.update(overall, completed=len(done), state=f"{len(done)} of {len(names)}")
             progress.update(
                 tasks[index],
                 completed=come,
-                visible=loss >= target_loss,
+                visible=not ended,
                 state=f"epoch {epoch}, loss {loss:.4f}",
             )
 

@@ -1,0 +1,81 @@
+"""Run: what a figure may use while it computes: the user's data, a device, trained networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from isorep._optional import need
+from isorep.paper.images import ImageData, ImageSource
+from isorep.paper.recipe import Wanted
+
+if TYPE_CHECKING:
+    from isorep.paper.classifier import Classifier
+    from isorep.paper.networks import Trained
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """Where a figure finds what it needs.
+
+    Attributes
+    ----------
+    out : Path or None
+        The folder that all figures write to; trained networks lie in ``networks`` below it. None
+        keeps nothing.
+    data : Path or None
+        The user's folder of data sets.
+    device : str
+        Where to compute, such as "cpu" or "cuda".
+    console : rich.console.Console
+        Where to show progress.
+    """
+
+    out: Path | None = None
+    data: Path | None = None
+    device: str = "cpu"
+    console: Console = field(default_factory=lambda: Console(stderr=True))
+
+    def images(self, source: ImageSource, seed: int) -> ImageData:
+        """Read images."""
+        return source.load(self.data, seed)
+
+    def networks(self, wanted: Mapping[str, Wanted], data: ImageData) -> dict[str, Trained]:
+        """Give trained image networks: read if they were trained before, else trained now."""
+        need("torch", "torch")
+        from isorep.paper.networks import obtain
+
+        return obtain(wanted, data, folder=self._networks, device=self.device, console=self.console)
+
+    def capture(
+        self,
+        networks: Mapping[str, Classifier],
+        images: Any,
+        layers: Sequence[str] | None = None,
+    ) -> dict[str, Any]:
+        """Capture layers of image networks, each filter averaged over its positions."""
+        from isorep.paper.networks import capture_all
+
+        return capture_all(
+            networks, images, layers=layers, device=self.device, console=self.console
+        )
+
+    def folder(self, description: Mapping[str, Any]) -> Path | None:
+        """Give the folder of a network that keeps its own files, None where nothing is kept.
+
+        Parameters
+        ----------
+        description : dict
+            Everything that determines the network, in types that JSON knows.
+        """
+        from isorep.paper.networks import key
+
+        return None if self._networks is None else self._networks / key(description)
+
+    @property
+    def _networks(self) -> Path | None:
+        return None if self.out is None else self.out / "networks"

@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+from rich.console import Console
+
+from isorep.paper import fig2
+from isorep.paper.run import Run
+
+SETUP = fig2.SetUp(samples=301, neurons=12, signal=(2, 5, 11), repetitions=5, seed=7)
+
+
+@pytest.fixture(scope="module")
+def result():
+    return fig2.compute(SETUP, Run(console=Console(quiet=True)))
+
+
+def test_toy_shares_the_signal_and_nothing_else():
+    x, y = fig2.toy(fig2.SetUp(samples=9001, neurons=7), 3, np.random.default_rng(0))
+    assert x.shape == y.shape == (9001, 7)
+    transform, *_ = np.linalg.lstsq(x[:, :3], y[:, :3])
+    np.testing.assert_allclose(x[:, :3] @ transform, y[:, :3], atol=1e-12)
+    np.testing.assert_allclose(transform.T @ transform, np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(x.std(axis=0), [1] * 3 + [0.1] * 4, rtol=0.03)
+    noise = np.corrcoef(np.hstack([x[:, 3:], y[:, 3:]]).T) - np.eye(8)
+    assert np.abs(noise).max() < 0.05
+
+
+def test_distances_follow_the_formulas(result):
+    for repetition in range(5):
+        for at, k in enumerate(SETUP.signal):
+            x, y = fig2.toy(SETUP, k, np.random.default_rng([7, repetition, k]))
+            x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+            qx, qy = np.linalg.qr(x)[0], np.linalg.qr(y)[0]
+            u, rho, _ = np.linalg.svd(qx.T @ qy)
+            weights = np.abs((qx @ u).T @ x).sum(axis=1)
+            found = {name: table[repetition, at] for name, table in result.distances.items()}
+            assert found["cca"] == pytest.approx(1 - rho.mean(), abs=1e-9)
+            assert found["pwcca"] == pytest.approx(1 - weights @ rho / weights.sum(), abs=1e-7)
+            bases = []
+            for side in (x, y):
+                left, s, _ = np.linalg.svd(side, full_matrices=False)
+                kept = np.searchsorted(np.cumsum(s**2) / np.sum(s**2), 0.99) + 1
+                bases.append(left[:, :kept])
+            rho = np.linalg.svd(bases[0].T @ bases[1])[1]
+            assert found["svcca"] == pytest.approx(1 - rho.mean(), abs=1e-9)
+
+
+def test_claims_compare_the_means(result):
+    claims = fig2.claims(result)
+    means = {name: table.mean(axis=0) for name, table in result.distances.items()}
+    assert claims[0].contrasts[0].effect == pytest.approx(means["cca"][0] - means["pwcca"][0])
+    assert claims[0].contrasts[0].exact == (1 / 32, 1 / 32)
+    assert claims[0].verdict == "reproduced"
+    spread = np.ptp(result.distances["pwcca"], axis=1).mean()
+    assert claims[3].contrasts[0].effect == pytest.approx(spread)
+
+
+def test_rows_and_figure(result):
+    rows = list(fig2.rows(result))
+    assert len(rows) == 5 * 3 * 3
+    assert rows[0]["signal_dimensions"] == 2
+    assert rows[0]["distance"] == result.distances["cca"][0, 0]
+    (ax,) = fig2.draw(result).axes
+    np.testing.assert_allclose(ax.lines[2].get_ydata(), result.distances["pwcca"].mean(axis=0))

@@ -1,6 +1,7 @@
 """Tell whether two neural representations are the same up to a change of basis."""
 
 from isorep import plot
+from isorep.bartlett import bartlett
 from isorep.basis import Basis
 from isorep.capture import capture
 from isorep.compare import compare
@@ -21,6 +22,7 @@ __all__ = [
     "Overlap",
     "Representations",
     "Score",
+    "bartlett",
     "capture",
     "cca",
     "cka",

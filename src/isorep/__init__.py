@@ -4,6 +4,7 @@ from isorep import plot
 from isorep.bartlett import bartlett
 from isorep.basis import Basis
 from isorep.capture import capture
+from isorep.clustering import cluster
 from isorep.compare import compare
 from isorep.measures import MEASURES, cca, cka, procrustes, pwcca, similarity, svcca
 from isorep.overlap import Overlap, overlap
@@ -26,6 +27,7 @@ __all__ = [
     "capture",
     "cca",
     "cka",
+    "cluster",
     "compare",
     "load",
     "overlap",

@@ -101,11 +101,13 @@ def test_one_failure_ends_them_all():
 
 def test_ctrl_c_ends_the_process():
     endless = """
+import signal
 import numpy as np
 from isorep.paper.convnet import ConvNet
 from isorep.paper.recipe import Recipe
 from isorep.paper.training import Task, train
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's children ignore it
 images = np.random.default_rng(0).random((53, 1, 5, 5), dtype=np.float32)
 labels = np.zeros(53, dtype=np.int64)
 tasks = [Task(ConvNet([3], [1], channels=1, classes=3), labels, seed) for seed in range(5)]

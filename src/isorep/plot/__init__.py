@@ -1,5 +1,6 @@
 """Figures: each function draws into the given axes, and returns them."""
 
+from isorep.plot.groups import groups
 from isorep.plot.heatmap import heatmap
 
-__all__ = ["heatmap"]
+__all__ = ["groups", "heatmap"]

@@ -25,6 +25,7 @@ from isorep.overlap import overlap
 from isorep.paper import exchange
 from isorep.paper.claims import Claim, Contrast
 from isorep.paper.contrasts import TITLES
+from isorep.paper.one_thread import one_thread
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -82,7 +83,7 @@ class Result:
 def compute(setup: SetUp, run: Run) -> Result:
     """Draw the toy for each k and repetition, and compare X with Y."""
     distances = {name: np.zeros((setup.repetitions, len(setup.signal))) for name in MEASURES}
-    with run.console.status("comparing toys"):
+    with one_thread(), run.console.status("comparing toys"):
         for repetition in range(setup.repetitions):
             for at, k in enumerate(setup.signal):
                 random = np.random.default_rng([setup.seed, repetition, k])

@@ -23,6 +23,7 @@ from isorep.paper.claims import Claim, Contrast
 from isorep.paper.contrasts import INTER, TITLES, gap
 from isorep.paper.distances import Distances, all_pairs
 from isorep.paper.images import ImageData, ImageSource
+from isorep.paper.one_thread import one_thread
 from isorep.paper.recipe import (
     PAPER_CONVNET,
     PAPER_RECIPE,
@@ -187,7 +188,7 @@ def measure(
     captured = run.capture(
         {name: one.network for name, one in trained.items()}, images[: setup.compared]
     )
-    with run.console.status("comparing every layer of every pair of networks"):
+    with one_thread(), run.console.status("comparing every layer of every pair of networks"):
         distances = all_pairs(
             captured,
             (GENERALIZING, MEMORIZING),
@@ -316,9 +317,10 @@ def draw(result: Result) -> Figure:
         fontsize="large" if len(measures) > 2 else "medium",
     )
     figure.supxlabel(
-        f"{result.data.name}, {result.shown} images; lines: mean over ordered pairs of networks, "
-        "bands: one standard deviation",
-        fontsize="small" if len(measures) > 2 else "x-small",
+        f"{result.data.name}, {result.shown} images; inter: one network of each group"
+        + ("; " if len(measures) > 2 else "\n")
+        + "lines: mean over ordered pairs of networks, bands: one standard deviation",
+        fontsize="small",
     )
     return figure
 

@@ -74,6 +74,21 @@ def naive_svcca(x, y, variance):
     return np.linalg.svd(kept[0].T @ kept[1], compute_uv=False).mean()
 
 
+def naive_cosine(x, y):
+    """Cosine of the two matrices, one product at a time."""
+    xy, xx, yy = (
+        sum(a * b for u, v in zip(one, other, strict=True) for a, b in zip(u, v, strict=True))
+        for one, other in ((x, y), (x, x), (y, y))
+    )
+    return xy / (xx * yy) ** 0.5
+
+
+def naive_euclidean(x, y):
+    """Similarity for the root of the sum of squared differences, one at a time."""
+    squares = ((a - b) ** 2 for u, v in zip(x, y, strict=True) for a, b in zip(u, v, strict=True))
+    return 1 / (1 + sum(squares) ** 0.5)
+
+
 def conditioned_pair(n, a, b, condition, seed):
     """Draw two representations that share half of their directions, with given conditioning."""
     rng = np.random.default_rng(seed)

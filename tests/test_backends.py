@@ -57,9 +57,12 @@ def test_every_library_gives_numpys_numbers(library, solver, shape, condition):
     x, y = conditioned_pair(*shape, condition, seed=0)
     x[:, -1] = x[:, 0]  # rank-deficient too
     for name, row in isorep.MEASURES.items():
-        expected = row(isorep.overlap(x, y, solver=solver))
-        found = row(isorep.overlap(make(x), make(y), solver=solver))
+        one = x[:, : y.shape[1]] if row.paired else x
+        expected = row(isorep.overlap(one, y, solver=solver))
+        found = row(isorep.overlap(make(one), make(y), solver=solver))
         assert found.similarity == pytest.approx(expected.similarity, abs=1e-9), name
+        # An angle turns a rounding of eps below 1 into sqrt(2 eps).
+        assert found.distance == pytest.approx(expected.distance, rel=1e-9, abs=1e-7), name
         assert (found.x_rank, found.warnings) == (expected.x_rank, expected.warnings)
         assert type(found.similarity) is float
     o, expected_o = (
@@ -69,6 +72,14 @@ def test_every_library_gives_numpys_numbers(library, solver, shape, condition):
     for array in (o.correlations, o.x_variates, o.y_directions, o.x_weights, o.matrix):
         assert type(array) is type(make(x))
         assert getattr(array, "device", None) == getattr(make(x), "device", None)
+
+
+def test_euclidean_from_the_samples_themselves(library):
+    make, _ = library
+    x, y = conditioned_pair(211, 7, 7, 10, seed=6)
+    near = x + 1e-3 * y
+    found = isorep.measures.euclidean(make(x), make(near)).distance
+    assert found == pytest.approx(1e-3 * np.linalg.norm(y), rel=1e-10)
 
 
 def test_variants_of_pwcca(library):

@@ -25,13 +25,19 @@ def test_every_cell_is_the_measure_of_its_pair():
     assert list(table["y_layer"].to_numpy()) == list(b)
     for name, x_layer, y_layer in product(isorep.MEASURES, a, b):
         cell = table.sel(x_layer=x_layer, y_layer=y_layer)
+        if isorep.MEASURES[name].paired and a[x_layer].shape != b[y_layer].shape:
+            assert np.isnan(cell[name])
+            assert np.isnan(cell[f"{name}_distance"])
+            continue
         score = isorep.similarity(a[x_layer], b[y_layer], name)
         assert cell[name].item() == score.similarity
         assert cell[f"{name}_distance"].item() == score.distance
         assert cell["n_samples"].item() == 211
     assert table["x_rank"].to_numpy().tolist() == [7, 5, 3]
     assert not table["warnings"].to_numpy().any()
-    assert not table["reason"].to_numpy().any()
+    reasons = table["reason"].to_numpy()
+    assert reasons[0, 0].startswith("cosine, euclidean: x has 7 features and y has 4, but neuron j")
+    assert (reasons == "").tolist() == [[False] * 3, [False] * 3, [False, False, True]]
 
 
 def test_each_layer_is_prepared_once(monkeypatch):
@@ -116,6 +122,25 @@ def test_what_cannot_be_compared():
         ValueError, match=r"same samples in another order: sample 0 is 'image0' in a"
     ):
         isorep.compare(Representations(a, sample_ids=ids), Representations(b, sample_ids=ids[::-1]))
+
+
+def test_a_measure_that_fits_no_pair_leaves_the_others_alone():
+    a, b = layers(0), layers(1, (4, 6))
+    table = isorep.compare(a, b, measures=["cka", "cosine"])
+    assert table["cka"].notnull().all()
+    assert table["cosine"].isnull().all()
+    with pytest.raises(ValueError, match="no pair of layers could be compared: cosine: x has 7"):
+        isorep.compare(a, b, measures="cosine")
+
+
+def test_a_distance_without_end_is_null_in_json():
+    a = layers(0)
+    found = json.loads(to_json(isorep.compare(a, layers(1), measures=["euclidean", "cosine"])))
+    euclidean, cosine = found["measures"]["euclidean"], found["measures"]["cosine"]
+    assert euclidean["distance_range"] == [0, None]
+    assert euclidean["similarity_range"] == [0, 1]
+    assert euclidean["distance_units"] == "units of the features"
+    assert (cosine["similarity_range"], cosine["distance_range"]) == ([-1, 1], [0, 2])
 
 
 def test_json_and_csv_hold_every_number():

@@ -9,6 +9,8 @@ from oracle import (
     conditioned_pair,
     naive_cca,
     naive_cka,
+    naive_cosine,
+    naive_euclidean,
     naive_procrustes,
     naive_pwcca,
     naive_svcca,
@@ -24,15 +26,19 @@ NAIVE = {
     "pwcca": naive_pwcca,
     "cka": naive_cka,
     "procrustes": naive_procrustes,
+    "cosine": naive_cosine,
+    "euclidean": naive_euclidean,
 }
+CONTROLS = {"cosine", "euclidean"}
 # arccos turns a rounding of eps below 1 into sqrt(2 eps).
 ZERO = {"procrustes": 1e-6}
 
 every_measure = pytest.mark.parametrize("name", MEASURES)
 
 
-def pair(seed=0):
-    return conditioned_pair(307, 7, 5, 20, seed)
+def pair(name, seed=0):
+    """Draw two sides of unequal widths, or of one width where the measure asks for that."""
+    return conditioned_pair(307, 7, 7 if MEASURES[name].paired else 5, 20, seed)
 
 
 def linear(rng, p):
@@ -42,27 +48,32 @@ def linear(rng, p):
 def test_every_measure_has_an_oracle_and_a_public_function():
     assert set(NAIVE) == set(MEASURES)
     for name in MEASURES:
+        assert callable(getattr(isorep.measures, name))
+    for name in set(MEASURES) - CONTROLS:
         assert getattr(isorep, name) is getattr(isorep.measures, name)
 
 
 @every_measure
 @pytest.mark.parametrize("solver", ["auto", "gram", "svd"])
 def test_equals_its_naive_formula(name, solver):
-    for x, y in (pair(), pair()[::-1]):
-        score = isorep.similarity(x + 2, y - 1, name, solver=solver)
-        assert score.similarity == pytest.approx(NAIVE[name](x, y), abs=1e-12)
+    for x, y in (pair(name), pair(name)[::-1]):
+        x, y = x + 2, y - 1
+        score = isorep.similarity(x, y, name, solver=solver)
+        expected = NAIVE[name](x, y)
+        assert score.similarity == pytest.approx(expected, abs=1e-12)
+        assert score.distance == pytest.approx(MEASURES[name].distance.of(expected), rel=1e-11)
 
 
 @every_measure
 def test_score_and_public_function_agree(name):
-    x, y = pair()
-    score = getattr(isorep, name)(x, y)
+    x, y = pair(name)
+    score = getattr(isorep.measures, name)(x, y)
     assert score == isorep.similarity(x, y, name)
     assert (score.measure, score.n_samples, score.warnings) == (name, 307, ())
     assert type(score.similarity) is float
     assert type(score.distance) is float
-    assert score.x_rank <= 7
-    assert score.y_rank <= 5
+    assert score.x_rank <= x.shape[1]
+    assert score.y_rank <= y.shape[1]
     with pytest.raises(dataclasses.FrozenInstanceError):
         score.similarity = 1.0
 
@@ -71,7 +82,7 @@ def test_score_and_public_function_agree(name):
 def test_range_and_direction(name):
     row = MEASURES[name]
     rng = np.random.default_rng(1)
-    for mix in (0.0, 0.3, 1.0):
+    for mix in (0.0, 0.3, 1.0, -2.0):
         x = rng.standard_normal((400, 6))
         y = mix * x + (1 - mix) * rng.standard_normal((400, 6))
         score = isorep.similarity(x, y, name)
@@ -79,37 +90,51 @@ def test_range_and_direction(name):
         assert low <= score.similarity <= high
         near, far = row.distance_range
         assert near <= score.distance <= far
-        if row.angle:
+        if name == "procrustes":
             assert math.cos(score.distance) == pytest.approx(score.similarity, abs=1e-12)
+        elif name == "euclidean":
+            assert score.distance == pytest.approx(1 / score.similarity - 1, rel=1e-12, abs=1e-12)
         else:
             assert score.distance == pytest.approx(1 - score.similarity, abs=1e-15)
+    assert row.distance_range == {
+        "procrustes": (0, math.pi / 2),
+        "cosine": (0, 2),
+        "euclidean": (0, math.inf),
+    }.get(name, (0, 1))
 
 
 @every_measure
 def test_distance_is_zero_inside_its_invariance_group_and_positive_outside(name):
     rng = np.random.default_rng(2)
-    x, _ = pair()
-    zero = ZERO.get(name, 1e-10)
+    x, _ = pair(name)
+    invariance = MEASURES[name].invariance
 
     def distance(y):
         return isorep.similarity(x, y, name).distance
 
-    assert distance(x) == pytest.approx(0, abs=zero)
-    assert distance(3 * x + 7) == pytest.approx(0, abs=zero)
-    assert distance(x @ rotation(rng, 7)) == pytest.approx(0, abs=zero)
-    assert distance(-x[:, ::-1]) == pytest.approx(0, abs=zero)
-    if MEASURES[name].invariance == "linear":
-        assert distance(x @ linear(rng, 7)) == pytest.approx(0, abs=zero)
-    else:
-        # Small principal components become large ones, and the other way round.
-        assert distance(x @ np.linalg.inv(np.cov(x.T))) > 0.1
+    def check(y, *, zero_for):
+        if invariance in zero_for:
+            assert distance(y) == pytest.approx(0, abs=ZERO.get(name, 1e-10))
+        else:
+            assert distance(y) > 0.1
+
+    every, turns = ("linear", "orthogonal", "scaling", "none"), ("linear", "orthogonal")
+    check(x, zero_for=every)
+    check(3 * x, zero_for=(*turns, "scaling"))
+    check(3 * x + 7, zero_for=turns)
+    check(x @ rotation(rng, 7), zero_for=turns)
+    check(-x[:, ::-1], zero_for=turns)
+    if invariance == "linear":
+        assert distance(x @ linear(rng, 7)) == pytest.approx(0, abs=ZERO.get(name, 1e-10))
+    # Small principal components become large ones, and the other way round.
+    check(x @ np.linalg.inv(np.cov(x.T)), zero_for=("linear",))
     assert distance(x**3) > 0.001
     assert distance(rng.standard_normal(x.shape)) > 0.1
 
 
 @every_measure
 def test_symmetry_or_its_declared_absence(name):
-    x, y = pair()
+    x, y = pair(name)
     forth, back = (isorep.similarity(*sides, name).similarity for sides in ((x, y), (y, x)))
     if MEASURES[name].symmetric:
         assert forth == pytest.approx(back, abs=1e-12)
@@ -122,34 +147,45 @@ def test_symmetry_or_its_declared_absence(name):
     ("dtype", "tolerance"), [("float32", 1e-5), ("float16", 1e-2), ("int32", 1e-2)]
 )
 def test_dtypes(name, dtype, tolerance):
-    x, y = pair()
-    exact = isorep.similarity(x, y, name).similarity
+    x, y = pair(name)
     scale = 1000 if dtype == "int32" else 1
+    exact = isorep.similarity(scale * x, scale * y, name)
     low = isorep.similarity((scale * x).astype(dtype), (scale * y).astype(dtype), name)
-    assert low.similarity == pytest.approx(exact, abs=tolerance)
+    assert low.similarity == pytest.approx(exact.similarity, abs=tolerance)
+    if name == "euclidean":  # whose similarity is near 0 for any data of size
+        assert low.distance == pytest.approx(exact.distance, rel=tolerance)
 
 
 @every_measure
 def test_one_feature_a_side(name):
-    x, y = pair()
+    x, y = pair(name)
     score = isorep.similarity(x[:, :1], y[:, :1], name)
     r = abs(np.corrcoef(x[:, 0], y[:, 0])[0, 1])
-    assert score.similarity == pytest.approx(r**2 if name == "cka" else r, abs=1e-12)
+    expected = {"cka": r**2} | {control: NAIVE[control](x[:, :1], y[:, :1]) for control in CONTROLS}
+    assert score.similarity == pytest.approx(expected.get(name, r), abs=1e-12)
 
 
 @every_measure
 def test_order_of_samples_and_features_does_not_matter(name):
-    x, y = pair()
+    x, y = pair(name)
     rng = np.random.default_rng(3)
     rows = rng.permutation(len(x))
-    changed = isorep.similarity(x[rows][:, ::-1], y[rows][:, rng.permutation(5)], name)
+    x_columns, y_columns = (rng.permutation(z.shape[1]) for z in (x, y))
+    if MEASURES[name].paired:
+        y_columns = x_columns
+    changed = isorep.similarity(x[rows][:, x_columns], y[rows][:, y_columns], name)
     assert changed.similarity == pytest.approx(isorep.similarity(x, y, name).similarity, abs=1e-12)
 
 
 @every_measure
 def test_dead_and_duplicated_neurons_never_give_nan(name):
-    x, y = pair()
+    x, y = pair(name)
     ugly = np.hstack([x, x[:, :2], np.zeros((307, 2)), np.full((307, 1), 0.1)])
+    if MEASURES[name].paired:
+        y = np.hstack([y, np.zeros((307, 2)), y[:, :1], y[:, :2]])
+        assert isorep.similarity(ugly, y, name).similarity == pytest.approx(
+            NAIVE[name](ugly, y), abs=1e-12
+        )
     score = isorep.similarity(ugly, y, name)
     assert 0 <= score.similarity <= 1
     if MEASURES[name].invariance == "linear" and name != "pwcca":
@@ -167,7 +203,7 @@ def test_the_table_is_read_only_and_complete():
 
 
 def test_unknown_measures_and_options_name_the_nearest():
-    x, y = pair()
+    x, y = pair("pwcca")
     with pytest.raises(ValueError, match=r"unknown measure 'pwca'; did you mean 'pwcca'"):
         isorep.similarity(x, y, "pwca")
     with pytest.raises(
@@ -200,4 +236,53 @@ def test_procrustes_is_a_metric():
     for _ in range(20):
         x, y, z = (rng.standard_normal((30, p)) for p in (3, 5, 4))
         xy, yz, xz = (isorep.procrustes(*s).distance for s in ((x, y), (y, z), (x, z)))
+        assert xz <= xy + yz + 1e-12
+
+
+@pytest.mark.parametrize("name", sorted(CONTROLS))
+def test_controls_refuse_different_widths(name):
+    x, y = pair("pwcca")
+    message = (
+        "x has 7 features and y has 5, but neuron j is compared with neuron j; take pwcca, cca, "
+        "svcca, cka or procrustes"
+    )
+    with pytest.raises(ValueError, match=message):
+        isorep.similarity(x, y, name)
+
+
+def test_cosine_is_negative_for_opposites():
+    x, _ = pair("cosine")
+    score = isorep.measures.cosine(x + 1, -2 * x - 2)
+    assert score.similarity == pytest.approx(-1, abs=1e-14)
+    assert score.distance == pytest.approx(2, abs=1e-14)
+
+
+@pytest.mark.parametrize("solver", ["gram", "svd"])
+@pytest.mark.parametrize("shape", [(211, 13), (31, 43)], ids=["tall", "wide"])
+@pytest.mark.parametrize("offset", [0, 1e4])
+@pytest.mark.parametrize("share", [1, 1e-1, 3e-2, 1e-2, 1e-4, 1e-8])
+def test_euclidean_keeps_its_digits_however_near_the_two_are(solver, shape, offset, share):
+    n, p = shape
+    x, noise = conditioned_pair(n, p, p, 1e3, seed=6)
+    x, y = x + offset, x + share * noise + offset
+    found = isorep.measures.euclidean(x, y, solver=solver).distance
+    expected = math.sqrt(math.fsum(((x - y) ** 2).ravel()))
+    assert found == pytest.approx(expected, rel=1e-11, abs=1e-14 * np.linalg.norm(x))
+    assert isorep.measures.euclidean(x, x.copy(), solver=solver).distance == 0
+
+
+def test_controls_of_huge_and_tiny_numbers():
+    x, y = pair("cosine")
+    for scale in (1e-180, 1e180):
+        cosine = isorep.measures.cosine(scale * x, y / scale).similarity
+        assert cosine == pytest.approx(naive_cosine(x, y), abs=1e-12)
+        euclidean = isorep.measures.euclidean(scale * x, scale * y).distance
+        assert euclidean == pytest.approx(scale * np.linalg.norm(x - y), rel=1e-11)
+
+
+def test_euclidean_is_a_metric():
+    rng = np.random.default_rng(7)
+    for _ in range(20):
+        x, y, z = (rng.standard_normal((30, 3)) for _ in range(3))
+        xy, yz, xz = (isorep.measures.euclidean(*s).distance for s in ((x, y), (y, z), (x, z)))
         assert xz <= xy + yz + 1e-12

@@ -6,9 +6,11 @@ from isorep.capture import capture
 from isorep.compare import compare
 from isorep.measures import MEASURES, cca, cka, procrustes, pwcca, similarity, svcca
 from isorep.overlap import Overlap, overlap
+from isorep.pairwise import pairwise
 from isorep.representation import Representations
 from isorep.score import FewSamplesWarning, Score
 from isorep.storage import load
+from isorep.trajectory import trajectory
 
 __version__ = "0.1.0"
 
@@ -25,9 +27,11 @@ __all__ = [
     "compare",
     "load",
     "overlap",
+    "pairwise",
     "plot",
     "procrustes",
     "pwcca",
     "similarity",
     "svcca",
+    "trajectory",
 ]

@@ -23,6 +23,12 @@ app = typer.Typer(
 
 _STDOUT = Path("-")
 _PICTURES = (".png", ".svg", ".pdf")
+_ALIKE = {
+    "linear": "invertible linear maps of one representation",
+    "orthogonal": "rotations and scaling of one representation",
+    "scaling": "positive multiples of one representation",
+    "none": "one representation alone",
+}
 
 
 def main() -> None:
@@ -167,12 +173,12 @@ def measures() -> None:
     for name, row in MEASURES.items():
         console.print(f"[bold]{name}[/bold]: {row.description}")
         symmetric = "symmetric" if row.symmetric else "not symmetric"
-        distance = "arccos(similarity) radians" if row.angle else "1 - similarity"
-        maps = "invertible linear maps" if row.invariance == "linear" else "rotations and scaling"
+        units = "" if row.distance.units == "1" else f", in {row.distance.units}"
+        low, high = row.similarity_range
         facts = (
             f"similarity = {row.formula}\n"
-            f"distance = {distance}\n"
-            f"similarity in [0, 1], 1 for {maps} of one representation; {symmetric}\n"
+            f"distance = {row.distance.formula}{units}\n"
+            f"similarity in [{low:g}, {high:g}], 1 for {_ALIKE[row.invariance]}; {symmetric}\n"
             f"{row.reference}"
         )
         console.print(Padding(Text(facts), (0, 0, 1, 4)))

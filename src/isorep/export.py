@@ -20,7 +20,9 @@ _COLUMNS = (
 
 
 def to_json(table: xarray.Dataset) -> str:
-    """Return what `isorep.compare` found as JSON: each variable as a nested list, NaN as null.
+    """Return what `isorep.compare` found as JSON: each variable as a nested list.
+
+    NaN, and the end of a range without end, are null.
 
     Examples
     --------
@@ -38,8 +40,8 @@ def to_json(table: xarray.Dataset) -> str:
             name: {
                 "similarity": _nested(table[name]),
                 "distance": _nested(table[f"{name}_distance"]),
-                "similarity_range": list(table[name].attrs["range"]),
-                "distance_range": list(table[f"{name}_distance"].attrs["range"]),
+                "similarity_range": _range(table[name]),
+                "distance_range": _range(table[f"{name}_distance"]),
                 "distance_units": table[f"{name}_distance"].attrs["units"],
                 "symmetric": bool(table[name].attrs["symmetric"]),
                 "reference": table[name].attrs["reference"],
@@ -57,6 +59,10 @@ def to_json(table: xarray.Dataset) -> str:
 def _nested(values: xarray.DataArray) -> list[list[float | None]]:
     rows = values.to_numpy().tolist()
     return [[None if np.isnan(value) else value for value in row] for row in rows]
+
+
+def _range(values: xarray.DataArray) -> list[float | None]:
+    return [bound if np.isfinite(bound) else None for bound in values.attrs["range"]]
 
 
 def to_csv(table: xarray.Dataset) -> str:

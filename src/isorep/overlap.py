@@ -116,6 +116,14 @@ class Overlap:
             self.x.leading(x_rank), self.y.leading(y_rank), self.matrix[:x_rank, :y_rank]
         )
 
+    def exchanged(self) -> Overlap:
+        """Return the overlap of y with x, with what was already computed for this one."""
+        other = Overlap(self.y, self.x, self.matrix.T)
+        if "_svd" in vars(self):
+            u, rho, w = self._svd
+            vars(other)["_svd"] = (w, rho, u)
+        return other
+
 
 def _projection_weights(loadings: Array) -> Array:
     xp = array_namespace(loadings)

@@ -19,7 +19,8 @@ class Score:
     similarity : float
         Higher is more alike; 1 for the same representation up to what the measure ignores.
     distance : float
-        Lower is more alike; ``1 - similarity``, or an angle in radians where the measure is one.
+        Lower is more alike; ``1 - similarity``, or, where the measure is one, an angle in radians
+        or a norm in the units of the features.
     measure : str
         Its name in `isorep.MEASURES`.
     n_samples : int

@@ -47,6 +47,20 @@ def test_distances_have_the_measures_bounds_and_units(table):
     assert bar.get_ylabel() == "distance (radians), 0 is the same"
 
 
+def test_a_range_without_end_ends_at_the_greatest_value():
+    rng = np.random.default_rng(1)
+    a = {f"conv{i}": 100 * rng.standard_normal((120, 4)) for i in range(3)}
+    table = isorep.compare(a | {"dead": np.zeros((120, 4))}, a, measures="euclidean")
+    ax = isorep.plot.heatmap(table, quantity="distance")
+    values = table["euclidean_distance"].to_numpy()
+    assert ax.get_images()[0].get_clim() == (0, np.nanmax(values))
+    assert ax.texts[1].get_text() == f"{values[0, 1]:.3g}"
+    bar = ax.get_figure().axes[-1]
+    assert bar.get_ylabel() == "distance (units of the features), 0 is the same"
+    ax = isorep.plot.heatmap(isorep.compare(a, {"conv0": a["conv0"]}, measures="euclidean"))
+    assert ax.get_images()[0].get_clim() == (0, 1)
+
+
 def test_large_grids_carry_no_numbers():
     a = {f"l{i}": np.random.default_rng(i).standard_normal((50, 2)) for i in range(16)}
     assert not isorep.plot.heatmap(isorep.compare(a, a, measures="cka")).texts

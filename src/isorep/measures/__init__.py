@@ -11,15 +11,28 @@ from isorep.basis import Solver
 from isorep.measures._measure import Measure
 from isorep.measures.cca import CCA, cca
 from isorep.measures.cka import CKA, cka
+from isorep.measures.cosine import COSINE, cosine
+from isorep.measures.euclidean import EUCLIDEAN, euclidean
 from isorep.measures.procrustes import PROCRUSTES, procrustes
 from isorep.measures.pwcca import PWCCA, pwcca
 from isorep.measures.svcca import SVCCA, svcca
 from isorep.score import Score
 
-__all__ = ["MEASURES", "Measure", "cca", "cka", "procrustes", "pwcca", "similarity", "svcca"]
+__all__ = [
+    "MEASURES",
+    "Measure",
+    "cca",
+    "cka",
+    "cosine",
+    "euclidean",
+    "procrustes",
+    "pwcca",
+    "similarity",
+    "svcca",
+]
 
 MEASURES: Mapping[str, Measure] = MappingProxyType(
-    {measure.name: measure for measure in (PWCCA, CCA, SVCCA, CKA, PROCRUSTES)}
+    {measure.name: measure for measure in (PWCCA, CCA, SVCCA, CKA, PROCRUSTES, COSINE, EUCLIDEAN)}
 )
 """Every measure by name; `isorep measures` prints the table."""
 

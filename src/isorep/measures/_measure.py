@@ -23,12 +23,41 @@ class Reading:
     """What a measure's formula found, before it becomes a `Score`.
 
     `used` is the overlap whose directions entered, after any truncation; `whitened` says whether
-    each of them counted in full, so that too few samples show.
+    each of them counted in full, so that too few samples show. A formula that finds the distance
+    first hands it on, with the digits that going by the similarity would cost.
     """
 
     similarity: float
     used: Overlap
     whitened: bool = False
+    distance: float | None = None
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How a distance follows from a similarity; `of` falls from 0 at similarity 1.
+
+    Attributes
+    ----------
+    formula : str
+        Of the distance, in the symbols of `Measure.formula`.
+    units : str
+        "1" for a plain number.
+    of : callable
+        ``similarity -> distance``.
+    """
+
+    formula: str
+    units: str
+    of: Callable[[float], float]
+
+
+def _complement(similarity: float) -> float:
+    return 1.0 - similarity
+
+
+COMPLEMENT = Distance("1 - similarity", "1", _complement)
+ANGLE = Distance("arccos(similarity)", "radians", acos)
 
 
 @dataclass(frozen=True)
@@ -47,13 +76,16 @@ class Measure:
         Paper, and where in it.
     read : callable
         ``(overlap, **options) -> Reading``.
-    invariance : {"linear", "orthogonal"}
-        Maps A of features for which x and ``x A`` have distance 0, beside translation and isotropic
-        scaling: every invertible linear map, or rotations and reflections alone.
+    invariance : {"linear", "orthogonal", "scaling", "none"}
+        Maps A of features for which x and ``x A`` have distance 0. "linear": every invertible
+        linear map; "orthogonal": rotations and reflections; both beside translation and isotropic
+        scaling. "scaling": positive multiples alone. "none": only x itself has distance 0 from x.
     symmetric : bool
         Whether exchanging the two sides leaves the similarity as it is, with default options.
-    angle : bool
-        Whether the similarity is a cosine, and the distance its angle in radians.
+    similarity_range : (float, float)
+        Least and greatest similarity.
+    distance : Distance
+        How the distance follows from the similarity.
     """
 
     name: str
@@ -61,16 +93,21 @@ class Measure:
     description: str
     reference: str
     read: Callable[..., Reading]
-    invariance: Literal["linear", "orthogonal"]
+    invariance: Literal["linear", "orthogonal", "scaling", "none"]
     symmetric: bool = True
-    angle: bool = False
-
-    similarity_range = (0.0, 1.0)
+    similarity_range: tuple[float, float] = (0.0, 1.0)
+    distance: Distance = COMPLEMENT
 
     @property
     def distance_range(self) -> tuple[float, float]:
-        """Least and greatest distance."""
-        return (0.0, acos(0.0)) if self.angle else (0.0, 1.0)
+        """Least and greatest distance; the greatest may be infinite."""
+        low, high = self.similarity_range
+        return self.distance.of(high), self.distance.of(low)
+
+    @property
+    def paired(self) -> bool:
+        """Whether neuron j of x is compared with neuron j of y, so that both have as many."""
+        return self.invariance in ("scaling", "none")
 
     @property
     def options(self) -> dict[str, Any]:
@@ -84,10 +121,12 @@ class Measure:
             if option not in self.options:
                 raise ValueError(unknown_name(f"option of {self.name}", option, self.options))
         reading = self.read(overlap, **options)
-        similarity = min(max(reading.similarity, 0.0), 1.0)  # only rounding leaves the range
+        low, high = self.similarity_range
+        similarity = min(max(reading.similarity, low), high)  # only rounding leaves the range
+        distance = reading.distance
         return Score(
             similarity=similarity,
-            distance=acos(similarity) if self.angle else 1.0 - similarity,
+            distance=self.distance.of(similarity) if distance is None else distance,
             measure=self.name,
             n_samples=overlap.n_samples,
             x_rank=reading.used.x.rank,
@@ -102,7 +141,8 @@ class Measure:
 
 def _few_samples(used: Overlap) -> tuple[str, ...]:
     n, rx, ry = used.n_samples, used.x.rank, used.y.rank
-    ranks = f"{n} samples are few for {rx} and {ry} directions"
+    # The greater first: the text is the same for (x, y) and (y, x).
+    ranks = f"{n} samples are few for {max(rx, ry)} and {min(rx, ry)} directions"
     remedy = "take more samples, keep fewer directions (svcca), or use cka or procrustes"
     if used.n_forced:
         return (

@@ -8,7 +8,7 @@ from array_api_compat import array_namespace
 
 from isorep._linalg import svd
 from isorep.basis import Solver
-from isorep.measures._measure import Measure, Reading
+from isorep.measures._measure import ANGLE, Measure, Reading
 from isorep.overlap import Overlap
 from isorep.score import Score
 
@@ -28,7 +28,7 @@ PROCRUSTES = Measure(
     reference="Kendall 1984; Williams et al. 2021, equation 5",
     read=_read,
     invariance="orthogonal",
-    angle=True,
+    distance=ANGLE,
 )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from isorep.measures import measure_named
+from isorep.plot._axis import bounds, described
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +63,7 @@ def groups(
     >>> ax.get_ylabel()
     'pwcca distance, 0 is the same'
     """
-    described = measure_named(measure)
+    row = measure_named(measure)
     if not 1 <= len(distances) <= len(_STYLES):
         raise ValueError(f"expected 1 to {len(_STYLES)} groups, got {len(distances)}")
     arrays = {name: np.asarray(values, dtype=float) for name, values in distances.items()}
@@ -95,13 +96,13 @@ def groups(
             clip_on=False,
         )
     # The whole range, so that two pictures of one measure can be compared.
-    ax.set_ylim(described.distance_range)
+    shown = [array.mean(axis=0) + array.std(axis=0) for array in arrays.values()]
+    ax.set_ylim(bounds(row.distance_range, shown))
     ax.set_xlim(-0.4, len(layers) - 0.6)
     ax.set_xticks(at, list(layers), rotation=45, ha="right", rotation_mode="anchor")
     ax.grid(axis="y", color="0.9", linewidth=0.8)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
-    units = " (radians)" if described.angle else ""
-    ax.set(xlabel="layer", ylabel=f"{measure} distance{units}, 0 is the same")
+    ax.set(xlabel="layer", ylabel=described(f"{measure} distance", row.distance.units))
     ax.legend(frameon=False)
     return ax

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from isorep._names import unknown_name
+from isorep.plot._axis import Quantity, bounds, described
 
 if TYPE_CHECKING:
     import xarray
@@ -20,14 +21,14 @@ def heatmap(
     table: xarray.Dataset,
     measure: str | None = None,
     *,
-    quantity: Literal["similarity", "distance"] = "similarity",
+    quantity: Quantity = "similarity",
     ax: Axes | None = None,
 ) -> Axes:
     """Draw a layer-by-layer table, one cell a pair of layers.
 
-    The colours span the measure's whole range, so that two pictures of one measure can be compared.
-    Layers run left to right and bottom to top in execution order. Cells that could not be computed
-    are hatched.
+    The colours span the measure's whole range, so that two pictures of one measure can be compared;
+    a range without end is cut at the greatest value. Layers run left to right and bottom to top in
+    execution order. Cells that could not be computed are hatched.
 
     Parameters
     ----------
@@ -72,8 +73,7 @@ def heatmap(
 
         size = (2.6 + 0.52 * max(columns, 4), 1.8 + 0.45 * max(rows, 4))
         _, ax = pyplot.subplots(figsize=size, layout="constrained")
-    low, high = grid.attrs["range"]
-    same = "1 is the same" if quantity == "similarity" else "0 is the same"
+    low, high = bounds(grid.attrs["range"], values)
     image = ax.imshow(
         np.ma.masked_invalid(values),
         # Light is alike in both directions.
@@ -86,16 +86,16 @@ def heatmap(
     for i, j in np.argwhere(np.isnan(values)):
         _hatch(ax, int(j), int(i))
     if max(rows, columns) <= MOST_NUMBERS:
-        _write_numbers(ax, values, (low + high) / 2, dark_is_low=quantity == "similarity")
+        digits = ".2f" if np.isfinite(grid.attrs["range"][1]) else ".3g"
+        _write_numbers(ax, values, (low + high) / 2, digits, dark_is_low=quantity == "similarity")
     ax.set_xticks(range(columns), table["y_layer"].to_numpy(), rotation=45, ha="right")
     ax.set_yticks(range(rows), table["x_layer"].to_numpy())
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set(xlabel="layer of y", ylabel="layer of x", title=f"{name} {quantity}")
-    units = " (radians)" if grid.attrs["units"] == "radians" else ""
     figure = ax.get_figure()
     assert figure is not None
-    figure.colorbar(image, ax=ax, label=f"{quantity}{units}, {same}")
+    figure.colorbar(image, ax=ax, label=described(quantity, grid.attrs["units"]))
     return ax
 
 
@@ -113,6 +113,7 @@ def _write_numbers(
     ax: Axes,
     values: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
     middle: float,
+    digits: str,
     *,
     dark_is_low: bool,
 ) -> None:
@@ -122,7 +123,7 @@ def _write_numbers(
             ax.text(
                 j,
                 i,
-                f"{value:.2f}",
+                f"{value:{digits}}",
                 ha="center",
                 va="center",
                 fontsize=8,

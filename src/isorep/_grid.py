@@ -1,0 +1,252 @@
+"""Grid: the cells of a table of comparisons, and what every such table says about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from isorep._names import unknown_name
+from isorep.basis import Basis, Solver
+from isorep.measures import Measure, measure_named
+from isorep.overlap import Overlap, couple
+from isorep.representation import Representations
+from isorep.score import Score
+
+if TYPE_CHECKING:
+    import xarray
+
+Prepared = Basis | ValueError | TypeError
+"""A layer, prepared; or what is wrong with it."""
+
+Label = str | int | float
+"""What a network or a step is called."""
+
+Index = tuple[int, ...]
+
+
+class Grid:
+    """The cells of a table while they are filled: one for each pair of layers compared.
+
+    Parameters
+    ----------
+    sizes
+        Name of each dimension to its length, in order.
+    measures
+        What each pair is compared by.
+    """
+
+    def __init__(self, sizes: Mapping[str, int], measures: Sequence[Measure]) -> None:
+        self._dims, shape = tuple(sizes), tuple(sizes.values())
+        self._measures = measures
+        self._values = {
+            name: np.full(shape, np.nan)
+            for measure in measures
+            for name in (measure.name, _distance(measure))
+        }
+        self._n_samples = np.zeros(shape, dtype=np.int64)
+        self._warnings = np.full(shape, "", dtype=object)
+        self._reason = np.full(shape, "", dtype=object)
+
+    def fill(self, at: Index, x: Prepared, y: Prepared, *, mirror: Index | None = None) -> None:
+        """Compare x with y into the cell `at`, and y with x into the cell `mirror`.
+
+        The two directions share one coupling, and symmetric measures their score.
+        """
+        try:
+            coupled = _couple(x, y)
+        except (TypeError, ValueError) as error:
+            for cell in (at,) if mirror is None else (at, mirror):
+                self._reason[cell] = str(error)
+            return
+        scores = [_score(measure, coupled) for measure in self._measures]
+        self._write(at, coupled, scores)
+        if mirror is not None:
+            back = coupled.exchanged()
+            mirrored = [
+                score if measure.symmetric and isinstance(score, Score) else _score(measure, back)
+                for measure, score in zip(self._measures, scores, strict=True)
+            ]
+            self._write(mirror, back, mirrored)
+
+    def _write(self, at: Index, coupled: Overlap, scores: Sequence[Score | Exception]) -> None:
+        self._n_samples[at] = coupled.n_samples
+        warned: dict[str, list[str]] = {}
+        failed: dict[str, list[str]] = {}
+        for measure, score in zip(self._measures, scores, strict=True):
+            if isinstance(score, Exception):
+                failed.setdefault(str(score), []).append(measure.name)
+                continue
+            self._values[measure.name][at] = score.similarity
+            self._values[_distance(measure)][at] = score.distance
+            for text in score.warnings:
+                warned.setdefault(text, []).append(measure.name)
+        self._warnings[at] = _by_measure(warned)
+        self._reason[at] = _by_measure(failed)
+
+    def dataset(
+        self, coords: Mapping[str, Any], others: Mapping[str, Any], **attrs: Any
+    ) -> xarray.Dataset:
+        """Return the table, with `others` among its variables.
+
+        Raises
+        ------
+        ValueError
+            When there is no number in it at all.
+        """
+        import xarray
+
+        from isorep import __version__
+
+        if all(np.isnan(array).all() for array in self._values.values()):
+            reasons = list(dict.fromkeys(self._reason.ravel()))
+            shown = "; ".join(reasons[:3]) + ("; ..." if len(reasons) > 3 else "")
+            raise ValueError(f"no pair of layers could be compared: {shown}")
+        return xarray.Dataset(
+            {
+                **{
+                    name: (self._dims, self._values[name], _attributes(measure, name))
+                    for measure in self._measures
+                    for name in (measure.name, _distance(measure))
+                },
+                **others,
+                "n_samples": (self._dims, self._n_samples),
+                "warnings": (self._dims, self._warnings.astype(str)),
+                "reason": (self._dims, self._reason.astype(str)),
+            },
+            coords=coords,
+            attrs={
+                "isorep_version": __version__,
+                "measures": [measure.name for measure in self._measures],
+                **attrs,
+            },
+        )
+
+
+def measures_named(names: str | Sequence[str]) -> list[Measure]:
+    """Return the rows of the table of measures that a caller asked for, at least one."""
+    measures = [measure_named(name) for name in ([names] if isinstance(names, str) else names)]
+    if not measures:
+        raise ValueError("no measure to compare by: pass at least one name in isorep.MEASURES")
+    return measures
+
+
+def representations_named(
+    what: str, given: Mapping[Label, Mapping[str, Any]]
+) -> dict[Label, Representations]:
+    """Wrap what each network or step gives as `Representations`, at least one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When one of them cannot be wrapped (it says which); when there are none; or when the names
+        are not all strings or all numbers.
+    """
+    if not isinstance(given, Mapping):
+        raise TypeError(
+            f"{what} must be a mapping of name to Representations, got {type(given).__name__}"
+        )
+    if not given:
+        raise ValueError(f"{what} holds nothing to compare: expected name -> Representations")
+    if not any(all(isinstance(name, kind) for name in given) for kind in (str, Real)):
+        raise TypeError(
+            f"the names in {what} must all be strings or all be numbers, got {list(given)}"
+        )
+    found: dict[Label, Representations] = {}
+    for name, representations in given.items():
+        try:
+            found[plain(name)] = Representations.of(representations)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{what}[{plain(name)!r}]: {error}") from error
+    return found
+
+
+def plain(name: Label) -> Label:
+    """Return a label that prints as the number it is, also where NumPy made it."""
+    label: Label = name.item() if isinstance(name, np.generic) else name
+    return label
+
+
+def check_same_samples(all_representations: Mapping[str, Representations]) -> None:
+    """Make sure that row i is the same sample in all of them; the names are for the error."""
+    # Whoever knows the samples speaks for all: agreeing with it is agreeing with each other.
+    name, witness = next(
+        (item for item in all_representations.items() if item[1].sample_ids is not None),
+        next(iter(all_representations.items())),
+    )
+    for other_name, other in all_representations.items():
+        witness.check_same_samples(other, name, other_name)
+
+
+def layers_of_all(
+    layers: str | Sequence[str] | None, all_representations: Mapping[str, Representations]
+) -> list[str]:
+    """Return the layers to compare, by default those of the first; every one must have them."""
+    first = next(iter(all_representations.values()))
+    chosen = [layers] if isinstance(layers, str) else list(first if layers is None else layers)
+    if not chosen:
+        raise ValueError("no layer to compare: pass at least one name, or None for all")
+    for name, representations in all_representations.items():
+        for layer in chosen:
+            if layer not in representations:
+                raise ValueError(unknown_name(f"layer of {name}", str(layer), representations))
+    return chosen
+
+
+def prepare(layers: Representations, layer: str, name: str, solver: Solver) -> Prepared:
+    """Prepare a layer of the network called `name`, or find what is wrong with it."""
+    try:
+        return Basis.from_array(
+            layers[layer], solver=solver, dtype=layers.dtypes[layer], name=f"{name}[{layer!r}]"
+        )
+    except (TypeError, ValueError) as error:
+        return error
+
+
+def ranks(prepared: Iterable[Prepared]) -> list[int]:
+    """Return the directions of each layer, 0 where it could not be prepared."""
+    return [basis.rank if isinstance(basis, Basis) else 0 for basis in prepared]
+
+
+def _couple(x: Prepared, y: Prepared) -> Overlap:
+    if isinstance(x, Exception):
+        raise x
+    if isinstance(y, Exception):
+        raise y
+    if x.n_samples != y.n_samples:
+        raise ValueError(
+            f"{x.n_samples} rows against {y.n_samples}: positions of different spatial sizes have "
+            "no partners; reduce both layers by 'mean' instead of 'positions'"
+        )
+    return couple(x, y)
+
+
+def _score(measure: Measure, coupled: Overlap) -> Score | Exception:
+    """Read a measure off; where it does not apply to this pair, return why."""
+    try:
+        return measure(coupled)
+    except (TypeError, ValueError) as error:
+        return error
+
+
+def _by_measure(told: Mapping[str, Sequence[str]]) -> str:
+    return "; ".join(f"{', '.join(names)}: {text}" for text, names in told.items())
+
+
+def _distance(measure: Measure) -> str:
+    return f"{measure.name}_distance"
+
+
+def _attributes(measure: Measure, variable: str) -> dict[str, Any]:
+    is_similarity = variable == measure.name
+    return {
+        "measure": measure.name,
+        "quantity": "similarity" if is_similarity else "distance",
+        "range": measure.similarity_range if is_similarity else measure.distance_range,
+        "units": "1" if is_similarity else measure.distance.units,
+        "symmetric": int(measure.symmetric),
+        "long_name": measure.description,
+        "reference": measure.reference,
+    }

@@ -1,0 +1,40 @@
+"""What the controls share: inner product and norm of two activation matrices, as they are."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+from array_api_compat import array_namespace
+
+from isorep.basis import Basis
+from isorep.overlap import Overlap
+
+
+def norm(basis: Basis) -> float:
+    """Return the Frobenius norm of the representation, not centred."""
+    xp = array_namespace(basis.mean)
+    mean = sqrt(basis.n_samples) * basis.mean
+    # In units of the largest entry, whose square could overflow or vanish.
+    unit = float(xp.maximum(xp.max(xp.abs(basis.loadings)), xp.max(xp.abs(mean))))
+    return unit * sqrt(xp.sum((basis.loadings / unit) ** 2) + xp.sum((mean / unit) ** 2))
+
+
+def cosine_similarity(overlap: Overlap) -> float:
+    """Return ``<X, Y>_F / (||X||_F ||Y||_F)``, neither side centred.
+
+    Raises
+    ------
+    ValueError
+        When the two sides have different numbers of neurons.
+    """
+    x, y = overlap.x, overlap.y
+    if x.n_features != y.n_features:
+        raise ValueError(
+            f"x has {x.n_features} features and y has {y.n_features}, but neuron j is compared "
+            "with neuron j; take pwcca, cca, svcca, cka or procrustes, which compare any widths"
+        )
+    xp = array_namespace(overlap.matrix)
+    x_norm, y_norm = norm(x), norm(y)
+    centred = xp.sum((x.loadings / x_norm) * (overlap.matrix @ (y.loadings / y_norm)))
+    means = overlap.n_samples * xp.sum((x.mean / x_norm) * (y.mean / y_norm))
+    return float(centred + means)

@@ -1,0 +1,95 @@
+"""Euclidean distance between two activation matrices: a control, like cosine."""
+
+from __future__ import annotations
+
+from math import inf, sqrt
+from typing import Any
+
+from array_api_compat import array_namespace
+
+from isorep.basis import Solver
+from isorep.measures._measure import Distance, Measure, Reading
+from isorep.measures._neurons import cosine_similarity, norm
+from isorep.overlap import Overlap
+from isorep.score import Score
+
+CANCELLED = 1e-3
+"""Squared distance, relative to the larger norm's, under which inner products lose too many digits:
+they err by about 1e-15 of that norm's square."""
+
+
+def _read(overlap: Overlap) -> Reading:
+    cosine = cosine_similarity(overlap)
+    x_norm, y_norm = norm(overlap.x), norm(overlap.y)
+    unit = max(x_norm, y_norm)
+    a, b = x_norm / unit, y_norm / unit
+    square = (a - b) ** 2 + 2 * a * b * (1 - cosine)
+    distance = unit * (sqrt(square) if square > CANCELLED else _residual(overlap, unit))
+    return Reading(1 / (1 + distance), overlap, distance=distance)
+
+
+def _residual(overlap: Overlap, unit: float) -> float:
+    """Return the distance from the samples themselves, in `unit`s."""
+    x, y = overlap.x, overlap.y
+    xp = array_namespace(overlap.matrix)
+    difference = x.combine(x.loadings / unit) - y.combine(y.loadings / unit)
+    difference = difference + (x.mean - y.mean) / unit
+    return float(xp.sqrt(xp.sum(difference**2)))
+
+
+def _of_similarity(similarity: float) -> float:
+    return 1 / similarity - 1 if similarity > 0 else inf
+
+
+EUCLIDEAN = Measure(
+    name="euclidean",
+    formula="1 / (1 + ||X - Y||_F), not centred",
+    description="Euclidean distance of the activations, neuron j against neuron j (a control)",
+    reference="Morcos et al. 2018, figures A2, A3, A5, A6 and A8",
+    read=_read,
+    invariance="none",
+    distance=Distance("||X - Y||_F", "units of the features", _of_similarity),
+)
+
+
+def euclidean(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
+    """Euclidean distance between the two activation matrices as they are.
+
+    ``distance = sqrt(sum_ij (X_ij - Y_ij)^2)``, neither side centred, in the units of the features;
+    ``similarity = 1 / (1 + distance)``, which only ranks. A control: it takes the neurons of two
+    networks for the same because they have the same number, grows with the number of samples and
+    neurons, and with the size of their activations.
+
+    Parameters
+    ----------
+    x, y : (n, p) arrays, or Basis
+        The same n samples in rows, the same p neurons in columns.
+    solver : {"auto", "gram", "svd"}
+        See `isorep.Basis.from_array`.
+
+    Returns
+    -------
+    Score
+        Invariant to nothing; symmetric; distance in [0, inf), similarity in [0, 1]. The distance
+        has a relative error of about 1e-12, or an absolute one of 1e-14 of the larger norm where
+        that is more, beside what the rank rule of `isorep.Basis.from_array` drops; identical inputs
+        have distance 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See `isorep.overlap`; and when the two sides have different numbers of features.
+
+    References
+    ----------
+    Morcos, Raghu and Bengio 2018, appendix.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> x = np.array([[1.0, 0.0], [0.0, 1.0], [2.0, 0.0]])
+    >>> score = isorep.measures.euclidean(x, x + [[0.0, 3.0], [0.0, 0.0], [4.0, 0.0]])
+    >>> round(score.distance, 9), round(score.similarity, 9)
+    (5.0, 0.166666667)
+    """
+    return EUCLIDEAN.between(x, y, solver=solver)

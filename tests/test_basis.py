@@ -103,6 +103,26 @@ def test_rank_does_not_depend_on_units(solver):
         )
 
 
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("constant", [-3.4e38, 1e30, -1e9, 1e200])
+def test_a_huge_constant_neuron_is_dead_like_any_other(constant, solver):
+    """Masks are often filled with the least float; its rounding is larger than all the rest."""
+    x = np.random.default_rng(11).standard_normal((211, 3))
+    filled = np.column_stack([x[:, :1], np.full(211, constant), x[:, 1:]])
+    assert Basis.from_array(filled, solver=solver).rank == 3
+    if abs(constant) < 3.5e38:  # which float32 can hold
+        assert Basis.from_array(filled.astype("float32"), solver=solver).rank == 3
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_variation_within_rounding_is_no_variance(solver):
+    rng = np.random.default_rng(12)
+    x = np.float32(0.1) + rng.integers(-1, 2, (300, 4)).astype("float32") * np.float32(7e-9)
+    assert len(np.unique(x)) > 1
+    with pytest.raises(ValueError, match="x has no variance beyond the rounding of float32"):
+        Basis.from_array(x, solver=solver)
+
+
 def test_the_dual_gram_matrix_turns_to_the_svd_when_ill_conditioned():
     rng = np.random.default_rng(7)
     left, right = rotation(rng, 40)[:, :12], rotation(rng, 90)[:, :12]

@@ -7,7 +7,7 @@ from functools import cached_property
 from math import sqrt
 from typing import Any, Literal, get_args
 
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace
 
 from isorep._arrays import Array, as_samples, epsilon
 from isorep._linalg import svd
@@ -108,7 +108,11 @@ class Basis:
         x, given = as_samples(x, name)
         xp = array_namespace(x)
         n, p = x.shape
-        mean, centred, scale = _centre(xp, x, name)
+        mean, varies, centred, scale = _centre(xp, x)
+        if not bool(xp.any(varies)):
+            raise ValueError(
+                f"{name} has no variance: each of its {p} features is constant over the {n} samples"
+            )
         small = n * p * min(n, p) <= SMALL_WORK
         if solver == "svd" or (solver == "auto" and small):
             q, s, v = _from_svd(xp, centred)
@@ -116,7 +120,10 @@ class Basis:
             q, s, v = _from_gram(xp, centred)
         rounding = max(n, p) * epsilon("float64")
         tolerance = rounding if solver == "svd" else GRAM_TOLERANCE
-        kept = _kept(xp, s, v, tolerance, _noise(xp, mean / scale, s, v, n, dtype or given))
+        noise = _noise(xp, xp.where(varies, mean, 0 * mean) / scale, s, v, n, dtype or given)
+        (kept,) = xp.nonzero((s > tolerance * s[0]) & (s > noise))
+        if kept.shape[0] == 0:
+            raise ValueError(f"{name} has no variance beyond the rounding of {dtype or given}")
         if kept.shape[0] < s.shape[0]:
             s, v = xp.take(s, kept, axis=0), xp.take(v, kept, axis=1)
             q = None if q is None else xp.take(q, kept, axis=1)
@@ -167,24 +174,22 @@ class Basis:
         return self.factor @ (self.rotation @ coefficients)
 
 
-def _centre(xp: Any, x: Array, name: str) -> tuple[Array, Array, float]:
-    """Return the mean (p,), the centred data over `scale`, and `scale`."""
+def _centre(xp: Any, x: Array) -> tuple[Array, Array, Array, float]:
+    """Return the mean and which features vary, (p,), the centred data over `scale`, and `scale`."""
     mean = xp.mean(x, axis=0)
     centred = x - mean
     # The first mean is rounded at the size of x, the second at the size of the spread: this is what
-    # makes a constant column exactly zero and a large mean harmless.
+    # makes a large mean harmless.
     rest = xp.mean(centred, axis=0)
     centred -= rest
-    spread = xp.maximum(xp.max(centred, axis=0), -xp.min(centred, axis=0))
-    if not bool(xp.any(spread > 4 * epsilon("float64") * xp.abs(mean))):
-        raise ValueError(
-            f"{name} has no variance: each of its {x.shape[1]} features is constant over the "
-            f"{x.shape[0]} samples"
-        )
-    scale = float(xp.max(spread))
-    if 1e-100 < scale < 1e100:  # squares neither overflow nor vanish
-        return mean + rest, centred, 1.0
-    return mean + rest, centred / scale, scale
+    # What is left of a constant is rounding at its own size, which may be any (mask values, say).
+    varies = xp.max(x, axis=0) != xp.min(x, axis=0)
+    if not bool(xp.all(varies)):
+        centred *= xp.astype(varies, xp.float64)
+    scale = float(xp.maximum(xp.max(centred), -xp.min(centred)))
+    if 1e-100 < scale < 1e100 or scale == 0.0:  # squares neither overflow nor vanish
+        return mean + rest, varies, centred, 1.0
+    return mean + rest, varies, centred / scale, scale
 
 
 def _from_svd(xp: Any, centred: Array) -> tuple[Array, Array, Array]:
@@ -198,7 +203,7 @@ def _from_gram(xp: Any, centred: Array) -> tuple[Array | None, Array, Array]:
     squares, vectors = xp.linalg.eigh(centred.T @ centred if p <= n else centred @ centred.T)
     s = xp.flip(xp.sqrt(xp.clip(squares, 0.0, None)), axis=0)
     vectors = xp.flip(vectors, axis=1)
-    above = int(xp.count_nonzero(s > GRAM_TOLERANCE * s[0]))
+    above = max(1, int(xp.count_nonzero(s > GRAM_TOLERANCE * s[0])))
     s, vectors = s[:above], vectors[:, :above]
     if p <= n:
         return None, s, vectors
@@ -213,13 +218,6 @@ def _noise(xp: Any, mean: Array, s: Array, v: Array, n: int, dtype: str) -> Arra
     mean_square = mean**2 + xp.sum((v * s) ** 2, axis=1) / n
     along = xp.sqrt(xp.sum(v**2 * mean_square[:, None], axis=0))
     return 4 * epsilon(dtype) * (sqrt(n) + sqrt(p)) * along
-
-
-def _kept(xp: Any, s: Array, v: Array, tolerance: float, noise: Array) -> Array:
-    """Return the indices of the directions that are more than rounding, at least the first."""
-    keep = (s > tolerance * s[0]) & (s > noise)
-    keep = keep | (xp.arange(s.shape[0], device=device(s)) == 0)
-    return xp.nonzero(keep)[0]
 
 
 def _second_pass(

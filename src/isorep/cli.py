@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 
 _STDOUT = Path("-")
+_UNBOUNDED = 100_000
 _PICTURES = (".png", ".svg", ".pdf")
 _ALIKE = {
     "linear": "invertible linear maps of one representation",
@@ -247,8 +249,10 @@ def _show(table: xarray.Dataset) -> None:
     """Print each measure's grid, or the best partner of each layer where the grid is too wide."""
     from rich.console import Console
 
-    console = Console(highlight=False)
-    unbounded = console.options.update_width(100_000)
+    # What goes to a file or a pipe is not cut to the width of a terminal.
+    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    console = Console(highlight=False, width=_UNBOUNDED if piped else None)
+    unbounded = console.options.update_width(_UNBOUNDED)
     for name in table.attrs["measures"]:
         grid = _grid(table, name)
         if console.measure(grid, options=unbounded).maximum > console.width:
@@ -263,7 +267,7 @@ def _listing(*headings: str) -> Table:
     listing = Table(box=None, header_style="bold", pad_edge=False)
     for heading in headings:
         left = heading == headings[0]
-        listing.add_column(heading, no_wrap=True, justify="left" if left else "right")
+        listing.add_column(heading, overflow="fold", justify="left" if left else "right")
     return listing
 
 
@@ -300,3 +304,7 @@ def _report_trouble(table: xarray.Dataset) -> None:
             typer.echo(f"isorep: {heading} ({texts.count(text)} cells): {text}", err=True)
         if len(set(texts)) > 3:
             typer.echo(f"isorep: ... and {len(set(texts)) - 3} more kinds; see --json", err=True)
+
+
+if __name__ == "__main__":
+    main()

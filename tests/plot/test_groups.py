@@ -1,33 +1,73 @@
-"""Groups: the bounds of the axis come from the measure, and from the data where it has none."""
-
 import matplotlib as mpl
 import numpy as np
 import pytest
-
-mpl.use("Agg")
-from matplotlib import pyplot
+from matplotlib.figure import Figure
 
 from isorep.plot.groups import groups
 
+mpl.use("Agg")
+LAYERS = ["conv1", "conv2", "fc"]
 
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    pyplot.close("all")
+
+def pairs(seed=0, n=7):
+    return np.random.default_rng(seed).uniform(0, 1, (n, 3))
+
+
+def test_draws_means_and_spreads_into_the_given_axes():
+    figure = Figure()
+    ax = figure.subplots()
+    given = {"near": pairs(0), "far": pairs(1, n=4)}
+    assert groups(given, LAYERS, ax=ax) is ax
+    for line, band, (name, values) in zip(ax.lines, ax.collections, given.items(), strict=True):
+        assert line.get_label() == name
+        np.testing.assert_allclose(line.get_ydata(), values.mean(axis=0))
+        edges = band.get_paths()[0].vertices[:, 1]
+        top, bottom = values.mean(axis=0) + values.std(axis=0), values.mean(0) - values.std(0)
+        for edge in (*top, *bottom):
+            assert np.abs(edges - edge).min() < 1e-12
+    assert [label.get_text() for label in ax.get_xticklabels()] == LAYERS
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["near", "far"]
 
 
 @pytest.mark.parametrize(
-    ("measure", "label", "bounds"),
+    ("measure", "top", "label"),
     [
-        ("pwcca", "pwcca distance, 0 is the same", (0, 1)),
-        ("cosine", "cosine distance, 0 is the same", (0, 2)),
-        ("procrustes", "procrustes distance (radians), 0 is the same", (0, np.pi / 2)),
-        # The greatest mean and standard deviation of a layer: that of 0.5 and 0.9.
-        ("euclidean", "euclidean distance (units of the features), 0 is the same", (0, 0.9)),
+        ("svcca", 1, "svcca distance, 0 is the same"),
+        ("cosine", 2, "cosine distance, 0 is the same"),
+        ("procrustes", np.pi / 2, "procrustes distance (radians), 0 is the same"),
     ],
 )
-def test_axis(measure, label, bounds):
-    near, far = [[0.1, 0.2], [0.3, 0.2]], [[0.5, 0.4], [0.9, 0.4]]
-    ax = groups({"near": near, "far": far}, ["conv", "fc"], measure)
+def test_axis_spans_the_measures_range(measure, top, label):
+    ax = groups({"all": pairs()}, LAYERS, measure, ax=Figure().subplots())
+    assert ax.get_ylim() == (0, top)
     assert ax.get_ylabel() == label
-    assert ax.get_ylim() == pytest.approx(bounds)
+
+
+def test_axis_of_a_range_without_end_spans_what_is_drawn():
+    near, far = [[0.1, 0.2, 0.0], [0.3, 0.2, 0.0]], [[5.0, 4.0, 0.0], [9.0, 4.0, 0.0]]
+    ax = groups({"near": near, "far": far}, LAYERS, "euclidean", ax=Figure().subplots())
+    assert ax.get_ylim() == pytest.approx((0, 9))  # mean 7 and standard deviation 2
+
+
+def test_groups_differ_without_colour():
+    given = {f"group {i}": pairs(i) for i in range(5)}
+    ax = groups(given, LAYERS, ax=Figure().subplots())
+    assert len({line.get_color() for line in ax.lines}) == 5
+    assert len({line.get_marker() for line in ax.lines}) == 5
+
+
+@pytest.mark.parametrize("shape", [(3,), (4, 2), (0, 3), (2, 2, 3)])
+def test_refuses_another_shape(shape):
+    with pytest.raises(ValueError, match=r"group 'odd' must be a \(pairs, layers\) array with 3"):
+        groups({"odd": np.zeros(shape)}, LAYERS)
+
+
+@pytest.mark.parametrize("n", [0, 6])
+def test_refuses_no_group_and_too_many(n):
+    with pytest.raises(ValueError, match=f"expected 1 to 5 groups, got {n}"):
+        groups({str(i): pairs() for i in range(n)}, LAYERS)
+
+
+def test_refuses_an_unknown_measure():
+    with pytest.raises(ValueError, match="unknown measure 'pwca'; did you mean 'pwcca'"):
+        groups({"all": pairs()}, LAYERS, "pwca")

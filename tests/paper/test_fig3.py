@@ -1,0 +1,288 @@
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+import isorep
+from isorep.paper import fig3
+from isorep.paper.digits import load
+from isorep.paper.distances import all_pairs
+from isorep.paper.recipe import Recipe
+
+QUIET = Console(quiet=True)
+LAYERS = ("conv1", "conv2", "conv3", "softmax")
+FILES = {"figure3.png", "distances.csv", "results.json"}
+
+
+@pytest.fixture(scope="module")
+def data():
+    digits = load(seed=0)
+    return replace(
+        digits,
+        train_images=digits.train_images[:101],
+        train_labels=digits.train_labels[:101],
+        random_labels=digits.random_labels[:101],
+    )
+
+
+@pytest.fixture(scope="module")
+def setup():
+    recipe = Recipe(max_epochs=2)
+    return fig3.SetUp(networks=2, seed=5, widths=(4, 5, 7), strides=(1, 2, 1), recipe=recipe)
+
+
+@pytest.fixture(scope="module")
+def found(data, setup, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fig3") / "a" / "b"
+    return fig3.reproduce(data, setup, folder, console=QUIET)
+
+
+@pytest.fixture(scope="module")
+def written(found):
+    folder = found.files[0].parent
+    assert {file.name for file in folder.iterdir()} == FILES
+    return json.loads((folder / "results.json").read_text())
+
+
+@pytest.mark.parametrize("measure", ["pwcca", "cca", "svcca"])
+def test_means_are_those_of_a_plain_loop(data, found, written, measure):
+    images = torch.as_tensor(data.train_images)
+    activations = []
+    for one in found.trained:
+        network, x, own = one.network.eval(), images, []
+        with torch.no_grad():
+            for layer in LAYERS[:-1]:
+                x = network.get_submodule(layer)(x)
+                own.append(x.mean(dim=(2, 3)).double().numpy().astype(np.float32))
+            own.append(network(images).numpy())
+        activations.append(own)
+    for at, layer in enumerate(LAYERS):
+        values = {"generalizing": [], "memorizing": [], "inter": []}
+        for i in range(4):
+            for j in range(4):
+                if i != j:
+                    group = "inter" if i // 2 != j // 2 else ("generalizing", "memorizing")[i // 2]
+                    score = isorep.similarity(activations[i][at], activations[j][at], measure)
+                    values[group].append(score.distance)
+        for group, each in values.items():
+            cell = written["distances"][measure][group][layer]
+            assert cell["ordered_pairs"] == len(each)
+            assert cell["mean"] == pytest.approx(np.mean(each), abs=1e-6)
+            assert cell["std"] == pytest.approx(np.std(each), abs=1e-6)
+
+
+def test_csv_has_a_row_for_each_ordered_pair_layer_and_measure(found, written):
+    with found.files[1].open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4 * 3 * len(LAYERS) * 3
+    for name, groups in written["distances"].items():
+        for group, layers in groups.items():
+            for layer, cell in layers.items():
+                own = [
+                    float(row["distance"])
+                    for row in rows
+                    if (row["measure"], row["group"], row["layer"]) == (name, group, layer)
+                ]
+                assert len(own) == cell["ordered_pairs"]
+                assert np.mean(own) == pytest.approx(cell["mean"], abs=1e-12)
+    first = rows[0]
+    assert (first["x"], first["y"]) == ("generalizing-1", "generalizing-2")
+    assert float(first["distance"]) == found.distances.at("pwcca", "conv1")[0, 1]
+
+
+def test_results_say_what_was_done(written):
+    assert written["setup"]["train_images"] == 101
+    assert written["setup"]["recipe"]["max_epochs"] == 2
+    assert written["versions"]["torch"]
+    assert [one["name"] for one in written["networks"]] == [
+        "generalizing-1",
+        "generalizing-2",
+        "memorizing-1",
+        "memorizing-2",
+    ]
+    assert all(one["epochs"] == 2 and not one["converged"] for one in written["networks"])
+    assert len({one["seed"] for one in written["networks"]}) == 4
+
+
+def test_two_networks_decide_nothing(written):
+    assert len(written["claims"]) == 11
+    assert {claim["verdict"] for claim in written["claims"]} == {"not decidable at this scale"}
+
+
+def test_same_seed_same_files(data, setup, found, tmp_path):
+    again = fig3.reproduce(data, setup, tmp_path, console=QUIET)
+    for one, other in zip(found.files, again.files, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_each_group_has_its_labels_and_each_network_its_own_weights(data, setup, monkeypatch):
+    seen = []
+    real = fig3.train_groups.__globals__  # the training itself is tested elsewhere
+    assert "train" not in real
+
+    def spy(tasks, images, recipe, on_epoch):
+        seen.extend((task.labels, task.network.linear.weight.detach().clone()) for task in tasks)
+        return train(tasks, images, recipe, on_epoch)
+
+    from isorep.paper import training
+
+    train = training.train
+    monkeypatch.setattr(training, "train", spy)
+    trained = fig3.train_groups(data, setup, QUIET)
+    assert [one.group for one in trained] == ["generalizing"] * 2 + ["memorizing"] * 2
+    labels, weights = zip(*seen[::-1], strict=True)
+    for own, expected in zip(
+        labels, [data.train_labels] * 2 + [data.random_labels] * 2, strict=True
+    ):
+        assert np.array_equal(own, expected)
+    for i in range(4):
+        assert not any(torch.equal(weights[i], weights[j]) for j in range(i))
+
+
+def test_training_leaves_the_global_generator_alone(data, setup):
+    state = torch.get_rng_state()
+    fig3.train_groups(data, setup, QUIET)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_figure_shows_the_means(data, found):
+    figure = fig3.draw(data, found.distances)
+    assert [ax.get_title() for ax in figure.axes] == ["PWCCA", "mean CCA", "SVCCA"]
+    for ax, measure in zip(figure.axes, ("pwcca", "cca", "svcca"), strict=True):
+        assert ax.get_ylim()[0] == 0
+        for line, values in zip(ax.lines, found.distances.pairs(measure).values(), strict=True):
+            np.testing.assert_allclose(line.get_ydata(), values.mean(axis=0))
+    assert figure.get_suptitle() == (
+        "2 networks trained on the true labels and 2 on one random labelling of 101 images"
+    )
+
+
+def test_tables_print_in_80_columns(found):
+    console = Console(width=80, record=True, quiet=False, file=open("/dev/null", "w"))
+    for part in found.tables():
+        console.print(part)
+    text = console.export_text()
+    assert "not decidable" in text
+    assert "generalizing-1 did not reach near-zero loss" in text
+    mean = found.distances.pairs("pwcca")["inter"][:, 3].mean()
+    assert f"{mean:.3f}" in text
+
+
+class TestClaims:
+    """On representations made so that what is true is known."""
+
+    N = 5
+
+    @pytest.fixture(scope="class")
+    def judged(self):
+        random = np.random.default_rng(0)
+        samples = 997
+        signal = {name: random.standard_normal((samples, 6)) for name in ("all", "true", "random")}
+
+        def layer(shared, noise):
+            mixed = signal[shared] @ np.linalg.qr(random.standard_normal((6, 6)))[0]
+            return mixed + noise * random.standard_normal((samples, 6))
+
+        representations = {}
+        for group, own in (("generalizing", "true"), ("memorizing", "random")):
+            for i in range(self.N):
+                late = 0.2 if own == "true" else 3.0
+                representations[f"{group}-{i}"] = {
+                    "conv1": layer("all", 0.5),
+                    "conv2": layer("all", 1.0),
+                    "conv3": layer("all", 1.0),
+                    "conv4": layer(own, late),
+                    "softmax": layer(own, 0.001),
+                }
+        distances = all_pairs(
+            representations,
+            ("generalizing", "memorizing"),
+            measures=["pwcca", "cca", "svcca"],
+            across=[("conv2", "conv4"), ("conv4", "conv2")],
+        )
+        return distances, fig3.claims(distances)
+
+    def test_verdicts(self, judged):
+        _, claims = judged
+        assert {claim.words.split(":")[0]: claim.verdict for claim in claims[:3]} == {
+            "Early layers (conv1)": "reproduced",
+            "Late layers (conv4)": "reproduced",
+        }
+        by_figure = [(claim.figure, claim.verdict) for claim in claims[3:]]
+        assert by_figure == [
+            ("3", "reproduced"),  # both groups meet at the softmax
+            ("3", "not reproduced"),  # they do not meet each other
+            ("A9", "reproduced"),  # generalizing networks closer, by mean CCA and SVCCA too
+            ("A9", "reproduced"),  # closer at conv4 than at conv2, by PWCCA
+            ("A9", "not reproduced"),  # and by mean CCA, which the paper did not find
+            ("A9", "not reproduced"),
+            ("A9", "not reproduced"),  # all features alike: no weighting, no overestimate
+            ("A9", "not reproduced"),
+        ]
+
+    def test_effects_are_differences_of_means(self, judged):
+        distances, claims = judged
+        means = {name: values.mean(axis=0) for name, values in distances.pairs("pwcca").items()}
+        late = claims[1]
+        assert late.deciding.effect == pytest.approx(
+            means["memorizing"][3] - means["generalizing"][3], abs=1e-12
+        )
+        assert late.deciding.exact.p_value == 1 / 252
+        assert claims[2].deciding.effect == pytest.approx(
+            means["inter"][3] - means["memorizing"][3], abs=1e-12
+        )
+        assert claims[6].deciding.effect == pytest.approx(
+            means["generalizing"][1] - means["generalizing"][3], abs=1e-12
+        )
+        cca = distances.pairs("cca")
+        everything = [
+            np.concatenate([one[:, 0] for one in pairs.values()])
+            for pairs in (cca, distances.pairs("pwcca"))
+        ]
+        assert claims[9].deciding.effect == pytest.approx(
+            everything[0].mean() - everything[1].mean(), abs=1e-12
+        )
+
+
+@pytest.mark.parametrize("networks", [-1, 0, 1, 11])
+def test_refuses_too_few_or_too_many_networks(networks, tmp_path):
+    with pytest.raises(ValueError, match=f"networks must be from 2 to 10, got {networks}"):
+        fig3.run(networks=networks, out=tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_refuses_a_negative_seed(tmp_path):
+    with pytest.raises(ValueError, match="seed must not be negative, got -1"):
+        fig3.run(seed=-1, out=tmp_path)
+
+
+def test_refuses_two_convolutions():
+    with pytest.raises(ValueError, match="at least 3 convolutions are needed"):
+        fig3.SetUp(widths=(4, 4), strides=(1, 1))
+
+
+@pytest.mark.parametrize("inside", ["", "folder"])
+def test_refuses_a_file_as_folder(tmp_path, inside):
+    file = tmp_path / "file"
+    file.write_text("mine")
+    with pytest.raises(ValueError, match="out must be a folder, but .*file' is a file"):
+        fig3.run(out=file / inside)
+    assert file.read_text() == "mine"
+
+
+def test_a_failure_leaves_the_old_files_whole(data, setup, tmp_path, monkeypatch):
+    for name in FILES:
+        (tmp_path / name).write_text("old")
+
+    def full(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(OSError, match="disk full"):
+        fig3.reproduce(data, setup, tmp_path, console=QUIET)
+    assert {file.name for file in tmp_path.iterdir()} == FILES
+    assert {file.read_text() for file in tmp_path.iterdir()} == {"old"}

@@ -133,7 +133,8 @@ def test_capture_finds_each_layer_by_its_name_with_its_features_last():
         "lstm3": (33, 5),
     }
     hidden, _ = model.eval()(tokens)
-    assert torch.equal(torch.from_numpy(reps["lstm3"].copy()), hidden.detach().flatten(0, 1))
+    found = torch.from_numpy(reps["lstm3"].copy())
+    torch.testing.assert_close(found, hidden.detach().flatten(0, 1))
 
 
 @pytest.mark.parametrize("layers", [1, 5])

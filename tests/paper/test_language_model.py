@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from threading import Event
 
 import numpy as np
@@ -54,7 +55,7 @@ def test_windows_cover_the_text_once_and_vary():
     found = list(lm.windows(5003, 70, np.random.default_rng(0)))
     assert found[0][0] == 0
     assert sum(length for _, length in found) == 5003
-    assert all(a + b == c for (a, b), (c, _) in zip(found, found[1:], strict=False))
+    assert all(a + b == c for (a, b), (c, _) in pairwise(found))
     lengths = np.array([length for _, length in found[:-1]])
     assert lengths.min() >= 5
     assert np.mean(lengths > 50) > 0.85
@@ -133,10 +134,10 @@ def test_the_trigger_is_non_monotonic():
 
 
 def test_training_learns_and_depends_on_the_seed_alone(corpus):
-    recipe = replace(RECIPE, epochs=20, checkpoints=(0, 20), learning_rate=2e-2)
-    calm = replace(recipe, dropouts=Dropouts(), alpha=0.0, beta=0.0)
+    recipe = replace(RECIPE, epochs=30, checkpoints=(0, 30), initial_embedding=1.0)
+    calm = replace(recipe, learning_rate=2e-2, dropouts=Dropouts(), alpha=0.0, beta=0.0)
     trained = lm.train_language_model(calm, corpus)
-    assert trained.valid_perplexity[-1] < 4 < WORDS * 0.9 < trained.valid_perplexity[0]
+    assert trained.valid_perplexity[-1] < 5 < WORDS * 0.7 < trained.valid_perplexity[0]
     torch.manual_seed(99)
     _same(trained, lm.train_language_model(calm, corpus))
     other = lm.train_language_model(calm, corpus, seed=1)
@@ -170,14 +171,14 @@ def test_a_checkpoint_is_the_model_that_was_evaluated(corpus):
 def test_an_interrupted_training_goes_on_to_the_same_end(
     corpus, tmp_path, recipe, interrupted_after
 ):
-    class InterruptedError_(Exception):
+    class InterruptionError(Exception):
         pass
 
     def interrupt(epoch, _):
         if epoch == interrupted_after:
-            raise InterruptedError_
+            raise InterruptionError
 
-    with pytest.raises(InterruptedError_):
+    with pytest.raises(InterruptionError):
         lm.train_language_model(recipe, corpus, folder=tmp_path / "lm", on_epoch=interrupt)
     with pytest.raises(ValueError, match=rf"after {interrupted_after} of 4 epochs"):
         lm.load(tmp_path / "lm")
@@ -234,7 +235,7 @@ def test_recipes_refuse_what_makes_no_sense():
 
 
 def test_the_papers_set_ups_are_awd_lstm_lms_published_ones():
-    ptb, wikitext, deep = MODELS["paper"].values()
+    ptb, wikitext, deep = MODELS["paper"]
     for model in (ptb, wikitext, deep):
         shape = model.embedding, model.hidden, model.bptt, model.clip, model.learning_rate
         assert shape == (400, 1150, 70, 0.25, 30.0)

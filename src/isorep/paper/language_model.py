@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event, Lock
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -116,11 +117,12 @@ def load(folder: str | os.PathLike[str]) -> TrainedLanguageModel:
     recipe = _recipe(about["recipe"])
     with _damage_named(path):
         progress = _Progress.of(_read_arrays(path / _PROGRESS))
-        if progress.epoch < recipe.epochs:
-            raise ValueError(
-                f"the training in {str(path)!r} ended after {progress.epoch} of {recipe.epochs} "
-                "epochs: go on with it by train_language_model"
-            )
+    if progress.epoch < recipe.epochs:
+        raise ValueError(
+            f"the training in {str(path)!r} ended after {progress.epoch} of {recipe.epochs} "
+            "epochs: go on with it by train_language_model"
+        )
+    with _damage_named(path):
         checkpoints = {
             epoch: _read_arrays(path / _checkpoint(epoch)) for epoch in recipe.checkpoints
         }
@@ -454,8 +456,8 @@ def no_longer_improving(losses: Sequence[float], nonmono: int) -> bool:
     >>> no_longer_improving([3.0, 4.0, 2.0, 3.1], 2), no_longer_improving([3.0, 4.0, 2.0, 2.9], 2)
     (True, False)
     """
-    *before, last = losses
-    return len(before) > nonmono and last > min(before[: len(before) - nonmono])
+    older = losses[: max(0, len(losses) - 1 - nonmono)]
+    return bool(older) and losses[-1] > min(older)
 
 
 class Average:
@@ -664,11 +666,9 @@ def _recipe(fields: dict[str, Any]) -> LanguageModel:
 @contextmanager
 def _damage_named(path: Path) -> Iterator[None]:
     """Say which folder it is that cannot be read."""
-    import zipfile
-
     try:
         yield
-    except (zipfile.BadZipFile, EOFError, KeyError, FileNotFoundError) as error:
+    except (BadZipFile, EOFError, KeyError, ValueError, FileNotFoundError) as error:
         raise ValueError(
             f"the language model in {str(path)!r} is damaged ({error}): remove it and train again"
         ) from error

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+_TITLES = {"pydoc": "Python's help texts", "ptb": "Penn Treebank", "wikitext-2": "WikiText-2"}
+
 
 @dataclass(frozen=True)
 class Dropouts:
@@ -87,6 +89,16 @@ class LanguageModel:
     alpha: float = 0.0
     beta: float = 0.0
 
+    @property
+    def name(self) -> str:
+        """What figures and results call it."""
+        return f"{_TITLES.get(self.corpus, self.corpus)}, {self.layers} layers"
+
+    @property
+    def last_layer(self) -> str:
+        """Name of the layer nearest to the output."""
+        return f"lstm{self.layers}"
+
     def __post_init__(self) -> None:
         given = self.checkpoints
         if list(given) != sorted({0, *given, self.epochs}):
@@ -111,6 +123,9 @@ def _laptop(layers: int) -> LanguageModel:
         # epochs would go by before anything but the frequencies of words is learned.
         initial_embedding=1.0,
         dropouts=Dropouts(inputs=0.1, hidden=0.1, output=0.2),
+        learning_rate=4e-3,
+        clip=1.0,
+        bptt=30,
     )
 
 
@@ -124,6 +139,7 @@ def _small(corpus: str, layers: int) -> LanguageModel:
         checkpoints=tuple(range(21)),
         initial_embedding=1.0,
         dropouts=Dropouts(inputs=0.2, hidden=0.2, output=0.3, weights=0.2),
+        clip=1.0,
     )
 
 
@@ -157,23 +173,14 @@ def _paper(corpus: str, layers: int) -> LanguageModel:
     )
 
 
-_TITLES = {"pydoc": "Python's help texts", "ptb": "Penn Treebank", "wikitext-2": "WikiText-2"}
-
-
-def _by_name(*models: LanguageModel) -> Mapping[str, LanguageModel]:
-    return MappingProxyType(
-        {f"{_TITLES[model.corpus]}, {model.layers} layers": model for model in models}
-    )
-
-
-MODELS: Mapping[str, Mapping[str, LanguageModel]] = MappingProxyType(
+MODELS: Mapping[str, tuple[LanguageModel, ...]] = MappingProxyType(
     {
-        "laptop": _by_name(_laptop(3), _laptop(5)),
-        "small": _by_name(_small("ptb", 3), _small("wikitext-2", 3), _small("wikitext-2", 5)),
-        "paper": _by_name(_paper("ptb", 3), _paper("wikitext-2", 3), _paper("wikitext-2", 5)),
+        "laptop": (_laptop(3), _laptop(5)),
+        "small": (_small("ptb", 3), _small("wikitext-2", 3), _small("wikitext-2", 5)),
+        "paper": (_paper("ptb", 3), _paper("wikitext-2", 3), _paper("wikitext-2", 5)),
     }
 )
-"""Scale -> name of the panel -> model. One training of each serves all figures."""
+"""Scale -> models, in the order of figure 6's panels. One training of each serves all figures."""
 
-SEEDS: Mapping[str, int] = MappingProxyType({"laptop": 5, "small": 5, "paper": 1})
-"""Scale -> how many networks of each model; the paper has one."""
+NETWORKS: Mapping[str, int] = MappingProxyType({"laptop": 5, "small": 5, "paper": 1})
+"""Scale -> how many networks of each model, with seeds from 0; the paper has one."""

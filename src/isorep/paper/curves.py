@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from xarray import DataArray
 
 _MARKERS = "osD^vPX*"
 _MOST_MARKED = 30
@@ -76,6 +77,18 @@ def curves(
         )
     if legend:
         ax.legend(frameon=False, fontsize="small")
+
+
+def layer_curves(ax: Axes, distances: DataArray, *, legend: bool = True) -> None:
+    """Draw a curve for each layer of distances over network, layer and something in order."""
+    (along,) = set(distances.dims) - {"network", "layer"}
+    ordered = distances.transpose("layer", "network", along)
+    curves(
+        ax,
+        ordered[along],
+        {str(one["layer"].item()): one for one in ordered},
+        legend=legend,
+    )
 
 
 def caption(figure: Figure, *parts: str) -> None:

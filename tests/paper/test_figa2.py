@@ -69,6 +69,13 @@ def test_claims_and_figure(result):
     figure.canvas.draw()
 
 
+def test_with_a_small_gain_the_sigmoid_is_all_but_linear():
+    setup = figa2.SetUp(
+        width=5, samples=83, steps=30, every=3, alphas=(0.0, 100.0), gain=1e-4, networks=1
+    )
+    assert figa2.compute(setup)["cca_distance"].max() < 1e-3
+
+
 def test_set_ups_refuse_what_makes_no_sense():
     with pytest.raises(ValueError, match="steps must be a multiple of every"):
         figa2.SetUp(steps=10, every=3)

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from isorep.paper.language_model import train_language_models
+from isorep.paper.language_model import Task, train_language_models
 from isorep.paper.language_recipe import Dropouts, LanguageModel
 from isorep.paper.text import Corpus
 
@@ -37,7 +37,10 @@ def corpus():
 
 @cache
 def trained():
-    return {model.name: train_language_models(model, corpus(), [0, 1]) for model in MODELS}
+    return {
+        model.name: train_language_models([Task(model, corpus(), seed) for seed in (0, 1)])
+        for model in MODELS
+    }
 
 
 def corpora():

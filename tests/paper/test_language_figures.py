@@ -72,11 +72,19 @@ def test_figure_6_contrasts_each_layer_with_the_one_below(figure6):
     table = figure6[NAMES[1]]["pwcca_distance"].to_numpy()  # network, epoch, layer
     bottom_up = judged[1].contrasts
     assert [one.where.split(": ")[1] for one in bottom_up] == ["lstm2 - lstm1", "lstm3 - lstm2"]
-    by_layer = table[:, 1:-1].mean(axis=(0, 1))
+    by_layer = _parts(table)
     np.testing.assert_allclose([one.effect for one in bottom_up], np.diff(by_layer))
-    plain = figure6[NAMES[1]]["cca_distance"].to_numpy()[:, 1:-1].mean(axis=(0, 1))
-    blur = (by_layer[-1] - by_layer[0]) - (plain[-1] - plain[0])
+    span = by_layer[-1] - by_layer[0]
+    assert judged[3].contrasts[0].effect == pytest.approx(span)
+    plain = _parts(figure6[NAMES[1]]["cca_distance"].to_numpy())
+    blur = span - (plain[-1] - plain[0])
     assert judged[-1].contrasts[0].effect == pytest.approx(blur)
+
+
+def _parts(table):
+    """Mean distances of the layers, (network, epoch, layer) -> (layer,), over that of them all."""
+    means = table[:, 1:-1].mean(axis=1)
+    return (means / means.mean(axis=1, keepdims=True)).mean(axis=0)
 
 
 def test_figure_a8_counts_moves_the_wrong_way(figure_a8):

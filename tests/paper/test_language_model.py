@@ -146,14 +146,32 @@ def test_training_learns_and_depends_on_the_seed_alone(corpus):
 
 def test_side_by_side_gives_what_one_after_the_other_gives(corpus):
     threads = torch.get_num_threads()
+    tasks = [lm.Task(RECIPE, corpus, 3), lm.Task(ASGD, corpus, 4), lm.Task(RECIPE, corpus, 5)]
     told = []
-    together = lm.train_language_models(
-        RECIPE, corpus, [3, 4, 5], on_epoch=lambda *state: told.append(state[:2])
-    )
+    together = lm.train_language_models(tasks, on_epoch=lambda *state: told.append(state[:2]))
     assert torch.get_num_threads() == threads
-    assert sorted(told) == [(seed, epoch) for seed in (3, 4, 5) for epoch in range(5)]
-    for seed, one in zip((3, 4, 5), together, strict=True):
-        _same(one, lm.train_language_model(RECIPE, corpus, seed))
+    assert sorted(told) == [(index, epoch) for index in range(3) for epoch in range(5)]
+    for task, one in zip(tasks, together, strict=True):
+        _same(one, lm.train_language_model(task.recipe, corpus, task.seed))
+
+
+def test_the_error_of_one_training_ends_the_others(corpus):
+    long = replace(RECIPE, epochs=100_000, checkpoints=(0, 100_000))
+
+    def fail(index, epoch, perplexity):
+        if (index, epoch) == (1, 2):
+            raise RuntimeError("no space left")
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(RuntimeError, match="no space left"):
+            lm.train_language_models(
+                [lm.Task(long, corpus, seed) for seed in (0, 1)], on_epoch=fail
+            )
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_a_checkpoint_is_the_model_that_was_evaluated(corpus):

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 import isorep
 from isorep.paper.claims import Contrast
@@ -77,18 +78,24 @@ def check_corpus(trained: TrainedLanguageModel, corpus: Corpus) -> None:
         )
 
 
-def bottom_up(table: xarray.Dataset, measure: str, title: str) -> tuple[Contrast, ...]:
-    """Contrast each layer with the one below it: mean distance over the epochs of training.
+def lag(table: xarray.Dataset, measure: str, above: str, below: str) -> NDArray[np.float64]:
+    """Return how far one layer lags behind another on the way to its final state, (networks,).
 
-    The beginning, before any training, and the end, where all distances are 0, do not count.
+    The difference between their mean distances over the epochs of training, as a part of the mean
+    over all layers: distances shrink with the length of a training and differ in units, parts do
+    not. The beginning, before any training, and the end, where all distances are 0, do not count.
     """
-    mean = table[f"{measure}_distance"].isel(epoch=slice(1, -1)).mean("epoch")
+    distance = table[f"{measure}_distance"].isel(epoch=slice(1, -1)).mean("epoch")
+    gap = distance.sel(layer=above) - distance.sel(layer=below)
+    found: NDArray[np.float64] = (gap / distance.mean("layer")).to_numpy()
+    return found
+
+
+def bottom_up(table: xarray.Dataset, measure: str, title: str) -> tuple[Contrast, ...]:
+    """Contrast each layer with the one below it by their `lag`."""
     layers = [str(layer) for layer in table["layer"].to_numpy()]
     return tuple(
-        contrast(
-            f"{title}: {above} - {below}",
-            mean.sel(layer=above).to_numpy() - mean.sel(layer=below).to_numpy(),
-        )
+        contrast(f"{title}: {above} - {below}", lag(table, measure, above, below))
         for below, above in pairwise(layers)
     )
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep.paper.claims import Claim
-from isorep.paper.convergence import bottom_up, by_model
+from isorep.paper.convergence import bottom_up, by_model, lag
 from isorep.paper.language_recipe import MODELS, NETWORKS, LanguageModel
 from isorep.paper.replicates import contrast
 from isorep.paper.text import Corpus
@@ -84,14 +84,13 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
         *(
             Claim(
                 "6",
-                f"{name}: layers converge bottom-up",
+                f"{name}: layers converge bottom-up, each after the one below",
                 "PWCCA distance of a layer to its final state minus that of the layer below, mean "
-                "over the epochs of training",
+                "over the epochs of training, as a part of the mean over layers",
                 "difference",
                 bottom_up(table, "pwcca", name),
-                "the lower layers come first, but the last ones are nearly level: in so short a "
-                "training, and under tied weights, the output drives the last layer as early as "
-                "the input does the first",
+                "the last layer is tied to the embedding, which is above and below all others, and "
+                "in a training this short it takes shape as early as the layers in the middle",
             )
             for name, table in result.items()
         ),
@@ -100,7 +99,7 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
                 "6",
                 f"{name}: the first layer converges before the last",
                 "PWCCA distance of the last layer to its final state minus that of the first, mean "
-                "over the epochs of training",
+                "over the epochs of training, as a part of the mean over layers",
                 "difference",
                 (contrast(f"{name}: last - first", _span(table, "pwcca")),),
             )
@@ -110,7 +109,7 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
             "6d",
             f"{deepest}: mean CCA blurs the pattern",
             "distance of the last layer minus that of the first, mean over the epochs of training, "
-            "by PWCCA minus by mean CCA",
+            "as a part of the mean over layers, by PWCCA minus by mean CCA",
             "difference",
             (
                 contrast(
@@ -118,14 +117,15 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
                     _span(result[deepest], "pwcca") - _span(result[deepest], "cca"),
                 ),
             ),
+            "these layers are narrow, and hardly any direction of theirs is noise for mean CCA to "
+            "count in full",
         ),
     ]
 
 
 def _span(table: xarray.Dataset, measure: str) -> NDArray[np.float64]:
-    mean = table[f"{measure}_distance"].isel(epoch=slice(1, -1)).mean("epoch")
-    span: NDArray[np.float64] = (mean.isel(layer=-1) - mean.isel(layer=0)).to_numpy()
-    return span
+    first, *_, last = [str(layer) for layer in table["layer"].to_numpy()]
+    return lag(table, measure, last, first)
 
 
 def draw(result: Mapping[str, xarray.Dataset]) -> Figure:

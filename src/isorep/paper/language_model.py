@@ -15,7 +15,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -184,59 +184,74 @@ def train_language_model(
     return _Run(recipe, corpus, seed, torch.device(device), folder, stop).train(on_epoch)
 
 
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A network to train: what `train_language_model` takes."""
+
+    recipe: LanguageModel
+    corpus: Corpus
+    seed: int
+    folder: str | os.PathLike[str] | None = None
+
+
 def train_language_models(
-    recipe: LanguageModel,
-    corpus: Corpus,
-    seeds: Sequence[int],
+    tasks: Sequence[Task],
     *,
     device: torch.device | str = "cpu",
-    folders: Sequence[str | os.PathLike[str] | None] | None = None,
-    on_epoch: Callable[[int, int, float], Any] = lambda seed, epoch, perplexity: None,
+    on_epoch: Callable[[int, int, float], Any] = lambda task, epoch, perplexity: None,
 ) -> list[TrainedLanguageModel]:
-    """Train one network for each seed: on a CPU side by side, with a thread each.
+    """Train several networks: on a CPU as many at a time as PyTorch has threads, else in turn.
 
-    Networks of this size are trained faster so than one after the other by all threads, and each
-    does the same arithmetic however many cores there are.
+    Networks of a laptop's size are trained faster so than one after the other by all threads, and
+    each does the same arithmetic however many cores there are.
 
     Parameters
     ----------
-    recipe, corpus, device
-        See `train_language_model`.
-    seeds : sequence of int
-        One for each network.
-    folders : sequence of path, optional
-        One for each network.
+    tasks : sequence of Task
+        Started in this order; put the longest first.
+    device : torch.device or str
+        Where to train.
     on_epoch : callable
-        Called as ``on_epoch(seed, epoch, perplexity)`` from the thread that trains.
+        Called as ``on_epoch(index of the task, epoch, perplexity)`` from the thread that trains.
+
+    Returns
+    -------
+    list of TrainedLanguageModel
+        One for each task, in their order.
     """
-    places = [None] * len(seeds) if folders is None else list(folders)
     stop = Event()
 
-    def work(seed: int, place: str | os.PathLike[str] | None) -> TrainedLanguageModel:
+    def work(index: int) -> TrainedLanguageModel:
+        task = tasks[index]
         return train_language_model(
-            recipe,
-            corpus,
-            seed,
+            task.recipe,
+            task.corpus,
+            task.seed,
             device=device,
-            folder=place,
-            on_epoch=lambda *state: on_epoch(seed, *state),
+            folder=task.folder,
+            on_epoch=lambda *state: on_epoch(index, *state),
             stop=stop,
         )
 
     threads = torch.get_num_threads()
-    side_by_side = threads if torch.device(device).type == "cpu" else 1
+    at_a_time = threads if torch.device(device).type == "cpu" else 1
     try:
         with ThreadPoolExecutor(
-            side_by_side, initializer=torch.set_num_threads, initargs=(threads // side_by_side,)
+            at_a_time, initializer=torch.set_num_threads, initargs=(threads // at_a_time,)
         ) as pool:
+            running = [pool.submit(work, index) for index in range(len(tasks))]
             try:
-                return list(pool.map(work, seeds, places))
-            except BaseException:
+                wait(running, return_when=FIRST_EXCEPTION)
+            finally:
+                # After Ctrl-C, or one network's error, the others need not finish first.
                 stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
-                raise
     finally:
         torch.set_num_threads(threads)
+    for error in (future.exception() for future in running if not future.cancelled()):
+        if error is not None and not isinstance(error, CancelledError):
+            raise error
+    return [future.result() for future in running]
 
 
 class _Run:

@@ -1,0 +1,213 @@
+"""The figures of the language models: each computed the direct way, on tiny networks."""
+
+from dataclasses import replace
+
+import language_models as toy
+import naive
+import numpy as np
+import pytest
+
+from isorep.paper import fig1_language, fig6, figa1_language, figa3, figa4, figa8, rnn_states
+from isorep.paper.text import Corpus
+
+VALID = toy.corpus().valid
+NAMES = [model.name for model in toy.MODELS]
+
+
+@pytest.fixture(scope="module")
+def figure6():
+    return fig6.compute(toy.trained(), toy.corpora())
+
+
+@pytest.fixture(scope="module")
+def figure_a8():
+    return figa8.compute(toy.trained(), toy.corpora())
+
+
+@pytest.fixture(scope="module")
+def figure1():
+    setup = fig1_language.SetUp(toy.MODELS, networks=2, variates=2)
+    return fig1_language.compute(toy.trained(), toy.corpora(), setup)
+
+
+@pytest.fixture(scope="module")
+def figure_a3():
+    setup = figa3.SetUp(toy.MODELS, networks=2, steps=4, tokens=800)
+    return figa3.compute(toy.trained(), toy.corpora(), setup)
+
+
+@pytest.fixture(scope="module")
+def figure_a4():
+    setup = figa4.SetUp(toy.MODELS, 2, steps=4, starts=(8, 81), length=25, stride=5, tokens=500)
+    return figa4.compute(toy.trained(), toy.corpora(), setup)
+
+
+def _states(name, network, epoch):
+    return toy.read_rows(toy.trained()[name][network].at(epoch), VALID)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("figure", "measures"),
+    [("figure6", ["pwcca", "cca"]), ("figure_a8", ["cosine", "euclidean", "pwcca"])],
+)
+def test_convergence_is_the_distance_to_the_final_state(request, figure, measures, name):
+    table = request.getfixturevalue(figure)[name]
+    assert table.sizes == {"network": 2, "epoch": 5, "layer": len(table["layer"])}
+    last = _states(name, 1, 4)
+    for epoch in (0, 2, 4):
+        now = _states(name, 1, epoch)
+        for layer in last:
+            cell = table.sel(network=1, epoch=epoch, layer=layer)
+            for measure in measures:
+                expected = getattr(naive, measure)(now[layer], last[layer])
+                found = cell[f"{measure}_distance"].item()
+                assert found == pytest.approx(expected, abs=2e-5), (measure, layer)
+    assert table.attrs["note"] == "not a real text"
+
+
+def test_figure_6_contrasts_each_layer_with_the_one_below(figure6):
+    judged = fig6.claims(figure6)
+    assert [claim.figure for claim in judged] == ["6", "6", "6", "6", "6d"]
+    table = figure6[NAMES[1]]["pwcca_distance"].to_numpy()  # network, epoch, layer
+    bottom_up = judged[1].contrasts
+    assert [one.where.split(": ")[1] for one in bottom_up] == ["lstm2 - lstm1", "lstm3 - lstm2"]
+    by_layer = _parts(table)
+    np.testing.assert_allclose([one.effect for one in bottom_up], np.diff(by_layer))
+    span = by_layer[-1] - by_layer[0]
+    assert judged[3].contrasts[0].effect == pytest.approx(span)
+    plain = _parts(figure6[NAMES[1]]["cca_distance"].to_numpy())
+    blur = span - (plain[-1] - plain[0])
+    assert judged[-1].contrasts[0].effect == pytest.approx(blur)
+
+
+def _parts(table):
+    """Mean distances of the layers, (network, epoch, layer) -> (layer,), over that of them all."""
+    means = table[:, 1:-1].mean(axis=1)
+    return (means / means.mean(axis=1, keepdims=True)).mean(axis=0)
+
+
+def test_figure_a8_counts_moves_the_wrong_way(figure_a8):
+    table = figure_a8[NAMES[0]]
+    moves = np.diff(table["cosine_distance"].to_numpy(), axis=1)
+    share = np.where(moves > 0, moves, 0).sum(1) / np.abs(moves).sum(1)
+    np.testing.assert_allclose(figa8.backwards(table, "cosine"), share.mean(axis=1))
+    assert len(figa8.claims(figure_a8)) == 4
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_figure_1_is_made_of_correlations_and_variates(figure1, name):
+    table = figure1[name]
+    layer = table.attrs["layer"]
+    assert layer == f"lstm{toy.trained()[name][0].recipe.layers}"
+    assert (table.attrs["early"], table.attrs["half"]) == (1, 2)
+    states = {epoch: _states(name, 0, epoch)[layer] for epoch in range(5)}
+    one = table.sel(network=0)
+    for epoch, state in states.items():
+        np.testing.assert_allclose(
+            one["correlation"].sel(epoch=epoch),
+            naive.correlations(state, states[4]),
+            atol=2e-5,
+        )
+    h = naive.variates(states[1], states[2])
+    for part, variates in (("stable", h[:, :2]), ("unstable", h[:, -2:])):
+        found = one[f"{part}_distance"]
+        assert np.isnan(found.sel(epoch=0))
+        for epoch in range(1, 5):
+            expected = naive.cca(variates, states[epoch])
+            assert found.sel(epoch=epoch).item() == pytest.approx(expected, abs=1e-4)
+    np.testing.assert_array_equal(one["valid_perplexity"], toy.trained()[name][0].valid_perplexity)
+
+
+def test_figure_1_takes_performance_and_coefficients_at_one_epoch(figure1):
+    lead, further, flat, at_once = fig1_language.claims(figure1)[:4]
+    table = figure1[NAMES[0]]
+    expected = []
+    for i, one in enumerate(toy.trained()[NAMES[0]]):
+        loss = np.log(one.valid_perplexity)
+        learned = (loss[0] - loss) / (loss[0] - loss.min())
+        at = next(epoch for epoch in range(5) if learned[epoch] >= 0.95)
+        settled = np.mean(table["correlation"].to_numpy()[i, at] >= 0.9)
+        expected.append(learned[at] - settled)
+    assert lead.contrasts[0].effect == pytest.approx(np.mean(expected))
+    s, b = (table[f"{part}_distance"].to_numpy() for part in ("stable", "unstable"))
+    assert further.contrasts[0].effect == pytest.approx((b - s)[:, [3, 4]].mean())
+    assert flat.contrasts[0].effect == pytest.approx((s[:, 4] - s[:, 2]).mean())
+    assert at_once.contrasts[0].effect == pytest.approx((b - s)[:, 2].mean())
+
+
+def test_figure_1_needs_checkpoints_and_directions():
+    bare = replace(toy.SHALLOW, checkpoints=(0, 4))
+    with pytest.raises(ValueError, match="an early epoch, half time and the end"):
+        fig1_language.epochs_of_interest(bare, 0.1)
+    many = fig1_language.SetUp(toy.MODELS, networks=2, variates=4)
+    with pytest.raises(ValueError, match="k must be from 1 to 3"):
+        fig1_language.compute(toy.trained(), toy.corpora(), many)
+
+
+def test_figure_a1_is_the_curves():
+    result = figa1_language.compute(toy.trained())
+    for name, networks in toy.trained().items():
+        for curve in figa1_language.CURVES:
+            expected = [getattr(one, curve) for one in networks]
+            np.testing.assert_array_equal(result[name][curve], expected)
+    figa1_language.draw(result).canvas.draw()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_figures_a3_and_a4_compare_each_step_with_the_last(figure_a3, figure_a4, name):
+    model = toy.trained()[name][1].at(4)
+    train = toy.corpus().train
+    by_index = rnn_states.by_index(model, train[:800], 4)
+    repeated = rnn_states.of_repeated_input(model, train[:500], 4, start=20, stride=5)
+    for states, table in (
+        (by_index, figure_a3[name].sel(network=1)),
+        (repeated, figure_a4[name].sel(network=1, start=81)),  # 81 % of 25 tokens is 20
+    ):
+        assert table.sizes == {"step": 4, "layer": len(model.layers)}
+        for step, layers in states.items():
+            for layer, array in layers.items():
+                cell = table.sel(step=step, layer=layer)
+                x, y = array.astype(float), states[3][layer].astype(float)
+                for measure in ("cca", "cosine", "euclidean"):
+                    expected = getattr(naive, measure)(x, y)
+                    found = cell[f"{measure}_distance"].item()
+                    assert found == pytest.approx(expected, abs=1e-5), (measure, step, layer)
+
+
+def test_claims_of_a3_and_a4_are_about_cca(figure_a3, figure_a4):
+    table = figure_a3[NAMES[1]]["cca_distance"].mean("network").to_numpy()  # step, layer
+    effects = [one.effect for one in figa3.claims(figure_a3)[1].contrasts]
+    np.testing.assert_allclose(effects, table[3] - table[0] / 2)
+    mean = figure_a4[NAMES[1]]["cca_distance"].mean("network").to_numpy()[:, :-1].mean(axis=1)
+    early, late = figa4.claims(figure_a4)[2:]
+    np.testing.assert_allclose([one.effect for one in early.contrasts], mean[0])
+    np.testing.assert_allclose([one.effect for one in late.contrasts], mean[1] - mean[0])
+
+
+def test_every_figure_is_drawn(figure1, figure6, figure_a3, figure_a4, figure_a8):
+    for module, result, n_axes in (
+        (fig1_language, figure1, 4),
+        (fig6, figure6, 3),
+        (figa3, figure_a3, 6),
+        (figa4, figure_a4, 6),
+        (figa8, figure_a8, 4),
+    ):
+        figure = module.draw(result)
+        assert len(figure.axes) == n_axes
+        assert "not a real text" in figure.get_supxlabel()
+        figure.canvas.draw()
+
+
+@pytest.mark.parametrize("module", [fig1_language, fig6, figa3, figa4, figa8])
+def test_set_ups_share_their_models(module):
+    assert set(module.SETUPS) == {"laptop", "small", "paper"}
+    for scale, setup in module.SETUPS.items():
+        assert setup.models == fig6.SETUPS[scale].models
+        assert setup.networks == fig6.SETUPS[scale].networks
+
+
+def test_another_text_is_refused():
+    other = Corpus("other", toy.corpus().vocabulary, VALID, VALID)
+    with pytest.raises(ValueError, match="was trained on a toy, and this is another text: other"):
+        fig6.compute(toy.trained(), {"pydoc": other})

@@ -1,0 +1,43 @@
+"""Replicates: the mean, Student's interval and the exact test of signs."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_1samp
+
+from isorep.paper.replicates import contrast
+
+VALUES = np.array([0.3, -0.1, 0.25, 0.4])
+
+
+@pytest.mark.parametrize("two_sided", [False, True])
+def test_the_p_value_is_that_of_all_changes_of_sign(two_sided):
+    size = abs if two_sided else float
+    sums = [
+        size(sum(s * v for s, v in zip(signs, VALUES, strict=True)))
+        for signs in product([1, -1], repeat=4)
+    ]
+    expected = np.mean([s >= size(VALUES.sum()) - 1e-12 for s in sums])
+    found = contrast("x", VALUES, two_sided=two_sided)
+    assert found.exact.p_value == expected
+    assert found.exact.smallest == (2 if two_sided else 1) / 16
+    assert found.effect == pytest.approx(VALUES.mean())
+
+
+def test_the_interval_is_students():
+    expected = ttest_1samp(VALUES, 0).confidence_interval(0.9)
+    assert contrast("x", VALUES).interval == pytest.approx(tuple(expected))
+
+
+def test_one_network_has_no_interval_and_decides_nothing():
+    found = contrast("x", [0.5])
+    assert found.interval is None
+    assert found.exact == (0.5, 0.5)
+    assert contrast("x", [0.5], two_sided=True).exact == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("bad", [[], [[0.1, 0.2]], np.zeros(21)])
+def test_it_wants_one_value_for_each_network(bad):
+    with pytest.raises(ValueError, match="one difference for each of 1 to 20 networks"):
+        contrast("x", bad)

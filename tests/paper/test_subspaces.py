@@ -1,0 +1,56 @@
+"""Subspaces: known correlations come back, in order; what is shared stays and the rest goes."""
+
+import numpy as np
+import pytest
+
+from isorep.paper import subspaces
+
+
+@pytest.fixture
+def states():
+    """Three directions that stay and two that are drawn anew at every step, mixed."""
+    random = np.random.default_rng(0)
+    shared = random.standard_normal((4001, 3))
+    return {
+        step: {
+            "h": np.hstack([shared, random.standard_normal((4001, 2))])
+            @ random.standard_normal((5, 5))
+        }
+        for step in range(4)
+    }
+
+
+def test_coefficients_are_sorted_and_one_at_the_end(states):
+    found = subspaces.coefficients(states, "h")
+    assert found.shape == (4, 5)
+    np.testing.assert_allclose(found[-1], 1)
+    np.testing.assert_allclose(found[:3, :3], 1)
+    assert found[:3, 3:].max() < 0.1
+    assert (np.diff(found, axis=1) <= 1e-12).all()
+
+
+def test_a_state_of_lower_rank_has_zeros(states):
+    states[0] = {"h": states[0]["h"][:, :2]}
+    found = subspaces.coefficients(states, "h")
+    assert (found[0, 2:] == 0).all()
+    assert (found[0, :2] > 0).all()
+
+
+def test_what_stays_is_told_from_what_goes(states):
+    stable, unstable = subspaces.split(states, "h", 0, 1, 2)
+    np.testing.assert_allclose(stable.T @ stable, np.eye(2), atol=1e-12)
+    np.testing.assert_allclose(subspaces.drift(stable, states, "h"), 0, atol=1e-9)
+    gone = subspaces.drift(unstable, states, "h")
+    assert gone[0] == pytest.approx(0, abs=1e-9)
+    assert (gone[1:] > 0.9).all()
+
+
+def test_no_variate_is_in_both(states):
+    with pytest.raises(ValueError, match="5 canonical variates: k must be from 1 to 2"):
+        subspaces.split(states, "h", 0, 1, 3)
+
+
+def test_first_at_least():
+    assert subspaces.first_at_least([0.1, 0.5, 0.4], 0.4) == 1
+    with pytest.raises(ValueError, match=r"no value reaches 0\.9; the largest is 0\.5"):
+        subspaces.first_at_least([0.1, 0.5], 0.9)

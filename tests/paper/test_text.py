@@ -1,0 +1,102 @@
+"""Text: numbered words, standard files, and what is said when a file is missing."""
+
+import numpy as np
+import pytest
+
+from isorep.paper import text
+
+PTB = {"train": " the cat <unk> \n a dog \n", "valid": " the dog \n", "test": " a bird sat \n"}
+WIKI = {"train": " \n = Cats = \n \n The cat \n", "valid": " = Dogs = \n", "test": " a \n"}
+FILES = {"ptb": "ptb.{}.txt", "wikitext-2": "wiki.{}.tokens"}
+
+
+def _write(folder, corpus, parts):
+    folder.mkdir(exist_ok=True)
+    for part in parts:
+        content = (PTB if corpus == "ptb" else WIKI)[part]
+        (folder / FILES[corpus].format(part)).write_text(content, encoding="utf-8")
+    return folder
+
+
+def _words(corpus, numbers):
+    return [corpus.vocabulary[i] for i in numbers]
+
+
+def test_penn_treebank_in_its_standard_files(tmp_path):
+    corpus = text.load("ptb", _write(tmp_path, "ptb", PTB))
+    assert _words(corpus, corpus.train) == ["the", "cat", "<unk>", "<eos>", "a", "dog", "<eos>"]
+    assert _words(corpus, corpus.valid) == ["the", "dog", "<eos>"]
+    assert corpus.name == "Penn Treebank"
+    assert corpus.note == ""
+    assert len(set(corpus.vocabulary)) == len(corpus.vocabulary) == 6
+
+
+def test_empty_lines_of_wikitext_count(tmp_path):
+    corpus = text.load("wikitext-2", _write(tmp_path, "wikitext-2", WIKI))
+    assert _words(corpus, corpus.train) == [
+        "<eos>",
+        "=",
+        "Cats",
+        "=",
+        "<eos>",
+        "<eos>",
+        "The",
+        "cat",
+        "<eos>",
+    ]
+
+
+def test_without_training_file_it_trains_on_test_and_says_so(tmp_path):
+    corpus = text.penn_treebank(_write(tmp_path, "ptb", ["valid", "test"]))
+    assert _words(corpus, corpus.train) == ["a", "bird", "sat", "<eos>"]
+    assert _words(corpus, corpus.valid) == ["the", "dog", "<eos>"]
+    assert corpus.note.startswith("trained on ptb.test.txt and evaluated on ptb.valid.txt")
+
+
+@pytest.mark.parametrize("corpus", FILES)
+def test_the_folder_above_does_too(tmp_path, corpus):
+    _write(tmp_path / corpus, corpus, ["train", "valid"])
+    below = text.load(corpus, tmp_path / corpus)
+    assert text.load(corpus, tmp_path).digest == below.digest
+
+
+def test_errors_name_the_file_and_what_was_expected(tmp_path):
+    with pytest.raises(ValueError, match=r"unknown corpus 'ptp'; did you mean 'ptb'"):
+        text.load("ptp")
+    with pytest.raises(ValueError, match=r"give the folder that has ptb.train.txt and ptb.valid"):
+        text.load("ptb")
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        text.load("ptb", tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match=r"ptb.valid.txt to evaluate on.*none of its files"):
+        text.load("ptb", tmp_path)
+    _write(tmp_path, "ptb", ["valid"])
+    with pytest.raises(FileNotFoundError, match=r"ptb.train.txt to train on.* has ptb.valid.txt;"):
+        text.load("ptb", tmp_path)
+    (tmp_path / "ptb.train.txt").write_text("\n\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="no words"):
+        text.load("ptb", tmp_path)
+    (tmp_path / "ptb.train.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match="should be UTF-8"):
+        text.load("ptb", tmp_path)
+
+
+def test_the_help_texts_are_the_same_each_time_and_split_nine_to_one():
+    corpus = text.load("pydoc")
+    assert corpus.digest == text.load("pydoc").digest
+    share = len(corpus.valid) / (len(corpus.train) + len(corpus.valid))
+    assert share == pytest.approx(0.1, abs=0.005)
+    counts = np.bincount(np.concatenate([corpus.train, corpus.valid]))
+    assert counts.min() >= 2
+    assert len(counts) == len(corpus.vocabulary)
+    # Both parts are about the same subjects: few words are met only in evaluation.
+    assert np.isin(corpus.valid, corpus.train).mean() > 0.97
+
+
+def test_the_digest_sees_every_part():
+    one = text.Corpus("x", ("a", "b"), np.array([0, 1]), np.array([1]))
+    others = [
+        text.Corpus("x", ("a", "c"), np.array([0, 1]), np.array([1])),
+        text.Corpus("x", ("a", "b"), np.array([1, 1]), np.array([1])),
+        text.Corpus("x", ("a", "b"), np.array([0]), np.array([1, 1])),
+    ]
+    assert len({one.digest, *(other.digest for other in others)}) == 4

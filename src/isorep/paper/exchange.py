@@ -146,27 +146,6 @@ def exchange_measures(differences: Floats) -> Exact:
     return _exact(signs @ disjoint, float(disjoint.sum()), two_sided=False)
 
 
-def exchange_signs(values: Floats, *, two_sided: bool = False) -> Exact:
-    """Test whether numbers, one from each network, have a mean above 0: 2^n sign changes.
-
-    Examples
-    --------
-    >>> exchange_signs(np.array([0.3, 0.1, 0.2, 0.2, 0.4]))
-    Exact(p_value=0.03125, smallest=0.03125)
-    """
-    signs = np.array(list(product([1.0, -1.0], repeat=len(values))))
-    return _exact(signs @ values, float(values.sum()), two_sided)
-
-
-def mean_interval(values: Floats) -> tuple[float, float] | None:
-    """Return the 90 % interval of the mean of independent numbers (Student's t); None for one."""
-    n = len(values)
-    if n < 2:
-        return None
-    half = float(t.ppf((1 + CONFIDENCE) / 2, n - 1) * values.std(ddof=1) / n**0.5)
-    return float(values.mean()) - half, float(values.mean()) + half
-
-
 def permute(
     statistic: Callable[[NDArray[np.int64]], float], n: int, *, seed: int = 0, draws: int = 9999
 ) -> Exact:

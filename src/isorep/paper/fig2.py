@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 
 from isorep.measures import MEASURES as ALL
 from isorep.overlap import overlap
-from isorep.paper import exchange
 from isorep.paper.claims import Claim, Contrast
 from isorep.paper.contrasts import TITLES
 from isorep.paper.one_thread import one_thread
+from isorep.paper.replicates import contrast
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -105,7 +105,7 @@ def claims(result: Result) -> list[Claim]:
     by = result.distances
 
     def excess(larger: str, smaller: str, at: int, *, two_sided: bool = False) -> Contrast:
-        return _mean(
+        return contrast(
             f"k/{setup.neurons} = {ratios[at]:g}: {TITLES[larger]} - {TITLES[smaller]}",
             by[larger][:, at] - by[smaller][:, at],
             two_sided=two_sided,
@@ -134,14 +134,14 @@ def claims(result: Result) -> list[Claim]:
             "The PWCCA distance varies less with the ratio than the mean CCA distance",
             "range over ratios of the mean CCA distance minus that of the PWCCA distance",
             "difference",
-            (_mean("range of mean CCA - range of PWCCA", spread["cca"] - spread["pwcca"]),),
+            (contrast("range of mean CCA - range of PWCCA", spread["cca"] - spread["pwcca"]),),
         ),
         Claim(
             "2",
             "The PWCCA distance is nearly flat over the ratios",
             "range over ratios of the PWCCA distance",
             "equality",
-            (_mean("range of PWCCA", spread["pwcca"], two_sided=True),),
+            (contrast("range of PWCCA", spread["pwcca"], two_sided=True),),
             "noise neurons have a say in the weights by their standard deviation, not their "
             f"variance: {setup.neurons - setup.signal[low]} of {setup.noise:g} weigh about as much "
             f"as {setup.signal[low]} of 1, so that where the signal is small half of the weight is "
@@ -158,11 +158,6 @@ def claims(result: Result) -> list[Claim]:
             ),
         ),
     ]
-
-
-def _mean(where: str, values: Floats, *, two_sided: bool = False) -> Contrast:
-    exact = exchange.exchange_signs(values, two_sided=two_sided)
-    return Contrast(where, float(values.mean()), exchange.mean_interval(values), exact)
 
 
 # --- The figure and its numbers ------------------------------------------------------------------

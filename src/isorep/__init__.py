@@ -1,8 +1,10 @@
 """Tell whether two neural representations are the same up to a change of basis."""
 
 from isorep import plot
+from isorep.bartlett import bartlett
 from isorep.basis import Basis
 from isorep.capture import capture
+from isorep.clustering import cluster
 from isorep.compare import compare
 from isorep.measures import MEASURES, cca, cka, procrustes, pwcca, similarity, svcca
 from isorep.overlap import Overlap, overlap
@@ -21,9 +23,11 @@ __all__ = [
     "Overlap",
     "Representations",
     "Score",
+    "bartlett",
     "capture",
     "cca",
     "cka",
+    "cluster",
     "compare",
     "load",
     "overlap",

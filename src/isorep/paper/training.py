@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from threading import Event
 from typing import Any
@@ -89,15 +89,19 @@ def train(
     threads = torch.get_num_threads()
     try:
         with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            running = [pool.submit(work, index) for index in range(len(tasks))]
             try:
-                return list(pool.map(work, range(len(tasks))))
-            except BaseException:
-                # Ctrl-C, or one network's error: the others need not finish first.
+                wait(running, return_when=FIRST_EXCEPTION)
+            finally:
+                # After Ctrl-C, or one network's error, the others need not finish first.
                 stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
-                raise
     finally:
         torch.set_num_threads(threads)
+    for error in (future.exception() for future in running if not future.cancelled()):
+        if error is not None and not isinstance(error, CancelledError):
+            raise error
+    return [future.result() for future in running]
 
 
 def _train_one(

@@ -1,5 +1,9 @@
 """Figures: each function draws into the given axes, and returns them."""
 
+from isorep.plot.clusters import clusters
+from isorep.plot.dynamics import dynamics
+from isorep.plot.groups import groups
 from isorep.plot.heatmap import heatmap
+from isorep.plot.spectrum import spectrum
 
-__all__ = ["heatmap"]
+__all__ = ["clusters", "dynamics", "groups", "heatmap", "spectrum"]

@@ -1,12 +1,17 @@
-"""What every figure says of a measure: the range of its axis or colours, and its words."""
+"""What every figure needs of a measure: its numbers, the range of its axis, and its words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from isorep._names import unknown_name
+
+if TYPE_CHECKING:
+    import xarray
 
 Quantity = Literal["similarity", "distance"]
 
@@ -40,3 +45,16 @@ def described(quantity: str, units: str) -> str:
     """
     same = "0 is the same" if quantity.endswith("distance") else "1 is the same"
     return f"{quantity}, {same}" if units == "1" else f"{quantity} ({units}), {same}"
+
+
+def chosen(
+    table: xarray.Dataset, measure: str | None, quantity: Quantity
+) -> tuple[str, xarray.DataArray]:
+    """Return the measure to draw, by default the table's first, and its variable."""
+    measures = np.atleast_1d(table.attrs["measures"]).tolist()
+    name = measures[0] if measure is None else measure
+    if name not in measures:
+        raise ValueError(unknown_name("measure of this table", name, measures))
+    if quantity not in get_args(Quantity):
+        raise ValueError(unknown_name("quantity", str(quantity), get_args(Quantity)))
+    return name, table[name if quantity == "similarity" else f"{name}_distance"]

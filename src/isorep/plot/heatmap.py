@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from isorep._names import unknown_name
-from isorep.plot._axis import Quantity, bounds, described
+from isorep.plot._axis import Quantity, bounds, chosen, described
 
 if TYPE_CHECKING:
     import xarray
@@ -58,13 +57,7 @@ def heatmap(
     >>> ax.get_title()
     'cka similarity'
     """
-    measures = np.atleast_1d(table.attrs["measures"]).tolist()
-    name = measures[0] if measure is None else measure
-    if name not in measures:
-        raise ValueError(unknown_name("measure of this table", name, measures))
-    if quantity not in ("similarity", "distance"):
-        raise ValueError(unknown_name("quantity", str(quantity), ["similarity", "distance"]))
-    grid = table[name if quantity == "similarity" else f"{name}_distance"]
+    name, grid = chosen(table, measure, quantity)
     values = grid.to_numpy()
     rows, columns = values.shape
 

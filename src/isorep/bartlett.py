@@ -1,0 +1,153 @@
+"""Bartlett's test: how many canonical correlations are more than chance."""
+
+from __future__ import annotations
+
+import warnings as python_warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isorep._arrays import epsilon, to_numpy
+from isorep.overlap import Overlap
+from isorep.score import FewSamplesWarning
+
+FEW_SAMPLES = 5
+"""Samples per direction of both sides under which the test visibly rejects too often."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bartlett:
+    """What Bartlett's test says of each number of real correlations, k = 0 to c - 1.
+
+    Attributes
+    ----------
+    statistic : (c,) float64 array
+        ``T_k``; infinite where a correlation after the k-th is exactly 1.
+    dof : (c,) int64 array
+        Degrees of freedom of ``T_k`` under the hypothesis that only k correlations are real.
+    p_values : (c,) float64 array
+        Chance of a greater ``T_k`` under that hypothesis.
+    n_significant : int
+        The smallest k that is not rejected, c where all are.
+    alpha : float
+        The level at which hypotheses are rejected: where ``p < alpha``.
+    warnings : tuple of str
+        Reasons to read the result with care; empty where there are none.
+    """
+
+    statistic: NDArray[np.float64]
+    dof: NDArray[np.int64]
+    p_values: NDArray[np.float64]
+    n_significant: int
+    alpha: float
+    warnings: tuple[str, ...] = ()
+
+
+def bartlett(overlap: Overlap, alpha: float = 0.05) -> Bartlett:
+    """Count the canonical correlations that are more than chance, by Bartlett's sequential test.
+
+    With a and b the ranks of the two sides and n samples,
+
+    ``T_k = -(n - k - (a + b + 1) / 2 + sum_{i <= k} 1 / rho_i^2) log prod_{i > k} (1 - rho_i^2)``
+
+    is about chi-squared with ``(a - k)(b - k)`` degrees of freedom where only the first k
+    correlations are real. The smallest k that is not rejected is their number.
+
+    - The factor before the logarithm is positive: no ``1 / rho_i^2`` is less than 1, and centred
+      data have ranks of at most n - 1, so it is at least 1/2.
+    - A correlation of exactly 1 makes ``T_k`` infinite and p 0. Where only correlations of 0, or
+      of rounding size, are left to explain, it is 0 and p 1.
+    - Where ``a + b > n - 1``, some correlations are 1 whatever the data, so that they are evidence
+      of nothing: every p-value is then 1, none is significant, and the result warns. Take more
+      samples, or fewer directions (``overlap.leading``).
+
+    The chi-squared law is asymptotic and assumes normal samples. With n near a + b it rejects too
+    often: on independent normal data at ``alpha=0.05``, for a = b = 20, 29 % of the time at n = 60,
+    11 % at n = 100, 7 % at n = 200 and 5 % at n = 1000. Below ``n = 5 (a + b)`` the result warns.
+
+    Parameters
+    ----------
+    overlap : Overlap
+        From `isorep.overlap`.
+    alpha : float
+        Level of each test, in (0, 1).
+
+    Returns
+    -------
+    Bartlett
+        The number of significant correlations; statistic, degrees of freedom and p-value by k.
+
+    Raises
+    ------
+    TypeError
+        When `overlap` is none.
+    ValueError
+        When `alpha` is not in (0, 1).
+
+    References
+    ----------
+    Bartlett 1941, The statistical significance of canonical correlations; with the sum of Lawley
+    1959, Tests of significance in canonical analysis. Morcos, Raghu and Bengio 2018, appendix A.2.
+
+    Examples
+    --------
+    Three shared dimensions among ten:
+
+    >>> import numpy as np, isorep
+    >>> rng = np.random.default_rng(0)
+    >>> shared = rng.standard_normal((1000, 3))
+    >>> x, y = (np.hstack([shared, rng.standard_normal((1000, 7))]) for _ in range(2))
+    >>> result = isorep.bartlett(isorep.overlap(x, y + 0.5 * rng.standard_normal(y.shape)))
+    >>> result.n_significant, result.dof[:4]
+    (3, array([100,  81,  64,  49]))
+    """
+    from scipy.special import chdtrc
+
+    if not isinstance(overlap, Overlap):
+        raise TypeError(
+            f"expected an Overlap, got {type(overlap).__name__}: "
+            "isorep.bartlett(isorep.overlap(x, y))"
+        )
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha is the level of the test, in (0, 1), not {alpha}")
+    n, a, b = overlap.n_samples, overlap.x.rank, overlap.y.rank
+    rho = to_numpy(overlap.correlations)
+    squares = np.where(rho > epsilon("float64"), rho, 0.0) ** 2
+    k = np.arange(len(rho))
+    dof = (a - k) * (b - k)
+    with np.errstate(divide="ignore"):
+        logarithms = np.log1p(-squares)
+        # After a correlation of 0 come only zeros: 1 / 0 would meet nothing left to explain.
+        inverse = np.where(squares > 0, 1 / squares, 0.0)
+    left = np.cumsum(logarithms[::-1])[::-1]
+    factor = n - k - (a + b + 1) / 2 + np.cumsum(inverse) - inverse
+    statistic = np.where(left < 0, -factor * left, 0.0)
+    warnings = _few_samples(n, a, b, overlap.n_forced)
+    for text in warnings:
+        python_warnings.warn(text, FewSamplesWarning, stacklevel=2)
+    p_values = np.ones(len(rho)) if overlap.n_forced else chdtrc(dof, statistic)
+    kept = p_values >= alpha
+    return Bartlett(
+        statistic=statistic,
+        dof=dof,
+        p_values=p_values,
+        n_significant=int(np.argmax(kept)) if kept.any() else len(rho),
+        alpha=alpha,
+        warnings=warnings,
+    )
+
+
+def _few_samples(n: int, a: int, b: int, forced: int) -> tuple[str, ...]:
+    if forced:
+        return (
+            f"{n} samples are too few to test {a} and {b} directions: {forced} of the {min(a, b)} "
+            "canonical correlations are 1 whatever the data, so none counts as significant; take "
+            "more samples or fewer directions",
+        )
+    if n < FEW_SAMPLES * (a + b):
+        return (
+            f"{n} samples are few to test {a} and {b} directions: Bartlett's test calls too many "
+            f"correlations significant; take {FEW_SAMPLES * (a + b)} or more, or fewer directions",
+        )
+    return ()

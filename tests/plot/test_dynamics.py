@@ -1,0 +1,94 @@
+"""Dynamics: a line a layer over the steps, with the measure's bounds and direction."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+mpl.use("Agg")
+from matplotlib import pyplot
+
+import isorep
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    pyplot.close("all")
+
+
+def table(steps=(0, 1, 10), layers=3, **options):
+    rng = np.random.default_rng(0)
+    states = {
+        step: {f"lstm{i}": rng.standard_normal((101, 4)) for i in range(layers)} for step in steps
+    }
+    return isorep.trajectory(states, **options)
+
+
+def test_draws_a_line_a_layer_into_the_given_axes():
+    found = table(measure=["pwcca", "procrustes"])
+    given = Figure().subplots()
+    ax = isorep.plot.dynamics(found, ax=given)
+    assert ax is given
+    assert [line.get_label() for line in ax.lines] == ["lstm0", "lstm1", "lstm2"]
+    for line in ax.lines:
+        expected = found["pwcca_distance"].sel(layer=line.get_label())
+        np.testing.assert_array_equal(line.get_xdata(), [0, 1, 10])  # to scale
+        np.testing.assert_array_equal(line.get_ydata(), expected)
+    assert ax.get_ylim() == (0, 1)
+    assert ax.get_title() == "pwcca distance to step 10"
+    assert ax.get_ylabel() == "distance, 0 is the same"
+    legend = ax.get_legend()
+    assert legend.get_title().get_text() == "layer"
+    assert [text.get_text() for text in legend.get_texts()] == ["lstm0", "lstm1", "lstm2"]
+
+
+def test_colours_get_lighter_with_depth():
+    ax = isorep.plot.dynamics(table(layers=6))
+    lightness = [
+        mpl.colors.to_rgb(line.get_color()) @ np.array([0.2, 0.7, 0.1]) for line in ax.lines
+    ]
+    assert (np.diff(lightness) > 0).all()
+
+
+def test_many_layers_share_a_colour_bar():
+    found = table(steps=(0, 1), layers=11)
+    ax = isorep.plot.dynamics(found)
+    assert ax.get_legend() is None
+    bar = ax.get_figure().axes[-1]
+    assert bar.get_ylabel() == "layer"
+    labels = [label.get_text() for label in bar.get_yticklabels()]
+    assert labels == ["lstm0", "lstm2", "lstm4", "lstm6", "lstm8", "lstm10"]
+    # A colour of the bar is that of the line which the tick names.
+    mesh = bar.collections[-1]
+    for tick, label in zip(bar.get_yticks(), labels, strict=True):
+        line = next(line for line in ax.lines if line.get_label() == label)
+        np.testing.assert_allclose(mesh.cmap(mesh.norm(tick)), line.get_color())
+
+
+def test_names_as_steps_other_measures_and_a_given_reference():
+    found = table(("early", "middle", "late"), measure=["cka", "procrustes", "euclidean"])
+    ax = isorep.plot.dynamics(found, "procrustes")
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["early", "middle", "late"]
+    assert ax.get_ylim() == pytest.approx((0, np.pi / 2))
+    assert ax.get_ylabel() == "distance (radians), 0 is the same"
+    ax = isorep.plot.dynamics(found, quantity="similarity")
+    assert ax.get_title() == "cka similarity to step late"
+    assert ax.get_ylabel() == "similarity, 1 is the same"
+    ax = isorep.plot.dynamics(found, "euclidean")
+    assert ax.get_ylim() == pytest.approx((0, found["euclidean_distance"].max().item()))
+    reps = {"lstm0": np.random.default_rng(1).standard_normal((101, 3))}
+    ax = isorep.plot.dynamics(table(reference=reps, layers=1))
+    assert ax.get_title() == "pwcca distance to the reference"
+
+
+def test_what_cannot_be_drawn():
+    a = {"fc": np.random.default_rng(0).standard_normal((99, 3))}
+    with pytest.raises(ValueError, match="over step and layer; this one is over x_layer, y_layer"):
+        isorep.plot.dynamics(isorep.compare(a, a))
+    with pytest.raises(
+        ValueError, match="unknown measure of this table 'cka'; did you mean 'pwcca'"
+    ):
+        isorep.plot.dynamics(table(), "cka")
+    with pytest.raises(ValueError, match="unknown quantity 'distnce'; did you mean 'distance'"):
+        isorep.plot.dynamics(table(), quantity="distnce")

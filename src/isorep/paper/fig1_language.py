@@ -29,6 +29,7 @@ from isorep.paper.text import Corpus
 
 if TYPE_CHECKING:
     import xarray
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from isorep.paper.language_model import TrainedLanguageModel
@@ -246,34 +247,33 @@ def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
         )
         below.axvline(table.attrs["half"], color="0.7", linestyle=":", linewidth=1, zorder=0)
         below.set(xlabel="epoch (dotted: half time)", ylim=(0, 1))
-        _label_ends(above, epochs)
+    _name_epochs(above, epochs)
     axes[0, 0].set_ylabel("canonical correlation\nwith the final state")
     axes[1, 0].set_ylabel(f"mean CCA distance to the layer\nof {_variates(result)} variates")
     some = next(iter(result.values()))
     caption(
         figure,
-        f"{some.sizes['network']} networks",
+        f"above, mean over {some.sizes['network']} networks; below, with standard deviation",
         *dict.fromkeys(table.attrs["note"] for table in result.values()),
     )
     return figure
 
 
-def _label_ends(ax: object, epochs: NDArray[np.int64]) -> None:
-    """Say which colour is which epoch, by the first, the last and some between."""
-    from matplotlib.axes import Axes
+def _name_epochs(ax: Axes, epochs: NDArray[np.int64]) -> None:
+    """Say beside the last panel which colour is which epoch: the first, the last, some between."""
     from matplotlib.lines import Line2D
 
     from isorep.paper.curves import colours
 
-    assert isinstance(ax, Axes)
     shades = colours(len(epochs))
-    picked = sorted({int(i) for i in np.linspace(0, len(epochs) - 1, min(5, len(epochs)))})
+    picked = sorted({int(i) for i in np.linspace(0, len(epochs) - 1, min(6, len(epochs)))})
     ax.legend(
         [Line2D([], [], color=shades[i]) for i in picked],
         [f"epoch {epochs[i]}" for i in picked],
         frameon=False,
         fontsize="small",
-        loc="lower left",
+        loc="center left",
+        bbox_to_anchor=(1.0, 0.5),
     )
 
 

@@ -117,8 +117,8 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
                     _span(result[deepest], "pwcca") - _span(result[deepest], "cca"),
                 ),
             ),
-            "these layers are narrow, and hardly any direction of theirs is noise for mean CCA to "
-            "count in full",
+            "layers this narrow may have few directions of mere noise for mean CCA to count in "
+            "full",
         ),
     ]
 

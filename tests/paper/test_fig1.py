@@ -1,0 +1,123 @@
+"""Figure 1's image networks, and their training curves (figure A1)."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import isorep
+from isorep.paper import fig1, figa1
+from isorep.paper.images import ImageSource
+from isorep.paper.recipe import ConvNetPlan, Recipe
+from isorep.paper.run import Run
+
+SETUP = fig1.SetUp(
+    networks=2,
+    layer="conv2",
+    epochs=(0, 1, 2, 4),
+    early=1,
+    variates=3,
+    images=ImageSource(n_train=1600),
+    plan=ConvNetPlan((4, 8), (2, 2)),
+    recipe=Recipe(target_loss=0.0, max_epochs=4),
+    compared=211,
+    seed=3,
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return Run(tmp_path_factory.mktemp("fig1"), console=Console(quiet=True))
+
+
+@pytest.fixture(scope="module")
+def result(run):
+    return fig1.compute(SETUP, run)
+
+
+def test_follows_the_formulas(result):
+    images = result.data.train_images[:211]
+    for number, one in enumerate(result.trained.values()):
+        layers = []
+        for epoch in SETUP.epochs:
+            found = isorep.capture(one.at(epoch), [images], layers=["conv2"], reduce="mean")
+            layers.append(np.asarray(found["conv2"], dtype=float))
+        bases = [np.linalg.qr(layer - layer.mean(axis=0))[0] for layer in layers]
+        for at in range(4):
+            rho = np.linalg.svd(bases[at].T @ bases[-1])[1]
+            np.testing.assert_allclose(result.correlations[number, at], rho, atol=1e-4)
+        # Epoch 1 against epoch 2, which is half time.
+        variates = bases[1] @ np.linalg.svd(bases[1].T @ bases[2])[0]
+        for part, distances in (
+            (variates[:, :3], result.stable),
+            (variates[:, -3:], result.unstable),
+        ):
+            assert np.isnan(distances[number, 0])
+            for at in (1, 2, 3):
+                rho = np.linalg.svd(part.T @ bases[at])[1]
+                assert distances[number, at] == pytest.approx(1 - rho.mean(), abs=1e-4)
+
+
+def test_claims_are_about_what_was_found(result):
+    claims = fig1.claims(result)
+    assert [claim.figure for claim in claims] == ["1a", "1d", "1d", "1d"]
+    # Epochs 2 (half time) and 1 (early) are left out: only the last is after.
+    expected = (result.unstable[:, 3] - result.stable[:, 3]).mean()
+    assert claims[1].contrasts[0].effect == pytest.approx(expected)
+    assert claims[0].verdict == "not decidable at this scale"  # of two networks
+
+
+def test_unsettled_directions_are_counted_when_performance_has_converged(result):
+    tables = np.full((2, 4, 4), 1.0)
+    tables[:, 2, 1:] = 0.5  # 3 of 4 directions at epoch 2
+
+    def trained(one):
+        accuracy = (0.1, 0.5, 0.99, 0.98, 1.0)
+        history = tuple(
+            epoch._replace(test_accuracy=value)
+            for epoch, value in zip(one.history, accuracy, strict=True)
+        )
+        return replace(one, history=history)
+
+    made = replace(
+        result,
+        trained={name: trained(one) for name, one in result.trained.items()},
+        correlations=tables,
+    )
+    assert fig1.claims(made)[0].contrasts[0].effect == 0.75
+    left = figa1.claims(figa1.Result(SETUP, made.data, made.trained))[0].contrasts[0].effect
+    assert left == 0.5  # epoch 2 of 4
+
+
+def test_curves_share_the_networks(run, result):
+    curves = figa1.compute(SETUP, run)
+    assert [one.history for one in curves.trained.values()] == [
+        one.history for one in result.trained.values()
+    ]
+    assert curves.curve("test_accuracy").shape == (2, 5)
+    rows = list(figa1.rows(curves))
+    assert len(rows) == 10
+    first = next(iter(curves.trained.values()))
+    assert rows[1]["train_loss"] == first.history[1].train_loss
+    assert len(figa1.draw(curves).axes) == 2
+
+
+def test_rows_and_figure(result):
+    rows = list(fig1.rows(result))
+    assert len(rows) == 2 * (4 * 8 + 2 * 3)
+    assert rows[0]["value"] == result.correlations[0, 0, 0]
+    fig1.draw(result)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": (0, 1, 3)}, "epochs must ascend to the last of the training, 4"),
+        ({"early": 3}, "early must be one of the epochs before half time, got 3"),
+        ({"early": 2}, "early must be one of the epochs before half time, got 2"),
+    ],
+)
+def test_refuses_epochs_that_do_not_fit(changes, message):
+    with pytest.raises(ValueError, match=message):
+        replace(SETUP, **changes)

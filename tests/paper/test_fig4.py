@@ -1,0 +1,149 @@
+"""Figure 4 and its relatives A6 and A7."""
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import isorep
+from isorep.paper import fig4, figa6, figa7
+from isorep.paper.images import ImageSource
+from isorep.paper.networks import initial
+from isorep.paper.recipe import ConvNetPlan, Recipe
+from isorep.paper.run import Run
+
+SETUP = fig4.SetUp(
+    factors=(0.5, 1.0, 1.5),
+    networks=3,
+    filters=3,
+    images=ImageSource(n_train=1600),
+    plan=ConvNetPlan((4, 8), (2, 2)),
+    recipe=Recipe(max_epochs=1),
+    compared=211,
+    seed=3,
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return Run(tmp_path_factory.mktemp("fig4"), console=Console(quiet=True))
+
+
+@pytest.fixture(scope="module")
+def result(run):
+    return figa7.compute(SETUP, run)
+
+
+def captured(networks):
+    images = SETUP.images.load(None, 3).train_images[:211]
+    found = []
+    for number, network in enumerate(networks):
+        layers = isorep.capture(network, [images], layers=["conv2"], reduce="mean")
+        found.append(np.asarray(layers["conv2"])[:, fig4.draw_filters(SETUP, number, layers)])
+    return found
+
+
+@pytest.mark.parametrize("state", ["after", "before"])
+def test_distances_are_those_of_a_plain_loop(result, state):
+    data = SETUP.images.load(None, 3)
+    trained = [one.network for one in result.trained.values()]
+    fresh = [initial(one, data).eval() for one in fig4.wanted(SETUP).values()]
+    arrays = captured(trained if state == "after" else fresh)
+    assert [array.shape for array in arrays] == [(211, 3)] * 9
+    widths = getattr(result, state)
+    within = [[], [], []]
+    for i, x in enumerate(arrays):
+        for j, y in enumerate(arrays):
+            if i != j:
+                expected = isorep.pwcca(x, y).distance
+                assert widths.tables["pwcca"][i, j] == pytest.approx(expected, abs=1e-9)
+                if i // 3 == j // 3:
+                    within[i // 3].append(expected)
+    np.testing.assert_allclose(widths.within("pwcca"), within, atol=1e-9)
+    means = np.mean(within, axis=1)
+    assert widths.drop("pwcca").effect == pytest.approx(means[0] - means[2], abs=1e-9)
+    assert widths.drop("pwcca").exact.smallest == 1 / 20
+
+
+def test_filters_are_drawn_from_each_network_and_all_where_there_are_few(result):
+    drawn = [
+        fig4.draw_filters(SETUP, number, {"conv2": np.zeros((5, width))})
+        for number, width in enumerate((2, 3, 40, 40))
+    ]
+    assert sorted(drawn[0]) == [0, 1]
+    assert sorted(drawn[1]) == [0, 1, 2]
+    assert len(set(drawn[2])) == 3
+    assert set(drawn[2]) != set(drawn[3])
+
+
+def test_correlation_of_distance_and_accuracy(result):
+    claim = fig4.claims(result)[2]
+    distance = result.after.within("pwcca").mean(axis=1)
+    accuracy = np.array([one.last.test_accuracy for one in result.trained.values()])
+    expected = np.corrcoef(distance, accuracy.reshape(3, 3).mean(axis=1))[0, 1]
+    assert claim.contrasts[0].effect == pytest.approx(-expected)
+    assert claim.contrasts[0].exact.smallest == 1 / 6
+
+
+@pytest.mark.parametrize(("n", "p"), [(4, 1 / 24), (5, 1 / 120)])
+def test_falling_all_along_has_the_smallest_p_value(n, p):
+    x = np.arange(n, dtype=float)
+    found = fig4.falling("it", x, -(x**3), ranks=True)
+    assert found.effect == pytest.approx(1)
+    assert found.exact == pytest.approx((p, p))
+
+
+def test_widths_and_layers():
+    assert SETUP.widths == [4, 8, 12]
+    assert SETUP.layer == "conv2"
+    paper = fig4.SETUPS["paper"]
+    assert paper.widths[0] == 128 == paper.filters
+    assert paper.widths[-1] == 3584
+    assert paper.layer == "conv11"
+
+
+def test_claims_on_distances_that_are_known(result):
+    random = np.random.default_rng(0)
+    table = np.zeros((15, 15))
+    for group, distance in enumerate((0.6, 0.5, 0.3)):
+        for i in range(15):
+            for j in range(15):
+                if max(i, j) // 5 == group:
+                    table[i, j] = distance + 0.01 * random.random()
+    found = fig4.Widths({"pwcca": table, "euclidean": 7 * table}, 5)
+    drop = found.drop("pwcca")
+    assert drop.effect == pytest.approx(0.3, abs=0.01)
+    off = ~np.eye(15, dtype=bool)
+    assert found.drop("euclidean").effect == pytest.approx(
+        drop.effect / table[off].mean(), rel=1e-9
+    )
+
+
+def test_neuron_by_neuron(run):
+    result = figa6.compute(SETUP, run)
+    arrays = captured(one.network for one in result.trained.values())
+    for i, j in ((0, 1), (4, 8)):
+        x, y = arrays[i].astype(float), arrays[j].astype(float)
+        cosine = 1 - np.sum(x * y) / np.linalg.norm(x) / np.linalg.norm(y)
+        assert result.after.tables["cosine"][i, j] == pytest.approx(cosine, abs=1e-6)
+        expected = np.linalg.norm(x - y)
+        assert result.after.tables["euclidean"][i, j] == pytest.approx(expected, rel=1e-6)
+    assert [claim.kind for claim in figa6.claims(result)] == ["equality", "equality"]
+    assert len(figa6.draw(result).axes) == 2
+
+
+def test_nothing_to_say_about_1000_filters(result):
+    flat = figa7.claims(result)[2]
+    assert flat.verdict == "not decidable at this scale"
+    assert flat.as_dict()["effect"] is None
+    assert "1000 filters" in flat.as_dict()["likely_reason"]
+
+
+def test_rows_and_figures(result):
+    rows = list(fig4.rows(result))
+    assert len(rows) == 2 * 9 * 8
+    assert {row["state"] for row in rows} == {"trained", "untrained"}
+    assert (rows[0]["x"], rows[0]["y"], rows[0]["x_width"]) == ("x0.5-1", "x0.5-2", 4)
+    left, _ = fig4.draw(result).axes
+    np.testing.assert_allclose(left.lines[0].get_ydata(), result.after.within("pwcca").mean(axis=1))
+    (ax,) = figa7.draw(result).axes
+    assert [line.get_label() for line in ax.lines] == ["untrained", "trained"]

@@ -2,7 +2,6 @@ import csv
 import json
 import sys
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
@@ -91,7 +90,7 @@ def test_a_failure_leaves_the_old_files_whole(figure, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_keeps_to_the_protocol(name):
     entry = FIGURES[name]
-    module = import_module(f"isorep.paper.{entry.module}")
+    module = runner.module_of(entry)
     assert set(module.SETUPS) == set(SCALES)
     assert all(callable(getattr(module, part)) for part in PARTS)
     for scale in SCALES:

@@ -20,7 +20,8 @@ like the paper's section and has:
 
 `isorep.paper.runner.reproduce` calls these in turn and writes what they return. Networks are shared
 between figures through the run: whoever asks for a network with the same description gets the same
-one.
+one. The figures of `LANGUAGE` models take trained models and texts instead;
+`isorep.paper.language.figure` gives them the parts above.
 """
 
 from __future__ import annotations
@@ -47,6 +48,11 @@ FIGURES = {
         "fig1",
         "CCA coefficients over training, stable and unstable directions",
         "performance converges long before many coefficients do: part of a representation is noise",
+    ),
+    "fig1-language": Entry(
+        "fig1_language",
+        "Figure 1 for language models",
+        "as figure 1",
     ),
     "fig2": Entry(
         "fig2",
@@ -118,3 +124,6 @@ FIGURES = {
         "at the softmax generalizing networks agree, memorizing ones do not",
     ),
 }
+
+LANGUAGE = frozenset({"fig1_language", "fig6", "figa2", "figa3", "figa4", "figa8"})
+"""Modules whose figures are of recurrent networks."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isorep._names import unknown_name
-from isorep.paper import FIGURES, SCALES, Entry, exchange
+from isorep.paper import FIGURES, LANGUAGE, SCALES, Entry, exchange
 from isorep.paper.claims import ALPHA, Claim
 from isorep.paper.output import check_folder, csv_of, png, svg, versions, write_all
 from isorep.paper.run import Run
@@ -50,7 +50,7 @@ def setup_of(entry: Entry, scale: str, seed: int) -> Any:
         raise ValueError(unknown_name("scale", scale, SCALES))
     if seed < 0:
         raise ValueError(f"seed must not be negative, got {seed}")
-    return replace(_module(entry).SETUPS[scale], seed=seed)
+    return replace(module_of(entry).SETUPS[scale], seed=seed)
 
 
 def device_named(name: str) -> str:
@@ -118,7 +118,7 @@ def reproduce(
     check_folder(out)
     used = device_named(device)
     run = Run(out, data, used) if console is None else Run(out, data, used, console)
-    module = _module(entry)
+    module = module_of(entry)
     result = module.compute(setup, run)
     judged = tuple(module.claims(result))
     drawn = module.draw(result)
@@ -148,5 +148,11 @@ def reproduce(
     return Made(figure, judged, files)
 
 
-def _module(entry: Entry) -> Any:
-    return import_module(f"isorep.paper.{entry.module}")
+def module_of(entry: Entry) -> Any:
+    """Import what makes a figure; see `isorep.paper` for its parts."""
+    module = import_module(f"isorep.paper.{entry.module}")
+    if entry.module not in LANGUAGE:
+        return module
+    from isorep.paper.language import figure
+
+    return figure(module)

@@ -217,7 +217,7 @@ def test_measures_lists_every_row(shell):
 
 def test_version_and_help(shell):
     assert shell("--version") == (0, f"isorep {isorep.__version__}\n", "")
-    for command in ("compare", "capture", "measures", "demo"):
+    for command in ("compare", "capture", "measures", "demo", "paper"):
         status, out, _ = shell(command, "--help")
         assert status == 0
         assert command == "measures" or "Example" in out

@@ -360,7 +360,8 @@ def draw(result: Result) -> Figure:
     clusters(result.table, groups=rates, groups_title="learning rate", ax=left)
     left.set(xticks=[], yticks=[])
     markers = "osD^vPX*"
-    shades = colormaps["viridis"](np.linspace(0, 0.85, len(setup.learning_rates)))
+    # Clusters have no order, unlike learning rates.
+    shades = colormaps["Dark2"](np.arange(len(setup.learning_rates)) % 8)
     for at, rate in enumerate(setup.learning_rates):
         for number in np.unique(result.clusters):
             own = (result.groups == at) & (result.clusters == number)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +48,8 @@ def figure(module: Any) -> Any:
 
     def compute(setup: SetUp, run: Run) -> Result:
         own = setup.figure
-        if not hasattr(own, "models"):  # toys without training
+        if not hasattr(own, "models"):  # toys without training, whose set-up has the seed
+            own = replace(own, seed=setup.seed)
             with one_thread(), run.console.status("computing"):
                 found = module.compute(own)
             return Result({"": found}, found)

@@ -67,6 +67,12 @@ def test_folders_and_archive_give_the_same(folder, tmp_path_factory, below):
     assert sorted(other.rglob("*")) == before  # nothing is unpacked
 
 
+def test_takes_the_first_test_images(folder):
+    data = load(folder, n_train=7, n_test=3)
+    np.testing.assert_array_equal(data.test_labels, LABELS[TEST][:3])
+    assert len(data.test_images) == 3
+
+
 def test_fewer_batches_do(folder):
     for name in TRAIN[1:]:
         (folder / name).unlink()

@@ -25,7 +25,9 @@ _SHAPE = (3, 32, 32)
 _RECORD = 1 + 3 * 32 * 32
 
 
-def load(folder: Path | None, seed: int = 0, n_train: int = 50_000) -> ImageData:
+def load(
+    folder: Path | None, seed: int = 0, n_train: int = 50_000, n_test: int = 10_000
+) -> ImageData:
     """Read the images; choose those to train on at random, and draw the random labelling.
 
     Each colour is shifted and scaled to mean 0 and standard deviation 1 over the chosen training
@@ -41,6 +43,8 @@ def load(folder: Path | None, seed: int = 0, n_train: int = 50_000) -> ImageData
         Of the choice and of the random labelling.
     n_train : int
         Images to train on.
+    n_test : int
+        Images to test on, at most: the first of the test batch.
 
     Raises
     ------
@@ -62,7 +66,7 @@ def load(folder: Path | None, seed: int = 0, n_train: int = 50_000) -> ImageData
         )
     random = np.random.default_rng(seed)
     chosen = np.sort(random.permutation(len(images))[:n_train])
-    test_images, test_labels = _records(batches[TEST], source)
+    test_images, test_labels = (part[:n_test] for part in _records(batches[TEST], source))
     pixels = images[chosen].astype(np.float32)
     mean, std = (
         getattr(pixels, name)(axis=(0, 2, 3), keepdims=True, dtype=np.float64).astype(np.float32)

@@ -94,7 +94,7 @@ SETUPS = {
     "laptop": SetUp(),
     "small": SetUp(
         layer="conv8",
-        images=ImageSource("cifar10", n_train=4_000),
+        images=ImageSource("cifar10", n_train=3_000, n_test=2_000),
         plan=SMALL_CONVNET,
         variates=20,
     ),

@@ -92,7 +92,7 @@ class SetUp:
 SETUPS = {
     "laptop": SetUp(),
     "small": SetUp(
-        images=ImageSource("cifar10", n_train=5_000),
+        images=ImageSource("cifar10", n_train=3_000, n_test=2_000),
         plan=SMALL_CONVNET,
         recipe=Recipe(target_loss=0.02, max_epochs=60),
     ),

@@ -88,9 +88,9 @@ SETUPS = {
     "laptop": SetUp(),
     "small": SetUp(
         filters=32,
-        images=ImageSource("cifar10", n_train=3_000),
+        images=ImageSource("cifar10", n_train=2_000, n_test=2_000),
         plan=SMALL_CONVNET,
-        recipe=Recipe(target_loss=0.02, max_epochs=20),
+        recipe=Recipe(target_loss=0.02, max_epochs=15),
     ),
     "paper": SetUp(
         factors=(0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0),
@@ -349,8 +349,8 @@ def tidy(ax: Axes) -> None:
 def caption(figure: Figure, setup: SetUp, result: Result) -> None:
     """Say what was compared."""
     figure.supxlabel(
-        f"{result.data.name}; {setup.networks} networks of each width; {setup.filters} filters of "
-        f"{setup.layer}, drawn at random; one standard deviation",
+        f"{result.data.name}; {setup.networks} networks of each width\n{setup.filters} filters of "
+        f"{setup.layer}, drawn at random; mean and standard deviation",
         fontsize="small",
     )
 

@@ -90,9 +90,9 @@ class SetUp:
 SETUPS = {
     "laptop": SetUp(),
     "small": SetUp(
-        images=ImageSource("cifar10", n_train=3_000),
+        images=ImageSource("cifar10", n_train=2_000, n_test=2_000),
         plan=SMALL_CONVNET,
-        recipe=Recipe(target_loss=0.02, max_epochs=30),
+        recipe=Recipe(target_loss=0.02, max_epochs=25),
     ),
     "paper": SetUp(
         networks=40,

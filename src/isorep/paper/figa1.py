@@ -84,16 +84,16 @@ def draw(result: Result) -> Figure:
     figure = Figure(figsize=(9.5, 4.1), layout="constrained")
     for ax, quantity in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
         found = {words: result.curve(f"{name}_{quantity}") for name, words in CURVES.items()}
+        if quantity == "loss":  # of a logarithm, mean and standard deviation have a meaning
+            found = {words: np.log10(curve) for words, curve in found.items()}
         epochs = np.arange(next(iter(found.values())).shape[1])
         curves(ax, epochs, found, legend=quantity == "accuracy")
-        ax.set(xlabel="epoch", ylabel=quantity)
+        ax.set(xlabel="epoch", ylabel="log10 of the loss" if quantity == "loss" else quantity)
         ax.grid(axis="y", color="0.9", linewidth=0.8)
         ax.set_axisbelow(True)
         ax.spines[["top", "right"]].set_visible(False)
         if quantity == "accuracy":
             ax.set_ylim(0, 1)
-        else:
-            ax.set_yscale("log")
     figure.supxlabel(
         f"{result.data.name}; mean and standard deviation over {result.setup.networks} networks",
         fontsize="small",

@@ -92,6 +92,6 @@ def draw(result: Result) -> Figure:
         (result.after, "#0072B2", "trained"),
     ):
         fig4.curve(ax, result.setup, widths, "pwcca", colour=colour, label=label)
-    ax.legend(frameon=False, loc="lower left")
+    ax.legend(frameon=False, loc="center right")
     fig4.caption(figure, result.setup, result)
     return figure

@@ -14,10 +14,21 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class ImageSource:
-    """Which images a figure uses: `n_train` of a data set, chosen at random, to train on."""
+    """Which images a figure uses.
+
+    Attributes
+    ----------
+    name : {"digits", "cifar10"}
+        Of the data set.
+    n_train : int
+        Images to train on, chosen at random.
+    n_test : int
+        Images to test on, at most; all that there are by default.
+    """
 
     name: Literal["digits", "cifar10"] = "digits"
     n_train: int = 1400
+    n_test: int = 10_000
 
     def load(self, folder: Path | None, seed: int) -> ImageData:
         """Read the images; digits come with scikit-learn, all others from `folder`."""
@@ -27,7 +38,7 @@ class ImageSource:
             return load_digits(seed, self.n_train)
         from isorep.paper.cifar10 import load as load_cifar10
 
-        return load_cifar10(folder, seed, self.n_train)
+        return load_cifar10(folder, seed, self.n_train, self.n_test)
 
 
 @dataclass(frozen=True, eq=False)

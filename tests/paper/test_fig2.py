@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+import isorep
 from isorep.paper import fig2
 from isorep.paper.run import Run
 
@@ -30,8 +31,13 @@ def test_distances_follow_the_formulas(result):
             x, y = fig2.toy(SETUP, k, np.random.default_rng([7, repetition, k]))
             x, y = x - x.mean(axis=0), y - y.mean(axis=0)
             qx, qy = np.linalg.qr(x)[0], np.linalg.qr(y)[0]
-            u, rho, _ = np.linalg.svd(qx.T @ qy)
-            weights = np.abs((qx @ u).T @ x).sum(axis=1)
+            rho = np.linalg.svd(qx.T @ qy)[1]
+            # All of the signal has correlation 1: which variates stand for it is arbitrary, and the
+            # weights are those of the ones that were chosen.
+            variates = isorep.overlap(x, y).x_variates
+            partners = qy @ (qy.T @ variates)
+            np.testing.assert_allclose(np.linalg.norm(partners, axis=0), rho, atol=1e-7)
+            weights = np.abs(variates.T @ x).sum(axis=1)
             found = {name: table[repetition, at] for name, table in result.distances.items()}
             assert found["cca"] == pytest.approx(1 - rho.mean(), abs=1e-9)
             assert found["pwcca"] == pytest.approx(1 - weights @ rho / weights.sum(), abs=1e-7)

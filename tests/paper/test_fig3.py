@@ -97,7 +97,7 @@ class TestClaims:
         representations = {}
         for group, own in (("generalizing", "true"), ("memorizing", "random")):
             for i in range(cls.N):
-                late = 0.2 if own == "true" else 3.0
+                late = 0.2 if own == "true" else 8.0
                 representations[f"{group}-{i}"] = {
                     "conv1": layer("all", 0.5),
                     "conv2": layer("all", 1.0),

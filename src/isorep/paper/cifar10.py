@@ -66,7 +66,7 @@ def load(
         )
     random = np.random.default_rng(seed)
     chosen = np.sort(random.permutation(len(images))[:n_train])
-    test_images, test_labels = (part[:n_test] for part in _records(batches[TEST], source))
+    test_images, test_labels = _records(batches[TEST], source)
     pixels = images[chosen].astype(np.float32)
     mean, std = (
         getattr(pixels, name)(axis=(0, 2, 3), keepdims=True, dtype=np.float64).astype(np.float32)
@@ -77,7 +77,7 @@ def load(
     return split(
         "CIFAR-10 (32 x 32 pixels, colour)",
         ((pixels - mean) / std, labels[chosen]),
-        ((test_images.astype(np.float32) - mean) / std, test_labels),
+        ((test_images[:n_test].astype(np.float32) - mean) / std, test_labels[:n_test]),
         random,
     )
 

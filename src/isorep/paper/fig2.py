@@ -3,7 +3,9 @@
 Set-up. X has `neurons` dimensions: k of signal, iid N(0, 1), and the others of noise, with a small
 standard deviation. Y is a random orthonormal transform of X's k signal dimensions beside fresh
 noise of the same kind. All of the signal is shared and none of the noise, so that a measure of what
-the two have in common should hardly depend on k.
+the two have in common should hardly depend on k. The shared directions all have a canonical
+correlation of 1, so that which variates stand for them, and with them the weights of PWCCA, are
+arbitrary: a part of the spread over draws.
 
 What is computed. The distance of X from Y by mean CCA, SVCCA and PWCCA, for every k and several
 draws.

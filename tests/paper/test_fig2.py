@@ -29,12 +29,12 @@ def test_distances_follow_the_formulas(result):
     for repetition in range(5):
         for at, k in enumerate(SETUP.signal):
             x, y = fig2.toy(SETUP, k, np.random.default_rng([7, repetition, k]))
-            x, y = x - x.mean(axis=0), y - y.mean(axis=0)
-            qx, qy = np.linalg.qr(x)[0], np.linalg.qr(y)[0]
-            rho = np.linalg.svd(qx.T @ qy)[1]
             # All of the signal has correlation 1: which variates stand for it is arbitrary, and the
             # weights are those of the ones that were chosen.
             variates = isorep.overlap(x, y).x_variates
+            x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+            qx, qy = np.linalg.qr(x)[0], np.linalg.qr(y)[0]
+            rho = np.linalg.svd(qx.T @ qy)[1]
             partners = qy @ (qy.T @ variates)
             np.testing.assert_allclose(np.linalg.norm(partners, axis=0), rho, atol=1e-7)
             weights = np.abs(variates.T @ x).sum(axis=1)

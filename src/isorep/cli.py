@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import xarray
     from rich.table import Table
@@ -96,8 +96,7 @@ def compare(
 
     if json == _STDOUT and csv == _STDOUT:
         raise ValueError("--json - and --csv - both want stdout: write one of them to a file")
-    for target in (json, csv, plot):
-        _check_writable(target)
+    _check_targets([json, csv, plot], sources=[a, b])
     if plot is not None and plot.suffix.lower() not in _PICTURES:
         raise ValueError(f"cannot draw {str(plot)!r}: expected a name ending in .png, .svg or .pdf")
     table = compare_layers(load(a), load(b), measures=measure or ["pwcca"])
@@ -149,7 +148,7 @@ def capture(
     from isorep import capture as capture_layers
     from isorep._factory import load_weights, make
 
-    _check_writable(output)
+    _check_targets([output], sources=[weights])
     network = make(model)
     if weights is not None:
         load_weights(network, weights)
@@ -232,10 +231,12 @@ def paper(
 ) -> None:
     """Reproduce a figure of the paper and judge its claims.
 
-    Writes a folder with the figure, its data and claims.json. Networks are trained once and shared
-    between figures; a run that was stopped goes on where it was.
+    Writes a folder with the figure, its data and claims.json, and a page, README.md, about all
+    figures there. Networks are trained once and shared between figures; a run that was stopped goes
+    on where it was.
     """
     from isorep.paper import FIGURES, SCALES
+    from isorep.paper.page import write_page
     from isorep.paper.runner import reproduce
     from isorep.paper.verdicts import LEGEND, claims_table
 
@@ -259,6 +260,7 @@ def paper(
             _print(f"wrote {file}")
     if len(failed) < len(FIGURES):
         _print(LEGEND)
+        _print(f"wrote {write_page(out)}")
     if failed:
         raise ValueError(f"{len(failed)} of {len(FIGURES)} figures failed: {', '.join(failed)}")
 
@@ -274,18 +276,34 @@ def _list_figures(figures: Mapping[str, Entry], scales: Mapping[str, str]) -> No
         _print(f"--scale {scale}: {meaning}")
 
 
-def _check_writable(target: Path | None) -> None:
-    """Refuse a target that cannot be written before any work is done."""
-    if target is None or target == _STDOUT:
-        return
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {str(target)!r}: no folder {str(target.parent)!r}")
+def _check_targets(targets: Sequence[Path | None], sources: Sequence[Path | None]) -> None:
+    """Refuse, before any work is done, a target that cannot be written or should not be."""
+    sources_found = {path.resolve() for path in sources if path is not None}
+    taken: set[Path] = set()
+    for target in targets:
+        if target is None or target == _STDOUT:
+            continue
+        found = target.resolve()
+        if not found.parent.is_dir():
+            raise FileNotFoundError(
+                f"cannot write {str(target)!r}: no folder {str(target.parent)!r}"
+            )
+        if found.is_dir() and target.suffix.lower() != ".zarr":
+            raise ValueError(f"cannot write {str(target)!r}: it is a folder")
+        if found in sources_found:
+            raise ValueError(f"cannot write {str(target)!r}: it is what is to be read")
+        if found in taken:
+            raise ValueError(f"cannot write {str(target)!r} twice: give each output its own file")
+        taken.add(found)
 
 
 def _write(target: Path, content: bytes) -> None:
     from isorep.storage.atomic import new_file
 
-    with new_file(target) as file:
+    if target.exists() and not target.is_file():  # a pipe or a device takes bytes, not a rename
+        target.write_bytes(content)
+        return
+    with new_file(target.resolve()) as file:
         file.write(content)
 
 
@@ -331,11 +349,12 @@ def _show(table: xarray.Dataset) -> None:
 
 def _listing(*headings: str) -> Table:
     from rich.table import Table
+    from rich.text import Text  # a layer's name is no markup
 
     listing = Table(box=None, header_style="bold", pad_edge=False)
     for heading in headings:
         left = heading == headings[0]
-        listing.add_column(heading, overflow="fold", justify="left" if left else "right")
+        listing.add_column(Text(heading), overflow="fold", justify="left" if left else "right")
     return listing
 
 

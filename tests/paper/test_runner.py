@@ -162,4 +162,5 @@ def test_all_goes_on_after_a_figure_that_fails(figure, shell, monkeypatch, tmp_p
     assert "fig2: no data" in err
     assert "1 of 2 figures failed: fig2" in err
     assert "it is so" in out
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["figX"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"figX", "README.md"}
+    assert "## figX" in (tmp_path / "out" / "README.md").read_text()

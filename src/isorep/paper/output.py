@@ -53,6 +53,11 @@ def versions() -> dict[str, str]:
     }
 
 
+def machine() -> str:
+    """Say in words what computed."""
+    return f"{os.cpu_count()} cores ({platform.machine()}, {platform.system()})"
+
+
 def check_folder(folder: Path) -> None:
     """Refuse a folder that cannot be written to, before minutes of training."""
     for path in (folder, *folder.absolute().parents):

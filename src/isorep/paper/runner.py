@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from isorep._names import unknown_name
 from isorep.paper import FIGURES, LANGUAGE, SCALES, Entry, exchange
 from isorep.paper.claims import ALPHA, Claim
-from isorep.paper.output import check_folder, csv_of, png, svg, versions, write_all
+from isorep.paper.output import check_folder, csv_of, machine, png, svg, versions, write_all
 from isorep.paper.run import Run
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ def reproduce(
         "command": shlex.join(command),
         "scale": scale,
         "device": used,
+        "machine": machine(),
         "versions": versions(),
         "criteria": {"alpha": ALPHA, "confidence": exchange.CONFIDENCE},
         "claims": [claim.as_dict() for claim in judged],

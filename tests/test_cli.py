@@ -72,6 +72,27 @@ class TestCompare:
         assert out.startswith("x_layer,y_layer,measure,similarity,distance")
         assert len(out.splitlines()) == 7
 
+    def test_layer_names_are_no_markup(self, shell):
+        x = np.random.default_rng(1).standard_normal((99, 3))
+        np.savez("odd.npz", **{"[bold]": x, "[/conv]": x, "[red]x[/red]": x})
+        status, out, _ = shell("compare", "odd.npz", "odd.npz")
+        assert status == 0
+        assert out.splitlines()[1].split() == ["x", "\\", "y", "[bold]", "[/conv]", "[red]x[/red]"]
+
+    def test_a_pipe_gets_the_bytes(self, shell, tmp_path):
+        import os
+        import threading
+
+        os.mkfifo(tmp_path / "pipe")
+        read = []
+        reader = threading.Thread(target=lambda: read.append((tmp_path / "pipe").read_text()))
+        reader.start()
+        status, _, _ = shell("compare", "a.npz", "b.npz", "--json", "pipe")
+        reader.join(timeout=10)
+        assert status == 0
+        assert json.loads(read[0])["x_layers"] == ["conv1", "conv2", "dead"]
+        assert (tmp_path / "pipe").is_fifo()
+
     @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
     def test_draws(self, shell, tmp_path, ending):
         status, _, _ = shell("compare", "a.npz", "b.npz", "--plot", f"heat.{ending}")
@@ -93,6 +114,12 @@ class TestCompare:
                 "cannot draw 't.doc': expected a name",
             ),
             (["a.npz", "b.npz", "--json", "-", "--csv", "-"], "both want stdout"),
+            (
+                ["a.npz", "b.npz", "--json", "a.npz"],
+                "cannot write 'a.npz': it is what is to be read",
+            ),
+            (["a.npz", "b.npz", "--json", "o", "--csv", "o"], "cannot write 'o' twice"),
+            (["a.npz", "b.npz", "--csv", "folder"], "cannot write 'folder': it is a folder"),
             (["a.npz", "short.npz"], "different numbers of samples, 211 and 20"),
             (["a.npz", "broken.npz"], "cannot load 'broken.npz'"),
             (["a.txt", "b.npz"], "cannot load 'a.txt': expected a name ending in .npz"),
@@ -102,6 +129,7 @@ class TestCompare:
     def test_bad_input_is_one_message_and_status_2(self, shell, tmp_path, arguments, message):
         np.savez(tmp_path / "short.npz", conv=np.ones((20, 3)))
         (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 not really")
+        (tmp_path / "folder").mkdir()
         before = sorted(path.name for path in tmp_path.iterdir())
         status, out, err = shell("compare", *arguments)
         assert status == 2

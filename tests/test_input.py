@@ -40,6 +40,28 @@ def test_what_is_no_representation(bad, error, message):
         isorep.cca(GOOD, bad)
 
 
+def test_masked_arrays_without_masked_values_are_arrays():
+    assert isorep.pwcca(np.ma.array(GOOD), GOOD) == isorep.pwcca(GOOD, GOOD)
+
+
+def test_values_whose_sum_overflows():
+    huge = np.where(GOOD > 0, 1.7e308, -1.7e308)
+    with pytest.raises(ValueError, match=r"y holds values up to 2e\+308, whose sum overflows"):
+        isorep.cca(GOOD, huge)
+
+
+def test_sparse_and_meta_tensors():
+    torch = pytest.importorskip("torch")
+    for bad in (torch.eye(40).to_sparse(), torch.empty(40, 3, device="meta")):
+        with pytest.raises(TypeError, match="x is a sparse or meta tensor"):
+            isorep.cca(bad, bad)
+
+
+def test_a_measure_is_a_name():
+    with pytest.raises(TypeError, match="a measure is called by its name, a string, not list"):
+        isorep.similarity(GOOD, GOOD, ["cka"])
+
+
 def test_too_few_samples():
     with pytest.raises(ValueError, match=r"x has shape \(1, 3\): at least 2 samples"):
         isorep.cca(GOOD[:1], GOOD[:1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -36,9 +37,11 @@ def as_samples(x: Any, name: str) -> tuple[Array, str]:
         raise ValueError(
             f"{name} is a masked array with masked values: drop those samples or fill them in first"
         )
-    if not is_array_api_obj(x):
-        x = np.asarray(x)
+    if not is_array_api_obj(x) or isinstance(x, np.ndarray):
+        x = np.asarray(x)  # a subclass, such as a matrix, may multiply in its own way
     if is_torch_array(x):
+        if x.is_sparse or x.is_sparse_csr or x.is_meta:
+            raise TypeError(f"{name} is a sparse or meta tensor; a dense one with values is needed")
         x = x.detach()
     xp = array_namespace(x)
     _check_dtype(xp, x, name)
@@ -89,7 +92,13 @@ def _check_shape(x: Array, name: str) -> None:
 
 def _check_finite(xp: Any, x: Array, name: str) -> None:
     # NaN and infinity both survive a minimum and a maximum, which need no array of flags.
-    if bool(xp.isfinite(xp.max(x)) & xp.isfinite(xp.min(x))):
+    least, most = float(xp.min(x)), float(xp.max(x))
+    if isfinite(least) and isfinite(most):
+        if not isfinite(x.shape[0] * max(-least, most)):
+            raise ValueError(
+                f"{name} holds values up to {max(-least, most):.0e}, whose sum overflows float64: "
+                "rescale them"
+            )
         return
     flat = xp.reshape(x, (-1,))
     bad = ~xp.isfinite(flat)

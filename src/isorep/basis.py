@@ -72,7 +72,8 @@ class Basis:
         - ``4 eps (sqrt(n) + sqrt(p))`` times the root mean square, mean included, of the features
           that make up the direction, eps that of the data's own dtype: the most that rounding the
           features can have created. So a duplicated, rescaled or dead neuron adds no direction in
-          float32, float16 or bfloat16, and a small neuron beside a huge one keeps its own.
+          float32, float16 or bfloat16, and a small neuron beside a huge one keeps its own, as far
+          as the first bound allows.
 
         Parameters
         ----------

@@ -73,7 +73,8 @@ def compare(
     "a['dead'] has no variance: each of its 2 features is constant over the 300 samples"
     """
     rows = measures_named(measures)
-    x, y = Representations.of(a), Representations.of(b)
+    x = Representations.of(a)
+    y = x if b is a else Representations.of(b)
     x.check_same_samples(y)
     x_bases = _prepare(x, "a", solver, progress)
     y_bases = x_bases if y is x else _prepare(y, "b", solver, progress)

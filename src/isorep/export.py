@@ -78,26 +78,29 @@ def to_csv(table: xarray.Dataset) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    for i, x_layer in enumerate(table["x_layer"].to_numpy()):
-        for j, y_layer in enumerate(table["y_layer"].to_numpy()):
-            for name in table.attrs["measures"]:
+    names = table.attrs["measures"]
+    # One array a variable: looking each number up in the table takes far longer than computing it.
+    arrays = {str(name): table[name].to_numpy() for name in table.variables}
+    for i, x_layer in enumerate(arrays["x_layer"]):
+        for j, y_layer in enumerate(arrays["y_layer"]):
+            for name in names:
                 writer.writerow(
                     [
                         x_layer,
                         y_layer,
                         name,
-                        _number(table[name][i, j]),
-                        _number(table[f"{name}_distance"][i, j]),
-                        table["n_samples"][i, j].item(),
-                        table["x_rank"][i].item(),
-                        table["y_rank"][j].item(),
-                        table["warnings"][i, j].item(),
-                        table["reason"][i, j].item(),
+                        _number(arrays[name][i, j]),
+                        _number(arrays[f"{name}_distance"][i, j]),
+                        arrays["n_samples"][i, j],
+                        arrays["x_rank"][i],
+                        arrays["y_rank"][j],
+                        arrays["warnings"][i, j],
+                        arrays["reason"][i, j],
                     ]
                 )
     return out.getvalue()
 
 
-def _number(value: xarray.DataArray) -> str:
+def _number(value: np.float64) -> str:
     """Write a number so that it reads back as itself; an unknown one is empty."""
-    return "" if np.isnan(value) else repr(value.item())
+    return "" if np.isnan(value) else repr(float(value))

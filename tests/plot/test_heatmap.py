@@ -66,6 +66,22 @@ def test_large_grids_carry_no_numbers():
     assert not isorep.plot.heatmap(isorep.compare(a, a, measures="cka")).texts
 
 
+def test_a_hundred_layers_fit_a_page():
+    a = {f"l{i}": np.random.default_rng(i).standard_normal((50, 1)) for i in range(100)}
+    ax = isorep.plot.heatmap(isorep.compare(a, a, measures="cka"))
+    assert max(ax.get_figure().get_size_inches()) < 25
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names == [f"l{i}" for i in range(0, 100, 3)]
+    assert ax.get_yticks().tolist() == list(range(0, 100, 3))
+
+
+def test_names_are_shown_as_they_are():
+    a = {r"$\frac$": np.random.default_rng(0).standard_normal((50, 2))}
+    ax = isorep.plot.heatmap(isorep.compare(a, a))
+    ax.get_figure().canvas.draw()  # a formula like this one would not parse
+    assert ax.get_xticklabels()[0].get_text() == r"$\frac$"
+
+
 def test_unknown_measure_or_quantity(table):
     with pytest.raises(
         ValueError, match=r"unknown measure of this table 'cca'; did you mean 'cka'"

@@ -39,10 +39,12 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
 
 def measure_named(name: str) -> Measure:
     """Return a row of the table, or say which names come nearest."""
+    if not isinstance(name, str):
+        raise TypeError(f"a measure is called by its name, a string, not {type(name).__name__}")
     try:
         return MEASURES[name]
     except KeyError:
-        raise ValueError(unknown_name("measure", str(name), MEASURES)) from None
+        raise ValueError(unknown_name("measure", name, MEASURES)) from None
 
 
 def similarity(

@@ -28,7 +28,8 @@ def ordered_colours(n: int, colormap: str = "viridis") -> list[Colour]:
 def key(ax: Axes, labels: Sequence[object], colours: Sequence[Colour], title: str) -> None:
     """Say which colour is which: a legend of labelled lines, or a colour bar."""
     if len(labels) <= MOST_ENTRIES:
-        ax.legend(title=title, frameon=False, alignment="left")
+        named = [str(label) for label in labels]  # also those that begin with an underscore
+        ax.legend(ax.lines[: len(named)], named, title=title, frameon=False, alignment="left")
         return
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm, ListedColormap

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 MOST_NUMBERS = 15
 """Layers a side up to which each cell carries its number."""
+
+MOST_NAMES = 40
+"""Layers a side up to which each has its name and the figure grows; past it, some go unnamed."""
 
 
 def heatmap(
@@ -64,15 +68,16 @@ def heatmap(
     if ax is None:
         from matplotlib import pyplot
 
-        size = (2.6 + 0.52 * max(columns, 4), 1.8 + 0.45 * max(rows, 4))
+        wide, high = (min(max(count, 4), MOST_NAMES) for count in (columns, rows))
+        size = (2.6 + 0.52 * wide, 1.8 + 0.45 * high)
         _, ax = pyplot.subplots(figsize=size, layout="constrained")
-    low, high = bounds(grid.attrs["range"], values)
+    least, most = bounds(grid.attrs["range"], values)
     image = ax.imshow(
         np.ma.masked_invalid(values),
         # Light is alike in both directions.
         cmap="viridis" if quantity == "similarity" else "viridis_r",
-        vmin=low,
-        vmax=high,
+        vmin=least,
+        vmax=most,
         origin="lower",
         aspect="equal" if rows == columns else "auto",
     )
@@ -80,9 +85,12 @@ def heatmap(
         _hatch(ax, int(j), int(i))
     if max(rows, columns) <= MOST_NUMBERS:
         digits = ".2f" if np.isfinite(grid.attrs["range"][1]) else ".3g"
-        _write_numbers(ax, values, (low + high) / 2, digits, dark_is_low=quantity == "similarity")
-    ax.set_xticks(range(columns), table["y_layer"].to_numpy(), rotation=45, ha="right")
-    ax.set_yticks(range(rows), table["x_layer"].to_numpy())
+        _write_numbers(ax, values, (least + most) / 2, digits, dark_is_low=quantity == "similarity")
+    # Names are shown as they are: a dollar sign in one is no formula.
+    at, names = _some(table["y_layer"].to_numpy())
+    ax.set_xticks(at, names, rotation=45, ha="right", parse_math=False)
+    at, names = _some(table["x_layer"].to_numpy())
+    ax.set_yticks(at, names, parse_math=False)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set(xlabel="layer of y", ylabel="layer of x", title=f"{name} {quantity}")
@@ -90,6 +98,12 @@ def heatmap(
     assert figure is not None
     figure.colorbar(image, ax=ax, label=described(quantity, grid.attrs["units"]))
     return ax
+
+
+def _some(names: Sequence[object]) -> tuple[range, list[str]]:
+    """Choose which layers to name, evenly, and where they are."""
+    at = range(0, len(names), -(-len(names) // MOST_NAMES))
+    return at, [str(names[i]) for i in at]
 
 
 def _hatch(ax: Axes, column: int, row: int) -> None:

@@ -87,9 +87,9 @@ def heatmap(
         digits = ".2f" if np.isfinite(grid.attrs["range"][1]) else ".3g"
         _write_numbers(ax, values, (least + most) / 2, digits, dark_is_low=quantity == "similarity")
     # Names are shown as they are: a dollar sign in one is no formula.
-    at, names = _some(table["y_layer"].to_numpy())
+    at, names = _some(table["y_layer"].to_numpy().tolist())
     ax.set_xticks(at, names, rotation=45, ha="right", parse_math=False)
-    at, names = _some(table["x_layer"].to_numpy())
+    at, names = _some(table["x_layer"].to_numpy().tolist())
     ax.set_yticks(at, names, parse_math=False)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)

@@ -174,3 +174,16 @@ class TestCheckSameSamples:
     def test_duplicates_count(self):
         with pytest.raises(ValueError, match="different samples: 1 of the 3"):
             self.make("aab").check_same_samples(self.make("abb"))
+
+
+def test_masked_arrays_only_without_masked_values():
+    array = np.ma.masked_array(np.arange(6.0).reshape(3, 2), mask=False)
+    reps = Representations({"fc": array})
+    assert type(reps["fc"]) is np.ndarray
+    np.testing.assert_array_equal(reps["fc"], array.data)
+    array[1, 0] = np.ma.masked
+    with pytest.raises(
+        ValueError,
+        match="layer 'fc' is a masked array with masked values: drop those samples or fill them in",
+    ):
+        Representations({"fc": array})

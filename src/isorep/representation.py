@@ -36,8 +36,8 @@ class Representations(Mapping[str, NDArray[Any]]):
     reductions
         Layer name to the name of the reduction that made its rows, where known.
     dtypes
-        Layer name to the name of the dtype that the activations were computed in, such as
-        ``"bfloat16"``. Where not given, the dtype of the array.
+        Layer name to the name of the coarsest dtype that the activations passed through, computed
+        or kept, such as ``"bfloat16"``. Where not given, the dtype of the array.
     n_samples
         The number of samples. Only needed when it cannot be told from the rest: all layers are
         ``"positions"``, without ids or labels.
@@ -48,7 +48,8 @@ class Representations(Mapping[str, NDArray[Any]]):
         A layer name that is no string, an id that is neither string nor integer, an array that is
         not real.
     ValueError
-        No layer, an array that is not 2-D, or numbers of rows, ids and labels that disagree.
+        No layer, an array that is not 2-D or has masked values, or numbers of rows, ids and labels
+        that disagree.
 
     Examples
     --------
@@ -171,7 +172,7 @@ class Representations(Mapping[str, NDArray[Any]]):
 
     @property
     def dtypes(self) -> dict[str, str]:
-        """Layer name to the dtype that its activations were computed in (a copy)."""
+        """Layer name to the coarsest dtype that its activations passed through (a copy)."""
         return dict(self._dtypes)
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -273,6 +274,11 @@ def _layer(name: str, value: Any) -> tuple[NDArray[Any], str]:
         value = value.detach().cpu()
         if str(value.dtype) == "torch.bfloat16":
             return _layer(name, value.float())[0], "bfloat16"
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(
+            f"layer {name!r} is a masked array with masked values: drop those samples or fill them "
+            "in first"
+        )
     try:
         array = np.asarray(value)
     except ValueError as error:

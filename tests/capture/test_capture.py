@@ -277,6 +277,32 @@ def test_dtypes():
             capture(nn.Sequential(nn.Linear(3, 4)), x, dtype=dtype)
 
 
+def test_the_coarser_of_computed_and_kept_dtype_is_recorded():
+    x = torch.randn(N, 3)
+
+    def recorded(computed, kept, reduce="mean"):
+        model = nn.Sequential(nn.Linear(3, 4)).to(computed)
+        return capture(model, x.to(computed), dtype=kept, reduce=reduce).dtypes["0"]
+
+    assert recorded(torch.float32, "float16") == "float16"
+    assert recorded(torch.float64, "float32") == "float32"
+    assert recorded(torch.float16, "float32") == "float16"
+    assert recorded(torch.bfloat16, "float16") == "bfloat16"
+    assert recorded(torch.float32, None, lambda x: x.half()) == "float16"
+
+
+def test_values_that_do_not_fit_the_kept_dtype():
+    model = nn.Sequential(nn.Identity())
+    x = torch.tensor([[1.0, -7e4], [torch.inf, 2.0]])
+    with pytest.raises(
+        ValueError, match=r"layer '0' has values up to 70000, .* float16 holds is 65504; keep"
+    ):
+        capture(model, x, dtype="float16")
+    # What was infinite, or not a number, before is not the fault of the dtype.
+    x[0, 1] = torch.nan
+    np.testing.assert_array_equal(capture(model, x, dtype="float16")["0"], x.numpy())
+
+
 def test_memory_grows_only_with_what_is_kept(images):
     alive = []
 

@@ -75,7 +75,8 @@ def capture(
         Where to run; the model goes there and comes back. By default where its parameters are.
     dtype
         The dtype to keep arrays in: ``"float16"``, ``"float32"`` or ``"float64"``. By default as
-        computed; bfloat16 is kept as float32, with ``dtypes[layer] == "bfloat16"``.
+        computed; bfloat16 is kept as float32. ``dtypes[layer]`` of the result is the coarser of the
+        dtype computed in and the dtype kept in, such as ``"bfloat16"`` here.
     progress
         Show a progress bar, if standard error is a terminal.
 
@@ -97,8 +98,8 @@ def capture(
         Something is not of the kind described here.
     ValueError
         A pattern matches no layer; a layer named in full never ran or put out nothing with a row
-        for each sample; the widths of a layer, or its number of calls, vary between batches; the
-        ids are not as many as the samples; there is no data.
+        for each sample; the widths of a layer, or its number of calls, vary between batches; a
+        value does not fit into `dtype`; the ids are not as many as the samples; there is no data.
     ImportError
         PyTorch is not installed.
 

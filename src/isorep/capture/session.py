@@ -201,7 +201,6 @@ class Recorder:
             self._chunks[name] = []
             self._shapes[name] = shape
             self._layers[name] = layer
-            self._dtypes[name] = str(output.dtype).removeprefix("torch.")
         elif rows.shape[1] != self._chunks[name][0].shape[1]:
             raise ValueError(
                 f"layer {name!r} put out {self._shapes[name]} before and now {shape}, which "
@@ -211,7 +210,13 @@ class Recorder:
         dtype = self._dtype or (rows.dtype if rows.dtype in _KEPT else torch.float32)
         # Always a copy: what rows may be a view of is freed, or overwritten by a later layer that
         # works in place.
-        self._chunks[name].append(rows.to(device="cpu", dtype=dtype, copy=True).numpy())
+        kept = rows.to(device="cpu", dtype=dtype, copy=True)
+        if torch.finfo(dtype).max < torch.finfo(rows.dtype).max:
+            _check_fits(name, rows, kept)
+        # What was rounded on the way says no more than its coarsest dtype can hold.
+        coarsest = max(output.dtype, dtype, key=lambda dtype: torch.finfo(dtype).eps)
+        self._dtypes[name] = str(coarsest).removeprefix("torch.")
+        self._chunks[name].append(kept.numpy())
 
     def finish(self, identity: Identity) -> Representations:
         """Join the batches; complain about layers that gave nothing."""
@@ -246,6 +251,18 @@ class Recorder:
 def _joined(chunks: dict[str, list[NDArray[Any]]], name: str) -> NDArray[Any]:
     parts = chunks.pop(name)
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _check_fits(name: str, rows: Tensor, kept: Tensor) -> None:
+    """Make sure that `kept`, which is `rows` in a dtype of smaller range, has no infinity more."""
+    if kept.isinf().sum() > rows.isinf().sum():
+        finite = rows[rows.isfinite()]
+        dtype = str(kept.dtype).removeprefix("torch.")
+        raise ValueError(
+            f"layer {name!r} has values up to {float(finite.abs().max()):.6g}, and the largest "
+            f"that {dtype} holds is {torch.finfo(kept.dtype).max:.6g}; keep it in a dtype of larger "
+            "range (dtype='float32' or 'float64')"
+        )
 
 
 def _kept_dtype(dtype: Any) -> torch.dtype | None:

@@ -175,6 +175,95 @@ def test_activations_and_containers_keep_the_layout_they_get(inplace, layers):
         assert array.shape == (N, 3), name
 
 
+class LayerNorm2d(nn.LayerNorm):
+    """As in ConvNeXt: over the features, which are first."""
+
+    def forward(self, x):
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("conv", "norm", "x"),
+    [
+        (nn.Conv2d(3, 16, 3), LayerNorm2d(16), (N, 3, 10, 10)),
+        (nn.Conv2d(3, 16, 3), nn.LayerNorm([16, 8, 8]), (N, 3, 10, 10)),
+        (nn.Conv1d(3, 16, 3), nn.LayerNorm([16, 8]), (N, 3, 10)),
+    ],
+)
+def test_layer_norms_keep_the_layout_they_get(conv, norm, x):
+    model = nn.Sequential(conv, norm, nn.ReLU())
+    assert {a.shape for a in capture(model, torch.randn(x)).values()} == {(N, 16)}
+
+
+class Permute(nn.Module):
+    def __init__(self, *axes):
+        super().__init__()
+        self.axes = axes
+
+    def forward(self, x):
+        return x.permute(self.axes)
+
+
+def test_layer_norms_of_what_was_turned_are_features_last():
+    # Swin and ConvNeXt: a guess about a module that turns axes is not handed on.
+    model = nn.Sequential(nn.Conv2d(3, 16, 3), Permute(0, 2, 3, 1), nn.LayerNorm(16), nn.GELU())
+    reps = capture(model, torch.randn(N, 3, 10, 10))
+    assert (reps["2"].shape, reps["3"].shape) == ((N, 16), (N, 16))
+    model = nn.Sequential(nn.Linear(16, 6), Permute(0, 3, 1, 2), nn.ReLU())
+    assert capture(model, torch.randn(N, 4, 6, 16), layers="2")["2"].shape == (N, 6)
+
+
+class Cut(nn.Module):
+    def forward(self, x):
+        return x[..., :-2]
+
+
+class Block(nn.Module):
+    def __init__(self, then):
+        super().__init__()
+        self.conv = nn.Conv1d(3, 16, 3)
+        self.then = then
+
+    def forward(self, x):
+        return self.then(self.conv(x).relu())
+
+
+def test_modules_that_change_the_length_keep_the_features():
+    x = torch.randn(N, 3, 14)
+    chomp = nn.Sequential(nn.Conv1d(3, 16, 3), Cut(), nn.ReLU(), nn.ConstantPad1d(1, 0.0))
+    blocks = nn.Sequential(Block(torch.relu), nn.ReLU())
+    halved = nn.Sequential(Block(lambda x: x[..., ::2]), nn.ReLU())
+    for model in (chomp, blocks, halved):
+        assert {a.shape for a in capture(model, x).values()} == {(N, 16)}
+    assert features(nn.Sequential(nn.ConstantPad1d(2, 0.0)), x, "0") == 3
+    tokens = nn.Sequential(nn.Linear(14, 16), Permute(0, 2, 1), nn.ReLU())
+    assert capture(tokens, x, layers="2")["2"].shape == (N, 3)
+
+
+def test_nothing_is_left_on_tensors():
+    class Table(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(N, 2))
+            self.register_buffer("mean", torch.ones(N, 2))
+
+        def forward(self, x):
+            return self.weight if x is None else self.mean
+
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table, self.same = Table(), nn.Identity()
+
+        def forward(self, x):
+            return self.same(x) + self.table(x) + self.table(None)
+
+    model, x = Model(), torch.ones(N, 2)
+    before = [dict(vars(t)) for t in (x, model.table.weight, model.table.mean)]
+    capture(model, x)
+    assert [dict(vars(t)) for t in (x, model.table.weight, model.table.mean)] == before
+
+
 def test_unknown_channels():
     with pytest.raises(ValueError, match="unknown channels 'frist'; did you mean 'first'"):
         capture(nn.Sequential(nn.ReLU()), torch.ones(N, 2), channels="frist")

@@ -172,6 +172,69 @@ def test_transformer_layers_either_way_round(n):
     np.testing.assert_allclose(a["encoder"], expected.numpy(), rtol=1e-4, atol=1e-5)
 
 
+class TimeFirst(nn.Module):
+    """PyTorch's classic word model: what is inside has time before samples."""
+
+    def __init__(self, turn=True):
+        super().__init__()
+        self.turn = turn
+        self.emb = nn.Embedding(50, H)
+        self.rnn = nn.LSTM(H, 4)
+        self.drop = nn.Dropout()
+        self.dec = nn.Linear(4, 6)
+
+    def forward(self, x):
+        x = self.emb(x.T) if self.turn else self.emb(x).transpose(0, 1)
+        return self.dec(self.drop(self.rnn(x)[0]))
+
+
+@pytest.mark.parametrize("n", [N, T])
+@pytest.mark.parametrize("channels", ["auto", "last"])
+def test_what_follows_a_recurrent_layer_has_time_first_too(n, channels):
+    torch.manual_seed(2)
+    model = TimeFirst().eval()
+    x = torch.randint(50, (n, T))
+    with torch.no_grad():
+        hidden = model.rnn(model.emb(x.T))[0]
+        expected = {"rnn": hidden, "drop": hidden, "dec": model.dec(hidden)}
+    reason = "either of the first two axes may be the 7" if n == T else "whose first axis is not"
+    with pytest.warns(
+        UserWarning, match=rf"layers left out: 'emb' has shape \(7, {n}, 3\).*{reason}"
+    ):
+        reps = capture(model, x, channels=channels)
+    assert list(reps) == list(expected)
+    for name, out in expected.items():
+        np.testing.assert_allclose(reps[name], out.mean(0).numpy(), rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match=f"layer 'emb' .*{reason}"):
+        capture(model, x, layers="emb", channels=channels)
+
+
+def test_a_layer_given_the_input_itself_has_samples_first():
+    torch.manual_seed(2)
+    x = torch.randint(50, (T, T))
+    model = TimeFirst(turn=False).eval()
+    reps = capture(model, x)
+    assert list(reps) == ["emb", "rnn", "drop", "dec"]
+    expected = model.emb(x).detach()
+    np.testing.assert_allclose(reps["emb"], expected.mean(1).numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_a_module_that_may_have_turned_its_input_is_left_out():
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn = nn.GRU(H, 4)
+            self.turn = nn.Sequential(Returns(lambda x: x.transpose(0, 1)))
+            self.head = nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.head(self.turn(self.rnn(x.transpose(0, 1))[0]))
+
+    with pytest.warns(UserWarning, match="left out: 'turn.0' .*; 'turn' .*; 'head' has shape"):
+        assert list(capture(Model(), torch.randn(T, T, H))) == ["rnn"]
+    assert list(capture(Model(), torch.randn(N, T, H))) == ["rnn", "turn.0", "turn", "head"]
+
+
 @pytest.mark.parametrize("batch_first", [True, False])
 def test_packed_sequences_leave_padding_out(batch_first):
     torch.manual_seed(2)

@@ -64,10 +64,11 @@ def capture(
         padding that an attention mask masks.
     channels
         Which axis the features are on. ``"auto"``: the first after the samples for convolutions,
-        pooling, batch, instance and group norms; the last for linear layers, layer norms,
-        embeddings, attention and recurrent layers. Other modules keep the axis of the tensor they
-        were given if they keep its shape (as activation functions do) or of the tensor they hand on
-        (as `Sequential` does); else it is the first in 4-D and 5-D and the last in 3-D outputs.
+        pooling, padding, batch, instance and group norms; the last for linear layers, embeddings,
+        attention and recurrent layers. Other modules keep the axis of the tensor that they hand on
+        (as `Sequential` does), that they were given (as activation functions do) or that a layer
+        inside them put out, if they keep its shape, or at least its number of features and of axes;
+        else it is the last for layer norms and in 3-D outputs, and the first in 4-D and 5-D.
         ``"first"`` or ``"last"``: that, for all layers.
     max_samples
         Stop after so many samples.
@@ -90,7 +91,9 @@ def capture(
     -----
     UserWarning
         Once, naming layers that only a wildcard selected and that put out nothing with a row for
-        each sample (position tables, say). They are left out.
+        each sample (position tables, say), or of which it cannot be told: 3-D outputs with two
+        axes as long as the batch, in a model with layers that take samples second. They are left
+        out.
 
     Raises
     ------
@@ -98,8 +101,9 @@ def capture(
         Something is not of the kind described here.
     ValueError
         A pattern matches no layer; a layer named in full never ran or put out nothing with a row
-        for each sample; the widths of a layer, or its number of calls, vary between batches; a
-        value does not fit into `dtype`; the ids are not as many as the samples; there is no data.
+        for each sample, as far as can be told; the widths of a layer, or its number of calls, vary
+        between batches; a value does not fit into `dtype`; the ids are not as many as the samples;
+        there is no data.
     ImportError
         PyTorch is not installed.
 

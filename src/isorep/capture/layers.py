@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from torch import Tensor, nn
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from isorep._names import unknown_name
 from isorep.capture.reductions import Reduction, reduction
@@ -77,6 +78,8 @@ _FEATURES_FIRST = (
     nn.LocalResponseNorm,
     nn.Upsample,
 )
+# Their layers have no base class in common.
+_FEATURES_FIRST_FILES = {"torch.nn.modules.pooling", "torch.nn.modules.padding"}
 _TRANSFORMERS = (
     nn.Transformer,
     nn.TransformerEncoder,
@@ -87,7 +90,6 @@ _TRANSFORMERS = (
 _FEATURES_LAST = (
     nn.Linear,
     nn.Bilinear,
-    nn.LayerNorm,
     nn.Embedding,
     nn.EmbeddingBag,
     nn.RNNBase,
@@ -96,65 +98,162 @@ _FEATURES_LAST = (
 )
 
 
-class FeatureAxis:
-    """Tell the axis that the features of an output are on.
+# What is known of a module's samples in 3-D: (n, T, features) or (T, n, features).
+_SEQUENTIAL = (nn.RNNBase, nn.MultiheadAttention)
 
-    A ReLU or a Sequential does not know its layout, but the tensor it was given or hands on came
-    from a layer that does. So every output is marked, on the tensor object itself, with the axis
-    that its module knows. Each module has to pass through here, captured or not, so that the answer
-    does not depend on which layers were selected.
+
+@dataclass(frozen=True)
+class Layout:
+    """How a tensor lies; None where that is not known.
+
+    Parameters
+    ----------
+    shape
+        Its shape, when that was found out.
+    features
+        The axis of the features, 1 or -1.
+    samples
+        The axis of the samples, 0 or 1.
     """
 
-    _MARK = "_isorep_feature_axis"
+    shape: tuple[int, ...]
+    features: int | None
+    samples: int | None
 
-    def __init__(self, channels: str) -> None:
+
+class Layouts:
+    """Tell the axes that the features and the samples of an output are on.
+
+    A ReLU or a Sequential does not know its layout, but the tensor it was given or hands on came
+    from a layer that does. So the layout of every output is remembered, for as long as the tensor
+    lives, and so is what the modules inside a block put out, until the block is done. Each module
+    has to pass through here, captured or not, so that the answer does not depend on which layers
+    were selected.
+
+    Parameters
+    ----------
+    model
+        The model that will run.
+    channels
+        Where the features are: ``"auto"``, ``"first"`` or ``"last"``.
+    """
+
+    def __init__(self, model: nn.Module, channels: str) -> None:
         if channels not in ("auto", "first", "last"):
             raise ValueError(unknown_name("channels", channels, ["auto", "first", "last"]))
         self._fixed = {"first": 1, "last": -1}.get(channels)
+        self._samples_axes = _samples_axes(model)
+        self._any_second = 1 in self._samples_axes.values()
+        self._inside = {m: inside for m in model.modules() if (inside := set(m.modules()) - {m})}
+        self.begin({})
 
-    def of(self, module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> int:
-        """Return 1 or -1 for the tensor `output` that `module` made from `inputs`."""
-        if self._fixed is not None:
-            return self._fixed
+    def begin(self, inputs: Mapping[str, Any]) -> None:
+        """Forget all, for a new forward pass; the samples of its `inputs` are first."""
+        # Beside the tensors, not on them: they may be parameters, or the caller's own.
+        self._known = WeakTensorKeyDictionary()
+        self._ran: list[tuple[nn.Module, Layout]] = []
+        for x in inputs.values():
+            if isinstance(x, Tensor) and not x.is_nested:
+                self._known[x] = Layout(tuple(x.shape), features=None, samples=0)
+
+    def of(self, module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> tuple[int, int]:
+        """Return the axes of features and samples in the tensor `output` that `module` made.
+
+        That of the samples is -1 where it may be either of the first two.
+        """
         if output.is_nested:  # has no shape; not to be captured anyway
-            return -1
-        axis = self._known(module)
-        if axis is None:
-            axis = self._inherited(inputs, output)
-        if axis is None:
-            return 1 if output.ndim > 3 else -1
-        setattr(output, self._MARK, axis)
-        return axis
+            return -1, 0
+        shape = tuple(output.shape)
+        own = [known for known in self._of_tensors(output) if known.shape == shape]
+        given, inner = self._of_tensors(*inputs), self._of_inner(module)
+        features = self._features(module, shape, own, given, inner)
+        samples = self._samples(module, shape, own, given + inner)
+        layout = Layout(shape, features, samples)
+        self._known[output] = layout
+        self._ran.append((module, layout))
+        if features is None:
+            features = 1 if len(shape) > 3 else -1
+        if samples is None:
+            may_be_either = self._any_second and len(shape) == 3 and shape[0] == shape[1]
+            samples = -1 if may_be_either else 0
+        return features if self._fixed is None else self._fixed, samples
 
-    def _known(self, module: nn.Module) -> int | None:
-        if isinstance(module, _FEATURES_FIRST):
+    def _of_tensors(self, *tensors: Any) -> list[Layout]:
+        return [self._known[x] for x in tensors if isinstance(x, Tensor) and x in self._known]
+
+    def _of_inner(self, module: nn.Module) -> list[Layout]:
+        """Return the layouts of what ran inside `module`, the last first, and forget them."""
+        inside = self._inside.get(module, set())
+        found = []
+        while self._ran and self._ran[-1][0] in inside:
+            found.append(self._ran.pop()[1])
+        return found
+
+    def _features(
+        self,
+        module: nn.Module,
+        shape: tuple[int, ...],
+        own: list[Layout],
+        given: list[Layout],
+        inner: list[Layout],
+    ) -> int | None:
+        files = {base.__module__ for base in type(module).__mro__}
+        if isinstance(module, _FEATURES_FIRST) or files & _FEATURES_FIRST_FILES:
             return 1
         if isinstance(module, _FEATURES_LAST):
             return -1
-        # The pooling layers have no base class in common.
-        if any(base.__module__ == "torch.nn.modules.pooling" for base in type(module).__mro__):
-            return 1
+        for known in (*own, *given, *inner):
+            if known.features is not None and known.shape == shape:
+                return known.features
+        if isinstance(module, nn.LayerNorm):
+            return -1
+        for known in (*inner, *given):
+            if known.features is not None and _keeps(known.shape, shape, known.features):
+                return known.features
         return None
 
-    def _inherited(self, inputs: tuple[Any, ...], output: Tensor) -> int | None:
-        for tensor in (output, *inputs):
-            if isinstance(tensor, Tensor) and tensor.shape == output.shape:
-                axis: int | None = getattr(tensor, self._MARK, None)
-                if axis is not None:
-                    return axis
+    def _samples(
+        self,
+        module: nn.Module,
+        shape: tuple[int, ...],
+        own: list[Layout],
+        others: list[Layout],
+    ) -> int | None:
+        if not self._any_second or isinstance(module, _FEATURES_FIRST):
+            return 0
+        if len(shape) == 3 and module in self._samples_axes:
+            return self._samples_axes[module]
+        # Where the two axes are equally long, a module of the user's may have swapped them.
+        told = shape[:1] != shape[1:2] or (
+            module not in self._inside and type(module).__module__.startswith("torch.nn.")
+        )
+        for known in own + (others if told else []):
+            if known.samples is not None and known.shape[:2] == shape[:2]:
+                return known.samples
         return None
 
 
-def samples_second(model: nn.Module) -> set[nn.Module]:
-    """Return the modules whose 3-D outputs are (T, n, features), as PyTorch's default has it."""
-    found: set[nn.Module] = set()
+def _keeps(before: tuple[int, ...], after: tuple[int, ...], axis: int) -> bool:
+    """Tell whether only positions changed in size, not their order with the features on `axis`."""
+    return (
+        len(before) == len(after)
+        and before[axis] == after[axis]
+        and sorted(before) != sorted(after)
+    )
+
+
+def _samples_axes(model: nn.Module) -> dict[nn.Module, int]:
+    """Return the modules that know which axis of their 3-D outputs the samples are on.
+
+    The second, (T, n, features), is PyTorch's default.
+    """
+    found: dict[nn.Module, int] = {}
     for module in model.modules():
-        if isinstance(module, nn.RNNBase | nn.MultiheadAttention):
-            if not module.batch_first:
-                found.add(module)
+        if isinstance(module, _SEQUENTIAL):
+            found[module] = 0 if module.batch_first else 1
         elif isinstance(module, _TRANSFORMERS):
             # What is inside sees the same axes; the attention knows which.
             attention = [m for m in module.modules() if isinstance(m, nn.MultiheadAttention)]
-            if attention and not attention[0].batch_first:
-                found.update(module.modules())
+            if attention:
+                found |= dict.fromkeys(module.modules(), 0 if attention[0].batch_first else 1)
     return found

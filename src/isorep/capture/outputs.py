@@ -18,7 +18,7 @@ class Unusable(Exception):  # noqa: N818  no error when only a wildcard selected
     """An output that has no row for each sample. The text goes on from "layer 'name' ..."."""
 
 
-def activation(output: Any, n: int, samples_second: bool) -> tuple[Tensor, Tensor | None]:
+def activation(output: Any, n: int, samples: int) -> tuple[Tensor, Tensor | None]:
     """Return the tensor in `output`, (n, ...), and the mask (n, T) that a packed sequence implies.
 
     Parameters
@@ -28,13 +28,13 @@ def activation(output: Any, n: int, samples_second: bool) -> tuple[Tensor, Tenso
         ``last_hidden_state`` or ``logits`` if it has them, else the first tensor in it.
     n
         The number of samples in the batch.
-    samples_second
-        Whether a 3-D tensor is (T, n, features).
+    samples
+        The axis of the samples in a tensor: 0, or 1 for (T, n, features), or -1 for either.
 
     Raises
     ------
     Unusable
-        There is no floating point tensor with `n` as first axis.
+        There is no floating point tensor with `n` samples, or it cannot be told where they are.
     """
     found = find_tensor(output)
     if isinstance(found, PackedSequence):
@@ -45,7 +45,12 @@ def activation(output: Any, n: int, samples_second: bool) -> tuple[Tensor, Tenso
         if found.is_nested or found.layout != torch.strided:
             raise Unusable("puts out a nested or sparse tensor")
         tensor, mask = found, None
-        if samples_second and tensor.ndim == 3:
+        if samples == -1 and len(tensor) == n:
+            raise Unusable(
+                f"has shape {tuple(tensor.shape)}, and either of the first two axes may be the {n} "
+                "samples of the batch; with batches of another size it can be told"
+            )
+        if samples == 1 and tensor.ndim == 3:
             tensor = tensor.transpose(0, 1)
     else:
         raise Unusable(f"puts out no tensor but {type(output).__name__}")

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from isorep._progress import track
 from isorep.capture.batches import Batch, as_batches, batches
-from isorep.capture.layers import FeatureAxis, Layer, samples_second, select
+from isorep.capture.layers import Layer, Layouts, select
 from isorep.capture.outputs import Unusable, activation, find_tensor
 from isorep.representation import Representations
 
@@ -125,8 +125,7 @@ class Recorder:
         self._model = model
         self._selected = selected
         self._dtype = dtype
-        self._axis = FeatureAxis(channels)
-        self._samples_second = samples_second(model)
+        self._layouts = Layouts(model, channels)
         self._batch: Batch
         self._n_batches = 0
         self._calls: Counter[str] = Counter()
@@ -155,6 +154,8 @@ class Recorder:
         """Take what comes during the block for outputs on `batch`, of one forward pass."""
         self._batch = batch
         self._calls.clear()
+        inputs = batch.inputs
+        self._layouts.begin({"": inputs} if isinstance(inputs, Tensor) else inputs)
         yield batch
         if not self._n_batches:
             self._usual_calls = self._calls.copy()
@@ -169,7 +170,9 @@ class Recorder:
 
     def _hear(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         found = find_tensor(output)
-        axis = self._axis.of(module, inputs, found) if isinstance(found, Tensor) else -1
+        axis, samples = -1, 0
+        if isinstance(found, Tensor):
+            axis, samples = self._layouts.of(module, inputs, found)
         layer = self._selected.get(module)
         if layer is None:
             return
@@ -179,7 +182,7 @@ class Recorder:
         if name in self._skipped:
             return
         try:
-            tensor, packed = activation(output, self._batch.n, module in self._samples_second)
+            tensor, packed = activation(output, self._batch.n, samples)
             rows = layer.reduction.rows(
                 tensor, axis, self._batch.mask if packed is None else packed
             )
@@ -260,8 +263,8 @@ def _check_fits(name: str, rows: Tensor, kept: Tensor) -> None:
         dtype = str(kept.dtype).removeprefix("torch.")
         raise ValueError(
             f"layer {name!r} has values up to {float(finite.abs().max()):.6g}, and the largest "
-            f"that {dtype} holds is {torch.finfo(kept.dtype).max:.6g}; keep it in a dtype of larger "
-            "range (dtype='float32' or 'float64')"
+            f"that {dtype} holds is {torch.finfo(kept.dtype).max:.6g}; keep it in a larger one "
+            "(dtype='float32' or 'float64')"
         )
 
 

@@ -146,12 +146,20 @@ def test_figure_1_needs_checkpoints_and_directions():
 
 
 def test_figure_a1_is_the_curves():
-    result = figa1_language.compute(toy.trained())
+    result = figa1_language.compute(toy.trained(), toy.corpora())
     for name, networks in toy.trained().items():
         for curve in figa1_language.CURVES:
             expected = [getattr(one, curve) for one in networks]
             np.testing.assert_array_equal(result[name][curve], expected)
     figa1_language.draw(result).canvas.draw()
+    for claim, table in zip(figa1_language.claims(result), result.values(), strict=True):
+        left = []
+        for curve in np.log(table["valid_perplexity"].to_numpy()):
+            mark = curve[0] - 0.95 * (curve[0] - curve.min())
+            first = next(epoch for epoch, value in enumerate(curve) if value <= mark + 1e-12)
+            left.append(1 - first / (len(curve) - 1))
+        (found,) = claim.contrasts
+        assert found.effect == pytest.approx(np.mean(left), abs=1e-12)
 
 
 @pytest.mark.parametrize("name", NAMES)

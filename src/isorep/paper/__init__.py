@@ -82,6 +82,7 @@ FIGURES = {
     "figA1": Entry(
         "figa1", "Training curves of figure 1's networks", "performance converges early"
     ),
+    "figA1-language": Entry("figa1_language", "Figure A1 for language models", "as figure A1"),
     "figA2": Entry(
         "figa2",
         "Recurrent networks that rotate their state",
@@ -125,5 +126,7 @@ FIGURES = {
     ),
 }
 
-LANGUAGE = frozenset({"fig1_language", "fig6", "figa2", "figa3", "figa4", "figa8"})
+LANGUAGE = frozenset(
+    {"fig1_language", "fig6", "figa1_language", "figa2", "figa3", "figa4", "figa8"}
+)
 """Modules whose figures are of recurrent networks."""

@@ -217,12 +217,18 @@ def _lead(table: xarray.Dataset) -> NDArray[np.float64]:
     ahead = []
     for number in range(table.sizes["network"]):
         one = table.isel(network=number)
-        loss = np.log(one["valid_perplexity"].to_numpy())
-        learned = (loss[0] - loss) / (loss[0] - loss.min())
+        learned = way_down(one["valid_perplexity"].to_numpy())
         at = first_at_least(learned, LEARNED)
         rho = one["correlation"].isel(epoch=at).dropna("direction").to_numpy()
         ahead.append(learned[at] - np.mean(rho >= SETTLED))
     return np.array(ahead)
+
+
+def way_down(perplexity: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how much of all that the log perplexity comes down it has come, epoch by epoch."""
+    loss = np.log(perplexity)
+    part: NDArray[np.float64] = (loss[0] - loss) / (loss[0] - loss.min())
+    return part
 
 
 def draw(result: Mapping[str, xarray.Dataset]) -> Figure:

@@ -5,7 +5,7 @@ Set-up. The networks of figure 1.
 What is computed. The perplexity on the evaluation text and on the beginning of the training text at
 the end of each epoch, both in evaluation mode.
 
-What is claimed. Nothing; the curves go with figure 1.
+What is claimed. See `claims`.
 """
 
 from __future__ import annotations
@@ -15,21 +15,34 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from isorep.paper.claims import Claim
 from isorep.paper.convergence import describe
+from isorep.paper.fig1_language import LEARNED, SETUPS, SetUp, way_down
+from isorep.paper.replicates import contrast
+from isorep.paper.subspaces import first_at_least
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
 
     from isorep.paper.language_model import TrainedLanguageModel
+    from isorep.paper.text import Corpus
+
+__all__ = ["SETUPS", "SetUp", "claims", "compute", "draw"]
 
 CURVES = {"train_perplexity": "training text", "valid_perplexity": "evaluation text"}
 
 
 def compute(
     trained: Mapping[str, Sequence[TrainedLanguageModel]],
+    corpora: Mapping[str, Corpus],
+    *,
+    device: str | None = None,
 ) -> dict[str, xarray.Dataset]:
-    """Return, for each model, the two perplexities over (network, epoch)."""
+    """Return, for each model, the two perplexities over (network, epoch).
+
+    They were noted in training: neither the texts nor a device is needed again.
+    """
     import xarray
 
     return {
@@ -46,6 +59,27 @@ def compute(
         )
         for name, networks in trained.items()
     }
+
+
+def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
+    """Judge figure A1's claim; each network gives one value."""
+    judged = []
+    for name, table in result.items():
+        ways = [way_down(curve) for curve in table["valid_perplexity"].to_numpy()]
+        left = [1 - first_at_least(way, LEARNED) / (len(way) - 1) for way in ways]
+        judged.append(
+            Claim(
+                "A1",
+                f"{name}: performance converges early in training",
+                f"share of training left when the log perplexity of the evaluation text first has "
+                f"{LEARNED:.0%} of its way down behind it",
+                "difference",
+                (contrast(f"{name}: share of training left", left),),
+                "training this short ends while the perplexity still falls",
+                margin=0.5,
+            )
+        )
+    return judged
 
 
 def draw(result: Mapping[str, xarray.Dataset]) -> Figure:

@@ -20,7 +20,7 @@ def make(spec: str) -> Any:
     Raises
     ------
     ValueError
-        When the module or the name is not there, or the function fails.
+        When the module or the name is not there, or importing the one or calling the other fails.
     """
     module_name, colon, name = spec.partition(":")
     if not (module_name and colon and name):
@@ -30,10 +30,12 @@ def make(spec: str) -> Any:
         sys.path.insert(0, here)
     try:
         module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not module_name.startswith(error.name):
-            raise
-        raise ValueError(f"no module {module_name!r} in {here} or among the installed") from error
+    except (Exception, SystemExit) as error:  # it is the user's code; a script may exit, too
+        if isinstance(error, ModuleNotFoundError) and _is_parent(error.name, module_name):
+            message = f"no module {module_name!r} in {here} or among the installed"
+        else:
+            message = f"importing {module_name!r} failed: {type(error).__name__}: {error}"
+        raise ValueError(message) from error
     if not hasattr(module, name):
         names = [known for known in vars(module) if not known.startswith("_")]
         raise ValueError(unknown_name(f"name in {module_name}", name, names))
@@ -45,6 +47,11 @@ def make(spec: str) -> Any:
         return found()
     except Exception as error:
         raise ValueError(f"calling {spec} failed: {type(error).__name__}: {error}") from error
+
+
+def _is_parent(name: str | None, module_name: str) -> bool:
+    """Tell whether `name` is `module_name` or a package that it is in."""
+    return name is not None and f"{module_name}.".startswith(f"{name}.")
 
 
 def load_weights(model: Any, path: Path) -> None:
@@ -60,15 +67,24 @@ def load_weights(model: Any, path: Path) -> None:
     if not path.is_file():
         raise FileNotFoundError(f"no weights file {str(path)!r}")
     torch = need("torch", "torch")
+    cannot = f"cannot load weights from {str(path)!r}"
+    if path.suffix not in (".pt", ".pth", ".safetensors"):
+        raise ValueError(f"{cannot}: expected a name ending in .pt, .pth or .safetensors")
     try:
         if path.suffix == ".safetensors":
             state = need("safetensors.torch", "safetensors").load_file(path)
-        elif path.suffix in (".pt", ".pth"):
-            state = torch.load(path, map_location="cpu", weights_only=True)
         else:
-            raise ValueError("expected a name ending in .pt, .pth or .safetensors")
-        model.load_state_dict(state)
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except ImportError:
         raise
     except Exception as error:
-        raise ValueError(f"cannot load weights from {str(path)!r}: {error}") from error
+        writer = {".safetensors": "safetensors.torch.save_file(model.state_dict(), path)"}
+        wanted = writer.get(path.suffix, "torch.save(model.state_dict(), path)")
+        raise ValueError(
+            f"{cannot}: expected a state dict, as {wanted} writes it, got "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    try:
+        model.load_state_dict(state)
+    except Exception as error:
+        raise ValueError(f"{cannot}: {type(error).__name__}: {error}") from error

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pack_sequence
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from isorep.capture import capture
@@ -167,3 +168,11 @@ def test_a_dataset_is_batched():
 def test_what_is_no_batch(data, error, text):
     with pytest.raises(error, match=text):
         capture(Model(), data)
+
+
+def test_packed_sequences_are_refused():
+    packed = pack_sequence([torch.ones(3, 2), torch.ones(1, 2)])
+    model = nn.Sequential(nn.LSTM(2, 3))
+    for data, where in ((packed, "the data"), ([packed], "batch 0"), ([(packed, 1)], "batch 0")):
+        with pytest.raises(TypeError, match=f"{where} is a PackedSequence.*; pad the sequences"):
+            capture(model, data)

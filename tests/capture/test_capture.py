@@ -136,7 +136,7 @@ def test_everything_is_restored_after_an_exception(net, images):
         yield images
         raise OSError("disk gone")
 
-    for data, error in ((images[:, :1], RuntimeError), (broken_data(), OSError)):
+    for data, error in ((images[:, :1], ValueError), (broken_data(), OSError)):
         with pytest.raises(error):
             capture(net, data)
         assert_same_state(state(net), before)
@@ -338,12 +338,34 @@ def test_device_is_where_the_parameters_are_and_the_model_comes_back(images):
     capture(Moved(), images)
     assert moves == []
     capture(Moved(), images, device="cpu")
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ValueError, match="failed on batch 0"):
         capture(Moved(), images[:, :1], device="cpu")
     assert moves == ["cpu"] * 4
     several = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2, device="meta"))
     with pytest.raises(ValueError, match=r"on several devices \(cpu, meta\); leave out device"):
         capture(several, torch.ones(3, 2), device="cpu")
+
+
+def test_a_model_that_fails_says_on_which_batch(net, images):
+    before = state(net)
+    with pytest.raises(ValueError, match=r"the model failed on batch 1: RuntimeError: Given .*$"):
+        capture(net, [images, images[:, :1]])
+    with pytest.raises(ValueError, match="the model failed on batch 0: RuntimeError: ") as caught:
+        capture(net, images.double())
+    assert isinstance(caught.value.__cause__, RuntimeError)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ValueError, match=r"batch 0: TypeError: .*unexpected keyword argument 'z'"):
+        capture(net, {"z": images})
+    assert_same_state(state(net), before)
+
+
+@pytest.mark.parametrize("device", ["foo", "cuda:99"])
+def test_a_device_that_is_not_there(net, images, device):
+    before = state(net)
+    for model in (net, nn.Sequential(nn.ReLU())):
+        with pytest.raises(ValueError, match=f"device '{device}' is not to be had: .*Error: "):
+            capture(model, images, device=device)
+    assert_same_state(state(net), before)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

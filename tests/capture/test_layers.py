@@ -241,10 +241,9 @@ def test_modules_that_change_the_length_keep_the_features():
 
 
 def test_nothing_is_left_on_tensors():
-    class Table(nn.Module):
+    class Table(nn.Linear):
         def __init__(self):
-            super().__init__()
-            self.weight = nn.Parameter(torch.ones(N, 2))
+            super().__init__(2, N)
             self.register_buffer("mean", torch.ones(N, 2))
 
         def forward(self, x):

@@ -100,10 +100,10 @@ def capture(
     TypeError
         Something is not of the kind described here.
     ValueError
-        A pattern matches no layer; a layer named in full never ran or put out nothing with a row
-        for each sample, as far as can be told; the widths of a layer, or its number of calls, vary
-        between batches; a value does not fit into `dtype`; the ids are not as many as the samples;
-        there is no data.
+        The model fails on a batch; the device is not there; a pattern matches no layer; a layer
+        named in full never ran or put out nothing with a row for each sample, as far as can be
+        told; the widths of a layer, or its number of calls, vary between batches; a value does not
+        fit into `dtype`; the ids are not as many as the samples; there is no data.
     ImportError
         PyTorch is not installed.
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
 from torch.utils.data import DataLoader, Dataset
 
 _CHUNK = 256
@@ -93,11 +94,12 @@ def as_batches(data: Any) -> Iterable[Any]:
     Raises
     ------
     TypeError
-        When it cannot be iterated over.
+        When it cannot be iterated over, or is a packed sequence.
     """
     if isinstance(data, Dataset):
         return DataLoader(data, batch_size=_CHUNK)  # over single samples otherwise
-    if _is_array(data) or isinstance(data, Mapping) or _is_inputs_and_labels(data):
+    is_packed = isinstance(data, PackedSequence)  # a tuple, too
+    if _is_array(data) or isinstance(data, Mapping) or is_packed or _is_inputs_and_labels(data):
         whole = _parse(data, "the data")
         return [whole.cut(start, start + _CHUNK) for start in range(0, whole.n, _CHUNK)]
     if isinstance(data, Iterable):
@@ -114,7 +116,7 @@ def batches(data: Iterable[Any], max_samples: int | None) -> Iterator[Batch]:
     Raises
     ------
     TypeError
-        A batch has no tensor.
+        A batch has no tensor, or is a packed sequence.
     ValueError
         A mask is not what it should be, or `max_samples` is not positive.
     """
@@ -147,8 +149,14 @@ def _is_inputs_and_labels(data: Any) -> bool:
 def _parse(batch: Any, where: str) -> Batch:
     """Take `batch`, which errors call `where`, apart."""
     given, labels = batch, None
-    if isinstance(batch, tuple | list) and batch:
+    is_packed = isinstance(batch, PackedSequence)  # a tuple, too, of its raw parts
+    if isinstance(batch, tuple | list) and batch and not is_packed:
         given, labels = batch[0], (batch[1] if len(batch) > 1 else None)
+    if isinstance(given, PackedSequence):
+        raise TypeError(
+            f"{where} is a PackedSequence, which has no row for each sample; pad the sequences and "
+            "pass an attention_mask, or pack them inside the model"
+        )
     if _is_array(given):
         x = _tensor(given, where)
         if x.ndim == 0:

@@ -53,14 +53,24 @@ def run(
             batches(data, max_samples), "capture", operator.length_hint(data) or None, progress
         )
         restore.enter_context(closing(shown))
-        for batch in shown:
+        for i, batch in enumerate(shown):
             identity.add(batch)
             with recorder.expecting(batch if home is None else batch.to(home)) as moved:
-                if isinstance(moved.inputs, Tensor):
-                    model(moved.inputs)
-                else:
-                    model(**moved.inputs)
+                try:
+                    if isinstance(moved.inputs, Tensor):
+                        model(moved.inputs)
+                    else:
+                        model(**moved.inputs)
+                except Exception as error:
+                    if error is recorder.failure:  # not the model's but ours, or a reduction's
+                        raise
+                    raise ValueError(f"the model failed on batch {i}: {_brief(error)}") from error
     return recorder.finish(identity)
+
+
+def _brief(error: BaseException) -> str:
+    """Return the type of `error` and the first line of its message."""
+    return ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
 
 
 class Identity:
@@ -122,6 +132,7 @@ class Recorder:
         channels: str,
         dtype: torch.dtype | None,
     ) -> None:
+        self.failure: Exception | None = None  # what came out of the hooks, through the model
         self._model = model
         self._selected = selected
         self._dtype = dtype
@@ -169,6 +180,13 @@ class Recorder:
         self._n_batches += 1
 
     def _hear(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        try:
+            self._take(module, inputs, output)
+        except Exception as error:
+            self.failure = error
+            raise
+
+    def _take(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         found = find_tensor(output)
         axis, samples = -1, 0
         if isinstance(found, Tensor):
@@ -312,7 +330,11 @@ def _placed(
     if device is None:
         yield homes[0] if homes else None
         return
-    target = torch.device(device)
+    try:
+        target = torch.device(device)
+        torch.empty(0, device=target)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(f"device {str(device)!r} is not to be had: {_brief(error)}") from error
     if len(homes) > 1:
         raise ValueError(
             f"the model lies on several devices ({', '.join(map(str, homes))}); leave out device"

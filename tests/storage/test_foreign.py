@@ -111,3 +111,63 @@ def test_arrays_that_are_no_representations(tmp_path):
     save_file({"x": torch.ones(2, 2, dtype=torch.float8_e4m3fn)}, tmp_path / "a.safetensors")
     with pytest.raises(ValueError, match=r"a.safetensors'.*'x' has dtype F8_E4M3"):
         load(tmp_path / "a.safetensors")
+
+
+def npy(shape, data=b"", descr="<f8"):
+    """A .npy with a header that may claim anything."""
+    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + data
+
+
+HUGE = [(10**7, 10**7), (2**40, 2**40), (10**30, 1), (0, 10**30), (-3, -1), (3, 5)]
+
+
+@pytest.mark.parametrize("shape", HUGE)
+@pytest.mark.parametrize("how", ["npy", "stored", "deflated", "lying"])
+def test_a_header_that_claims_more_than_there_is(tmp_path, shape, how):
+    content = npy(shape, bytes(24))
+    path = tmp_path / ("a.npy" if how == "npy" else "a.npz")
+    if how == "npy":
+        path.write_bytes(content)
+    else:
+        kind = zipfile.ZIP_DEFLATED if how == "deflated" else zipfile.ZIP_STORED
+        with zipfile.ZipFile(path, "w", kind) as archive:
+            archive.writestr("x.npy", content)
+    if how == "lying":  # the member's own length, in the central directory, as well
+        data = bytearray(path.read_bytes())
+        start = data.index(b"PK\x01\x02")
+        data[start + 24 : start + 28] = (2**32 - 2).to_bytes(4, "little")
+        path.write_bytes(data)
+    with pytest.raises(ValueError, match=rf"cannot load '.*{path.name}': "):
+        load(path)
+
+
+def test_a_header_that_cannot_be_parsed(tmp_path):
+    good = npy((3, 2), bytes(48))
+    for bad in (
+        good.replace(b"(3, 2)", b"(3, 2 "),
+        good.replace(b"(3, 2), }", b"((((((((("),
+        good[:30],
+    ):
+        (tmp_path / "a.npy").write_bytes(bad)
+        with pytest.raises(ValueError, match=r"a.npy'.*expected an .npy"):
+            load(tmp_path / "a.npy")
+        with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+            archive.writestr("x.npy", bad)
+        with pytest.raises(ValueError, match=r"a.npz'.*array 'x': "):
+            load(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "text"), [(8, 1, "is encrypted"), (10, 99, "compression method")]
+)
+def test_a_zip_that_cannot_be_unpacked(tmp_path, offset, value, text):
+    path = tmp_path / "a.npz"
+    np.savez(path, x=np.ones((3, 2)))
+    data = bytearray(path.read_bytes())
+    # The same flag, or method, in the member's own header and in the central directory.
+    data[data.index(b"PK\x03\x04") + offset - 2] = value
+    data[data.index(b"PK\x01\x02") + offset] = value
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=rf"a.npz'.*expected an .npz .*{text}"):
+        load(path)

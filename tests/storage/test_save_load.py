@@ -10,7 +10,7 @@ import pytest
 import isorep
 from isorep.representation import Representations
 from isorep.storage import load, save
-from isorep.storage.record import HEADER
+from isorep.storage.record import HEADER, to_arrays
 
 ODD_NAMES = ["a/b", "../../up", "/root", "..", ".", "", "x.npy", "x", "X", "ä\n", "n" * 300, HEADER]
 SUFFIXES = [".npz", ".zarr"]
@@ -250,3 +250,37 @@ def test_zeros_are_not_taken_for_missing(tmp_path):
     reps = Representations({"dead": np.zeros((5, 3))})
     save(reps, tmp_path / "a.zarr")
     assert load(tmp_path / "a.zarr") == reps
+
+
+@each_suffix
+@pytest.mark.parametrize("target", ["z", "nowhere yet"])
+def test_saving_through_a_link_writes_what_it_points_to(tmp_path, suffix, target):
+    folder = tmp_path / "far"
+    folder.mkdir()
+    real, link = folder / f"{target}{suffix}", tmp_path / f"link{suffix}"
+    if target == "z":
+        save({"x": np.ones((3, 2))}, real)
+    link.symlink_to(real)
+    save(example(), link)
+    assert link.is_symlink()
+    assert load(real) == load(link) == example()
+    assert sorted(os.listdir(tmp_path)) == ["far", link.name]
+    assert os.listdir(folder) == [real.name]
+
+
+def test_labels_that_were_lost(tmp_path):
+    path = tmp_path / "a.zarr"
+    save(example(), path)
+    shutil.rmtree(path / "labels")
+    with pytest.raises(ValueError, match=r"a.zarr'.*damaged: 'labels' is missing"):
+        load(path)
+
+
+def test_files_that_do_not_say_whether_they_have_labels(tmp_path):
+    for reps in (example(), Representations({"x": np.ones((3, 2))})):
+        arrays = to_arrays(reps)
+        header = json.loads(arrays[HEADER].tobytes())
+        del header["has_labels"]
+        arrays[HEADER] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+        np.savez(tmp_path / "a.npz", **arrays)
+        assert load(tmp_path / "a.npz") == reps

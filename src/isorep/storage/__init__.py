@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from os import PathLike
 from pathlib import Path
 
@@ -16,7 +17,7 @@ def save(representations: Representations, path: str | PathLike[str]) -> None:
     """Save layers, reductions, dtypes, sample ids and labels to one ``.npz`` or ``.zarr``.
 
     The file is written beside `path` and then takes its place: when writing fails, what was there
-    before is untouched. Nothing is pickled.
+    before is untouched. A link stays, and what it points to is written. Nothing is pickled.
 
     Parameters
     ----------
@@ -51,6 +52,8 @@ def save(representations: Representations, path: str | PathLike[str]) -> None:
     write = writers.get(path.suffix.lower())
     if write is None:
         raise ValueError(f"cannot save to {str(path)!r}: expected a name ending in .npz or .zarr")
+    if path.is_symlink():  # the move into place would replace the link
+        path = Path(os.path.realpath(path))
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot save to {str(path)!r}: no folder {str(path.parent)!r}")
     write(Representations.of(representations), path)

@@ -9,6 +9,7 @@ import numpy as np
 
 from isorep._optional import need
 from isorep.representation import Representations
+from isorep.storage.arrays import read_array
 
 _SAFETENSORS_DTYPES = {
     "F64": np.float64,
@@ -29,8 +30,7 @@ _SAFETENSORS_DTYPES = {
 def read_npy(path: Path) -> Representations:
     """Read one array (n_samples, n_features); the layer is named after the file."""
     try:
-        with open(path, "rb") as file:
-            array = np.lib.format.read_array(file, allow_pickle=False)
+        array = read_array(lambda: path.open("rb"), path.stat().st_size)
     except (ValueError, EOFError, OSError) as error:
         raise ValueError(f"expected an .npy array of numbers, got {error}") from error
     return Representations({path.stem: array})

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isorep.representation import Representations
+from isorep.storage.arrays import read_array
 from isorep.storage.atomic import new_file
 from isorep.storage.record import HEADER, from_arrays, to_arrays
+
+# Deflate makes no more than so many bytes of one.
+_DEFLATED = 1032
 
 
 def write(representations: Representations, path: Path) -> None:
@@ -28,7 +33,8 @@ def read(path: Path) -> Representations:
     """Read what `write` wrote, or a layer for each array of an ``.npz`` from elsewhere."""
     try:
         arrays = _members(path)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+    # The last: a kind of compression unknown, or a password.
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise ValueError(f"expected an .npz (a zip of .npy arrays), got {error}") from error
     return from_arrays(arrays) if HEADER in arrays else Representations(arrays)
 
@@ -46,12 +52,20 @@ def _members(path: Path) -> dict[str, NDArray[Any]]:
                     f"expected an .npz (a zip of .npy arrays), got a zip with {info.filename!r}"
                 )
             name = info.filename.removesuffix(".npy")
-            with archive.open(info) as member:
-                try:
-                    arrays[name] = np.lib.format.read_array(member, allow_pickle=False)
-                except ValueError as error:
-                    raise ValueError(f"array {name!r}: {error}") from error
-                # An array stops short of the member's end, where the checksum is compared.
-                if member.read(1):
-                    raise ValueError(f"array {name!r} is damaged: data after its end")
+            try:
+                open_member = partial(_open, archive, info)
+                arrays[name] = read_array(open_member, _longest(info, path), alone=True)
+            except ValueError as error:
+                raise ValueError(f"array {name!r}: {error}") from error
     return arrays
+
+
+def _open(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
+    return cast(BinaryIO, archive.open(info))
+
+
+def _longest(info: zipfile.ZipInfo, path: Path) -> int:
+    """Return how long a member is at most, as its own word for it may be damaged too."""
+    packed = min(info.compress_size, path.stat().st_size)
+    factor = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATED}.get(info.compress_type)
+    return info.file_size if factor is None else min(info.file_size, factor * packed)

@@ -2,9 +2,9 @@
 
 A file holds one array for each layer, ``labels`` where they are known, and ``header``, the bytes of
 a JSON object with the format's marker and version, the version of isorep, the layers in order
-(name, key of the array, reduction, dtype), the sample ids, and labels that are strings. Text goes
-into JSON because arrays of strings would need pickle in one format and have no fixed specification
-in the other.
+(name, key of the array, reduction, dtype), the sample ids, whether there are labels, and labels
+that are strings. Text goes into JSON because arrays of strings would need pickle in one format and
+have no fixed specification in the other.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ def to_arrays(representations: Representations) -> dict[str, NDArray[Any]]:
             }
         )
         arrays[key] = array
+    labels = representations.labels
     header: dict[str, Any] = {
         "format": _FORMAT,
         "format_version": _VERSION,
@@ -51,9 +52,9 @@ def to_arrays(representations: Representations) -> dict[str, NDArray[Any]]:
         "n_samples": representations.n_samples,
         "layers": layers,
         "sample_ids": representations.sample_ids,
+        "has_labels": labels is not None,
         "text_labels": None,
     }
-    labels = representations.labels
     if labels is not None and labels.dtype.kind == "U":
         header["text_labels"] = labels.tolist()
     elif labels is not None:
@@ -84,11 +85,15 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Representations:
         )
     try:
         layers = header["layers"]
-        labels = header["text_labels"]
+        labels: Any = header["text_labels"]
+        if labels is not None:
+            labels = np.asarray(labels, dtype=np.str_)
+        elif header.get("has_labels", _LABELS in arrays):  # which early files do not say
+            labels = arrays[_LABELS]
         return Representations(
             {layer["name"]: arrays[layer["key"]] for layer in layers},
             sample_ids=header["sample_ids"],
-            labels=arrays.get(_LABELS) if labels is None else np.asarray(labels, dtype=np.str_),
+            labels=labels,
             reductions={x["name"]: x["reduction"] for x in layers if x["reduction"] is not None},
             dtypes={layer["name"]: layer["dtype"] for layer in layers},
             n_samples=header["n_samples"],

@@ -1,0 +1,61 @@
+"""Arrays: one array in .npy format, read without trust in what its header claims."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from tokenize import TokenError
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def read_array(
+    open_file: Callable[[], BinaryIO], size: int, *, alone: bool = False
+) -> NDArray[Any]:
+    """Read the array that a file of `size` bytes begins with.
+
+    Parameters
+    ----------
+    open_file
+        Opens the file at its start; it is opened twice.
+    size
+        How long it is at most. A header that claims more is found out before memory is taken.
+    alone
+        Whether nothing may come after the array. In a zip, it is at the end of a member that the
+        checksum is compared.
+
+    Raises
+    ------
+    ValueError
+        It is damaged, is no .npy, or holds objects.
+    """
+    try:
+        with open_file() as file:
+            shape, dtype = _header(file)
+            claimed, left = math.prod(shape) * dtype.itemsize, size - file.tell()
+        if not dtype.hasobject and (min(shape, default=0) < 0 or claimed > left):
+            raise ValueError(
+                f"it is damaged: its header claims shape {shape}, dtype {dtype}, which is "
+                f"{claimed} bytes, and at most {left} are there"
+            )
+        with open_file() as file:
+            array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+            if alone and file.read(1):
+                raise ValueError("it is damaged: data after its end")
+    except (TokenError, OverflowError, RecursionError) as error:
+        # What NumPy lets through of a header that is no Python, or claims numbers past 64 bits.
+        raise ValueError(f"its header is damaged: {error}") from error
+    return array
+
+
+def _header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = np.lib.format.read_magic(file)
+    if version == (1, 0):
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    elif version == (2, 0):
+        shape, _, dtype = np.lib.format.read_array_header_2_0(file)
+    else:  # 3.0 is for records with names in Unicode
+        raise ValueError(f"expected an array of numbers, got .npy format {version}")
+    return shape, dtype

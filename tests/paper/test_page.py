@@ -61,6 +61,8 @@ def test_the_page_shows_every_figure_in_the_papers_order(folder):
     assert "| D | not decidable at this scale | here \\| there |  |  |" in text
     assert "isorep paper fig2 --scale laptop" in text
     assert "numpy 2.0" in text
+    assert "Scale laptop: minutes on two cores, no download." in text
+    assert "Scale paper" not in text
 
 
 def test_an_old_page_makes_way_for_the_new(folder):

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from isorep.paper import FIGURES
+from isorep.paper import FIGURES, SCALES
 from isorep.paper.verdicts import LEGEND
 from isorep.storage.atomic import new_file
 
@@ -30,6 +30,7 @@ def write_page(out: Path) -> Path:
 
 def _lines(found: dict[str, Any]) -> list[str]:
     verdicts = Counter(claim["verdict"] for about in found.values() for claim in about["claims"])
+    scales = {about["scale"] for about in found.values()}
     counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
     lines = [
         "# The paper's figures, remade",
@@ -41,9 +42,11 @@ def _lines(found: dict[str, Any]) -> list[str]:
         "",
         f"> {LEGEND}",
         "",
+        *(f"Scale {scale}: {SCALES[scale]}." for scale in SCALES if scale in scales),
+        "",
         f"Claims: {counts}.",
         "",
-        "| figure | what it claims |  |",
+        "| figure | title | verdicts |",
         "|---|---|---|",
     ]
     for name, about in found.items():

@@ -59,6 +59,26 @@ def test_each_layer_is_prepared_once(monkeypatch):
         assert len(prepared) == 3
 
 
+def test_a_network_with_itself_is_that_with_its_copy(monkeypatch):
+    import isorep._grid
+
+    a = layers(5) | {"dead": np.zeros((211, 2))}
+    names = ["pwcca", "cca", "cka", "procrustes"]
+    with_copy = isorep.compare(a, dict(a), measures=names)
+    coupled = []
+    original = isorep._grid.couple
+    monkeypatch.setattr(isorep._grid, "couple", lambda *s: coupled.append(1) or original(*s))
+    with_itself = isorep.compare(a, a, measures=names)
+    assert len(coupled) == 3 + 2 + 1  # each pair of healthy layers once
+    for name in names:
+        for variable in (name, f"{name}_distance"):
+            np.testing.assert_allclose(
+                with_itself[variable], with_copy[variable], rtol=0, atol=1e-7, equal_nan=True
+            )
+    np.testing.assert_allclose(with_itself["pwcca"], with_copy["pwcca"], rtol=0, atol=1e-12)
+    assert with_itself["reason"].to_numpy()[3, 0].startswith("a['dead']")
+
+
 def test_a_degenerate_layer_costs_its_own_cells():
     a, b = layers(0), layers(1)
     a["dead"] = np.full((211, 2), 0.1)

@@ -80,9 +80,12 @@ def compare(
     y_bases = x_bases if y is x else _prepare(y, "b", solver, progress)
 
     grid = Grid({"x_layer": len(x), "y_layer": len(y)}, rows)
-    pairs = product(enumerate(x_bases), enumerate(y_bases))
-    for (i, x_basis), (j, y_basis) in track(pairs, "compare", len(x) * len(y), progress):
-        grid.fill((i, j), x_basis, y_basis)
+    cells = list(product(range(len(x)), range(len(y))))
+    if y is x:  # one coupling serves a pair of layers both ways round
+        cells = [(i, j) for i, j in cells if i <= j]
+    for i, j in track(cells, "compare", len(cells), progress):
+        mirror = (j, i) if y is x and i != j else None
+        grid.fill((i, j), x_bases[i], y_bases[j], mirror=mirror)
     return grid.dataset(
         {"x_layer": list(x), "y_layer": list(y)},
         {"x_rank": ("x_layer", ranks(x_bases)), "y_rank": ("y_layer", ranks(y_bases))},

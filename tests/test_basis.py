@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from oracle import rotation
+from oracle import conditioned_pair, rotation
 
 import isorep
 from isorep.basis import Basis
@@ -146,6 +146,41 @@ def test_the_second_pass_restores_orthogonality_at_the_edge_of_the_tolerance(big
     assert basis.rank == 103
     np.testing.assert_allclose(basis.q.T @ basis.q, np.eye(103), rtol=0, atol=1e-12)
     np.testing.assert_allclose(basis.q @ basis.loadings, x, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("solver", ["gram", "svd"])
+@pytest.mark.parametrize("shape", [(90, 11), (9, 31)])
+def test_samples_and_scores_are_the_representation(solver, shape):
+    x, _ = conditioned_pair(*shape, shape[1], 1e4, seed=3)
+    x += 7
+    basis = Basis.from_array(x, solver=solver)
+    np.testing.assert_allclose(basis.samples, x, rtol=0, atol=1e-12)
+    centred = x - x.mean(axis=0)
+    np.testing.assert_allclose(basis.scores @ basis.scores.T, centred @ centred.T, atol=1e-9)
+
+
+@pytest.mark.parametrize("solver", ["gram", "svd"])
+@pytest.mark.parametrize("shape", [(90, 11), (40, 61)])
+def test_take_is_the_basis_of_the_rows_alone(solver, shape):
+    x, _ = conditioned_pair(*shape, shape[1], 1e3, seed=3)
+    x += 7
+    rows = np.array([31, 2, 3, 5, 30, 7, 1, 8, 22, 0, 12, 11, 9, 39, 4, 37])
+    part, alone = Basis.from_array(x, solver=solver).take(rows), Basis.from_array(x[rows])
+    assert (part.n_samples, part.rank, part.n_features) == (16, alone.rank, shape[1])
+    np.testing.assert_allclose(part.singular_values, alone.singular_values, rtol=1e-9)
+    np.testing.assert_allclose(part.samples, x[rows], rtol=0, atol=1e-12)
+    np.testing.assert_allclose((x[rows] - part.mean) @ part.whitening, part.q, atol=1e-9)
+    np.testing.assert_allclose(abs(part.q.T @ alone.q), np.eye(part.rank), atol=1e-7)
+
+
+def test_take_drops_a_neuron_that_is_dead_in_those_rows():
+    x, _ = conditioned_pair(50, 4, 4, 10, seed=3)
+    x[:20, 1] = 3.0
+    basis = Basis.from_array(x)
+    assert basis.rank == 4
+    assert basis.take(np.arange(20)).rank == 3
+    with pytest.raises(ValueError, match="the samples taken"):
+        basis.take(np.array([4]))
 
 
 def test_leading_keeps_the_first_principal_components():

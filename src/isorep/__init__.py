@@ -1,11 +1,11 @@
 """Tell whether two neural representations are the same up to a change of basis."""
 
 from isorep import plot
-from isorep.bartlett import bartlett
 from isorep.basis import Basis
 from isorep.capture import capture
 from isorep.clustering import cluster
 from isorep.compare import compare
+from isorep.inference.bartlett import bartlett
 from isorep.measures import MEASURES, cca, cka, procrustes, pwcca, similarity, svcca
 from isorep.overlap import Overlap, overlap
 from isorep.pairwise import pairwise

@@ -157,6 +157,39 @@ class Basis:
         """The orthonormal basis itself, (n, r)."""
         return self.factor if self.rotation is None else self.factor @ self.rotation
 
+    @property
+    def samples(self) -> Array:
+        """The representation itself, (n, p), up to the directions that the rank rule dropped."""
+        return self.combine(self.loadings) + self.mean
+
+    @property
+    def scores(self) -> Array:
+        """Principal component scores, (n, r): the centred samples in as few numbers as hold them.
+
+        Distances and inner products between centred samples are those of the representation.
+        """
+        return self.q * self.singular_values
+
+    def take(self, rows: Array) -> Basis:
+        """Return the basis of some of the samples, by their indices, (m,); the others are unknown.
+
+        Raises
+        ------
+        ValueError
+            When fewer than two samples are taken, or they do not vary.
+        """
+        xp = array_namespace(self.mean)
+        # In coordinates of the principal components, which are fewer than the features.
+        part = Basis.from_array(xp.take(self.scores, rows, axis=0), name="the samples taken")
+        axes = self.loadings / self.singular_values[:, None]
+        return replace(
+            part,
+            dtype=self.dtype,
+            mean=self.mean + part.mean @ axes,
+            loadings=part.loadings @ axes,
+            whitening=(self.whitening * self.singular_values) @ part.whitening,
+        )
+
     def leading(self, rank: int) -> Basis:
         """Return the basis of the first `rank` principal components alone."""
         return replace(

@@ -32,6 +32,7 @@ _PICTURES = (".png", ".svg", ".pdf")
 _ALIKE = {
     "linear": "invertible linear maps of one representation",
     "orthogonal": "rotations and scaling of one representation",
+    "permutation": "another order of one representation's neurons",
     "scaling": "positive multiples of one representation",
     "none": "one representation alone",
 }
@@ -179,10 +180,11 @@ def measures() -> None:
         console.print(f"[bold]{name}[/bold]: {row.description}")
         symmetric = "symmetric" if row.symmetric else "not symmetric"
         units = "" if row.distance.units == "1" else f", in {row.distance.units}"
+        metric = "a metric" if row.metric else "no metric"
         low, high = row.similarity_range
         facts = (
             f"similarity = {row.formula}\n"
-            f"distance = {row.distance.formula}{units}\n"
+            f"distance = {row.distance.formula}{units}; {metric}\n"
             f"similarity in [{low:g}, {high:g}], 1 for {_ALIKE[row.invariance]}; {symmetric}\n"
             f"{row.reference}"
         )

@@ -76,12 +76,18 @@ class Measure:
         Paper, and where in it.
     read : callable
         ``(overlap, **options) -> Reading``.
-    invariance : {"linear", "orthogonal", "scaling", "none"}
+    invariance : {"linear", "orthogonal", "permutation", "scaling", "none"}
         Maps A of features for which x and ``x A`` have distance 0. "linear": every invertible
-        linear map; "orthogonal": rotations and reflections; both beside translation and isotropic
-        scaling. "scaling": positive multiples alone. "none": only x itself has distance 0 from x.
+        linear map; "orthogonal": rotations and reflections; "permutation": another order of the
+        neurons; all three beside translation and isotropic scaling. "scaling": positive multiples
+        alone. "none": only x itself has distance 0 from x.
     symmetric : bool
         Whether exchanging the two sides leaves the similarity as it is, with default options.
+    metric : bool
+        Whether the distance obeys the triangle inequality, with default options.
+    reads : {"moments", "samples"}
+        What of the overlap the formula needs: the second moments of the two sides, which few
+        numbers hold, or every sample, whose number then decides the cost.
     similarity_range : (float, float)
         Least and greatest similarity.
     distance : Distance
@@ -93,8 +99,10 @@ class Measure:
     description: str
     reference: str
     read: Callable[..., Reading]
-    invariance: Literal["linear", "orthogonal", "scaling", "none"]
+    invariance: Literal["linear", "orthogonal", "permutation", "scaling", "none"]
     symmetric: bool = True
+    metric: bool = False
+    reads: Literal["moments", "samples"] = "moments"
     similarity_range: tuple[float, float] = (0.0, 1.0)
     distance: Distance = COMPLEMENT
 

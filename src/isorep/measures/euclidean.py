@@ -48,6 +48,7 @@ EUCLIDEAN = Measure(
     reference="Morcos et al. 2018, figures A2, A3, A5, A6 and A8",
     read=_read,
     invariance="none",
+    metric=True,
     distance=Distance("||X - Y||_F", "units of the features", _of_similarity),
 )
 

@@ -28,6 +28,7 @@ PROCRUSTES = Measure(
     reference="Kendall 1984; Williams et al. 2021, equation 5",
     read=_read,
     invariance="orthogonal",
+    metric=True,
     distance=ANGLE,
 )
 

@@ -1,0 +1,1 @@
+"""How far to trust a number: chance, significance, precision, and the bias of few samples."""

@@ -12,7 +12,7 @@ from array_api_compat import array_namespace, is_array_api_obj
 
 from isorep._arrays import Array, as_samples
 from isorep._names import unknown_name
-from isorep.basis import Basis, Solver
+from isorep.basis import Basis, NoVarianceError, Solver
 from isorep.measures._measure import Measure, few_samples
 from isorep.measures.cca import mean_correlation
 from isorep.overlap import Overlap, couple
@@ -74,7 +74,7 @@ class Spectrum:
             # The constant goes with the mean; by it, the rank rule knows how much of a frequency
             # the rounding of the pixels can be, however little of the maps the frequency holds.
             return Basis.from_array(x + pixel, solver=self.solver, dtype=self.dtype)
-        except ValueError:
+        except NoVarianceError:
             return None
 
 

@@ -18,7 +18,8 @@ def _read(overlap: Overlap, alpha: float = 0.5) -> Reading:
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha runs from 0 (CCA) to 1 (Procrustes), not {alpha}")
     similarity = rotated_cosine(overlap, _sizes(overlap.x, alpha), _sizes(overlap.y, alpha))
-    return Reading(similarity, overlap, whitened=alpha == 0)
+    # Half whitening already shows most of what few samples do to full whitening.
+    return Reading(similarity, overlap, whitened=alpha < 1)
 
 
 def _sizes(basis: Basis, alpha: float) -> Array:
@@ -69,8 +70,7 @@ def shape(x: Any, y: Any, *, alpha: float = 0.5, solver: Solver = "auto") -> Sco
     Score
         Invariant to rotation, reflection and isotropic scaling of either side, and for alpha 0 to
         every invertible linear map; symmetric; similarity in [0, 1], distance in [0, pi/2] radians,
-        a metric for every alpha. It warns of few samples for alpha 0 alone; below 1, part of that
-        bias is there.
+        a metric for every alpha. Below alpha 1 it warns of few samples, as `cca` does.
 
     Raises
     ------

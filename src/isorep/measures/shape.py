@@ -33,7 +33,7 @@ SHAPE = Measure(
     name="shape",
     formula="||diag(dx) M diag(dy)||_* / (||dx|| ||dy||), d = alpha s / rms(s) + 1 - alpha",
     description="cosine after half whitening and the best rotation; the distance is its angle",
-    reference="Williams et al. 2021, section 2 (partial whitening)",
+    reference="Williams et al. 2021 (partial whitening)",
     read=_read,
     invariance="orthogonal",
     metric=True,

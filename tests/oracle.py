@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mpmath
 import numpy as np
+import scipy.linalg
 
 
 def exact_correlations(x, y):
@@ -72,6 +73,116 @@ def naive_svcca(x, y, variance):
         share = np.cumsum(s**2) / np.sum(s**2)
         kept.append(u[:, : int(np.argmax(share >= variance)) + 1])
     return np.linalg.svd(kept[0].T @ kept[1], compute_uv=False).mean()
+
+
+def naive_cca_squared(x, y):
+    """R^2_CCA from projectors onto the two column spaces, pseudo-inverses and all."""
+    p, q = (_projector(z) for z in (x, y))
+    return np.trace(p @ q) / min(round(np.trace(p)), round(np.trace(q)))
+
+
+def naive_eigenspace_overlap(x, y):
+    """Share of the larger column space, from projectors."""
+    p, q = (_projector(z) for z in (x, y))
+    return np.trace(p @ q) / max(round(np.trace(p)), round(np.trace(q)))
+
+
+def _projector(x):
+    x = x - x.mean(axis=0)
+    return x @ np.linalg.pinv(x, rcond=1e-10)
+
+
+def naive_svcca_squared(x, y, variance):
+    """Principal components by an eigendecomposition of the covariance; then squared overlaps."""
+    kept = []
+    for z in (x, y):
+        variances, axes = np.linalg.eigh(np.cov(z.T))
+        share = np.cumsum(variances[::-1]) / variances.sum()
+        k = int(np.argmax(share >= variance)) + 1
+        scores = (z - z.mean(axis=0)) @ axes[:, ::-1][:, :k]
+        kept.append(scores / np.linalg.norm(scores, axis=0))
+    return np.sum((kept[0].T @ kept[1]) ** 2) / min(z.shape[1] for z in kept)
+
+
+def penalised_correlations(x, y, x_penalty, y_penalty):
+    """Eigenvalues of Vinod's generalised problem, penalties in units of the mean variance."""
+    a, b = x.shape[1], y.shape[1]
+    covariance = np.cov(np.hstack([x, y]).T)
+    xx, yy = covariance[:a, :a], covariance[a:, a:]
+    left, right = np.zeros_like(covariance), np.zeros_like(covariance)
+    left[:a, a:], left[a:, :a] = covariance[:a, a:], covariance[a:, :a]
+    for block, at, penalty in ((xx, slice(a), x_penalty), (yy, slice(a, None), y_penalty)):
+        mean_variance = np.trace(block) / np.linalg.matrix_rank(block, tol=1e-10 * np.trace(block))
+        right[at, at] = block + penalty * mean_variance * np.eye(len(block))
+    return scipy.linalg.eigh(left, right, eigvals_only=True)[::-1][: min(a, b)]
+
+
+def naive_ridge_cca(x, y, x_penalty=1.0, y_penalty=1.0):
+    """Penalised correlations over those of two sides with the same spectra that agree."""
+    allowed = 0.0
+    spectra = [np.linalg.eigvalsh(np.cov(z.T))[::-1] for z in (x, y)]
+    spectra = [s[s > 1e-10 * s[0]] for s in spectra]
+    for u, v in zip(*spectra, strict=False):
+        u_share = u / (u + x_penalty * spectra[0].mean())
+        v_share = v / (v + y_penalty * spectra[1].mean())
+        allowed += (u_share * v_share) ** 0.5
+    return penalised_correlations(x, y, x_penalty, y_penalty).sum() / allowed
+
+
+def naive_linear_regression(x, y):
+    """R^2 of an ordinary least-squares fit with an intercept."""
+    design = np.column_stack([np.ones(len(x)), x])
+    residuals = y - design @ np.linalg.lstsq(design, y, rcond=1e-10)[0]
+    return 1 - np.sum(residuals**2) / np.sum((y - y.mean(axis=0)) ** 2)
+
+
+def naive_cka_debiased(x, y):
+    """Cosine of the two U-centred n x n matrices (Szekely and Rizzo 2014)."""
+    one, other = (_u_centred(z @ z.T) for z in (x, y))
+    return np.sum(one * other) / (np.sum(one**2) * np.sum(other**2)) ** 0.5
+
+
+def _u_centred(k):
+    n = len(k)
+    k = k - np.diag(np.diag(k))
+    rows, total = k.sum(axis=1), k.sum()
+    found = k - (rows[:, None] + rows) / (n - 2) + total / ((n - 1) * (n - 2))
+    return found - np.diag(np.diag(found))
+
+
+def naive_shape(x, y, alpha=0.5):
+    """Whiten in part by a matrix root of the covariance; then Procrustes, explicitly."""
+    return naive_procrustes(*(_partly_white(z, alpha) for z in (x, y)))
+
+
+def _partly_white(x, alpha):
+    x = x - x.mean(axis=0)
+    variances, axes = np.linalg.eigh(x.T @ x)
+    kept = variances > 1e-10 * variances[-1]
+    variances, axes = variances[kept] / variances[kept].mean(), axes[:, kept]
+    root = (axes / variances**0.5) @ axes.T
+    return x @ (alpha * np.eye(x.shape[1]) + (1 - alpha) * root)
+
+
+def naive_gulp(x, y, penalty=1e-2):
+    """Distance of the n x n matrices that turn targets into ridge regressions' predictions."""
+    hats = []
+    for z in (x, y):
+        z = z - z.mean(axis=0)
+        z = z / np.sqrt(np.mean(np.sum(z**2, axis=1)))
+        covariance = z.T @ z / len(z)
+        hats.append(z @ np.linalg.inv(covariance + penalty * np.eye(z.shape[1])) @ z.T / len(z))
+    return 1 / (1 + np.linalg.norm(hats[0] - hats[1]))
+
+
+def naive_dft_cca(x, y):
+    """Complex QR and SVD at every frequency, none spared; sizes must be the same."""
+    x, y = (np.fft.fft2(z - z.mean(axis=0)) for z in (x, y))
+    means = []
+    for u, v in np.ndindex(x.shape[2:]):
+        qx, qy = (np.linalg.qr(z[:, :, u, v])[0] for z in (x, y))
+        means.append(np.linalg.svd(qx.conj().T @ qy, compute_uv=False).mean())
+    return np.mean(means)
 
 
 def naive_cosine(x, y):

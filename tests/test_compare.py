@@ -19,11 +19,12 @@ def layers(seed, widths=(7, 5, 3), n=211):
 def test_every_cell_is_the_measure_of_its_pair():
     a, b = layers(0), layers(1, (4, 6))
     b["mixed"] = a["conv1"][:, :3] + 0.3 * np.random.default_rng(2).standard_normal((211, 3))
-    table = isorep.compare(a, b, measures=list(isorep.MEASURES))
+    measures = [name for name, row in isorep.MEASURES.items() if row.reads != "maps"]
+    table = isorep.compare(a, b, measures=measures)
     assert dict(table.sizes) == {"x_layer": 3, "y_layer": 3}
     assert list(table["x_layer"].to_numpy()) == list(a)
     assert list(table["y_layer"].to_numpy()) == list(b)
-    for name, x_layer, y_layer in product(isorep.MEASURES, a, b):
+    for name, x_layer, y_layer in product(measures, a, b):
         cell = table.sel(x_layer=x_layer, y_layer=y_layer)
         if isorep.MEASURES[name].paired and a[x_layer].shape != b[y_layer].shape:
             assert np.isnan(cell[name])

@@ -8,12 +8,21 @@ import pytest
 from oracle import (
     conditioned_pair,
     naive_cca,
+    naive_cca_squared,
     naive_cka,
+    naive_cka_debiased,
     naive_cosine,
+    naive_dft_cca,
+    naive_eigenspace_overlap,
     naive_euclidean,
+    naive_gulp,
+    naive_linear_regression,
     naive_procrustes,
     naive_pwcca,
+    naive_ridge_cca,
+    naive_shape,
     naive_svcca,
+    naive_svcca_squared,
     rotation,
 )
 
@@ -26,14 +35,36 @@ NAIVE = {
     "pwcca": naive_pwcca,
     "cka": naive_cka,
     "procrustes": naive_procrustes,
+    "cca_squared": naive_cca_squared,
+    "svcca_squared": lambda x, y: naive_svcca_squared(x, y, 0.99),
+    "ridge_cca": naive_ridge_cca,
+    "eigenspace_overlap": naive_eigenspace_overlap,
+    "linear_regression": naive_linear_regression,
+    "cka_debiased": naive_cka_debiased,
+    "procrustes_squared": naive_procrustes,
+    "shape": naive_shape,
+    "gulp": naive_gulp,
+    "dft_cca": naive_dft_cca,
     "cosine": naive_cosine,
     "euclidean": naive_euclidean,
 }
 CONTROLS = {"cosine", "euclidean"}
+AT_THE_FRONT_DOOR = {"pwcca", "cca", "svcca", "cka", "procrustes"}
 # arccos turns a rounding of eps below 1 into sqrt(2 eps).
-ZERO = {"procrustes": 1e-6}
+ZERO = {"procrustes": 1e-6, "shape": 1e-6}
+SQUARED = {"cka", "cca_squared", "svcca_squared", "eigenspace_overlap", "linear_regression"}
+SIMILARITY_OF_DISTANCE = {
+    "procrustes": math.cos,
+    "shape": math.cos,
+    "procrustes_squared": lambda distance: 1 - distance / 2,
+    "gulp": lambda distance: 1 / (1 + distance),
+    "euclidean": lambda distance: 1 / (1 + distance),
+}
 
-every_measure = pytest.mark.parametrize("name", MEASURES)
+# Measures of maps have a file of their own.
+every_measure = pytest.mark.parametrize(
+    "name", [name for name, row in MEASURES.items() if row.reads != "maps"]
+)
 
 
 def pair(name, seed=0):
@@ -49,7 +80,7 @@ def test_every_measure_has_an_oracle_and_a_public_function():
     assert set(NAIVE) == set(MEASURES)
     for name in MEASURES:
         assert callable(getattr(isorep.measures, name))
-    for name in set(MEASURES) - CONTROLS:
+    for name in AT_THE_FRONT_DOOR:
         assert getattr(isorep, name) is getattr(isorep.measures, name)
 
 
@@ -90,14 +121,17 @@ def test_range_and_direction(name):
         assert low <= score.similarity <= high
         near, far = row.distance_range
         assert near <= score.distance <= far
-        if name == "procrustes":
-            assert math.cos(score.distance) == pytest.approx(score.similarity, abs=1e-12)
-        elif name == "euclidean":
-            assert score.distance == pytest.approx(1 / score.similarity - 1, rel=1e-12, abs=1e-12)
+        if name in SIMILARITY_OF_DISTANCE:
+            similarity = SIMILARITY_OF_DISTANCE[name](score.distance)
+            assert similarity == pytest.approx(score.similarity, rel=1e-12, abs=1e-12)
         else:
             assert score.distance == pytest.approx(1 - score.similarity, abs=1e-15)
     assert row.distance_range == {
         "procrustes": (0, math.pi / 2),
+        "shape": (0, math.pi / 2),
+        "procrustes_squared": (0, 2),
+        "cka_debiased": (0, 2),
+        "gulp": (0, math.inf),
         "cosine": (0, 2),
         "euclidean": (0, math.inf),
     }.get(name, (0, 1))
@@ -161,8 +195,11 @@ def test_one_feature_a_side(name):
     x, y = pair(name)
     score = isorep.similarity(x[:, :1], y[:, :1], name)
     r = abs(np.corrcoef(x[:, 0], y[:, 0])[0, 1])
-    expected = {"cka": r**2} | {control: NAIVE[control](x[:, :1], y[:, :1]) for control in CONTROLS}
-    assert score.similarity == pytest.approx(expected.get(name, r), abs=1e-12)
+    if name in {*CONTROLS, "cka_debiased", "gulp"}:
+        expected = NAIVE[name](x[:, :1], y[:, :1])
+    else:
+        expected = r**2 if name in SQUARED else r
+    assert score.similarity == pytest.approx(expected, abs=1e-12)
 
 
 @every_measure
@@ -244,7 +281,7 @@ def test_a_declared_metric_obeys_the_triangle_inequality(name):
                     for p in widths
                 )
                 xy, yz, xz = (
-                    isorep.similarity(*s, name).distance for s in ((x, y), (y, z), (x, z))
+                    MEASURES[name](isorep.overlap(*s)).distance for s in ((x, y), (y, z), (x, z))
                 )
                 assert xz <= xy + yz + 1e-12
 

@@ -130,6 +130,13 @@ def measures_named(names: str | Sequence[str]) -> list[Measure]:
     measures = [measure_named(name) for name in ([names] if isinstance(names, str) else names)]
     if not measures:
         raise ValueError("no measure to compare by: pass at least one name in isorep.MEASURES")
+    for measure in measures:
+        if measure.reads == "maps":
+            raise ValueError(
+                f"{measure.name} compares maps, (n, channels, height, width), and a table's layers "
+                f"are (n_samples, n_features): call isorep.measures.{measure.name}(x, y) on the "
+                "maps of each pair"
+            )
     return measures
 
 

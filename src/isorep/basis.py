@@ -25,6 +25,10 @@ SMALL_WORK = 2e7
 """n * p * min(n, p) up to which the SVD of the data is as quick as the user can notice."""
 
 
+class NoVarianceError(ValueError):
+    """A representation that is constant, as far as its dtype can tell."""
+
+
 @dataclass(frozen=True, eq=False)
 class Basis:
     """A representation as ``x - mean = Q R``: an orthonormal basis of its samples, PCA-ordered.
@@ -111,7 +115,7 @@ class Basis:
         n, p = x.shape
         mean, varies, centred, scale = _centre(xp, x)
         if not bool(xp.any(varies)):
-            raise ValueError(
+            raise NoVarianceError(
                 f"{name} has no variance: each of its {p} features is constant over the {n} samples"
             )
         small = n * p * min(n, p) <= SMALL_WORK
@@ -124,7 +128,7 @@ class Basis:
         noise = _noise(xp, xp.where(varies, mean, 0 * mean) / scale, s, v, n, dtype or given)
         (kept,) = xp.nonzero((s > tolerance * s[0]) & (s > noise))
         if kept.shape[0] == 0:
-            raise ValueError(f"{name} has no variance beyond the rounding of {dtype or given}")
+            raise NoVarianceError(f"{name} has no variance beyond the rounding of {dtype or given}")
         if kept.shape[0] < s.shape[0]:
             s, v = xp.take(s, kept, axis=0), xp.take(v, kept, axis=1)
             q = None if q is None else xp.take(q, kept, axis=1)

@@ -43,7 +43,7 @@ class Overlap:
 
         Two subspaces of the n - 1 dimensions of centred samples meet in at least so many.
         """
-        return max(0, self.x.rank + self.y.rank - (self.n_samples - 1))
+        return count_forced(self.n_samples, self.x.rank, self.y.rank)
 
     @cached_property
     def _svd(self) -> tuple[Array, Array, Array]:
@@ -123,6 +123,11 @@ class Overlap:
             u, rho, w = self._svd
             vars(other)["_svd"] = (w, rho, u)
         return other
+
+
+def count_forced(n_samples: int, x_rank: int, y_rank: int) -> int:
+    """Return how many canonical correlations are 1 whatever the data; see `Overlap.n_forced`."""
+    return max(0, x_rank + y_rank - (n_samples - 1))
 
 
 def _projection_weights(loadings: Array) -> Array:

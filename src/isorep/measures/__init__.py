@@ -9,30 +9,72 @@ from typing import Any
 from isorep._names import unknown_name
 from isorep.basis import Solver
 from isorep.measures._measure import Measure
-from isorep.measures.cca import CCA, cca
-from isorep.measures.cka import CKA, cka
+from isorep.measures.cca import CCA, CCA_SQUARED, cca, cca_squared
+from isorep.measures.cka import CKA, CKA_DEBIASED, cka, cka_debiased
 from isorep.measures.cosine import COSINE, cosine
+from isorep.measures.dft_cca import DFT_CCA, dft_cca
+from isorep.measures.eigenspace_overlap import EIGENSPACE_OVERLAP, eigenspace_overlap
 from isorep.measures.euclidean import EUCLIDEAN, euclidean
-from isorep.measures.procrustes import PROCRUSTES, procrustes
+from isorep.measures.gulp import GULP, gulp
+from isorep.measures.linear_regression import LINEAR_REGRESSION, linear_regression
+from isorep.measures.procrustes import (
+    PROCRUSTES,
+    PROCRUSTES_SQUARED,
+    procrustes,
+    procrustes_squared,
+)
 from isorep.measures.pwcca import PWCCA, pwcca
-from isorep.measures.svcca import SVCCA, svcca
+from isorep.measures.ridge_cca import RIDGE_CCA, ridge_cca
+from isorep.measures.shape import SHAPE, shape
+from isorep.measures.svcca import SVCCA, SVCCA_SQUARED, svcca, svcca_squared
 from isorep.score import Score
 
 __all__ = [
     "MEASURES",
     "Measure",
     "cca",
+    "cca_squared",
     "cka",
+    "cka_debiased",
     "cosine",
+    "dft_cca",
+    "eigenspace_overlap",
     "euclidean",
+    "gulp",
+    "linear_regression",
     "procrustes",
+    "procrustes_squared",
     "pwcca",
+    "ridge_cca",
+    "shape",
     "similarity",
     "svcca",
+    "svcca_squared",
 ]
 
 MEASURES: Mapping[str, Measure] = MappingProxyType(
-    {measure.name: measure for measure in (PWCCA, CCA, SVCCA, CKA, PROCRUSTES, COSINE, EUCLIDEAN)}
+    {
+        measure.name: measure
+        for measure in (
+            PWCCA,
+            CCA,
+            SVCCA,
+            CKA,
+            PROCRUSTES,
+            CCA_SQUARED,
+            SVCCA_SQUARED,
+            RIDGE_CCA,
+            EIGENSPACE_OVERLAP,
+            LINEAR_REGRESSION,
+            CKA_DEBIASED,
+            PROCRUSTES_SQUARED,
+            SHAPE,
+            GULP,
+            DFT_CCA,
+            COSINE,
+            EUCLIDEAN,
+        )
+    }
 )
 """Every measure by name; `isorep measures` prints the table."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from math import acos
+from math import acos, inf
 from typing import Any, Literal
 
 from isorep._names import unknown_name
 from isorep.basis import Solver
-from isorep.overlap import Overlap, overlap
+from isorep.overlap import Overlap, count_forced, overlap
 from isorep.score import Score
 
 FEW_SAMPLES = 10
@@ -24,13 +24,16 @@ class Reading:
 
     `used` is the overlap whose directions entered, after any truncation; `whitened` says whether
     each of them counted in full, so that too few samples show. A formula that finds the distance
-    first hands it on, with the digits that going by the similarity would cost.
+    first hands it on, with the digits that going by the similarity would cost. `bounded` is False
+    where an option lets the similarity leave the measure's range. `warnings` are the formula's own.
     """
 
     similarity: float
     used: Overlap
     whitened: bool = False
     distance: float | None = None
+    bounded: bool = True
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,11 @@ class Distance:
 
 def _complement(similarity: float) -> float:
     return 1.0 - similarity
+
+
+def of_reciprocal(similarity: float) -> float:
+    """Return the distance d of ``similarity = 1 / (1 + d)``."""
+    return 1 / similarity - 1 if similarity > 0 else inf
 
 
 COMPLEMENT = Distance("1 - similarity", "1", _complement)
@@ -85,11 +93,12 @@ class Measure:
         Whether exchanging the two sides leaves the similarity as it is, with default options.
     metric : bool
         Whether the distance obeys the triangle inequality, with default options.
-    reads : {"moments", "samples"}
+    reads : {"moments", "samples", "maps"}
         What of the overlap the formula needs: the second moments of the two sides, which few
-        numbers hold, or every sample, whose number then decides the cost.
+        numbers hold, or every sample, whose number then decides the cost. "maps": more than an
+        overlap holds, (n, channels, height, width) arrays.
     similarity_range : (float, float)
-        Least and greatest similarity.
+        Least and greatest similarity, with default options.
     distance : Distance
         How the distance follows from the similarity.
     """
@@ -102,7 +111,7 @@ class Measure:
     invariance: Literal["linear", "orthogonal", "permutation", "scaling", "none"]
     symmetric: bool = True
     metric: bool = False
-    reads: Literal["moments", "samples"] = "moments"
+    reads: Literal["moments", "samples", "maps"] = "moments"
     similarity_range: tuple[float, float] = (0.0, 1.0)
     distance: Distance = COMPLEMENT
 
@@ -125,13 +134,12 @@ class Measure:
 
     def __call__(self, overlap: Overlap, **options: Any) -> Score:
         """Read the measure off an overlap."""
-        for option in options:
-            if option not in self.options:
-                raise ValueError(unknown_name(f"option of {self.name}", option, self.options))
+        self.check(options)
         reading = self.read(overlap, **options)
-        low, high = self.similarity_range
-        similarity = min(max(reading.similarity, low), high)  # only rounding leaves the range
-        distance = reading.distance
+        similarity, distance = reading.similarity, reading.distance
+        if reading.bounded:  # only rounding leaves the range
+            low, high = self.similarity_range
+            similarity = min(max(similarity, low), high)
         return Score(
             similarity=similarity,
             distance=self.distance.of(similarity) if distance is None else distance,
@@ -139,8 +147,14 @@ class Measure:
             n_samples=overlap.n_samples,
             x_rank=reading.used.x.rank,
             y_rank=reading.used.y.rank,
-            warnings=_few_samples(reading.used) if reading.whitened else (),
+            warnings=reading.warnings or (_few_samples(reading.used) if reading.whitened else ()),
         )
+
+    def check(self, options: Iterable[str]) -> None:
+        """Make sure that the measure has options of these names."""
+        for option in options:
+            if option not in self.options:
+                raise ValueError(unknown_name(f"option of {self.name}", option, self.options))
 
     def between(self, x: Any, y: Any, *, solver: Solver = "auto", **options: Any) -> Score:
         """Couple two representations and read the measure off; its warnings are issued."""
@@ -148,13 +162,18 @@ class Measure:
 
 
 def _few_samples(used: Overlap) -> tuple[str, ...]:
-    n, rx, ry = used.n_samples, used.x.rank, used.y.rank
+    return few_samples(used.n_samples, used.x.rank, used.y.rank)
+
+
+def few_samples(n: int, rx: int, ry: int) -> tuple[str, ...]:
+    """Warn where n samples are few for canonical correlations of rx with ry directions."""
     # The greater first: the text is the same for (x, y) and (y, x).
     ranks = f"{n} samples are few for {max(rx, ry)} and {min(rx, ry)} directions"
     remedy = "take more samples, keep fewer directions (svcca), or use cka or procrustes"
-    if used.n_forced:
+    forced = count_forced(n, rx, ry)
+    if forced:
         return (
-            f"{ranks}: {used.n_forced} of the {min(rx, ry)} canonical correlations are 1 whatever "
+            f"{ranks}: {forced} of the {min(rx, ry)} canonical correlations are 1 whatever "
             f"the data; {remedy}",
         )
     # For independent data E ||M||_F^2 = rx ry / (n - 1), whatever their distributions' shape.

@@ -1,4 +1,4 @@
-"""Mean canonical correlation."""
+"""Mean canonical correlation, and the mean of its square."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ def mean_correlation(overlap: Overlap) -> float:
     """Return the mean of the canonical correlations."""
     xp = array_namespace(overlap.correlations)
     return float(xp.mean(overlap.correlations))
+
+
+def mean_squared_correlation(overlap: Overlap) -> float:
+    """Return the mean of the squared canonical correlations, which needs no decomposition."""
+    xp = array_namespace(overlap.matrix)
+    return float(xp.sum(overlap.matrix**2)) / min(overlap.x.rank, overlap.y.rank)
 
 
 def _read(overlap: Overlap) -> Reading:
@@ -70,3 +76,63 @@ def cca(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
     1.0
     """
     return CCA.between(x, y, solver=solver)
+
+
+def _read_squared(overlap: Overlap) -> Reading:
+    return Reading(mean_squared_correlation(overlap), overlap, whitened=True)
+
+
+CCA_SQUARED = Measure(
+    name="cca_squared",
+    formula="mean(rho^2) = ||M||_F^2 / min(rx, ry)",
+    description="mean squared canonical correlation",
+    reference="Kornblith et al. 2019, table 1 (R^2_CCA)",
+    read=_read_squared,
+    invariance="linear",
+)
+
+
+def cca_squared(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
+    """Mean squared canonical correlation: the variance that matched directions share.
+
+    ``similarity = mean(rho^2) = ||M||_F^2 / min(rx, ry)`` over the min(rx, ry) canonical
+    correlations. It reads as a share of variance where `cca` is a correlation, is never the larger
+    of the two, and shares its bias with few samples: for unrelated data it is
+    ``max(rx, ry) / (n - 1)`` on average. A side that spans the other has similarity 1 with it;
+    `eigenspace_overlap` divides by the larger rank, and Yanai's generalised coefficient of
+    determination by ``sqrt(rx ry)``: the three agree where the ranks do.
+
+    Parameters
+    ----------
+    x, y : (n, a) and (n, b) arrays, or Basis
+        The same n samples in rows.
+    solver : {"auto", "gram", "svd"}
+        See `isorep.Basis.from_array`.
+
+    Returns
+    -------
+    Score
+        Invariant to every invertible linear map of either side; symmetric; in [0, 1].
+
+    Raises
+    ------
+    TypeError, ValueError
+        See `isorep.overlap`.
+
+    References
+    ----------
+    Kornblith, Norouzi, Lee and Hinton 2019, Similarity of neural network representations
+    revisited, table 1. Yanai 1974, Unification of various techniques of multivariate analysis by
+    means of generalized coefficient of determination.
+
+    Examples
+    --------
+    One correlation of 0.6:
+
+    >>> import numpy as np, isorep
+    >>> x = np.array([[1.0], [-1.0], [1.0], [-1.0]] * 5)
+    >>> y = 0.6 * x + 0.8 * np.array([[1.0], [1.0], [-1.0], [-1.0]] * 5)
+    >>> round(isorep.measures.cca_squared(x, y).similarity, 9)
+    0.36
+    """
+    return CCA_SQUARED.between(x, y, solver=solver)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from math import inf, sqrt
+from math import sqrt
 from typing import Any
 
 from array_api_compat import array_namespace
 
 from isorep.basis import Solver
-from isorep.measures._measure import Distance, Measure, Reading
+from isorep.measures._measure import Distance, Measure, Reading, of_reciprocal
 from isorep.measures._neurons import cosine_similarity, norm
 from isorep.overlap import Overlap
 from isorep.score import Score
@@ -37,10 +37,6 @@ def _residual(overlap: Overlap, unit: float) -> float:
     return float(xp.sqrt(xp.sum(difference**2)))
 
 
-def _of_similarity(similarity: float) -> float:
-    return 1 / similarity - 1 if similarity > 0 else inf
-
-
 EUCLIDEAN = Measure(
     name="euclidean",
     formula="1 / (1 + ||X - Y||_F), not centred",
@@ -49,7 +45,7 @@ EUCLIDEAN = Measure(
     read=_read,
     invariance="none",
     metric=True,
-    distance=Distance("||X - Y||_F", "units of the features", _of_similarity),
+    distance=Distance("||X - Y||_F", "units of the features", of_reciprocal),
 )
 
 

@@ -1,4 +1,4 @@
-"""SVCCA: canonical correlations of the leading principal components."""
+"""SVCCA: canonical correlations of the leading principal components, and their squares."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from array_api_compat import array_namespace
 
 from isorep.basis import Basis, Solver
 from isorep.measures._measure import Measure, Reading
-from isorep.measures.cca import mean_correlation
+from isorep.measures.cca import mean_correlation, mean_squared_correlation
 from isorep.overlap import Overlap
 from isorep.score import Score
 
@@ -23,10 +23,14 @@ def leading_rank(basis: Basis, variance: float) -> int:
     return min(short + 1, basis.rank)
 
 
-def _read(overlap: Overlap, variance: float = 0.99) -> Reading:
+def _leading(overlap: Overlap, variance: float) -> Overlap:
     if not 0 < variance <= 1:
         raise ValueError(f"variance is a share to keep, in (0, 1], not {variance}")
-    used = overlap.leading(leading_rank(overlap.x, variance), leading_rank(overlap.y, variance))
+    return overlap.leading(leading_rank(overlap.x, variance), leading_rank(overlap.y, variance))
+
+
+def _read(overlap: Overlap, variance: float = 0.99) -> Reading:
+    used = _leading(overlap, variance)
     return Reading(mean_correlation(used), used, whitened=True)
 
 
@@ -85,3 +89,62 @@ def svcca(x: Any, y: Any, *, variance: float = 0.99, solver: Solver = "auto") ->
     (2, 1.0, 0.24)
     """
     return SVCCA.between(x, y, solver=solver, variance=variance)
+
+
+def _read_squared(overlap: Overlap, variance: float = 0.99) -> Reading:
+    used = _leading(overlap, variance)
+    return Reading(mean_squared_correlation(used), used, whitened=True)
+
+
+SVCCA_SQUARED = Measure(
+    name="svcca_squared",
+    formula="||M[:kx, :ky]||_F^2 / min(kx, ky)",
+    description="mean squared canonical correlation of the components that hold 99 % of variance",
+    reference="Kornblith et al. 2019, table 1 (R^2_SVCCA)",
+    read=_read_squared,
+    invariance="orthogonal",
+)
+
+
+def svcca_squared(x: Any, y: Any, *, variance: float = 0.99, solver: Solver = "auto") -> Score:
+    """Mean squared canonical correlation of the leading principal components of each side.
+
+    Keeps the components that `svcca` keeps, and takes the mean of their squared canonical
+    correlations, as `cca_squared` does of all.
+
+    Parameters
+    ----------
+    x, y : (n, a) and (n, b) arrays, or Basis
+        The same n samples in rows.
+    variance : float
+        Share of each side's variance to keep, in (0, 1].
+    solver : {"auto", "gram", "svd"}
+        See `isorep.Basis.from_array`.
+
+    Returns
+    -------
+    Score
+        Its ranks are the components kept. Invariant to rotation, reflection and isotropic scaling
+        of either side; symmetric; in [0, 1].
+
+    Raises
+    ------
+    TypeError, ValueError
+        See `isorep.overlap`; and when `variance` is not in (0, 1].
+
+    References
+    ----------
+    Kornblith, Norouzi, Lee and Hinton 2019, Similarity of neural network representations
+    revisited, table 1.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> rng = np.random.default_rng(0)
+    >>> shared = rng.standard_normal((500, 2))
+    >>> x, y = (np.hstack([shared, 0.01 * rng.standard_normal((500, 20))]) for _ in range(2))
+    >>> score = isorep.measures.svcca_squared(x, y)
+    >>> score.x_rank, round(score.similarity, 2)
+    (2, 1.0)
+    """
+    return SVCCA_SQUARED.between(x, y, solver=solver, variance=variance)

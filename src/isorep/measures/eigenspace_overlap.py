@@ -1,0 +1,67 @@
+"""Eigenspace overlap: how much of the larger span of samples the two sides share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from array_api_compat import array_namespace
+
+from isorep.basis import Solver
+from isorep.measures._measure import Measure, Reading
+from isorep.overlap import Overlap
+from isorep.score import Score
+
+
+def _read(overlap: Overlap) -> Reading:
+    xp = array_namespace(overlap.matrix)
+    shared = float(xp.sum(overlap.matrix**2))
+    return Reading(shared / max(overlap.x.rank, overlap.y.rank), overlap, whitened=True)
+
+
+EIGENSPACE_OVERLAP = Measure(
+    name="eigenspace_overlap",
+    formula="||M||_F^2 / max(rx, ry)",
+    description="squared overlap of the two spans, as a share of the larger",
+    reference="May et al. 2019 (eigenspace overlap score, here of centred data)",
+    read=_read,
+    invariance="linear",
+)
+
+
+def eigenspace_overlap(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
+    """Eigenspace overlap score: the share of the larger span of samples that both sides have.
+
+    ``similarity = ||Qx^T Qy||_F^2 / max(rx, ry)``, Q the left singular vectors. Unlike
+    `cca_squared`, which divides by the smaller rank, it is below 1 where one side merely contains
+    the other. It predicts how well linear models do on a compressed copy of x. The paper takes the
+    data as they are; here they are centred, as for every measure.
+
+    Parameters
+    ----------
+    x, y : (n, a) and (n, b) arrays, or Basis
+        The same n samples in rows.
+    solver : {"auto", "gram", "svd"}
+        See `isorep.Basis.from_array`.
+
+    Returns
+    -------
+    Score
+        Invariant to every invertible linear map of either side; symmetric; in [0, 1].
+
+    Raises
+    ------
+    TypeError, ValueError
+        See `isorep.overlap`.
+
+    References
+    ----------
+    May, Zhang, Dao and Re 2019, On the downstream performance of compressed word embeddings.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> x = np.random.default_rng(0).standard_normal((200, 4))
+    >>> round(isorep.measures.eigenspace_overlap(x, x[:, :3]).similarity, 9)
+    0.75
+    """
+    return EIGENSPACE_OVERLAP.between(x, y, solver=solver)

@@ -11,10 +11,25 @@ from isorep.basis import Solver
 from isorep.measures._measure import Measure
 from isorep.measures.cca import CCA, cca
 from isorep.measures.cka import CKA, cka
+from isorep.measures.cka_rbf import CKA_RBF, CKA_RBF_DEBIASED, cka_rbf, cka_rbf_debiased
+from isorep.measures.correlation_match import (
+    HARD_CORRELATION,
+    SOFT_CORRELATION,
+    hard_correlation,
+    soft_correlation,
+)
 from isorep.measures.cosine import COSINE, cosine
+from isorep.measures.distance_correlation import DISTANCE_CORRELATION, distance_correlation
 from isorep.measures.euclidean import EUCLIDEAN, euclidean
+from isorep.measures.jaccard_knn import JACCARD_KNN, jaccard_knn
+from isorep.measures.mutual_knn import MUTUAL_KNN, mutual_knn
+from isorep.measures.permutation import PERMUTATION, permutation
 from isorep.measures.procrustes import PROCRUSTES, procrustes
 from isorep.measures.pwcca import PWCCA, pwcca
+from isorep.measures.rank_similarity import RANK_SIMILARITY, rank_similarity
+from isorep.measures.rsa import RSA, rsa
+from isorep.measures.second_order_cosine import SECOND_ORDER_COSINE, second_order_cosine
+from isorep.measures.soft_matching import SOFT_MATCHING, soft_matching
 from isorep.measures.svcca import SVCCA, svcca
 from isorep.score import Score
 
@@ -23,16 +38,51 @@ __all__ = [
     "Measure",
     "cca",
     "cka",
+    "cka_rbf",
+    "cka_rbf_debiased",
     "cosine",
+    "distance_correlation",
     "euclidean",
+    "hard_correlation",
+    "jaccard_knn",
+    "mutual_knn",
+    "permutation",
     "procrustes",
     "pwcca",
+    "rank_similarity",
+    "rsa",
+    "second_order_cosine",
     "similarity",
+    "soft_correlation",
+    "soft_matching",
     "svcca",
 ]
 
 MEASURES: Mapping[str, Measure] = MappingProxyType(
-    {measure.name: measure for measure in (PWCCA, CCA, SVCCA, CKA, PROCRUSTES, COSINE, EUCLIDEAN)}
+    {
+        measure.name: measure
+        for measure in (
+            PWCCA,
+            CCA,
+            SVCCA,
+            CKA,
+            PROCRUSTES,
+            COSINE,
+            EUCLIDEAN,
+            CKA_RBF,
+            CKA_RBF_DEBIASED,
+            RSA,
+            DISTANCE_CORRELATION,
+            MUTUAL_KNN,
+            JACCARD_KNN,
+            RANK_SIMILARITY,
+            SECOND_ORDER_COSINE,
+            PERMUTATION,
+            SOFT_MATCHING,
+            HARD_CORRELATION,
+            SOFT_CORRELATION,
+        )
+    }
 )
 """Every measure by name; `isorep measures` prints the table."""
 

@@ -76,11 +76,14 @@ class Measure:
         Paper, and where in it.
     read : callable
         ``(overlap, **options) -> Reading``.
-    invariance : {"linear", "orthogonal", "permutation", "scaling", "none"}
+    invariance : str
         Maps A of features for which x and ``x A`` have distance 0. "linear": every invertible
         linear map; "orthogonal": rotations and reflections; "permutation": another order of the
-        neurons; all three beside translation and isotropic scaling. "scaling": positive multiples
-        alone. "none": only x itself has distance 0 from x.
+        neurons; all three beside translation and isotropic scaling. "rotation": as "orthogonal",
+        without translation. "neurons": another order of the neurons, with an offset and a positive
+        factor for each; "signed": factors of either sign. "common": another order, with one offset
+        and one factor, of either sign, for all. "scaling": positive multiples alone. "none": only x
+        itself has distance 0 from x.
     symmetric : bool
         Whether exchanging the two sides leaves the similarity as it is, with default options.
     metric : bool
@@ -99,7 +102,17 @@ class Measure:
     description: str
     reference: str
     read: Callable[..., Reading]
-    invariance: Literal["linear", "orthogonal", "permutation", "scaling", "none"]
+    invariance: Literal[
+        "linear",
+        "orthogonal",
+        "rotation",
+        "permutation",
+        "neurons",
+        "signed",
+        "common",
+        "scaling",
+        "none",
+    ]
     symmetric: bool = True
     metric: bool = False
     reads: Literal["moments", "samples"] = "moments"

@@ -9,10 +9,19 @@ from oracle import (
     conditioned_pair,
     naive_cca,
     naive_cka,
+    naive_cka_rbf,
     naive_cosine,
+    naive_distance_correlation,
     naive_euclidean,
+    naive_hard_correlation,
+    naive_knn,
+    naive_permutation,
     naive_procrustes,
     naive_pwcca,
+    naive_rsa,
+    naive_second_order_cosine,
+    naive_soft_correlation,
+    naive_soft_matching,
     naive_svcca,
     rotation,
 )
@@ -28,10 +37,24 @@ NAIVE = {
     "procrustes": naive_procrustes,
     "cosine": naive_cosine,
     "euclidean": naive_euclidean,
+    "cka_rbf": naive_cka_rbf,
+    "cka_rbf_debiased": lambda x, y: naive_cka_rbf(x, y, debiased=True),
+    "rsa": naive_rsa,
+    "distance_correlation": naive_distance_correlation,
+    "mutual_knn": lambda x, y: naive_knn(x, y)[0],
+    "jaccard_knn": lambda x, y: naive_knn(x, y)[1],
+    "rank_similarity": lambda x, y: naive_knn(x, y)[2],
+    "second_order_cosine": naive_second_order_cosine,
+    "permutation": naive_permutation,
+    "soft_matching": naive_soft_matching,
+    "hard_correlation": naive_hard_correlation,
+    "soft_correlation": naive_soft_correlation,
 }
 CONTROLS = {"cosine", "euclidean"}
-# arccos turns a rounding of eps below 1 into sqrt(2 eps).
-ZERO = {"procrustes": 1e-6}
+# arccos and sqrt(2 - 2 s) turn a rounding of eps below 1 into sqrt(2 eps).
+ZERO = {"procrustes": 1e-6, "permutation": 1e-6, "soft_matching": 1e-6}
+# Cosines of nothing but positive numbers are high for any data.
+OUTSIDE = {"second_order_cosine": 0.01}
 
 every_measure = pytest.mark.parametrize("name", MEASURES)
 
@@ -49,7 +72,7 @@ def test_every_measure_has_an_oracle_and_a_public_function():
     assert set(NAIVE) == set(MEASURES)
     for name in MEASURES:
         assert callable(getattr(isorep.measures, name))
-    for name in set(MEASURES) - CONTROLS:
+    for name in ("pwcca", "cca", "svcca", "cka", "procrustes"):
         assert getattr(isorep, name) is getattr(isorep.measures, name)
 
 
@@ -90,17 +113,19 @@ def test_range_and_direction(name):
         assert low <= score.similarity <= high
         near, far = row.distance_range
         assert near <= score.distance <= far
-        if name == "procrustes":
+        if name in ("procrustes", "permutation"):
             assert math.cos(score.distance) == pytest.approx(score.similarity, abs=1e-12)
         elif name == "euclidean":
             assert score.distance == pytest.approx(1 / score.similarity - 1, rel=1e-12, abs=1e-12)
+        elif name == "soft_matching":
+            assert score.distance**2 == pytest.approx(2 - 2 * score.similarity, abs=1e-12)
         else:
             assert score.distance == pytest.approx(1 - score.similarity, abs=1e-15)
     assert row.distance_range == {
         "procrustes": (0, math.pi / 2),
-        "cosine": (0, 2),
+        "permutation": (0, math.pi),
         "euclidean": (0, math.inf),
-    }.get(name, (0, 1))
+    }.get(name, (0, 2) if row.similarity_range[0] == -1 else (0, 1))
 
 
 @every_measure
@@ -116,14 +141,20 @@ def test_distance_is_zero_inside_its_invariance_group_and_positive_outside(name)
         if invariance in zero_for:
             assert distance(y) == pytest.approx(0, abs=ZERO.get(name, 1e-10))
         else:
-            assert distance(y) > 0.1
+            assert distance(y) > OUTSIDE.get(name, 0.1)
 
-    every, turns = ("linear", "orthogonal", "scaling", "none"), ("linear", "orthogonal")
-    check(x, zero_for=every)
-    check(3 * x, zero_for=(*turns, "scaling"))
-    check(3 * x + 7, zero_for=turns)
-    check(x @ rotation(rng, 7), zero_for=turns)
-    check(-x[:, ::-1], zero_for=turns)
+    turns = ("linear", "orthogonal")
+    neurons = ("permutation", "neurons", "signed")
+    shifted = (*turns, *neurons)
+    check(x, zero_for=(*shifted, "rotation", "common", "scaling", "none"))
+    check(3 * x, zero_for=(*shifted, "rotation", "common", "scaling"))
+    check(3 * x + 7, zero_for=(*shifted, "common"))
+    check(x + np.arange(7) ** 2, zero_for=shifted)
+    check(x @ rotation(rng, 7), zero_for=(*turns, "rotation"))
+    check(x[:, ::-1], zero_for=(*shifted, "rotation", "common"))
+    check(-x[:, ::-1], zero_for=(*turns, "rotation", "common", "signed"))
+    check(x[:, ::-1] * np.geomspace(1, 10, 7), zero_for=("linear", "neurons", "signed"))
+    check(x * [1, -1, 1, 1, -1, 1, -1], zero_for=(*turns, "rotation", "signed"))
     if invariance == "linear":
         assert distance(x @ linear(rng, 7)) == pytest.approx(0, abs=ZERO.get(name, 1e-10))
     # Small principal components become large ones, and the other way round.
@@ -159,10 +190,18 @@ def test_dtypes(name, dtype, tolerance):
 @every_measure
 def test_one_feature_a_side(name):
     x, y = pair(name)
-    score = isorep.similarity(x[:, :1], y[:, :1], name)
+    x, y = x[:, :1], y[:, :1]
+    if name == "rsa":
+        with pytest.raises(ValueError, match="x has 1 feature, and the correlation of two samples"):
+            isorep.similarity(x, y, name)
+        return
+    score = isorep.similarity(x, y, name)
     r = abs(np.corrcoef(x[:, 0], y[:, 0])[0, 1])
-    expected = {"cka": r**2} | {control: NAIVE[control](x[:, :1], y[:, :1]) for control in CONTROLS}
-    assert score.similarity == pytest.approx(expected.get(name, r), abs=1e-12)
+    alike = ("pwcca", "cca", "svcca", "procrustes", "hard_correlation", "soft_correlation")
+    expected = {"cka": r**2} | dict.fromkeys(alike, r)
+    assert score.similarity == pytest.approx(
+        expected[name] if name in expected else NAIVE[name](x, y), abs=1e-12
+    )
 
 
 @every_measure
@@ -187,7 +226,8 @@ def test_dead_and_duplicated_neurons_never_give_nan(name):
             NAIVE[name](ugly, y), abs=1e-12
         )
     score = isorep.similarity(ugly, y, name)
-    assert 0 <= score.similarity <= 1
+    low, high = MEASURES[name].similarity_range
+    assert low <= score.similarity <= high
     if MEASURES[name].invariance == "linear" and name != "pwcca":
         assert score.similarity == pytest.approx(isorep.similarity(x, y, name).similarity, abs=1e-9)
 

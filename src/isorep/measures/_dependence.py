@@ -49,9 +49,9 @@ def products(
     xy, xx, yy, x_sums, y_sums = 0.0, 0.0, 0.0, [], []
     for rows in kernel.blocks():
         x_block, y_block = x(rows), y(rows)
-        xy += np.vdot(x_block, y_block)
-        xx += np.vdot(x_block, x_block)
-        yy += np.vdot(y_block, y_block)
+        xy += float(np.vdot(x_block, y_block))
+        xx += float(np.vdot(x_block, x_block))
+        yy += float(np.vdot(y_block, y_block))
         x_sums.append(x_block.sum(axis=1))
         y_sums.append(y_block.sum(axis=1))
     left, right = np.concatenate(x_sums), np.concatenate(y_sums)

@@ -112,7 +112,7 @@ def _compared(found: Matrix, name: str, comparison: Comparison) -> Matrix:
 RSA = Measure(
     name="rsa",
     formula="spearman(d_x, d_y), d_ij = 1 - corr(sample i, sample j) over features, i < j",
-    description="representational similarity analysis: rank correlation of samples' dissimilarities",
+    description="rank correlation of the dissimilarities of all pairs of samples",
     reference="Kriegeskorte et al. 2008, figures 1 and 5",
     read=_read,
     invariance="common",

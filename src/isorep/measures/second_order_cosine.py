@@ -23,8 +23,8 @@ def _read(overlap: Overlap, k: int = 10, max_samples: int | None = None, seed: i
     x, y = (_cosines(kernel, near) * once for kernel in kernels)
     norms = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
     # A sample without any similarity, such as one of zeros, is like another such and no other.
-    alike = (~x.any(axis=1) & ~y.any(axis=1)).astype(np.float64)
-    cosines = np.divide((x * y).sum(axis=1), norms, out=alike, where=norms > 0)
+    empty = ~x.any(axis=1) & ~y.any(axis=1)
+    cosines = ((x * y).sum(axis=1) + empty) / np.where(norms > 0, norms, 1.0)
     return Reading(float(cosines.mean()), overlap)
 
 

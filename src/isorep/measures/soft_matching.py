@@ -37,17 +37,17 @@ def transported(gains: Matrix) -> float:
 
 def _by_linear_program(gains: Matrix) -> float:
     from scipy.optimize import linprog
-    from scipy.sparse import eye_array, kron, vstack
+    from scipy.sparse import identity, kron, vstack
 
     a, b = gains.shape
     sums = vstack(
-        [kron(eye_array(a), np.ones((1, b))), kron(np.ones((1, a)), eye_array(b))], format="csr"
+        [kron(identity(a), np.ones((1, b))), kron(np.ones((1, a)), identity(b))], format="csr"
     )
     masses = np.concatenate([np.full(a, 1 / a), np.full(b, 1 / b)])
     found = linprog(-gains.ravel(), A_eq=sums, b_eq=masses, method="highs")
-    if not found.success:
+    if found.fun is None:
         raise ValueError(f"no best transport of {a} neurons onto {b} was found: {found.message}")
-    return float(-found.fun)
+    return -float(found.fun)
 
 
 def _of_similarity(similarity: float) -> float:

@@ -121,11 +121,11 @@ def naive_cka_rbf(x, y, bandwidth=1.0, debiased=False):
 
 
 def naive_distance_correlation(x, y):
-    """Distances centred one at a time (Szekely, Rizzo and Bakirov 2007, equations 2.8 to 2.10)."""
+    """Centre distances one at a time (Szekely, Rizzo and Bakirov 2007, equations 2.8 to 2.10)."""
 
     def centred(z):
         n = len(z)
-        d = np.array([[np.sqrt(((u - v) ** 2).sum()) for v in z] for u in z])
+        d = np.array([np.sqrt(((z - u) ** 2).sum(axis=1)) for u in z])
         rows = [sum(row) / n for row in d]
         grand = sum(rows) / n
         return np.array([[d[i, j] - rows[i] - rows[j] + grand for j in range(n)] for i in range(n)])

@@ -53,8 +53,8 @@ NAIVE = {
 CONTROLS = {"cosine", "euclidean"}
 # arccos and sqrt(2 - 2 s) turn a rounding of eps below 1 into sqrt(2 eps).
 ZERO = {"procrustes": 1e-6, "permutation": 1e-6, "soft_matching": 1e-6}
-# How far, at least, what is not alike is apart. Similarities to neighbours are positive and alike for
-# any data, and a rotation leaves most of the samples' correlations over many features.
+# How far, at least, what is not alike is apart. Similarities to neighbours are positive and alike
+# for any data, and some rotations hardly change the samples' correlations over features.
 OUTSIDE = {"second_order_cosine": 0.01, "rsa": 0.05}
 
 every_measure = pytest.mark.parametrize("name", MEASURES)

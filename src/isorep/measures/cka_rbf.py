@@ -23,7 +23,8 @@ def _gaussians(
         raise ValueError(f"bandwidth is a share of the median distance, above 0, not {bandwidth}")
     check_memory(name, basis.n_samples, 0.5, max_samples)
     kernel = Kernel.from_basis(basis, max_samples=max_samples, seed=seed)
-    distances = np.sqrt(kernel.pairs(kernel.squared_distances))
+    distances = kernel.pairs(kernel.squared_distances)
+    np.sqrt(distances, out=distances)
     width = bandwidth * float(np.median(distances, overwrite_input=True))
     if width == 0:
         raise ValueError(

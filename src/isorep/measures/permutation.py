@@ -39,8 +39,10 @@ def permutation(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
 
     ``max_P <Xc, Yc P>_F / (||Xc||_F ||Yc||_F)`` over permutations P of y's neurons, both sides
     centred; the narrower one is padded with neurons that are zero. As `procrustes`, with
-    permutations for rotations: high only where single neurons correspond. Found exactly, in time
-    that grows as the cube of the width (0.1 s for 1,000 neurons).
+    permutations for rotations: high only where single neurons correspond. Every neuron of the
+    narrower side is matched, though its best partner left be a negative one; a dead neuron is a
+    zero to match with. Found exactly, in time that grows as the cube of the width (0.1 s for 1,000
+    neurons).
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ Comparison = Literal["spearman", "pearson", "kendall", "cosine"]
 DIGITS = 10
 """Of dissimilarities over the largest, beyond which they are equal but for rounding."""
 
-NUMBERS = 3.5
+NUMBERS = 4.75
 """For each pair of samples, at the peak: two ranked sides and what ranking them takes."""
 
 
@@ -138,7 +138,7 @@ def rsa(
     Spearman's rank correlation between the two lists.
 
     Dissimilarities that differ by less than 1e-10 of the largest are tied; "spearman" gives them
-    their average rank, "kendall" is tau-b. It holds up to 28 n^2 bytes; time grows as n^2 (a + b +
+    their average rank, "kendall" is tau-b. It holds up to 38 n^2 bytes; time grows as n^2 (a + b +
     log n).
 
     Parameters
@@ -170,7 +170,7 @@ def rsa(
     TypeError, ValueError
         See `isorep.overlap`; for an unknown `dissimilarity` or `comparison`; where a dissimilarity
         is not defined, or the same for all pairs; and when the work needs more than 4 GiB, above
-        12,000 samples.
+        10,000 samples.
 
     References
     ----------

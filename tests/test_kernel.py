@@ -206,6 +206,8 @@ def test_what_rsa_cannot_do():
         ValueError, match="2 samples of x are the same in every feature, the first being number 4"
     ):
         rsa(flat, y)
+    with pytest.raises(ValueError, match="2 samples of x are the same in every feature"):
+        rsa(np.hstack([flat, flat[:, :1]]).astype("float16"), y)
     flat[[4, 9]] = 0
     with pytest.raises(ValueError, match="2 samples of x are zero, the first being number 4"):
         rsa(flat, y, dissimilarity="cosine")

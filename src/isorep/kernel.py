@@ -33,7 +33,7 @@ class Kernel:
     Attributes
     ----------
     points : (m, r) float64 array
-        The samples; the largest coordinate is 1.
+        The samples, in units of the largest coordinate.
     """
 
     points: Matrix

@@ -33,7 +33,7 @@ class Product:
     def unbiased(self) -> float:
         """Return n (n - 3) times the unbiased HSIC of matrices whose diagonal is zero.
 
-        Song et al. 2007, equation 4.
+        As Song et al. 2007 give it.
         """
         n = len(self.left)
         sums = self.left.sum() * self.right.sum()

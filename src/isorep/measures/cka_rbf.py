@@ -89,7 +89,7 @@ CKA_RBF_DEBIASED = Measure(
     name="cka_rbf_debiased",
     formula="cka_rbf with the unbiased HSIC",
     description="RBF kernel alignment around 0 for unrelated data, from any number of samples",
-    reference="Kornblith et al. 2019, section 3; Song et al. 2007, equation 4",
+    reference="Kornblith et al. 2019, section 3; Song et al. 2007",
     read=_read_debiased,
     invariance="orthogonal",
     reads="samples",
@@ -203,7 +203,7 @@ def cka_rbf_debiased(
     References
     ----------
     Song, Smola, Gretton, Borgwardt and Bedo 2007, Supervised feature selection via dependence
-    estimation, equation 4. Kornblith et al. 2019, as for `cka_rbf`.
+    estimation. Kornblith et al. 2019, as for `cka_rbf`.
 
     Examples
     --------

@@ -28,7 +28,7 @@ HARD_CORRELATION = Measure(
     name="hard_correlation",
     formula="max_P mean_i |corr(x_i, y_P(i))|, P one-to-one",
     description="mean absolute correlation of neurons, matched one to one",
-    reference="Li et al. 2016, section 3; Klabunde et al. 2025, section on alignment",
+    reference="Li et al. 2016; Klabunde et al. 2025",
     read=_read_hard,
     invariance="signed",
 )
@@ -37,7 +37,7 @@ SOFT_CORRELATION = Measure(
     name="soft_correlation",
     formula="mean_i max_j |corr(x_i, y_j)|",
     description="mean absolute correlation of each neuron of x with its best partner in y",
-    reference="Li et al. 2016, section 3; Klabunde et al. 2025, section on alignment",
+    reference="Li et al. 2016; Klabunde et al. 2025",
     read=_read_soft,
     invariance="signed",
     symmetric=False,
@@ -73,7 +73,7 @@ def hard_correlation(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
     References
     ----------
     Li, Yosinski, Clune, Lipson and Hopcroft 2016, Convergent learning: do different neural networks
-    learn the same representations?, section 3. Klabunde, Schumacher, Strohmaier and Lemmerich 2025,
+    learn the same representations? Klabunde, Schumacher, Strohmaier and Lemmerich 2025,
     Similarity of neural network models.
 
     Examples
@@ -116,7 +116,7 @@ def soft_correlation(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
     References
     ----------
     Li, Yosinski, Clune, Lipson and Hopcroft 2016, Convergent learning: do different neural networks
-    learn the same representations?, section 3. Klabunde, Schumacher, Strohmaier and Lemmerich 2025,
+    learn the same representations? Klabunde, Schumacher, Strohmaier and Lemmerich 2025,
     Similarity of neural network models.
 
     Examples

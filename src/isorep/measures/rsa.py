@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from isorep._arrays import epsilon
 from isorep._names import unknown_name
 from isorep.basis import Basis, Solver
 from isorep.kernel import ROUNDING, Kernel, Matrix, check_memory
@@ -55,7 +56,7 @@ def _dissimilarities(
     by_angle = dissimilarity in ("correlation", "cosine")
     kernel = Kernel.from_basis(basis, centred=not by_angle, max_samples=max_samples, seed=seed)
     if by_angle:
-        kernel = _patterns(kernel, name, dissimilarity)
+        kernel = _patterns(kernel, name, dissimilarity, epsilon(basis.dtype))
     # On unit vectors half the squared distance is 1 - cosine.
     found = kernel.pairs(kernel.squared_distances)
     largest = found.max()
@@ -68,7 +69,8 @@ def _dissimilarities(
     return np.sqrt(found, out=found) if dissimilarity == "euclidean" else found
 
 
-def _patterns(kernel: Kernel, name: str, dissimilarity: Dissimilarity) -> Kernel:
+def _patterns(kernel: Kernel, name: str, dissimilarity: Dissimilarity, eps: float) -> Kernel:
+    """Return the samples at unit norm, centred over features for correlations."""
     points = kernel.points
     if dissimilarity == "correlation":
         if points.shape[1] < 2:
@@ -77,9 +79,9 @@ def _patterns(kernel: Kernel, name: str, dissimilarity: Dissimilarity) -> Kernel
                 "take dissimilarity='euclidean'"
             )
         points = points - points.mean(axis=1, keepdims=True)
-    flat = np.flatnonzero(
-        np.linalg.norm(points, axis=1) <= ROUNDING * np.linalg.norm(kernel.points, axis=1).max()
-    )
+    norms = np.linalg.norm(kernel.points, axis=1)
+    rounding = np.maximum(ROUNDING * norms.max(), 4 * eps * norms)
+    flat = np.flatnonzero(np.linalg.norm(points, axis=1) <= rounding)
     if len(flat):
         why = "the same in every feature" if dissimilarity == "correlation" else "zero"
         raise ValueError(
@@ -113,7 +115,7 @@ RSA = Measure(
     name="rsa",
     formula="spearman(d_x, d_y), d_ij = 1 - corr(sample i, sample j) over features, i < j",
     description="rank correlation of the dissimilarities of all pairs of samples",
-    reference="Kriegeskorte et al. 2008, figures 1 and 5",
+    reference="Kriegeskorte et al. 2008",
     read=_read,
     invariance="common",
     reads="samples",

@@ -40,7 +40,7 @@ SECOND_ORDER_COSINE = Measure(
     name="second_order_cosine",
     formula="mean_i(cos(s_x(i), s_y(i))), s(i) = cosines of i with N_x(i) | N_y(i)",
     description="cosine between each sample's similarities to its 10 nearest of either side",
-    reference="Hamilton et al. 2016, section 3; Klabunde et al. 2025, section on neighbourhoods",
+    reference="Hamilton et al. 2016; Klabunde et al. 2025",
     read=_read,
     invariance="rotation",
     reads="samples",

@@ -58,7 +58,7 @@ SOFT_MATCHING = Measure(
     name="soft_matching",
     formula="max_P sum_ij P_ij corr(x_i, y_j), P >= 0 of rows 1/a and columns 1/b",
     description="mean correlation under the best transport of x's neurons onto y's",
-    reference="Khosla and Williams 2024, section 2",
+    reference="Khosla and Williams 2024",
     read=_read,
     invariance="neurons",
     metric=True,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import mpmath
 import numpy as np
 import scipy.linalg
+from scipy.optimize import linprog
+from scipy.spatial.distance import cdist, cosine, pdist, squareform
+from scipy.stats import kendalltau, pearsonr, spearmanr
 
 
 def exact_correlations(x, y):
@@ -198,6 +203,136 @@ def naive_euclidean(x, y):
     """Similarity for the root of the sum of squared differences, one at a time."""
     squares = ((a - b) ** 2 for u, v in zip(x, y, strict=True) for a, b in zip(u, v, strict=True))
     return 1 / (1 + sum(squares) ** 0.5)
+
+
+def naive_hsic(x, y):
+    """Biased HSIC by the centring matrix, and the unbiased one by the sum over quadruples."""
+    n = len(x)
+    h = np.eye(n) - 1 / n
+    biased = np.trace(x @ h @ y @ h) / (n - 1) ** 2
+    x, y = x - np.diag(np.diag(x)), y - np.diag(np.diag(y))
+    one = np.ones(n)
+    pairs = np.trace(x @ y)
+    fours = (one @ x @ one) * (one @ y @ one) / ((n - 1) * (n - 2))
+    threes = 2 / (n - 2) * (one @ x @ y @ one)
+    return biased, (pairs + fours - threes) / (n * (n - 3))
+
+
+def naive_cka_rbf(x, y, bandwidth=1.0, debiased=False):
+    """RBF CKA from SciPy's distances and whole Gram matrices."""
+
+    def gram(z):
+        d = squareform(pdist(z))
+        sigma = bandwidth * np.median(d[np.triu_indices(len(z), 1)])
+        return np.exp(-(d**2) / (2 * sigma**2))
+
+    k, l = gram(x), gram(y)  # noqa: E741
+    xy, xx, yy = (naive_hsic(*pair)[debiased] for pair in ((k, l), (k, k), (l, l)))
+    return xy / np.sqrt(xx * yy)
+
+
+def naive_distance_correlation(x, y):
+    """Centre distances one at a time (Szekely, Rizzo and Bakirov 2007, equations 2.8 to 2.10)."""
+
+    def centred(z):
+        n = len(z)
+        d = np.array([np.sqrt(((z - u) ** 2).sum(axis=1)) for u in z])
+        rows = [sum(row) / n for row in d]
+        grand = sum(rows) / n
+        return np.array([[d[i, j] - rows[i] - rows[j] + grand for j in range(n)] for i in range(n)])
+
+    a, b = centred(x), centred(y)
+    xy, xx, yy = (np.mean(pair) for pair in (a * b, a * a, b * b))
+    return np.sqrt(xy / np.sqrt(xx * yy))
+
+
+def naive_rsa(x, y, dissimilarity="correlation", comparison="spearman"):
+    """Compare what SciPy's pdist gives by what scipy.stats gives."""
+    name = {"squared_euclidean": "sqeuclidean"}.get(dissimilarity, dissimilarity)
+    a, b = (pdist(z, name) for z in (x, y))
+    if comparison == "cosine":
+        return 1 - cosine(a, b)
+    function = {"spearman": spearmanr, "pearson": pearsonr, "kendall": kendalltau}[comparison]
+    return function(a, b).statistic
+
+
+def naive_neighbours(x, k, metric="cosine"):
+    """Order all the others of each sample, rounded so that ties are ties, by index where tied."""
+    d = np.round(cdist(x, x, metric), 11)
+    return [
+        sorted(set(range(len(x))) - {i}, key=lambda j: (row[j], j))[:k]
+        for i, row in enumerate(d.tolist())
+    ]
+
+
+def naive_knn(x, y, k=10, metric="cosine"):
+    """Shared neighbours over k, their Jaccard similarity, and their rank similarity."""
+    found = []
+    for a, b in zip(*(naive_neighbours(z, k, metric) for z in (x, y)), strict=True):
+        both = set(a) & set(b)
+        ranks = [(a.index(j) + 1, b.index(j) + 1) for j in both]
+        score = sum(2 / ((1 + abs(r - s)) * (r + s)) for r, s in ranks)
+        most = sum(1 / r for r in range(1, len(both) + 1))
+        found.append((len(both) / k, len(both) / len(set(a) | set(b)), score / most if both else 0))
+    return np.mean(found, axis=0)
+
+
+def naive_second_order_cosine(x, y, k=10):
+    """Cosine of cosines with the neighbours of either side, one sample at a time."""
+    near = [naive_neighbours(z, k) for z in (x, y)]
+    found = []
+    for i, (a, b) in enumerate(zip(*near, strict=True)):
+        both = sorted(set(a) | set(b))
+        u, v = (np.array([1 - cosine(z[i], z[j]) for j in both]) for z in (x, y))
+        found.append(u @ v / np.sqrt((u @ u) * (v @ v)))
+    return np.mean(found)
+
+
+def naive_correlations(x, y):
+    """Correlations of the neurons that are not constant, by NumPy's corrcoef."""
+    x, y = (z[:, np.ptp(z, axis=0) > 0] for z in (x, y))
+    return np.corrcoef(x.T, y.T)[: x.shape[1], x.shape[1] :]
+
+
+def naive_permutation(x, y):
+    """Try every matching of the narrower side's neurons."""
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+    best = best_matching(x.T @ y)[0]
+    return best / (np.linalg.norm(x) * np.linalg.norm(y))
+
+
+def best_matching(gains):
+    """Sum over the best one-to-one matching, and how many are matched, by trying all of them."""
+    if gains.shape[0] > gains.shape[1]:
+        gains = gains.T
+    a, b = gains.shape
+    rows = np.arange(a)
+    return max(gains[rows, list(columns)].sum() for columns in permutations(range(b), a)), a
+
+
+def naive_soft_matching(x, y):
+    """Solve the transport as a dense linear program, one row of constraints at a time."""
+    gains = naive_correlations(x, y)
+    a, b = gains.shape
+    rows, masses = [], []
+    for i in range(a):
+        rows.append([1.0 if row == i else 0.0 for row in range(a) for _ in range(b)])
+        masses.append(1 / a)
+    for j in range(b):
+        rows.append([1.0 if column == j else 0.0 for _ in range(a) for column in range(b)])
+        masses.append(1 / b)
+    return -linprog(-gains.ravel(), A_eq=np.array(rows), b_eq=masses).fun
+
+
+def naive_hard_correlation(x, y):
+    """Mean absolute correlation of the best of all matchings."""
+    total, matched = best_matching(np.abs(naive_correlations(x, y)))
+    return total / matched
+
+
+def naive_soft_correlation(x, y):
+    """Mean of each neuron's best absolute correlation."""
+    return np.mean([max(abs(r) for r in row) for row in naive_correlations(x, y)])
 
 
 def conditioned_pair(n, a, b, condition, seed):

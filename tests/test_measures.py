@@ -11,16 +11,25 @@ from oracle import (
     naive_cca_squared,
     naive_cka,
     naive_cka_debiased,
+    naive_cka_rbf,
     naive_cosine,
     naive_dft_cca,
+    naive_distance_correlation,
     naive_eigenspace_overlap,
     naive_euclidean,
     naive_gulp,
+    naive_hard_correlation,
+    naive_knn,
     naive_linear_regression,
+    naive_permutation,
     naive_procrustes,
     naive_pwcca,
     naive_ridge_cca,
+    naive_rsa,
+    naive_second_order_cosine,
     naive_shape,
+    naive_soft_correlation,
+    naive_soft_matching,
     naive_svcca,
     naive_svcca_squared,
     rotation,
@@ -47,16 +56,34 @@ NAIVE = {
     "dft_cca": naive_dft_cca,
     "cosine": naive_cosine,
     "euclidean": naive_euclidean,
+    "cka_rbf": naive_cka_rbf,
+    "cka_rbf_debiased": lambda x, y: naive_cka_rbf(x, y, debiased=True),
+    "rsa": naive_rsa,
+    "distance_correlation": naive_distance_correlation,
+    "mutual_knn": lambda x, y: naive_knn(x, y)[0],
+    "jaccard_knn": lambda x, y: naive_knn(x, y)[1],
+    "rank_similarity": lambda x, y: naive_knn(x, y)[2],
+    "second_order_cosine": naive_second_order_cosine,
+    "permutation": naive_permutation,
+    "soft_matching": naive_soft_matching,
+    "hard_correlation": naive_hard_correlation,
+    "soft_correlation": naive_soft_correlation,
 }
 CONTROLS = {"cosine", "euclidean"}
 AT_THE_FRONT_DOOR = {"pwcca", "cca", "svcca", "cka", "procrustes"}
-# arccos turns a rounding of eps below 1 into sqrt(2 eps).
-ZERO = {"procrustes": 1e-6, "shape": 1e-6}
+# arccos and sqrt(2 - 2 s) turn a rounding of eps below 1 into sqrt(2 eps).
+ZERO = {"procrustes": 1e-6, "shape": 1e-6, "permutation": 1e-6, "soft_matching": 1e-6}
 SQUARED = {"cka", "cca_squared", "svcca_squared", "eigenspace_overlap", "linear_regression"}
+NOT_THE_CORRELATION = {*CONTROLS, "cka_debiased", "gulp", "permutation", "soft_matching"}
+# How far, at least, what is not alike is apart. Similarities to neighbours are positive and alike
+# for any data, and some rotations hardly change the samples' correlations over features.
+OUTSIDE = {"second_order_cosine": 0.01, "rsa": 0.05}
 SIMILARITY_OF_DISTANCE = {
     "procrustes": math.cos,
     "shape": math.cos,
+    "permutation": math.cos,
     "procrustes_squared": lambda distance: 1 - distance / 2,
+    "soft_matching": lambda distance: 1 - distance**2 / 2,
     "gulp": lambda distance: 1 / (1 + distance),
     "euclidean": lambda distance: 1 / (1 + distance),
 }
@@ -130,11 +157,10 @@ def test_range_and_direction(name):
         "procrustes": (0, math.pi / 2),
         "shape": (0, math.pi / 2),
         "procrustes_squared": (0, 2),
-        "cka_debiased": (0, 2),
         "gulp": (0, math.inf),
-        "cosine": (0, 2),
+        "permutation": (0, math.pi),
         "euclidean": (0, math.inf),
-    }.get(name, (0, 1))
+    }.get(name, (0, 2) if row.similarity_range[0] == -1 else (0, 1))
 
 
 @every_measure
@@ -146,18 +172,24 @@ def test_distance_is_zero_inside_its_invariance_group_and_positive_outside(name)
     def distance(y):
         return isorep.similarity(x, y, name).distance
 
-    def check(y, *, zero_for):
+    def check(y, *, zero_for, least=0.1):
         if invariance in zero_for:
             assert distance(y) == pytest.approx(0, abs=ZERO.get(name, 1e-10))
         else:
-            assert distance(y) > 0.1
+            assert distance(y) > OUTSIDE.get(name, least)
 
-    every, turns = ("linear", "orthogonal", "scaling", "none"), ("linear", "orthogonal")
-    check(x, zero_for=every)
-    check(3 * x, zero_for=(*turns, "scaling"))
-    check(3 * x + 7, zero_for=turns)
-    check(x @ rotation(rng, 7), zero_for=turns)
-    check(-x[:, ::-1], zero_for=turns)
+    turns = ("linear", "orthogonal")
+    neurons = ("permutation", "neurons", "signed")
+    shifted = (*turns, *neurons)
+    check(x, zero_for=(*shifted, "rotation", "common", "scaling", "none"))
+    check(3 * x, zero_for=(*shifted, "rotation", "common", "scaling"))
+    check(3 * x + 7, zero_for=(*shifted, "common"))
+    check(x + np.arange(7) ** 2, zero_for=shifted)
+    check(x @ rotation(rng, 7), zero_for=(*turns, "rotation"))
+    check(x[:, ::-1], zero_for=(*shifted, "rotation", "common"))
+    check(-x[:, ::-1], zero_for=(*turns, "rotation", "common", "signed"))
+    check(x[:, ::-1] * np.geomspace(1, 10, 7), zero_for=("linear", "neurons", "signed"), least=0.02)
+    check(x * [1, -1, 1, 1, -1, 1, -1], zero_for=(*turns, "rotation", "signed"))
     if invariance == "linear":
         assert distance(x @ linear(rng, 7)) == pytest.approx(0, abs=ZERO.get(name, 1e-10))
     # Small principal components become large ones, and the other way round.
@@ -193,10 +225,15 @@ def test_dtypes(name, dtype, tolerance):
 @every_measure
 def test_one_feature_a_side(name):
     x, y = pair(name)
-    score = isorep.similarity(x[:, :1], y[:, :1], name)
+    x, y = x[:, :1], y[:, :1]
+    if name == "rsa":
+        with pytest.raises(ValueError, match="x has 1 feature, and the correlation of two samples"):
+            isorep.similarity(x, y, name)
+        return
+    score = isorep.similarity(x, y, name)
     r = abs(np.corrcoef(x[:, 0], y[:, 0])[0, 1])
-    if name in {*CONTROLS, "cka_debiased", "gulp"}:
-        expected = NAIVE[name](x[:, :1], y[:, :1])
+    if MEASURES[name].reads == "samples" or name in NOT_THE_CORRELATION:
+        expected = NAIVE[name](x, y)
     else:
         expected = r**2 if name in SQUARED else r
     assert score.similarity == pytest.approx(expected, abs=1e-12)
@@ -224,7 +261,8 @@ def test_dead_and_duplicated_neurons_never_give_nan(name):
             NAIVE[name](ugly, y), abs=1e-12
         )
     score = isorep.similarity(ugly, y, name)
-    assert 0 <= score.similarity <= 1
+    low, high = MEASURES[name].similarity_range
+    assert low <= score.similarity <= high
     if MEASURES[name].invariance == "linear" and name != "pwcca":
         assert score.similarity == pytest.approx(isorep.similarity(x, y, name).similarity, abs=1e-9)
 

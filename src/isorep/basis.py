@@ -182,6 +182,8 @@ class Basis:
         ValueError
             When fewer than two samples are taken, or they do not vary.
         """
+        if self.factor.shape[0] != self.n_samples:
+            raise ValueError("of a simulated representation only the second moments are known")
         xp = array_namespace(self.mean)
         # In coordinates of the principal components, which are fewer than the features.
         part = Basis.from_array(xp.take(self.scores, rows, axis=0), name="the samples taken")

@@ -32,7 +32,11 @@ _PICTURES = (".png", ".svg", ".pdf")
 _ALIKE = {
     "linear": "invertible linear maps of one representation",
     "orthogonal": "rotations and scaling of one representation",
-    "permutation": "another order of one representation's neurons",
+    "rotation": "rotations about the origin and scaling of one representation",
+    "permutation": "another order of one representation's neurons, scaling and translation",
+    "neurons": "another order of one representation's neurons, each rescaled and shifted",
+    "signed": "another order of one representation's neurons, each rescaled, negated or shifted",
+    "common": "another order of one representation's neurons, all rescaled and shifted alike",
     "scaling": "positive multiples of one representation",
     "none": "one representation alone",
 }

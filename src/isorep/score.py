@@ -27,6 +27,8 @@ class Score:
         Rows of both representations.
     x_rank, y_rank : int
         Directions of each side that the measure used.
+    uncorrected : float or None
+        Where the similarity was corrected for the number of samples, what it was before.
     warnings : tuple of str
         Reasons to read the number with care; empty where there are none.
     """
@@ -37,6 +39,7 @@ class Score:
     n_samples: int
     x_rank: int
     y_rank: int
+    uncorrected: float | None = None
     warnings: tuple[str, ...] = ()
 
     def announce(self, stacklevel: int) -> Score:

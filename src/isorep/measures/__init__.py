@@ -8,15 +8,26 @@ from typing import Any
 
 from isorep._names import unknown_name
 from isorep.basis import Solver
-from isorep.measures._measure import Measure
+from isorep.measures._measure import Correction, Measure
 from isorep.measures.cca import CCA, CCA_SQUARED, cca, cca_squared
 from isorep.measures.cka import CKA, CKA_DEBIASED, cka, cka_debiased
+from isorep.measures.cka_rbf import CKA_RBF, CKA_RBF_DEBIASED, cka_rbf, cka_rbf_debiased
+from isorep.measures.correlation_match import (
+    HARD_CORRELATION,
+    SOFT_CORRELATION,
+    hard_correlation,
+    soft_correlation,
+)
 from isorep.measures.cosine import COSINE, cosine
 from isorep.measures.dft_cca import DFT_CCA, dft_cca
+from isorep.measures.distance_correlation import DISTANCE_CORRELATION, distance_correlation
 from isorep.measures.eigenspace_overlap import EIGENSPACE_OVERLAP, eigenspace_overlap
 from isorep.measures.euclidean import EUCLIDEAN, euclidean
 from isorep.measures.gulp import GULP, gulp
+from isorep.measures.jaccard_knn import JACCARD_KNN, jaccard_knn
 from isorep.measures.linear_regression import LINEAR_REGRESSION, linear_regression
+from isorep.measures.mutual_knn import MUTUAL_KNN, mutual_knn
+from isorep.measures.permutation import PERMUTATION, permutation
 from isorep.measures.procrustes import (
     PROCRUSTES,
     PROCRUSTES_SQUARED,
@@ -24,8 +35,12 @@ from isorep.measures.procrustes import (
     procrustes_squared,
 )
 from isorep.measures.pwcca import PWCCA, pwcca
+from isorep.measures.rank_similarity import RANK_SIMILARITY, rank_similarity
 from isorep.measures.ridge_cca import RIDGE_CCA, ridge_cca
+from isorep.measures.rsa import RSA, rsa
+from isorep.measures.second_order_cosine import SECOND_ORDER_COSINE, second_order_cosine
 from isorep.measures.shape import SHAPE, shape
+from isorep.measures.soft_matching import SOFT_MATCHING, soft_matching
 from isorep.measures.svcca import SVCCA, SVCCA_SQUARED, svcca, svcca_squared
 from isorep.score import Score
 
@@ -36,18 +51,30 @@ __all__ = [
     "cca_squared",
     "cka",
     "cka_debiased",
+    "cka_rbf",
+    "cka_rbf_debiased",
     "cosine",
     "dft_cca",
+    "distance_correlation",
     "eigenspace_overlap",
     "euclidean",
     "gulp",
+    "hard_correlation",
+    "jaccard_knn",
     "linear_regression",
+    "mutual_knn",
+    "permutation",
     "procrustes",
     "procrustes_squared",
     "pwcca",
+    "rank_similarity",
     "ridge_cca",
+    "rsa",
+    "second_order_cosine",
     "shape",
     "similarity",
+    "soft_correlation",
+    "soft_matching",
     "svcca",
     "svcca_squared",
 ]
@@ -73,6 +100,18 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
             DFT_CCA,
             COSINE,
             EUCLIDEAN,
+            CKA_RBF,
+            CKA_RBF_DEBIASED,
+            RSA,
+            DISTANCE_CORRELATION,
+            MUTUAL_KNN,
+            JACCARD_KNN,
+            RANK_SIMILARITY,
+            SECOND_ORDER_COSINE,
+            PERMUTATION,
+            SOFT_MATCHING,
+            HARD_CORRELATION,
+            SOFT_CORRELATION,
         )
     }
 )
@@ -90,7 +129,14 @@ def measure_named(name: str) -> Measure:
 
 
 def similarity(
-    x: Any, y: Any, measure: str = "pwcca", *, solver: Solver = "auto", **options: Any
+    x: Any,
+    y: Any,
+    measure: str = "pwcca",
+    *,
+    correction: Correction | None = None,
+    seed: int = 0,
+    solver: Solver = "auto",
+    **options: Any,
 ) -> Score:
     """Compare two representations of the same samples by a measure, given by name.
 
@@ -100,6 +146,15 @@ def similarity(
         The same n samples in rows.
     measure : str
         A name in `isorep.MEASURES`.
+    correction : {None, "spectrum"}
+        "spectrum" takes out what the number of samples adds. The canonical correlations of the
+        population are found whose simulated samples show the observed ones; samples of it, with the
+        observed loadings, show by how much the measure exceeds its value in the population. For
+        measures of second moments and at least ``rank x + rank y + 1`` samples; reliable from twice
+        as many on. See `docs/sample-size.md` for what it reaches.
+    seed : int
+        Of those simulations, and of the measure's own draws where it has any: the same seed gives
+        the same number.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
     **options
@@ -108,12 +163,14 @@ def similarity(
     Returns
     -------
     Score
-        Similarity and distance, ranks, sample count and warnings.
+        Similarity and distance, ranks, sample count and warnings; with a correction, the
+        similarity before it as ``.uncorrected``.
 
     Raises
     ------
     TypeError, ValueError
-        See `isorep.overlap`; and for an unknown measure or option.
+        See `isorep.overlap`; for an unknown measure or option; and for a correction of a measure
+        that reads more than second moments, or of so few samples that correlations are forced to 1.
 
     Examples
     --------
@@ -122,5 +179,14 @@ def similarity(
     >>> score = isorep.similarity(x, x[:, ::-1], "pwcca", weighting="variance")
     >>> score.measure, round(score.similarity, 9), score.x_rank
     ('pwcca', 1.0, 5)
+
+    Unrelated data, which too few samples make look alike:
+
+    >>> x, y = np.random.default_rng(0).standard_normal((2, 200, 20))
+    >>> score = isorep.similarity(x, y, "cca", correction="spectrum")
+    >>> round(score.uncorrected, 2), score.similarity < 0.1
+    (0.27, True)
     """
-    return measure_named(measure).between(x, y, solver=solver, **options)
+    return measure_named(measure).between(
+        x, y, solver=solver, correction=correction, seed=seed, **options
+    )

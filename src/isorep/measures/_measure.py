@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from math import acos, inf
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from isorep._names import unknown_name
 from isorep.basis import Solver
 from isorep.overlap import Overlap, count_forced, overlap
+from isorep.population import Population
 from isorep.score import Score
+
+Correction = Literal["spectrum"]
 
 FEW_SAMPLES = 10
 """Samples per direction under which canonical correlations of unrelated data are visibly above 0:
 their mean square is then above 1/10."""
+
+ENOUGH_TO_CORRECT = 2
+"""Samples per direction of both sides under which the correction itself errs visibly."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +90,14 @@ class Measure:
         Paper, and where in it.
     read : callable
         ``(overlap, **options) -> Reading``.
-    invariance : {"linear", "orthogonal", "permutation", "scaling", "none"}
+    invariance : str
         Maps A of features for which x and ``x A`` have distance 0. "linear": every invertible
         linear map; "orthogonal": rotations and reflections; "permutation": another order of the
-        neurons; all three beside translation and isotropic scaling. "scaling": positive multiples
-        alone. "none": only x itself has distance 0 from x.
+        neurons; all three beside translation and isotropic scaling. "rotation": as "orthogonal",
+        without translation. "neurons": another order of the neurons, with an offset and a positive
+        factor for each; "signed": factors of either sign. "common": another order, with one offset
+        and one factor, of either sign, for all. "scaling": positive multiples alone. "none": only x
+        itself has distance 0 from x.
     symmetric : bool
         Whether exchanging the two sides leaves the similarity as it is, with default options.
     metric : bool
@@ -108,7 +117,17 @@ class Measure:
     description: str
     reference: str
     read: Callable[..., Reading]
-    invariance: Literal["linear", "orthogonal", "permutation", "scaling", "none"]
+    invariance: Literal[
+        "linear",
+        "orthogonal",
+        "rotation",
+        "permutation",
+        "neurons",
+        "signed",
+        "common",
+        "scaling",
+        "none",
+    ]
     symmetric: bool = True
     metric: bool = False
     reads: Literal["moments", "samples", "maps"] = "moments"
@@ -150,15 +169,76 @@ class Measure:
             warnings=reading.warnings or (_few_samples(reading.used) if reading.whitened else ()),
         )
 
+    def corrected(self, overlap: Overlap, *, seed: int = 0, **options: Any) -> Score:
+        """Read the measure off, less what it owes to the number of samples.
+
+        `seed` is that of the simulated samples, and of the measure's own draws where it has any.
+        See `isorep.similarity`.
+        """
+        self.check_correctable()
+        options = self.seeded(options, seed)
+        raw = self(overlap, **options)
+        population = Population.behind(overlap, seed)
+        excess = population.excess(lambda sample: self.read(sample, **options).similarity, seed)
+        low, high = self.similarity_range
+        similarity = min(max(raw.similarity - excess, low), high)
+        return replace(
+            raw,
+            similarity=similarity,
+            distance=self.distance.of(similarity),
+            uncorrected=raw.similarity,
+            warnings=_too_few_to_correct(overlap),
+        )
+
+    def check_correctable(self) -> None:
+        """Make sure that second moments, which can be simulated, are all that the measure reads."""
+        if self.reads != "moments":
+            correctable = "pwcca, cca, svcca, cka or procrustes, among others"
+            raise ValueError(
+                f"{self.name} reads the samples themselves, and the correction simulates second "
+                f"moments only; without correction, or with {correctable}"
+            )
+
+    def seeded(self, options: Mapping[str, Any], seed: int) -> dict[str, Any]:
+        """Return the options, with the seed where the measure itself draws at random."""
+        return {**options, "seed": seed} if "seed" in self.options else dict(options)
+
     def check(self, options: Iterable[str]) -> None:
         """Make sure that the measure has options of these names."""
         for option in options:
             if option not in self.options:
                 raise ValueError(unknown_name(f"option of {self.name}", option, self.options))
 
-    def between(self, x: Any, y: Any, *, solver: Solver = "auto", **options: Any) -> Score:
+    def between(
+        self,
+        x: Any,
+        y: Any,
+        *,
+        solver: Solver = "auto",
+        correction: Correction | None = None,
+        seed: int = 0,
+        **options: Any,
+    ) -> Score:
         """Couple two representations and read the measure off; its warnings are issued."""
-        return self(overlap(x, y, solver=solver), **options).announce(stacklevel=3)
+        if correction not in (None, *get_args(Correction)):
+            raise ValueError(unknown_name("correction", str(correction), get_args(Correction)))
+        self.check(options)
+        if correction is None:
+            score = self(overlap(x, y, solver=solver), **self.seeded(options, seed))
+        else:
+            self.check_correctable()
+            score = self.corrected(overlap(x, y, solver=solver), seed=seed, **options)
+        return score.announce(stacklevel=3)
+
+
+def _too_few_to_correct(used: Overlap) -> tuple[str, ...]:
+    n, both = used.n_samples, used.x.rank + used.y.rank
+    if n >= ENOUGH_TO_CORRECT * both:
+        return ()
+    return (
+        f"{n} samples are few even to correct {used.x.rank} and {used.y.rank} directions: with "
+        f"fewer than {ENOUGH_TO_CORRECT * both} the corrected number may be off by more than 0.02",
+    )
 
 
 def _few_samples(used: Overlap) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from isorep.basis import Solver
-from isorep.measures._measure import Measure, Reading
+from isorep.measures._measure import Correction, Measure, Reading
 from isorep.overlap import Overlap
 from isorep.score import Score
 
@@ -38,7 +38,9 @@ CCA = Measure(
 )
 
 
-def cca(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
+def cca(
+    x: Any, y: Any, *, correction: Correction | None = None, seed: int = 0, solver: Solver = "auto"
+) -> Score:
     """Mean canonical correlation: the share of directions that the two sides have in common.
 
     ``similarity = mean(rho)`` over the c = min(rank x, rank y) canonical correlations. Every
@@ -50,6 +52,8 @@ def cca(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
     ----------
     x, y : (n, a) and (n, b) arrays, or Basis
         The same n samples in rows.
+    correction, seed
+        Of the bias of few samples; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -75,7 +79,7 @@ def cca(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
     >>> round(isorep.cca(x, x @ np.triu(np.ones((4, 4)))).similarity, 9)
     1.0
     """
-    return CCA.between(x, y, solver=solver)
+    return CCA.between(x, y, solver=solver, correction=correction, seed=seed)
 
 
 def _read_squared(overlap: Overlap) -> Reading:
@@ -92,7 +96,9 @@ CCA_SQUARED = Measure(
 )
 
 
-def cca_squared(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
+def cca_squared(
+    x: Any, y: Any, *, correction: Correction | None = None, seed: int = 0, solver: Solver = "auto"
+) -> Score:
     """Mean squared canonical correlation: the variance that matched directions share.
 
     ``similarity = mean(rho^2) = ||M||_F^2 / min(rx, ry)`` over the min(rx, ry) canonical
@@ -106,6 +112,8 @@ def cca_squared(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
     ----------
     x, y : (n, a) and (n, b) arrays, or Basis
         The same n samples in rows.
+    correction, seed
+        Of the bias of few samples; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -135,4 +143,4 @@ def cca_squared(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
     >>> round(isorep.measures.cca_squared(x, y).similarity, 9)
     0.36
     """
-    return CCA_SQUARED.between(x, y, solver=solver)
+    return CCA_SQUARED.between(x, y, solver=solver, correction=correction, seed=seed)

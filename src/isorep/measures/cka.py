@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 
 from isorep._arrays import Array
 from isorep.basis import Solver
-from isorep.measures._measure import Measure, Reading
+from isorep.measures._measure import Correction, Measure, Reading
 from isorep.overlap import Overlap
 from isorep.score import Score
 
@@ -36,7 +36,9 @@ CKA = Measure(
 )
 
 
-def cka(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
+def cka(
+    x: Any, y: Any, *, correction: Correction | None = None, seed: int = 0, solver: Solver = "auto"
+) -> Score:
     """Linear CKA: how well the samples' inner products on one side match those on the other.
 
     ``||Xc^T Yc||_F^2 / (||Xc^T Xc||_F ||Yc^T Yc||_F)`` with centred columns. Directions count by
@@ -48,6 +50,8 @@ def cka(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
     ----------
     x, y : (n, a) and (n, b) arrays, or Basis
         The same n samples in rows.
+    correction, seed
+        Of the bias of few samples; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -75,7 +79,7 @@ def cka(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
     >>> round(isorep.cka(x, 3 * rotated + 5).similarity, 9)
     1.0
     """
-    return CKA.between(x, y, solver=solver)
+    return CKA.between(x, y, solver=solver, correction=correction, seed=seed)
 
 
 def _read_debiased(overlap: Overlap) -> Reading:

@@ -7,7 +7,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from isorep.basis import Solver
-from isorep.measures._measure import Measure, Reading
+from isorep.measures._measure import Correction, Measure, Reading
 from isorep.overlap import Overlap
 from isorep.score import Score
 
@@ -28,7 +28,9 @@ EIGENSPACE_OVERLAP = Measure(
 )
 
 
-def eigenspace_overlap(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
+def eigenspace_overlap(
+    x: Any, y: Any, *, correction: Correction | None = None, seed: int = 0, solver: Solver = "auto"
+) -> Score:
     """Eigenspace overlap score: the share of the larger span of samples that both sides have.
 
     ``similarity = ||Qx^T Qy||_F^2 / max(rx, ry)``, Q the left singular vectors. Unlike
@@ -40,6 +42,8 @@ def eigenspace_overlap(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
     ----------
     x, y : (n, a) and (n, b) arrays, or Basis
         The same n samples in rows.
+    correction, seed
+        Of the bias of few samples; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -64,4 +68,4 @@ def eigenspace_overlap(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
     >>> round(isorep.measures.eigenspace_overlap(x, x[:, :3]).similarity, 9)
     0.75
     """
-    return EIGENSPACE_OVERLAP.between(x, y, solver=solver)
+    return EIGENSPACE_OVERLAP.between(x, y, solver=solver, correction=correction, seed=seed)

@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 
 from isorep._arrays import Array
 from isorep.basis import Basis, Solver
-from isorep.measures._measure import Distance, Measure, Reading, of_reciprocal
+from isorep.measures._measure import Correction, Distance, Measure, Reading, of_reciprocal
 from isorep.overlap import Overlap
 from isorep.score import Score
 
@@ -60,7 +60,15 @@ GULP = Measure(
 )
 
 
-def gulp(x: Any, y: Any, *, penalty: float = 1e-2, solver: Solver = "auto") -> Score:
+def gulp(
+    x: Any,
+    y: Any,
+    *,
+    penalty: float = 1e-2,
+    correction: Correction | None = None,
+    seed: int = 0,
+    solver: Solver = "auto",
+) -> Score:
     """GULP: how far apart the predictions of ridge regressions from the two sides can be.
 
     A ridge regression from x predicts, of targets t, ``Hx t`` with ``Hx = Qx diag(v / (v +
@@ -82,6 +90,8 @@ def gulp(x: Any, y: Any, *, penalty: float = 1e-2, solver: Solver = "auto") -> S
     penalty : float
         At least 0, in units of the total variance: directions that hold less than this share hardly
         count. The default is the one of the paper's first figure.
+    correction, seed
+        Of the bias of few samples; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -113,4 +123,4 @@ def gulp(x: Any, y: Any, *, penalty: float = 1e-2, solver: Solver = "auto") -> S
     ... )
     True
     """
-    return GULP.between(x, y, solver=solver, penalty=penalty)
+    return GULP.between(x, y, solver=solver, correction=correction, seed=seed, penalty=penalty)

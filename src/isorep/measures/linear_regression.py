@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 from isorep.basis import Solver
 from isorep.measures._folds import folds as split
 from isorep.measures._folds import whitened
-from isorep.measures._measure import FEW_SAMPLES, Measure, Reading
+from isorep.measures._measure import FEW_SAMPLES, Correction, Measure, Reading
 from isorep.overlap import Overlap
 from isorep.score import Score
 
@@ -61,7 +61,13 @@ LINEAR_REGRESSION = Measure(
 
 
 def linear_regression(
-    x: Any, y: Any, *, folds: int | None = None, seed: int = 0, solver: Solver = "auto"
+    x: Any,
+    y: Any,
+    *,
+    folds: int | None = None,
+    seed: int = 0,
+    correction: Correction | None = None,
+    solver: Solver = "auto",
 ) -> Score:
     """Linear predictivity: the share of y's variance that a least-squares fit from x explains.
 
@@ -79,6 +85,8 @@ def linear_regression(
         errors / ||Yc||_F^2`` over all samples, Yc centred by the mean of all. By default, none.
     seed : int
         Of the shuffle before the cut.
+    correction : {None, "spectrum"}
+        See `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -111,4 +119,6 @@ def linear_regression(
     >>> isorep.measures.linear_regression(x, unrelated, folds=5).similarity < 0
     True
     """
-    return LINEAR_REGRESSION.between(x, y, solver=solver, folds=folds, seed=seed)
+    return LINEAR_REGRESSION.between(
+        x, y, solver=solver, correction=correction, folds=folds, seed=seed
+    )

@@ -9,7 +9,7 @@ from array_api_compat import array_namespace
 from isorep._arrays import Array
 from isorep._linalg import svd
 from isorep.basis import Solver
-from isorep.measures._measure import ANGLE, Distance, Measure, Reading
+from isorep.measures._measure import ANGLE, Correction, Distance, Measure, Reading
 from isorep.overlap import Overlap
 from isorep.score import Score
 
@@ -42,7 +42,9 @@ PROCRUSTES = Measure(
 )
 
 
-def procrustes(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
+def procrustes(
+    x: Any, y: Any, *, correction: Correction | None = None, seed: int = 0, solver: Solver = "auto"
+) -> Score:
     """Cosine between the two representations after the best rotation; distance, the angle.
 
     ``similarity = ||Xc^T Yc||_* / (||Xc||_F ||Yc||_F)``, the nuclear norm of the cross product over
@@ -55,6 +57,8 @@ def procrustes(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
     ----------
     x, y : (n, a) and (n, b) arrays, or Basis
         The same n samples in rows.
+    correction, seed
+        Of the bias of few samples; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -85,7 +89,7 @@ def procrustes(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
     >>> round(score.similarity**2, 9), round(np.degrees(score.distance))
     (0.5, 45)
     """
-    return PROCRUSTES.between(x, y, solver=solver)
+    return PROCRUSTES.between(x, y, solver=solver, correction=correction, seed=seed)
 
 
 def _twice_complement(similarity: float) -> float:
@@ -103,7 +107,9 @@ PROCRUSTES_SQUARED = Measure(
 )
 
 
-def procrustes_squared(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
+def procrustes_squared(
+    x: Any, y: Any, *, correction: Correction | None = None, seed: int = 0, solver: Solver = "auto"
+) -> Score:
     """Squared distance of the two representations after the best rotation.
 
     ``distance = min_R ||Xc R - Yc||_F^2 = 2 - 2 ||Xc^T Yc||_*`` with both sides centred and scaled
@@ -114,6 +120,8 @@ def procrustes_squared(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
     ----------
     x, y : (n, a) and (n, b) arrays, or Basis
         The same n samples in rows.
+    correction, seed
+        Of the bias of few samples; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -140,4 +148,4 @@ def procrustes_squared(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
     >>> round(isorep.measures.procrustes_squared(x, x[:, :1]).distance, 6)
     0.585786
     """
-    return PROCRUSTES_SQUARED.between(x, y, solver=solver)
+    return PROCRUSTES_SQUARED.between(x, y, solver=solver, correction=correction, seed=seed)

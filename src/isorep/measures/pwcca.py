@@ -11,7 +11,7 @@ from array_api_compat import array_namespace
 from isorep._arrays import to_numpy
 from isorep._names import unknown_name
 from isorep.basis import Basis, Solver
-from isorep.measures._measure import Measure, Reading
+from isorep.measures._measure import Correction, Measure, Reading
 from isorep.overlap import Overlap
 from isorep.score import Score
 
@@ -81,6 +81,8 @@ def pwcca(
     *,
     weights_from: Side = "x",
     weighting: Weighting = "paper",
+    correction: Correction | None = None,
+    seed: int = 0,
     solver: Solver = "auto",
 ) -> Score:
     """Projection weighted CCA: canonical correlations weighted by how much of x they account for.
@@ -106,6 +108,8 @@ def pwcca(
         paper (google/svcca) computes, to compare with numbers that came out of it. It equals that
         code where a <= b; where a > b that code stops with an IndexError, and
         ``weights_from="y"`` is what it means to do.
+    correction, seed
+        Of the bias of few samples; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -137,4 +141,12 @@ def pwcca(
     >>> round(isorep.pwcca(x, y).similarity, 2), round(isorep.cca(x, y).similarity, 2)
     (0.37, 0.24)
     """
-    return PWCCA.between(x, y, solver=solver, weights_from=weights_from, weighting=weighting)
+    return PWCCA.between(
+        x,
+        y,
+        solver=solver,
+        correction=correction,
+        seed=seed,
+        weights_from=weights_from,
+        weighting=weighting,
+    )

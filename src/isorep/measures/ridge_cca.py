@@ -11,7 +11,7 @@ from isorep._arrays import Array
 from isorep._linalg import svd
 from isorep.basis import Basis, Solver
 from isorep.measures._folds import folds, whitened
-from isorep.measures._measure import Measure, Reading
+from isorep.measures._measure import Correction, Measure, Reading
 from isorep.overlap import Overlap, couple
 from isorep.score import Score
 
@@ -118,7 +118,13 @@ RIDGE_CCA = Measure(
 
 
 def ridge_cca(
-    x: Any, y: Any, *, penalty: Penalty = 1.0, seed: int = 0, solver: Solver = "auto"
+    x: Any,
+    y: Any,
+    *,
+    penalty: Penalty = 1.0,
+    seed: int = 0,
+    correction: Correction | None = None,
+    solver: Solver = "auto",
 ) -> Score:
     """Ridge CCA: canonical correlations in which directions of little variance count less.
 
@@ -145,6 +151,8 @@ def ridge_cca(
         ``choose_penalty`` of this module returns which.
     seed : int
         Of the shuffle before the folds of "cv".
+    correction : {None, "spectrum"}
+        See `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -179,4 +187,4 @@ def ridge_cca(
     0.57
     0.86
     """
-    return RIDGE_CCA.between(x, y, solver=solver, penalty=penalty, seed=seed)
+    return RIDGE_CCA.between(x, y, solver=solver, correction=correction, penalty=penalty, seed=seed)

@@ -8,7 +8,7 @@ from array_api_compat import array_namespace
 
 from isorep._arrays import Array
 from isorep.basis import Basis, Solver
-from isorep.measures._measure import ANGLE, Measure, Reading
+from isorep.measures._measure import ANGLE, Correction, Measure, Reading
 from isorep.measures.procrustes import rotated_cosine
 from isorep.overlap import Overlap
 from isorep.score import Score
@@ -41,7 +41,15 @@ SHAPE = Measure(
 )
 
 
-def shape(x: Any, y: Any, *, alpha: float = 0.5, solver: Solver = "auto") -> Score:
+def shape(
+    x: Any,
+    y: Any,
+    *,
+    alpha: float = 0.5,
+    correction: Correction | None = None,
+    seed: int = 0,
+    solver: Solver = "auto",
+) -> Score:
     """Shape metric between partly whitened representations: from CCA to Procrustes.
 
     Both sides are centred and mapped to ``X (alpha I + (1 - alpha) Sigma^(-1/2))``; the distance is
@@ -62,6 +70,8 @@ def shape(x: Any, y: Any, *, alpha: float = 0.5, solver: Solver = "auto") -> Sco
     alpha : float
         In [0, 1]. The default gives each direction's own size and equal size the same weight; the
         ends have names of their own.
+    correction, seed
+        Of the bias of few samples; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -90,4 +100,4 @@ def shape(x: Any, y: Any, *, alpha: float = 0.5, solver: Solver = "auto") -> Sco
     >>> [round(isorep.measures.shape(x, y, alpha=alpha).similarity, 2) for alpha in (0, 0.5, 1)]
     [1.0, 0.83, 0.38]
     """
-    return SHAPE.between(x, y, solver=solver, alpha=alpha)
+    return SHAPE.between(x, y, solver=solver, correction=correction, seed=seed, alpha=alpha)

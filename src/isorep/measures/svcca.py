@@ -7,7 +7,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from isorep.basis import Basis, Solver
-from isorep.measures._measure import Measure, Reading
+from isorep.measures._measure import Correction, Measure, Reading
 from isorep.measures.cca import mean_correlation, mean_squared_correlation
 from isorep.overlap import Overlap
 from isorep.score import Score
@@ -44,7 +44,15 @@ SVCCA = Measure(
 )
 
 
-def svcca(x: Any, y: Any, *, variance: float = 0.99, solver: Solver = "auto") -> Score:
+def svcca(
+    x: Any,
+    y: Any,
+    *,
+    variance: float = 0.99,
+    correction: Correction | None = None,
+    seed: int = 0,
+    solver: Solver = "auto",
+) -> Score:
     """Mean canonical correlation of the leading principal components of each side.
 
     Keeps on each side the fewest principal components, of the centred data, that hold `variance` of
@@ -58,6 +66,8 @@ def svcca(x: Any, y: Any, *, variance: float = 0.99, solver: Solver = "auto") ->
         The same n samples in rows.
     variance : float
         Share of each side's variance to keep, in (0, 1].
+    correction, seed
+        Of the bias of few samples; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -88,7 +98,7 @@ def svcca(x: Any, y: Any, *, variance: float = 0.99, solver: Solver = "auto") ->
     >>> score.x_rank, round(score.similarity, 2), round(isorep.cca(x, y).similarity, 2)
     (2, 1.0, 0.24)
     """
-    return SVCCA.between(x, y, solver=solver, variance=variance)
+    return SVCCA.between(x, y, solver=solver, correction=correction, seed=seed, variance=variance)
 
 
 def _read_squared(overlap: Overlap, variance: float = 0.99) -> Reading:
@@ -106,7 +116,15 @@ SVCCA_SQUARED = Measure(
 )
 
 
-def svcca_squared(x: Any, y: Any, *, variance: float = 0.99, solver: Solver = "auto") -> Score:
+def svcca_squared(
+    x: Any,
+    y: Any,
+    *,
+    variance: float = 0.99,
+    correction: Correction | None = None,
+    seed: int = 0,
+    solver: Solver = "auto",
+) -> Score:
     """Mean squared canonical correlation of the leading principal components of each side.
 
     Keeps the components that `svcca` keeps, and takes the mean of their squared canonical
@@ -118,6 +136,8 @@ def svcca_squared(x: Any, y: Any, *, variance: float = 0.99, solver: Solver = "a
         The same n samples in rows.
     variance : float
         Share of each side's variance to keep, in (0, 1].
+    correction, seed
+        Of the bias of few samples; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -147,4 +167,6 @@ def svcca_squared(x: Any, y: Any, *, variance: float = 0.99, solver: Solver = "a
     >>> score.x_rank, round(score.similarity, 2)
     (2, 1.0)
     """
-    return SVCCA_SQUARED.between(x, y, solver=solver, variance=variance)
+    return SVCCA_SQUARED.between(
+        x, y, solver=solver, correction=correction, seed=seed, variance=variance
+    )

@@ -1,0 +1,131 @@
+"""Population: what a sample was drawn from, as far as it shows, and new samples of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import sqrt
+
+import numpy as np
+
+from isorep._arrays import to_numpy
+from isorep.basis import Basis
+from isorep.overlap import Overlap
+from isorep.spectrum import BartlettFactor, Floats, Spectrum, match_spectrum, n_simulations
+
+EXTRAPOLATION = (3.0, -3.0, 1.0)
+"""Weights of the excess one, two and three rounds of sampling away: a parabola's value at none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """Two representations as a Gaussian population: canonical coordinates times loadings.
+
+    Attributes
+    ----------
+    x, y : Basis
+        The sample's, on the host. Its loadings are taken for the population's.
+    x_rotation, y_rotation : (rx, rx) and (ry, ry) float64 arrays
+        The canonical coordinates in the principal components of `x` and `y`, all of them.
+    spectrum : Spectrum
+        The population's canonical correlations.
+    """
+
+    x: Basis
+    y: Basis
+    x_rotation: Floats
+    y_rotation: Floats
+    spectrum: Spectrum
+
+    @classmethod
+    def behind(cls, sample: Overlap, seed: int = 0) -> Population:
+        """Find the population that a sample came from (see `isorep.spectrum.match_spectrum`).
+
+        Raises
+        ------
+        ValueError
+            When there are so few samples that some correlations are 1 whatever the data.
+        """
+        n, rx, ry = sample.n_samples, sample.x.rank, sample.y.rank
+        if sample.n_forced:
+            raise ValueError(
+                f"{n} samples of {rx} and {ry} directions cannot be corrected: {sample.n_forced} "
+                f"of their canonical correlations are 1 whatever the data; take "
+                f"{2 * (rx + ry)} samples or more, or keep fewer directions"
+            )
+        u, rho, wt = np.linalg.svd(to_numpy(sample.matrix))
+        rng = np.random.default_rng(seed)
+        spectrum = match_spectrum(np.clip(rho, 0.0, 1.0), n, rx, ry, rng)
+        return cls(_on_host(sample.x), _on_host(sample.y), u, wt.T, spectrum)
+
+    def excess(self, read: Callable[[Overlap], float], seed: int = 0) -> float:
+        """Return by how much `read` is greater in a sample than in the population, on average.
+
+        The sample's loadings are a noisy version of the population's, so the excess is that of a
+        population one round of sampling away from the one meant. A sample of that population, with
+        its loadings and the same correlations, is two rounds away, and so on: the excess is
+        extrapolated from these back to none.
+        """
+        streams = np.random.SeedSequence(seed).spawn(n_simulations(len(self.spectrum)))
+        total = 0.0
+        for weight, correlations in self.spectrum.parts:
+            for stream in streams:
+                rng, population = np.random.default_rng(stream), self
+                for factor in EXTRAPOLATION:
+                    sample = population.draw(correlations, rng)
+                    found = read(sample) - read(population.overlap(correlations))
+                    total += weight * factor * found / len(streams)
+                    population = population.with_loadings(sample)
+        return total
+
+    def with_loadings(self, sample: Overlap) -> Population:
+        """Return a population of the same correlations, with the loadings of a sample."""
+        u, _, wt = np.linalg.svd(sample.matrix)
+        return replace(self, x=sample.x, y=sample.y, x_rotation=u, y_rotation=wt.T)
+
+    def overlap(self, correlations: Floats) -> Overlap:
+        """Return what a sample without sampling error would show."""
+        c = len(correlations)
+        matrix = (self.x_rotation[:, :c] * correlations) @ self.y_rotation[:, :c].T
+        return Overlap(self.x, self.y, matrix)
+
+    def draw(self, correlations: Floats, rng: np.random.Generator) -> Overlap:
+        """Return a new sample of as many rows, by its second moments: held in rx + ry rows."""
+        n, rx, ry = self.x.n_samples, self.x.rank, self.y.rank
+        factor = BartlettFactor(n, rx, ry, rng)
+        x = np.concatenate([factor.x, np.zeros((ry, rx))])
+        y = np.concatenate(factor.y(correlations))
+        x_basis = _basis(self.x, x @ self.x_rotation.T / sqrt(n - 1))
+        y_basis = _basis(self.y, y @ self.y_rotation.T / sqrt(n - 1))
+        return Overlap(x_basis, y_basis, x_basis.factor.T @ y_basis.factor)
+
+
+def _basis(model: Basis, coordinates: Floats) -> Basis:
+    """Return the basis of samples given in the coordinates of the model's whitened components."""
+    q, upper = np.linalg.qr(coordinates)
+    scaled = upper * model.singular_values
+    # Left vectors, orthonormal however small a singular value is.
+    squares, vectors = np.linalg.eigh(scaled @ scaled.T)
+    vectors = vectors[:, ::-1]
+    singular_values = np.sqrt(np.clip(squares[::-1], 0.0, None))
+    axes = model.loadings / model.singular_values[:, None]
+    return replace(
+        model,
+        singular_values=singular_values,
+        loadings=(vectors.T @ scaled) @ axes,
+        whitening=model.whitening @ np.linalg.solve(upper, vectors),
+        factor=q @ vectors,
+        rotation=None,
+    )
+
+
+def _on_host(basis: Basis) -> Basis:
+    return replace(
+        basis,
+        mean=to_numpy(basis.mean),
+        singular_values=to_numpy(basis.singular_values),
+        loadings=to_numpy(basis.loadings),
+        whitening=to_numpy(basis.whitening),
+        factor=to_numpy(basis.factor),
+        rotation=None if basis.rotation is None else to_numpy(basis.rotation),
+    )

@@ -1,6 +1,9 @@
 """How far to trust a number: chance, significance, precision, and the bias of few samples."""
 
 from isorep.inference.bartlett import Bartlett, bartlett
+from isorep.inference.manova import FTest, Manova, manova
+from isorep.inference.null_distribution import NullDistribution, null_distribution
+from isorep.inference.permutation_test import PermutationTest, permutation_test
 from isorep.inference.tracy_widom import (
     RandomMatrixEdge,
     random_matrix_edge,
@@ -11,9 +14,16 @@ from isorep.inference.wachter import Wachter
 
 __all__ = [
     "Bartlett",
+    "FTest",
+    "Manova",
+    "NullDistribution",
+    "PermutationTest",
     "RandomMatrixEdge",
     "Wachter",
     "bartlett",
+    "manova",
+    "null_distribution",
+    "permutation_test",
     "random_matrix_edge",
     "tracy_widom_quantile",
     "tracy_widom_sf",

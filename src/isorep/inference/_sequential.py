@@ -8,8 +8,22 @@ from numpy.typing import NDArray
 from isorep.overlap import Overlap
 
 
+def check_overlap(overlap: Overlap, function: str) -> None:
+    """Refuse what is no overlap, with the call of `function` that has one.
+
+    Raises
+    ------
+    TypeError
+        When `overlap` is none.
+    """
+    if not isinstance(overlap, Overlap):
+        raise TypeError(
+            f"expected an Overlap, got {type(overlap).__name__}: {function}(isorep.overlap(x, y))"
+        )
+
+
 def check(overlap: Overlap, alpha: float, function: str) -> None:
-    """Refuse what is no overlap and no level, naming the function that was called.
+    """Refuse what is no overlap and what is no level.
 
     Raises
     ------
@@ -18,10 +32,7 @@ def check(overlap: Overlap, alpha: float, function: str) -> None:
     ValueError
         When `alpha` is not in (0, 1).
     """
-    if not isinstance(overlap, Overlap):
-        raise TypeError(
-            f"expected an Overlap, got {type(overlap).__name__}: {function}(isorep.overlap(x, y))"
-        )
+    check_overlap(overlap, function)
     if not 0 < alpha < 1:
         raise ValueError(f"alpha is the level of the test, in (0, 1), not {alpha}")
 

@@ -1,6 +1,7 @@
 """How far to trust a number: chance, significance, precision, and the bias of few samples."""
 
 from isorep.inference.bartlett import Bartlett, bartlett
+from isorep.inference.chance import calibrated, chance
 from isorep.inference.manova import FTest, Manova, manova
 from isorep.inference.null_distribution import NullDistribution, null_distribution
 from isorep.inference.permutation_test import PermutationTest, permutation_test
@@ -21,6 +22,8 @@ __all__ = [
     "RandomMatrixEdge",
     "Wachter",
     "bartlett",
+    "calibrated",
+    "chance",
     "manova",
     "null_distribution",
     "permutation_test",

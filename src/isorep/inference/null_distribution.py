@@ -92,7 +92,7 @@ def null_distribution(
 
     References
     ----------
-    Phipson and Smyth 2010, Permutation p-values should never be zero, equation 2.
+    Phipson and Smyth 2010, Permutation p-values should never be zero.
 
     Examples
     --------

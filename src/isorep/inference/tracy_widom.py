@@ -102,7 +102,7 @@ def random_matrix_edge(overlap: Overlap, alpha: float = 0.05) -> RandomMatrixEdg
     References
     ----------
     Johnstone 2008, Multivariate analysis and Jacobi ensembles: largest eigenvalue, Tracy-Widom
-    limits and rates of convergence, equations 5 to 7 and section 2.1.1. Johnstone 2009,
+    limits and rates of convergence, theorem 1. Johnstone 2009,
     Approximate null distribution of the largest root in multivariate analysis, for the sequence.
 
     Examples

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import acos
 from typing import Any, Literal
@@ -92,6 +92,9 @@ class Measure:
         Least and greatest similarity.
     distance : Distance
         How the distance follows from the similarity.
+    chance : callable, optional
+        ``(overlap, **options) -> float or None``: the similarity to expect of independent samples
+        with these spectra, None where theory does not give it; the options are those of `read`.
     """
 
     name: str
@@ -105,6 +108,7 @@ class Measure:
     reads: Literal["moments", "samples"] = "moments"
     similarity_range: tuple[float, float] = (0.0, 1.0)
     distance: Distance = COMPLEMENT
+    chance: Callable[..., float | None] | None = None
 
     @property
     def distance_range(self) -> tuple[float, float]:
@@ -123,11 +127,15 @@ class Measure:
         parameters = list(inspect.signature(self.read).parameters.values())[1:]
         return {parameter.name: parameter.default for parameter in parameters}
 
-    def __call__(self, overlap: Overlap, **options: Any) -> Score:
-        """Read the measure off an overlap."""
+    def check_options(self, options: Iterable[str]) -> None:
+        """Refuse names that are no options of the measure, with a ValueError."""
         for option in options:
             if option not in self.options:
                 raise ValueError(unknown_name(f"option of {self.name}", option, self.options))
+
+    def __call__(self, overlap: Overlap, **options: Any) -> Score:
+        """Read the measure off an overlap."""
+        self.check_options(options)
         reading = self.read(overlap, **options)
         low, high = self.similarity_range
         similarity = min(max(reading.similarity, low), high)  # only rounding leaves the range

@@ -7,6 +7,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from isorep.basis import Solver
+from isorep.measures import _chance
 from isorep.measures._measure import Measure, Reading
 from isorep.overlap import Overlap
 from isorep.score import Score
@@ -29,6 +30,7 @@ CCA = Measure(
     reference="Hotelling 1936; Raghu et al. 2017; Morcos et al. 2018, section 2",
     read=_read,
     invariance="linear",
+    chance=_chance.mean_correlation,
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from isorep.basis import Solver
+from isorep.measures import _chance
 from isorep.measures._measure import Measure, Reading
 from isorep.overlap import Overlap
 from isorep.score import Score
@@ -28,6 +29,7 @@ CKA = Measure(
     reference="Kornblith et al. 2019, equation 5 and table 1",
     read=_read,
     invariance="orthogonal",
+    chance=_chance.linear_cka,
 )
 
 

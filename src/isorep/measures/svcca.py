@@ -7,6 +7,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from isorep.basis import Basis, Solver
+from isorep.measures import _chance
 from isorep.measures._measure import Measure, Reading
 from isorep.measures.cca import mean_correlation
 from isorep.overlap import Overlap
@@ -23,11 +24,19 @@ def leading_rank(basis: Basis, variance: float) -> int:
     return min(short + 1, basis.rank)
 
 
-def _read(overlap: Overlap, variance: float = 0.99) -> Reading:
+def _leading(overlap: Overlap, variance: float) -> Overlap:
     if not 0 < variance <= 1:
         raise ValueError(f"variance is a share to keep, in (0, 1], not {variance}")
-    used = overlap.leading(leading_rank(overlap.x, variance), leading_rank(overlap.y, variance))
+    return overlap.leading(leading_rank(overlap.x, variance), leading_rank(overlap.y, variance))
+
+
+def _read(overlap: Overlap, variance: float = 0.99) -> Reading:
+    used = _leading(overlap, variance)
     return Reading(mean_correlation(used), used, whitened=True)
+
+
+def _chance_level(overlap: Overlap, variance: float = 0.99) -> float | None:
+    return _chance.mean_correlation(_leading(overlap, variance))
 
 
 SVCCA = Measure(
@@ -37,6 +46,7 @@ SVCCA = Measure(
     reference="Raghu et al. 2017, section 2",
     read=_read,
     invariance="orthogonal",
+    chance=_chance_level,
 )
 
 

@@ -131,3 +131,9 @@ def two_sharing(k, p, n, seed, q=None, tails="normal"):
         own[:, :k] = shared + 0.65 * own[:, :k]
         sides.append(own @ rotation(rng, width))
     return sides
+
+
+def unrelated(n, a, b, seed):
+    """Draw two normal representations that share nothing."""
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((n, a)), rng.standard_normal((n, b))

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from oracle import conditioned_pair, two_sharing
+from oracle import conditioned_pair, two_sharing, unrelated
 from scipy.stats import binom
 from statsmodels.multivariate.cancorr import CanCorr
 
@@ -90,7 +90,7 @@ def test_correlations_of_exactly_one_and_zero():
 
 @pytest.mark.parametrize(("n", "a", "b"), [(200, 100, 100), (20, 30, 7)])
 def test_forced_correlations_are_no_evidence(n, a, b):
-    x, y = (np.random.default_rng(5).standard_normal((n, p)) for p in (a, b))
+    x, y = unrelated(n, a, b, seed=5)
     with pytest.warns(isorep.FewSamplesWarning, match="are 1 whatever the data"):
         result = manova(isorep.overlap(x, y))
     for test in (*result.wilks_by_index, result.pillai, result.hotelling_lawley, result.roy):
@@ -99,7 +99,7 @@ def test_forced_correlations_are_no_evidence(n, a, b):
 
 @pytest.mark.parametrize("spare", range(6))
 def test_the_fewest_samples_that_can_be_tested(spare):
-    x, y = (np.random.default_rng(6).standard_normal((15 + spare, p)) for p in (8, 6))
+    x, y = unrelated(15 + spare, 8, 6, seed=6)
     result = manova(isorep.overlap(x, y))
     for test in (*result.wilks_by_index, result.pillai, result.hotelling_lawley, result.roy):
         assert np.isfinite(numbers(test)).all()

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from oracle import two_sharing
+from oracle import two_sharing, unrelated
 from scipy.stats import binom
 
 import isorep
@@ -88,7 +88,7 @@ def test_finds_one_too_many_one_time_in_ten_when_one_is_shared():
 
 @pytest.mark.parametrize(("n", "a", "b"), [(200, 100, 100), (20, 30, 7)])
 def test_forced_correlations_are_no_evidence(n, a, b):
-    x, y = (np.random.default_rng(5).standard_normal((n, p)) for p in (a, b))
+    x, y = unrelated(n, a, b, seed=5)
     with pytest.warns(isorep.FewSamplesWarning, match="are 1 whatever the data"):
         result = permutation_test(isorep.overlap(x, y), n_permutations=5)
     assert result.n_significant == 0
@@ -98,7 +98,7 @@ def test_forced_correlations_are_no_evidence(n, a, b):
 
 
 def test_the_fewest_samples_that_can_be_tested():
-    x, y = (np.random.default_rng(6).standard_normal((200, p)) for p in (100, 99))
+    x, y = unrelated(200, 100, 99, seed=6)
     result = permutation_test(isorep.overlap(x, y), n_permutations=39)
     assert result.n_significant == 0
     assert result.warnings == ()

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from oracle import two_sharing
+from oracle import two_sharing, unrelated
 from scipy.integrate import quad, solve_ivp
 from scipy.special import airy
 from scipy.stats import binom
@@ -105,7 +105,7 @@ def test_correlations_of_exactly_one_and_zero():
 
 @pytest.mark.parametrize(("n", "a", "b"), [(200, 100, 100), (200, 100, 99), (20, 30, 7)])
 def test_too_few_samples_count_nothing(n, a, b):
-    x, y = (np.random.default_rng(5).standard_normal((n, p)) for p in (a, b))
+    x, y = unrelated(n, a, b, seed=5)
     with pytest.warns(isorep.FewSamplesWarning, match=f"{n} samples are too few to test"):
         result = random_matrix_edge(isorep.overlap(x, y))
     assert result.n_significant == 0

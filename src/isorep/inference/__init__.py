@@ -2,6 +2,7 @@
 
 from isorep.inference.bartlett import Bartlett, bartlett
 from isorep.inference.chance import calibrated, chance
+from isorep.inference.held_out import HeldOut, held_out
 from isorep.inference.manova import FTest, Manova, manova
 from isorep.inference.null_distribution import NullDistribution, null_distribution
 from isorep.inference.permutation_test import PermutationTest, permutation_test
@@ -16,6 +17,7 @@ from isorep.inference.wachter import Wachter
 __all__ = [
     "Bartlett",
     "FTest",
+    "HeldOut",
     "Manova",
     "NullDistribution",
     "PermutationTest",
@@ -24,6 +26,7 @@ __all__ = [
     "bartlett",
     "calibrated",
     "chance",
+    "held_out",
     "manova",
     "null_distribution",
     "permutation_test",

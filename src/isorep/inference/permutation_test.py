@@ -61,7 +61,10 @@ def permutation_test(
 
     - For k = 0 the test is exact for every n and distribution of independent samples: to shuffle
       rows and then centre them is to centre and then shuffle, so the mean, the only nuisance here,
-      costs nothing. For k > 0 the removed variates are estimates, and it is approximate.
+      costs nothing. For k > 0 the removed variates are estimates, and it is approximate. Of 400
+      pairs of normal data at ``alpha=0.05`` with 99 draws, whose exact level is 4 %, it found one
+      too many in 4 % with 0 of 20 directions shared at n = 60 (Bartlett's test: 31 %), in 2 % with
+      3 of 20 at n = 100, and in 3 % with 5 of 50 at n = 2000.
     - Where ``a + b > n - 1``, some correlations are 1 whatever the data, so that they are evidence
       of nothing: every p-value is 1, none is significant, and the result warns.
     - Samples that depend on each other (tokens of one text) are not exchangeable; see

@@ -360,3 +360,26 @@ def toy(k, seed, n=2000, p=200):
     signal = rng.standard_normal((n, k))
     noise = 0.1 * rng.standard_normal((2, n, p - k))
     return np.hstack([signal, noise[0]]), np.hstack([signal @ rotation(rng, k), noise[1]])
+
+
+def two_sharing(k, p, n, seed, q=None, tails="normal"):
+    """Draw two representations of p and q dimensions that share k, with correlations near 0.7."""
+    rng = np.random.default_rng(seed)
+    draw = {
+        "normal": rng.standard_normal,
+        "heavy": lambda size: rng.standard_t(5, size),
+        "discrete": lambda size: rng.integers(0, 2, size) * 2.0 - 1,
+    }[tails]
+    shared = draw((n, k))
+    sides = []
+    for width in (p, p if q is None else q):
+        own = draw((n, width))
+        own[:, :k] = shared + 0.65 * own[:, :k]
+        sides.append(own @ rotation(rng, width))
+    return sides
+
+
+def unrelated(n, a, b, seed):
+    """Draw two normal representations that share nothing."""
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((n, a)), rng.standard_normal((n, b))

@@ -40,12 +40,25 @@ def test_the_front_door_is_small_and_documented():
             assert parameter in thing.__doc__, (name, parameter)
 
 
+def test_what_inference_offers_is_documented():
+    for name in isorep.inference.__all__:
+        thing = getattr(isorep.inference, name)
+        assert thing.__doc__, name
+        if not inspect.isfunction(inspect.unwrap(thing)):
+            continue
+        assert "Examples\n" in thing.__doc__, name
+        assert "References\n" in thing.__doc__, name
+        for parameter in inspect.signature(thing).parameters:
+            assert parameter in thing.__doc__, (name, parameter)
+
+
 def test_functions_stay_functions_after_their_modules_are_imported():
     code = (
         "import isorep, isorep.compare, isorep.overlap, isorep.measures.cka\n"
+        "import isorep.inference.chance\n"
         "from isorep.capture.session import Recorder\n"
         "assert all(callable(f) for f in (isorep.compare, isorep.overlap, isorep.capture))\n"
-        "assert callable(isorep.measures.cka)"
+        "assert callable(isorep.measures.cka) and callable(isorep.inference.chance)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

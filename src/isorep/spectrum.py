@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import asin, exp, log, pi, sin, sqrt, tan
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,6 @@ MOST_STEPS = 12
 
 CLOSE = 2e-4
 """Mean misfit of the squared correlations at which the steps end."""
-
-TRACY_WIDOM_95 = 0.9793
-"""95 % point of the Tracy-Widom law of order 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,22 +166,16 @@ def n_simulations(n_correlations: int) -> int:
 
 def n_above_edge(observed: Floats, n_samples: int, x_rank: int, y_rank: int) -> int:
     """Count the leading correlations past what unrelated data show, one after the other."""
-    k = 0
-    while k < len(observed) and observed[k] ** 2 > _edge(n_samples - k, x_rank - k, y_rank - k):
-        k += 1
-    return k
+    if x_rank + y_rank == n_samples - 1:  # noise may reach 1
+        return 0
+    from scipy.special import expit
 
+    from isorep.inference.tracy_widom import centre_and_scale, tracy_widom_quantile
 
-def _edge(n_samples: int, x_rank: int, y_rank: int) -> float:
-    """Largest squared correlation that 5 % of unrelated data exceed (Johnstone 2008, theorem 1)."""
-    size = n_samples - 2
-    gamma = 2 * asin(sqrt((min(x_rank, y_rank) - 0.5) / size))
-    phi = 2 * asin(sqrt((max(x_rank, y_rank) - 0.5) / size))
-    if gamma + phi >= pi:
-        return 1.0
-    mu = 2 * log(tan((phi + gamma) / 2))
-    sigma = (16 / size**2 / (sin(phi + gamma) ** 2 * sin(phi) * sin(gamma))) ** (1 / 3)
-    return 1 / (1 + exp(-mu - sigma * TRACY_WIDOM_95))
+    steps = np.arange(len(observed))
+    centre, scale = centre_and_scale(n_samples - 1, x_rank, y_rank, steps)
+    under = observed**2 <= expit(centre + scale * tracy_widom_quantile(0.95))
+    return int(np.argmax(under)) if np.any(under) else len(observed)
 
 
 def _concentration(tail: Floats) -> Floats:

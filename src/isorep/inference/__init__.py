@@ -1,1 +1,36 @@
 """How far to trust a number: chance, significance, precision, and the bias of few samples."""
+
+from isorep.inference.bartlett import Bartlett, bartlett
+from isorep.inference.chance import calibrated, chance
+from isorep.inference.held_out import HeldOut, held_out
+from isorep.inference.manova import FTest, Manova, manova
+from isorep.inference.null_distribution import NullDistribution, null_distribution
+from isorep.inference.permutation_test import PermutationTest, permutation_test
+from isorep.inference.tracy_widom import (
+    RandomMatrixEdge,
+    random_matrix_edge,
+    tracy_widom_quantile,
+    tracy_widom_sf,
+)
+from isorep.inference.wachter import Wachter
+
+__all__ = [
+    "Bartlett",
+    "FTest",
+    "HeldOut",
+    "Manova",
+    "NullDistribution",
+    "PermutationTest",
+    "RandomMatrixEdge",
+    "Wachter",
+    "bartlett",
+    "calibrated",
+    "chance",
+    "held_out",
+    "manova",
+    "null_distribution",
+    "permutation_test",
+    "random_matrix_edge",
+    "tracy_widom_quantile",
+    "tracy_widom_sf",
+]

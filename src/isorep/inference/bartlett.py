@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._arrays import epsilon, to_numpy
+from isorep.inference._sequential import check, first_not_rejected, forced_warning
 from isorep.overlap import Overlap
 from isorep.score import FewSamplesWarning
 
@@ -104,13 +105,7 @@ def bartlett(overlap: Overlap, alpha: float = 0.05) -> Bartlett:
     """
     from scipy.special import chdtrc
 
-    if not isinstance(overlap, Overlap):
-        raise TypeError(
-            f"expected an Overlap, got {type(overlap).__name__}: "
-            "isorep.bartlett(isorep.overlap(x, y))"
-        )
-    if not 0 < alpha < 1:
-        raise ValueError(f"alpha is the level of the test, in (0, 1), not {alpha}")
+    check(overlap, alpha, "isorep.bartlett")
     n, a, b = overlap.n_samples, overlap.x.rank, overlap.y.rank
     rho = to_numpy(overlap.correlations)
     squares = np.where(rho > epsilon("float64"), rho, 0.0) ** 2
@@ -123,28 +118,21 @@ def bartlett(overlap: Overlap, alpha: float = 0.05) -> Bartlett:
     left = np.cumsum(logarithms[::-1])[::-1]
     factor = n - k - (a + b + 1) / 2 + np.cumsum(inverse) - inverse
     statistic = np.where(left < 0, -factor * left, 0.0)
-    warnings = _few_samples(n, a, b, overlap.n_forced)
+    warnings = forced_warning(overlap) or _few_samples(n, a, b)
     for text in warnings:
         python_warnings.warn(text, FewSamplesWarning, stacklevel=2)
     p_values = np.ones(len(rho)) if overlap.n_forced else chdtrc(dof, statistic)
-    kept = p_values >= alpha
     return Bartlett(
         statistic=statistic,
         dof=dof,
         p_values=p_values,
-        n_significant=int(np.argmax(kept)) if kept.any() else len(rho),
+        n_significant=first_not_rejected(p_values, alpha),
         alpha=alpha,
         warnings=warnings,
     )
 
 
-def _few_samples(n: int, a: int, b: int, forced: int) -> tuple[str, ...]:
-    if forced:
-        return (
-            f"{n} samples are too few to test {a} and {b} directions: {forced} of the {min(a, b)} "
-            "canonical correlations are 1 whatever the data, so none counts as significant; take "
-            "more samples or fewer directions",
-        )
+def _few_samples(n: int, a: int, b: int) -> tuple[str, ...]:
     if n < FEW_SAMPLES * (a + b):
         return (
             f"{n} samples are few to test {a} and {b} directions: Bartlett's test calls too many "

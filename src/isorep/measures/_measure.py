@@ -110,6 +110,9 @@ class Measure:
         Least and greatest similarity, with default options.
     distance : Distance
         How the distance follows from the similarity.
+    chance : callable, optional
+        ``(overlap, **options) -> float or None``: the similarity to expect of independent samples
+        with these spectra, None where theory does not give it; the options are those of `read`.
     """
 
     name: str
@@ -133,6 +136,7 @@ class Measure:
     reads: Literal["moments", "samples", "maps"] = "moments"
     similarity_range: tuple[float, float] = (0.0, 1.0)
     distance: Distance = COMPLEMENT
+    chance: Callable[..., float | None] | None = None
 
     @property
     def distance_range(self) -> tuple[float, float]:
@@ -151,9 +155,15 @@ class Measure:
         parameters = list(inspect.signature(self.read).parameters.values())[1:]
         return {parameter.name: parameter.default for parameter in parameters}
 
+    def check_options(self, options: Iterable[str]) -> None:
+        """Refuse names that are no options of the measure, with a ValueError."""
+        for option in options:
+            if option not in self.options:
+                raise ValueError(unknown_name(f"option of {self.name}", option, self.options))
+
     def __call__(self, overlap: Overlap, **options: Any) -> Score:
         """Read the measure off an overlap."""
-        self.check(options)
+        self.check_options(options)
         reading = self.read(overlap, **options)
         similarity, distance = reading.similarity, reading.distance
         if reading.bounded:  # only rounding leaves the range
@@ -203,12 +213,6 @@ class Measure:
         """Return the options, with the seed where the measure itself draws at random."""
         return {**options, "seed": seed} if "seed" in self.options else dict(options)
 
-    def check(self, options: Iterable[str]) -> None:
-        """Make sure that the measure has options of these names."""
-        for option in options:
-            if option not in self.options:
-                raise ValueError(unknown_name(f"option of {self.name}", option, self.options))
-
     def between(
         self,
         x: Any,
@@ -222,7 +226,7 @@ class Measure:
         """Couple two representations and read the measure off; its warnings are issued."""
         if correction not in (None, *get_args(Correction)):
             raise ValueError(unknown_name("correction", str(correction), get_args(Correction)))
-        self.check(options)
+        self.check_options(options)
         if correction is None:
             score = self(overlap(x, y, solver=solver), **self.seeded(options, seed))
         else:

@@ -27,6 +27,21 @@ def cosine_similarity(overlap: Overlap) -> float:
     ValueError
         When the two sides have different numbers of neurons.
     """
+    means = means_product(overlap)
+    x, y = overlap.x, overlap.y
+    xp = array_namespace(overlap.matrix)
+    centred = xp.sum((x.loadings / norm(x)) * (overlap.matrix @ (y.loadings / norm(y))))
+    return float(centred) + means
+
+
+def means_product(overlap: Overlap) -> float:
+    """Return the part of `cosine_similarity` that is the two means', n times.
+
+    Raises
+    ------
+    ValueError
+        When the two sides have different numbers of neurons.
+    """
     x, y = overlap.x, overlap.y
     if x.n_features != y.n_features:
         raise ValueError(
@@ -34,7 +49,4 @@ def cosine_similarity(overlap: Overlap) -> float:
             "with neuron j; take pwcca, cca, svcca, cka or procrustes, which compare any widths"
         )
     xp = array_namespace(overlap.matrix)
-    x_norm, y_norm = norm(x), norm(y)
-    centred = xp.sum((x.loadings / x_norm) * (overlap.matrix @ (y.loadings / y_norm)))
-    means = overlap.n_samples * xp.sum((x.mean / x_norm) * (y.mean / y_norm))
-    return float(centred + means)
+    return float(overlap.n_samples * xp.sum((x.mean / norm(x)) * (y.mean / norm(y))))

@@ -9,6 +9,7 @@ from array_api_compat import array_namespace
 
 from isorep._arrays import Array
 from isorep.basis import Solver
+from isorep.measures import _chance
 from isorep.measures._measure import Correction, Measure, Reading
 from isorep.overlap import Overlap
 from isorep.score import Score
@@ -33,6 +34,7 @@ CKA = Measure(
     reference="Kornblith et al. 2019, equation 5 and table 1",
     read=_read,
     invariance="orthogonal",
+    chance=_chance.linear_cka,
 )
 
 
@@ -118,6 +120,7 @@ CKA_DEBIASED = Measure(
     invariance="orthogonal",
     reads="samples",
     similarity_range=(-1.0, 1.0),
+    chance=lambda overlap: 0.0,
 )
 
 

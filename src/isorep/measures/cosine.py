@@ -6,13 +6,18 @@ from typing import Any
 
 from isorep.basis import Solver
 from isorep.measures._measure import Measure, Reading
-from isorep.measures._neurons import cosine_similarity
+from isorep.measures._neurons import cosine_similarity, means_product
 from isorep.overlap import Overlap
 from isorep.score import Score
 
 
 def _read(overlap: Overlap) -> Reading:
     return Reading(cosine_similarity(overlap), overlap)
+
+
+def _chance_level(overlap: Overlap) -> float:
+    # Of samples paired at random only the means agree, exactly.
+    return means_product(overlap)
 
 
 COSINE = Measure(
@@ -23,6 +28,7 @@ COSINE = Measure(
     read=_read,
     invariance="scaling",
     similarity_range=(-1.0, 1.0),
+    chance=_chance_level,
 )
 
 

@@ -39,7 +39,7 @@ class MapMeasure(Measure):
 
     def between(self, x: Any, y: Any, *, solver: Solver = "auto", **options: Any) -> Score:
         """Compare two arrays of maps; the score's warnings are issued."""
-        self.check(options)
+        self.check_options(options)
         score: Score = self.read((x, y, solver), **options)
         return score.announce(stacklevel=3)
 

@@ -7,6 +7,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from isorep.basis import Solver
+from isorep.measures import _chance
 from isorep.measures._measure import Correction, Measure, Reading
 from isorep.overlap import Overlap
 from isorep.score import Score
@@ -25,6 +26,7 @@ EIGENSPACE_OVERLAP = Measure(
     reference="May et al. 2019 (eigenspace overlap score, here of centred data)",
     read=_read,
     invariance="linear",
+    chance=_chance.shared_span,
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from isorep.basis import Solver
+from isorep.measures import _chance
 from isorep.measures._folds import folds as split
 from isorep.measures._folds import whitened
 from isorep.measures._measure import FEW_SAMPLES, Correction, Measure, Reading
@@ -49,6 +50,10 @@ def _few_samples(overlap: Overlap) -> tuple[str, ...]:
     )
 
 
+def _chance_level(overlap: Overlap, folds: int | None = None, seed: int = 0) -> float | None:
+    return _chance.explained_variance(overlap) if folds is None else None
+
+
 LINEAR_REGRESSION = Measure(
     name="linear_regression",
     formula="||M diag(sy)||_F^2 / ||sy||^2",
@@ -56,6 +61,7 @@ LINEAR_REGRESSION = Measure(
     reference="Kornblith et al. 2019, table 1 (R^2_LR)",
     read=_read,
     invariance="linear",
+    chance=_chance_level,
     symmetric=False,
 )
 

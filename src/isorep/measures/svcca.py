@@ -7,6 +7,7 @@ from typing import Any
 from array_api_compat import array_namespace
 
 from isorep.basis import Basis, Solver
+from isorep.measures import _chance
 from isorep.measures._measure import Correction, Measure, Reading
 from isorep.measures.cca import mean_correlation, mean_squared_correlation
 from isorep.overlap import Overlap
@@ -34,6 +35,10 @@ def _read(overlap: Overlap, variance: float = 0.99) -> Reading:
     return Reading(mean_correlation(used), used, whitened=True)
 
 
+def _chance_level(overlap: Overlap, variance: float = 0.99) -> float | None:
+    return _chance.mean_correlation(_leading(overlap, variance))
+
+
 SVCCA = Measure(
     name="svcca",
     formula="mean(rho) of M[:kx, :ky]",
@@ -41,6 +46,7 @@ SVCCA = Measure(
     reference="Raghu et al. 2017, section 2",
     read=_read,
     invariance="orthogonal",
+    chance=_chance_level,
 )
 
 
@@ -106,6 +112,10 @@ def _read_squared(overlap: Overlap, variance: float = 0.99) -> Reading:
     return Reading(mean_squared_correlation(used), used, whitened=True)
 
 
+def _chance_level_squared(overlap: Overlap, variance: float = 0.99) -> float:
+    return _chance.mean_squared_correlation(_leading(overlap, variance))
+
+
 SVCCA_SQUARED = Measure(
     name="svcca_squared",
     formula="||M[:kx, :ky]||_F^2 / min(kx, ky)",
@@ -113,6 +123,7 @@ SVCCA_SQUARED = Measure(
     reference="Kornblith et al. 2019, table 1 (R^2_SVCCA)",
     read=_read_squared,
     invariance="orthogonal",
+    chance=_chance_level_squared,
 )
 
 

@@ -13,8 +13,8 @@ from isorep.basis import Basis
 from isorep.overlap import Overlap
 from isorep.spectrum import BartlettFactor, Floats, Spectrum, match_spectrum, n_simulations
 
-EXTRAPOLATION = (3.0, -3.0, 1.0)
-"""Weights of the excess one, two and three rounds of sampling away: a parabola's value at none."""
+EXTRAPOLATION = (2.0, -1.0)
+"""Weights of the excess one and two rounds of sampling away: a straight line's value at none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +63,8 @@ class Population:
 
         The sample's loadings are a noisy version of the population's, so the excess is that of a
         population one round of sampling away from the one meant. A sample of that population, with
-        its loadings and the same correlations, is two rounds away, and so on: the excess is
-        extrapolated from these back to none.
+        its loadings and the same correlations, is two rounds away; from both, the excess is
+        extrapolated to none.
         """
         streams = np.random.SeedSequence(seed).spawn(n_simulations(len(self.spectrum)))
         total = 0.0

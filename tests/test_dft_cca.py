@@ -42,6 +42,11 @@ def test_similarity_by_name_and_channels_last():
     assert isorep.similarity(*last, "dft_cca", channels="last").similarity == pytest.approx(
         score.similarity, abs=1e-12
     )
+    assert isorep.similarity(x, y, "dft_cca", seed=3) == score
+    with pytest.raises(ValueError, match=r"dft_cca .*without correction, or with pwcca"):
+        isorep.similarity(x, y, "dft_cca", correction="spectrum")
+    with pytest.raises(ValueError, match=r"correction"):
+        isorep.similarity(x, y, "dft_cca", correction="spectra")
 
 
 def test_maps_of_one_position_are_cca():

@@ -224,8 +224,7 @@ class Measure:
         **options: Any,
     ) -> Score:
         """Couple two representations and read the measure off; its warnings are issued."""
-        if correction not in (None, *get_args(Correction)):
-            raise ValueError(unknown_name("correction", str(correction), get_args(Correction)))
+        check_correction(correction)
         self.check_options(options)
         if correction is None:
             score = self(overlap(x, y, solver=solver), **self.seeded(options, seed))
@@ -233,6 +232,12 @@ class Measure:
             self.check_correctable()
             score = self.corrected(overlap(x, y, solver=solver), seed=seed, **options)
         return score.announce(stacklevel=3)
+
+
+def check_correction(correction: str | None) -> None:
+    """Refuse what names no correction, with a ValueError."""
+    if correction not in (None, *get_args(Correction)):
+        raise ValueError(unknown_name("correction", str(correction), get_args(Correction)))
 
 
 def _too_few_to_correct(used: Overlap) -> tuple[str, ...]:

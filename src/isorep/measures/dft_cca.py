@@ -13,7 +13,7 @@ from array_api_compat import array_namespace, is_array_api_obj
 from isorep._arrays import Array, as_samples
 from isorep._names import unknown_name
 from isorep.basis import Basis, NoVarianceError, Solver
-from isorep.measures._measure import Measure, few_samples
+from isorep.measures._measure import Correction, Measure, check_correction, few_samples
 from isorep.measures.cca import mean_correlation
 from isorep.overlap import Overlap, couple
 from isorep.score import Score
@@ -37,9 +37,24 @@ class MapMeasure(Measure):
             f"hold: call isorep.measures.{self.name}(x, y) with the maps themselves"
         )
 
-    def between(self, x: Any, y: Any, *, solver: Solver = "auto", **options: Any) -> Score:
-        """Compare two arrays of maps; the score's warnings are issued."""
+    def between(
+        self,
+        x: Any,
+        y: Any,
+        *,
+        solver: Solver = "auto",
+        correction: Correction | None = None,
+        seed: int = 0,
+        **options: Any,
+    ) -> Score:
+        """Compare two arrays of maps; the score's warnings are issued.
+
+        `seed` is for callers that know the measure by its name alone: no map is drawn at random.
+        """
+        check_correction(correction)
         self.check_options(options)
+        if correction is not None:
+            self.check_correctable()
         score: Score = self.read((x, y, solver), **options)
         return score.announce(stacklevel=3)
 

@@ -61,8 +61,9 @@ def second_order_cosine(
 
     ``1/n sum_i cos(s_x(i), s_y(i))``, where ``s_x(i)`` are the cosine similarities, in x, of sample
     i with the samples that are among its k nearest by cosine in x or in y, and ``s_y(i)`` those in
-    y. (Not of the cosine distances, which code that computes this measure has used.) All of s is
-    positive where neighbours are near, so unrelated data has a similarity well above 0.
+    y. (Not of the cosine distances, which code that computes this measure has used.) Where samples
+    have a mean in common, as after a ReLU, all cosines are positive and unrelated data has a
+    similarity well above 0; of centred data it is about 0.
 
     Neighbours and ties are as in `mutual_knn`. A sample whose similarities are all 0 counts 1 where
     the other side says the same, and 0 otherwise.

@@ -1,0 +1,94 @@
+"""Every example of every page of docs/ runs as printed, and prints what the page shows."""
+
+import io
+import re
+import warnings
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import isorep
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+# The figures' page is written by `isorep paper`, and has tests of its own.
+PAGES = sorted(page for page in DOCS.rglob("*.md") if DOCS / "paper" not in page.parents)
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A python block, and the output that the text block right after it shows: none without one."""
+
+    page: Path
+    line: int
+    code: str
+    shown: str
+
+    def __str__(self):
+        return f"{self.page.name}:{self.line}"
+
+
+def examples(page):
+    text = page.read_text()
+    fences = list(FENCED.finditer(text))
+    for fence, after in zip(fences, [*fences[1:], None], strict=True):
+        if fence[1] != "python":
+            continue
+        beside = after is not None and after[1] == "text"
+        beside = beside and not text[fence.end() : after.start()].strip()
+        line = text.count("\n", 0, fence.start(2)) + 1
+        yield Example(page, line, fence[2], after[2] if beside else "")
+
+
+EXAMPLES = [example for page in PAGES for example in examples(page)]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_an_example_prints_what_the_page_shows(example, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    # In a namespace of its own: a reader may copy any block alone. Blank lines before keep a
+    # traceback's line number the page's.
+    code = compile("\n" * (example.line - 1) + example.code, str(example.page), "exec")
+    printed = io.StringIO()
+    with warnings.catch_warnings(), redirect_stdout(printed):
+        warnings.simplefilter("ignore", isorep.FewSamplesWarning)  # goes to stderr, not on the page
+        exec(code, {"__name__": "__main__"})
+    assert trimmed(printed.getvalue()) == trimmed(example.shown)
+
+
+def trimmed(text):
+    return [line.rstrip() for line in text.rstrip().splitlines()]
+
+
+def anchors(text):
+    """Return the names that GitHub gives a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", FENCED.sub("", text), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_resolve(page):
+    text = FENCED.sub("", page.read_text())
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"\w+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        linked = page.parent / path if path else page
+        assert linked.exists(), target
+        if anchor:
+            assert anchor in anchors(linked.read_text()), target
+
+
+def test_which_measure_names_every_measure_and_no_other():
+    text = FENCED.sub("", (DOCS / "which-measure.md").read_text())
+    tables = text[text.index("## What each sees") : text.index("## Strong directions")]
+    cells = re.findall(r"^\| (`.*?) \|", tables, flags=re.MULTILINE)
+    listed = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+    assert sorted(listed) == sorted(isorep.MEASURES)
+    # Elsewhere, a name in backquotes that no other part of isorep has is meant as a measure's.
+    others = {"x", "y", "k", "folds", "isorep"} | set(dir(isorep.inference))
+    for name in re.findall(r"`([a-z]\w*)`", text):
+        assert name in isorep.MEASURES or name in others, name

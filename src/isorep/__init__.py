@@ -6,6 +6,7 @@ from isorep.capture import capture
 from isorep.clustering import cluster
 from isorep.compare import compare
 from isorep.inference.bartlett import bartlett
+from isorep.inference.infer import infer
 from isorep.measures import MEASURES, cca, cka, procrustes, pwcca, similarity, svcca
 from isorep.overlap import Overlap, overlap
 from isorep.pairwise import pairwise
@@ -29,6 +30,7 @@ __all__ = [
     "cka",
     "cluster",
     "compare",
+    "infer",
     "load",
     "overlap",
     "pairwise",

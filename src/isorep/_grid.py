@@ -18,6 +18,8 @@ from isorep.score import Score
 if TYPE_CHECKING:
     import xarray
 
+    from isorep.inference.infer import Inference
+
 Prepared = Basis | ValueError | TypeError
 """A layer, prepared; or what is wrong with it."""
 
@@ -25,6 +27,16 @@ Label = str | int | float
 """What a network or a step is called."""
 
 Index = tuple[int, ...]
+
+_INFERRED = {
+    "corrected": {"long_name": "similarity, corrected for the number of samples"},
+    "low": {"long_name": "lower bound of the population's similarity"},
+    "high": {"long_name": "upper bound of the population's similarity"},
+    "chance": {"long_name": "similarity to expect of unrelated data"},
+    "calibrated": {"long_name": "similarity, 0 at chance and 1 at identity"},
+    "p_value": {"long_name": "chance of so high a similarity of unrelated data"},
+    "p_adjusted": {"long_name": "p-value for many cells, by Benjamini and Hochberg"},
+}
 
 
 class Grid:
@@ -36,9 +48,16 @@ class Grid:
         Name of each dimension to its length, in order.
     measures
         What each pair is compared by.
+    examined : dict, optional
+        What else to tell of each cell: the keywords of `isorep.inference.infer.examine`.
     """
 
-    def __init__(self, sizes: Mapping[str, int], measures: Sequence[Measure]) -> None:
+    def __init__(
+        self,
+        sizes: Mapping[str, int],
+        measures: Sequence[Measure],
+        examined: Mapping[str, Any] | None = None,
+    ) -> None:
         self._dims, shape = tuple(sizes), tuple(sizes.values())
         self._measures = measures
         self._values = {
@@ -46,6 +65,13 @@ class Grid:
             for measure in measures
             for name in (measure.name, _distance(measure))
         }
+        self._examined = examined
+        self._inferred = {
+            f"{measure.name}_{name}": np.full(shape, np.nan)
+            for measure in measures
+            for name in _inferred_names(examined or {})
+        }
+        self._n_significant = np.zeros(shape, dtype=np.int64)
         self._n_samples = np.zeros(shape, dtype=np.int64)
         self._warnings = np.full(shape, "", dtype=object)
         self._reason = np.full(shape, "", dtype=object)
@@ -62,16 +88,53 @@ class Grid:
                 self._reason[cell] = str(error)
             return
         scores = [_score(measure, coupled) for measure in self._measures]
-        self._write(at, coupled, scores)
+        told = self._infer(at, coupled, scores)
+        self._write(at, coupled, scores, told)
         if mirror is not None:
             back = coupled.exchanged()
             mirrored = [
                 score if measure.symmetric and isinstance(score, Score) else _score(measure, back)
                 for measure, score in zip(self._measures, scores, strict=True)
             ]
-            self._write(mirror, back, mirrored)
+            self._write(mirror, back, mirrored, self._infer(mirror, back, mirrored))
 
-    def _write(self, at: Index, coupled: Overlap, scores: Sequence[Score | Exception]) -> None:
+    def _infer(
+        self, at: Index, coupled: Overlap, scores: Sequence[Score | Exception]
+    ) -> dict[str, Inference]:
+        """Write how far to trust each number of a cell, and return what was found."""
+        if self._examined is None:
+            return {}
+        from isorep.inference.infer import examine
+        from isorep.population import Population
+
+        found = {}
+        fit = any(measure.reads == "moments" for measure in self._measures) and (
+            self._examined["correct"] or self._examined["interval"]
+        )
+        population = (
+            Population.behind(coupled, self._examined["seed"])
+            if fit and not coupled.n_forced
+            else None
+        )
+        for measure, score in zip(self._measures, scores, strict=True):
+            if isinstance(score, Exception):
+                continue
+            told = examine(coupled, measure, population=population, **self._examined)
+            found[measure.name] = told
+            values = {**vars(told), "low": told.interval[0], "high": told.interval[1]}
+            for name in _inferred_names(self._examined):
+                if name != "p_adjusted":
+                    self._inferred[f"{measure.name}_{name}"][at] = values[name]
+            self._n_significant[at] = told.n_significant
+        return found
+
+    def _write(
+        self,
+        at: Index,
+        coupled: Overlap,
+        scores: Sequence[Score | Exception],
+        told: Mapping[str, Inference],
+    ) -> None:
         self._n_samples[at] = coupled.n_samples
         warned: dict[str, list[str]] = {}
         failed: dict[str, list[str]] = {}
@@ -81,10 +144,32 @@ class Grid:
                 continue
             self._values[measure.name][at] = score.similarity
             self._values[_distance(measure)][at] = score.distance
-            for text in score.warnings:
+            for text in (told[measure.name] if told else score).warnings:
                 warned.setdefault(text, []).append(measure.name)
         self._warnings[at] = _by_measure(warned)
         self._reason[at] = _by_measure(failed)
+
+    def _inferred_variables(self) -> dict[str, Any]:
+        if self._examined is None:
+            return {}
+        for measure in self._measures if self._examined["chance"] else ():
+            p_values = self._inferred[f"{measure.name}_p_value"]
+            known = ~np.isnan(p_values)
+            if known.any():
+                from scipy.stats import false_discovery_control
+
+                adjusted = self._inferred[f"{measure.name}_p_adjusted"]
+                adjusted[known] = false_discovery_control(p_values[known])
+        told: dict[str, Any] = {
+            f"{measure.name}_{name}": (
+                self._dims,
+                self._inferred[f"{measure.name}_{name}"],
+                {**_attributes(measure, measure.name), "quantity": name, **_INFERRED[name]},
+            )
+            for measure in self._measures
+            for name in _inferred_names(self._examined)
+        }
+        return {**told, "n_significant": (self._dims, self._n_significant)}
 
     def dataset(
         self, coords: Mapping[str, Any], others: Mapping[str, Any], **attrs: Any
@@ -111,6 +196,7 @@ class Grid:
                     for measure in self._measures
                     for name in (measure.name, _distance(measure))
                 },
+                **self._inferred_variables(),
                 **others,
                 "n_samples": (self._dims, self._n_samples),
                 "warnings": (self._dims, self._warnings.astype(str)),
@@ -123,6 +209,18 @@ class Grid:
                 **attrs,
             },
         )
+
+
+def _inferred_names(examined: Mapping[str, Any]) -> list[str]:
+    """Name the variables that are told of each measure beside its similarity and distance."""
+    names = []
+    if examined.get("correct") or examined.get("interval"):
+        names.append("corrected")
+    if examined.get("interval"):
+        names += ["low", "high"]
+    if examined.get("chance"):
+        names += ["chance", "calibrated", "p_value", "p_adjusted"]
+    return names
 
 
 def measures_named(names: str | Sequence[str]) -> list[Measure]:

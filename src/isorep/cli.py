@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from isorep.paper import Entry
+    from isorep.plot._axis import Quantity, Told
 
 app = typer.Typer(
     name="isorep",
@@ -72,6 +73,7 @@ def _isorep(
     epilog="Examples:\n\n"
     "isorep compare a.npz b.npz\n\n"
     "isorep compare a.zarr b.zarr --measure pwcca --measure cka --plot heat.png\n\n"
+    "isorep compare a.npz b.npz --correct --interval --chance --plot heat.png\n\n"
     "isorep compare a.npz b.npz --json - | jq .measures.pwcca.similarity"
 )
 def compare(
@@ -86,12 +88,26 @@ def compare(
         list[str] | None,
         typer.Option(help="A measure to compare by; may be repeated. [default: pwcca]"),
     ] = None,
+    correct: Annotated[
+        bool, typer.Option("--correct", help="Take out what the number of samples adds.")
+    ] = False,
+    interval: Annotated[
+        bool, typer.Option("--interval", help="Bound the population's similarity (95 %).")
+    ] = False,
+    chance: Annotated[
+        bool, typer.Option("--chance", help="Tell what unrelated data would show, and p-values.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of what these three draw.")] = 0,
     json: Annotated[
         Path | None, typer.Option(help="Write all numbers as JSON; - is stdout.")
     ] = None,
     csv: Annotated[Path | None, typer.Option(help="Write all numbers as CSV; - is stdout.")] = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw the first measure (.png, .svg or .pdf).")
+        Path | None,
+        typer.Option(
+            help="Draw the first measure (.png, .svg or .pdf); calibrated with --chance, else "
+            "corrected with --correct."
+        ),
     ] = None,
 ) -> None:
     """Compare two networks layer by layer."""
@@ -104,14 +120,22 @@ def compare(
     _check_targets([json, csv, plot], sources=[a, b])
     if plot is not None and plot.suffix.lower() not in _PICTURES:
         raise ValueError(f"cannot draw {str(plot)!r}: expected a name ending in .png, .svg or .pdf")
-    table = compare_layers(load(a), load(b), measures=measure or ["pwcca"])
+    table = compare_layers(
+        load(a),
+        load(b),
+        measures=measure or ["pwcca"],
+        correct=correct,
+        interval=interval,
+        chance=chance,
+        seed=seed,
+    )
     for target, write in ((json, to_json), (csv, to_csv)):
         if target == _STDOUT:
             sys.stdout.write(write(table))
         elif target is not None:
             _write(target, write(table).encode())
     if plot is not None:
-        _draw(table, plot)
+        _draw(table, plot, "calibrated" if chance else "corrected" if correct else "similarity")
     if _STDOUT not in (json, csv):
         _show(table)
     _report_trouble(table)
@@ -313,7 +337,7 @@ def _write(target: Path, content: bytes) -> None:
         file.write(content)
 
 
-def _draw(table: xarray.Dataset, target: Path) -> None:
+def _draw(table: xarray.Dataset, target: Path, quantity: Quantity | Told) -> None:
     import io
 
     import matplotlib
@@ -323,7 +347,7 @@ def _draw(table: xarray.Dataset, target: Path) -> None:
 
     from isorep.plot import heatmap
 
-    figure = heatmap(table).get_figure(root=True)
+    figure = heatmap(table, quantity=quantity).get_figure(root=True)
     assert figure is not None
     content = io.BytesIO()
     figure.savefig(content, format=target.suffix.lower().removeprefix("."), dpi=150)
@@ -351,6 +375,8 @@ def _show(table: xarray.Dataset) -> None:
             grid = _best_partners(table, name)
         console.print(f"{name} similarity (1 is the same)", style="bold")
         console.print(grid)
+        if "n_significant" in table:
+            console.print(_told(table, name))
 
 
 def _listing(*headings: str) -> Table:
@@ -371,6 +397,33 @@ def _grid(table: xarray.Dataset, name: str) -> Table:
     listing = _listing("x \\ y", *y_layers)
     for x_layer, row in zip(table["x_layer"].to_numpy(), table[name].to_numpy(), strict=True):
         listing.add_row(Text(str(x_layer)), *(f"{value:.4f}" for value in row))
+    return listing
+
+
+def _told(table: xarray.Dataset, name: str) -> Table:
+    """List each cell with what is known about how far to trust it."""
+    from rich.text import Text
+
+    shown = {
+        "corrected": "corrected",
+        "low": "low",
+        "high": "high",
+        "chance": "chance",
+        "calibrated": "calibrated",
+        "p_adjusted": "p adjusted",
+    }
+    columns = {key: text for key, text in shown.items() if f"{name}_{key}" in table}
+    listing = _listing("x", "y", "similarity", *columns.values(), "real correlations")
+    for x_layer in table["x_layer"].to_numpy():
+        for y_layer in table["y_layer"].to_numpy():
+            cell = table.sel(x_layer=x_layer, y_layer=y_layer)
+            listing.add_row(
+                Text(str(x_layer)),
+                Text(str(y_layer)),
+                f"{cell[name].item():.4f}",
+                *(f"{cell[f'{name}_{key}'].item():.4f}" for key in columns),
+                str(cell["n_significant"].item()),
+            )
     return listing
 
 

@@ -20,6 +20,11 @@ def compare(
     b: Mapping[str, Any],
     *,
     measures: str | Sequence[str] = "pwcca",
+    correct: bool = False,
+    interval: bool = False,
+    chance: bool = False,
+    n_permutations: int = 199,
+    seed: int = 0,
     solver: Solver = "auto",
     progress: bool = True,
 ) -> xarray.Dataset:
@@ -36,6 +41,18 @@ def compare(
         Give the same object twice to compare a network with itself.
     measures : str or sequence of str
         Names in `isorep.MEASURES`.
+    correct : bool
+        Tell each similarity less what it owes to the number of samples; see `isorep.similarity`.
+    interval : bool
+        Bound the population's value; see `isorep.inference.interval`. Corrects too.
+    chance : bool
+        Tell what unrelated data would show, and whether a cell is more: p-values by shuffling the
+        samples, and adjusted for the many cells (Benjamini and Hochberg 1995): among cells with
+        ``p_adjusted <= 0.05``, at most 5 % are expected to be unrelated.
+    n_permutations : int
+        Shuffles for each p-value, which is at least ``1 / (n_permutations + 1)``.
+    seed : int
+        Of whatever is drawn for these.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
     progress : bool
@@ -48,6 +65,10 @@ def compare(
 
         - for each measure, ``table["pwcca"]`` is its similarity and ``table["pwcca_distance"]`` its
           distance;
+        - with `correct`, ``table["pwcca_corrected"]``; with `interval`, ``_low`` and ``_high``;
+          with `chance`, ``_chance``, ``_calibrated`` (0 at chance, 1 at identity), ``_p_value`` and
+          ``_p_adjusted``; with any of them, ``n_significant``, the canonical correlations beyond
+          the edge of noise;
         - ``x_rank`` (x_layer) and ``y_rank`` (y_layer), the directions of each layer;
         - ``n_samples`` (x_layer, y_layer), rows that entered;
         - ``warnings`` (x_layer, y_layer), why to read a cell with care, and ``reason``, why a cell
@@ -79,7 +100,14 @@ def compare(
     x_bases = _prepare(x, "a", solver, progress)
     y_bases = x_bases if y is x else _prepare(y, "b", solver, progress)
 
-    grid = Grid({"x_layer": len(x), "y_layer": len(y)}, rows)
+    examined = {"correct": correct, "interval": interval, "chance": chance}
+    grid = Grid(
+        {"x_layer": len(x), "y_layer": len(y)},
+        rows,
+        {**examined, "n_permutations": n_permutations, "seed": seed}
+        if any(examined.values())
+        else None,
+    )
     cells = list(product(range(len(x)), range(len(y))))
     if y is x:  # one coupling serves a pair of layers both ways round
         cells = [(i, j) for i, j in cells if i <= j]

@@ -45,15 +45,23 @@ def to_json(table: xarray.Dataset) -> str:
                 "distance_units": table[f"{name}_distance"].attrs["units"],
                 "symmetric": bool(table[name].attrs["symmetric"]),
                 "reference": table[name].attrs["reference"],
+                **{key: _nested(table[f"{name}_{key}"]) for key in _told(table, name)},
             }
             for name in table.attrs["measures"]
         },
         **{
             name: table[name].to_numpy().tolist()
-            for name in ("x_rank", "y_rank", "n_samples", "warnings", "reason")
+            for name in ("x_rank", "y_rank", "n_samples", "warnings", "reason", "n_significant")
+            if name in table
         },
     }
     return json.dumps(found, indent=2, allow_nan=False) + "\n"
+
+
+def _told(table: xarray.Dataset, name: str) -> list[str]:
+    """Name what a table tells of how far to trust a measure; the same for all its measures."""
+    keys = ("corrected", "low", "high", "chance", "calibrated", "p_value", "p_adjusted")
+    return [key for key in keys if f"{name}_{key}" in table]
 
 
 def _nested(values: xarray.DataArray) -> list[list[float | None]]:
@@ -77,8 +85,9 @@ def to_csv(table: xarray.Dataset) -> str:
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_COLUMNS)
     names = table.attrs["measures"]
+    told = _told(table, names[0])
+    writer.writerow([*_COLUMNS, *told, *(["n_significant"] if told else [])])
     # One array a variable: looking each number up in the table takes far longer than computing it.
     arrays = {str(name): table[name].to_numpy() for name in table.variables}
     for i, x_layer in enumerate(arrays["x_layer"]):
@@ -96,6 +105,8 @@ def to_csv(table: xarray.Dataset) -> str:
                         arrays["y_rank"][j],
                         arrays["warnings"][i, j],
                         arrays["reason"][i, j],
+                        *(_number(arrays[f"{name}_{key}"][i, j]) for key in told),
+                        *([arrays["n_significant"][i, j]] if told else []),
                     ]
                 )
     return out.getvalue()

@@ -11,7 +11,7 @@ import numpy as np
 from isorep._arrays import to_numpy
 from isorep.basis import Basis
 from isorep.overlap import Overlap
-from isorep.spectrum import BartlettFactor, Floats, Spectrum, match_spectrum, n_simulations
+from isorep.spectrum import BartlettFactor, Floats, Spectrum, gain, match_spectrum, n_simulations
 
 EXTRAPOLATION = (2.0, -1.0)
 """Weights of the excess one and two rounds of sampling away: a straight line's value at none."""
@@ -57,6 +57,23 @@ class Population:
         rng = np.random.default_rng(seed)
         spectrum = match_spectrum(np.clip(rho, 0.0, 1.0), n, rx, ry, rng)
         return cls(_on_host(sample.x), _on_host(sample.y), u, wt.T, spectrum)
+
+    @property
+    def tail_error(self) -> float:
+        """Standard error of the mean square of the correlations that drown in noise."""
+        k = len(self.spectrum.head)
+        m, a, b = self.x.n_samples - 1 - k, self.x.rank - k, self.y.rank - k
+        # Of the trace of a beta matrix, which unrelated data give.
+        variance = 2 * a * b * (m - a) * (m - b) / (m**2 * (m - 1) * (m + 2))
+        variance *= 1 + 1 / n_simulations(len(self.spectrum))
+        return sqrt(variance) / len(self.spectrum.tail) / gain(m + 1, a, b)
+
+    def value(self, read: Callable[[Overlap], float]) -> float:
+        """Return what `read` gives for the population itself."""
+        return sum(
+            weight * read(self.overlap(correlations))
+            for weight, correlations in self.spectrum.parts
+        )
 
     def excess(self, read: Callable[[Overlap], float], seed: int = 0) -> float:
         """Return by how much `read` is greater in a sample than in the population, on average.

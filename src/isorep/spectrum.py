@@ -42,6 +42,14 @@ class Spectrum:
     def __len__(self) -> int:
         return len(self.head) + len(self.tail)
 
+    def shifted(self, mean_square: float) -> Spectrum:
+        """Return the spectrum with a tail whose mean square is greater by so much."""
+        own = self.sign * float(np.mean(self.tail**2))
+        shape = self.tail / sqrt(abs(own)) if own else np.ones_like(self.tail)
+        wanted = own + mean_square
+        tail = np.minimum(sqrt(abs(wanted)) * shape, self.head[-1] if len(self.head) else 1.0)
+        return Spectrum(self.head, tail, 1 if wanted >= 0 else -1)
+
     @property
     def parts(self) -> list[tuple[float, Floats]]:
         """Populations that any function f of the correlations is to be summed over, with weights.
@@ -128,8 +136,7 @@ def match_spectrum(
 
     k = min(n_above_edge(observed, n_samples, x_rank, y_rank), c - 1)
     nothing = np.sum(simulated(np.zeros(c)) ** 2, axis=1)
-    # By which a sample's square moves with the population's, far from the noise.
-    room = (1 - x_rank / n_samples) * (1 - y_rank / n_samples)
+    slope = gain(n_samples, x_rank, y_rank)
     ranks = (np.arange(c - k, 0, -1) - 0.5) / (c - k)
     head, square = observed[:k], 0.0
     heads, tails, likelihoods = [], [], []
@@ -147,8 +154,8 @@ def match_spectrum(
             lacking = float(np.mean(np.sum(observed[k:] ** 2) - squares))
             if abs(lacking) + abs(np.sum(off)) < CLOSE * c:
                 break
-            head = np.sort(np.sqrt(np.clip(head**2 + off / room, 0.0, 1.0)))[::-1]
-            square = min(square + lacking / (c - k) / room, 1.0)
+            head = np.sort(np.sqrt(np.clip(head**2 + off / slope, 0.0, 1.0)))[::-1]
+            square = min(square + lacking / (c - k) / slope, 1.0)
         heads.append(head)
         tails.append(tail * np.sign(square))
         likelihoods.append(
@@ -159,6 +166,11 @@ def match_spectrum(
     return Spectrum(weights @ np.array(heads), abs(tail), 1 if np.sum(tail) >= 0 else -1)
 
 
+def gain(n_samples: int, x_rank: int, y_rank: int) -> float:
+    """Return by how much a sample's squared correlations move with the population's, on average."""
+    return (1 - x_rank / n_samples) * (1 - y_rank / n_samples)
+
+
 def n_simulations(n_correlations: int) -> int:
     """Return how many samples to simulate: spectra are rigid, and the longer, the fewer will do."""
     return min(64, max(4, -(-1024 // n_correlations)))
@@ -166,7 +178,7 @@ def n_simulations(n_correlations: int) -> int:
 
 def n_above_edge(observed: Floats, n_samples: int, x_rank: int, y_rank: int) -> int:
     """Count the leading correlations past what unrelated data show, one after the other."""
-    if x_rank + y_rank == n_samples - 1:  # noise may reach 1
+    if x_rank + y_rank >= n_samples - 1:  # noise may reach 1
         return 0
     from scipy.special import expit
 

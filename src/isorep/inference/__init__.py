@@ -3,6 +3,9 @@
 from isorep.inference.bartlett import Bartlett, bartlett
 from isorep.inference.chance import calibrated, chance
 from isorep.inference.held_out import HeldOut, held_out
+from isorep.inference.infer import Inference, infer
+from isorep.inference.interval import Interval, interval
+from isorep.inference.jackknife import jackknife
 from isorep.inference.manova import FTest, Manova, manova
 from isorep.inference.null_distribution import NullDistribution, null_distribution
 from isorep.inference.permutation_test import PermutationTest, permutation_test
@@ -18,6 +21,8 @@ __all__ = [
     "Bartlett",
     "FTest",
     "HeldOut",
+    "Inference",
+    "Interval",
     "Manova",
     "NullDistribution",
     "PermutationTest",
@@ -27,6 +32,9 @@ __all__ = [
     "calibrated",
     "chance",
     "held_out",
+    "infer",
+    "interval",
+    "jackknife",
     "manova",
     "null_distribution",
     "permutation_test",

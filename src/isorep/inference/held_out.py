@@ -114,14 +114,14 @@ def held_out(
     """
     check_overlap(overlap, "isorep.inference.held_out")
     n = overlap.n_samples
-    fold_of = _deal(n, folds, groups, seed)
+    fold_of = deal(n, folds, groups, seed)
     sides = overlap.x, overlap.y
     samples = tuple(side.samples for side in sides)
     moments, weights = [], []
     warnings: tuple[str, ...] = ()
     for fold in range(folds):
         trained, held = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
-        part = couple(*(side.take(_rows(side.mean, trained)) for side in sides))
+        part = couple(*(side.take(rows_like(side.mean, trained)) for side in sides))
         warnings = warnings or _arbitrary(part)
         u = _project(samples[0], part.x, part.x_directions, held)
         v = _project(samples[1], part.y, part.y_directions, held)
@@ -146,7 +146,7 @@ def held_out(
     )
 
 
-def _deal(n: int, folds: int, groups: ArrayLike | None, seed: int) -> NDArray[np.int64]:
+def deal(n: int, folds: int, groups: ArrayLike | None, seed: int) -> NDArray[np.int64]:
     """Return the fold of each sample, (n,)."""
     labels = np.arange(n) if groups is None else np.asarray(groups)
     if labels.shape != (n,):
@@ -164,7 +164,8 @@ def _deal(n: int, folds: int, groups: ArrayLike | None, seed: int) -> NDArray[np
     return dealt[group_of]
 
 
-def _rows(like: Array, rows: NDArray[np.int64]) -> Array:
+def rows_like(like: Array, rows: NDArray[np.int64]) -> Array:
+    """Return indices as an array of the library and on the device of another."""
     return array_namespace(like).asarray(rows, device=device(like))
 
 
@@ -173,7 +174,7 @@ def _project(
 ) -> NDArray[np.float64]:
     """Return the variates of some rows, (m, c), of about unit variance."""
     xp = array_namespace(samples)
-    centred = xp.take(samples, _rows(samples, rows), axis=0) - fitted.mean
+    centred = xp.take(samples, rows_like(samples, rows), axis=0) - fitted.mean
     return sqrt(fitted.n_samples) * to_numpy(centred @ directions)
 
 

@@ -179,16 +179,24 @@ class Measure:
             warnings=reading.warnings or (_few_samples(reading.used) if reading.whitened else ()),
         )
 
-    def corrected(self, overlap: Overlap, *, seed: int = 0, **options: Any) -> Score:
+    def corrected(
+        self,
+        overlap: Overlap,
+        *,
+        seed: int = 0,
+        population: Population | None = None,
+        **options: Any,
+    ) -> Score:
         """Read the measure off, less what it owes to the number of samples.
 
-        `seed` is that of the simulated samples, and of the measure's own draws where it has any.
-        See `isorep.similarity`.
+        `seed` is that of the simulated samples, and of the measure's own draws where it has any; a
+        `population` found before serves every measure. See `isorep.similarity`.
         """
         self.check_correctable()
         options = self.seeded(options, seed)
         raw = self(overlap, **options)
-        population = Population.behind(overlap, seed)
+        if population is None:
+            population = Population.behind(overlap, seed)
         excess = population.excess(lambda sample: self.read(sample, **options).similarity, seed)
         low, high = self.similarity_range
         similarity = min(max(raw.similarity - excess, low), high)

@@ -94,6 +94,7 @@ CKA_RBF_DEBIASED = Measure(
     invariance="orthogonal",
     reads="samples",
     similarity_range=(-1.0, 1.0),
+    chance=lambda overlap, **_: 0.0,
 )
 
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Quantity = Literal["similarity", "distance"]
 
+Told = Literal["corrected", "calibrated"]
+"""Similarities that a table holds where it was asked how far to trust it."""
+
 
 def bounds(whole: Sequence[float], values: ArrayLike) -> tuple[float, float]:
     """Return a measure's range, ended by the greatest of `values` where it has no end.
@@ -48,13 +51,23 @@ def described(quantity: str, units: str) -> str:
 
 
 def chosen(
-    table: xarray.Dataset, measure: str | None, quantity: Quantity
+    table: xarray.Dataset,
+    measure: str | None,
+    quantity: Quantity | Told,
+    known: Sequence[str] = get_args(Quantity),
 ) -> tuple[str, xarray.DataArray]:
     """Return the measure to draw, by default the table's first, and its variable."""
     measures = np.atleast_1d(table.attrs["measures"]).tolist()
     name = measures[0] if measure is None else measure
     if name not in measures:
         raise ValueError(unknown_name("measure of this table", name, measures))
-    if quantity not in get_args(Quantity):
-        raise ValueError(unknown_name("quantity", str(quantity), get_args(Quantity)))
-    return name, table[name if quantity == "similarity" else f"{name}_distance"]
+    if quantity not in known:
+        raise ValueError(unknown_name("quantity", str(quantity), known))
+    variable = name if quantity == "similarity" else f"{name}_{quantity}"
+    if variable not in table:
+        asked = "correct=True" if quantity == "corrected" else "chance=True"
+        raise ValueError(
+            f"the table holds no {quantity} similarity: compare with {asked}, or on the shell with "
+            f"--{asked.partition('=')[0]}"
+        )
+    return name, table[variable]

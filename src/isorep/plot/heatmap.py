@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from isorep.plot._axis import Quantity, bounds, chosen, described
+from isorep.plot._axis import Quantity, Told, bounds, chosen, described
 
 if TYPE_CHECKING:
     import xarray
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 MOST_NUMBERS = 15
 """Layers a side up to which each cell carries its number."""
+
+NOT_ABOVE_CHANCE = 0.05
+"""Adjusted p-value over which a cell counts as no more alike than unrelated data."""
 
 MOST_NAMES = 40
 """Layers a side up to which each has its name and the figure grows; past it, some go unnamed."""
@@ -24,14 +27,16 @@ def heatmap(
     table: xarray.Dataset,
     measure: str | None = None,
     *,
-    quantity: Quantity = "similarity",
+    quantity: Quantity | Told = "similarity",
     ax: Axes | None = None,
 ) -> Axes:
     """Draw a layer-by-layer table, one cell a pair of layers.
 
     The colours span the measure's whole range, so that two pictures of one measure can be compared;
     a range without end is cut at the greatest value. Layers run left to right and bottom to top in
-    execution order. Cells that could not be computed are hatched.
+    execution order. Cells that could not be computed are grey and hatched. Where the table tells
+    chance (`isorep.compare` with ``chance=True``), cells that are not above it are hatched over
+    their colour: those with ``p_adjusted`` over 0.05.
 
     Parameters
     ----------
@@ -39,8 +44,9 @@ def heatmap(
         What `isorep.compare` returns.
     measure : str, optional
         Which of the table's measures; the first by default.
-    quantity : {"similarity", "distance"}
-        Which direction to draw.
+    quantity : {"similarity", "distance", "corrected", "calibrated"}
+        Which direction to draw; or, of a table that tells them, the similarity corrected for the
+        number of samples, or calibrated so that chance is 0.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
 
@@ -51,7 +57,7 @@ def heatmap(
     Raises
     ------
     ValueError
-        When the table does not hold the measure, or `quantity` is neither direction.
+        When the table does not hold the measure or the quantity.
 
     Examples
     --------
@@ -61,7 +67,7 @@ def heatmap(
     >>> ax.get_title()
     'cka similarity'
     """
-    name, grid = chosen(table, measure, quantity)
+    name, grid = chosen(table, measure, quantity, (*get_args(Quantity), *get_args(Told)))
     values = grid.to_numpy()
     rows, columns = values.shape
 
@@ -75,17 +81,21 @@ def heatmap(
     image = ax.imshow(
         np.ma.masked_invalid(values),
         # Light is alike in both directions.
-        cmap="viridis" if quantity == "similarity" else "viridis_r",
+        cmap="viridis_r" if quantity == "distance" else "viridis",
         vmin=least,
         vmax=most,
         origin="lower",
         aspect="equal" if rows == columns else "auto",
     )
     for i, j in np.argwhere(np.isnan(values)):
-        _hatch(ax, int(j), int(i))
+        _hatch(ax, int(j), int(i), "0.93")
+    chance = f"{name}_p_adjusted"
+    if chance in table:
+        for i, j in np.argwhere((table[chance].to_numpy() > NOT_ABOVE_CHANCE) & ~np.isnan(values)):
+            _hatch(ax, int(j), int(i), "none")
     if max(rows, columns) <= MOST_NUMBERS:
         digits = ".2f" if np.isfinite(grid.attrs["range"][1]) else ".3g"
-        _write_numbers(ax, values, (least + most) / 2, digits, dark_is_low=quantity == "similarity")
+        _write_numbers(ax, values, (least + most) / 2, digits, dark_is_low=quantity != "distance")
     # Names are shown as they are: a dollar sign in one is no formula.
     at, names = _some(table["y_layer"].to_numpy().tolist())
     ax.set_xticks(at, names, rotation=45, ha="right", parse_math=False)
@@ -93,10 +103,11 @@ def heatmap(
     ax.set_yticks(at, names, parse_math=False)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    ax.set(xlabel="layer of y", ylabel="layer of x", title=f"{name} {quantity}")
+    title = quantity if quantity in get_args(Quantity) else f"similarity, {quantity}"
+    ax.set(xlabel="layer of y", ylabel="layer of x", title=f"{name} {title}")
     figure = ax.get_figure()
     assert figure is not None
-    figure.colorbar(image, ax=ax, label=described(quantity, grid.attrs["units"]))
+    figure.colorbar(image, ax=ax, label=_label(quantity, grid.attrs["units"], chance in table))
     return ax
 
 
@@ -106,12 +117,18 @@ def _some(names: Sequence[object]) -> tuple[range, list[str]]:
     return at, [str(names[i]) for i in at]
 
 
-def _hatch(ax: Axes, column: int, row: int) -> None:
+def _label(quantity: str, units: str, told: bool) -> str:
+    words = {"calibrated": "0 is chance, 1 is the same", "corrected": "corrected, 1 is the same"}
+    label = words.get(quantity) or described(quantity, units)
+    return f"{label}; hatched: not above chance" if told else label
+
+
+def _hatch(ax: Axes, column: int, row: int, colour: str) -> None:
     from matplotlib.patches import Rectangle
 
     ax.add_patch(
         Rectangle(
-            (column - 0.5, row - 0.5), 1, 1, facecolor="0.93", edgecolor="0.6", hatch="///", lw=0
+            (column - 0.5, row - 0.5), 1, 1, facecolor=colour, edgecolor="0.6", hatch="///", lw=0
         )
     )
 

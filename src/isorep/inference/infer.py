@@ -1,0 +1,232 @@
+"""Infer: a similarity with all that is known about how far to trust it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import nan
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike
+
+from isorep._arrays import to_numpy
+from isorep.basis import Solver
+from isorep.inference.chance import calibrated
+from isorep.inference.interval import check_level
+from isorep.inference.interval import interval as bounds
+from isorep.inference.null_distribution import null_distribution
+from isorep.measures import Measure, measure_named
+from isorep.overlap import Overlap, overlap
+from isorep.population import Population
+from isorep.spectrum import n_above_edge
+
+if TYPE_CHECKING:
+    import xarray
+
+N_PERMUTATIONS = 199
+"""Shuffled pairings behind a p-value, which is then 0.005 at the least."""
+
+
+@dataclass(frozen=True)
+class Inference:
+    """A similarity, and how far to trust it.
+
+    What was not asked for, or cannot be told, is NaN.
+
+    Attributes
+    ----------
+    similarity : float
+        As the measure's formula gives it.
+    corrected : float
+        Less what it owes to the number of samples; see `isorep.similarity`.
+    interval : (float, float)
+        Bounds for the population's value; see `isorep.inference.interval`.
+    chance : float
+        The similarity to expect of unrelated data like these.
+    calibrated : float
+        The similarity in units in which chance is 0 and identity 1.
+    p_value : float
+        Chance of so high a similarity, were the two sides unrelated.
+    n_significant : int
+        Canonical correlations beyond the edge of noise; see `isorep.inference.random_matrix_edge`.
+    measure : str
+        Its name in `isorep.MEASURES`.
+    n_samples, x_rank, y_rank : int
+        As in `isorep.Score`.
+    warnings : tuple of str
+        Reasons to read the numbers with care; empty where there are none.
+    """
+
+    similarity: float
+    corrected: float
+    interval: tuple[float, float]
+    chance: float
+    calibrated: float
+    p_value: float
+    n_significant: int
+    measure: str
+    n_samples: int
+    x_rank: int
+    y_rank: int
+    warnings: tuple[str, ...] = ()
+
+
+def infer(
+    x: Any,
+    y: Any,
+    measure: str = "pwcca",
+    *,
+    level: float = 0.95,
+    n_permutations: int = N_PERMUTATIONS,
+    groups: ArrayLike | None = None,
+    seed: int = 0,
+    solver: Solver = "auto",
+    **options: Any,
+) -> Inference | xarray.Dataset:
+    """Compare two representations, and say how far to trust the number.
+
+    Parameters
+    ----------
+    x, y : (n, a) and (n, b) arrays, or Basis
+        The same n samples in rows. Or two mappings of layer name to array, as `isorep.compare`
+        takes them: the result is then its table, with everything below for each cell.
+    measure : str
+        A name in `isorep.MEASURES`.
+    level : float
+        Of the interval.
+    n_permutations : int
+        Shuffled pairings for the p-value, and for chance where theory has no formula. The p-value
+        assumes independent samples.
+    groups : (n,) array-like, optional
+        Label of the group of each sample, where samples depend on each other, such as the text that
+        a token comes from; for the interval.
+    seed : int
+        Of everything that is drawn: the same seed gives the same numbers.
+    solver : {"auto", "gram", "svd"}
+        See `isorep.Basis.from_array`.
+    **options
+        The measure's own.
+
+    Returns
+    -------
+    Inference, or xarray.Dataset for two mappings
+        What cannot be told from so few samples is NaN, with the reason among the warnings.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See `isorep.overlap`; and for an unknown measure or option, or a level outside (0, 1).
+
+    References
+    ----------
+    Of each part: `isorep.similarity`, and `interval`, `chance`, `null_distribution` and
+    `random_matrix_edge` of `isorep.inference`.
+
+    Examples
+    --------
+    Five shared dimensions among fifty:
+
+    >>> import numpy as np, isorep
+    >>> rng = np.random.default_rng(0)
+    >>> shared = rng.standard_normal((2000, 5))
+    >>> x, y = (np.hstack([shared, rng.standard_normal((2000, 45))]) for _ in range(2))
+    >>> found = isorep.infer(x, y, "cca")
+    >>> found.n_significant, found.p_value, found.interval[0] < 0.1 < found.interval[1]
+    (5, 0.005, True)
+    >>> round(found.similarity, 2), round(found.chance, 2), round(found.calibrated, 2)
+    (0.21, 0.13, 0.09)
+    """
+    if isinstance(x, Mapping) and isinstance(y, Mapping):
+        from isorep.compare import compare  # stands above what looks at one pair
+
+        if options or groups is not None or level != 0.95:
+            raise ValueError("level, groups and options are for two arrays, not for a table")
+        return compare(
+            x,
+            y,
+            measures=measure,
+            correct=True,
+            interval=True,
+            chance=True,
+            n_permutations=n_permutations,
+            seed=seed,
+            solver=solver,
+        )
+    row = measure_named(measure)
+    row.check_options(options)
+    check_level(level)
+    return examine(
+        overlap(x, y, solver=solver),
+        row,
+        level=level,
+        n_permutations=n_permutations,
+        groups=groups,
+        seed=seed,
+        **options,
+    )
+
+
+def examine(
+    coupled: Overlap,
+    row: Measure,
+    *,
+    correct: bool = True,
+    interval: bool = True,
+    chance: bool = True,
+    level: float = 0.95,
+    n_permutations: int = N_PERMUTATIONS,
+    groups: ArrayLike | None = None,
+    seed: int = 0,
+    population: Population | None = None,
+    **options: Any,
+) -> Inference:
+    """Tell of one overlap what is asked for; see `infer`."""
+    options = row.seeded(options, seed)
+    score = row(coupled, **options)
+    warnings = list(score.warnings)
+    corrected, low, high = nan, nan, nan
+    try:
+        if interval:
+            found = bounds(
+                coupled,
+                row.name,
+                level=level,
+                groups=groups,
+                seed=seed,
+                population=population,
+                **options,
+            )
+            low, high = found.low, found.high
+            warnings += found.warnings
+            if row.reads == "moments":
+                corrected = found.estimate
+        elif correct and row.reads == "moments":
+            told = row.corrected(coupled, seed=seed, population=population, **options)
+            corrected = told.similarity
+            warnings += told.warnings
+    except ValueError as error:
+        warnings.append(str(error))
+    level_of_chance, p_value = nan, nan
+    if chance:
+        null = null_distribution(
+            coupled, row.name, n_permutations=n_permutations, seed=seed, **options
+        )
+        theory = row.chance(coupled, **options) if row.chance is not None else None
+        level_of_chance = null.chance if theory is None else theory
+        p_value = null.p_value
+    return Inference(
+        similarity=score.similarity,
+        corrected=corrected,
+        interval=(low, high),
+        chance=level_of_chance,
+        calibrated=calibrated(score.similarity, level_of_chance),
+        p_value=p_value,
+        n_significant=n_above_edge(
+            to_numpy(coupled.correlations), coupled.n_samples, coupled.x.rank, coupled.y.rank
+        ),
+        measure=row.name,
+        n_samples=score.n_samples,
+        x_rank=score.x_rank,
+        y_rank=score.y_rank,
+        warnings=tuple(dict.fromkeys(warnings)),
+    )

@@ -72,6 +72,28 @@ class TestCompare:
         assert out.startswith("x_layer,y_layer,measure,similarity,distance")
         assert len(out.splitlines()) == 7
 
+    def test_says_how_far_to_trust_each_cell(self, shell):
+        asked = ("--correct", "--interval", "--chance", "--measure", "cka")
+        status, out, _ = shell("compare", "a.npz", "b.npz", *asked, "--plot", "heat.png")
+        assert status == 0
+        lines = out.splitlines()
+        heading = "x y raw corrected low high chance calibrated p real"
+        assert lines[5].split() == heading.split()
+        assert lines[6].split()[:3] == ["conv1", "conv1", "1.000"]
+        assert int(lines[6].split()[-1]) > 0
+        assert "nan" in lines[10]
+        _, out, _ = shell("compare", "a.npz", "b.npz", *asked, "--json", "-", "--csv", "t.csv")
+        found = json.loads(out)
+        a, b = isorep.load("a.npz"), isorep.load("b.npz")
+        table = isorep.compare(a, b, measures="cka", correct=True, interval=True, chance=True)
+        for key in ("corrected", "low", "high", "chance", "calibrated", "p_value", "p_adjusted"):
+            np.testing.assert_array_equal(
+                found["measures"]["cka"][key][:2], table[f"cka_{key}"].to_numpy()[:2]
+            )
+        assert found["n_significant"] == table["n_significant"].to_numpy().tolist()
+        with open("t.csv") as file:
+            assert file.readline().endswith("calibrated,p_value,p_adjusted,n_significant\n")
+
     def test_layer_names_are_no_markup(self, shell):
         x = np.random.default_rng(1).standard_normal((99, 3))
         np.savez("odd.npz", **{"[bold]": x, "[/conv]": x, "[red]x[/red]": x})

@@ -377,6 +377,8 @@ def _show(table: xarray.Dataset) -> None:
         console.print(grid)
         if "n_significant" in table:
             console.print(_told(table, name))
+    if "n_significant" in table:
+        console.print("real: canonical correlations beyond noise; p: adjusted for the many cells")
 
 
 def _listing(*headings: str) -> Table:
@@ -410,18 +412,18 @@ def _told(table: xarray.Dataset, name: str) -> Table:
         "high": "high",
         "chance": "chance",
         "calibrated": "calibrated",
-        "p_adjusted": "p adjusted",
+        "p_adjusted": "p",
     }
     columns = {key: text for key, text in shown.items() if f"{name}_{key}" in table}
-    listing = _listing("x", "y", "similarity", *columns.values(), "real correlations")
+    listing = _listing("x", "y", "raw", *columns.values(), "real")
     for x_layer in table["x_layer"].to_numpy():
         for y_layer in table["y_layer"].to_numpy():
             cell = table.sel(x_layer=x_layer, y_layer=y_layer)
             listing.add_row(
                 Text(str(x_layer)),
                 Text(str(y_layer)),
-                f"{cell[name].item():.4f}",
-                *(f"{cell[f'{name}_{key}'].item():.4f}" for key in columns),
+                f"{cell[name].item():.3f}",
+                *(f"{cell[f'{name}_{key}'].item():.3f}" for key in columns),
                 str(cell["n_significant"].item()),
             )
     return listing

@@ -89,3 +89,35 @@ def test_unknown_measure_or_quantity(table):
         isorep.plot.heatmap(table, "cca")
     with pytest.raises(ValueError, match=r"unknown quantity 'angle'"):
         isorep.plot.heatmap(table, quantity="angle")
+
+
+def told(**asked):
+    rng = np.random.default_rng(2)
+    a = {f"conv{i}": rng.standard_normal((90, 4)) for i in range(3)}
+    b = {"same": a["conv0"] @ rng.standard_normal((4, 4)), "dead": np.zeros((90, 2))}
+    return isorep.compare(a, b, n_permutations=99, **asked)
+
+
+@pytest.mark.parametrize("quantity", ["similarity", "corrected", "calibrated"])
+def test_cells_that_are_not_above_chance_are_hatched(quantity):
+    table = told(correct=True, chance=True)
+    ax = isorep.plot.heatmap(table, quantity=quantity)
+    variable = "pwcca" if quantity == "similarity" else f"pwcca_{quantity}"
+    image = ax.get_images()[0]
+    np.testing.assert_array_equal(image.get_array().filled(np.nan), table[variable].to_numpy())
+    assert image.get_clim() == (0, 1)
+    over = [patch.get_xy() for patch in ax.patches if patch.get_facecolor()[3] == 0]
+    chance = table["pwcca_p_adjusted"].to_numpy()[:, 0] > 0.05
+    assert chance.tolist() == [False, True, True]
+    assert over == [(-0.5, 0.5), (-0.5, 1.5)]
+    assert len(ax.patches) == 2 + 3  # the dead layer's cells
+    assert ax.get_figure().axes[-1].get_ylabel().endswith("; hatched: chance")
+
+
+def test_a_table_that_was_not_asked_says_how_to_ask():
+    with pytest.raises(ValueError, match=r"no corrected similarity: compare with correct=True, or"):
+        isorep.plot.heatmap(told(chance=True), quantity="corrected")
+    with pytest.raises(ValueError, match=r"no calibrated similarity: .* shell with --chance"):
+        isorep.plot.heatmap(told(correct=True), quantity="calibrated")
+    with pytest.raises(ValueError, match=r"unknown quantity 'raw'\. Known: sim"):
+        isorep.plot.heatmap(told(correct=True), quantity="raw")

@@ -120,7 +120,7 @@ def _some(names: Sequence[object]) -> tuple[range, list[str]]:
 def _label(quantity: str, units: str, told: bool) -> str:
     words = {"calibrated": "0 is chance, 1 is the same", "corrected": "corrected, 1 is the same"}
     label = words.get(quantity) or described(quantity, units)
-    return f"{label}; hatched: not above chance" if told else label
+    return f"{label}; hatched: chance" if told else label
 
 
 def _hatch(ax: Axes, column: int, row: int, colour: str) -> None:

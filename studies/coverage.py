@@ -1,0 +1,91 @@
+"""How often intervals cover the population's value.
+
+    python studies/coverage.py --repeats 200 --out coverage.csv
+
+Gaussian samples of populations whose canonical correlations are known: few strong ones (8 from 0.95
+to 0.8, the others 0), or many that fall off to 0. The first correlated coordinates are the largest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+
+import numpy as np
+
+import isorep
+from isorep.inference import interval
+from isorep.measures import MEASURES
+
+SIZES = ((10, 500), (30, 1000), (100, 2000))
+MEASURED = (
+    ("cka", {}),
+    ("cca", {}),
+    ("pwcca", {}),
+    ("pwcca", {"weighting": "variance"}),
+)
+
+
+def few(p):
+    """Eight strong correlations, the others none."""
+    return np.concatenate([np.linspace(0.95, 0.8, 8), np.zeros(p - 8)])
+
+
+def many(p):
+    """Correlations that fall off to none."""
+    return np.linspace(0.9, 0, p) ** 1.5
+
+
+def main():
+    """Print and write the share of intervals that hold."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=200)
+    parser.add_argument("--out", type=Path, default=Path("coverage.csv"))
+    asked = parser.parse_args()
+    rows = []
+    for p, n in SIZES:
+        for population in (few, many):
+            for found in study(p, n, population, asked.repeats):
+                rows.append(found)
+                print(*found, sep="  ", flush=True)
+    heading = ("p", "n", "correlations", "measure", "weighting", "population", "mean estimate")
+    with asked.out.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*heading, "mean width", "covered", "repeats"])
+        writer.writerows(rows)
+
+
+def study(p, n, population, repeats):
+    """Yield a row for each measure."""
+    rng = np.random.default_rng([p, n])
+    rho, sizes = population(p), np.geomspace(1, 0.1, p)
+    x_turn, y_turn = (np.linalg.qr(rng.standard_normal((p, p)))[0] for _ in range(2))
+
+    def couple(x, noise, solver="auto"):
+        y = rho * x + np.sqrt(1 - rho**2) * noise
+        return isorep.overlap(x * sizes @ x_turn, y * sizes @ y_turn, solver=solver)
+
+    # Orthonormal columns without mean are a sample without sampling error.
+    exact = np.linalg.qr(np.column_stack([np.ones(4 * p), rng.standard_normal((4 * p, 2 * p))]))[0]
+    whole = couple(exact[:, 1 : p + 1], exact[:, p + 1 :], solver="svd")
+    overlaps = [couple(*rng.standard_normal((2, n, p))) for _ in range(repeats)]
+    for name, options in MEASURED:
+        truth = MEASURES[name](whole, **options).similarity
+        found = [interval(o, name, seed=seed, **options) for seed, o in enumerate(overlaps)]
+        yield (
+            p,
+            n,
+            population.__name__,
+            name,
+            options.get("weighting", ""),
+            round(truth, 4),
+            round(np.mean([i.estimate for i in found]), 4),
+            round(np.mean([i.high - i.low for i in found]), 4),
+            round(np.mean([i.low <= truth <= i.high for i in found]), 3),
+            repeats,
+        )
+
+
+if __name__ == "__main__":
+    main()

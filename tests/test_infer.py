@@ -1,0 +1,113 @@
+"""infer: the parts in one result, for a pair and for every cell of a table."""
+
+import math
+
+import numpy as np
+import pytest
+from oracle import two_sharing
+
+import isorep
+from isorep.inference import calibrated, chance, interval, null_distribution, random_matrix_edge
+from isorep.measures import MEASURES
+
+
+@pytest.mark.parametrize(("name", "options"), [("pwcca", {"weighting": "variance"}), ("cka", {})])
+def test_every_part_is_what_its_function_gives(name, options):
+    x, y = two_sharing(3, 8, 200, seed=0)
+    o = isorep.overlap(x, y)
+    found = isorep.infer(x, y, name, seed=4, level=0.9, n_permutations=49, **options)
+    assert found.similarity == isorep.similarity(x, y, name, **options).similarity
+    fixed = isorep.similarity(x, y, name, correction="spectrum", seed=4, **options)
+    assert found.corrected == fixed.similarity
+    bounds = interval(o, name, seed=4, level=0.9, **options)
+    assert found.interval == (bounds.low, bounds.high)
+    null = null_distribution(o, name, n_permutations=49, seed=4, **options)
+    assert found.p_value == null.p_value == 0.02
+    assert found.chance == chance(o, name, n_permutations=49, seed=4, **options)
+    assert found.calibrated == calibrated(found.similarity, found.chance)
+    edge = random_matrix_edge(o)
+    assert (found.n_significant, found.measure) == (edge.n_significant, name)
+    assert (found.n_samples, found.x_rank, found.y_rank) == (200, 8, 8)
+    assert found == isorep.infer(x, y, name, seed=4, level=0.9, n_permutations=49, **options)
+
+
+def test_five_shared_dimensions_of_fifty_are_five():
+    x, y = two_sharing(5, 50, 2000, seed=1)
+    assert isorep.infer(x, y, "cca", n_permutations=19).n_significant == 5
+
+
+@pytest.mark.parametrize("name", ["cca", "pwcca", "svcca", "cka", "procrustes", "cka_debiased"])
+def test_independent_data_are_reported_as_chance(name):
+    x, y = np.random.default_rng(2).standard_normal((2, 200, 100))
+    found = isorep.infer(x, y, name, n_permutations=99)
+    assert found.p_value > 0.05
+    assert abs(found.calibrated) < 0.03
+    assert found.n_significant == 0
+    if MEASURES[name].reads == "moments":  # one correlation is forced to 1
+        assert math.isnan(found.corrected)
+        assert math.isnan(found.interval[0])
+        assert any("200 samples of 100 and 100 directions cannot be" in w for w in found.warnings)
+        assert any("take 400 samples or more" in w for w in found.warnings)
+
+
+def layers():
+    rng = np.random.default_rng(3)
+    shared = rng.standard_normal((200, 3))
+    a = {
+        "conv": np.hstack([shared, rng.standard_normal((200, 4))]),
+        "noise": rng.standard_normal((200, 5)),
+        "dead": np.zeros((200, 2)),
+    }
+    return a, {"fc": np.hstack([shared, rng.standard_normal((200, 2))])}
+
+
+def test_a_table_holds_what_infer_says_of_each_cell():
+    a, b = layers()
+    table = isorep.infer(a, b, "cca", n_permutations=49, seed=1)
+    cell = table.sel(x_layer="conv", y_layer="fc")
+    told = isorep.infer(a["conv"], b["fc"], "cca", n_permutations=49, seed=1)
+    for name in ("corrected", "chance", "calibrated", "p_value"):
+        assert cell[f"cca_{name}"].item() == getattr(told, name)
+    assert (cell["cca_low"].item(), cell["cca_high"].item()) == told.interval
+    assert cell["n_significant"].item() == told.n_significant == 3
+    assert np.isnan(table["cca_corrected"].sel(x_layer="dead").item())
+    assert table["reason"].sel(x_layer="dead", y_layer="fc").item()
+    p, adjusted = (table[f"cca_{key}"].to_numpy()[:2, 0] for key in ("p_value", "p_adjusted"))
+    assert p[0] < 0.05 < p[1]
+    np.testing.assert_allclose(adjusted, [2 * p[0], p[1]])  # Benjamini and Hochberg
+    for refused in ({"level": 0.9}, {"groups": np.arange(200)}, {"variance": 0.9}):
+        with pytest.raises(ValueError, match="are for two arrays, not for a table"):
+            isorep.infer(a, b, "svcca", **refused)
+
+
+def test_a_table_tells_what_was_asked_for_alone():
+    a, b = layers()
+    plain = isorep.compare(a, b)
+    assert "n_significant" not in plain
+    table = isorep.compare(a, b, measures=["cca", "rsa"], correct=True)
+    assert {"cca_corrected", "n_significant"} <= set(table)
+    assert not {"cca_low", "cca_chance"} & set(table)
+    assert np.isnan(table["rsa_corrected"]).all()
+    table = isorep.compare(a, a, chance=True, n_permutations=19)
+    assert {"pwcca_chance", "pwcca_p_adjusted"} <= set(table)
+    assert "pwcca_corrected" not in table
+
+
+def test_too_few_samples_cost_their_own_cell_the_correction_alone():
+    rng = np.random.default_rng(4)
+    a = {"wide": rng.standard_normal((30, 25)), "narrow": rng.standard_normal((30, 3))}
+    table = isorep.compare(a, {"fc": rng.standard_normal((30, 8))}, interval=True)
+    assert np.isnan(table["pwcca_low"].sel(x_layer="wide").item())
+    assert "cannot be corrected" in table["warnings"].sel(x_layer="wide").item()
+    assert table["pwcca"].notnull().all()
+    assert table["pwcca_low"].sel(x_layer="narrow").notnull().all()
+
+
+def test_what_cannot_be_inferred():
+    x, y = two_sharing(1, 3, 60, seed=5)
+    with pytest.raises(ValueError, match="level is how often"):
+        isorep.infer(x, y, level=2)
+    with pytest.raises(ValueError, match="unknown measure 'pwca'"):
+        isorep.infer(x, y, "pwca")
+    with pytest.raises(ValueError, match="unknown option of cka"):
+        isorep.infer(x, y, "cka", folds=3)

@@ -1,0 +1,58 @@
+"""Jackknife: the textbook's error of a correlation, and the groups that stay together."""
+
+import numpy as np
+import pytest
+from oracle import two_sharing
+
+import isorep
+from isorep.inference import jackknife
+
+
+def correlation(o):
+    return float(o.correlations[0])
+
+
+def test_equals_a_naive_loop():
+    x, y = two_sharing(2, 5, 101, seed=0)
+    found = jackknife(isorep.overlap(x, y), lambda o: o.correlations, 10, seed=3)
+    dealt = np.arange(101) % 10
+    np.random.default_rng(3).shuffle(dealt)
+    each = [
+        isorep.overlap(x[dealt != block], y[dealt != block]).correlations for block in range(10)
+    ]
+    expected = np.sqrt(0.9 * np.sum((each - np.mean(each, axis=0)) ** 2, axis=0))
+    np.testing.assert_allclose(found, expected, rtol=1e-8)
+
+
+def test_finds_the_error_of_a_correlation():
+    rng = np.random.default_rng(1)
+    errors = []
+    for _ in range(30):
+        x, noise = rng.standard_normal((2, 400, 1))
+        errors.append(jackknife(isorep.overlap(x, x + noise), correlation))
+    assert np.mean(errors) == pytest.approx(0.5 / 20, rel=0.1)  # (1 - rho^2) / sqrt(n)
+
+
+def test_copies_of_samples_tell_nothing_new():
+    rng = np.random.default_rng(2)
+    x, noise = rng.standard_normal((2, 200, 1))
+    once, four = isorep.overlap(x, x + noise), [np.repeat(z, 4, axis=0) for z in (x, x + noise)]
+    o, groups = isorep.overlap(*four), np.repeat(np.arange(200), 4)
+    grouped = jackknife(o, correlation, groups=groups)
+    assert grouped == pytest.approx(jackknife(once, correlation), rel=1e-6)
+    assert jackknife(o, correlation) < 0.7 * grouped
+
+
+def test_torch_arrays():
+    torch = pytest.importorskip("torch")
+    x, y = two_sharing(2, 5, 101, seed=0)
+    found = jackknife(isorep.overlap(torch.tensor(x), torch.tensor(y)), correlation)
+    assert found == pytest.approx(float(jackknife(isorep.overlap(x, y), correlation)), rel=1e-8)
+
+
+def test_what_cannot_be_cut():
+    o = isorep.overlap(*two_sharing(2, 5, 15, seed=0))
+    with pytest.raises(ValueError, match="expected 2 to 15 folds of 15 samples, not 20"):
+        jackknife(o, correlation)
+    with pytest.raises(ValueError, match="expected one label for each of 15 rows"):
+        jackknife(o, correlation, 3, groups=[1, 2])

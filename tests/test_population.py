@@ -197,7 +197,7 @@ def test_tensors_give_the_same():
 
 @pytest.mark.parametrize("name", ["cca", "pwcca"])
 def test_the_bias_goes(name):
-    p, n, repeats = 12, 96, 20
+    p, n, repeats = 12, 96, 10
     rng = np.random.default_rng(0)
     rho = np.linspace(0.9, 0.0, p)
     loadings = [

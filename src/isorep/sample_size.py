@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,7 +75,7 @@ def sample_size_curve(
         - ``corrected``, with ``correction="spectrum"`` of `isorep.similarity`; NaN where that is
           not to be had;
         - ``held_out``, by samples that had no part in fitting: `isorep.inference.held_out` for
-          cca and for pwcca with default options, ``folds`` of linear_regression; NaN for others
+          cca and for pwcca with default options, as `folds` of linear_regression; NaN for others
           and where a fold would be empty.
 
         Its attributes are the measure, the range of its similarity, ``x_rank``, ``y_rank`` and
@@ -120,10 +120,8 @@ def sample_size_curve(
     chosen = _sizes(whole, row) if sizes is None else _checked(sizes, n)
     found = np.full((3, len(chosen), repeats), np.nan)
 
-    def parts() -> Iterator[tuple[int, int]]:
-        yield from ((i, j) for i in range(len(chosen)) for j in range(repeats))
-
-    for i, j in track(parts(), "sample sizes", len(chosen) * repeats, progress):
+    cells = [(i, j) for i in range(len(chosen)) for j in range(repeats)]
+    for i, j in track(cells, "sample sizes", len(cells), progress):
         stream = np.random.SeedSequence([seed, chosen[i], j])
         rows = np.sort(np.random.default_rng(stream).permutation(n)[: chosen[i]])
         part = whole if chosen[i] == n else _take(whole, rows)
@@ -159,7 +157,7 @@ def _sizes(whole: Overlap, row: Measure) -> list[int]:
     count = min(MOST_SIZES, 1 + int(np.log(n / least) / np.log(1.2)))
     if count < 2:
         return [n]
-    return np.unique(np.geomspace(least, n, count).round().astype(int)).tolist()
+    return sorted({round(float(size)) for size in np.geomspace(least, n, count)})
 
 
 def _checked(sizes: Sequence[int], n: int) -> list[int]:
@@ -180,11 +178,10 @@ def _read(
     row: Measure, part: Overlap, folds: int, seed: int, options: dict[str, Any]
 ) -> tuple[float, float, float]:
     """Return a part's similarity, corrected and held out."""
-    seeded = row.seeded(options, seed) if "seed" not in options else options
-    raw = row(part, **seeded).similarity
+    raw = row(part, **row.seeded(options, seed)).similarity
     corrected = np.nan
-    samples_read = options.get("folds") is not None or options.get("penalty") == "cv"
-    if row.reads == "moments" and not part.n_forced and not samples_read:
+    from_moments = row.reads == "moments" and options.get("penalty") != "cv"
+    if from_moments and not part.n_forced:
         corrected = row.corrected(part, seed=seed, **options).similarity
     unseen = np.nan
     if part.n_samples >= 2 * folds:

@@ -40,6 +40,7 @@ DEGREES = 5
 """Of freedom of the heavy-tailed distributions; the fourth moment is the last that they have."""
 
 DISTRIBUTIONS = ("gaussian", "t(5) coordinates", "t(5) scale of a sample")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 RESULTS = "sample-size.csv"
 FIGURE = "sample-size.png"
 
@@ -218,37 +219,51 @@ def draw_figure(rows: list[Row], path: Path) -> None:
         for ax, data in zip(line, columns, strict=True):
             mine = [row for row in shown if (row.measure, row.data) == (measure, data)]
             _panel(ax, mine)
-        line[0].set_ylabel(f"{measure}\nerror of the mean")
-    for ax, data in zip(grid[0], columns, strict=True):
-        ax.set_title(data if data in spectra(64) else f"networks: {data}", fontsize=10)
-        ax.legend(frameon=False, fontsize=7.5, loc="upper right", title="raw: dashed")
-    for ax in grid[-1]:
-        ax.set_xlabel("samples / (p + q)")
-    figure.savefig(path, dpi=110)
+        line[0].set_ylabel(f"{measure}\nerror")
+    for column, data in zip(grid.T, columns, strict=True):
+        column[0].set_title(data if data in spectra(64) else f"networks: {data}", fontsize=10)
+        column[-1].set_xlabel("samples / (p + q)")
+        column[-1].legend(
+            frameon=False, fontsize=8.5, loc="upper center", bbox_to_anchor=(0.5, -0.22)
+        )
+    figure.suptitle(
+        f"Mean error of {shown[0].repeats} samples. Dashed: as it is; solid: corrected, with the "
+        "standard deviation of one sample's; grey: within 0.01 and 0.02",
+        fontsize=10,
+    )
+    figure.savefig(path, dpi=100)
 
 
 def _panel(ax, rows: list[Row]) -> None:
     for band, shade in ((0.02, "0.94"), (0.01, "0.86")):
         ax.axhspan(-band, band, color=shade, linewidth=0, zorder=0)
     ax.axhline(0, color="0.5", linewidth=0.8)
-    for kind, colour in zip(dict.fromkeys(row.kind for row in rows), COLOURS, strict=False):
+    kinds = list(dict.fromkeys(row.kind for row in rows))
+    for i, (kind, colour) in enumerate(zip(kinds, COLOURS, strict=False)):
         mine = [row for row in rows if row.kind == kind]
-        at = [row.samples_per_direction for row in mine]
-        raw, found = ([getattr(row, name) for row in mine] for name in ERRORS)
-        ax.plot(at, raw, color=colour, linestyle="--", linewidth=1, alpha=0.7)
-        ax.plot(at, found, color=colour, marker="o", markersize=4, linewidth=1.5, label=kind)
+        # Beside each other, so that every bar shows.
+        at = np.array([row.samples_per_direction for row in mine]) * 1.05 ** (i - 1)
+        ax.plot(at, [row.raw_error for row in mine], color=colour, linestyle="--", linewidth=1)
+        ax.errorbar(
+            at,
+            [row.corrected_error for row in mine],
+            [row.corrected_sd for row in mine],
+            color=colour,
+            marker="o",
+            markersize=4,
+            linewidth=1.6,
+            elinewidth=0.7,
+            label=kind,
+        )
     ax.set_xscale("log", base=2)
     ax.set_xticks(RATIOS, [str(ratio) for ratio in RATIOS])
+    ax.set_xlim(1.8, 8.9)
     ax.set_yscale("symlog", linthresh=0.02, linscale=1.0)
-    ax.set_ylim(-0.1, 0.8)
+    ax.set_ylim(-0.08, 0.6)
     ticks = (-0.05, -0.02, -0.01, 0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
-    ax.set_yticks(ticks, [f"{tick:+g}" if tick else "0" for tick in ticks], minor=False)
+    ax.set_yticks(ticks, [f"{tick:+g}" if tick else "0" for tick in ticks])
     ax.set_yticks([], minor=True)
     ax.spines[["top", "right"]].set_visible(False)
-
-
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
-ERRORS = ("raw_error", "corrected_error")
 
 
 def main() -> None:

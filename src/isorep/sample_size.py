@@ -49,9 +49,9 @@ def sample_size_curve(
     measure : str
         A name in `isorep.MEASURES`.
     sizes : sequence of int, optional
-        How many samples to take, each from 2 to n. By default up to 8 in even ratios, from
-        ``rank x + rank y + 2``, the fewest of which no correlation is forced to 1, up to n; from 10
-        on for measures that read samples, or where n is smaller than that.
+        How many samples to take, each from 2 to n. By default up to 8 in even ratios up to n, from
+        ``rank x + rank y + 2``, of which no correlation is forced to 1; from 10 for measures that
+        read samples, or where n is smaller than that.
     repeats : int
         Random parts of each size, without replacement; they share samples with each other, all of
         them at n, where only the seeds of simulation and folds differ.

@@ -312,8 +312,8 @@ def _all(options: argparse.Namespace) -> Iterator[Row]:
     yield from simulations(options.repeats, options.seed)
     yield from activations("digits", *digits(("conv5", "conv8")), options.repeats, options.seed)
     if options.activations:
-        a, b = (np.load(path) for path in options.activations)
-        layers = options.layers or [layer for layer in a.files if layer in b.files]
+        a, b = (isorep.load(path) for path in options.activations)
+        layers = options.layers or [layer for layer in a if layer in b]
         both = ({layer: side[layer] for layer in layers} for side in (a, b))
         yield from activations(options.name, *both, options.repeats, options.seed)
 

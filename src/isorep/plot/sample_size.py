@@ -45,7 +45,8 @@ def sample_size(curve: xarray.Dataset, *, ax: Axes | None = None) -> Axes:
     --------
     >>> import numpy as np, isorep
     >>> x, y = np.random.default_rng(0).standard_normal((2, 300, 6))
-    >>> ax = isorep.plot.sample_size(isorep.sample_size_curve(x, x + y, "cca"))
+    >>> curve = isorep.sample_size_curve(x, x + y, "cca", sizes=[30, 300], repeats=2)
+    >>> ax = isorep.plot.sample_size(curve)
     >>> [line.get_label() for line in ax.lines]
     ['as it is', 'corrected', 'held out']
     """

@@ -11,6 +11,7 @@ from isorep.measures import MEASURES, cca, cka, procrustes, pwcca, similarity, s
 from isorep.overlap import Overlap, overlap
 from isorep.pairwise import pairwise
 from isorep.representation import Representations
+from isorep.sample_size import sample_size_curve
 from isorep.score import FewSamplesWarning, Score
 from isorep.storage import load
 from isorep.trajectory import trajectory
@@ -37,6 +38,7 @@ __all__ = [
     "plot",
     "procrustes",
     "pwcca",
+    "sample_size_curve",
     "similarity",
     "svcca",
     "trajectory",

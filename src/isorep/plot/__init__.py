@@ -4,6 +4,7 @@ from isorep.plot.clusters import clusters
 from isorep.plot.dynamics import dynamics
 from isorep.plot.groups import groups
 from isorep.plot.heatmap import heatmap
+from isorep.plot.sample_size import sample_size
 from isorep.plot.spectrum import spectrum
 
-__all__ = ["clusters", "dynamics", "groups", "heatmap", "spectrum"]
+__all__ = ["clusters", "dynamics", "groups", "heatmap", "sample_size", "spectrum"]

@@ -1,0 +1,224 @@
+"""Population: the sample's own values come back, draws have its moments, the bias goes."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import isorep
+from isorep.measures import MEASURES, linear_regression, ridge_cca
+from isorep.population import Population
+
+CORRECTABLE = [name for name, measure in MEASURES.items() if measure.reads == "moments"]
+READERS = [
+    ("cca", {}),
+    ("pwcca", {}),
+    ("pwcca", {"weighting": "variance"}),
+    ("cka", {}),
+    ("procrustes", {}),
+]
+
+
+def pair(n=120, a=8, b=8, seed=0):
+    """Two sides that share directions, of uneven variance."""
+    rng = np.random.default_rng(seed)
+    z = rng.standard_normal((n, a))
+    y = z[:, :b] if b <= a else np.hstack([z, rng.standard_normal((n, b - a))])
+    y = y + rng.standard_normal((n, b)) * np.linspace(0.3, 3, b)
+    mixings = [rng.standard_normal((k, k)) * np.geomspace(1, 0.1, k) for k in (a, b)]
+    return z @ mixings[0], y @ mixings[1] + 5.0
+
+
+def deficient():
+    x, y = pair()
+    return np.hstack([x, x @ np.ones((8, 3))]), np.hstack([y, 2 * y[:, :2], np.ones((120, 1))])
+
+
+@pytest.mark.parametrize("sides", [pair(), pair(a=5, b=9), pair(a=9, b=5), deficient()])
+@pytest.mark.parametrize(("name", "options"), READERS)
+def test_with_its_own_correlations_the_sample_comes_back(sides, name, options):
+    sample = isorep.overlap(*sides)
+    population = Population.behind(sample)
+    again = population.overlap(np.asarray(sample.correlations))
+    expected = MEASURES[name](sample, **options)
+    assert MEASURES[name](again, **options).similarity == pytest.approx(
+        expected.similarity, abs=1e-9
+    )
+
+
+@pytest.mark.parametrize("sides", [pair(a=4, b=6, n=60), pair(a=6, b=4, n=60)])
+def test_draws_have_the_population_s_moments(sides):
+    sample = isorep.overlap(*sides)
+    n = sample.n_samples
+    population = Population.behind(sample)
+    rho = np.asarray(sample.correlations)
+    rng, draws = np.random.default_rng(0), 2000
+    within, across = 0.0, 0.0
+    for _ in range(draws):
+        drawn = population.draw(rho, rng)
+        assert drawn.n_samples == n
+        within = within + drawn.x.loadings.T @ drawn.x.loadings / draws
+        across = across + drawn.x.loadings.T @ drawn.matrix @ drawn.y.loadings / draws
+    x, y = (side - side.mean(axis=0) for side in sides)
+    np.testing.assert_allclose(within, x.T @ x, atol=0.015 * np.trace(x.T @ x))
+    scale = np.sqrt(np.trace(x.T @ x) * np.trace(y.T @ y))
+    np.testing.assert_allclose(across, x.T @ y, atol=0.015 * scale)
+
+
+def test_a_drawn_overlap_holds_together():
+    sample = isorep.overlap(*pair(a=5, b=9))
+    population = Population.behind(sample)
+    drawn = population.draw(np.asarray(sample.correlations), np.random.default_rng(0))
+    for side in (drawn.x, drawn.y):
+        np.testing.assert_allclose(side.q.T @ side.q, np.eye(side.rank), atol=1e-10)
+        # The same bilinear form either way round: singular values are those of the loadings.
+        np.testing.assert_allclose(
+            np.linalg.svd(side.loadings, compute_uv=False)[: side.rank],
+            side.singular_values,
+            rtol=1e-8,
+        )
+    np.testing.assert_allclose(drawn.x.q.T @ drawn.y.q, drawn.matrix, atol=1e-10)
+    with pytest.raises(ValueError, match="only the second moments are known"):
+        drawn.x.take(np.arange(5))
+
+
+def test_draws_show_what_direct_samples_show():
+    # n x (a + b) Gaussian data with the sample's loadings, against the few rows that replace it.
+    sample = isorep.overlap(*pair(n=40, a=5, b=7))
+    population = Population.behind(sample)
+    rho = np.asarray(sample.correlations)
+    rng, draws = np.random.default_rng(0), 600
+    axes = [
+        rotation.T @ basis.loadings
+        for rotation, basis in (
+            (population.x_rotation, population.x),
+            (population.y_rotation, population.y),
+        )
+    ]
+
+    def read(overlap):
+        return [MEASURES[name].read(overlap, **options).similarity for name, options in READERS]
+
+    direct = []
+    for _ in range(draws):
+        u, v = rng.standard_normal((40, 5)), rng.standard_normal((40, 7))
+        v[:, :5] = u * rho + v[:, :5] * np.sqrt(1 - rho**2)
+        direct.append(read(isorep.overlap(u @ axes[0], v @ axes[1])))
+    quick = [read(population.draw(rho, rng)) for _ in range(draws)]
+    error = np.sqrt((np.var(direct, axis=0) + np.var(quick, axis=0)) / draws)
+    difference = abs(np.mean(direct, axis=0) - np.mean(quick, axis=0))
+    np.testing.assert_array_less(difference, 4 * error)
+
+
+# --- similarity(correction="spectrum") -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", CORRECTABLE)
+def test_every_measure_of_moments_takes_the_correction(name):
+    x, y = pair()
+    found = isorep.similarity(x, y, name, correction="spectrum")
+    raw = isorep.similarity(x, y, name)
+    low, high = MEASURES[name].similarity_range
+    assert low <= found.similarity <= high
+    assert found.uncorrected == pytest.approx(raw.similarity)
+    assert raw.uncorrected is None
+    assert found.distance == pytest.approx(MEASURES[name].distance.of(found.similarity))
+    assert (found.measure, found.n_samples) == (name, 120)
+
+
+def test_the_seed_alone_decides():
+    x, y = pair()
+    first, again, other = (
+        isorep.similarity(x, y, "pwcca", correction="spectrum", seed=seed).similarity
+        for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first != other
+    assert first == pytest.approx(other, abs=0.02)
+
+
+@pytest.mark.parametrize(("name", "options"), READERS)
+def test_what_is_identical_stays_so(name, options):
+    x, _ = pair()
+    found = isorep.similarity(x, x, name, correction="spectrum", **options)
+    assert found.similarity == pytest.approx(1.0, abs=1e-12)
+
+
+def test_forced_correlations_are_refused_with_the_number_that_would_do():
+    x, y = np.random.default_rng(0).standard_normal((2, 20, 12))
+    with pytest.raises(ValueError, match=r"20 samples of 12 and 12 .*take 48 samples or more"):
+        isorep.similarity(x, y, "cca", correction="spectrum")
+
+
+@pytest.mark.parametrize("name", [name for name in MEASURES if name not in CORRECTABLE])
+def test_measures_that_read_samples_refuse(name):
+    x, y = pair()
+    with pytest.raises(ValueError, match=f"{name} reads the samples themselves"):
+        isorep.similarity(x, y, name, correction="spectrum")
+
+
+@pytest.mark.parametrize(
+    ("measure", "options"), [(linear_regression, {"folds": 5}), (ridge_cca, {"penalty": "cv"})]
+)
+def test_options_that_read_samples_refuse(measure, options):
+    x, y = pair()
+    with pytest.raises(ValueError, match="only the second moments are known"):
+        measure(x, y, correction="spectrum", **options)
+
+
+def test_an_unknown_correction_is_named():
+    x, y = pair()
+    with pytest.raises(ValueError, match="unknown correction 'spectral'"):
+        isorep.similarity(x, y, "cca", correction="spectral")
+
+
+@pytest.mark.parametrize(("n", "warns"), [(31, True), (32, False)])
+def test_fewer_than_two_samples_a_direction_warn(n, warns):
+    x, y = pair(n=n)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = isorep.similarity(x, y, "cca", correction="spectrum")
+    assert bool(found.warnings) is warns
+    assert [str(one.message) for one in caught] == list(found.warnings)
+    if warns:
+        assert "fewer than 32" in found.warnings[0]
+        assert caught[0].category is isorep.FewSamplesWarning
+        assert caught[0].filename == __file__
+
+
+def test_tensors_give_the_same():
+    torch = pytest.importorskip("torch")
+    x, y = pair()
+    expected = isorep.similarity(x, y, "pwcca", correction="spectrum")
+    found = isorep.similarity(torch.tensor(x), torch.tensor(y), "pwcca", correction="spectrum")
+    assert isinstance(found.similarity, float)
+    assert found.similarity == pytest.approx(expected.similarity, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["cca", "pwcca"])
+def test_the_bias_goes(name):
+    p, n, repeats = 12, 96, 10
+    rng = np.random.default_rng(0)
+    rho = np.linspace(0.9, 0.0, p)
+    loadings = [
+        np.linalg.qr(rng.standard_normal((p, p)))[0] * np.geomspace(1, 0.1, p) for _ in range(2)
+    ]
+    # Samples whose second moments are exactly the population's give its value.
+    q = np.linalg.qr(np.column_stack([np.ones(400), rng.standard_normal((400, 2 * p))]))[0][:, 1:]
+
+    def couple(z, e):
+        return z @ loadings[0], (z * rho + e * np.sqrt(1 - rho**2)) @ loadings[1]
+
+    truth = isorep.similarity(*couple(q[:, :p], q[:, p:]), name, solver="svd").similarity
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", isorep.FewSamplesWarning)
+        scores = [
+            isorep.similarity(
+                *couple(*rng.standard_normal((2, n, p))), name, correction="spectrum", seed=i
+            )
+            for i in range(repeats)
+        ]
+    raw = np.mean([score.uncorrected for score in scores]) - truth
+    corrected = np.mean([score.similarity for score in scores]) - truth
+    assert raw > 0.03
+    assert abs(corrected) < raw / 5

@@ -18,7 +18,7 @@ import isorep
 from isorep.inference import interval
 from isorep.measures import MEASURES
 
-SIZES = ((10, 500), (30, 1000), (100, 2000))
+SAMPLES = {10: 500, 30: 1000, 100: 2000}
 MEASURED = (
     ("cka", {}),
     ("cca", {}),
@@ -41,12 +41,13 @@ def main():
     """Print and write the share of intervals that hold."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=200)
+    parser.add_argument("--p", type=int, nargs="+", choices=SAMPLES, default=list(SAMPLES))
     parser.add_argument("--out", type=Path, default=Path("coverage.csv"))
     asked = parser.parse_args()
     rows = []
-    for p, n in SIZES:
+    for p in asked.p:
         for population in (few, many):
-            for found in study(p, n, population, asked.repeats):
+            for found in study(p, SAMPLES[p], population, asked.repeats):
                 rows.append(found)
                 print(*found, sep="  ", flush=True)
     heading = ("p", "n", "correlations", "measure", "weighting", "population", "mean estimate")

@@ -7,7 +7,7 @@ import pytest
 
 import isorep
 from isorep.measures import MEASURES, linear_regression, ridge_cca
-from isorep.population import Population
+from isorep.population import Population, shared_scale
 
 CORRECTABLE = [name for name, measure in MEASURES.items() if measure.reads == "moments"]
 READERS = [
@@ -78,7 +78,9 @@ def test_a_drawn_overlap_holds_together():
             rtol=1e-8,
         )
     np.testing.assert_allclose(drawn.x.q.T @ drawn.y.q, drawn.matrix, atol=1e-10)
-    with pytest.raises(ValueError, match="only the second moments are known"):
+    with pytest.raises(
+        ValueError, match=r"only second moments are known.* no folds and no cross-validated"
+    ):
         drawn.x.take(np.arange(5))
 
 
@@ -162,7 +164,9 @@ def test_measures_that_read_samples_refuse(name):
 )
 def test_options_that_read_samples_refuse(measure, options):
     x, y = pair()
-    with pytest.raises(ValueError, match="only the second moments are known"):
+    with pytest.raises(
+        ValueError, match=r"only second moments are known.* no folds and no cross-validated"
+    ):
         measure(x, y, correction="spectrum", **options)
 
 
@@ -222,3 +226,23 @@ def test_the_bias_goes(name):
     corrected = np.mean([score.similarity for score in scores]) - truth
     assert raw > 0.03
     assert abs(corrected) < raw / 5
+
+
+def test_a_scale_that_samples_share_warns():
+    """Of many rows as much as of few, and not of heavy tails of single neurons."""
+    rng = np.random.default_rng(11)
+    x, y = rng.standard_normal((2, 300, 20))
+    scale = np.sqrt(5 / rng.chisquare(5, (300, 1)))
+    score = isorep.MEASURES["cca"].corrected(isorep.overlap(x * scale, y * scale))
+    (warning,) = score.warnings
+    assert "samples that are large on one side are large on the other too" in warning
+    for sides in ((x, y), tuple(rng.standard_t(5, (2, 300, 20)))):
+        assert not isorep.MEASURES["cca"].corrected(isorep.overlap(*sides)).warnings
+
+
+@pytest.mark.parametrize("share", [0.0, 0.9])
+def test_shared_scale_is_1_for_normal_samples_whatever_they_share(share):
+    rng = np.random.default_rng(12)
+    x, noise = rng.standard_normal((2, 4000, 12))
+    o = isorep.overlap(x, share * x + (1 - share) * noise)
+    assert shared_scale(o) == pytest.approx(1, abs=0.04)

@@ -183,7 +183,10 @@ class Basis:
             When fewer than two samples are taken, or they do not vary.
         """
         if self.factor.shape[0] != self.n_samples:
-            raise ValueError("of a simulated representation only the second moments are known")
+            raise ValueError(
+                "of a simulated representation only second moments are known: a correction goes "
+                "with no folds and no cross-validated penalty"
+            )
         xp = array_namespace(self.mean)
         # In coordinates of the principal components, which are fewer than the features.
         part = Basis.from_array(xp.take(self.scores, rows, axis=0), name="the samples taken")

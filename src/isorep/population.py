@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import sqrt
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,8 +14,12 @@ from isorep.basis import Basis
 from isorep.overlap import Overlap
 from isorep.spectrum import BartlettFactor, Floats, Spectrum, gain, match_spectrum, n_simulations
 
-EXTRAPOLATION = (2.0, -1.0)
-"""Weights of the excess one and two rounds of sampling away: a straight line's value at none."""
+
+class Excess(NamedTuple):
+    """By how much samples exceed the population, and what the extrapolation added to that."""
+
+    mean: float
+    extrapolated: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +80,7 @@ class Population:
             for weight, correlations in self.spectrum.parts
         )
 
-    def excess(self, read: Callable[[Overlap], float], seed: int = 0) -> float:
+    def excess(self, read: Callable[[Overlap], float], seed: int = 0) -> Excess:
         """Return by how much `read` is greater in a sample than in the population, on average.
 
         The sample's loadings are a noisy version of the population's, so the excess is that of a
@@ -84,16 +89,16 @@ class Population:
         extrapolated to none.
         """
         streams = np.random.SeedSequence(seed).spawn(n_simulations(len(self.spectrum)))
-        total = 0.0
+        rounds = [0.0, 0.0]
         for weight, correlations in self.spectrum.parts:
             for stream in streams:
                 rng, population = np.random.default_rng(stream), self
-                for factor in EXTRAPOLATION:
+                for i in range(len(rounds)):
                     sample = population.draw(correlations, rng)
                     found = read(sample) - read(population.overlap(correlations))
-                    total += weight * factor * found / len(streams)
+                    rounds[i] += weight * found / len(streams)
                     population = population.with_loadings(sample)
-        return total
+        return Excess(2 * rounds[0] - rounds[1], abs(rounds[0] - rounds[1]))
 
     def with_loadings(self, sample: Overlap) -> Population:
         """Return a population of the same correlations, with the loadings of a sample."""
@@ -115,6 +120,24 @@ class Population:
         x_basis = _basis(self.x, x @ self.x_rotation.T / sqrt(n - 1))
         y_basis = _basis(self.y, y @ self.y_rotation.T / sqrt(n - 1))
         return Overlap(x_basis, y_basis, x_basis.factor.T @ y_basis.factor)
+
+
+def shared_scale(sample: Overlap) -> float:
+    """Return how much samples that are large on one side are large on the other too.
+
+    The mean product of their squared Mahalanobis lengths, over the product of the means: about 1
+    where canonical coordinates are all that connects the sides, as the simulated samples have it.
+    """
+    product, lengths = 1.0, []
+    for side in (sample.x, sample.y):
+        leverage = np.minimum(np.sum(to_numpy(side.q) ** 2, axis=1) + 1 / side.n_samples, 0.999)
+        own = leverage / (1 - leverage)  # the length by the covariance of the others
+        product *= float(np.mean(own))
+        lengths.append(own)
+    linear = 2 * float(np.sum(to_numpy(sample.correlations) ** 2))
+    return float(np.mean(lengths[0] * lengths[1])) / product - linear / (
+        sample.x.rank * sample.y.rank
+    )
 
 
 def _basis(model: Basis, coordinates: Floats) -> Basis:

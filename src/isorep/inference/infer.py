@@ -201,7 +201,9 @@ def examine(
             if row.reads == "moments":
                 corrected = found.estimate
         elif correct and row.reads == "moments":
-            told = row.corrected(coupled, seed=seed, population=population, **options)
+            fitted = Population.behind(coupled, seed) if population is None else population
+            excess = fitted.excess(lambda sample: row.read(sample, **options).similarity, seed)
+            told = row.corrected(coupled, seed=seed, excess=excess, **options)
             corrected = told.similarity
             warnings += told.warnings
     except ValueError as error:

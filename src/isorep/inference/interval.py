@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import hypot
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from isorep.inference._sequential import check_overlap
@@ -53,9 +53,10 @@ def interval(
 ) -> Interval:
     """Bound the population's value of a measure.
 
-    Around the corrected similarity (see `isorep.similarity`), for measures of second moments. Two
-    errors are added in squares: that of the measure, by the jackknife over 20 blocks, and that of
-    the correction, which comes from the correlations that drown in noise. The sum of their squares
+    Around the corrected similarity (see `isorep.similarity`), for measures of second moments. Three
+    errors are added in squares: that of the measure, by the jackknife over 20 blocks; that of the
+    correction's extrapolation, half of what it adds; and that of the correction itself, which comes
+    from the correlations that drown in noise. The sum of their squares
     is what the sample says of them; it is moved up and down by its own error, that of the trace of
     a beta matrix, and the measure of either population read. The bounds need not be symmetric.
 
@@ -118,13 +119,17 @@ def interval(
         return _uncorrected(overlap, row, level, groups, seed, options)
     if population is None:
         population = Population.behind(overlap, seed)
-    score = row.corrected(overlap, seed=seed, population=population, **options)
     spectrum = population.spectrum
 
     def read(sample: Overlap) -> float:
         return row.read(sample, **options).similarity
 
-    error = _quantile(level) * float(jackknife(overlap, read, groups=groups, seed=seed))
+    excess = population.excess(read, seed)
+    score = row.corrected(overlap, seed=seed, excess=excess, **options)
+    # The extrapolation is trusted to half of what it adds.
+    error = _quantile(level) * hypot(
+        float(jackknife(overlap, read, groups=groups, seed=seed)), excess.extrapolated / 2
+    )
     tail_error = _quantile(level) * population.tail_error
     middle, low, high = (
         replace(population, spectrum=spectrum.shifted(shift)).value(read)
@@ -132,8 +137,8 @@ def interval(
     )
     return Interval(
         score.similarity,
-        _clip(row, score.similarity - np.hypot(error, middle - low)),
-        _clip(row, score.similarity + np.hypot(error, high - middle)),
+        _clip(row, score.similarity - hypot(error, middle - low)),
+        _clip(row, score.similarity + hypot(error, high - middle)),
         level,
         row.name,
         score.warnings,
@@ -182,4 +187,4 @@ def _quantile(level: float) -> float:
 
 def _clip(row: Measure, bound: float) -> float:
     low, high = row.similarity_range
-    return float(min(max(bound, low), high))
+    return min(max(bound, low), high)

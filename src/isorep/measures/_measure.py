@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 from isorep._names import unknown_name
 from isorep.basis import Solver
 from isorep.overlap import Overlap, count_forced, overlap
-from isorep.population import Population
+from isorep.population import Excess, Population, shared_scale
 from isorep.score import Score
 
 Correction = Literal["spectrum"]
@@ -22,6 +22,12 @@ their mean square is then above 1/10."""
 
 ENOUGH_TO_CORRECT = 2
 """Samples per direction of both sides under which the correction itself errs visibly."""
+
+SHARED_SCALE = 1.25
+"""`isorep.population.shared_scale` over which the correction leaves much of the excess."""
+
+SMALL_EXCESS = 0.02
+"""What the correction may miss a part of without a warning."""
 
 
 @dataclass(frozen=True)
@@ -184,28 +190,29 @@ class Measure:
         overlap: Overlap,
         *,
         seed: int = 0,
-        population: Population | None = None,
+        excess: Excess | None = None,
         **options: Any,
     ) -> Score:
         """Read the measure off, less what it owes to the number of samples.
 
-        `seed` is that of the simulated samples, and of the measure's own draws where it has any; a
-        `population` found before serves every measure. See `isorep.similarity`.
+        `seed` is that of the simulated samples, and of the measure's own draws where it has any. An
+        `excess` found before is not found again. See `isorep.similarity`.
         """
         self.check_correctable()
         options = self.seeded(options, seed)
         raw = self(overlap, **options)
-        if population is None:
-            population = Population.behind(overlap, seed)
-        excess = population.excess(lambda sample: self.read(sample, **options).similarity, seed)
+        if excess is None:
+            excess = Population.behind(overlap, seed).excess(
+                lambda sample: self.read(sample, **options).similarity, seed
+            )
         low, high = self.similarity_range
-        similarity = min(max(raw.similarity - excess, low), high)
+        similarity = min(max(raw.similarity - excess.mean, low), high)
         return replace(
             raw,
             similarity=similarity,
             distance=self.distance.of(similarity),
             uncorrected=raw.similarity,
-            warnings=_too_few_to_correct(overlap),
+            warnings=_doubts(overlap, excess.mean),
         )
 
     def check_correctable(self) -> None:
@@ -248,14 +255,22 @@ def check_correction(correction: str | None) -> None:
         raise ValueError(unknown_name("correction", str(correction), get_args(Correction)))
 
 
-def _too_few_to_correct(used: Overlap) -> tuple[str, ...]:
-    n, both = used.n_samples, used.x.rank + used.y.rank
-    if n >= ENOUGH_TO_CORRECT * both:
-        return ()
-    return (
-        f"{n} samples are few even to correct {used.x.rank} and {used.y.rank} directions: with "
-        f"fewer than {ENOUGH_TO_CORRECT * both} the corrected number may be off by more than 0.02",
-    )
+def _doubts(used: Overlap, excess: float) -> tuple[str, ...]:
+    """Say where the correction is known to fall short (see docs/sample-size.md)."""
+    n, both, found = used.n_samples, used.x.rank + used.y.rank, []
+    if n < ENOUGH_TO_CORRECT * both:
+        found.append(
+            f"{n} samples are few even to correct {used.x.rank} and {used.y.rank} directions: with "
+            f"fewer than {ENOUGH_TO_CORRECT * both} the corrected number may be off by more than "
+            "0.04"
+        )
+    if abs(excess) > SMALL_EXCESS and shared_scale(used) > SHARED_SCALE:
+        found.append(
+            "samples that are large on one side are large on the other too, more than their "
+            "correlations explain: the correction then takes out only part of the excess; scale "
+            "each sample to unit norm, or take more samples"
+        )
+    return tuple(found)
 
 
 def _few_samples(used: Overlap) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from oracle import two_sharing
+from scipy.stats import false_discovery_control
 
 import isorep
 from isorep.inference import calibrated, chance, interval, null_distribution, random_matrix_edge
@@ -111,3 +112,61 @@ def test_what_cannot_be_inferred():
         isorep.infer(x, y, "pwca")
     with pytest.raises(ValueError, match="unknown option of cka"):
         isorep.infer(x, y, "cka", folds=3)
+
+
+@pytest.mark.parametrize("name", [name for name, row in MEASURES.items() if row.reads != "maps"])
+def test_infers_of_every_measure(name):
+    x, y = two_sharing(2, 5, 80, seed=6)
+    found = isorep.infer(x, y, name, n_permutations=19)
+    assert 0.05 <= found.p_value <= 1
+    low, high = MEASURES[name].similarity_range
+    assert low <= found.interval[0] <= found.interval[1] <= high
+    assert math.isnan(found.corrected) == (MEASURES[name].reads != "moments")
+
+
+@pytest.mark.parametrize("name", ["pwcca", "cca", "cka", "procrustes", "svcca"])
+def test_what_the_measure_ignores_changes_nothing(name):
+    """Rounding and the order of columns decide no estimate and no bound."""
+    rng = np.random.default_rng(17)
+    x, y = rng.standard_normal((2, 60, 4))
+    y[:, :2] += x[:, :2]
+    o = isorep.overlap(x, y)
+    expected = interval(o, name)
+    for same in (3 * x, x[:, [1, 0, 3, 2]], x * 1.0000001, x * 1e180, x * 1e-180):
+        found = interval(isorep.overlap(same, y), name)
+        assert found.estimate == pytest.approx(expected.estimate, abs=1e-5)
+        assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-5)
+
+
+def test_a_network_against_itself():
+    rng = np.random.default_rng(7)
+    a = {f"fc{i}": rng.standard_normal((100, 4)) for i in range(3)}
+    table = isorep.compare(a, a, measures=["cca", "pwcca"], correct=True, chance=True)
+    for variable in ("cca_p_value", "cca_corrected", "cca_chance", "cca_p_adjusted"):
+        found = table[variable].to_numpy()
+        np.testing.assert_array_equal(found, found.T)
+    # The diagonal, which is no finding, lends the others nothing.
+    off = ~np.eye(3, dtype=bool)
+    p, adjusted = (table[f"cca_{key}"].to_numpy()[off] for key in ("p_value", "p_adjusted"))
+    np.testing.assert_allclose(adjusted, false_discovery_control(p))
+
+
+def test_too_few_for_bounds_are_still_corrected():
+    x, y = two_sharing(2, 3, 15, seed=8)
+    found = isorep.infer(x, y, "cca", n_permutations=19)
+    assert math.isnan(found.interval[0])
+    assert not math.isnan(found.corrected)
+    assert any(
+        "15 samples are too few to tell how far a number varies" in w for w in found.warnings
+    )
+    assert any("15 samples are few even to correct 3 and 3" in w for w in found.warnings)
+
+
+def test_what_does_not_go_together():
+    x, y = two_sharing(1, 3, 60, seed=5)
+    with pytest.raises(TypeError, match="x is a mapping of layers and the other side ndarray"):
+        isorep.infer({"fc": x}, y)
+    with pytest.raises(ValueError, match=r"groups has shape \(59,\): expected one label"):
+        isorep.infer(x, y, groups=np.arange(59))
+    with pytest.raises(ValueError, match="at least 1 permutation is needed, not 0"):
+        isorep.compare({"fc": x}, {"fc": y}, chance=True, n_permutations=0)

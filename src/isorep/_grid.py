@@ -71,7 +71,8 @@ class Grid:
             for measure in measures
             for name in _inferred_names(examined or {})
         }
-        self._n_significant = np.zeros(shape, dtype=np.int64)
+        self._n_significant = np.full(shape, np.nan)
+        self._itself = np.zeros(shape, dtype=bool)
         self._n_samples = np.zeros(shape, dtype=np.int64)
         self._warnings = np.full(shape, "", dtype=object)
         self._reason = np.full(shape, "", dtype=object)
@@ -88,27 +89,37 @@ class Grid:
                 self._reason[cell] = str(error)
             return
         scores = [_score(measure, coupled) for measure in self._measures]
-        told = self._infer(at, coupled, scores)
+        told = self._infer(coupled, scores, {})
         self._write(at, coupled, scores, told)
+        self._itself[at] = x is y
         if mirror is not None:
             back = coupled.exchanged()
             mirrored = [
                 score if measure.symmetric and isinstance(score, Score) else _score(measure, back)
                 for measure, score in zip(self._measures, scores, strict=True)
             ]
-            self._write(mirror, back, mirrored, self._infer(mirror, back, mirrored))
+            known = {m.name: told[m.name] for m in self._measures if m.symmetric and m.name in told}
+            self._write(mirror, back, mirrored, self._infer(back, mirrored, known))
 
     def _infer(
-        self, at: Index, coupled: Overlap, scores: Sequence[Score | Exception]
-    ) -> dict[str, Inference]:
-        """Write how far to trust each number of a cell, and return what was found."""
+        self,
+        coupled: Overlap,
+        scores: Sequence[Score | Exception],
+        known: Mapping[str, Inference | Exception],
+    ) -> dict[str, Inference | Exception]:
+        """Tell of each measure how far to trust it, or why that cannot be told."""
         if self._examined is None:
             return {}
         from isorep.inference.infer import examine
         from isorep.population import Population
 
-        found = {}
-        fit = any(measure.reads == "moments" for measure in self._measures) and (
+        found = dict(known)
+        left = [
+            measure
+            for measure, score in zip(self._measures, scores, strict=True)
+            if measure.name not in known and isinstance(score, Score)
+        ]
+        fit = any(measure.reads == "moments" for measure in left) and (
             self._examined["correct"] or self._examined["interval"]
         )
         population = (
@@ -116,16 +127,13 @@ class Grid:
             if fit and not coupled.n_forced
             else None
         )
-        for measure, score in zip(self._measures, scores, strict=True):
-            if isinstance(score, Exception):
-                continue
-            told = examine(coupled, measure, population=population, **self._examined)
-            found[measure.name] = told
-            values = {**vars(told), "low": told.interval[0], "high": told.interval[1]}
-            for name in _inferred_names(self._examined):
-                if name != "p_adjusted":
-                    self._inferred[f"{measure.name}_{name}"][at] = values[name]
-            self._n_significant[at] = told.n_significant
+        for measure in left:
+            try:
+                found[measure.name] = examine(
+                    coupled, measure, population=population, **self._examined
+                )
+            except (TypeError, ValueError) as error:
+                found[measure.name] = error
         return found
 
     def _write(
@@ -133,7 +141,7 @@ class Grid:
         at: Index,
         coupled: Overlap,
         scores: Sequence[Score | Exception],
-        told: Mapping[str, Inference],
+        told: Mapping[str, Inference | Exception],
     ) -> None:
         self._n_samples[at] = coupled.n_samples
         warned: dict[str, list[str]] = {}
@@ -144,7 +152,22 @@ class Grid:
                 continue
             self._values[measure.name][at] = score.similarity
             self._values[_distance(measure)][at] = score.distance
-            for text in (told[measure.name] if told else score).warnings:
+            inferred = told.get(measure.name)
+            if inferred is not None and not isinstance(inferred, Exception):
+                values = {
+                    **vars(inferred),
+                    "low": inferred.interval[0],
+                    "high": inferred.interval[1],
+                }
+                for name in _inferred_names(self._examined or {}):
+                    if name != "p_adjusted":
+                        self._inferred[f"{measure.name}_{name}"][at] = values[name]
+                self._n_significant[at] = inferred.n_significant
+            if isinstance(inferred, Exception):
+                texts: tuple[str, ...] = (*score.warnings, str(inferred))
+            else:
+                texts = (inferred or score).warnings
+            for text in texts:
                 warned.setdefault(text, []).append(measure.name)
         self._warnings[at] = _by_measure(warned)
         self._reason[at] = _by_measure(failed)
@@ -154,12 +177,14 @@ class Grid:
             return {}
         for measure in self._measures if self._examined["chance"] else ():
             p_values = self._inferred[f"{measure.name}_p_value"]
-            known = ~np.isnan(p_values)
-            if known.any():
+            adjusted = self._inferred[f"{measure.name}_p_adjusted"]
+            adjusted[...] = p_values
+            # That a layer is like itself is no finding, and must not lend others its p-value.
+            tested = ~np.isnan(p_values) & ~self._itself
+            if tested.any():
                 from scipy.stats import false_discovery_control
 
-                adjusted = self._inferred[f"{measure.name}_p_adjusted"]
-                adjusted[known] = false_discovery_control(p_values[known])
+                adjusted[tested] = false_discovery_control(p_values[tested])
         told: dict[str, Any] = {
             f"{measure.name}_{name}": (
                 self._dims,

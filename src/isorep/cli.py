@@ -97,7 +97,10 @@ def compare(
     chance: Annotated[
         bool, typer.Option("--chance", help="Tell what unrelated data would show, and p-values.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of what these three draw.")] = 0,
+    permutations: Annotated[
+        int | None, typer.Option(help="Shuffles for each p-value. [default: 20 a cell]")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of what these draw.")] = 0,
     json: Annotated[
         Path | None, typer.Option(help="Write all numbers as JSON; - is stdout.")
     ] = None,
@@ -106,7 +109,7 @@ def compare(
         Path | None,
         typer.Option(
             help="Draw the first measure (.png, .svg or .pdf); calibrated with --chance, else "
-            "corrected with --correct."
+            "corrected with --correct or --interval."
         ),
     ] = None,
 ) -> None:
@@ -127,6 +130,7 @@ def compare(
         correct=correct,
         interval=interval,
         chance=chance,
+        n_permutations=permutations,
         seed=seed,
     )
     for target, write in ((json, to_json), (csv, to_csv)):
@@ -135,7 +139,11 @@ def compare(
         elif target is not None:
             _write(target, write(table).encode())
     if plot is not None:
-        _draw(table, plot, "calibrated" if chance else "corrected" if correct else "similarity")
+        _draw(
+            table,
+            plot,
+            "calibrated" if chance else "corrected" if correct or interval else "similarity",
+        )
     if _STDOUT not in (json, csv):
         _show(table)
     _report_trouble(table)
@@ -424,7 +432,7 @@ def _told(table: xarray.Dataset, name: str) -> Table:
                 Text(str(y_layer)),
                 f"{cell[name].item():.3f}",
                 *(f"{cell[f'{name}_{key}'].item():.3f}" for key in columns),
-                str(cell["n_significant"].item()),
+                f"{cell['n_significant'].item():.0f}",
             )
     return listing
 

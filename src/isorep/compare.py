@@ -23,7 +23,7 @@ def compare(
     correct: bool = False,
     interval: bool = False,
     chance: bool = False,
-    n_permutations: int = 199,
+    n_permutations: int | None = None,
     seed: int = 0,
     solver: Solver = "auto",
     progress: bool = True,
@@ -49,8 +49,10 @@ def compare(
         Tell what unrelated data would show, and whether a cell is more: p-values by shuffling the
         samples, and adjusted for the many cells (Benjamini and Hochberg 1995): among cells with
         ``p_adjusted <= 0.05``, at most 5 % are expected to be unrelated.
-    n_permutations : int
-        Shuffles for each p-value, which is at least ``1 / (n_permutations + 1)``.
+    n_permutations : int, optional
+        Shuffles for each p-value, which is at least ``1 / (n_permutations + 1)``. By default 20 for
+        each cell of the table, from 199 to 1,999: adjusted for m cells of which k are alike, a
+        p-value is no less than ``m / k / (n_permutations + 1)``.
     seed : int
         Of whatever is drawn for these.
     solver : {"auto", "gram", "svd"}
@@ -100,11 +102,19 @@ def compare(
     x_bases = _prepare(x, "a", solver, progress)
     y_bases = x_bases if y is x else _prepare(y, "b", solver, progress)
 
+    if n_permutations is not None and n_permutations < 1:
+        raise ValueError(f"at least 1 permutation is needed, not {n_permutations}")
     examined = {"correct": correct, "interval": interval, "chance": chance}
     grid = Grid(
         {"x_layer": len(x), "y_layer": len(y)},
         rows,
-        {**examined, "n_permutations": n_permutations, "seed": seed}
+        {
+            **examined,
+            "n_permutations": min(max(199, 20 * len(x) * len(y)), 1999)
+            if n_permutations is None
+            else n_permutations,
+            "seed": seed,
+        }
         if any(examined.values())
         else None,
     )

@@ -51,9 +51,9 @@ def to_json(table: xarray.Dataset) -> str:
         },
         **{
             name: table[name].to_numpy().tolist()
-            for name in ("x_rank", "y_rank", "n_samples", "warnings", "reason", "n_significant")
-            if name in table
+            for name in ("x_rank", "y_rank", "n_samples", "warnings", "reason")
         },
+        **({"n_significant": _nested(table["n_significant"])} if "n_significant" in table else {}),
     }
     return json.dumps(found, indent=2, allow_nan=False) + "\n"
 
@@ -106,7 +106,7 @@ def to_csv(table: xarray.Dataset) -> str:
                         arrays["warnings"][i, j],
                         arrays["reason"][i, j],
                         *(_number(arrays[f"{name}_{key}"][i, j]) for key in told),
-                        *([arrays["n_significant"][i, j]] if told else []),
+                        *([_number(arrays["n_significant"][i, j])] if told else []),
                     ]
                 )
     return out.getvalue()

@@ -58,10 +58,11 @@ class Population:
                 f"of their canonical correlations are 1 whatever the data; take "
                 f"{2 * (rx + ry)} samples or more, or keep fewer directions"
             )
-        u, rho, wt = np.linalg.svd(to_numpy(sample.matrix))
+        x, y = _on_host(sample.x), _on_host(sample.y)
+        x_rotation, rho, y_rotation = _coordinates(x, y, to_numpy(sample.matrix))
         rng = np.random.default_rng(seed)
-        spectrum = match_spectrum(np.clip(rho, 0.0, 1.0), n, rx, ry, rng)
-        return cls(_on_host(sample.x), _on_host(sample.y), u, wt.T, spectrum)
+        spectrum = match_spectrum(rho, n, rx, ry, rng)
+        return cls(x, y, x_rotation, y_rotation, spectrum)
 
     @property
     def tail_error(self) -> float:
@@ -102,14 +103,18 @@ class Population:
 
     def with_loadings(self, sample: Overlap) -> Population:
         """Return a population of the same correlations, with the loadings of a sample."""
-        u, _, wt = np.linalg.svd(sample.matrix)
-        return replace(self, x=sample.x, y=sample.y, x_rotation=u, y_rotation=wt.T)
+        x_rotation, _, y_rotation = _coordinates(sample.x, sample.y, sample.matrix)
+        return replace(self, x=sample.x, y=sample.y, x_rotation=x_rotation, y_rotation=y_rotation)
 
     def overlap(self, correlations: Floats) -> Overlap:
         """Return what a sample without sampling error would show."""
         c = len(correlations)
         matrix = (self.x_rotation[:, :c] * correlations) @ self.y_rotation[:, :c].T
-        return Overlap(self.x, self.y, matrix)
+        found = Overlap(self.x, self.y, matrix)
+        # Decomposed anew, equal correlations would come with other, arbitrary directions, on which
+        # the paper's projection weights depend.
+        vars(found)["_svd"] = self.x_rotation[:, :c], correlations, self.y_rotation[:, :c]
+        return found
 
     def draw(self, correlations: Floats, rng: np.random.Generator) -> Overlap:
         """Return a new sample of as many rows, by its second moments: held in rx + ry rows."""
@@ -120,6 +125,22 @@ class Population:
         x_basis = _basis(self.x, x @ self.x_rotation.T / sqrt(n - 1))
         y_basis = _basis(self.y, y @ self.y_rotation.T / sqrt(n - 1))
         return Overlap(x_basis, y_basis, x_basis.factor.T @ y_basis.factor)
+
+
+def _coordinates(x: Basis, y: Basis, matrix: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return all canonical coordinates of both sides, as rotations, and their correlations.
+
+    Their signs, which rounding would choose, are those that make the sum of the loadings positive:
+    the same seed then draws the same samples.
+    """
+    u, rho, wt = np.linalg.svd(matrix)
+    w = wt.T
+    x_signs, y_signs = (
+        np.where(np.sum(turn.T @ side.loadings, axis=1) < 0, -1.0, 1.0)
+        for turn, side in ((u, x), (w, y))
+    )
+    y_signs[: len(rho)] = x_signs[: len(rho)]
+    return u * x_signs, np.clip(rho, 0.0, 1.0), w * y_signs
 
 
 def shared_scale(sample: Overlap) -> float:
@@ -143,16 +164,17 @@ def shared_scale(sample: Overlap) -> float:
 def _basis(model: Basis, coordinates: Floats) -> Basis:
     """Return the basis of samples given in the coordinates of the model's whitened components."""
     q, upper = np.linalg.qr(coordinates)
-    scaled = upper * model.singular_values
+    unit = model.singular_values[0]  # squares of anything else could overflow
+    scaled = upper * (model.singular_values / unit)
     # Left vectors, orthonormal however small a singular value is.
     squares, vectors = np.linalg.eigh(scaled @ scaled.T)
     vectors = vectors[:, ::-1]
-    singular_values = np.sqrt(np.clip(squares[::-1], 0.0, None))
+    singular_values = unit * np.sqrt(np.clip(squares[::-1], 0.0, None))
     axes = model.loadings / model.singular_values[:, None]
     return replace(
         model,
         singular_values=singular_values,
-        loadings=(vectors.T @ scaled) @ axes,
+        loadings=unit * ((vectors.T @ scaled) @ axes),
         whitening=model.whitening @ np.linalg.solve(upper, vectors),
         factor=q @ vectors,
         rotation=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
 from isorep._progress import track
-from isorep.basis import Solver
+from isorep.basis import NoVarianceError, Solver
 from isorep.inference.held_out import held_out
 from isorep.measures import Measure, measure_named
 from isorep.overlap import Overlap, couple, overlap
@@ -124,9 +125,10 @@ def sample_size_curve(
     for i, j in track(cells, "sample sizes", len(cells), progress):
         stream = np.random.SeedSequence([seed, chosen[i], j])
         rows = np.sort(np.random.default_rng(stream).permutation(n)[: chosen[i]])
-        part = whole if chosen[i] == n else _take(whole, rows)
         own_seed = int(stream.generate_state(1)[0])
-        found[:, i, j] = _read(row, part, folds, own_seed, options)
+        with suppress(NoVarianceError):  # a part in which nothing varies stays NaN
+            part = whole if chosen[i] == n else _take(whole, rows)
+            found[:, i, j] = _read(row, part, folds, own_seed, options)
 
     import xarray
 

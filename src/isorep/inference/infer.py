@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import nan
+from math import isnan, nan
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from isorep._arrays import to_numpy
@@ -77,7 +78,7 @@ def infer(
     measure: str = "pwcca",
     *,
     level: float = 0.95,
-    n_permutations: int = N_PERMUTATIONS,
+    n_permutations: int | None = None,
     groups: ArrayLike | None = None,
     seed: int = 0,
     solver: Solver = "auto",
@@ -94,9 +95,9 @@ def infer(
         A name in `isorep.MEASURES`.
     level : float
         Of the interval.
-    n_permutations : int
-        Shuffled pairings for the p-value, and for chance where theory has no formula. The p-value
-        assumes independent samples.
+    n_permutations : int, optional
+        Shuffled pairings for the p-value, and for chance where theory has no formula: 199 for two
+        arrays, and more for two mappings. The p-value assumes independent samples.
     groups : (n,) array-like, optional
         Label of the group of each sample, where samples depend on each other, such as the text that
         a token comes from; for the interval.
@@ -152,14 +153,26 @@ def infer(
             seed=seed,
             solver=solver,
         )
+    for side, other, name in ((x, y, "x"), (y, x, "y")):
+        if isinstance(side, Mapping):
+            raise TypeError(
+                f"{name} is a mapping of layers and the other side {type(other).__name__}: give "
+                "two mappings, or two arrays"
+            )
     row = measure_named(measure)
     row.check_options(options)
     check_level(level)
+    coupled = overlap(x, y, solver=solver)
+    if groups is not None and np.shape(groups) != (coupled.n_samples,):
+        raise ValueError(
+            f"groups has shape {np.shape(groups)}: expected one label for each of "
+            f"{coupled.n_samples} rows"
+        )
     return examine(
-        overlap(x, y, solver=solver),
+        coupled,
         row,
         level=level,
-        n_permutations=n_permutations,
+        n_permutations=N_PERMUTATIONS if n_permutations is None else n_permutations,
         groups=groups,
         seed=seed,
         **options,
@@ -181,12 +194,12 @@ def examine(
     **options: Any,
 ) -> Inference:
     """Tell of one overlap what is asked for; see `infer`."""
-    options = row.seeded(options, seed)
-    score = row(coupled, **options)
+    own = row.seeded(options, seed)
+    score = row(coupled, **own)
     warnings = list(score.warnings)
     corrected, low, high = nan, nan, nan
-    try:
-        if interval:
+    if interval:
+        try:
             found = bounds(
                 coupled,
                 row.name,
@@ -196,24 +209,27 @@ def examine(
                 population=population,
                 **options,
             )
+        except ValueError as error:
+            warnings.append(str(error))
+        else:
             low, high = found.low, found.high
             warnings += found.warnings
             if row.reads == "moments":
                 corrected = found.estimate
-        elif correct and row.reads == "moments":
-            fitted = Population.behind(coupled, seed) if population is None else population
-            excess = fitted.excess(lambda sample: row.read(sample, **options).similarity, seed)
-            told = row.corrected(coupled, seed=seed, excess=excess, **options)
+    if (correct or interval) and isnan(corrected) and row.reads == "moments":
+        try:
+            told = row.corrected(coupled, seed=seed, **options)
+        except ValueError as error:
+            warnings.append(str(error))
+        else:
             corrected = told.similarity
             warnings += told.warnings
-    except ValueError as error:
-        warnings.append(str(error))
     level_of_chance, p_value = nan, nan
     if chance:
         null = null_distribution(
             coupled, row.name, n_permutations=n_permutations, seed=seed, **options
         )
-        theory = row.chance(coupled, **options) if row.chance is not None else None
+        theory = row.chance(coupled, **own) if row.chance is not None else None
         level_of_chance = null.chance if theory is None else theory
         p_value = null.p_value
     return Inference(

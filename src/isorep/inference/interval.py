@@ -114,15 +114,15 @@ def interval(
     check_level(level)
     row = measure_named(measure)
     row.check_options(options)
-    options = row.seeded(options, seed)
+    own = row.seeded(options, seed)
     if row.reads != "moments":
-        return _uncorrected(overlap, row, level, groups, seed, options)
+        return _uncorrected(overlap, row, level, groups, seed, own)
     if population is None:
         population = Population.behind(overlap, seed)
     spectrum = population.spectrum
 
     def read(sample: Overlap) -> float:
-        return row.read(sample, **options).similarity
+        return row.read(sample, **own).similarity
 
     excess = population.excess(read, seed)
     score = row.corrected(overlap, seed=seed, excess=excess, **options)

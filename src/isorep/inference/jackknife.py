@@ -66,6 +66,13 @@ def jackknife(
     >>> error.shape, bool(0.01 < error < 0.04)  # of a correlation of 0.7: (1 - 0.5) / sqrt(500)
     ((), True)
     """
+    n_parts = overlap.n_samples if groups is None else len(np.unique(np.asarray(groups)))
+    if n_parts < blocks and (groups is None or np.shape(groups) == (overlap.n_samples,)):
+        kind = "samples" if groups is None else "groups"
+        raise ValueError(
+            f"{n_parts} {kind} are too few to tell how far a number varies with them: the "
+            f"jackknife leaves out {blocks} parts in turn"
+        )
     block_of = deal(overlap.n_samples, blocks, groups, seed)
     found = []
     for block in range(blocks):

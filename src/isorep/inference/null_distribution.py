@@ -106,6 +106,7 @@ def null_distribution(
     """
     check_overlap(overlap, "isorep.inference.null_distribution")
     read = measure_named(measure)
+    options = read.seeded(options, seed)
     similarity = read(overlap, **options).similarity
     # The bases themselves, so that a draw needs no rotation of its own.
     x, y = (replace(side, factor=side.q, rotation=None) for side in (overlap.x, overlap.y))

@@ -23,6 +23,9 @@ their mean square is then above 1/10."""
 ENOUGH_TO_CORRECT = 2
 """Samples per direction of both sides under which the correction itself errs visibly."""
 
+FEWEST_TO_CORRECT = 30
+"""Samples under which one correlation alone is too uncertain to correct."""
+
 SHARED_SCALE = 1.25
 """`isorep.population.shared_scale` over which the correction leaves much of the excess."""
 
@@ -217,6 +220,8 @@ class Measure:
 
     def check_correctable(self) -> None:
         """Make sure that second moments, which can be simulated, are all that the measure reads."""
+        if self.reads == "maps":
+            raise ValueError(f"{self.name} reads maps, for which there is no correction")
         if self.reads != "moments":
             correctable = "pwcca, cca, svcca, cka or procrustes, among others"
             raise ValueError(
@@ -258,11 +263,11 @@ def check_correction(correction: str | None) -> None:
 def _doubts(used: Overlap, excess: float) -> tuple[str, ...]:
     """Say where the correction is known to fall short (see docs/sample-size.md)."""
     n, both, found = used.n_samples, used.x.rank + used.y.rank, []
-    if n < ENOUGH_TO_CORRECT * both:
+    enough = max(ENOUGH_TO_CORRECT * both, FEWEST_TO_CORRECT)
+    if n < enough:
         found.append(
             f"{n} samples are few even to correct {used.x.rank} and {used.y.rank} directions: with "
-            f"fewer than {ENOUGH_TO_CORRECT * both} the corrected number may be off by more than "
-            "0.04"
+            f"fewer than {enough} the corrected number may be off by more than 0.04"
         )
     if abs(excess) > SMALL_EXCESS and shared_scale(used) > SHARED_SCALE:
         found.append(
@@ -281,18 +286,19 @@ def few_samples(n: int, rx: int, ry: int) -> tuple[str, ...]:
     """Warn where n samples are few for canonical correlations of rx with ry directions."""
     # The greater first: the text is the same for (x, y) and (y, x).
     ranks = f"{n} samples are few for {max(rx, ry)} and {min(rx, ry)} directions"
-    remedy = "take more samples, keep fewer directions (svcca), or use cka or procrustes"
+    others = "keep fewer directions (svcca), or use cka or procrustes"
     forced = count_forced(n, rx, ry)
     if forced:
         return (
             f"{ranks}: {forced} of the {min(rx, ry)} canonical correlations are 1 whatever "
-            f"the data; {remedy}",
+            f"the data; take more samples, {others}",
         )
     # For independent data E ||M||_F^2 = rx ry / (n - 1), whatever their distributions' shape.
     chance = max(rx, ry) / (n - 1)
     if n < FEW_SAMPLES * max(rx, ry):
         return (
             f"{ranks}: unrelated data would show a mean squared canonical correlation of "
-            f"{chance:.2f}; {remedy}",
+            f"{chance:.2f}; take more samples ({FEW_SAMPLES * max(rx, ry) + 1} for "
+            f"{1 / FEW_SAMPLES:.2f}), {others}",
         )
     return ()

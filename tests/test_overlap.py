@@ -108,9 +108,9 @@ def test_independent_data_with_many_samples_is_near_zero():
     for measure, row in isorep.MEASURES.items():
         if row.reads == "maps":
             continue
-        score = isorep.similarity(x, y, measure)
-        if row.reads == "samples" and "max_samples" in row.options:  # n^2, and above 0 by chance
+        if "max_samples" in row.options:  # they take n^2 time, and are above 0 by chance
             continue
+        score = isorep.similarity(x, y, measure)
         # The distance of two projectors, nearly: finite for any data.
         if measure == "gulp":
             assert score.distance == pytest.approx(6**0.5, rel=0.05)

@@ -10,7 +10,8 @@ demo: .venv/.demo
 
 test: .venv/.dev lint
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses 2
+# Two processes of one BLAS thread each: threads that compete for two cores only wait for each other.
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

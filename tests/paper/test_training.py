@@ -139,7 +139,7 @@ def test_one_failure_ends_them_all():
 
     def fail(index, epoch, loss):
         epochs.append(epoch)
-        if index == 1:
+        if index == 0:  # which runs also where there is but one thread
             raise RuntimeError("no more")
 
     threads = torch.get_num_threads()

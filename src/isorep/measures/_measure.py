@@ -220,14 +220,14 @@ class Measure:
 
     def check_correctable(self) -> None:
         """Make sure that second moments, which can be simulated, are all that the measure reads."""
-        if self.reads == "maps":
-            raise ValueError(f"{self.name} reads maps, for which there is no correction")
-        if self.reads != "moments":
-            correctable = "pwcca, cca, svcca, cka or procrustes, among others"
-            raise ValueError(
-                f"{self.name} reads the samples themselves, and the correction simulates second "
-                f"moments only; without correction, or with {correctable}"
-            )
+        if self.reads == "moments":
+            return
+        correctable = "pwcca, cca, svcca, cka or procrustes, among others"
+        read = "maps" if self.reads == "maps" else "the samples themselves"
+        raise ValueError(
+            f"{self.name} reads {read}, and the correction simulates second moments only; "
+            f"without correction, or with {correctable}"
+        )
 
     def seeded(self, options: Mapping[str, Any], seed: int) -> dict[str, Any]:
         """Return the options, with the seed where the measure itself draws at random."""

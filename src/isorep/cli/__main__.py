@@ -1,0 +1,5 @@
+"""Run the shell as ``python -m isorep.cli``."""
+
+from isorep.cli import main
+
+main()

@@ -1,0 +1,14 @@
+"""The application that every command registers with."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(
+    name="isorep",
+    help="Tell whether two neural representations are the same up to a change of basis.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)

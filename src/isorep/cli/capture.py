@@ -1,0 +1,64 @@
+"""isorep capture: the activations of a PyTorch model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isorep.cli._app import app
+from isorep.cli._output import check_targets
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "isorep capture models:make_resnet --weights w.safetensors --data data:make_loader "
+    "--layers 'layer*' -o a.zarr\n\n"
+    "isorep capture nets:model --data nets:images --layers 'conv*' --layers fc -o a.npz"
+)
+def capture(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="module:name of a model, or of a function that makes one."
+        ),
+    ],
+    data: Annotated[
+        str, typer.Option(help="module:name of the batches, or of a function that makes them.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to save (.npz or .zarr).")],
+    weights: Annotated[
+        Path | None, typer.Option(help="State dict to load (.pt, .pth or .safetensors).")
+    ] = None,
+    layers: Annotated[
+        list[str] | None, typer.Option(help="Glob of layer names; may be repeated. [default: *]")
+    ] = None,
+    reduce: Annotated[
+        str, typer.Option(help="mean, positions, flatten, max, last or first.")
+    ] = "mean",
+    max_samples: Annotated[int | None, typer.Option(help="Stop after so many samples.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Where to run the model, such as cuda.")
+    ] = None,
+    dtype: Annotated[str | None, typer.Option(help="dtype to keep, such as float16.")] = None,
+) -> None:
+    """Save the activations of a PyTorch model's layers."""
+    from isorep import capture as capture_layers
+    from isorep._factory import load_weights, make
+
+    check_targets([output], sources=[weights])
+    network = make(model)
+    if weights is not None:
+        load_weights(network, weights)
+    found = capture_layers(
+        network,
+        make(data),
+        layers=layers or "*",
+        reduce=reduce,
+        max_samples=max_samples,
+        device=device,
+        dtype=dtype,
+    )
+    found.save(output)
+    typer.echo(f"{output}: {found}", err=True)

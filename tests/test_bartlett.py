@@ -104,7 +104,7 @@ def test_correlations_of_exactly_zero_are_not(zero):
     q = np.linalg.qr(q - q.mean(axis=0))[0][:, :7]
     o = isorep.overlap(q[:, :5], q[:, [0, 1, 2, 5, 6]])
     for ones, n_significant in ((3, 3), (0, 0)):
-        vars(o)["_svd"] = (None, np.array([1.0] * ones + [zero] * (5 - ones)), None)
+        vars(o)["_triplets"] = (None, np.array([1.0] * ones + [zero] * (5 - ones)), None)
         result = isorep.bartlett(o)
         assert result.statistic[ones:].tolist() == [0] * (5 - ones)
         assert result.p_values[ones:].tolist() == [1] * (5 - ones)

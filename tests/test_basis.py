@@ -206,3 +206,17 @@ def test_the_svd_has_a_fallback(monkeypatch):
 
     monkeypatch.setattr(xp.linalg, "svd", fails)
     assert isorep.pwcca(x, y).similarity == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("mean", [0.0, 1.0, 1e3, 1e6])
+@pytest.mark.parametrize("solver", ["gram", "svd"])
+def test_however_large_the_mean_the_data_is_centred(mean, solver):
+    """Beyond a mean of about 40 spreads, a second pass over the data takes out the rest."""
+    z = np.random.default_rng(9).standard_normal((3000, 6))
+    basis = isorep.Basis.from_array(z + mean, solver=solver)
+    expected = isorep.Basis.from_array(z, solver=solver)
+    assert np.abs(basis.q.sum(axis=0)).max() < 1e-9
+    np.testing.assert_allclose(basis.q.T @ basis.q, np.eye(6), atol=1e-12)
+    np.testing.assert_allclose(
+        basis.singular_values, expected.singular_values, rtol=1e-14 * max(mean, 10)
+    )

@@ -110,11 +110,15 @@ def test_seed_decides():
 
 @pytest.mark.parametrize(("n", "a", "b"), [(200, 100, 100), (20, 30, 7)])
 def test_forced_correlations_are_not_held_out(n, a, b):
-    x, y = unrelated(n, a, b, seed=5)
-    with pytest.warns(isorep.FewSamplesWarning, match="training samples are too few for"):
-        result = held_out(isorep.overlap(x, y))
-    assert abs(result.cca) < 3 / np.sqrt(n * len(result.correlations))
-    assert len(result.warnings) == 1
+    """Directions are then left to rounding, and the correlations of one draw share its samples."""
+    found = []
+    for seed in range(10):
+        x, y = unrelated(n, a, b, seed)
+        with pytest.warns(isorep.FewSamplesWarning, match="training samples are too few for"):
+            result = held_out(isorep.overlap(x, y))
+        assert len(result.warnings) == 1
+        found.append(result.cca)
+    assert abs(np.mean(found)) < 3 / np.sqrt(n * len(found))
 
 
 def test_the_same_representation_keeps_its_correlations():

@@ -74,16 +74,16 @@ def test_the_index_tells_real_correlations():
 
 def test_correlations_of_exactly_one_and_zero():
     o = isorep.overlap(*two_sharing(1, 4, 60, seed=2))
-    vars(o)["_svd"] = (None, np.array([1.0, 1.0, 0.0, 0.0]), None)
+    vars(o)["_triplets"] = (None, np.array([1.0, 1.0, 0.0, 0.0]), None)
     result = manova(o)
     assert (result.wilks.statistic, result.wilks.f, result.wilks.p_value) == (0, math.inf, 0)
     assert result.pillai.statistic == 2
     assert result.hotelling_lawley.statistic == result.roy.f == math.inf
     assert result.hotelling_lawley.p_value == result.roy.p_value == 0
     assert [test.p_value for test in result.wilks_by_index[2:]] == [1, 1]
-    vars(o)["_svd"] = (None, np.ones(4), None)
+    vars(o)["_triplets"] = (None, np.ones(4), None)
     assert manova(o).pillai.p_value == 0
-    vars(o)["_svd"] = (None, np.zeros(4), None)
+    vars(o)["_triplets"] = (None, np.zeros(4), None)
     result = manova(o)
     assert [getattr(result, name).p_value for name in ROWS] == [1] * 4
 

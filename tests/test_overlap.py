@@ -129,3 +129,39 @@ def test_ties_among_correlations():
     assert isorep.pwcca(x, y, weighting="variance").similarity == pytest.approx(0.6, abs=1e-12)
     assert isorep.cca(x, y).similarity == pytest.approx(0.6, abs=1e-12)
     assert 0 < isorep.pwcca(x, y).similarity < 1
+
+
+@pytest.mark.parametrize("sizes", [(30, 40), (40, 30), (35, 35)])
+@pytest.mark.parametrize("lengths", ["spread", "tied", "small", "one"])
+def test_correlations_and_weights_are_those_of_the_svd(sizes, lengths):
+    """Also where M's singular values are tied, tiny or 1, and its eigenvectors are no help."""
+    rng = np.random.default_rng(8)
+    c = min(sizes)
+    rho = {
+        "spread": np.linspace(0.99, 1e-3, c),
+        "tied": np.repeat([0.9, 0.5], [3, c - 3]),
+        "small": np.geomspace(1, 1e-12, c),
+        "one": np.ones(c),
+    }[lengths]
+    u, w = (np.linalg.qr(rng.standard_normal((size, size)))[0][:, :c] for size in sizes)
+    x, y = (rng.standard_normal((400, size)) for size in sizes)
+    o = isorep.overlap(x, y)
+    coupled = isorep.Overlap(o.x, o.y, (u * rho) @ w.T)
+    np.testing.assert_allclose(coupled.correlations, rho, rtol=0, atol=1e-14)
+    if lengths == "spread":  # the others leave directions to rounding
+        for weights, turned, side in ((coupled.x_weights, u, o.x), (coupled.y_weights, w, o.y)):
+            expected = np.abs(turned.T @ side.loadings).sum(axis=1)
+            np.testing.assert_allclose(weights, expected / expected.sum(), rtol=1e-9)
+
+
+def test_correlations_when_eigenvectors_are_not_found(monkeypatch):
+    def fail(matrix):
+        raise np.linalg.LinAlgError("did not converge")
+
+    x, y = conditioned_pair(101, 7, 5, 10, seed=1)
+    bases = [isorep.Basis.from_array(side) for side in (x, y)]
+    expected = isorep.overlap(*bases)
+    monkeypatch.setattr(np.linalg, "eigh", fail)
+    found = isorep.overlap(*bases)
+    np.testing.assert_allclose(found.correlations, expected.correlations, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(found.y_weights, expected.y_weights, rtol=0, atol=1e-12)

@@ -74,8 +74,10 @@ def test_each_layer_is_prepared_once_one_layer_at_a_time(prepared):
 
 def test_each_unordered_pair_is_decomposed_once(monkeypatch):
     computed = []
-    original = Overlap._svd.func
-    monkeypatch.setattr(Overlap._svd, "func", lambda self: computed.append(1) or original(self))
+    original = Overlap._triplets.func
+    monkeypatch.setattr(
+        Overlap._triplets, "func", lambda self: computed.append(1) or original(self)
+    )
     isorep.pairwise(networks(), measure=["pwcca", "cca"])
     assert len(computed) == 2 * (3 * 4 // 2)
 

@@ -96,7 +96,7 @@ def test_correlations_of_exactly_one_and_zero():
     o = isorep.overlap(x, x)
     result = random_matrix_edge(o)
     assert result.n_significant == 4
-    vars(o)["_svd"] = (None, np.array([1.0, 1.0, 0.0, 0.0]), None)
+    vars(o)["_triplets"] = (None, np.array([1.0, 1.0, 0.0, 0.0]), None)
     result = random_matrix_edge(o)
     assert result.n_significant == 2
     assert result.p_values[2:].round(11).tolist() == [1, 1]

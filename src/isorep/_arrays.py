@@ -30,8 +30,7 @@ def as_samples(x: Any, name: str) -> tuple[Array, str]:
     TypeError
         When the dtype is not real and numeric, or the device has no float64.
     ValueError
-        When `x` is not (n_samples, n_features) with at least two samples and one feature, or holds
-        NaN or infinite values.
+        When `x` is not (n_samples, n_features) with at least two samples and one feature.
     """
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
         raise ValueError(
@@ -58,7 +57,6 @@ def as_samples(x: Any, name: str) -> tuple[Array, str]:
         raise TypeError(
             f"{name} lies on a device without float64 ({error}); move it to the CPU first"
         ) from error
-    _check_finite(xp, x, name)
     return x, given
 
 
@@ -90,7 +88,8 @@ def _check_shape(x: Array, name: str) -> None:
         raise ValueError(f"{name} has shape {shape}: at least 1 feature (column) is needed")
 
 
-def _check_finite(xp: Any, x: Array, name: str) -> None:
+def check_finite(xp: Any, x: Array, name: str) -> None:
+    """Refuse NaN, infinity and values whose sum overflows, with a ValueError that says where."""
     # NaN and infinity both survive a minimum and a maximum, which need no array of flags.
     least, most = float(xp.min(x)), float(xp.max(x))
     if isfinite(least) and isfinite(most):

@@ -7,9 +7,10 @@ from functools import cached_property
 from math import sqrt
 from typing import Any, Literal, get_args
 
+import numpy as np
 from array_api_compat import array_namespace
 
-from isorep._arrays import Array, as_samples, epsilon
+from isorep._arrays import Array, as_samples, check_finite, epsilon
 from isorep._linalg import svd
 from isorep._names import unknown_name
 
@@ -20,6 +21,9 @@ GRAM_TOLERANCE = 1e-7
 
 SECOND_PASS_SPREAD = 100.0
 """Whitening by a Gram matrix loses digits as eps * spread**2; past this spread it is done twice."""
+
+CENTRED = 1e-10
+"""What is left of a mean may be this part of the spread; products are off by its square."""
 
 SMALL_WORK = 2e7
 """n * p * min(n, p) up to which the SVD of the data is as quick as the user can notice."""
@@ -113,16 +117,17 @@ class Basis:
         x, given = as_samples(x, name)
         xp = array_namespace(x)
         n, p = x.shape
-        mean, varies, centred, scale = _centre(xp, x)
+        small = n * p * min(n, p) <= SMALL_WORK
+        by_svd = solver == "svd" or (solver == "auto" and small)
+        mean, varies, centred, scale, gram = _centre(xp, x, name, by_svd or p > n)
         if not bool(xp.any(varies)):
             raise NoVarianceError(
                 f"{name} has no variance: each of its {p} features is constant over the {n} samples"
             )
-        small = n * p * min(n, p) <= SMALL_WORK
-        if solver == "svd" or (solver == "auto" and small):
+        if by_svd:
             q, s, v = _from_svd(xp, centred)
         else:
-            q, s, v = _from_gram(xp, centred)
+            q, s, v = _from_gram(xp, centred, gram)
         rounding = max(n, p) * epsilon("float64")
         tolerance = rounding if solver == "svd" else GRAM_TOLERANCE
         noise = _noise(xp, xp.where(varies, mean, 0 * mean) / scale, s, v, n, dtype or given)
@@ -217,8 +222,35 @@ class Basis:
         return self.factor @ (self.rotation @ coefficients)
 
 
-def _centre(xp: Any, x: Array) -> tuple[Array, Array, Array, float]:
+def _centre(
+    xp: Any, x: Array, name: str, samples_alone: bool
+) -> tuple[Array, Array, Array, float, Array | None]:
+    """Return mean, which features vary, centred data over a scale, the scale, and the Gram matrix.
+
+    The Gram matrix, (p, p), is made on the way unless `samples_alone`. Passes over the data cost
+    much beside the arithmetic, hence the first attempt, which is enough for most data. NaN and
+    infinity survive a mean.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = xp.mean(x, axis=0)
+        centred = x - mean
+        gram = None if samples_alone else centred.T @ centred
+        squares = xp.sum(centred**2, axis=0) if gram is None else xp.linalg.diagonal(gram)
+        # The mean is rounded at the size of x. Where the spread is not much smaller, the centred
+        # features are off by nothing that their products would show.
+        n = x.shape[0]
+        off = n * epsilon("float64") * xp.abs(mean)
+        harmless = (n * off**2 <= CENTRED**2 * squares) | (squares == 0.0)
+        most = float(xp.max(squares))
+    if 1e-200 < most < 1e200 and bool(xp.all(harmless)):
+        return mean, squares > 0.0, centred, 1.0, gram
+    mean, varies, centred, scale = _centre_carefully(xp, x, name)
+    return mean, varies, centred, scale, None if samples_alone else centred.T @ centred
+
+
+def _centre_carefully(xp: Any, x: Array, name: str) -> tuple[Array, Array, Array, float]:
     """Return the mean and which features vary, (p,), the centred data over `scale`, and `scale`."""
+    check_finite(xp, x, name)
     mean = xp.mean(x, axis=0)
     centred = x - mean
     # The first mean is rounded at the size of x, the second at the size of the spread: this is what
@@ -240,15 +272,14 @@ def _from_svd(xp: Any, centred: Array) -> tuple[Array, Array, Array]:
     return q, s, vt.T
 
 
-def _from_gram(xp: Any, centred: Array) -> tuple[Array | None, Array, Array]:
+def _from_gram(xp: Any, centred: Array, gram: Array | None) -> tuple[Array | None, Array, Array]:
     """Return Q (None: ``centred @ v / s``), s and v, as far as a Gram matrix can tell s from 0."""
-    n, p = centred.shape
-    squares, vectors = xp.linalg.eigh(centred.T @ centred if p <= n else centred @ centred.T)
+    squares, vectors = xp.linalg.eigh(centred @ centred.T if gram is None else gram)
     s = xp.flip(xp.sqrt(xp.clip(squares, 0.0, None)), axis=0)
     vectors = xp.flip(vectors, axis=1)
     above = max(1, int(xp.count_nonzero(s > GRAM_TOLERANCE * s[0])))
     s, vectors = s[:above], vectors[:, :above]
-    if p <= n:
+    if gram is not None:
         return None, s, vectors
     if float(s[0] / s[-1]) > SECOND_PASS_SPREAD:
         return _from_svd(xp, centred)

@@ -10,7 +10,7 @@ from typing import Any, Literal, NoReturn, get_args
 import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj
 
-from isorep._arrays import Array, as_samples
+from isorep._arrays import Array, as_samples, check_finite
 from isorep._names import unknown_name
 from isorep.basis import Basis, NoVarianceError, Solver
 from isorep.measures._measure import Correction, Measure, check_correction, few_samples
@@ -106,6 +106,7 @@ def _spectrum(x: Any, name: str, channels: Channels, solver: Solver) -> Spectrum
         x = xp.permute_dims(x, (0, 3, 1, 2))
     n, c, height, width = x.shape
     flat, dtype = as_samples(xp.reshape(x, (n, c * height * width)), name)
+    check_finite(xp, flat, name)
     maps = xp.reshape(flat, (n, c, height, width))
     centred = maps - xp.mean(maps, axis=0)
     # Scaled so that the noise of rounding is as large in each coefficient as in each pixel.

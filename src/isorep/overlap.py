@@ -115,6 +115,24 @@ class Overlap:
         return self.y.combine(self.y_rotation)
 
     @property
+    def knows_samples(self) -> bool:
+        """Whether the samples of both sides are known, not their second moments alone."""
+        return self.x.knows_samples and self.y.knows_samples
+
+    @property
+    def outside(self) -> Array:
+        """``E^T E`` of ``Qy = Qx M + E``, (y_rank, y_rank): what of y's directions x has not.
+
+        It is ``1 - M^T M``, without the digits that this difference loses where rows are at hand.
+        """
+        if self.x.factor is None or self.y.factor is None:
+            xp = array_namespace(self.matrix)
+            explained = self.matrix.T @ self.matrix
+            return xp.eye(self.y.rank, dtype=explained.dtype, device=device(explained)) - explained
+        rest = self.y.q - self.x.combine(self.matrix)
+        return rest.T @ rest
+
+    @property
     def x_directions(self) -> Array:
         """Weights of x's features, (a, c): ``(x - mean) @ x_directions = x_variates``."""
         return self.x.whitening @ self.x_rotation

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["load", "open_store", "save"]
 
+LAZY = (".zarr", ".npy", ".h5", ".hdf5")
+"""Suffixes of what `open_store` opens."""
+
 
 def save(representations: Representations, path: str | PathLike[str]) -> None:
     """Save layers, reductions, dtypes, sample ids and labels to one ``.npz`` or ``.zarr``.

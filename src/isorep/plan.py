@@ -64,7 +64,7 @@ class Plan:
     passes : tuple of Pass
         In order; none where all layers are read into memory.
     too_wide : mapping
-        Pairs of layers that no pass can hold, and why.
+        Pairs of layers that no pass can hold, and why. Their cells will be NaN.
     """
 
     memory: int
@@ -74,7 +74,7 @@ class Plan:
 
     def __str__(self) -> str:
         taken = f"{readable(self.n_bytes)} of {readable(self.memory)}"
-        if not self.passes and not self.too_wide:
+        if not self.passes:
             return f"all layers in memory, {taken}"
         n = len(self.passes)
         lines = [f"{n} {'pass' if n == 1 else 'passes'} over the data, at most {taken}"]
@@ -87,7 +87,10 @@ class Plan:
                 f"  {i}: {pairs} {'pair' if pairs == 1 else 'pairs'} of layers, "
                 f"{readable(one.n_bytes)}, {one.rows} rows at a time: {sides}"
             )
-        lines += [f"  left out: {reason}" for reason in self.too_wide.values()]
+        reasons = list(self.too_wide.values())
+        lines += [f"  left out: {reason}" for reason in reasons[:3]]
+        if len(reasons) > 3:
+            lines.append(f"  ... and {len(reasons) - 3} more")
         return "\n".join(lines)
 
 
@@ -104,6 +107,11 @@ def make_plan(x: Widths, y: Widths | None, *, blocks: int, memory: int) -> Plan:
         Parts in which moments are kept: 1, or as many as a jackknife leaves out in turn.
     memory : int
         The budget, bytes.
+
+    Raises
+    ------
+    ValueError
+        When not a single pair of layers fits.
 
     Examples
     --------
@@ -145,8 +153,9 @@ def make_plan(x: Widths, y: Widths | None, *, blocks: int, memory: int) -> Plan:
                 cut(xs, half, False)
 
     cut(x, x if y is None else y, y is None)
-    most = max((one.n_bytes for one in passes), default=0)
-    return Plan(memory, most, tuple(passes), too_wide)
+    if not passes:
+        raise ValueError(f"no two layers fit into memory: {next(iter(too_wide.values()))}")
+    return Plan(memory, max(one.n_bytes for one in passes), tuple(passes), too_wide)
 
 
 def _moments_bytes(xs: Widths, ys: Widths, itself: bool, blocks: int) -> int:

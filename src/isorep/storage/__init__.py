@@ -79,7 +79,8 @@ def load(path: str | PathLike[str]) -> Representations:
     FileNotFoundError
         Nothing is there.
     ValueError
-        Another suffix, a damaged file, or arrays that are no representations; it names the file.
+        Another suffix, a damaged file, a capture that is not complete, or arrays that are no
+        representations; it names the file.
         Pickled objects are never loaded.
 
     Examples
@@ -91,7 +92,7 @@ def load(path: str | PathLike[str]) -> Representations:
     ...     load(Path(folder) / "fc.npy")
     Representations(1 layer, 3 samples: fc (3, 3))
     """
-    from isorep.storage import foreign, npz, zarr
+    from isorep.storage import foreign, npz, partial, zarr
 
     path = Path(path)
     readers = {
@@ -104,6 +105,12 @@ def load(path: str | PathLike[str]) -> Representations:
     if read is None:
         raise ValueError(f"cannot load {str(path)!r}: expected a name ending in {_READ}")
     if not path.exists():
+        n = partial.n_so_far(path)
+        if n is not None:
+            raise ValueError(
+                f"cannot load {str(path)!r}: it is incomplete, {n} samples so far; run the capture "
+                "again to finish it"
+            )
         raise FileNotFoundError(f"cannot load {str(path)!r}: there is no such file or folder")
     try:
         return read(path)

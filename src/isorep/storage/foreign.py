@@ -10,6 +10,7 @@ import numpy as np
 from isorep._optional import need
 from isorep.representation import Representations
 from isorep.storage.arrays import read_array
+from isorep.storage.bfloat16 import widen
 
 _SAFETENSORS_DTYPES = {
     "F64": np.float64,
@@ -51,8 +52,7 @@ def read_safetensors(path: Path) -> Representations:
         tensor = tensors[name]
         data, dtype = bytes(tensor["data"]), tensor["dtype"]
         if dtype == "BF16":
-            # The upper half of a float32.
-            array = (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32)
+            array = widen(np.frombuffer(data, "<u2"))
             dtypes[name] = "bfloat16"
         elif dtype in _SAFETENSORS_DTYPES:
             little_endian = np.dtype(_SAFETENSORS_DTYPES[dtype]).newbyteorder("<")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,17 @@ from numpy.typing import NDArray
 
 from isorep.representation import Representations
 from isorep.storage.atomic import new_folder
-from isorep.storage.record import HEADER, from_arrays, to_arrays
+from isorep.storage.record import HEADER, from_arrays, read_header, to_arrays
+
+_CHUNK_BYTES = 2**22
+_CHUNK_ROWS = 2**12
 
 
 def write(representations: Representations, path: Path) -> None:
     """Write `representations` to the folder `path`; only a store of ours is overwritten."""
     import zarr
-    from zarr.codecs import ZstdCodec
 
-    if path.exists() and not _is_ours(path):
+    if path.exists() and not is_ours(path):
         raise ValueError(
             f"cannot save to {str(path)!r}: it exists and is no store of isorep's; "
             "remove it or choose another name"
@@ -26,20 +29,48 @@ def write(representations: Representations, path: Path) -> None:
     with new_folder(path) as folder:
         group = zarr.open_group(folder, mode="w", zarr_format=3)
         for key, array in to_arrays(representations).items():
-            stored = group.create_array(
-                key,
-                shape=array.shape,
-                dtype=array.dtype,
-                compressors=[ZstdCodec(level=1, checksum=True)],
-                # Otherwise a chunk of zeros would look the same as a chunk that was lost.
-                config={"write_empty_chunks": True},
-            )
-            stored[...] = array
+            create(group, key, array.shape, array.dtype)[...] = array
+
+
+def create(
+    group: Any,
+    key: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    chunk_rows: int | None = None,
+) -> Any:
+    """Create an array in the zarr `group`, cut along its rows into chunks with checksums.
+
+    A reader that goes through the rows reads every chunk once. Their number of rows is a power of
+    two, so that the layers of one store can be read in step.
+    """
+    from zarr.codecs import ZstdCodec
+
+    if chunk_rows is None:
+        chunk_rows = max(1, min(shape[0], rows_of_chunk(shape[1:], dtype)))
+    return group.create_array(
+        key,
+        shape=shape,
+        chunks=(chunk_rows, *(max(1, length) for length in shape[1:])),
+        dtype=dtype,
+        compressors=[ZstdCodec(level=1, checksum=True)],
+        # Otherwise a chunk of zeros would look the same as a chunk that was lost.
+        config={"write_empty_chunks": True},
+    )
+
+
+def rows_of_chunk(features: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+    """Return how many rows of `features` make a chunk, of 4 MiB at most where one row is."""
+    fit = _CHUNK_BYTES // max(1, math.prod(features) * dtype.itemsize)
+    rows: int = 2 ** max(0, fit.bit_length() - 1)
+    # Else a few features would make chunks of so many rows that a reader meets each again and
+    # again on its way through wider layers.
+    return min(_CHUNK_ROWS, rows) if features else rows
 
 
 def read(path: Path) -> Representations:
     """Read what `write` wrote."""
-    if not _is_ours(path):
+    if not is_ours(path):
         raise ValueError("expected a .zarr folder that isorep saved; its header is missing")
     import zarr
 
@@ -52,7 +83,15 @@ def read(path: Path) -> Representations:
     return from_arrays(arrays)
 
 
-def _is_ours(path: Path) -> bool:
+def header_of(path: Path) -> dict[str, Any]:
+    """Return the header of what `write` wrote."""
+    import zarr
+
+    return read_header(_whole(HEADER, zarr.open_array(path / HEADER, mode="r")))
+
+
+def is_ours(path: Path) -> bool:
+    """Tell whether `path` is a store that isorep wrote."""
     return (path / HEADER / "zarr.json").is_file()
 
 

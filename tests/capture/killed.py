@@ -22,7 +22,7 @@ import isorep
 from isorep.storage import partial
 from isorep.storage import zarr as store
 
-SAMPLES, BATCH = 61, 4
+SAMPLES, BATCH = 23, 4
 
 
 def capture(out):
@@ -49,8 +49,8 @@ def capture(out):
     isorep.capture(Net(), data, reduce={"conv": "positions"}, out=out)
 
 
-def in_a_fork(work, delay=None):
-    """Return the status of `work()` in a process of its own, killed after `delay` seconds."""
+def in_a_fork(work, kill=None):
+    """Return the status of `work()` in a process of its own, which `kill(child)` may end."""
     child = os.fork()
     if not child:
         status = 1
@@ -61,10 +61,20 @@ def in_a_fork(work, delay=None):
             traceback.print_exc()
         finally:
             os._exit(status)
-    if delay is not None:
-        time.sleep(delay)
-        os.kill(child, signal.SIGKILL)
+    if kill is not None:
+        kill(child)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def kill_soon_after_a_sample(log, child, delays):
+    """Kill `child` a random time after it has run a sample, or leave it if it ends before."""
+    before = log.stat().st_size if log.exists() else 0
+    while os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if log.exists() and log.stat().st_size > before:
+            time.sleep(delays.uniform(0, 0.15))
+            os.kill(child, signal.SIGKILL)
+            return
+        time.sleep(0.001)
 
 
 def killed_before(event, out):
@@ -102,7 +112,7 @@ def check(out, expected):
     return len(ran) - SAMPLES
 
 
-def main(folder):
+def main(folder, every):
     partial._SECONDS = 0.0  # a commit after each batch
     store._CHUNK_ROWS = 8
     torch.set_num_threads(1)
@@ -111,8 +121,8 @@ def main(folder):
     expected = store_of(plain)
     assert check(plain, expected) == 0
 
-    # Before every single change to the files; the work is taken up until the end.
-    for event in count():
+    # Before a change to the files, and then taken up until the end.
+    for event in count(step=every):
         out = folder / "events.zarr"
         out.with_suffix(".log").unlink(missing_ok=True)
         shutil.rmtree(out, ignore_errors=True)
@@ -122,17 +132,19 @@ def main(folder):
         assert status == -signal.SIGKILL
         assert in_a_fork(lambda out=out: capture(out)) == 0
         assert check(out, expected) <= BATCH
-    print("killed before", event, "changes")
+    print("killed before each of", event, "changes, or every so many")
 
     # At any moment, again and again.
     delays, kills = random.Random(7), 0
     out = folder / "moments.zarr"
-    while in_a_fork(lambda: capture(out), delay=delays.uniform(0, 0.2)):
+    log = out.with_suffix(".log")
+    while in_a_fork(
+        lambda: capture(out), kill=lambda child: kill_soon_after_a_sample(log, child, delays)
+    ):
         kills += 1
-        assert kills < 100
     assert check(out, expected) <= kills * BATCH
     print("killed", kills, "times")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), every=int(sys.argv[2]))

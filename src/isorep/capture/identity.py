@@ -62,7 +62,7 @@ def identified(
         raise _unequal(n, given)
     if n < len(captured):
         raise ValueError(
-            f"the data ended after {n} samples, and {len(captured)} of it were captured before"
+            f"the data ended after {n} samples, and {len(captured)} were captured before"
         )
 
 

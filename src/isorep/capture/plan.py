@@ -31,7 +31,7 @@ def plan(
         "model": f"{type(model).__name__} {_digest(model)}",
         "layers": {one.name: one.reduction.name for one in select(model, layers, reduce).values()},
         "channels": channels,
-        "dtype": None if dtype is None else str(dtype).removeprefix("torch."),
+        "dtype": "as computed" if dtype is None else str(dtype).removeprefix("torch."),
     }
 
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from isorep.storage.atomic import new_file
 from isorep.storage.lock import locked
+from isorep.storage.npz import members
 from isorep.storage.record import HEADER, about, layer_key, read_header, read_labels
 from isorep.storage.zarr import create, header_of, is_ours, rows_of_chunk
 
@@ -190,13 +191,7 @@ class Partial:
             progress.unlink(missing_ok=True)  # the last run had no time to
             return
         if progress.exists():
-            try:
-                with np.load(progress, allow_pickle=False) as file:
-                    self._take_up_progress(dict(file))
-            except (zipfile.BadZipFile, EOFError, KeyError, OSError) as error:
-                raise ValueError(
-                    f"{str(progress)!r} is damaged ({error}); remove the folder and begin again"
-                ) from error
+            self._take_up_progress(_read(progress))
         self._store.mkdir(exist_ok=True)
         layers = {layer.key: layer for layer in self._layers.values() if layer.written}
         for entry in self._store.iterdir():
@@ -241,8 +236,8 @@ class Partial:
         for key, now in self._plan.items():
             if there.get(key) != now:
                 raise ValueError(
-                    f"{what} was captured with another {key}: {_difference(there.get(key), now)}; "
-                    "capture as it was begun, or remove it, or choose another name"
+                    f"{what} was captured otherwise: {key} {_difference(there.get(key), now)}; "
+                    "capture as before, or remove it, or choose another name"
                 )
 
 
@@ -329,8 +324,16 @@ def n_so_far(path: Path) -> int | None:
     progress = part_of(path) / _PROGRESS
     if not progress.exists():
         return 0
-    with np.load(progress, allow_pickle=False) as file:
-        return int(read_header(file[HEADER])["n_samples"])
+    return int(read_header(_read(progress)[HEADER])["n_samples"])
+
+
+def _read(progress: Path) -> dict[str, NDArray[Any]]:
+    try:
+        return members(progress)
+    except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
+        raise ValueError(
+            f"{str(progress)!r} is damaged ({error}); remove the folder and begin again"
+        ) from error
 
 
 def _remove(path: Path) -> None:

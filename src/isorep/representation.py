@@ -45,7 +45,7 @@ class Layers(Mapping[str, Held]):
             self._arrays[name], self._dtypes[name] = self._layer(name, value)
         self._reductions = _about_layers("reductions", reductions, self._arrays)
         self._dtypes |= _about_layers("dtypes", dtypes, self._arrays)
-        self._sample_ids = None if sample_ids is None else _ids(sample_ids)
+        self._sample_ids = None if sample_ids is None else as_ids(sample_ids)
         self._labels = None if labels is None else _labels(labels)
         self._n_samples = self._count(n_samples)
 
@@ -356,7 +356,8 @@ def _about_layers(
     return {name: given[name] for name in arrays if name in given}
 
 
-def _ids(sample_ids: Sequence[str | int]) -> tuple[str, ...]:
+def as_ids(sample_ids: Sequence[str | int]) -> tuple[str, ...]:
+    """Return `sample_ids` as strings, which they or integers have to be."""
     for i, given in enumerate(sample_ids):
         if isinstance(given, bool) or not isinstance(given, str | Integral):
             raise TypeError(

@@ -310,10 +310,10 @@ def test_what_a_stream_cannot_do(tmp_path):
 def test_options_are_checked_before_any_work():
     broken = {"fc": object()}
     for options, kind, text in (
-        ({"n_permutations": 0}, ValueError, "n_permutations is a whole number from 1 up, not 0"),
-        ({"n_permutations": 1.5}, TypeError, r"n_permutations is a whole number, not 1\.5"),
-        ({"seed": -1}, ValueError, "seed is a whole number from 0 up, not -1"),
-        ({"seed": None}, TypeError, "seed is a whole number, not None"),
+        ({"n_permutations": 0}, ValueError, "at least 1 permutation is needed, not 0"),
+        ({"n_permutations": 1.5}, TypeError, r"n_permutations must be an integer, not 1\.5"),
+        ({"seed": -1}, ValueError, "seed is an integer from 0, not -1"),
+        ({"seed": None}, TypeError, "seed must be an integer, not None"),
     ):
         with pytest.raises(kind, match=text):
             isorep.compare(broken, broken, **options)

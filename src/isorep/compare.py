@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from isorep._grid import Grid, Prepared, measures_named, prepare, ranks
 from isorep._progress import track
+from isorep._whole import check_seed
 from isorep.basis import Solver
+from isorep.inference.null_distribution import check_permutations
 from isorep.plan import Plan
 from isorep.representation import Representations
 from isorep.sources import Capturing
@@ -223,9 +224,9 @@ def _examined(
     correct: bool, interval: bool, chance: bool, n_permutations: int | None, seed: int
 ) -> Callable[[int], dict[str, Any] | None]:
     """Check what is to be told beside similarities; return it for a table of so many cells."""
-    seed = _whole("seed", seed, 0)
+    check_seed(seed)
     if n_permutations is not None:
-        n_permutations = _whole("n_permutations", n_permutations, 1)
+        check_permutations(n_permutations)
 
     def examined(n_cells: int) -> dict[str, Any] | None:
         if not (correct or interval or chance):
@@ -241,16 +242,6 @@ def _examined(
         }
 
     return examined
-
-
-def _whole(what: str, value: Any, least: int) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{what} is a whole number, not {value!r}") from None
-    if number < least:
-        raise ValueError(f"{what} is a whole number from {least} up, not {number}")
-    return number
 
 
 def _prepare(layers: Representations, name: str, solver: Solver, progress: bool) -> list[Prepared]:

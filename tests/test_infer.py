@@ -76,7 +76,7 @@ def test_a_table_holds_what_infer_says_of_each_cell():
     p, adjusted = (table[f"cca_{key}"].to_numpy()[:2, 0] for key in ("p_value", "p_adjusted"))
     assert p[0] < 0.05 < p[1]
     np.testing.assert_allclose(adjusted, [2 * p[0], p[1]])  # Benjamini and Hochberg
-    for refused in ({"level": 0.9}, {"groups": np.arange(200)}, {"variance": 0.9}):
+    for refused in ({"level": 0.9}, {"level": 0.95}, {"groups": np.arange(200)}, {"variance": 0.9}):
         with pytest.raises(ValueError, match="are for two arrays, not for a table"):
             isorep.infer(a, b, "svcca", **refused)
 
@@ -121,7 +121,10 @@ def test_infers_of_every_measure(name):
     assert 0.05 <= found.p_value <= 1
     low, high = MEASURES[name].similarity_range
     assert low <= found.interval[0] <= found.interval[1] <= high
-    assert math.isnan(found.corrected) == (MEASURES[name].reads != "moments")
+    if name in ("cka_debiased", "cka_rbf_debiased"):  # few samples raise these by nothing
+        assert found.corrected == found.similarity
+    else:
+        assert math.isnan(found.corrected) == (MEASURES[name].reads != "moments")
 
 
 @pytest.mark.parametrize("name", ["pwcca", "cca", "cka", "procrustes", "svcca"])

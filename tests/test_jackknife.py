@@ -17,11 +17,34 @@ def test_equals_a_naive_loop():
     found = jackknife(isorep.overlap(x, y), lambda o: o.correlations, 10, seed=3)
     dealt = np.arange(101) % 10
     np.random.default_rng(3).shuffle(dealt)
-    each = [
-        isorep.overlap(x[dealt != block], y[dealt != block]).correlations for block in range(10)
-    ]
-    expected = np.sqrt(0.9 * np.sum((each - np.mean(each, axis=0)) ** 2, axis=0))
+    blocks = [np.flatnonzero(dealt == block) for block in range(10)]
+    np.testing.assert_allclose(found, busing(x, y, blocks), rtol=1e-8)
+
+
+def test_unequal_groups_count_by_their_size():
+    """One group to a block, of 4 to 40 samples."""
+    x, y = two_sharing(2, 5, 220, seed=4)
+    groups = np.repeat(np.arange(10), np.arange(4, 41, 4))
+    found = jackknife(isorep.overlap(x, y), lambda o: o.correlations, 10, groups=groups)
+    expected = busing(x, y, [np.flatnonzero(groups == group) for group in range(10)])
     np.testing.assert_allclose(found, expected, rtol=1e-8)
+
+
+def busing(x, y, blocks):
+    """Busing, Meijer and van der Leeden 1999, equations 7 to 9, term by term."""
+    n, g = len(x), len(blocks)
+    whole = isorep.overlap(x, y).correlations
+    without, pseudo, centre = [], [], g * whole
+    for block in blocks:
+        kept = np.setdiff1d(np.arange(n), block)
+        without.append(isorep.overlap(x[kept], y[kept]).correlations)
+        h = n / len(block)
+        pseudo.append(h * whole - (h - 1) * without[-1])
+        centre = centre - (1 - len(block) / n) * without[-1]
+    variance = 0.0
+    for block, one in zip(blocks, pseudo, strict=True):
+        variance = variance + (one - centre) ** 2 / (n / len(block) - 1) / g
+    return np.sqrt(variance)
 
 
 def test_finds_the_error_of_a_correlation():

@@ -182,7 +182,7 @@ def test_fewer_than_two_samples_a_direction_warn(n, warns):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         found = isorep.similarity(x, y, "cca", correction="spectrum")
-    assert bool(found.warnings) is warns
+    assert any("few even to correct" in text for text in found.warnings) is warns
     assert [str(one.message) for one in caught] == list(found.warnings)
     if warns:
         assert "fewer than 32" in found.warnings[0]
@@ -233,11 +233,15 @@ def test_a_scale_that_samples_share_warns():
     rng = np.random.default_rng(11)
     x, y = rng.standard_normal((2, 300, 20))
     scale = np.sqrt(5 / rng.chisquare(5, (300, 1)))
-    score = isorep.MEASURES["cca"].corrected(isorep.overlap(x * scale, y * scale))
-    (warning,) = score.warnings
-    assert "samples that are large on one side are large on the other too" in warning
-    for sides in ((x, y), tuple(rng.standard_t(5, (2, 300, 20)))):
-        assert not isorep.MEASURES["cca"].corrected(isorep.overlap(*sides)).warnings
+
+    def warns(x, y):
+        text = "samples that are large on one side are large on the other too"
+        found = isorep.MEASURES["cca"].corrected(isorep.overlap(x, y)).warnings
+        return any(text in warning for warning in found)
+
+    assert warns(x * scale, y * scale)
+    assert not warns(x, y)
+    assert not warns(*rng.standard_t(5, (2, 300, 20)))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.9])

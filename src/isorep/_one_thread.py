@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any
 
-from isorep._optional import need
+from threadpoolctl import threadpool_limits
 
 
 def one_thread() -> AbstractContextManager[Any]:
@@ -14,5 +14,5 @@ def one_thread() -> AbstractContextManager[Any]:
     With several, they wait for one another more than they work: ten times longer where the cores
     are not idle.
     """
-    limits: AbstractContextManager[Any] = need("threadpoolctl", "paper").threadpool_limits(1)
+    limits: AbstractContextManager[Any] = threadpool_limits(1)
     return limits

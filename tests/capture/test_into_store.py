@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import isorep
 from isorep.capture import capture
-from isorep.storage import partial, zarr
+from isorep.storage import open_store, partial, zarr
 
 N, B = 17, 5
 
@@ -103,6 +103,10 @@ def test_half_precision_is_kept_as_it_is(tmp_path):
         stored = zarr_itself.open_array(out / "layer0000-0", mode="r")
         assert stored.dtype.itemsize == bytes_each
         assert stored.chunks == (4, 400)
+        lazy = open_store(out)
+        assert (lazy["0"].dtype, lazy["0"].shape) == (reps["0"].dtype, (N, 400))
+        np.testing.assert_array_equal(lazy["0"][3:11], reps["0"][3:11])
+        assert lazy.dtypes == reps.dtypes
 
 
 def test_what_the_store_holds_in_bits_must_be_bits(tmp_path):
@@ -125,7 +129,7 @@ def test_it_goes_on_where_it_stopped(tmp_path, images):
         isorep.load(path)
     begin(path, images, n_batches=1)  # one more
     with pytest.raises(ValueError, match=r"incomplete, 15 samples so far"):
-        isorep.load(path)
+        open_store(path)
     ran = []
     model = network()
     model[0].register_forward_hook(lambda m, i, o: ran.append(len(o)))

@@ -11,3 +11,20 @@ from numpy.typing import NDArray
 def widen(bits: NDArray[Any]) -> NDArray[np.float32]:
     """Return the float32 values of bfloat16 `bits`, an array of uint16; none is rounded."""
     return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+class Widened:
+    """An array of bfloat16 `bits`, in memory or on disk, that reads as float32."""
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, bits: Any) -> None:
+        self.shape = bits.shape
+        self.chunks = getattr(bits, "chunks", None)
+        self._bits = bits
+
+    def __getitem__(self, rows: slice) -> NDArray[np.float32]:
+        return widen(np.asarray(self._bits[rows]))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return self[:] if dtype is None else self[:].astype(dtype)

@@ -13,21 +13,23 @@ of its values. What a capture wrote says under ``"capture"`` what it was a captu
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep.representation import Representations
-from isorep.storage.bfloat16 import widen
+from isorep.representation import Layers, Representations
+from isorep.storage.bfloat16 import Widened
 
 HEADER = "isorep-header"
 _FORMAT = "isorep.representations"
 _VERSION = 2
 _READ = (1, 2)  # 2 has layers of bits
 LABELS = "labels"
+
+Made = TypeVar("Made", bound=Layers[Any])
 
 
 def layer_key(i: int, name: str) -> str:
@@ -110,19 +112,17 @@ def read_header(array: NDArray[Any]) -> dict[str, Any]:
     return header
 
 
-def read_labels(
-    header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
-) -> NDArray[Any] | None:
+def read_labels(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> NDArray[Any] | None:
     """Return the labels that `about` was given."""
-    if header["text_labels"] is not None:
-        return np.asarray(header["text_labels"], dtype=np.str_)
-    if header.get("has_labels", LABELS in arrays):  # which early files do not say
-        return arrays[LABELS]
-    return None
+    labels = header["text_labels"]
+    if labels is not None:
+        return np.asarray(labels, dtype=np.str_)
+    has_labels = header.get("has_labels", LABELS in arrays)  # which early files do not say
+    return np.asarray(arrays[LABELS]) if has_labels else None
 
 
-def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Representations:
-    """Return what `to_arrays` took.
+def from_arrays(arrays: Mapping[str, Any], make: Callable[..., Made]) -> Made:
+    """Return what `to_arrays` took, as what `make` makes of arrays and what is known of them.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Representations:
     header = read_header(arrays[HEADER])
     try:
         layers = header["layers"]
-        return Representations(
+        return make(
             {layer["name"]: _values(layer, arrays) for layer in layers},
             sample_ids=header["sample_ids"],
             labels=read_labels(header, arrays),
@@ -144,11 +144,11 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Representations:
         raise ValueError(f"it is damaged: {error} is missing") from error
 
 
-def _values(layer: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+def _values(layer: Mapping[str, Any], arrays: Mapping[str, Any]) -> Any:
     array = arrays[layer["key"]]
     bits = layer.get("bits")
     if bits is None:
         return array
     if bits != "bfloat16" or array.dtype != np.uint16:
         raise ValueError(f"it is damaged: layer {layer['name']!r} holds {array.dtype} for {bits}")
-    return widen(array)
+    return Widened(array)

@@ -179,6 +179,10 @@ images = torch.rand(10, 1, 5, 5, generator=torch.Generator().manual_seed(1))
 
 def broken():
     raise RuntimeError("no GPU left")
+
+def interrupted():
+    yield images[:4]
+    raise OSError("no more of it")
 """
 
 

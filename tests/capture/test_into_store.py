@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from late_layer import LateLayer, late_batches
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -281,21 +282,7 @@ def test_one_process_at_a_time(tmp_path, images):
 
 
 def test_a_layer_found_out_late_is_left_out(tmp_path):
-    class Sometimes(nn.Module):
-        def forward(self, x):
-            return x if len(x) == B else x.sum(0)
-
-    class Net(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.odd, self.even = Sometimes(), nn.Identity()
-
-        def forward(self, x):
-            self.odd(x)
-            return self.even(x)
-
-    model = Net()
-    data = list(torch.randn(N, 3).split(B))
+    model, data = LateLayer(), late_batches(N)
     for n_batches in (None, 2):
         path = tmp_path / f"{n_batches}.zarr"
         if n_batches:

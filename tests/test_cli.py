@@ -50,6 +50,28 @@ class TestCompare:
         assert lines[5] == "cka similarity (1 is the same)"
         assert "not computed (2 cells): a['dead'] has no variance" in err
 
+    def test_stores_larger_than_memory(self, shell, tmp_path):
+        for name in "ab":
+            isorep.load(f"{name}.npz").save(tmp_path / f"{name}.zarr")
+        memory = ["--memory", "11kB"]
+        command = ["compare", "a.zarr", "b.zarr"]
+        status, out, err = shell(*command, *memory, "--dry-run", "--json", "out.json")
+        assert (status, err) == (0, "")
+        lines = out.splitlines()
+        assert lines[0].startswith("3 passes over the data, at most ")
+        assert lines[1].startswith("  1: ")
+        assert lines[1].endswith(" rows at a time: conv1 with conv1, conv2")
+        assert not (tmp_path / "out.json").exists()
+        _, streamed, err = shell(*command, *memory)
+        assert err.startswith("isorep: 3 passes over the data, at most ")
+        assert streamed == shell(*command)[1] == shell("compare", "a.npz", "b.npz")[1]
+        assert shell(*command, "--dry-run")[1].startswith("all layers in memory, ")
+        status, out, err = shell(*command, *memory, "--measure", "rsa")
+        assert (status, out) == (2, "")
+        assert err.startswith("isorep: error: rsa reads the samples themselves, which take ")
+        status, out, err = shell(*command, "--memory", "much")
+        assert err.endswith("memory is a number of bytes or a text such as \"2 GB\", not 'much'\n")
+
     def test_a_grid_wider_than_the_terminal_becomes_best_partners(self, shell, monkeypatch):
         monkeypatch.setenv("COLUMNS", "60")
         rng = np.random.default_rng(1)

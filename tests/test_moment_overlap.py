@@ -57,7 +57,7 @@ def test_every_measure_of_moments_agrees_with_that_of_arrays(case):
             continue
         found, expected = row(one), row(other)
         if name in ("euclidean", "gulp"):  # the digits of a small distance are in the samples
-            unit = np.linalg.norm(x) if name == "euclidean" else 1.0
+            unit = float(np.linalg.norm(x.astype(float))) if name == "euclidean" else 1.0
             assert found.distance == pytest.approx(expected.distance, rel=1e-9, abs=2e-8 * unit)
         else:
             assert found.similarity == pytest.approx(expected.similarity, abs=1e-9), name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -77,13 +77,22 @@ class Grid:
         self._warnings = np.full(shape, "", dtype=object)
         self._reason = np.full(shape, "", dtype=object)
 
-    def fill(self, at: Index, x: Prepared, y: Prepared, *, mirror: Index | None = None) -> None:
+    def fill(
+        self,
+        at: Index,
+        x: Prepared,
+        y: Prepared,
+        *,
+        mirror: Index | None = None,
+        coupled_by: Callable[[Basis, Basis], Overlap] | None = None,
+    ) -> None:
         """Compare x with y into the cell `at`, and y with x into the cell `mirror`.
 
-        The two directions share one coupling, and symmetric measures their score.
+        The two directions share one coupling, and symmetric measures their score. Bases that do not
+        know their samples are coupled by what else is known of them.
         """
         try:
-            coupled = _couple(x, y)
+            coupled = _couple(x, y, coupled_by or couple)
         except (TypeError, ValueError) as error:
             for cell in (at,) if mirror is None else (at, mirror):
                 self._reason[cell] = str(error)
@@ -340,7 +349,7 @@ def ranks(prepared: Iterable[Prepared]) -> list[int]:
     return [basis.rank if isinstance(basis, Basis) else 0 for basis in prepared]
 
 
-def _couple(x: Prepared, y: Prepared) -> Overlap:
+def _couple(x: Prepared, y: Prepared, couple: Callable[[Basis, Basis], Overlap]) -> Overlap:
     if isinstance(x, Exception):
         raise x
     if isinstance(y, Exception):

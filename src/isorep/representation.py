@@ -115,6 +115,16 @@ class Layers(Mapping[str, Held]):
         """Layer name to the coarsest dtype that its activations passed through (a copy)."""
         return dict(self._dtypes)
 
+    def about(self) -> dict[str, Any]:
+        """Return what is known beside the arrays, as keywords."""
+        return {
+            "sample_ids": self._sample_ids,
+            "labels": self._labels,
+            "reductions": self._reductions,
+            "dtypes": self._dtypes,
+            "n_samples": self._n_samples,
+        }
+
     def check_same_samples(
         self, other: Layers[Any], self_name: str = "a", other_name: str = "b"
     ) -> None:
@@ -257,14 +267,7 @@ class Representations(Layers[NDArray[Any]]):
         if isinstance(representations, cls):
             return representations
         if isinstance(representations, Layers):
-            return cls(
-                representations,
-                sample_ids=representations.sample_ids,
-                labels=representations.labels,
-                reductions=representations.reductions,
-                dtypes=representations.dtypes,
-                n_samples=representations.n_samples,
-            )
+            return cls(representations, **representations.about())
         if isinstance(representations, Mapping):
             return cls(representations)
         raise TypeError(

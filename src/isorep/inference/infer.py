@@ -226,12 +226,19 @@ def examine(
             warnings += told.warnings
     level_of_chance, p_value = nan, nan
     if chance:
-        null = null_distribution(
-            coupled, row.name, n_permutations=n_permutations, seed=seed, **options
-        )
         theory = row.chance(coupled, **own) if row.chance is not None else None
-        level_of_chance = null.chance if theory is None else theory
-        p_value = null.p_value
+        if coupled.knows_samples:
+            null = null_distribution(
+                coupled, row.name, n_permutations=n_permutations, seed=seed, **options
+            )
+            level_of_chance = null.chance if theory is None else theory
+            p_value = null.p_value
+        else:
+            level_of_chance = nan if theory is None else theory
+            warnings.append(
+                "p-values, and chance where theory has no formula, come from shuffled samples, "
+                "and a stream keeps second moments only: compare fewer samples in memory"
+            )
     return Inference(
         similarity=score.similarity,
         corrected=corrected,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,7 +34,7 @@ def jackknife(
     read : callable
         ``Overlap -> number or array``, such as ``lambda o: MEASURES["cka"](o).similarity``.
     blocks : int
-        How many, from 2 to the number of samples, or of groups.
+        How many, from 2 to the number of samples, or of groups. An overlap of a stream has its own.
     groups : (n,) array-like, optional
         Label of the group of each sample, such as the text that a token comes from. Samples of a
         group are left out together, which they must be where they depend on each other.
@@ -66,6 +66,10 @@ def jackknife(
     >>> error.shape, bool(0.01 < error < 0.04)  # of a correlation of 0.7: (1 - 0.5) / sqrt(500)
     ((), True)
     """
+    if overlap.left_out is not None:
+        if groups is not None:
+            raise ValueError("the blocks of a stream are dealt by row: groups are for arrays")
+        return _spread([read(part) for part in overlap.left_out()])
     n_parts = overlap.n_samples if groups is None else len(np.unique(np.asarray(groups)))
     if n_parts < blocks and (groups is None or np.shape(groups) == (overlap.n_samples,)):
         kind = "samples" if groups is None else "groups"
@@ -78,6 +82,10 @@ def jackknife(
     for block in range(blocks):
         rows = rows_like(overlap.matrix, np.flatnonzero(block_of != block))
         found.append(read(couple(overlap.x.take(rows), overlap.y.take(rows))))
+    return _spread(found)
+
+
+def _spread(found: Sequence[ArrayLike]) -> NDArray[np.float64]:
     estimates = np.array(found, dtype=np.float64)
     spread = np.sum((estimates - estimates.mean(axis=0)) ** 2, axis=0)
-    return np.asarray(np.sqrt((blocks - 1) / blocks * spread))
+    return np.asarray(np.sqrt((len(found) - 1) / len(found) * spread))

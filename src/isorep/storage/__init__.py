@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["load", "open_store", "save"]
 
+LAZY = (".zarr", ".npy", ".h5", ".hdf5")
+"""Suffixes of what `open_store` opens."""
+
 
 def save(representations: Representations, path: str | PathLike[str]) -> None:
     """Save layers, reductions, dtypes, sample ids and labels to one ``.npz`` or ``.zarr``.
@@ -175,9 +178,9 @@ def _read(path: str | PathLike[str], readers: Mapping[str, Callable[[Path], Foun
             f"cannot load {str(path)!r}: expected a name ending in {', '.join(most)} or {last}"
         )
     if not path.exists():
-        from isorep.storage.partial import n_so_far
+        from isorep.storage import partial
 
-        n = n_so_far(path)
+        n = partial.n_so_far(path)
         if n is not None:
             raise ValueError(
                 f"cannot load {str(path)!r}: it is incomplete, {n} samples so far; run the capture "

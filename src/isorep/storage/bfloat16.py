@@ -14,17 +14,16 @@ def widen(bits: NDArray[Any]) -> NDArray[np.float32]:
 
 
 class Widened:
-    """An array of bfloat16 `bits`, in memory or on disk, that reads as float32."""
-
-    dtype = np.dtype(np.float32)
+    """An array of bfloat16 bits, in memory or on disk, as the float32 values that it stands for."""
 
     def __init__(self, bits: Any) -> None:
-        self.shape = bits.shape
-        self.chunks = getattr(bits, "chunks", None)
+        self.shape: tuple[int, ...] = bits.shape
+        self.dtype: np.dtype[Any] = np.dtype(np.float32)
+        self.chunks: tuple[int, ...] | None = getattr(bits, "chunks", None)
         self._bits = bits
 
     def __getitem__(self, rows: slice) -> NDArray[np.float32]:
         return widen(np.asarray(self._bits[rows]))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return self[:] if dtype is None else self[:].astype(dtype)
+        return self[:].astype(dtype or np.float32, copy=False)

@@ -112,13 +112,15 @@ def read_header(array: NDArray[Any]) -> dict[str, Any]:
     return header
 
 
-def read_labels(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> NDArray[Any] | None:
+def read_labels(
+    header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> NDArray[Any] | None:
     """Return the labels that `about` was given."""
-    labels = header["text_labels"]
-    if labels is not None:
-        return np.asarray(labels, dtype=np.str_)
-    has_labels = header.get("has_labels", LABELS in arrays)  # which early files do not say
-    return np.asarray(arrays[LABELS]) if has_labels else None
+    if header["text_labels"] is not None:
+        return np.asarray(header["text_labels"], dtype=np.str_)
+    if header.get("has_labels", LABELS in arrays):  # which early files do not say
+        return arrays[LABELS]
+    return None
 
 
 def from_arrays(arrays: Mapping[str, Any], make: Callable[..., Made]) -> Made:

@@ -72,14 +72,16 @@ def rows_of_chunk(features: tuple[int, ...], dtype: np.dtype[Any]) -> int:
 
 def read(path: Path) -> Representations:
     """Read what `write` wrote."""
-    arrays = {key: _whole(array) for key, array in _arrays(path).items()}
+    arrays = {key: _whole(key, array) for key, array in _arrays(path).items()}
     return from_arrays(arrays, Representations)
 
 
 def open_zarr(path: Path) -> Stored:
     """Open what `write` wrote."""
     arrays = _arrays(path)
-    small = {key: _whole(arrays[key]) for key in (HEADER, LABELS) if key in arrays}
+    for key, array in arrays.items():
+        _check_complete(key, array)
+    small = {key: _whole(key, arrays[key]) for key in (HEADER, LABELS) if key in arrays}
     return from_arrays(arrays | small, partial(Stored, place=str(path)))
 
 
@@ -87,7 +89,7 @@ def header_of(path: Path) -> dict[str, Any]:
     """Return the header of what `write` wrote."""
     import zarr
 
-    return read_header(_whole(zarr.open_array(path / HEADER, mode="r")))
+    return read_header(_whole(HEADER, zarr.open_array(path / HEADER, mode="r")))
 
 
 def is_ours(path: Path) -> bool:
@@ -96,24 +98,26 @@ def is_ours(path: Path) -> bool:
 
 
 def _arrays(path: Path) -> dict[str, Any]:
-    """Open every array; zarr would fill chunks that are missing with zeros."""
     if not is_ours(path):
         raise ValueError("expected a .zarr folder that isorep saved; its header is missing")
     import zarr
 
     try:
-        arrays = dict(zarr.open_group(path, mode="r").arrays())
-        for key, array in arrays.items():
-            missing = array.nchunks - array.nchunks_initialized
-            if missing:
-                raise ValueError(f"{missing} chunks of {key} are missing")
+        return dict(zarr.open_group(path, mode="r").arrays())
     # A damaged metadata file fails in whatever parser meets it.
     except Exception as error:
         raise ValueError(f"the store is damaged: {error}") from error
-    return arrays
 
 
-def _whole(array: Any) -> NDArray[Any]:
+def _check_complete(key: str, array: Any) -> None:
+    """Make sure that no chunk is missing; zarr would fill it with zeros."""
+    missing = array.nchunks - array.nchunks_initialized
+    if missing:
+        raise ValueError(f"the store is damaged: {missing} chunks of {key} are missing")
+
+
+def _whole(key: str, array: Any) -> NDArray[Any]:
+    _check_complete(key, array)
     try:
         return np.asarray(array[...])
     except Exception as error:  # as above, in whatever codec

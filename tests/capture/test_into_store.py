@@ -1,6 +1,7 @@
 """Capture into a store: the same as in memory, and what a kill, a change or a mistake does."""
 
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -302,6 +303,15 @@ def test_a_damaged_progress_says_so(tmp_path, images):
     for attempt in (lambda: isorep.load(path), lambda: capture(network(), images, out=path)):
         with pytest.raises(ValueError, match=r"progress.npz' is damaged .*remove the folder"):
             attempt()
+
+
+def test_a_chunk_that_was_lost_is_missed(tmp_path, images):
+    path = tmp_path / "a.zarr"
+    begin(path, images)
+    (chunk,) = (tmp_path / "a.zarr.part").glob("store/layer0000*/c/1")
+    shutil.rmtree(chunk)
+    with pytest.raises(ValueError, match=r"damaged: 1 of its chunks are missing; remove .*part'"):
+        capture(network(), loader(images), out=path)
 
 
 def test_memory_holds_no_more_than_chunks(tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ from isorep.capture.distributed import capture_moments, merge_over_ranks
 from isorep.moments import CrossMoments, Moments
 
 N = 37
-RANK, WORLD = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+RANK, WORLD = (int(os.environ.get(name, 0)) for name in ("RANK", "WORLD_SIZE"))
 
 
 def network(width=4):

@@ -10,6 +10,7 @@ from isorep.inference.infer import infer
 from isorep.measures import MEASURES, cca, cka, procrustes, pwcca, similarity, svcca
 from isorep.overlap import Overlap, overlap
 from isorep.pairwise import pairwise
+from isorep.report import report
 from isorep.representation import Representations
 from isorep.sample_size import sample_size_curve
 from isorep.score import FewSamplesWarning, Score
@@ -38,6 +39,7 @@ __all__ = [
     "plot",
     "procrustes",
     "pwcca",
+    "report",
     "sample_size_curve",
     "similarity",
     "svcca",

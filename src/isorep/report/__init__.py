@@ -74,9 +74,7 @@ def report(
     from isorep.report.page import MOST_BYTES, as_text, page
 
     target = _target(path)
-    tables = {"": result} if hasattr(result, "data_vars") else result
-    if not isinstance(tables, Mapping) or not tables:
-        raise TypeError(f"{_EXPECTED}, got {type(result).__name__}")
+    tables = _tables(result)
     sections = [_section(str(heading), table, groups) for heading, table in tables.items()]
     grids = [
         (section, table)
@@ -117,11 +115,21 @@ _EXPECTED = (
 )
 
 
+def _tables(result: Any) -> Mapping[str, xarray.Dataset]:
+    """Return the tables by their headings; one alone has none."""
+    if hasattr(result, "data_vars"):  # a Dataset, told without importing xarray
+        return {"": result}
+    if not isinstance(result, Mapping) or not result:
+        raise TypeError(f"{_EXPECTED}, got {type(result).__name__}")
+    return result
+
+
 def _target(path: str | PathLike[str]) -> Path:
     """Refuse, before any work is done, what cannot be written."""
     target = Path(path)
-    if target.is_dir():
-        raise ValueError(f"cannot write {str(target)!r}: it is a folder")
+    if target.exists() and not target.is_file():  # a rename would replace a device, too
+        what = "a folder" if target.is_dir() else "no file"
+        raise ValueError(f"cannot write {str(target)!r}: it is {what}")
     if not target.resolve().parent.is_dir():
         raise FileNotFoundError(f"cannot write {str(target)!r}: no folder {str(target.parent)!r}")
     return target.resolve()

@@ -41,7 +41,7 @@ MOST_CLASSES = 20
 
 OTHERS = "others"
 
-OVERHEAD = 700
+OVERHEAD = 400
 """Bytes of JSON about each part of a cell, beside the numbers themselves."""
 
 SAME = 1e-3
@@ -268,10 +268,6 @@ def _variates(coupled: Overlap, rows: Sequence[int]) -> dict[str, Any]:
     unit = np.sqrt(coupled.n_samples - 1)
     k = MOST_VARIATES
     return {
-        "x_variates": coarse(
-            unit * to_numpy(coupled.x.combine(coupled.x_rotation[:, :k]))[rows].T
-        ),
-        "y_variates": coarse(
-            unit * to_numpy(coupled.y.combine(coupled.y_rotation[:, :k]))[rows].T
-        ),
+        "x_variates": coarse(unit * to_numpy(coupled.x.combine(coupled.x_rotation[:, :k]))[rows].T),
+        "y_variates": coarse(unit * to_numpy(coupled.y.combine(coupled.y_rotation[:, :k]))[rows].T),
     }

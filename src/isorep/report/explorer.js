@@ -6,6 +6,7 @@
 (() => {
   const SEQUENTIAL = "Viridis"; // light is alike, in both directions
   const MOST_NAMES = 40; // rows up to which each is named beside its row
+  const ROUNDING = 1e-6; // what is taken for rounding of a distance of 0
   const MOST_NUMBERS = 12; // rows up to which cells carry their number
   const PRINTED_WIDTH = 660; // pixels, of a figure on paper
   // Okabe and Ito's colours, which colour-blind readers can tell apart; symbols and dashes say the
@@ -34,7 +35,8 @@
     const safe = shortened(visible(text), most)
       .replace(/&/g, "&amp;")
       .replace(/</g, "&lt;")
-      .replace(/>/g, "&gt;");
+      .replace(/>/g, "&gt;")
+      .replace(/\$/g, "&#36;"); // no formula
     return /[\u0590-\u08ff\ufb1d-\ufefc]/.test(safe) ? `\u2068${safe}\u2069` : safe;
   };
 
@@ -91,8 +93,7 @@
     const select = element("select", { id: newId("choose") });
     options.forEach((text, i) => select.append(element("option", { value: i }, visible(text))));
     select.addEventListener("change", () => change(Number(select.value)));
-    const box = element("label", { class: "control", for: select.id }, element("span", {}, caption));
-    box.append(select);
+    const box = element("div", { class: "control" }, element("label", { for: select.id }, caption), select);
     return { box, select };
   };
 
@@ -134,7 +135,7 @@
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
     showlegend: false,
   };
-  const AXIS = { zeroline: false, gridcolor: "#e6e6e6", linecolor: "#999", ticks: "outside", tickcolor: "#999", automargin: true };
+  const AXIS = { zeroline: false, gridcolor: "#e6e6e6", linecolor: "#999", ticks: "outside", tickcolor: "#999", automargin: true, exponentformat: "power" };
 
   /** A figure with its heading, how to read it, and its downloads.
 
@@ -188,6 +189,9 @@
     return { tickmode: "array", tickvals: at, ticktext: at.map((i) => label(names[i], letters)) };
   };
 
+  /** How many names fit along so many pixels. */
+  const fitting = (pixels) => Math.max(2, Math.floor(pixels / 17));
+
   const named_axis = (title, more = {}) => ({ ...AXIS, title: { text: title, standoff: 8 }, ...more });
 
   // --- A matrix of cells, walked by mouse, finger or keyboard ---------------------------------
@@ -196,35 +200,42 @@
   const strokes = (cells, of) => cells.map(([i, j]) => of(i, j)).join("");
   const hatch = (i, j) =>
     `M${j - 0.5},${i}L${j},${i + 0.5}M${j - 0.5},${i - 0.5}L${j + 0.5},${i + 0.5}M${j},${i - 0.5}L${j + 0.5},${i}`;
+  const slash = (i, j) => `M${j - 0.5},${i - 0.5}L${j + 0.5},${i + 0.5}`;
   const cross = (i, j) =>
     `M${j - 0.3},${i - 0.3}L${j + 0.3},${i + 0.3}M${j - 0.3},${i + 0.3}L${j + 0.3},${i - 0.3}`;
   const overlaid = (path, colour, width) => ({
     type: "path", path, xref: "x", yref: "y", layer: "above", fillcolor: "rgba(0,0,0,0)", line: { color: colour, width },
   });
+  /** Light around dark frames are seen on every colour. */
   const framed = ([i, j], colour, width, dash) => ({
     type: "rect", xref: "x", yref: "y", x0: j - 0.5, x1: j + 0.5, y0: i - 0.5, y1: i + 0.5,
     layer: "above", fillcolor: "rgba(0,0,0,0)", line: { color: colour, width, dash },
   });
 
   /** Lets arrow keys move a cursor over a figure's cells and Enter choose; likewise a click. */
-  const walk = (own, size, { tell, choose, upwards }) => {
+  const walk = (own, size, { marks, shown, tell, choose, upwards }) => {
     const readout = element("p", { class: "readout", role: "status" });
     own.tools.before(readout);
     own.cursor = [0, 0];
     own.focused = false;
+    own.shapes = () => [
+      ...marks(),
+      ...(shown() ? [framed(shown(), "#fff", 4.5), framed(shown(), "#c40000", 2.5)] : []),
+      ...(own.focused ? [framed(own.cursor, "#fff", 4), framed(own.cursor, "#000", 2, "dot")] : []),
+    ];
+    own.place = () => own.canvas.layout && Plotly.relayout(own.canvas, { shapes: own.shapes() });
     const move = (cell) => {
       own.cursor = cell;
       readout.replaceChildren(...[tell(...cell)].flat());
-      Plotly.relayout(own.canvas, { shapes: own.shapes() });
+      own.place();
     };
-    own.move = move;
     own.canvas.addEventListener("focus", () => {
       own.focused = true;
       move(own.cursor);
     });
     own.canvas.addEventListener("blur", () => {
       own.focused = false;
-      Plotly.relayout(own.canvas, { shapes: own.shapes() });
+      own.place();
     });
     own.canvas.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -291,8 +302,8 @@
       const lines = [];
       if (Number.isFinite(measure.similarity[k])) {
         lines.push(["similarity (1 is the same)", number(measure.similarity[k])]);
-        const units = measure.units === "1" ? "" : `${measure.units}, `;
-        lines.push([`distance (${units}0 is the same)`, number(measure.distance[k])]);
+        const units = measure.units === "1" ? "" : ` ${measure.units}`;
+        lines.push(["distance (0 is the same)", `${number(measure.distance[k])}${units}`]);
         if (measure.corrected) lines.push(["corrected for sample size", number(measure.corrected[k])]);
         if (measure.low) {
           const told = Number.isFinite(measure.low[k]);
@@ -309,6 +320,24 @@
       return lines;
     };
 
+    /** The measure's cells that say less than their colour, and how they are marked; found once. */
+    const marked = () => {
+      const { measure } = state;
+      if (measure.marked) return measure.marked;
+      const is = (test) => cells.filter(([i, j]) => test(at(i, j)));
+      const missing = is((k) => Number.isNaN(measure.similarity[k]));
+      const chance = measure.p_adjusted ? is((k) => measure.p_adjusted[k] > data.not_above_chance && Number.isFinite(measure.similarity[k])) : [];
+      const shapes = [];
+      if (missing.length) shapes.push(overlaid(strokes(missing, cross), "#777", 1.2));
+      if (chance.length) {
+        const path = strokes(chance, cells.length > 1600 ? slash : hatch);
+        // Dark under light, to be seen on every colour.
+        shapes.push(overlaid(path, "rgba(0,0,0,0.55)", 2), overlaid(path, "rgba(255,255,255,0.9)", 0.9));
+      }
+      measure.marked = { missing, chance, shapes };
+      return measure.marked;
+    };
+
     const heat = figure({
       title: "All pairs of layers",
       file: `${file}-grid`,
@@ -316,8 +345,10 @@
       how: () => {
         const { measure, quantity } = state;
         const text = [`${measure.name}: ${measure.description}. Colour is ${WORDS[quantity] || direction(quantity, measure.units)}; light is alike. `];
-        if (measure.p_adjusted) text.push(`Hatched cells are not above chance (adjusted p over ${data.not_above_chance}). `);
-        if (measure.similarity.some(Number.isNaN)) text.push("Crossed grey cells could not be computed. ");
+        const { chance, missing } = marked();
+        if (chance.length) text.push(`Hatched cells are not above chance (adjusted p over ${data.not_above_chance}). `);
+        else if (measure.p_adjusted) text.push("All cells are above chance. ");
+        if (missing.length) text.push("Crossed grey cells could not be computed. ");
         text.push("Click a cell, or go with the arrow keys and press Enter, to see what lies behind it.");
         return text;
       },
@@ -336,24 +367,23 @@
         const narrow = wide < 520;
         const many = Math.max(xs.length, ys.length);
         const letters = narrow ? 9 : 18;
-        const most = narrow ? 16 : MOST_NAMES;
         const longest = Math.max(...ys.map((name) => Math.min(Array.from(visible(name)).length, letters)));
-        const side = Math.min(Math.max(wide - 150, 180), 560);
-        const height = Math.min(Math.max((side * xs.length) / ys.length, 110), 700) + 70 + longest * 5;
+        const side = Math.min(Math.max(wide - (narrow ? 110 : 150), 180), 560);
+        const high = Math.min(Math.max((side * xs.length) / ys.length, 110), 700);
         return {
           traces: [{
             type: "heatmap", z, text: hover, hovertemplate: "%{text}<extra></extra>",
             colorscale: SEQUENTIAL, reversescale: quantity === "distance", zmin: range[0], zmax: range[1],
             xgap: many <= 40 ? 1 : 0, ygap: many <= 40 ? 1 : 0,
             texttemplate: many <= MOST_NUMBERS && !narrow ? "%{z:.2f}" : "", textfont: { size: 11 },
-            colorbar: { thickness: 12, len: 1, outlinewidth: 0, title: { text: narrow ? "" : quantity, side: "right" } },
+            colorbar: { thickness: 12, len: 1, exponentformat: "power", outlinewidth: 0, title: { text: narrow ? "" : quantity, side: "right" } },
           }],
           layout: {
-            height,
+            height: high + 70 + longest * 5,
             plot_bgcolor: "#e3e3e3",
             margin: { l: 40, r: 8, t: 12, b: 40 },
-            xaxis: named_axis("layer of y", { ...ticks(ys, most, letters), showgrid: false, tickangle: -45, range: [-0.5, width - 0.5], constrain: "domain" }),
-            yaxis: named_axis("layer of x", { ...ticks(xs, most, letters), showgrid: false, range: [-0.5, xs.length - 0.5] }),
+            xaxis: named_axis("layer of y", { ...ticks(ys, fitting(side), letters), showgrid: false, tickangle: -45, range: [-0.5, width - 0.5], constrain: "domain" }),
+            yaxis: named_axis("layer of x", { ...ticks(xs, fitting(high), letters), showgrid: false, range: [-0.5, xs.length - 0.5] }),
             shapes: heat.shapes(),
           },
         };
@@ -368,25 +398,10 @@
         })];
       },
     });
-    heat.shapes = () => {
-      const { measure, cell } = state;
-      const found = [];
-      const missing = cells.filter(([i, j]) => Number.isNaN(measure.similarity[at(i, j)]));
-      if (missing.length) found.push(overlaid(strokes(missing, cross), "#777", 1.2));
-      if (measure.p_adjusted) {
-        const chance = cells.filter(([i, j]) => measure.p_adjusted[at(i, j)] > data.not_above_chance && Number.isFinite(measure.similarity[at(i, j)]));
-        // Dark under light, to be seen on every colour.
-        if (chance.length) {
-          const path = strokes(chance, hatch);
-          found.push(overlaid(path, "rgba(0,0,0,0.55)", 2), overlaid(path, "rgba(255,255,255,0.9)", 0.9));
-        }
-      }
-      if (cell) found.push(framed(cell, "#fff", 4.5), framed(cell, "#c40000", 2.5));
-      if (heat.focused) found.push(framed(heat.cursor, "#fff", 4), framed(heat.cursor, "#000", 2, "dot"));
-      return found;
-    };
     walk(heat, () => [xs.length, width], {
       upwards: true,
+      marks: () => marked().shapes,
+      shown: () => state.cell,
       tell: (i, j) => {
         const k = at(i, j);
         const { measure, quantity } = state;
@@ -419,7 +434,7 @@
       for (const measure of measures) head.append(element("th", { scope: "col" }, measure.name));
       table.replaceChildren(element("thead", {}, head));
       fullest.forEach(([name], row) => {
-        const line = element("tr", {}, element("th", { scope: "row" }, name.replace(/ \((radians|[^)]*), 0/, " (0")));
+        const line = element("tr", {}, element("th", { scope: "row" }, name));
         for (const one of all) line.append(element("td", {}, one[row] ? one[row][1] : "not computed"));
         table.append(line);
       });
@@ -438,7 +453,7 @@
       } else if (!found && !reason) {
         notes.append(element("p", { class: "missing" }, "This page had no room for what lies behind this cell, only for that of more similar pairs: write one with fewer layers, such as table.sel(x_layer=[...])."));
       }
-      if (heat.canvas.layout) Plotly.relayout(heat.canvas, { shapes: heat.shapes() });
+      heat.place();
     };
 
     const quantity = chooser("Show", [], (i) => {
@@ -664,7 +679,9 @@
         const { matrix: values, names, n } = now;
         const apart = values.flatMap((row, i) => row.filter((_, j) => j !== i));
         const least = apart.reduce((a, b) => Math.min(a, b), Infinity);
-        const most = apart.reduce((a, b) => Math.max(a, b), -Infinity);
+        const greatest = apart.reduce((a, b) => Math.max(a, b), -Infinity);
+        // Networks all equally far apart still have a colour.
+        const most = greatest - least > ROUNDING ? greatest : least + 1;
         const hover = values.map((row, i) => row.map((value, j) => `x: <b>${label(names[i], 60)}</b><br>y: <b>${label(names[j], 60)}</b><br>${quantity()}: ${number(value)}`));
         const tree = { x: [], y: [] };
         now.across.forEach((corners, k) => {
@@ -673,11 +690,11 @@
         });
         const narrow = wide < 520;
         const letters = narrow ? 9 : 18;
-        const shown = n <= MOST_NAMES ? ticks(names, narrow ? 20 : MOST_NAMES, letters) : { showticklabels: false, tickvals: [] };
-        const side = Math.min(Math.max(wide - 150, 180), 560);
+        const side = Math.min(Math.max(wide - (narrow ? 110 : 150), 180), 560);
+        const shown = n <= MOST_NAMES ? ticks(names, fitting(side), letters) : { showticklabels: false, tickvals: [] };
         return {
           traces: [
-            { type: "heatmap", z: values, text: hover, hovertemplate: "%{text}<extra></extra>", colorscale: SEQUENTIAL, reversescale: true, zmin: least < most ? least : undefined, zmax: least < most ? most : undefined, colorbar: { thickness: 12, len: 0.78, y: 0, yanchor: "bottom", outlinewidth: 0, title: { text: narrow ? "" : "distance", side: "right" } } },
+            { type: "heatmap", z: values, text: hover, hovertemplate: "%{text}<extra></extra>", colorscale: SEQUENTIAL, reversescale: true, zmin: n > 1 ? least : 0, zmax: n > 1 ? most : 1, colorbar: { thickness: 12, len: 0.78, y: 0, exponentformat: "power", yanchor: "bottom", outlinewidth: 0, title: { text: narrow ? "" : "distance", side: "right" } } },
             { type: "scatter", mode: "lines", ...tree, yaxis: "y2", line: { color: "#444", width: 1 }, hoverinfo: "skip", connectgaps: false },
           ],
           layout: {
@@ -693,14 +710,18 @@
       },
       csv: () => [["x", "y", "measure", "layer", "distance"], ...now.names.flatMap((x, i) => now.names.map((y, j) => [x, y, state.measure.name, layers[state.layer], exact(now.matrix[i][j])]))],
     });
-    matrix.shapes = () => (matrix.focused && now.n ? [framed(matrix.cursor, "#fff", 4), framed(matrix.cursor, "#000", 2, "dot")] : []);
     const tell = (i, j) => [named(now.names[i]), " (x) from ", named(now.names[j]), ` (y): ${quantity()} ${number(now.matrix[i][j])}`];
-    walk(matrix, () => [now.n, now.n], { upwards: false, tell, choose: () => {} });
+    walk(matrix, () => [now.n, now.n], { upwards: false, marks: () => [], shown: () => null, tell, choose: () => {} });
 
+    const together = () => now.places.every(([x, y]) => Math.hypot(x, y) < ROUNDING);
     const map = figure({
       title: "Map of the networks",
       file: `${file}-map`,
-      how: () => `Networks as points whose distances are as near the true ones as a plane allows (classical multidimensional scaling): it keeps ${Math.round(100 * now.share)} % of the spread. Only distances mean something, not the axes.${groups ? " Colour and symbol are the group." : ""}`,
+      how: () => {
+        const marks = groups ? " Colour and symbol are the group." : "";
+        if (together()) return `All networks are in one place, up to rounding.${marks}`;
+        return `Networks as points whose distances are as near the true ones as a plane allows (classical multidimensional scaling): it keeps ${Math.round(100 * now.share)} % of the spread. Only distances mean something, not the axes.${marks}`;
+      },
       draw: (wide) => {
         const everything = now.names.map((_, i) => i);
         const named_beside = now.n <= (wide < 520 ? 12 : 25);
@@ -719,7 +740,7 @@
           layout: {
             height: 420, hovermode: "closest", showlegend: distinct.length > 0, legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
             margin: { l: 56, r: 24, t: 20, b: 48 },
-            xaxis: named_axis("first coordinate (distance)"),
+            xaxis: named_axis("first coordinate (distance)", together() ? { range: [-1, 1] } : {}),
             yaxis: named_axis("second coordinate (distance)", { scaleanchor: "x", scaleratio: 1 }),
           },
         };
@@ -873,7 +894,7 @@
       Plotly.relayout(lines.canvas, { "shapes[0].x0": at[state.step], "shapes[0].x1": at[state.step] });
       profile.update();
     });
-    profile.canvas.before(element("label", { class: "control slider", for: slider.id }, element("span", {}, "Step "), told, slider));
+    profile.canvas.before(element("div", { class: "control slider" }, element("label", { for: slider.id }, "Step"), told, slider));
     const redraw = () => {
       lines.update();
       profile.update();

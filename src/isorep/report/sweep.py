@@ -110,7 +110,8 @@ def comparable(distances: NDArray[np.float64]) -> tuple[list[int], list[int]]:
     >>> comparable(distances)
     ([0, 2], [1])
     """
-    kept, left_out = list(range(len(distances))), []
+    kept = list(range(len(distances)))
+    left_out: list[int] = []
     while True:
         bad = ~np.isfinite(distances[np.ix_(kept, kept)])
         if not bad.any():

@@ -24,7 +24,7 @@ def pair():
 @pytest.fixture(scope="session")
 def table(pair):
     a, b = pair
-    return isorep.compare(a, b, measures=["pwcca", "cka"], chance=True, n_permutations=499)
+    return isorep.compare(a, b, measures=["pwcca", "cka"], chance=True, n_permutations=99)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,12 @@ def layers_of(seed, n=180):
     rng = np.random.default_rng(seed)
     shared = np.random.default_rng(99).standard_normal((n, 3))
     return {
-        name: np.hstack([shared[:, : 1 + k % 3], rng.standard_normal((n, 2 + k))])
+        name: np.hstack(
+            [
+                # With noise: correlations of exactly 1 are tied, and ties have no directions.
+                shared[:, : 1 + k % 3] + 0.3 * rng.standard_normal((n, 1 + k % 3)),
+                rng.standard_normal((n, 2 + k)),
+            ]
+        )
         for k, name in enumerate(NAMES)
     }

@@ -169,7 +169,8 @@ def _section(
         else:
             section = dynamics(table, measures)
     except KeyError as error:
-        raise ValueError(f"{where} lacks {error}, which isorep.{kind}'s table has") from error
+        missing = str(error.args[0]).partition(".")[0]
+        raise ValueError(f"{where} is no whole table of isorep.{kind}: {missing}") from error
     return {"heading": heading, **section}
 
 

@@ -20,6 +20,7 @@ from isorep.inference.wachter import Wachter
 from isorep.measures import measure_named
 from isorep.overlap import Overlap, couple
 from isorep.report.packing import coarse, floats, names
+from isorep.report.page import as_text
 from isorep.representation import Representations
 from isorep.score import FewSamplesWarning
 from isorep.spectrum import n_above_edge
@@ -41,7 +42,7 @@ MOST_CLASSES = 20
 
 OTHERS = "others"
 
-OVERHEAD = 400
+OVERHEAD = 300
 """Bytes of JSON about each part of a cell, beside the numbers themselves."""
 
 SAME = 1e-3
@@ -87,29 +88,19 @@ def cell_details(
     _check_layers(y_layers, y, "b")
 
     cells = _by_interest(table, measure)
-    ranks = np.minimum(table["x_rank"].to_numpy()[:, None], table["y_rank"].to_numpy())
     rows = table["n_samples"].to_numpy()
-    with_spectrum, left = _fitting(
-        cells,
-        # Correlations, two kinds of weights, and a law that no other cell may share.
-        [OVERHEAD + 5 * _base64(4 * int(ranks[cell])) for cell in cells],
-        room * SPECTRA_SHARE,
-    )
+    points = {str(n): _points(x, y, n) for n in sorted(set(rows[rows > 0].tolist()))}
+    room -= len(as_text(points))
+    with_spectrum, left = _fitting(cells, _costs_of_spectra(table, cells), room * SPECTRA_SHARE)
     with_scatter, _ = _fitting(
         with_spectrum,
-        [
-            OVERHEAD
-            + 2
-            * _base64(2 * int(min(rows[cell], MOST_POINTS)) * int(min(ranks[cell], MOST_VARIATES)))
-            for cell in with_spectrum
-        ],
-        left + room * (1 - SPECTRA_SHARE) - _size_of_points(x, set(rows.ravel().tolist())),
+        _costs_of_scatters(table, with_spectrum),
+        left + room * (1 - SPECTRA_SHARE),
     )
 
     shown = set(with_scatter)
     found: dict[str, Any] = {}
     laws: dict[str, Any] = {}
-    points: dict[str, Any] = {}
     for cell, coupled in track(
         _overlaps(x, y, x_layers, y_layers, with_spectrum),
         "details",
@@ -131,8 +122,6 @@ def cell_details(
             "n_forced": coupled.n_forced,
         }
         if cell in shown:
-            if str(n) not in points:
-                points[str(n)] = _points(x, y, n)
             told |= _variates(coupled, points[str(n)]["rows"])
         found[f"{cell[0]},{cell[1]}"] = told
     return {
@@ -172,6 +161,31 @@ def _fitting(
         taken.append(cell)
         room -= cost
     return taken, room
+
+
+def _costs_of_spectra(table: xarray.Dataset, cells: Sequence[tuple[int, int]]) -> list[int]:
+    """Bytes of each cell's correlations and weights, and of its law where it is the first of it."""
+    x_rank, y_rank, rows = (table[name].to_numpy() for name in ("x_rank", "y_rank", "n_samples"))
+    laws: set[tuple[int, int, int]] = set()
+    costs = []
+    for i, j in cells:
+        law = int(rows[i, j]), int(x_rank[i]), int(y_rank[j])
+        array = _base64(4 * min(law[1:]))
+        costs.append(OVERHEAD + (3 if law in laws else 5) * array)
+        laws.add(law)
+    return costs
+
+
+def _costs_of_scatters(table: xarray.Dataset, cells: Sequence[tuple[int, int]]) -> list[int]:
+    """Bytes of each cell's variates of both sides."""
+    x_rank, y_rank, rows = (table[name].to_numpy() for name in ("x_rank", "y_rank", "n_samples"))
+    costs = []
+    for i, j in cells:
+        count = min(int(rows[i, j]), MOST_POINTS) * min(
+            int(x_rank[i]), int(y_rank[j]), MOST_VARIATES
+        )
+        costs.append(OVERHEAD + 2 * _base64(2 * count))
+    return costs
 
 
 def _base64(n_bytes: int) -> int:
@@ -256,11 +270,6 @@ def _labels(labels: NDArray[Any]) -> dict[str, Any]:
         at = np.where(np.isin(at, rare), len(known), at)
         known = np.append(known, OTHERS)
     return {"classes": names(known.tolist()), "at": at.tolist()}
-
-
-def _size_of_points(x: Representations, counts: set[int]) -> int:
-    longest = max((len(sample) for sample in x.sample_ids or ()), default=0)
-    return len(counts) * MOST_POINTS * (30 + 6 * longest)
 
 
 def _variates(coupled: Overlap, rows: Sequence[int]) -> dict[str, Any]:

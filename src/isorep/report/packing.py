@@ -30,8 +30,8 @@ def coarse(values: Any) -> dict[str, Any]:
 
     Examples
     --------
-    >>> coarse([0.5, -1.0])
-    {'shape': [2], 'i16': '/z8BgA==', 'unit': 3.0518509475997192e-05}
+    >>> coarse([0.25, -1.0, 0.0])["i16"]
+    '/x8BgAAA'
     """
     array = np.asarray(to_numpy(values), dtype=np.float64)
     greatest = float(np.abs(array).max(initial=0.0)) or 1.0

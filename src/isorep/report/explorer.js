@@ -9,10 +9,11 @@
   const ROUNDING = 1e-6; // what is taken for rounding of a distance of 0
   const MOST_NUMBERS = 12; // rows up to which cells carry their number
   const PRINTED_WIDTH = 660; // pixels, of a figure on paper
-  // Okabe and Ito's colours, which colour-blind readers can tell apart; symbols and dashes say the
-  // same again.
-  const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#5A5A5A", "#E69F00", "#56B4E9"];
-  const SYMBOLS = ["circle", "square", "triangle-up", "diamond", "x", "cross", "star", "hexagon"];
+  // Colours that colour-blind readers can tell apart (Okabe and Ito's, then Tol's); symbols and
+  // dashes say the same again, and past ten come open symbols.
+  const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#5A5A5A", "#E69F00", "#56B4E9", "#882255", "#000000", "#999933"];
+  const FILLED = ["circle", "square", "triangle-up", "diamond", "x", "cross", "star", "triangle-down", "pentagon", "hourglass"];
+  const SYMBOLS = [...FILLED, ...FILLED.map((symbol) => `${symbol}-open`)];
   const DASHES = ["solid", "dash", "dot", "dashdot", "longdash"];
 
   // --- Text ---------------------------------------------------------------------------------
@@ -43,9 +44,8 @@
   const number = (value, digits = 3) => {
     if (value === null || value === undefined || Number.isNaN(value)) return "unknown";
     if (!Number.isFinite(value)) return value > 0 ? "infinite" : "-infinite";
-    return Math.abs(value) >= 1000 || (value !== 0 && Math.abs(value) < 10 ** -digits)
-      ? value.toPrecision(3)
-      : value.toFixed(digits);
+    const size = Math.abs(value);
+    return size >= 1000 || (size > ROUNDING && size < 0.5 * 10 ** -digits) ? value.toPrecision(2) : value.toFixed(digits);
   };
 
   const direction = (quantity, units) => {
@@ -187,6 +187,19 @@
     const step = Math.ceil(names.length / most);
     const at = names.map((_, i) => i).filter((i) => i % step === 0);
     return { tickmode: "array", tickvals: at, ticktext: at.map((i) => label(names[i], letters)) };
+  };
+
+  const isNarrow = (wide) => wide < 520;
+  /** A title that fits beside a low figure, too. */
+  const beside = (text, wide) => (isNarrow(wide) ? text.replace(" (", "<br>(") : text);
+
+  /** An axis of layers, one at each whole number; names lie down where there is room. */
+  const layer_axis = (layers, wide, more) => {
+    const letters = isNarrow(wide) ? 9 : 18;
+    const side = wide - 130;
+    const all = layers.reduce((sum, name) => sum + 2 + Math.min(Array.from(visible(name)).length, letters), 0);
+    const lying = all * 8 < side;
+    return named_axis("layer", { ...ticks(layers, fitting(side), letters), tickangle: lying ? 0 : -45, ...more });
   };
 
   /** How many names fit along so many pixels. */
@@ -364,7 +377,7 @@
           else if (said(data.warnings, k)) lines.push("to be read with care: see below");
           return [`x: <b>${label(xs[i], 60)}</b>`, `y: <b>${label(ys[j], 60)}</b>`, ...lines].join("<br>");
         }), width);
-        const narrow = wide < 520;
+        const narrow = isNarrow(wide);
         const many = Math.max(xs.length, ys.length);
         const letters = narrow ? 9 : 18;
         const longest = Math.max(...ys.map((name) => Math.min(Array.from(visible(name)).length, letters)));
@@ -582,14 +595,14 @@
         } else if (chosen.labels) {
           traces = chosen.labels.classes.map((name, c) => ({
             ...common, ...of(everything.filter((i) => chosen.labels.at[i] === c)), name: label(name, 18),
-            marker: { size: 7, color: COLOURS[c % COLOURS.length], symbol: SYMBOLS[c % SYMBOLS.length], opacity: 0.8, line: { color: "#fff", width: 0.5 } },
+            marker: { size: 7, color: COLOURS[c % COLOURS.length], symbol: SYMBOLS[c % SYMBOLS.length], opacity: 0.85, line: { width: c < FILLED.length ? 0 : 1.5 } },
           })).filter((trace) => trace.x.length);
         }
         return {
           traces,
           layout: {
-            height: wide < 520 ? 420 : 380, showlegend: traces.length > 1, hovermode: "closest",
-            legend: { itemsizing: "constant", font: { size: 12 }, ...(wide < 520 ? { orientation: "h", y: -0.22, yanchor: "top" } : {}) },
+            height: isNarrow(wide) ? 420 : Math.max(380, 70 + 20 * traces.length), showlegend: traces.length > 1, hovermode: "closest",
+            legend: { itemsizing: "constant", font: { size: 12 }, ...(isNarrow(wide) ? { orientation: "h", y: -0.22, yanchor: "top" } : {}) },
             xaxis: named_axis(names[state.across]), yaxis: named_axis(names[state.up]),
           },
         };
@@ -688,7 +701,7 @@
           tree.x.push(...corners, null);
           tree.y.push(...now.heights[k], null);
         });
-        const narrow = wide < 520;
+        const narrow = isNarrow(wide);
         const letters = narrow ? 9 : 18;
         const side = Math.min(Math.max(wide - (narrow ? 110 : 150), 180), 560);
         const shown = n <= MOST_NAMES ? ticks(names, fitting(side), letters) : { showticklabels: false, tickvals: [] };
@@ -703,7 +716,7 @@
             xaxis: named_axis("network y", { ...shown, showgrid: false, tickangle: -60, range: [-0.5, n - 0.5] }),
             // The first row on top, as a matrix is written.
             yaxis: named_axis("network x", { ...shown, showgrid: false, range: [n - 0.5, -0.5], domain: [0, 0.78] }),
-            yaxis2: { domain: [0.8, 1], showgrid: false, zeroline: false, showticklabels: false, fixedrange: true, rangemode: "tozero" },
+            yaxis2: { domain: [0.8, 1], showgrid: false, zeroline: false, showticklabels: false, fixedrange: true, ...(greatest > ROUNDING ? { rangemode: "tozero" } : { range: [0, 1] }) },
             shapes: matrix.shapes(),
           },
         };
@@ -724,13 +737,13 @@
       },
       draw: (wide) => {
         const everything = now.names.map((_, i) => i);
-        const named_beside = now.n <= (wide < 520 ? 12 : 25);
+        const named_beside = now.n <= (isNarrow(wide) ? 12 : 25);
         const trace = (take, c, name) => ({
           type: "scatter", mode: named_beside ? "markers+text" : "markers", name: label(name, 24),
           x: take.map((i) => now.places[i][0]), y: take.map((i) => now.places[i][1]),
           text: take.map((i) => label(now.names[i], named_beside ? 18 : 60)), textposition: "top center", textfont: { size: 11 },
           hovertemplate: "%{text}<extra></extra>", cliponaxis: false,
-          marker: { size: 10, color: COLOURS[c % COLOURS.length], symbol: SYMBOLS[c % SYMBOLS.length], line: { color: "#fff", width: 0.8 } },
+          marker: { size: 10, color: COLOURS[c % COLOURS.length], symbol: SYMBOLS[c % SYMBOLS.length], line: { width: c < FILLED.length ? 0 : 1.5 } },
         });
         const traces = groups
           ? distinct.map((group, c) => trace(everything.filter((i) => now.groupsOf[i] === group), c, group))
@@ -767,8 +780,8 @@
           })),
           layout: {
             height: 400, hovermode: "closest", showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
-            xaxis: named_axis("layer", { ...ticks(layers, wide < 520 ? 12 : MOST_NAMES, 18), range: [-0.5, layers.length - 0.5] }),
-            yaxis: named_axis(quantity(), { range: state.measure.range }),
+            xaxis: layer_axis(layers, wide, { range: [-0.5, layers.length - 0.5] }),
+            yaxis: named_axis(beside(quantity(), wide), { range: state.measure.range }),
           },
         };
       },
@@ -825,7 +838,7 @@
       },
       draw: (wide) => {
         const [low, high] = bounds();
-        const narrow = wide < 520;
+        const narrow = isNarrow(wide);
         return {
           traces: layers.map((layer, k) => {
             const values = column(state.measure[state.quantity], k);
@@ -839,8 +852,8 @@
           layout: {
             height: narrow ? 400 + 12 * layers.length : 420, hovermode: "closest", showlegend: true,
             legend: { font: { size: 12 }, traceorder: "normal", ...(narrow ? { orientation: "h", y: -0.2, yanchor: "top" } : {}) },
-            xaxis: named_axis("step", data.at ? {} : { ...ticks(steps, narrow ? 10 : 30, 14) }),
-            yaxis: named_axis(heading(), { range: range() }),
+            xaxis: named_axis("step", data.at && steps.length > 12 ? {} : { ...ticks(steps, fitting(wide - 160) / 2, 14), ...(data.at ? { tickvals: at, ticktext: steps } : {}) }),
+            yaxis: named_axis(beside(heading(), wide), { range: range() }),
             shapes: [{ type: "line", xref: "x", yref: "paper", x0: at[state.step], x1: at[state.step], y0: 0, y1: 1, line: { color: "#c40000", width: 1.5, dash: "dot" } }],
           },
         };
@@ -871,8 +884,8 @@
           }],
           layout: {
             height: 320,
-            xaxis: named_axis("layer", { ...ticks(layers, wide < 520 ? 14 : MOST_NAMES, 18), showgrid: false, range: [-0.6, layers.length - 0.4] }),
-            yaxis: named_axis(heading(), { range: range() }),
+            xaxis: layer_axis(layers, wide, { showgrid: false, range: [-0.6, layers.length - 0.4] }),
+            yaxis: named_axis(beside(heading(), wide), { range: range() }),
           },
         };
       },

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import xml.etree.ElementTree as ElementTree
 from contextlib import contextmanager
 
@@ -264,7 +265,7 @@ def test_a_phone_needs_no_sideways_scrolling(browser, page, tab):
 
 def test_a_page_without_representations_says_what_to_pass(browser, tmp_path):
     # A hundred layers a side, one element for all cells.
-    names = [f"block{i}" for i in range(100)]
+    names = [f"features.stage{i // 10}.block{i % 10}.conv2d" for i in range(100)]
     rng = np.random.default_rng(0)
     table = (
         isorep.compare(
@@ -282,4 +283,8 @@ def test_a_page_without_representations_says_what_to_pass(browser, tmp_path):
         heat(tab).press("Home")
         heat(tab).press("ArrowUp")
         heat(tab).press("Enter")
-        assert pair_shown(tab)[1] == "block0"
+        assert pair_shown(tab)[1] == names[0]
+        # What all names share says nothing beside an axis, and is left out there.
+        ticks = heat(tab).locator("g.ytick").all_text_contents()
+        assert len(set(ticks)) == len(ticks) > 10
+        assert all(re.fullmatch(r"…stage\d\.block\d…", tick) for tick in ticks)

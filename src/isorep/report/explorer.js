@@ -45,7 +45,8 @@
     if (value === null || value === undefined || Number.isNaN(value)) return "unknown";
     if (!Number.isFinite(value)) return value > 0 ? "infinite" : "-infinite";
     const size = Math.abs(value);
-    return size >= 1000 || (size > ROUNDING && size < 0.5 * 10 ** -digits) ? value.toPrecision(2) : value.toFixed(digits);
+    if (size >= 1000) return value.toPrecision(4);
+    return size > ROUNDING && size < 0.5 * 10 ** -digits ? value.toPrecision(2) : value.toFixed(digits);
   };
 
   const direction = (quantity, units) => {
@@ -143,7 +144,8 @@
   const figure = ({ title, how, file, draw, csv, focusable }) => {
     const heading = element("h3", { id: newId("figure") }, title);
     const canvas = element("div", { class: "canvas", role: "img", "aria-labelledby": heading.id });
-    const caption = element("p", { class: "how" });
+    const caption = element("p", { class: "how", id: newId("how") });
+    canvas.setAttribute("aria-describedby", caption.id);
     const tools = element("div", { class: "tools" });
     const box = element("figure", {}, element("figcaption", {}, heading, caption), canvas, tools);
     if (focusable) {
@@ -182,11 +184,32 @@
     for (const { canvas } of figures) if (canvas.layout) Plotly.relayout(canvas, { width: null, autosize: true });
   });
 
+  /** How much all names have in common at their start, up to where a part of a name ends. */
+  const shared = (names) => {
+    let start = names.length > 1 ? names[0] : "";
+    for (const name of names) while (!name.startsWith(start)) start = start.slice(0, -1);
+    return start.replace(/[^./_:\- ]*$/, "").length;
+  };
+  const turned = (text) => Array.from(text).reverse().join("");
+
+  /** Names so short that they fit: first without what all have in common, then cut in the middle. */
+  const brief = (names, letters) => {
+    let all = names.map(visible);
+    if (all.every((name) => Array.from(name).length <= letters)) return all.map((name) => label(name));
+    const start = shared(all);
+    if (start > 3) all = all.map((name) => `…${name.slice(start)}`);
+    const backwards = all.map(turned);
+    const end = shared(backwards);
+    if (end > 3) all = backwards.map((name) => turned(`…${name.slice(end)}`));
+    return all.map((name) => label(name, letters));
+  };
+
   /** Names for the ticks of an axis on which item i stands at i: never more than fit. */
   const ticks = (names, most = MOST_NAMES, letters = 18) => {
     const step = Math.ceil(names.length / most);
+    const told = brief(names, letters);
     const at = names.map((_, i) => i).filter((i) => i % step === 0);
-    return { tickmode: "array", tickvals: at, ticktext: at.map((i) => label(names[i], letters)) };
+    return { tickmode: "array", tickvals: at, ticktext: at.map((i) => told[i]) };
   };
 
   const isNarrow = (wide) => wide < 520;
@@ -507,6 +530,7 @@
     const { cells, laws, points } = data.details;
     const state = { found: null, across: 0, up: 0 };
     const index = (values) => values.map((_, i) => i + 1);
+    const whole = (most) => (most > 12 ? { tickformat: "d" } : { tick0: 1, dtick: 1 });
     const legend = { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, font: { size: 12 } };
 
     const spectrum = figure({
@@ -530,7 +554,7 @@
           ],
           layout: {
             height: 300, showlegend: true, legend, hovermode: "x",
-            xaxis: named_axis("index, greatest first", { range: [0.5, at.length + 0.5], tickformat: "d" }),
+            xaxis: named_axis("index, greatest first", { range: [0.5, at.length + 0.5], ...whole(at.length) }),
             yaxis: named_axis("canonical correlation", { range: [0, 1.02] }),
           },
         };
@@ -557,7 +581,7 @@
           ],
           layout: {
             height: 260, showlegend: true, legend, hovermode: "x",
-            xaxis: named_axis("index, greatest correlation first", { range: [0.5, at.length + 0.5], tickformat: "d" }),
+            xaxis: named_axis("index, greatest correlation first", { range: [0.5, at.length + 0.5], ...whole(at.length) }),
             yaxis: named_axis("weight", { rangemode: "tozero" }),
           },
         };
@@ -827,6 +851,13 @@
     });
     const bounds = () => ["low", "high"].map((end) => state.measure[`${state.quantity}_${end}`]);
 
+    const told_layers = brief(layers, 22);
+    /** Names of as many steps as fit side by side. */
+    const step_ticks = (pixels) => {
+      const longest = Math.min(Math.max(...steps.map((step) => Array.from(visible(step)).length)), 14);
+      const found = ticks(steps, Math.max(2, Math.floor(pixels / (8 * longest + 10))), 14);
+      return { ...found, tickvals: found.tickvals.map((i) => at[i]), tickangle: 0 };
+    };
     const lines = figure({
       title: "Every layer over the steps",
       file: `${file}-dynamics`,
@@ -843,16 +874,16 @@
           traces: layers.map((layer, k) => {
             const values = column(state.measure[state.quantity], k);
             return {
-              type: "scatter", mode: steps.length <= 60 ? "lines+markers" : "lines", name: label(layer, 22), x: at, y: drawn(values), connectgaps: false, cliponaxis: false,
+              type: "scatter", mode: steps.length <= 60 ? "lines+markers" : "lines", name: told_layers[k], x: at, y: drawn(values), connectgaps: false, cliponaxis: false,
               line: { color: shades[k], dash: DASHES[k % DASHES.length], width: 2 }, marker: { size: 6, symbol: SYMBOLS[k % SYMBOLS.length] },
               text: values.map((value, i) => `${label(layer, 60)}, step ${label(steps[i], 40)}<br>${state.quantity} ${number(value)}`), hovertemplate: "%{text}<extra></extra>",
               ...(low ? { error_y: bars(values, column(low, k), column(high, k)) } : {}),
             };
           }),
           layout: {
-            height: narrow ? 400 + 12 * layers.length : 420, hovermode: "closest", showlegend: true,
-            legend: { font: { size: 12 }, traceorder: "normal", ...(narrow ? { orientation: "h", y: -0.2, yanchor: "top" } : {}) },
-            xaxis: named_axis("step", data.at && steps.length > 12 ? {} : { ...ticks(steps, fitting(wide - 160) / 2, 14), ...(data.at ? { tickvals: at, ticktext: steps } : {}) }),
+            height: narrow ? 400 + 10 * layers.length : 420, hovermode: "closest", showlegend: true,
+            legend: { font: { size: 12 }, traceorder: "normal", ...(narrow ? { orientation: "h", y: -0.22, yanchor: "top" } : {}) },
+            xaxis: named_axis("step", data.at && steps.length > 12 ? {} : step_ticks(wide - (narrow ? 110 : 300))),
             yaxis: named_axis(beside(heading(), wide), { range: range() }),
             shapes: [{ type: "line", xref: "x", yref: "paper", x0: at[state.step], x1: at[state.step], y0: 0, y1: 1, line: { color: "#c40000", width: 1.5, dash: "dot" } }],
           },
@@ -883,9 +914,9 @@
             ...(low ? { error_y: bars(values, low, high) } : {}),
           }],
           layout: {
-            height: 320,
+            height: 360,
             xaxis: layer_axis(layers, wide, { showgrid: false, range: [-0.6, layers.length - 0.4] }),
-            yaxis: named_axis(beside(heading(), wide), { range: range() }),
+            yaxis: named_axis(beside(heading(), 0), { range: range() }),
           },
         };
       },

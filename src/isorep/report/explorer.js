@@ -153,12 +153,11 @@
       canvas.setAttribute("role", "application");
       canvas.setAttribute("aria-roledescription", "heatmap");
     }
-    const own = { box, canvas, caption, heading, tools };
+    const own = { box, canvas, tools };
     own.update = (width = canvas.clientWidth) => {
       caption.replaceChildren(...[how()].flat());
       const { traces, layout } = draw(width);
-      own.drawn = Plotly.react(canvas, traces, { ...LAYOUT, ...layout }, CONFIG);
-      return own.drawn;
+      Plotly.react(canvas, traces, { ...LAYOUT, ...layout }, CONFIG);
     };
     const button = (text, act) => {
       const pressed = element("button", { type: "button", "aria-label": `Download ${title} as ${text}` }, text);
@@ -175,13 +174,12 @@
     return own;
   };
 
+  const shownFigures = () => figures.map(({ canvas }) => canvas).filter((canvas) => canvas.layout && canvas.clientWidth);
   addEventListener("beforeprint", () => {
-    for (const { canvas } of figures) {
-      if (canvas.layout) Plotly.relayout(canvas, { width: Math.min(PRINTED_WIDTH, canvas.clientWidth) });
-    }
+    for (const canvas of shownFigures()) Plotly.relayout(canvas, { width: Math.min(PRINTED_WIDTH, canvas.clientWidth) });
   });
   addEventListener("afterprint", () => {
-    for (const { canvas } of figures) if (canvas.layout) Plotly.relayout(canvas, { width: null, autosize: true });
+    for (const canvas of shownFigures()) Plotly.relayout(canvas, { width: null, autosize: true });
   });
 
   /** How much all names have in common at their start, up to where a part of a name ends. */
@@ -217,18 +215,18 @@
   const beside = (text, wide) => (isNarrow(wide) ? text.replace(" (", "<br>(") : text);
 
   /** An axis of layers, one at each whole number; names lie down where there is room. */
-  const layer_axis = (layers, wide, more) => {
+  const layerAxis = (layers, wide, more) => {
     const letters = isNarrow(wide) ? 9 : 18;
     const side = wide - 130;
     const all = layers.reduce((sum, name) => sum + 2 + Math.min(Array.from(visible(name)).length, letters), 0);
     const lying = all * 8 < side;
-    return named_axis("layer", { ...ticks(layers, fitting(side), letters), tickangle: lying ? 0 : -45, ...more });
+    return namedAxis("layer", { ...ticks(layers, fitting(side), letters), tickangle: lying ? 0 : -45, ...more });
   };
 
   /** How many names fit along so many pixels. */
   const fitting = (pixels) => Math.max(2, Math.floor(pixels / 17));
 
-  const named_axis = (title, more = {}) => ({ ...AXIS, title: { text: title, standoff: 8 }, ...more });
+  const namedAxis = (title, more = {}) => ({ ...AXIS, title: { text: title, standoff: 8 }, ...more });
 
   // --- A matrix of cells, walked by mouse, finger or keyboard ---------------------------------
 
@@ -418,8 +416,8 @@
             height: high + 70 + longest * 5,
             plot_bgcolor: "#e3e3e3",
             margin: { l: 40, r: 8, t: 12, b: 40 },
-            xaxis: named_axis("layer of y", { ...ticks(ys, fitting(side), letters), showgrid: false, tickangle: -45, range: [-0.5, width - 0.5], constrain: "domain" }),
-            yaxis: named_axis("layer of x", { ...ticks(xs, fitting(high), letters), showgrid: false, range: [-0.5, xs.length - 0.5] }),
+            xaxis: namedAxis("layer of y", { ...ticks(ys, fitting(side), letters), showgrid: false, tickangle: -45, range: [-0.5, width - 0.5], constrain: "domain" }),
+            yaxis: namedAxis("layer of x", { ...ticks(xs, fitting(high), letters), showgrid: false, range: [-0.5, xs.length - 0.5] }),
             shapes: heat.shapes(),
           },
         };
@@ -554,8 +552,8 @@
           ],
           layout: {
             height: 300, showlegend: true, legend, hovermode: "x",
-            xaxis: named_axis("index, greatest first", { range: [0.5, at.length + 0.5], ...whole(at.length) }),
-            yaxis: named_axis("canonical correlation", { range: [0, 1.02] }),
+            xaxis: namedAxis("index, greatest first", { range: [0.5, at.length + 0.5], ...whole(at.length) }),
+            yaxis: namedAxis("canonical correlation", { range: [0, 1.02] }),
           },
         };
       },
@@ -581,8 +579,8 @@
           ],
           layout: {
             height: 260, showlegend: true, legend, hovermode: "x",
-            xaxis: named_axis("index, greatest correlation first", { range: [0.5, at.length + 0.5], ...whole(at.length) }),
-            yaxis: named_axis("weight", { rangemode: "tozero" }),
+            xaxis: namedAxis("index, greatest correlation first", { range: [0.5, at.length + 0.5], ...whole(at.length) }),
+            yaxis: namedAxis("weight", { rangemode: "tozero" }),
           },
         };
       },
@@ -627,7 +625,7 @@
           layout: {
             height: isNarrow(wide) ? 420 : Math.max(380, 70 + 20 * traces.length), showlegend: traces.length > 1, hovermode: "closest",
             legend: { itemsizing: "constant", font: { size: 12 }, ...(isNarrow(wide) ? { orientation: "h", y: -0.22, yanchor: "top" } : {}) },
-            xaxis: named_axis(names[state.across]), yaxis: named_axis(names[state.up]),
+            xaxis: namedAxis(names[state.across]), yaxis: namedAxis(names[state.up]),
           },
         };
       },
@@ -737,9 +735,9 @@
           layout: {
             height: side / 0.78 + 110,
             margin: { l: 40, r: 8, t: 8, b: 40 },
-            xaxis: named_axis("network y", { ...shown, showgrid: false, tickangle: -60, range: [-0.5, n - 0.5] }),
+            xaxis: namedAxis("network y", { ...shown, showgrid: false, tickangle: -60, range: [-0.5, n - 0.5] }),
             // The first row on top, as a matrix is written.
-            yaxis: named_axis("network x", { ...shown, showgrid: false, range: [n - 0.5, -0.5], domain: [0, 0.78] }),
+            yaxis: namedAxis("network x", { ...shown, showgrid: false, range: [n - 0.5, -0.5], domain: [0, 0.78] }),
             yaxis2: { domain: [0.8, 1], showgrid: false, zeroline: false, showticklabels: false, fixedrange: true, ...(greatest > ROUNDING ? { rangemode: "tozero" } : { range: [0, 1] }) },
             shapes: matrix.shapes(),
           },
@@ -761,11 +759,11 @@
       },
       draw: (wide) => {
         const everything = now.names.map((_, i) => i);
-        const named_beside = now.n <= (isNarrow(wide) ? 12 : 25);
+        const namesBeside = now.n <= (isNarrow(wide) ? 12 : 25);
         const trace = (take, c, name) => ({
-          type: "scatter", mode: named_beside ? "markers+text" : "markers", name: label(name, 24),
+          type: "scatter", mode: namesBeside ? "markers+text" : "markers", name: label(name, 24),
           x: take.map((i) => now.places[i][0]), y: take.map((i) => now.places[i][1]),
-          text: take.map((i) => label(now.names[i], named_beside ? 18 : 60)), textposition: "top center", textfont: { size: 11 },
+          text: take.map((i) => label(now.names[i], namesBeside ? 18 : 60)), textposition: "top center", textfont: { size: 11 },
           hovertemplate: "%{text}<extra></extra>", cliponaxis: false,
           marker: { size: 10, color: COLOURS[c % COLOURS.length], symbol: SYMBOLS[c % SYMBOLS.length], line: { width: c < FILLED.length ? 0 : 1.5 } },
         });
@@ -777,8 +775,8 @@
           layout: {
             height: 420, hovermode: "closest", showlegend: distinct.length > 0, legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
             margin: { l: 56, r: 24, t: 20, b: 48 },
-            xaxis: named_axis("first coordinate (distance)", together() ? { range: [-1, 1] } : {}),
-            yaxis: named_axis("second coordinate (distance)", { scaleanchor: "x", scaleratio: 1 }),
+            xaxis: namedAxis("first coordinate (distance)", together() ? { range: [-1, 1] } : {}),
+            yaxis: namedAxis("second coordinate (distance)", { scaleanchor: "x", scaleratio: 1 }),
           },
         };
       },
@@ -804,8 +802,8 @@
           })),
           layout: {
             height: 400, hovermode: "closest", showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
-            xaxis: layer_axis(layers, wide, { range: [-0.5, layers.length - 0.5] }),
-            yaxis: named_axis(beside(quantity(), wide), { range: state.measure.range }),
+            xaxis: layerAxis(layers, wide, { range: [-0.5, layers.length - 0.5] }),
+            yaxis: namedAxis(beside(quantity(), wide), { range: state.measure.range }),
           },
         };
       },
@@ -851,9 +849,9 @@
     });
     const bounds = () => ["low", "high"].map((end) => state.measure[`${state.quantity}_${end}`]);
 
-    const told_layers = brief(layers, 22);
+    const toldLayers = brief(layers, 22);
     /** Names of as many steps as fit side by side. */
-    const step_ticks = (pixels) => {
+    const stepTicks = (pixels) => {
       const longest = Math.min(Math.max(...steps.map((step) => Array.from(visible(step)).length)), 14);
       const found = ticks(steps, Math.max(2, Math.floor(pixels / (8 * longest + 10))), 14);
       return { ...found, tickvals: found.tickvals.map((i) => at[i]), tickangle: 0 };
@@ -874,7 +872,7 @@
           traces: layers.map((layer, k) => {
             const values = column(state.measure[state.quantity], k);
             return {
-              type: "scatter", mode: steps.length <= 60 ? "lines+markers" : "lines", name: told_layers[k], x: at, y: drawn(values), connectgaps: false, cliponaxis: false,
+              type: "scatter", mode: steps.length <= 60 ? "lines+markers" : "lines", name: toldLayers[k], x: at, y: drawn(values), connectgaps: false, cliponaxis: false,
               line: { color: shades[k], dash: DASHES[k % DASHES.length], width: 2 }, marker: { size: 6, symbol: SYMBOLS[k % SYMBOLS.length] },
               text: values.map((value, i) => `${label(layer, 60)}, step ${label(steps[i], 40)}<br>${state.quantity} ${number(value)}`), hovertemplate: "%{text}<extra></extra>",
               ...(low ? { error_y: bars(values, column(low, k), column(high, k)) } : {}),
@@ -883,8 +881,8 @@
           layout: {
             height: narrow ? 400 + 10 * layers.length : 420, hovermode: "closest", showlegend: true,
             legend: { font: { size: 12 }, traceorder: "normal", ...(narrow ? { orientation: "h", y: -0.22, yanchor: "top" } : {}) },
-            xaxis: named_axis("step", data.at && steps.length > 12 ? {} : step_ticks(wide - (narrow ? 110 : 300))),
-            yaxis: named_axis(beside(heading(), wide), { range: range() }),
+            xaxis: namedAxis("step", data.at && steps.length > 12 ? {} : stepTicks(wide - (narrow ? 110 : 300))),
+            yaxis: namedAxis(beside(heading(), wide), { range: range() }),
             shapes: [{ type: "line", xref: "x", yref: "paper", x0: at[state.step], x1: at[state.step], y0: 0, y1: 1, line: { color: "#c40000", width: 1.5, dash: "dot" } }],
           },
         };
@@ -915,8 +913,8 @@
           }],
           layout: {
             height: 360,
-            xaxis: layer_axis(layers, wide, { showgrid: false, range: [-0.6, layers.length - 0.4] }),
-            yaxis: named_axis(beside(heading(), 0), { range: range() }),
+            xaxis: layerAxis(layers, wide, { showgrid: false, range: [-0.6, layers.length - 0.4] }),
+            yaxis: namedAxis(beside(heading(), 0), { range: range() }),
           },
         };
       },

@@ -11,6 +11,7 @@ from isorep.measures import MEASURES, cca, cka, procrustes, pwcca, similarity, s
 from isorep.moments import Moments
 from isorep.overlap import Overlap, overlap
 from isorep.pairwise import pairwise
+from isorep.report import report
 from isorep.representation import Representations
 from isorep.sample_size import sample_size_curve
 from isorep.score import FewSamplesWarning, Score
@@ -40,6 +41,7 @@ __all__ = [
     "plot",
     "procrustes",
     "pwcca",
+    "report",
     "sample_size_curve",
     "similarity",
     "svcca",

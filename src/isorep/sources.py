@@ -34,12 +34,21 @@ class StoredRows:
     """
 
     def __init__(self, stores: Mapping[str, Stored], progress: bool) -> None:
-        self._stores = stores
+        # Without what else they know: a million sample ids would take more than the moments.
+        self._layers = {
+            (name, layer): (array, stored.dtypes[layer])
+            for name, stored in stores.items()
+            for layer, array in stored.items()
+        }
         self._progress = progress
 
     def widths(self, name: str) -> Widths:
         """Return the features of each layer of a network."""
-        return {layer: array.shape[1] for layer, array in self._stores[name].items()}
+        return {
+            layer: array.shape[1]
+            for (side, layer), (array, _) in self._layers.items()
+            if side == name
+        }
 
     def check(self, n_passes: int) -> None:
         """Do nothing: stores can be read as often as it takes."""
@@ -48,16 +57,16 @@ class StoredRows:
         self, keys: Collection[Key], n_rows: int, described: str
     ) -> Generator[dict[Key, Rows], None, None]:
         """Read layers from the first row to the last, `n_rows` at a time."""
-        layers = {
-            (name, layer): (self._stores[name][layer], self._stores[name].dtypes[layer])
-            for name, layer in keys
-        }
-        n_read = _read_together(n_rows, [array for array, _ in layers.values()])
-        starts = range(0, max(1, *(array.shape[0] for array, _ in layers.values())), n_read)
+        arrays = {key: self._layers[key][0] for key in keys}
+        n_read = _read_together(n_rows, list(arrays.values()))
+        starts = range(0, max(1, *(array.shape[0] for array in arrays.values())), n_read)
         for start in track(starts, described, len(starts), self._progress):
-            read = {key: array[start : start + n_read] for key, (array, _) in layers.items()}
+            read = {key: array[start : start + n_read] for key, array in arrays.items()}
             for i in range(0, max(1, *map(len, read.values())), n_rows):
-                yield {key: Rows(read[key][i : i + n_rows], layers[key][1]) for key in layers}
+                yield {
+                    key: Rows(rows[i : i + n_rows], self._layers[key][1])
+                    for key, rows in read.items()
+                }
 
     def close(self) -> None:
         """Do nothing: stores are not left open."""

@@ -123,8 +123,8 @@ def opened(
                 f"{needy[0]} the samples themselves, and of models only second moments are kept: "
                 "capture both with isorep.capture and compare what it returns"
             )
-        models = {"a": a} if b is a else {"a": a, "b": b}
-        source = ModelRows(models, data, capturing, progress)
+        itself = b is a
+        source = ModelRows({"a": a} if itself else {"a": a, "b": b}, data, capturing, progress)
     else:
         if capturing != Capturing():
             raise ValueError(
@@ -132,29 +132,33 @@ def opened(
                 "models with data= there is something to"
             )
         x = _side(a)
-        y = x if b is a else _side(b)
+        y = x if b is a or _same_path(a, b) else _side(b)
+        itself = y is x
         x.check_same_samples(y)
         needed = _bytes_in_memory(x, y)
-        lazy = isinstance(x, Stored) or isinstance(y, Stored)
-        if not lazy or needed <= (budget if needy or chance else min(budget, SMALL)):
+        allowed = budget if needy or chance else min(budget, SMALL)
+        if needed <= allowed or not (isinstance(x, Stored) or isinstance(y, Stored)):
             arrays = Representations.of(x)
-            return arrays, arrays if y is x else Representations.of(y), Plan(budget, needed)
+            return arrays, arrays if itself else Representations.of(y), Plan(budget, needed)
         if needy:
             raise ValueError(
                 f"{needy[0]} the samples themselves, which take {readable(needed)} in memory, and "
                 f"{readable(budget)} are allowed: allow more memory, or take fewer samples"
             )
-        stores = {"a": Stored.of(x)} if y is x else {"a": Stored.of(x), "b": Stored.of(y)}
+        stores = {"a": Stored.of(x)} if itself else {"a": Stored.of(x), "b": Stored.of(y)}
         source = StoredRows(stores, progress)
-    blocks = BLOCKS if interval else 1
+    return _stream(source, itself, BLOCKS if interval else 1, budget)
+
+
+def _stream(source: StoredRows | ModelRows, itself: bool, blocks: int, memory: int) -> Stream:
     try:
-        y_widths = None if b is a else source.widths("b")
-        plan = make_plan(source.widths("a"), y_widths, blocks=blocks, memory=budget)
+        widths = source.widths("a"), None if itself else source.widths("b")
+        plan = make_plan(*widths, blocks=blocks, memory=memory)
         source.check(len(plan.passes))
     except BaseException:
         source.close()
         raise
-    return Stream(source, plan, b is a, blocks)
+    return Stream(source, plan, itself, blocks)
 
 
 def _is_model(side: Any) -> bool:
@@ -170,6 +174,11 @@ def _check_models(a: Any, b: Any, data: Any) -> None:
             )
     if data is None:
         raise ValueError("two models need data=, the batches to compare them on")
+
+
+def _same_path(a: Any, b: Any) -> bool:
+    paths = all(isinstance(side, str | PathLike) for side in (a, b))
+    return paths and Path(a).resolve() == Path(b).resolve()
 
 
 def _side(given: Any) -> Representations | Stored:

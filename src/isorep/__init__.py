@@ -8,6 +8,7 @@ from isorep.compare import compare
 from isorep.inference.bartlett import bartlett
 from isorep.inference.infer import infer
 from isorep.measures import MEASURES, cca, cka, procrustes, pwcca, similarity, svcca
+from isorep.moments import Moments
 from isorep.overlap import Overlap, overlap
 from isorep.pairwise import pairwise
 from isorep.representation import Representations
@@ -22,6 +23,7 @@ __all__ = [
     "MEASURES",
     "Basis",
     "FewSamplesWarning",
+    "Moments",
     "Overlap",
     "Representations",
     "Score",

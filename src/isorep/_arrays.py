@@ -20,18 +20,19 @@ Array = Any
 _REDUCTIONS = "'mean' over positions, 'positions', 'flatten', 'max', 'last', 'first'"
 
 
-def as_samples(x: Any, name: str) -> tuple[Array, str]:
+def as_samples(x: Any, name: str, fewest: int = 2) -> tuple[Array, str]:
     """Check that `x` can be a representation and return it as float64, with its own dtype's name.
 
-    Array-likes that belong to no array library (lists, data frames) become NumPy arrays.
+    Array-likes that belong to no array library (lists, data frames) become NumPy arrays. A part of
+    a representation may have fewer than two samples, or none: `fewest` says how many there must be.
 
     Raises
     ------
     TypeError
         When the dtype is not real and numeric, or the device has no float64.
     ValueError
-        When `x` is not (n_samples, n_features) with at least two samples and one feature, or holds
-        NaN or infinite values.
+        When `x` is not (n_samples, n_features) with enough samples and at least one feature, or
+        holds NaN or infinite values.
     """
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
         raise ValueError(
@@ -45,7 +46,7 @@ def as_samples(x: Any, name: str) -> tuple[Array, str]:
         x = x.detach()
     xp = array_namespace(x)
     _check_dtype(xp, x, name)
-    _check_shape(x, name)
+    _check_shape(x, name, fewest)
     given = str(x.dtype).removeprefix("torch.")
     if is_jax_array(x) and xp.asarray(0.0).dtype != xp.float64:
         raise TypeError(
@@ -58,7 +59,8 @@ def as_samples(x: Any, name: str) -> tuple[Array, str]:
         raise TypeError(
             f"{name} lies on a device without float64 ({error}); move it to the CPU first"
         ) from error
-    _check_finite(xp, x, name)
+    if x.shape[0]:
+        _check_finite(xp, x, name)
     return x, given
 
 
@@ -71,7 +73,7 @@ def _check_dtype(xp: Any, x: Array, name: str) -> None:
         raise TypeError(f"{name} has dtype {x.dtype}; a representation holds real numbers")
 
 
-def _check_shape(x: Array, name: str) -> None:
+def _check_shape(x: Array, name: str, fewest: int) -> None:
     shape = tuple(x.shape)
     if len(shape) == 1:
         raise ValueError(
@@ -84,8 +86,8 @@ def _check_shape(x: Array, name: str) -> None:
             f"(n_samples, n_features). Reduce positions or tokens first, as isorep.capture does "
             f"with reduce= {_REDUCTIONS} or a function"
         )
-    if shape[0] < 2:
-        raise ValueError(f"{name} has shape {shape}: at least 2 samples (rows) are needed")
+    if shape[0] < fewest:
+        raise ValueError(f"{name} has shape {shape}: at least {fewest} samples (rows) are needed")
     if shape[1] < 1:
         raise ValueError(f"{name} has shape {shape}: at least 1 feature (column) is needed")
 

@@ -7,11 +7,13 @@ from functools import cached_property
 from math import sqrt
 from typing import Any, Literal, get_args
 
+import numpy as np
 from array_api_compat import array_namespace
 
 from isorep._arrays import Array, as_samples, epsilon
 from isorep._linalg import svd
 from isorep._names import unknown_name
+from isorep.moments import Moments
 
 Solver = Literal["auto", "gram", "svd"]
 
@@ -33,8 +35,9 @@ class NoVarianceError(ValueError):
 class Basis:
     """A representation as ``x - mean = Q R``: an orthonormal basis of its samples, PCA-ordered.
 
-    Make one with `from_array`. Everything that `Overlap` and the measures need is here, so a
-    representation that is compared many times is factorised once.
+    Make one with `from_array`, or with `from_moments` where the samples are too many to hold.
+    Everything that `Overlap` and the measures need is here, so a representation that is compared
+    many times is factorised once.
 
     Attributes
     ----------
@@ -59,8 +62,9 @@ class Basis:
     loadings: Array
     whitening: Array
     # Q = factor @ rotation, with rotation None for the identity. Where the conditioning allows,
-    # factor is the centred data, and a product of two bases needs no whitened copy of either.
-    factor: Array
+    # factor is the centred data, and a product of two bases needs no whitened copy of either. None
+    # where only second moments are known.
+    factor: Array | None
     rotation: Array | None
 
     @classmethod
@@ -115,9 +119,7 @@ class Basis:
         n, p = x.shape
         mean, varies, centred, scale = _centre(xp, x)
         if not bool(xp.any(varies)):
-            raise NoVarianceError(
-                f"{name} has no variance: each of its {p} features is constant over the {n} samples"
-            )
+            raise _no_variance(name, n, p)
         small = n * p * min(n, p) <= SMALL_WORK
         if solver == "svd" or (solver == "auto" and small):
             q, s, v = _from_svd(xp, centred)
@@ -125,10 +127,8 @@ class Basis:
             q, s, v = _from_gram(xp, centred)
         rounding = max(n, p) * epsilon("float64")
         tolerance = rounding if solver == "svd" else GRAM_TOLERANCE
-        noise = _noise(xp, xp.where(varies, mean, 0 * mean) / scale, s, v, n, dtype or given)
-        (kept,) = xp.nonzero((s > tolerance * s[0]) & (s > noise))
-        if kept.shape[0] == 0:
-            raise NoVarianceError(f"{name} has no variance beyond the rounding of {dtype or given}")
+        offset = xp.where(varies, mean, 0 * mean) / scale
+        kept = _kept(xp, s, v, tolerance, offset, n, dtype or given, name)
         if kept.shape[0] < s.shape[0]:
             s, v = xp.take(s, kept, axis=0), xp.take(v, kept, axis=1)
             q = None if q is None else xp.take(q, kept, axis=1)
@@ -146,6 +146,56 @@ class Basis:
             rotation=whitening if q is None else None,
         )
 
+    @classmethod
+    def from_moments(cls, moments: Moments, *, name: str = "x") -> Basis:
+        """Decide the rank of samples and whiten them, from their second moments alone.
+
+        The rank rule is that of `from_array` with ``solver="gram"``. There is no second pass: where
+        the kept spectrum spans k, correlations err by about ``1e-16 k^2``. Whatever asks for the
+        samples themselves (`q`, `samples`, `scores`, `take`) raises a ValueError.
+
+        Parameters
+        ----------
+        moments : Moments
+            Of at least two samples.
+        name : str
+            What error messages call them.
+
+        Raises
+        ------
+        ValueError
+            When there are fewer than two samples, or they have no variance at all.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> x = np.random.default_rng(0).standard_normal((50, 3))
+        >>> Basis.from_moments(Moments.from_batch(np.column_stack([x, 2 * x[:, 0]]))).rank
+        3
+        """
+        n, p = moments.n, moments.n_features
+        if n < 2:
+            raise ValueError(f"{name} has moments of {n} samples: at least 2 samples are needed")
+        varies = np.diagonal(moments.scatter) > 0
+        if not varies.any():
+            raise _no_variance(name, n, p)
+        scale = sqrt(moments.scatter.diagonal().max())
+        squares, vectors = np.linalg.eigh(moments.scatter / scale / scale)
+        s, v = np.sqrt(np.clip(squares[::-1], 0.0, None)), vectors[:, ::-1]
+        offset = np.where(varies, moments.mean, 0.0) / scale
+        kept = _kept(np, s, v, GRAM_TOLERANCE, offset, n, moments.dtype, name)
+        s, v = s[kept], v[:, kept]
+        return cls(
+            n_samples=n,
+            dtype=moments.dtype,
+            mean=moments.mean,
+            singular_values=s * scale,
+            loadings=s[:, None] * v.T * scale,
+            whitening=v / s / scale,
+            factor=None,
+            rotation=None,
+        )
+
     @property
     def rank(self) -> int:
         """Number of directions kept, r."""
@@ -156,10 +206,16 @@ class Basis:
         """Columns of the representation, p."""
         return int(self.mean.shape[0])
 
+    @property
+    def knows_samples(self) -> bool:
+        """Whether the samples themselves are known, not their second moments alone."""
+        return self.factor is not None and self.factor.shape[0] == self.n_samples
+
     @cached_property
     def q(self) -> Array:
         """The orthonormal basis itself, (n, r)."""
-        return self.factor if self.rotation is None else self.factor @ self.rotation
+        factor = self._factor()
+        return factor if self.rotation is None else factor @ self.rotation
 
     @property
     def samples(self) -> Array:
@@ -182,11 +238,8 @@ class Basis:
         ValueError
             When fewer than two samples are taken, or they do not vary.
         """
-        if self.factor.shape[0] != self.n_samples:
-            raise ValueError(
-                "of a simulated representation only second moments are known: a correction goes "
-                "with no folds and no cross-validated penalty"
-            )
+        if not self.knows_samples:
+            raise _samples_unknown()
         xp = array_namespace(self.mean)
         # In coordinates of the principal components, which are fewer than the features.
         part = Basis.from_array(xp.take(self.scores, rows, axis=0), name="the samples taken")
@@ -206,15 +259,37 @@ class Basis:
             singular_values=self.singular_values[:rank],
             loadings=self.loadings[:rank, :],
             whitening=self.whitening[:, :rank],
-            factor=self.factor[:, :rank] if self.rotation is None else self.factor,
+            factor=self.factor[:, :rank]
+            if self.factor is not None and self.rotation is None
+            else self.factor,
             rotation=None if self.rotation is None else self.rotation[:, :rank],
         )
 
     def combine(self, coefficients: Array) -> Array:
         """Return ``Q @ coefficients``, (n, k), without forming Q where it is not at hand."""
+        factor = self._factor()
         if self.rotation is None:
-            return self.factor @ coefficients
-        return self.factor @ (self.rotation @ coefficients)
+            return factor @ coefficients
+        return factor @ (self.rotation @ coefficients)
+
+    def _factor(self) -> Array:
+        if self.factor is None:
+            raise _samples_unknown()
+        return self.factor
+
+
+def _no_variance(name: str, n: int, p: int) -> NoVarianceError:
+    return NoVarianceError(
+        f"{name} has no variance: each of its {p} features is constant over the {n} samples"
+    )
+
+
+def _samples_unknown() -> ValueError:
+    return ValueError(
+        "of a streamed or simulated representation only second moments are known: it has no "
+        "variates, no folds and no cross-validated penalty, no shuffled pairings and no measure of "
+        "the samples themselves; these take arrays in memory and no correction"
+    )
 
 
 def _centre(xp: Any, x: Array) -> tuple[Array, Array, Array, float]:
@@ -253,6 +328,16 @@ def _from_gram(xp: Any, centred: Array) -> tuple[Array | None, Array, Array]:
     if float(s[0] / s[-1]) > SECOND_PASS_SPREAD:
         return _from_svd(xp, centred)
     return vectors, s, centred.T @ (vectors / s)
+
+
+def _kept(
+    xp: Any, s: Array, v: Array, tolerance: float, mean: Array, n: int, dtype: str, name: str
+) -> Array:
+    """Return the indices of the directions that are more than rounding; see `from_array`."""
+    kept: Array = xp.nonzero((s > tolerance * s[0]) & (s > _noise(xp, mean, s, v, n, dtype)))[0]
+    if kept.shape[0] == 0:
+        raise NoVarianceError(f"{name} has no variance beyond the rounding of {dtype}")
+    return kept
 
 
 def _noise(xp: Any, mean: Array, s: Array, v: Array, n: int, dtype: str) -> Array:

@@ -11,14 +11,16 @@ from array_api_compat import array_namespace, device
 from isorep._arrays import Array
 from isorep._linalg import svd
 from isorep.basis import Basis, Solver
+from isorep.moments import CrossMoments
 
 
 @dataclass(frozen=True, eq=False)
 class Overlap:
     """Two representations of the same samples, coupled: ``M = Qx^T Qy``.
 
-    Make one with `isorep.overlap`. What costs more than ``M`` itself is computed when first asked
-    for. Arrays are in the namespace and on the device of the representations.
+    Make one with `isorep.overlap`, or with `from_moments` where the samples are too many to hold;
+    no measure of second moments can tell which. What costs more than ``M`` itself is computed when
+    first asked for. Arrays are in the namespace and on the device of the representations.
 
     Attributes
     ----------
@@ -31,6 +33,41 @@ class Overlap:
     x: Basis
     y: Basis
     matrix: Array
+
+    @classmethod
+    def from_moments(cls, x: Basis, y: Basis, cross: CrossMoments) -> Overlap:
+        """Couple two representations by their cross moments.
+
+        Parameters
+        ----------
+        x, y : Basis
+            Of NumPy arrays, on the same samples; `Basis.from_moments` makes them.
+        cross : CrossMoments
+            Of the features of `x` with those of `y`, over these samples.
+
+        Raises
+        ------
+        ValueError
+            When they are not of the same number of samples, or of other features.
+
+        Examples
+        --------
+        >>> import numpy as np, isorep
+        >>> from isorep.moments import CrossMoments
+        >>> x, y = np.random.default_rng(0).standard_normal((2, 100, 3))
+        >>> bases = [isorep.Basis.from_moments(isorep.Moments.from_batch(z)) for z in (x, y)]
+        >>> o = Overlap.from_moments(*bases, CrossMoments.from_batch(x, y))
+        >>> bool(np.allclose(o.correlations, isorep.overlap(x, y).correlations, atol=1e-12))
+        True
+        """
+        told, needed = (cross.n, *cross.scatter.shape), (x.n_samples, x.n_features, y.n_features)
+        if told != needed or y.n_samples != x.n_samples:
+            raise ValueError(
+                f"x holds {x.n_samples} samples of {x.n_features} features and y {y.n_samples} of "
+                f"{y.n_features}; the cross moments are of {cross.n} samples and "
+                f"{cross.scatter.shape[0]} by {cross.scatter.shape[1]} features"
+            )
+        return cls(x, y, x.whitening.T @ cross.scatter @ y.whitening)
 
     @property
     def n_samples(self) -> int:
@@ -180,6 +217,11 @@ def couple(x: Basis, y: Basis) -> Overlap:
     """Couple two prepared representations of the same samples."""
     _check_paired((x.n_samples, x.n_features), (y.n_samples, y.n_features))
     _check_together(x, y)
+    if x.factor is None or y.factor is None:
+        raise ValueError(
+            "x or y is known by its second moments alone: couple them by their cross moments, with "
+            "Overlap.from_moments"
+        )
     matrix = x.factor.T @ y.factor
     if x.rotation is not None:
         matrix = x.rotation.T @ matrix

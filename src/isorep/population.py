@@ -11,7 +11,7 @@ import numpy as np
 
 from isorep._arrays import to_numpy
 from isorep.basis import Basis
-from isorep.overlap import Overlap
+from isorep.overlap import Overlap, couple
 from isorep.spectrum import BartlettFactor, Floats, Spectrum, gain, match_spectrum, n_simulations
 
 
@@ -124,7 +124,7 @@ class Population:
         y = np.concatenate(factor.y(correlations))
         x_basis = _basis(self.x, x @ self.x_rotation.T / sqrt(n - 1))
         y_basis = _basis(self.y, y @ self.y_rotation.T / sqrt(n - 1))
-        return Overlap(x_basis, y_basis, x_basis.factor.T @ y_basis.factor)
+        return couple(x_basis, y_basis)
 
 
 def _coordinates(x: Basis, y: Basis, matrix: Floats) -> tuple[Floats, Floats, Floats]:
@@ -188,6 +188,6 @@ def _on_host(basis: Basis) -> Basis:
         singular_values=to_numpy(basis.singular_values),
         loadings=to_numpy(basis.loadings),
         whitening=to_numpy(basis.whitening),
-        factor=to_numpy(basis.factor),
+        factor=None if basis.factor is None else to_numpy(basis.factor),
         rotation=None if basis.rotation is None else to_numpy(basis.rotation),
     )

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral
 from os import PathLike
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,50 +15,14 @@ from numpy.typing import NDArray
 _MANY_ROWS = "positions"
 _REPR_LAYERS = 4
 
+Held = TypeVar("Held", covariant=True)
+"""What an array is held as: in memory, or on disk until it is read."""
 
-class Representations(Mapping[str, NDArray[Any]]):
-    """The activations of several layers on the same samples, in execution order.
 
-    An immutable mapping of layer name to array. Rows are samples and columns are features; with
-    the reduction ``"positions"`` every position of every sample is a row.
+class Layers(Mapping[str, Held]):
+    """Arrays of several layers on the same samples, wherever they are held.
 
-    Parameters
-    ----------
-    arrays
-        Layer name to real 2-D array-like (n_samples, n_features), in execution order. Anything that
-        ``np.asarray`` takes, and PyTorch tensors, whether or not they require grad. Arrays are
-        not copied. bfloat16, which NumPy lacks, becomes float32.
-    sample_ids
-        One id (str or int) per sample, in row order; None when it is not known which samples these
-        are. Equal inputs may have equal ids.
-    labels
-        One label per sample, (n_samples,): integers, floats, booleans or strings.
-    reductions
-        Layer name to the name of the reduction that made its rows, where known.
-    dtypes
-        Layer name to the name of the coarsest dtype that the activations passed through, computed
-        or kept, such as ``"bfloat16"``. Where not given, the dtype of the array.
-    n_samples
-        The number of samples. Only needed when it cannot be told from the rest: all layers are
-        ``"positions"``, without ids or labels.
-
-    Raises
-    ------
-    TypeError
-        A layer name that is no string, an id that is neither string nor integer, an array that is
-        not real.
-    ValueError
-        No layer, an array that is not 2-D or has masked values, or numbers of rows, ids and labels
-        that disagree.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> reps = Representations({"conv": np.zeros((3, 5)), "fc": np.ones((3, 2))}, sample_ids="abc")
-    >>> reps
-    Representations(2 layers, 3 samples: conv (3, 5), fc (3, 2))
-    >>> list(reps), reps["fc"].shape, reps.n_samples, reps.sample_ids
-    (['conv', 'fc'], (3, 2), 3, ('a', 'b', 'c'))
+    What `Representations` and what is left on disk have in common; see there.
     """
 
     def __init__(
@@ -73,12 +37,12 @@ class Representations(Mapping[str, NDArray[Any]]):
     ) -> None:
         if not arrays:
             raise ValueError("expected at least one layer (name -> array), got none")
-        self._arrays: dict[str, NDArray[Any]] = {}
+        self._arrays: dict[str, Any] = {}
         self._dtypes: dict[str, str] = {}
         for name, value in arrays.items():
             if not isinstance(name, str):
                 raise TypeError(f"layer names are strings, got {name!r} ({type(name).__name__})")
-            self._arrays[name], self._dtypes[name] = _layer(name, value)
+            self._arrays[name], self._dtypes[name] = self._layer(name, value)
         self._reductions = _about_layers("reductions", reductions, self._arrays)
         self._dtypes |= _about_layers("dtypes", dtypes, self._arrays)
         self._sample_ids = None if sample_ids is None else _ids(sample_ids)
@@ -112,37 +76,13 @@ class Representations(Mapping[str, NDArray[Any]]):
                 )
         return told[first]
 
-    @classmethod
-    def of(cls, representations: Mapping[str, Any]) -> Representations:
-        """Wrap a plain mapping of layer name to array; hand on what is wrapped already.
+    def _layer(self, name: str, value: Any) -> tuple[Held, str]:
+        """Return a layer as it is held, with the name of the dtype it came in."""
+        raise NotImplementedError
 
-        Parameters
-        ----------
-        representations
-            `Representations`, or a mapping of layer name to array-like (n_samples, n_features).
-
-        Raises
-        ------
-        TypeError
-            When it is neither.
-
-        Examples
-        --------
-        >>> reps = Representations.of({"fc": [[1.0, 2.0], [3.0, 4.0]]})
-        >>> Representations.of(reps) is reps
-        True
-        """
-        if isinstance(representations, cls):
-            return representations
-        if isinstance(representations, Mapping):
-            return cls(representations)
-        raise TypeError(
-            "expected Representations or a mapping of layer name to (n_samples, n_features) array, "
-            f"got {type(representations).__name__}; wrap a single array as {{'name': array}}"
-        )
-
-    def __getitem__(self, layer: str) -> NDArray[Any]:
-        return self._arrays[layer]
+    def __getitem__(self, layer: str) -> Held:
+        held: Held = self._arrays[layer]
+        return held
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)
@@ -175,14 +115,8 @@ class Representations(Mapping[str, NDArray[Any]]):
         """Layer name to the coarsest dtype that its activations passed through (a copy)."""
         return dict(self._dtypes)
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Save to `path`, an ``.npz`` file or a ``.zarr`` folder; see `isorep.storage.save`."""
-        from isorep.storage import save
-
-        save(self, path)
-
     def check_same_samples(
-        self, other: Representations, self_name: str = "a", other_name: str = "b"
+        self, other: Layers[Any], self_name: str = "a", other_name: str = "b"
     ) -> None:
         """Make sure that row i of `self` and row i of `other` are the same sample.
 
@@ -191,7 +125,7 @@ class Representations(Mapping[str, NDArray[Any]]):
         Parameters
         ----------
         other
-            The representations to be compared with these.
+            The layers to be compared with these.
         self_name, other_name
             What the error calls the two.
 
@@ -237,12 +171,112 @@ class Representations(Mapping[str, NDArray[Any]]):
             "same samples in different form, give both captures the same sample_ids"
         )
 
-    def _transposed(self, other: Representations, name: str) -> str:
+    def _transposed(self, other: Layers[Any], name: str) -> str:
         """Hint at a layer that would have the other's number of samples if turned."""
-        for layer, array in self.items():
+        for layer, array in self._arrays.items():
             if array.shape[1] == other.n_samples:
                 return f"; {name}[{layer!r}] {array.shape} looks transposed"
         return ""
+
+    def __repr__(self) -> str:
+        shown = [f"{name} {array.shape}" for name, array in self._arrays.items()]
+        if len(shown) > _REPR_LAYERS:
+            shown[_REPR_LAYERS // 2 : -_REPR_LAYERS // 2] = ["..."]
+        layers = "1 layer" if len(self) == 1 else f"{len(self)} layers"
+        samples = "1 sample" if self.n_samples == 1 else f"{self.n_samples} samples"
+        return f"{type(self).__name__}({layers}, {samples}: {', '.join(shown)})"
+
+
+class Representations(Layers[NDArray[Any]]):
+    """The activations of several layers on the same samples, in execution order.
+
+    An immutable mapping of layer name to array. Rows are samples and columns are features; with
+    the reduction ``"positions"`` every position of every sample is a row.
+
+    Parameters
+    ----------
+    arrays
+        Layer name to real 2-D array-like (n_samples, n_features), in execution order. Anything that
+        ``np.asarray`` takes, and PyTorch tensors, whether or not they require grad. Arrays are
+        not copied. bfloat16, which NumPy lacks, becomes float32.
+    sample_ids
+        One id (str or int) per sample, in row order; None when it is not known which samples these
+        are. Equal inputs may have equal ids.
+    labels
+        One label per sample, (n_samples,): integers, floats, booleans or strings.
+    reductions
+        Layer name to the name of the reduction that made its rows, where known.
+    dtypes
+        Layer name to the name of the coarsest dtype that the activations passed through, computed
+        or kept, such as ``"bfloat16"``. Where not given, the dtype of the array.
+    n_samples
+        The number of samples. Only needed when it cannot be told from the rest: all layers are
+        ``"positions"``, without ids or labels.
+
+    Raises
+    ------
+    TypeError
+        A layer name that is no string, an id that is neither string nor integer, an array that is
+        not real.
+    ValueError
+        No layer, an array that is not 2-D or has masked values, or numbers of rows, ids and labels
+        that disagree.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> reps = Representations({"conv": np.zeros((3, 5)), "fc": np.ones((3, 2))}, sample_ids="abc")
+    >>> reps
+    Representations(2 layers, 3 samples: conv (3, 5), fc (3, 2))
+    >>> list(reps), reps["fc"].shape, reps.n_samples, reps.sample_ids
+    (['conv', 'fc'], (3, 2), 3, ('a', 'b', 'c'))
+    """
+
+    @classmethod
+    def of(cls, representations: Mapping[str, Any]) -> Representations:
+        """Wrap a plain mapping of layer name to array; hand on what is wrapped already.
+
+        What `isorep.storage.open_store` opened is read into memory.
+
+        Parameters
+        ----------
+        representations
+            `Representations`, or a mapping of layer name to array-like (n_samples, n_features).
+
+        Raises
+        ------
+        TypeError
+            When it is neither.
+
+        Examples
+        --------
+        >>> reps = Representations.of({"fc": [[1.0, 2.0], [3.0, 4.0]]})
+        >>> Representations.of(reps) is reps
+        True
+        """
+        if isinstance(representations, cls):
+            return representations
+        if isinstance(representations, Layers):
+            return cls(
+                representations,
+                sample_ids=representations.sample_ids,
+                labels=representations.labels,
+                reductions=representations.reductions,
+                dtypes=representations.dtypes,
+                n_samples=representations.n_samples,
+            )
+        if isinstance(representations, Mapping):
+            return cls(representations)
+        raise TypeError(
+            "expected Representations or a mapping of layer name to (n_samples, n_features) array, "
+            f"got {type(representations).__name__}; wrap a single array as {{'name': array}}"
+        )
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Save to `path`, an ``.npz`` file or a ``.zarr`` folder; see `isorep.storage.save`."""
+        from isorep.storage import save
+
+        save(self, path)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Representations):
@@ -259,13 +293,8 @@ class Representations(Mapping[str, NDArray[Any]]):
 
     __hash__ = None  # type: ignore[assignment]  # equality reads arrays
 
-    def __repr__(self) -> str:
-        shown = [f"{name} {array.shape}" for name, array in self._arrays.items()]
-        if len(shown) > _REPR_LAYERS:
-            shown[_REPR_LAYERS // 2 : -_REPR_LAYERS // 2] = ["..."]
-        layers = "1 layer" if len(self) == 1 else f"{len(self)} layers"
-        samples = "1 sample" if self.n_samples == 1 else f"{self.n_samples} samples"
-        return f"Representations({layers}, {samples}: {', '.join(shown)})"
+    def _layer(self, name: str, value: Any) -> tuple[NDArray[Any], str]:
+        return _layer(name, value)
 
 
 def _layer(name: str, value: Any) -> tuple[NDArray[Any], str]:
@@ -285,27 +314,32 @@ def _layer(name: str, value: Any) -> tuple[NDArray[Any], str]:
         raise ValueError(f"layer {name!r} is no array of one shape: {error}") from error
     if array.dtype.name == "bfloat16":  # what JAX calls by that name; not one of NumPy's own
         return _layer(name, array.astype(np.float32))[0], "bfloat16"
-    if array.dtype.kind not in "fiub":
+    check_layer(name, array.shape, array.dtype)
+    array = array.view()  # so that the caller's own array stays writeable
+    array.flags.writeable = False
+    return array, array.dtype.name
+
+
+def check_layer(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Refuse what is no 2-D array of real numbers, with a TypeError or ValueError."""
+    if dtype.kind not in "fiub":
         raise TypeError(
-            f"layer {name!r} has dtype {array.dtype}; activations are real numbers "
+            f"layer {name!r} has dtype {dtype}; activations are real numbers "
             "(floats, integers or booleans)"
         )
-    if array.ndim != 2:
+    if len(shape) != 2:
         hint = {
             0: "a single number is no representation",
             1: "one feature is x[:, None]",
         }.get(
-            array.ndim,
+            len(shape),
             "reduce the positions of every sample: their mean (x.mean(...)), 'positions' (each "
             "a row) or 'flatten' (x.reshape(len(x), -1))",
         )
         raise ValueError(
-            f"layer {name!r} is {array.ndim}-D, shape {array.shape}; expected 2-D "
+            f"layer {name!r} is {len(shape)}-D, shape {shape}; expected 2-D "
             f"(n_samples, n_features): {hint}"
         )
-    array = array.view()  # so that the caller's own array stays writeable
-    array.flags.writeable = False
-    return array, array.dtype.name
 
 
 def _about_layers(

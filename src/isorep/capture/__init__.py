@@ -119,17 +119,20 @@ def capture(
     {'0': 'mean', '1': 'flatten'}
     """
     need("torch", "torch")
-    from isorep.capture.session import run
+    from isorep.capture.gather import gather
+    from isorep.capture.stream import stream
 
-    return run(
-        model,
-        data,
-        layers=layers,
-        reduce=reduce,
-        sample_ids=sample_ids,
-        channels=channels,
-        max_samples=max_samples,
-        device=device,
-        dtype=dtype,
-        progress=progress,
+    return gather(
+        stream(
+            [model],
+            data,
+            layers=layers,
+            reduce=reduce,
+            sample_ids=sample_ids,
+            channels=channels,
+            max_samples=max_samples,
+            device=device,
+            dtype=dtype,
+            progress=progress,
+        )
     )

@@ -47,11 +47,14 @@ class Batch:
             mask=cut(self.mask),
         )
 
-    def to(self, device: torch.device) -> Batch:
-        """Return the same batch with its tensors on `device`."""
+    def to(self, device: torch.device | None, *, copy: bool = False) -> Batch:
+        """Return the same batch with its tensors on `device`; None: where they are.
+
+        A copy shares no memory with it.
+        """
 
         def move(value: Any) -> Any:
-            return value.to(device) if isinstance(value, Tensor) else value
+            return value.to(device, copy=copy) if isinstance(value, Tensor) else value
 
         if isinstance(self.inputs, Tensor):
             inputs: Tensor | dict[str, Any] = move(self.inputs)

@@ -269,7 +269,8 @@ def _doubts(used: Overlap, excess: float) -> tuple[str, ...]:
             f"{n} samples are few even to correct {used.x.rank} and {used.y.rank} directions: with "
             f"fewer than {enough} the corrected number may be off by more than 0.04"
         )
-    if abs(excess) > SMALL_EXCESS and shared_scale(used) > SHARED_SCALE:
+    known = used.x.knows_samples and used.y.knows_samples
+    if known and abs(excess) > SMALL_EXCESS and shared_scale(used) > SHARED_SCALE:
         found.append(
             "samples that are large on one side are large on the other too, more than their "
             "correlations explain: the correction then takes out only part of the excess; scale "

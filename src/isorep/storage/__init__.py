@@ -1,16 +1,19 @@
-"""Save and load `Representations`: npz and zarr of our own, and arrays from elsewhere."""
+"""Save, load and open representations: npz and zarr of our own, and arrays from elsewhere."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from isorep.representation import Representations
 
-__all__ = ["load", "save"]
+if TYPE_CHECKING:
+    from isorep.storage.stored import Stored
 
-_READ = ".npz, .zarr, .npy or .safetensors"
+__all__ = ["load", "open_store", "save"]
 
 
 def save(representations: Representations, path: str | PathLike[str]) -> None:
@@ -67,7 +70,8 @@ def load(path: str | PathLike[str]) -> Representations:
     path
         ``.npz`` or ``.zarr`` written by `save`; or plain arrays, (n_samples, n_features) each, from
         elsewhere: ``.npy`` (one layer, named after the file), ``.npz`` or ``.safetensors`` (a layer
-        for each array). Plain arrays do not say which samples they hold.
+        for each array), ``.h5`` or ``.hdf5`` (a layer for each 2-D dataset, also those within
+        groups). Plain arrays do not say which samples they hold.
 
     Returns
     -------
@@ -81,6 +85,8 @@ def load(path: str | PathLike[str]) -> Representations:
     ValueError
         Another suffix, a damaged file, or arrays that are no representations; it names the file.
         Pickled objects are never loaded.
+    ImportError
+        What reads the format is not installed.
 
     Examples
     --------
@@ -91,18 +97,82 @@ def load(path: str | PathLike[str]) -> Representations:
     ...     load(Path(folder) / "fc.npy")
     Representations(1 layer, 3 samples: fc (3, 3))
     """
-    from isorep.storage import foreign, npz, zarr
+    from isorep.storage import foreign, hdf5, npz, zarr
 
+    return _read(
+        path,
+        {
+            ".npz": npz.read,
+            ".zarr": zarr.read,
+            ".npy": foreign.read_npy,
+            ".safetensors": foreign.read_safetensors,
+            ".h5": hdf5.read_hdf5,
+            ".hdf5": hdf5.read_hdf5,
+        },
+    )
+
+
+def open_store(path: str | PathLike[str]) -> Stored:
+    """Open layers on disk, to be read a few rows at a time: they may be larger than memory.
+
+    Parameters
+    ----------
+    path
+        ``.zarr`` written by `save`; or plain arrays, (n_samples, n_features) each: ``.npy`` (one
+        layer, named after the file), ``.h5`` or ``.hdf5`` (a layer for each 2-D dataset, called
+        "block1/conv" within groups).
+
+    Returns
+    -------
+    Stored
+        A read-only mapping of layer name to an array that is read by slices of rows. It knows its
+        samples as `Representations` do, which ``Representations.of`` makes of it. bfloat16 comes as
+        float32. Checksums of ``.zarr`` are compared as chunks are read.
+
+    Raises
+    ------
+    FileNotFoundError
+        Nothing is there.
+    ValueError
+        Another suffix, a damaged store, or arrays that are no representations; it names the store,
+        and the layer where one is damaged, which may only show when it is read.
+    ImportError
+        What reads the format is not installed.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(Path(folder) / "fc.npy", np.eye(3))
+    ...     stored = open_store(Path(folder) / "fc.npy")
+    ...     stored["fc"].shape, stored["fc"][:1]
+    ((3, 3), array([[1., 0., 0.]]))
+    """
+    from isorep.storage import foreign, hdf5, zarr
+
+    return _read(
+        path,
+        {
+            ".zarr": zarr.open_zarr,
+            ".npy": foreign.open_npy,
+            ".h5": hdf5.open_hdf5,
+            ".hdf5": hdf5.open_hdf5,
+        },
+    )
+
+
+Found = TypeVar("Found")
+
+
+def _read(path: str | PathLike[str], readers: Mapping[str, Callable[[Path], Found]]) -> Found:
     path = Path(path)
-    readers = {
-        ".npz": npz.read,
-        ".zarr": zarr.read,
-        ".npy": foreign.read_npy,
-        ".safetensors": foreign.read_safetensors,
-    }
     read = readers.get(path.suffix.lower())
     if read is None:
-        raise ValueError(f"cannot load {str(path)!r}: expected a name ending in {_READ}")
+        *most, last = readers
+        raise ValueError(
+            f"cannot load {str(path)!r}: expected a name ending in {', '.join(most)} or {last}"
+        )
     if not path.exists():
         raise FileNotFoundError(f"cannot load {str(path)!r}: there is no such file or folder")
     try:

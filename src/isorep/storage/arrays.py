@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from tokenize import TokenError
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+
+UNREADABLE = (TokenError, OverflowError, RecursionError)
+"""What NumPy lets through of a header that is no Python, or claims numbers past 64 bits."""
 
 
 def read_array(
@@ -32,22 +36,41 @@ def read_array(
         It is damaged, is no .npy, or holds objects.
     """
     try:
-        with open_file() as file:
-            shape, dtype = _header(file)
-            claimed, left = math.prod(shape) * dtype.itemsize, size - file.tell()
-        if not dtype.hasobject and (min(shape, default=0) < 0 or claimed > left):
-            raise ValueError(
-                f"it is damaged: its header claims shape {shape}, dtype {dtype}, which is "
-                f"{claimed} bytes, and at most {left} are there"
-            )
+        _check_header(open_file, size)
         with open_file() as file:
             array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
             if alone and file.read(1):
                 raise ValueError("it is damaged: data after its end")
-    except (TokenError, OverflowError, RecursionError) as error:
-        # What NumPy lets through of a header that is no Python, or claims numbers past 64 bits.
+    except UNREADABLE as error:
         raise ValueError(f"its header is damaged: {error}") from error
     return array
+
+
+def _check_header(open_file: Callable[[], BinaryIO], size: int) -> None:
+    """Make sure that a file has as many bytes as its header claims."""
+    with open_file() as file:
+        shape, dtype = _header(file)
+        claimed, left = math.prod(shape) * dtype.itemsize, size - file.tell()
+    if not dtype.hasobject and (min(shape, default=0) < 0 or claimed > left):
+        raise ValueError(
+            f"it is damaged: its header claims shape {shape}, dtype {dtype}, which is "
+            f"{claimed} bytes, and at most {left} are there"
+        )
+
+
+def map_array(path: Path) -> NDArray[Any]:
+    """Map the array of an ``.npy`` file into memory, read-only: what is not used is not read.
+
+    Raises
+    ------
+    ValueError
+        It is damaged, is no .npy, or holds objects.
+    """
+    try:
+        _check_header(lambda: path.open("rb"), path.stat().st_size)
+        return np.lib.format.open_memmap(path, mode="r")
+    except UNREADABLE as error:
+        raise ValueError(f"its header is damaged: {error}") from error
 
 
 def _header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any]]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isorep._optional import need
 from isorep.representation import Representations
-from isorep.storage.arrays import read_array
+from isorep.storage.arrays import map_array, read_array
+from isorep.storage.stored import Stored
 
 _SAFETENSORS_DTYPES = {
     "F64": np.float64,
@@ -36,6 +39,27 @@ def read_npy(path: Path) -> Representations:
     return Representations({path.stem: array})
 
 
+def open_npy(path: Path) -> Stored:
+    """Open one array (n_samples, n_features); the layer is named after the file."""
+    try:
+        return Stored({path.stem: _Mapped(path)}, place=str(path))
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(f"expected an .npy array of numbers, got {error}") from error
+
+
+class _Mapped:
+    """An ``.npy`` file, mapped for as long as it takes to read rows: what was read is let go."""
+
+    def __init__(self, path: Path) -> None:
+        array = map_array(path)
+        self.shape = array.shape
+        self.dtype = array.dtype
+        self._path = path
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        return np.array(map_array(self._path)[rows])
+
+
 def read_safetensors(path: Path) -> Representations:
     """Read a layer for each tensor (n_samples, n_features), by name, "fc2" before "fc10".
 
@@ -47,7 +71,7 @@ def read_safetensors(path: Path) -> Representations:
     except (safetensors.SafetensorError, OSError) as error:
         raise ValueError(f"expected a .safetensors file, got {error}") from error
     arrays, dtypes = {}, {}
-    for name in sorted(tensors, key=_numbers_as_numbers):
+    for name in sorted(tensors, key=numbers_as_numbers):
         tensor = tensors[name]
         data, dtype = bytes(tensor["data"]), tensor["dtype"]
         if dtype == "BF16":
@@ -63,5 +87,6 @@ def read_safetensors(path: Path) -> Representations:
     return Representations(arrays, dtypes=dtypes)
 
 
-def _numbers_as_numbers(name: str) -> list[str | int]:
+def numbers_as_numbers(name: str) -> list[str | int]:
+    """Return what to sort names by, for "fc2" to come before "fc10"."""
     return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", name))]

@@ -36,7 +36,7 @@ def read(path: Path) -> Representations:
     # The last: a kind of compression unknown, or a password.
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise ValueError(f"expected an .npz (a zip of .npy arrays), got {error}") from error
-    return from_arrays(arrays) if HEADER in arrays else Representations(arrays)
+    return from_arrays(arrays, Representations) if HEADER in arrays else Representations(arrays)
 
 
 def _members(path: Path) -> dict[str, NDArray[Any]]:

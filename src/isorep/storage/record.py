@@ -10,19 +10,21 @@ have no fixed specification in the other.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep.representation import Representations
+from isorep.representation import Layers, Representations
 
 HEADER = "isorep-header"
 _FORMAT = "isorep.representations"
 _VERSION = 1
-_LABELS = "labels"
+LABELS = "labels"
+
+Made = TypeVar("Made", bound=Layers[Any])
 
 
 def to_arrays(representations: Representations) -> dict[str, NDArray[Any]]:
@@ -58,13 +60,13 @@ def to_arrays(representations: Representations) -> dict[str, NDArray[Any]]:
     if labels is not None and labels.dtype.kind == "U":
         header["text_labels"] = labels.tolist()
     elif labels is not None:
-        arrays[_LABELS] = labels
+        arrays[LABELS] = labels
     arrays[HEADER] = np.frombuffer(json.dumps(header).encode("ascii"), np.uint8)
     return arrays
 
 
-def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Representations:
-    """Return what `to_arrays` took.
+def from_arrays(arrays: Mapping[str, Any], make: Callable[..., Made]) -> Made:
+    """Return what `to_arrays` took, as what `make` makes of arrays and what is known of them.
 
     Raises
     ------
@@ -88,9 +90,9 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Representations:
         labels: Any = header["text_labels"]
         if labels is not None:
             labels = np.asarray(labels, dtype=np.str_)
-        elif header.get("has_labels", _LABELS in arrays):  # which early files do not say
-            labels = arrays[_LABELS]
-        return Representations(
+        elif header.get("has_labels", LABELS in arrays):  # which early files do not say
+            labels = arrays[LABELS]
+        return make(
             {layer["name"]: arrays[layer["key"]] for layer in layers},
             sample_ids=header["sample_ids"],
             labels=labels,

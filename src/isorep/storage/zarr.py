@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from isorep.representation import Representations
 from isorep.storage.atomic import new_folder
-from isorep.storage.record import HEADER, from_arrays, to_arrays
+from isorep.storage.record import HEADER, LABELS, from_arrays, to_arrays
+from isorep.storage.stored import Stored
 
 
 def write(representations: Representations, path: Path) -> None:
@@ -39,25 +41,41 @@ def write(representations: Representations, path: Path) -> None:
 
 def read(path: Path) -> Representations:
     """Read what `write` wrote."""
-    if not _is_ours(path):
-        raise ValueError("expected a .zarr folder that isorep saved; its header is missing")
-    import zarr
+    arrays = {key: _whole(array) for key, array in _arrays(path).items()}
+    return from_arrays(arrays, Representations)
 
-    try:
-        group = zarr.open_group(path, mode="r")
-        arrays = {key: _whole(key, array) for key, array in group.arrays()}
-    # A damaged chunk or metadata file fails in whatever codec or parser meets it.
-    except Exception as error:
-        raise ValueError(f"the store is damaged: {error}") from error
-    return from_arrays(arrays)
+
+def open_zarr(path: Path) -> Stored:
+    """Open what `write` wrote."""
+    arrays = _arrays(path)
+    small = {key: _whole(arrays[key]) for key in (HEADER, LABELS) if key in arrays}
+    return from_arrays(arrays | small, partial(Stored, place=str(path)))
 
 
 def _is_ours(path: Path) -> bool:
     return (path / HEADER / "zarr.json").is_file()
 
 
-def _whole(key: str, array: Any) -> NDArray[Any]:
-    """Read an array; zarr would fill chunks that are missing with zeros."""
-    if array.nchunks_initialized != array.nchunks:
-        raise ValueError(f"{array.nchunks - array.nchunks_initialized} chunks of {key} are missing")
-    return np.asarray(array[...])
+def _arrays(path: Path) -> dict[str, Any]:
+    """Open every array; zarr would fill chunks that are missing with zeros."""
+    if not _is_ours(path):
+        raise ValueError("expected a .zarr folder that isorep saved; its header is missing")
+    import zarr
+
+    try:
+        arrays = dict(zarr.open_group(path, mode="r").arrays())
+        for key, array in arrays.items():
+            missing = array.nchunks - array.nchunks_initialized
+            if missing:
+                raise ValueError(f"{missing} chunks of {key} are missing")
+    # A damaged metadata file fails in whatever parser meets it.
+    except Exception as error:
+        raise ValueError(f"the store is damaged: {error}") from error
+    return arrays
+
+
+def _whole(array: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(array[...])
+    except Exception as error:  # as above, in whatever codec
+        raise ValueError(f"the store is damaged: {error}") from error

@@ -13,7 +13,7 @@ from isorep._names import unknown_name
 from isorep.basis import Basis, Solver
 from isorep.measures import Measure, measure_named
 from isorep.overlap import Overlap, couple
-from isorep.representation import Representations
+from isorep.representation import Layers, Representations
 from isorep.score import Score
 
 if TYPE_CHECKING:
@@ -299,16 +299,15 @@ def measures_named(names: str | Sequence[str]) -> list[Measure]:
     return measures
 
 
-def representations_named(
-    what: str, given: Mapping[Label, Mapping[str, Any]]
-) -> dict[Label, Representations]:
-    """Wrap what each network or step gives as `Representations`, at least one.
+def labelled(what: str, given: Mapping[Label, Any]) -> dict[Label, Any]:
+    """Return networks or steps by plain labels, at least one.
 
     Raises
     ------
-    TypeError, ValueError
-        When one of them cannot be wrapped (it says which); when there are none; or when the names
-        are not all strings or all numbers.
+    TypeError
+        When they are no mapping, or the labels are not all strings or all numbers.
+    ValueError
+        When there are none.
     """
     if not isinstance(given, Mapping):
         raise TypeError(
@@ -320,13 +319,7 @@ def representations_named(
         raise TypeError(
             f"the names in {what} must all be strings or all be numbers, got {list(given)}"
         )
-    found: dict[Label, Representations] = {}
-    for name, representations in given.items():
-        try:
-            found[plain(name)] = Representations.of(representations)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"{what}[{plain(name)!r}]: {error}") from error
-    return found
+    return {plain(name): network for name, network in given.items()}
 
 
 def plain(name: Label) -> Label:
@@ -335,7 +328,7 @@ def plain(name: Label) -> Label:
     return label
 
 
-def check_same_samples(all_representations: Mapping[str, Representations]) -> None:
+def check_same_samples(all_representations: Mapping[str, Layers[Any]]) -> None:
     """Make sure that row i is the same sample in all of them; the names are for the error."""
     # Whoever knows the samples speaks for all: agreeing with it is agreeing with each other.
     name, witness = next(
@@ -347,7 +340,7 @@ def check_same_samples(all_representations: Mapping[str, Representations]) -> No
 
 
 def layers_of_all(
-    layers: str | Sequence[str] | None, all_representations: Mapping[str, Representations]
+    layers: str | Sequence[str] | None, all_representations: Mapping[str, Layers[Any]]
 ) -> list[str]:
     """Return the layers to compare, by default those of the first; every one must have them."""
     first = next(iter(all_representations.values()))

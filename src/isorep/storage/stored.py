@@ -92,6 +92,11 @@ class Stored(Layers[StoredArray]):
         self._place = place
         super().__init__(arrays, **known)
 
+    @property
+    def place(self) -> str:
+        """The path of the store; empty where it has none."""
+        return self._place
+
     def _layer(self, name: str, value: Any) -> tuple[StoredArray, str]:
         shape, dtype = tuple(value.shape), np.dtype(value.dtype)
         check_layer(name, shape, dtype)

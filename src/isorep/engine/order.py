@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 from dask.utils import format_bytes
 
@@ -62,7 +63,7 @@ def _working(n: int, p: int, most: int, sweep: Sweep) -> int:
     return max(preparing, decomposing)
 
 
-def in_groups(tiles: Sequence[Tile], held: int, running: int) -> list[Tile]:
+def in_groups(tiles: Sequence[Tile], held: int, window: int) -> list[Tile]:
     """Order tiles of one layer so that each y is prepared once for as many x as can be held.
 
     Parameters
@@ -71,12 +72,16 @@ def in_groups(tiles: Sequence[Tile], held: int, running: int) -> list[Tile]:
         Of one layer.
     held
         How many prepared layers may be held.
-    running
-        How many tiles run at a time, each of which may hold a y of its own.
+    window
+        How many tiles are under way at a time.
     """
     numbers = {number for tile in tiles for number in tile.numbers}
+    starts = sorted({tile.x.start for tile in tiles})
     widest = max(max(len(tile.x), len(tile.y)) for tile in tiles)
-    # Ranges of x that stay while every y goes by.
-    staying = len(tiles) if held >= len(numbers) else max(1, held // widest - running)
-    place = {start: k for k, start in enumerate(sorted({tile.x.start for tile in tiles}))}
+    # Ranges of x that stay while every y goes by, beside those of y that are under way.
+    staying = len(starts)
+    if held < len(numbers):
+        while staying > 1 and staying + 1 + ceil(window / staying) > held // widest:
+            staying -= 1
+    place = {start: k for k, start in enumerate(starts)}
     return sorted(tiles, key=lambda t: (place[t.x.start] // staying, t.y.start, t.x.start))

@@ -114,7 +114,7 @@ class _Cluster:
         import dask
 
         # What is in memory must be sent, however large; the docs advise stores.
-        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 EB"}):
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 PB"}):
             return self._client.submit(function, *arguments, pure=False)
 
     def cancel(self, tasks: Sequence[Future]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import groupby
@@ -81,27 +81,40 @@ def _tiles(
     for _, of_layer in groupby(tiles, key=lambda tile: tile.layer):
         some = list(of_layer)
         held = slots(sweep, some, memory, workers.size)
-        yield from _layer(sweep, in_groups(some, held, workers.size), held, workers)
+        # Twice as many as can run, so that no one who does the work waits for us.
+        window = 2 * workers.size
+        yield from _layer(sweep, in_groups(some, held, window), held, window, workers)
 
 
 def _layer(
-    sweep: Sweep, tiles: Sequence[Tile], slots: int, workers: Pool
+    sweep: Sweep, tiles: Sequence[Tile], slots: int, window: int, workers: Pool
 ) -> Iterator[tuple[Tile, Cells]]:
-    """Compute tiles of one layer in this order, holding `slots` prepared layers at most."""
+    """Compute tiles of one layer in this order, `window` at a time, with so many layers prepared."""
     layer = sweep.layers[tiles[0].layer]
     measures = [measure.name for measure in sweep.measures]
-    prepared: OrderedDict[int, Future] = OrderedDict()  # what was not used for longest comes first
+    prepared: dict[int, Future] = {}
     users: Counter[int] = Counter()
+    uses: defaultdict[int, deque[int]] = defaultdict(deque)  # when each source is needed next
+    for moment, tile in enumerate(tiles):
+        for k in tile.numbers:
+            uses[k].append(moment)
     running: dict[int, Future] = {}
     finished: SimpleQueue[Tile] = SimpleQueue()
 
     def make_room(tile: Tile) -> bool:
-        """Let go of what no one uses, as far as the tile needs the room; tell if there is room."""
+        """Let go of what will not be needed for longest; tell if the tile has room then.
+
+        Where that is still in use, it is waited for, rather than to let go of what comes sooner.
+        """
         over = len(prepared.keys() | set(tile.numbers)) - slots
-        idle = [k for k in prepared if not users[k] and k not in tile.numbers]
-        for k in idle[: max(0, over)]:
-            del prepared[k]
-        return over <= len(idle)
+        if over <= 0:
+            return True
+        others = [k for k in prepared if k not in tile.numbers]
+        others.sort(key=lambda k: uses[k][0] if uses[k] else len(tiles))
+        while over > 0 and not users[others[-1]]:
+            del prepared[others.pop()]
+            over -= 1
+        return over <= 0
 
     def start(tile: Tile) -> None:
         for k in tile.numbers:
@@ -110,17 +123,18 @@ def _layer(
                 prepared[k] = workers.submit(
                     prepare_layer, source, layer, sweep.solver, sweep.precision
                 )
-            prepared.move_to_end(k)
             users[k] += 1
+            uses[k].popleft()
         needed = [prepared[k] for k in tile.numbers]
-        running[tile.number] = workers.submit(compare_layers, tile, needed, measures, sweep.precision)
+        running[tile.number] = workers.submit(
+            compare_layers, tile, needed, measures, sweep.precision
+        )
         running[tile.number].add_done_callback(lambda _: finished.put(tile))
 
     waiting = deque(tiles)
     try:
         while waiting or running:
-            # Twice as many as can run, so that no one who does the work waits for us.
-            while waiting and len(running) < 2 * workers.size and make_room(waiting[0]):
+            while waiting and len(running) < window and make_room(waiting[0]):
                 start(waiting.popleft())
             tile = finished.get()
             users.subtract(tile.numbers)

@@ -164,6 +164,7 @@ def test_stores_and_their_reference(tmp_path):
     runs = isorep.trajectory({"a": paths, "b": paths}, reference="first")
     assert runs.attrs["reference"] == 0
     np.testing.assert_array_equal(runs["pwcca"][0], isorep.trajectory(paths, reference=0)["pwcca"])
+    double = isorep.trajectory(paths, measure="cca")
     single = isorep.trajectory(paths, precision="single", measure="cca")
-    np.testing.assert_allclose(single["cca"], isorep.trajectory(given, measure="cca")["cca"], atol=1e-6)
+    np.testing.assert_allclose(single["cca"], double["cca"], atol=1e-6)
     assert single["cca"].sel(step=80).to_numpy() == pytest.approx(1, abs=1e-14)

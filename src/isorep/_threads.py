@@ -18,7 +18,7 @@ def one_blas_thread() -> Iterator[None]:
     The limit is the process's: where several threads come and go, the first sets it and the last
     lifts it.
     """
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     global _inside
     with _lock:

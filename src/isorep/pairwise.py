@@ -51,11 +51,11 @@ def pairwise(
         See `isorep.Basis.from_array`.
     precision : {"auto", "double", "single"}
         Of the products of two bases; everything else is float64. "double" gives the numbers of
-        `isorep.similarity`; "single", for measures of second moments, takes about half of the time
+        `isorep.similarity`. "single", for measures of second moments, takes about half of the time
         and moves correlations by some 1e-7 and measures by less than 1e-5, but for PWCCA where
-        correlations are tied and its weights therefore arbitrary. "auto" is "single" for more than 1,000 pairs
-        of networks (45 networks and more) where every measure allows it. A network is exactly like
-        itself in either.
+        correlations are tied and its weights therefore arbitrary. "auto" is "single" for more than
+        1,000 pairs of networks (45 networks and more) where every measure allows it. A network is
+        exactly like itself in either.
     out : path, optional
         A zarr store that is filled tile by tile. A sweep that was stopped, in whatever way, goes on
         when it is called again with the same networks, layers and options: no finished tile is

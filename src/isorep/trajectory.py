@@ -105,7 +105,9 @@ def trajectory(
     """
     rows = measures_named(measure)
     several = _are_runs(states)
-    runs = _runs(states) if several else {"": labelled("states", states)}
+    runs: dict[Label, dict[Label, Any]] = (
+        _runs(states) if several else {"": labelled("states", states)}
+    )
     steps = _steps(runs)
     sources: list[Source] = []
     ends: list[int] = []

@@ -52,9 +52,11 @@ def test_batches_decompose_what_they_couple(monkeypatch):
     rng = np.random.default_rng(0)
     x = rng.standard_normal((97, 6))
     whole = rng.standard_normal((97, 4))
-    apart = whole - np.column_stack([x, np.ones(97)]) @ np.linalg.lstsq(
-        np.column_stack([x, np.ones(97)]), whole, rcond=None
-    )[0]  # no correlation with x at all
+    apart = (
+        whole
+        - np.column_stack([x, np.ones(97)])
+        @ np.linalg.lstsq(np.column_stack([x, np.ones(97)]), whole, rcond=None)[0]
+    )  # no correlation with x at all
     others = [
         rng.standard_normal((97, 4)),
         x[:, :3] @ rng.standard_normal((3, 9)) + 0.1 * rng.standard_normal((97, 9)),
@@ -151,6 +153,7 @@ def test_measures_of_samples_run_in_the_same_tiles():
 
 def test_tiles_are_smaller_where_networks_are_few_or_large():
     small, large = [{"a": (100, 10)}], [{"a": (100, 10), "b": (10_000, 2048)}]
-    assert [edge_of(count, small) for count in (1, 3, 8, 12, 63, 64, 5000)] == [1, 1, 2, 2, 8, 16, 16]
+    counts = [1, 3, 8, 12, 63, 64, 5000]
+    assert [edge_of(count, small) for count in counts] == [1, 1, 2, 2, 8, 16, 16]
     assert edge_of(5000, large) == 2
     assert edge_of(5000, [{"a": (10**6, 4096)}]) == 1

@@ -55,7 +55,7 @@ def test_a_budget_is_kept_and_what_is_held_is_used(prepared):
         ),
     ):
         isorep.pairwise(given, layers="conv", memory="100 KiB")
-    with pytest.raises(ValueError, match="expected memory in bytes, or like '8 GB'.* got 'much'"):
+    with pytest.raises(ValueError, match=r"expected memory in bytes, or like '8 GB'.* got 'much'"):
         isorep.pairwise(given, memory="much")
 
 

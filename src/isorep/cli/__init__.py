@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from isorep.cli import capture, compare, demo, measures, paper  # noqa: F401  # to register them
+from isorep.cli import (  # noqa: F401  # to register them
+    capture,
+    compare,
+    demo,
+    measures,
+    pairwise,
+    paper,
+    trajectory,
+)
 from isorep.cli._app import app
 
 

@@ -27,7 +27,7 @@ class Pool(Protocol):
         ...
 
     def cancel(self, tasks: Sequence[Future]) -> None:
-        """Give up what has not begun."""
+        """Give up what is not needed any more."""
         ...
 
 
@@ -108,7 +108,8 @@ class _Cluster:
 
     @property
     def size(self) -> int:
-        return max(1, sum(self._client.nthreads().values()))
+        threads: dict[str, int] = self._client.nthreads()
+        return max(1, sum(threads.values()))
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future:
         import dask
@@ -118,4 +119,6 @@ class _Cluster:
             return self._client.submit(function, *arguments, pure=False)
 
     def cancel(self, tasks: Sequence[Future]) -> None:
-        self._client.cancel(list(tasks), force=True)
+        left = [task for task in tasks if not task.done()]
+        if left:
+            self._client.cancel(left, force=True)

@@ -102,7 +102,7 @@ class InStore:
     def __enter__(self) -> Self:
         import zarr
 
-        self._file = open(self._path / _RECORD / _FINISHED, "a+b")  # noqa: SIM115
+        self._file = open(self._path / _RECORD / _FINISHED, "a+b")
         _lock(self._file, self._path)
         self._file.seek(0)
         *lines, unfinished = self._file.read().split(b"\n")
@@ -137,7 +137,7 @@ class InStore:
         """
         import xarray
 
-        table = xarray.open_zarr(self._path, chunks=None)
+        table: xarray.Dataset = xarray.open_zarr(self._path, chunks=None)
         names = list(score_variables(self._sweep.measures))
         if not any(_has_number(self._arrays[name]) for name in names):
             raise nothing_compared(table["reason"].to_numpy().ravel())
@@ -218,10 +218,10 @@ def _begin(folder: Path, sweep: Sweep, identity: Mapping[str, Any]) -> None:
         return group.create_array(
             name,
             shape=shape,
-            chunks=[
+            chunks=tuple(
                 1 if dim == "layer" and len(dims) > 1 else min(length, _CHUNK)
                 for dim, length in zip(dims, shape, strict=True)
-            ],
+            ),
             dtype=dtype,
             fill_value=fill,
             dimension_names=dims,

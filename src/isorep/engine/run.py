@@ -89,7 +89,7 @@ def _tiles(
 def _layer(
     sweep: Sweep, tiles: Sequence[Tile], slots: int, window: int, workers: Pool
 ) -> Iterator[tuple[Tile, Cells]]:
-    """Compute tiles of one layer in this order, `window` at a time, with so many layers prepared."""
+    """Compute tiles of one layer in this order, `window` at a time, with `slots` prepared."""
     layer = sweep.layers[tiles[0].layer]
     measures = [measure.name for measure in sweep.measures]
     prepared: dict[int, Future] = {}

@@ -92,7 +92,9 @@ class Source:
             return self
         if isinstance(layers, Layers):
             array = np.asarray(layers[layer])
-            return replace(self, layers=Representations({layer: array}, dtypes=_dtype(layers, layer)))
+            return replace(
+                self, layers=Representations({layer: array}, dtypes=_dtype(layers, layer))
+            )
         return replace(self, layers={layer: layers[layer]})
 
     def read(self, layer: str) -> tuple[Array, str | None]:
@@ -118,7 +120,7 @@ class Source:
                 summary.update(repr(about).encode(errors="surrogatepass"))
                 for first in range(0, array.shape[0], _DIGEST_ROWS):
                     rows = np.ascontiguousarray(to_numpy(array[first : first + _DIGEST_ROWS]))
-                    summary.update(rows.view(np.uint8))
+                    summary.update(rows.view(np.uint8).data)
             except ValueError:
                 summary.update(b"damaged")
         return summary.hexdigest()

@@ -144,7 +144,9 @@ def outlines(
                 witness = (source.name, outline)
         # The first decides where nothing is asked for.
         chosen = layers_of_all(layers if chosen is None else chosen, {source.name: outline})
-        shapes.append({layer: (outline[layer].shape[0], outline[layer].shape[1]) for layer in chosen})
+        shapes.append(
+            {layer: (outline[layer].shape[0], outline[layer].shape[1]) for layer in chosen}
+        )
     assert chosen is not None
     assert witness is not None
     return chosen, shapes, witness[1].sample_ids
@@ -169,9 +171,7 @@ def cut(count: int, edge: int, first: int = 0) -> list[range]:
     ]
 
 
-def precision_for(
-    wanted: Precision, measures: Sequence[Measure], n_pairs: int
-) -> ProductPrecision:
+def precision_for(wanted: Precision, measures: Sequence[Measure], n_pairs: int) -> ProductPrecision:
     """Choose the precision of the products; see `isorep.pairwise`."""
     if wanted not in get_args(Precision):
         raise ValueError(unknown_name("precision", str(wanted), get_args(Precision)))

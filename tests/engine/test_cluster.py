@@ -31,7 +31,7 @@ def client():
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stores")
-    return saved(networks(), folder)
+    return saved(networks(8), folder)
 
 
 def _finished(path):
@@ -54,7 +54,7 @@ def test_workers_give_the_numbers_of_threads(client, stores, tmp_path):
 def test_a_worker_that_dies_costs_its_tiles_only(client, stores, tmp_path):
     """One of two is killed when some tiles are finished; those stay, and no other is missing."""
     out = tmp_path / "sweep.zarr"
-    many = {f"{name}-{k}": path for k in range(3) for name, path in stores.items()}
+    many = {f"{name}-{k}": path for k in range(4) for name, path in stores.items()}
     before = []
 
     def kill():
@@ -69,8 +69,8 @@ def test_a_worker_that_dies_costs_its_tiles_only(client, stores, tmp_path):
     killer.start()
     table = isorep.pairwise(many, measure=MEASURES, out=out, scheduler=client)
     killer.join()
-    assert 3 <= len(before) < len(_finished(out)) == 2 * 15
-    assert len(set(_finished(out))) == 2 * 15
+    assert 3 <= len(before) < len(_finished(out)) == 2 * 10
+    assert len(set(_finished(out))) == 2 * 10
     assert _finished(out)[: len(before)] == before
     assert table.equals(isorep.pairwise(many, measure=MEASURES))
 

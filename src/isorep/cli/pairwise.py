@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -56,7 +57,7 @@ def pairwise(
     check_targets([output], sources=networks)
     going_on(output)
     table = compare_networks(
-        dict(names_of(networks)),
+        cast("Mapping[Any, Any]", names_of(networks)),
         layers=layer,
         measure=measure or ["pwcca"],
         precision=cast("Precision", precision),

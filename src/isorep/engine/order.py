@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import ceil
 
-from dask.utils import format_bytes
-
 from isorep.engine.sweep import Sweep, Tile
 
 _DOUBLE, _SINGLE = 8, 4
@@ -41,6 +39,8 @@ def slots(sweep: Sweep, tiles: Sequence[Tile], memory: int | None, running: int)
     working = running * max(_working(n, p, most, sweep) for n, p in shapes)
     least = working + most * held
     if memory < least:
+        from dask.utils import format_bytes
+
         raise ValueError(
             f"{format_bytes(memory)} of memory are too few for layer {layer!r}: {running} tasks at "
             f"a time and the {most} networks of a tile need {format_bytes(least)}; allow more, or "

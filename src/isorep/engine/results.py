@@ -125,7 +125,6 @@ class InStore:
         _write(tile, cells, self._arrays)
         self._file.write(b"%d\n" % tile.number)
         self._file.flush()
-        os.fsync(self._file.fileno())
 
     def dataset(self) -> xarray.Dataset:
         """Open the table; its numbers are read when they are asked for.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from heapq import nlargest
 from itertools import groupby
 from os import PathLike
 from queue import SimpleQueue
@@ -106,15 +107,16 @@ def _layer(
 
         Where that is still in use, it is waited for, rather than to let go of what comes sooner.
         """
-        over = len(prepared.keys() | set(tile.numbers)) - slots
+        needed = set(tile.numbers)
+        over = len(prepared) + len(needed - prepared.keys()) - slots
         if over <= 0:
             return True
-        others = [k for k in prepared if k not in tile.numbers]
-        others.sort(key=lambda k: uses[k][0] if uses[k] else len(tiles))
-        while over > 0 and not users[others[-1]]:
-            del prepared[others.pop()]
-            over -= 1
-        return over <= 0
+        others = (k for k in prepared if k not in needed)
+        for k in nlargest(over, others, lambda k: uses[k][0] if uses[k] else len(tiles)):
+            if users[k]:
+                return False
+            del prepared[k]
+        return True
 
     def start(tile: Tile) -> None:
         for k in tile.numbers:

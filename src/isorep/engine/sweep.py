@@ -32,7 +32,7 @@ _SIDE = 2**28
 """Bytes that one side of a tile may hold, at four bytes a number."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Tile:
     """Some layers of some networks against some of others: the least that is done or left undone.
 

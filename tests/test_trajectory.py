@@ -63,8 +63,9 @@ def test_each_layer_of_each_state_is_prepared_once(monkeypatch):
         classmethod(lambda cls, x, **o: names.append(o["name"]) or original(cls, x, **o)),
     )
     isorep.trajectory(states(), reference=20)
-    assert names == [
-        f"states[{step}][{layer!r}]" for layer in ("lstm1", "lstm2") for step in (20, 10, 40)
+    # One layer after the other; several threads are at the states of one.
+    assert [sorted(names[:3]), sorted(names[3:])] == [
+        [f"states[{step}][{layer!r}]" for step in (10, 20, 40)] for layer in ("lstm1", "lstm2")
     ]
 
 
@@ -113,3 +114,57 @@ def test_what_cannot_be_compared():
             {step: Representations(state, sample_ids=ids) for step, state in given.items()},
             reference=Representations(given[40], sample_ids=ids[::-1]),
         )
+
+
+def test_several_runs_each_against_its_own_end(tmp_path):
+    """Runs of unequal steps: the table has all of them, and says which are not there."""
+    runs = {"a": states(steps=(10, 20, 40)), "b": states(n=211, steps=(5, 20, 40, 80, 90))}
+    for step in runs["b"].values():
+        step["lstm1"] = step["lstm1"] ** 3
+    table = isorep.trajectory(runs, measure=["pwcca", "cka"])
+    assert dict(table.sizes) == {"run": 2, "step": 6, "layer": 2}
+    assert table["step"].to_numpy().tolist() == [5, 10, 20, 40, 80, 90]
+    assert table.attrs["reference"] == "last"
+    for run, end in (("a", 40), ("b", 90)):
+        alone = isorep.trajectory(runs[run], measure=["pwcca", "cka"])
+        there = table.sel(run=run, step=list(runs[run]))
+        for name in ("pwcca", "cka_distance", "rank", "n_samples", "reason"):
+            np.testing.assert_array_equal(there[name], alone[name])
+        assert there["reference_rank"].equals(alone["reference_rank"].assign_coords(run=run))
+        assert table["pwcca"].sel(run=run, step=end, layer="lstm1").item() == pytest.approx(1)
+    gone = table.sel(run="a", step=[5, 80, 90])
+    assert np.isnan(gone["pwcca"]).all()
+    assert gone["reason"][0, 0].item() == "run 'a' has no step 5"
+    assert (gone["n_samples"] == 0).all()
+
+    common = isorep.trajectory(runs, reference=20)
+    assert common.attrs["reference"] == 20
+    out = tmp_path / "path.zarr"
+    stored = isorep.trajectory(runs, measure=["pwcca", "cka"], out=out)
+    assert stored.equals(table)
+    assert isorep.trajectory(runs, measure=["pwcca", "cka"], out=out).equals(table)
+
+    with pytest.raises(ValueError, match="unknown reference '10'"):
+        isorep.trajectory(runs, reference=10)  # which b lacks
+    with pytest.raises(TypeError, match=r"names in the runs must all be strings or all be numb"):
+        isorep.trajectory({"a": runs["a"], "b": {"end": runs["b"][5]}})
+    with pytest.raises(TypeError, match=r"states\['b'\] must be a mapping of name to Repr"):
+        isorep.trajectory({"a": runs["a"], "b": [1]})
+
+
+def test_stores_and_their_reference(tmp_path):
+    given = states(steps=tuple(range(0, 90, 10)))
+    paths = {}
+    for step, state in given.items():
+        paths[step] = tmp_path / f"step{step}.zarr"
+        Representations(state).save(paths[step])
+    table = isorep.trajectory(given, reference=given[30])
+    assert isorep.trajectory(paths, reference=paths[30]).equals(table)
+    assert isorep.trajectory(paths, reference=30)["pwcca"].equals(table["pwcca"])
+    runs = isorep.trajectory({"a": paths, "b": paths}, reference="first")
+    assert runs.attrs["reference"] == 0
+    np.testing.assert_array_equal(runs["pwcca"][0], isorep.trajectory(paths, reference=0)["pwcca"])
+    double = isorep.trajectory(paths, measure="cca")
+    single = isorep.trajectory(paths, precision="single", measure="cca")
+    np.testing.assert_allclose(single["cca"], double["cca"], atol=1e-6)
+    assert single["cca"].sel(step=80).to_numpy() == pytest.approx(1, abs=1e-14)

@@ -7,12 +7,13 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isorep._names import unknown_name
 from isorep.basis import Basis, Solver
 from isorep.measures import Measure, measure_named
 from isorep.overlap import Overlap, couple
-from isorep.representation import Representations
+from isorep.representation import Layers, Representations
 from isorep.score import Score
 
 if TYPE_CHECKING:
@@ -77,30 +78,33 @@ class Grid:
         self._warnings = np.full(shape, "", dtype=object)
         self._reason = np.full(shape, "", dtype=object)
 
-    def fill(
-        self,
-        at: Index,
-        x: Prepared,
-        y: Prepared,
-        *,
-        mirror: Index | None = None,
-        coupled_by: Callable[[Basis, Basis], Overlap] | None = None,
-    ) -> None:
+    def fill(self, at: Index, x: Prepared, y: Prepared, *, mirror: Index | None = None) -> None:
         """Compare x with y into the cell `at`, and y with x into the cell `mirror`.
 
-        The two directions share one coupling, and symmetric measures their score. Bases that do not
-        know their samples are coupled by what else is known of them.
+        The two directions share one coupling, and symmetric measures their score.
         """
-        try:
-            coupled = _couple(x, y, coupled_by or couple)
-        except (TypeError, ValueError) as error:
+        self.enter(at, couple_prepared(x, y), mirror=mirror, itself=x is y)
+
+    def enter(
+        self,
+        at: Index,
+        coupled: Overlap | ValueError | TypeError,
+        *,
+        mirror: Index | None = None,
+        itself: bool = False,
+    ) -> None:
+        """Read every measure off a coupling into `at`, and off its exchange into `mirror`.
+
+        `itself` says that both sides are one.
+        """
+        if isinstance(coupled, Exception):
             for cell in (at,) if mirror is None else (at, mirror):
-                self._reason[cell] = str(error)
+                self._reason[cell] = str(coupled)
             return
         scores = [_score(measure, coupled) for measure in self._measures]
         told = self._infer(coupled, scores, {})
         self._write(at, coupled, scores, told)
-        self._itself[at] = x is y
+        self._itself[at] = itself
         if mirror is not None:
             back = coupled.exchanged()
             mirrored = [
@@ -205,6 +209,15 @@ class Grid:
         }
         return {**told, "n_significant": (self._dims, self._n_significant)}
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays that hold the cells, by variable."""
+        return {
+            **self._values,
+            "n_samples": self._n_samples,
+            "warnings": self._warnings,
+            "reason": self._reason,
+        }
+
     def dataset(
         self, coords: Mapping[str, Any], others: Mapping[str, Any], **attrs: Any
     ) -> xarray.Dataset:
@@ -217,18 +230,13 @@ class Grid:
         """
         import xarray
 
-        from isorep import __version__
-
         if all(np.isnan(array).all() for array in self._values.values()):
-            reasons = list(dict.fromkeys(self._reason.ravel()))
-            shown = "; ".join(reasons[:3]) + ("; ..." if len(reasons) > 3 else "")
-            raise ValueError(f"no pair of layers could be compared: {shown}")
+            raise nothing_compared(self._reason.ravel())
         return xarray.Dataset(
             {
                 **{
-                    name: (self._dims, self._values[name], _attributes(measure, name))
-                    for measure in self._measures
-                    for name in (measure.name, _distance(measure))
+                    name: (self._dims, self._values[name], attributes)
+                    for name, attributes in score_variables(self._measures).items()
                 },
                 **self._inferred_variables(),
                 **others,
@@ -237,12 +245,31 @@ class Grid:
                 "reason": (self._dims, self._reason.astype(str)),
             },
             coords=coords,
-            attrs={
-                "isorep_version": __version__,
-                "measures": [measure.name for measure in self._measures],
-                **attrs,
-            },
+            attrs={**table_attributes(self._measures), **attrs},
         )
+
+
+def score_variables(measures: Iterable[Measure]) -> dict[str, dict[str, Any]]:
+    """Return the variables that hold the measures' numbers, with what each says of itself."""
+    return {
+        name: _attributes(measure, name)
+        for measure in measures
+        for name in (measure.name, _distance(measure))
+    }
+
+
+def table_attributes(measures: Iterable[Measure]) -> dict[str, Any]:
+    """Return what every table says of itself."""
+    from isorep import __version__
+
+    return {"isorep_version": __version__, "measures": [measure.name for measure in measures]}
+
+
+def nothing_compared(reasons: Iterable[str]) -> ValueError:
+    """Return the error for a table without a single number."""
+    found = list(dict.fromkeys(reasons))
+    shown = "; ".join(found[:3]) + ("; ..." if len(found) > 3 else "")
+    return ValueError(f"no pair of layers could be compared: {shown}")
 
 
 def _inferred_names(examined: Mapping[str, Any]) -> list[str]:
@@ -272,16 +299,15 @@ def measures_named(names: str | Sequence[str]) -> list[Measure]:
     return measures
 
 
-def representations_named(
-    what: str, given: Mapping[Label, Mapping[str, Any]]
-) -> dict[Label, Representations]:
-    """Wrap what each network or step gives as `Representations`, at least one.
+def labelled(what: str, given: Mapping[Label, Any]) -> dict[Label, Any]:
+    """Return networks or steps by plain labels, at least one.
 
     Raises
     ------
-    TypeError, ValueError
-        When one of them cannot be wrapped (it says which); when there are none; or when the names
-        are not all strings or all numbers.
+    TypeError
+        When they are no mapping, or the labels are not all strings or all numbers.
+    ValueError
+        When there are none.
     """
     if not isinstance(given, Mapping):
         raise TypeError(
@@ -293,13 +319,7 @@ def representations_named(
         raise TypeError(
             f"the names in {what} must all be strings or all be numbers, got {list(given)}"
         )
-    found: dict[Label, Representations] = {}
-    for name, representations in given.items():
-        try:
-            found[plain(name)] = Representations.of(representations)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"{what}[{plain(name)!r}]: {error}") from error
-    return found
+    return {plain(name): network for name, network in given.items()}
 
 
 def plain(name: Label) -> Label:
@@ -308,7 +328,7 @@ def plain(name: Label) -> Label:
     return label
 
 
-def check_same_samples(all_representations: Mapping[str, Representations]) -> None:
+def check_same_samples(all_representations: Mapping[str, Layers[Any]]) -> None:
     """Make sure that row i is the same sample in all of them; the names are for the error."""
     # Whoever knows the samples speaks for all: agreeing with it is agreeing with each other.
     name, witness = next(
@@ -320,7 +340,7 @@ def check_same_samples(all_representations: Mapping[str, Representations]) -> No
 
 
 def layers_of_all(
-    layers: str | Sequence[str] | None, all_representations: Mapping[str, Representations]
+    layers: str | Sequence[str] | None, all_representations: Mapping[str, Layers[Any]]
 ) -> list[str]:
     """Return the layers to compare, by default those of the first; every one must have them."""
     first = next(iter(all_representations.values()))
@@ -349,17 +369,26 @@ def ranks(prepared: Iterable[Prepared]) -> list[int]:
     return [basis.rank if isinstance(basis, Basis) else 0 for basis in prepared]
 
 
-def _couple(x: Prepared, y: Prepared, couple: Callable[[Basis, Basis], Overlap]) -> Overlap:
+def couple_prepared(
+    x: Prepared, y: Prepared, by: Callable[[Basis, Basis], Overlap] = couple
+) -> Overlap | ValueError | TypeError:
+    """Couple two layers, or find what keeps them from being compared.
+
+    Bases that do not know their samples are coupled `by` what else is known of them.
+    """
     if isinstance(x, Exception):
-        raise x
+        return x
     if isinstance(y, Exception):
-        raise y
+        return y
     if x.n_samples != y.n_samples:
-        raise ValueError(
+        return ValueError(
             f"{x.n_samples} rows against {y.n_samples}: positions of different spatial sizes have "
             "no partners; reduce both layers by 'mean' instead of 'positions'"
         )
-    return couple(x, y)
+    try:
+        return by(x, y)
+    except (TypeError, ValueError) as error:
+        return error
 
 
 def _score(measure: Measure, coupled: Overlap) -> Score | Exception:

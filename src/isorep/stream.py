@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isorep._grid import Grid, ranks
+from isorep._grid import Grid, couple_prepared, ranks
 from isorep._progress import track
 from isorep.basis import Solver
 from isorep.gather import Gatherer
@@ -67,18 +67,14 @@ class Stream:
             bases = gatherer.prepare()
             for x_key, y_key in track(pairs, "compare", len(pairs), progress):
                 at = x.index(x_key[1]), y.index(y_key[1])
-                grid.fill(
-                    at,
-                    bases[x_key],
-                    bases[y_key],
-                    mirror=self._mirror(at),
-                    coupled_by=partial(gatherer.couple, x_key, y_key),
-                )
+                coupling = partial(gatherer.couple, x_key, y_key)
+                coupled = couple_prepared(bases[x_key], bases[y_key], coupling)
+                grid.enter(at, coupled, mirror=self._mirror(at), itself=x_key == y_key)
             rank = dict(zip(bases, ranks(bases.values()), strict=True))
             prepared.update(rank)
         for (x_layer, y_layer), why in self.plan.too_wide.items():
-            at, reason = (x.index(x_layer), y.index(y_layer)), ValueError(why)
-            grid.fill(at, reason, reason, mirror=self._mirror(at))
+            at = x.index(x_layer), y.index(y_layer)
+            grid.enter(at, ValueError(why), mirror=self._mirror(at))
         return grid.dataset(
             {"x_layer": x, "y_layer": y},
             {

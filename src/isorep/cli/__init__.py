@@ -12,8 +12,10 @@ from isorep.cli import (  # noqa: F401  # to register them
     compare,
     demo,
     measures,
+    pairwise,
     paper,
     report,
+    trajectory,
 )
 from isorep.cli._app import app
 

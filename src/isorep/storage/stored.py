@@ -98,6 +98,11 @@ class Stored(Layers[StoredArray]):
         """Take arrays in memory for stored ones; hand on what is."""
         return layers if isinstance(layers, cls) else cls(layers, **layers.about())
 
+    @property
+    def place(self) -> str:
+        """The path of the store; empty where it has none."""
+        return self._place
+
     def _layer(self, name: str, value: Any) -> tuple[StoredArray, str]:
         shape, dtype = tuple(value.shape), np.dtype(value.dtype)
         check_layer(name, shape, dtype)

@@ -1,0 +1,123 @@
+"""Row: one layer against many in one float32 product, and one batch of decompositions."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from array_api_compat import array_namespace, device
+
+from isorep._arrays import Array, to_numpy
+from isorep._grid import Prepared
+from isorep._linalg import svd
+from isorep.basis import Basis
+from isorep.overlap import Overlap
+
+_SMALL_CORRELATION = 1e-5
+"""Correlations whose squares, as eigenvalues, keep too few digits for the other side's vectors."""
+
+
+class Columns:
+    """The layers that others are compared with, side by side, so that one product meets them all.
+
+    Parameters
+    ----------
+    ys
+        Prepared in single precision. What could not be prepared is left out.
+    """
+
+    def __init__(self, ys: Sequence[Prepared]) -> None:
+        self._alike: dict[Hashable, dict[int, Basis]] = {}
+        for j, y in enumerate(ys):
+            if isinstance(y, Basis):
+                self._alike.setdefault(_kind(y), {})[j] = y
+        self._stacks: dict[Hashable, Array] = {}
+        for kind, alike in self._alike.items():
+            factors = [y.q for y in alike.values()]
+            self._stacks[kind] = array_namespace(*factors).concat(factors, axis=1)
+
+    def couple(self, x: Prepared, first: int, itself: int | None) -> dict[int, Overlap]:
+        """Couple x with the layers from place `first` on that it can be compared with, by place.
+
+        `itself` is the place where x is among them: ``Q^T Q`` is the identity, whatever rounding.
+        """
+        if not isinstance(x, Basis) or _kind(x) not in self._alike:
+            return {}
+        alike, stack = self._alike[_kind(x)], self._stacks[_kind(x)]
+        wanted = {j: y for j, y in alike.items() if j >= first}
+        if not wanted:
+            return {}
+        xp = array_namespace(stack)
+        product = x.q.T @ stack[:, -sum(y.rank for y in wanted.values()) :]
+        matrices: dict[int, list[Array]] = {}
+        places: dict[int, list[int]] = {}
+        start = 0
+        for j, y in wanted.items():
+            matrix = product[:, start : start + y.rank]
+            if j == itself:
+                matrix = xp.eye(x.rank, dtype=xp.float32, device=device(stack))
+            matrices.setdefault(y.rank, []).append(matrix)
+            places.setdefault(y.rank, []).append(j)
+            start += y.rank
+        found: dict[int, Overlap] = {}
+        for rank, of_rank in matrices.items():
+            batch = _Batch(xp.astype(xp.stack(of_rank), xp.float64))
+            for k, j in enumerate(places[rank]):
+                found[j] = _Batched(x, wanted[j], batch.matrices[k, ...], batch, k)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """Overlap matrices of one shape, (b, rx, ry), decomposed together when first asked for."""
+
+    matrices: Array
+
+    @cached_property
+    def factors(self) -> tuple[Array, Array, Array]:
+        """U (b, rx, c), the correlations (b, c) and W (b, ry, c).
+
+        Eigenvectors of the smaller of ``M M^T`` and ``M^T M`` take half of the time of an SVD, and
+        lose digits only of correlations that are next to zero.
+        """
+        xp = array_namespace(self.matrices)
+        wide = self.matrices.shape[1] <= self.matrices.shape[2]
+        m = self.matrices if wide else xp.matrix_transpose(self.matrices)
+        transposed = xp.matrix_transpose(m)
+        try:
+            _, near = xp.linalg.eigh(m @ transposed)
+            near = xp.flip(near, axis=-1)
+            far = transposed @ near
+            rho = xp.linalg.vector_norm(far, axis=1)
+        except (np.linalg.LinAlgError, RuntimeError):  # did not converge
+            parts = [svd(xp, m[k, ...]) for k in range(m.shape[0])]
+            near, rho = (xp.stack([part[k] for part in parts]) for k in (0, 1))
+            far = xp.stack([part[2].T for part in parts])
+        else:
+            far = far / xp.clip(rho, _SMALL_CORRELATION, None)[:, None, :]
+            least = to_numpy(xp.min(rho, axis=-1))
+            for k in map(int, np.flatnonzero(least < _SMALL_CORRELATION)):
+                u, s, vt = svd(xp, m[k, ...])
+                near[k, ...], rho[k, ...], far[k, ...] = u, s, vt.T
+        rho = xp.clip(rho, 0.0, 1.0)  # rounding alone carries cosines past 1
+        return (near, rho, far) if wide else (far, rho, near)
+
+
+@dataclass(frozen=True, eq=False)
+class _Batched(Overlap):
+    """An overlap that is decomposed together with others of its shape."""
+
+    batch: _Batch
+    place: int
+
+    @cached_property
+    def _svd(self) -> tuple[Array, Array, Array]:
+        u, rho, w = self.batch.factors
+        return u[self.place, ...], rho[self.place, ...], w[self.place, ...]
+
+
+def _kind(basis: Basis) -> Hashable:
+    """Tell apart what cannot be multiplied: numbers of rows, libraries and devices."""
+    return basis.n_samples, type(basis.q), str(device(basis.q))

@@ -1,0 +1,145 @@
+"""Run: the tiles of a sweep that are left to do, and the table they make."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from heapq import nlargest
+from itertools import groupby
+from os import PathLike
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from isorep._progress import track
+from isorep.engine.order import in_groups, slots
+from isorep.engine.pool import Future, Pool, pool
+from isorep.engine.results import InMemory, Results, in_store
+from isorep.engine.sweep import Sweep, Tile
+from isorep.engine.tile import Cells, compare_layers, prepare_layer
+
+if TYPE_CHECKING:
+    import xarray
+
+
+def run(
+    sweep: Sweep,
+    *,
+    out: str | PathLike[str] | None,
+    scheduler: Any,
+    memory: int | str | None,
+    progress: bool,
+) -> xarray.Dataset:
+    """Compute what is left to do of a sweep and return its table; see `isorep.pairwise`."""
+    budget = _bytes(memory)
+    with pool(scheduler) as workers:
+        results: Results
+        if out is None:
+            results = InMemory(sweep)
+        else:
+            results = in_store(sweep, out, _digests(sweep, workers, progress))
+        with results:
+            left = [tile for tile in sweep.tiles if not results.has(tile)]
+            done = _tiles(sweep, left, workers, budget)
+            with closing(track(done, sweep.kind, len(left), progress)) as tracked:
+                for tile, cells in tracked:
+                    results.write(tile, cells)
+            return results.dataset()
+
+
+def _bytes(memory: int | str | None) -> int | None:
+    from dask.utils import parse_bytes
+
+    if memory is None:
+        return None
+    try:
+        return int(parse_bytes(memory))
+    except ValueError as error:
+        raise ValueError(
+            f"expected memory in bytes, or like '8 GB' or '500 MiB', got {memory!r}"
+        ) from error
+
+
+def _digests(sweep: Sweep, workers: Pool, progress: bool) -> list[str]:
+    """Take the fingerprint of each source, there where it is read."""
+    tasks = []
+    for source in sweep.sources:
+        if source.in_store:
+            tasks.append(workers.submit(source.digest, sweep.layers))
+        else:
+            tasks.append(source.digest(sweep.layers))
+    try:
+        found = track(tasks, "looking at the data", len(tasks), progress)
+        return [task if isinstance(task, str) else task.result() for task in found]
+    finally:
+        workers.cancel([task for task in tasks if not isinstance(task, str)])
+
+
+def _tiles(
+    sweep: Sweep, tiles: Sequence[Tile], workers: Pool, memory: int | None
+) -> Iterator[tuple[Tile, Cells]]:
+    """Compute tiles, layer by layer, and hand each on when it is finished."""
+    for _, of_layer in groupby(tiles, key=lambda tile: tile.layer):
+        some = list(of_layer)
+        held = slots(sweep, some, memory, workers.size)
+        # Twice as many as can run, so that no one who does the work waits for us.
+        window = 2 * workers.size
+        yield from _layer(sweep, in_groups(some, held, window), held, window, workers)
+
+
+def _layer(
+    sweep: Sweep, tiles: Sequence[Tile], slots: int, window: int, workers: Pool
+) -> Iterator[tuple[Tile, Cells]]:
+    """Compute tiles of one layer in this order, `window` at a time, with `slots` prepared."""
+    layer = sweep.layers[tiles[0].layer]
+    measures = [measure.name for measure in sweep.measures]
+    prepared: dict[int, Future] = {}
+    users: Counter[int] = Counter()
+    uses: defaultdict[int, deque[int]] = defaultdict(deque)  # when each source is needed next
+    for moment, tile in enumerate(tiles):
+        for k in tile.numbers:
+            uses[k].append(moment)
+    running: dict[int, Future] = {}
+    finished: SimpleQueue[Tile] = SimpleQueue()
+
+    def make_room(tile: Tile) -> bool:
+        """Let go of what will not be needed for longest; tell if the tile has room then.
+
+        Where that is still in use, it is waited for, rather than to let go of what comes sooner.
+        """
+        needed = set(tile.numbers)
+        over = len(prepared) + len(needed - prepared.keys()) - slots
+        if over <= 0:
+            return True
+        others = (k for k in prepared if k not in needed)
+        for k in nlargest(over, others, lambda k: uses[k][0] if uses[k] else len(tiles)):
+            if users[k]:
+                return False
+            del prepared[k]
+        return True
+
+    def start(tile: Tile) -> None:
+        for k in tile.numbers:
+            if k not in prepared:
+                source = sweep.sources[k].only(layer)
+                prepared[k] = workers.submit(
+                    prepare_layer, source, layer, sweep.solver, sweep.precision
+                )
+            users[k] += 1
+            uses[k].popleft()
+        needed = [prepared[k] for k in tile.numbers]
+        running[tile.number] = workers.submit(
+            compare_layers, tile, needed, measures, sweep.precision
+        )
+        running[tile.number].add_done_callback(lambda _: finished.put(tile))
+
+    waiting = deque(tiles)
+    try:
+        while waiting or running:
+            while waiting and len(running) < window and make_room(waiting[0]):
+                start(waiting.popleft())
+            tile = finished.get()
+            users.subtract(tile.numbers)
+            yield tile, running.pop(tile.number).result()
+    finally:
+        workers.cancel(list(running.values()))

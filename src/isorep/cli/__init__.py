@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from isorep.cli import capture, compare, demo, measures, paper  # noqa: F401  # to register them
+from isorep.cli import capture, compare, demo, diff, measures, paper  # noqa: F401  # to register them
 from isorep.cli._app import app
 
 

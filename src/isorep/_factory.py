@@ -76,8 +76,8 @@ def make_model(spec: str) -> Any:
     named, at, weights = spec.partition("@")
     if ":" not in named:
         raise ValueError(
-            f"{spec!r} names no model: expected module:name, module:name@weights.safetensors, or a "
-            "Hugging Face folder (there is no such folder)"
+            f"{spec!r} must be module:name, module:name@weights.safetensors, or a Hugging Face "
+            "folder (there is no such folder)"
         )
     model = make(named)
     if not isinstance(model, sys.modules["torch"].nn.Module):

@@ -325,6 +325,7 @@ def diff(
     0          1.0000
     1          1.0000
     """
+    checked(measure, at_least)  # before any model runs
     data = reusable(data)
     x, y = (
         activations(
@@ -401,8 +402,7 @@ def between(
     progress: bool,
 ) -> Diff:
     """Compare the layers of one name; see `diff`."""
-    (row,) = measures_named(measure)
-    _check_bar(at_least, row)
+    row = checked(measure, at_least)
     base.check_same_samples(changed, "base", "changed")
     wanted, found = _layers_wanted(base, changed, _patterns(layers))
     common = [layer for layer in wanted if layer in found]
@@ -455,12 +455,15 @@ def between(
     )
 
 
-def _check_bar(at_least: float | None, row: Measure) -> None:
+def checked(measure: str, at_least: float | None) -> Measure:
+    """Return the measure of that name; the bar must be in the range of its similarity."""
+    (row,) = measures_named(measure)
     low, high = row.similarity_range
     if at_least is not None and not low <= at_least <= high:
         raise ValueError(
             f"the bar must be a similarity: for {row.name} from {low:g} to {high:g}, not {at_least}"
         )
+    return row
 
 
 def _patterns(layers: str | Iterable[str]) -> list[str]:

@@ -21,11 +21,17 @@ def capture(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL", help="module:name of a model, or of a function that makes one."
+            metavar="MODEL",
+            help="module:name of a model, or of a function that makes one; or a Hugging Face "
+            "folder.",
         ),
     ],
     data: Annotated[
-        str, typer.Option(help="module:name of the batches, or of a function that makes them.")
+        str,
+        typer.Option(
+            help="module:name of the batches, or of a function that makes them; or inputs in .npy, "
+            ".npz or .safetensors; or .txt, a text a line for a Hugging Face folder's tokenizer."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to save (.npz or .zarr).")],
     weights: Annotated[
@@ -45,15 +51,15 @@ def capture(
 ) -> None:
     """Save the activations of a PyTorch model's layers."""
     from isorep import capture as capture_layers
-    from isorep._factory import load_weights, make
+    from isorep._factory import load_weights, make_data, make_model
 
     check_targets([output], sources=[weights])
-    network = make(model)
+    network = make_model(model)
     if weights is not None:
         load_weights(network, weights)
     found = capture_layers(
         network,
-        make(data),
+        make_data(data, [model]),
         layers=layers or "*",
         reduce=reduce,
         max_samples=max_samples,

@@ -75,8 +75,9 @@ def diff(
     Exit status: 0, or 1 if a layer is below --fail-below, or 2 if there is nothing to tell.
     """
     from isorep._factory import make_data
-    from isorep.diff import between, reusable
+    from isorep.diff import between, checked, reusable
 
+    checked(measure, fail_below)
     outputs = output or []
     for target in outputs:
         if target.suffix.lower() not in _REPORTS:

@@ -19,7 +19,7 @@ from isorep._grid import Grid, measures_named, prepare, ranks
 from isorep._names import unknown_name
 from isorep._progress import track
 from isorep.basis import NoVarianceError
-from isorep.measures import Measure
+from isorep.measures import Measure, measure_named
 from isorep.representation import Representations
 
 if TYPE_CHECKING:
@@ -120,7 +120,8 @@ class Diff:
             return float(row[name]) if name in row else np.nan
 
         raw, name = told(self.measure), self.measure
-        similarity = told(f"{name}_corrected") if f"{name}_corrected" in row else raw
+        correctable = measure_named(name).reads == "moments"
+        similarity = told(f"{name}_corrected") if correctable else raw
         reason = str(row["reason"].item() or row["warnings"].item())
         return LayerDiff(
             layer=str(row["layer"].item()),

@@ -462,8 +462,34 @@ class TestShell:
 
         written = []
         fake = types.ModuleType("isorep.report")
-        fake.report = lambda table, path: written.append((dict(table.sizes), str(path)))
+        fake.report = lambda table, path, title: written.append(
+            (dict(table.sizes), str(path), title)
+        )
         monkeypatch.setitem(sys.modules, "isorep.report", fake)
         np.savez("a.npz", fc=rng.standard_normal((99, 3)))
         assert shell("diff", "a.npz", "a.npz", "--no-interval", "-o", "d.html")[0] == 0
-        assert written == [({"layer": 1}, "d.html")]
+        assert written == [({"x_layer": 1, "y_layer": 1}, "d.html", "a.npz and a.npz")]
+
+    def test_html_of_a_real_report(self, shell):
+        pytest.importorskip("isorep.report")
+        pytest.importorskip("plotly")
+        a, b = layered()
+        np.savez("a.npz", **a)
+        np.savez("b.npz", **b)
+        assert shell("diff", "a.npz", "b.npz", "-o", "d.html")[0] == 0
+        assert "noisy" in Path("d.html").read_text()
+
+
+def test_the_grid_for_a_report_is_that_of_compare_on_its_diagonal():
+    a, b = layered(211)
+    found, whole = isorep.diff(a, b).grid(), isorep.compare(a, b, correct=True, interval=True)
+    assert found.attrs == whole.attrs
+    for name in ("pwcca", "pwcca_distance", "pwcca_corrected", "pwcca_low", "n_samples"):
+        assert found[name].attrs == whole[name].attrs
+        assert found[name].dims == whole[name].dims
+        np.testing.assert_allclose(np.diag(found[name]), np.diag(whole[name]), rtol=1e-12)
+    np.testing.assert_array_equal(found["x_rank"], whole["x_rank"])
+    aside = ~np.eye(3, dtype=bool)
+    assert np.isnan(found["pwcca"].to_numpy()[aside]).all()
+    assert set(found["reason"].to_numpy()[aside]) == {"layers of one name alone were compared"}
+    assert set(np.diag(found["reason"])) == {""}

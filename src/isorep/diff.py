@@ -212,6 +212,30 @@ class Diff:
         }
         return [f"{what}: {', '.join(names)}" for what, names in others.items() if names]
 
+    def grid(self) -> xarray.Dataset:
+        """Return `table` in the form of `isorep.compare`: with numbers where x is y, for a report.
+
+        Other cells are NaN, and say that they were not compared.
+        """
+        import xarray
+
+        n = self.table.sizes["layer"]
+        variables: dict[str, Any] = {
+            side: (f"{side[0]}_layer", self.table[side].to_numpy()) for side in ("x_rank", "y_rank")
+        }
+        for name, found in self.table.drop_vars(variables).data_vars.items():
+            values = found.to_numpy()
+            empty = np.nan if values.dtype.kind == "f" else "" if values.dtype.kind == "U" else 0
+            square = np.full((n, n), empty, object if empty == "" else values.dtype)
+            if name == "reason":
+                square[...] = "layers of one name alone were compared"
+            np.fill_diagonal(square, values)
+            square = square.astype(str) if empty == "" else square
+            variables[str(name)] = (("x_layer", "y_layer"), square, found.attrs)
+        layers = self.table["layer"].to_numpy()
+        coords = {"x_layer": layers, "y_layer": layers}
+        return xarray.Dataset(variables, coords, self.table.attrs)
+
     def to_json(self) -> str:
         """Return all numbers as JSON; NaN is null."""
         found = {

@@ -116,7 +116,7 @@ def diff(
     for text in found.reasons(found.layers):
         typer.echo(f"isorep: warning: {text}", err=True)
     for target in outputs:
-        _write(found, target)
+        _write(found, target, f"{base} and {changed}")
     if found.below:
         names = ", ".join(layer.layer for layer in found.below)
         typer.echo(f"isorep: {found.summary()} {names}", err=True)
@@ -174,9 +174,9 @@ def _show(found: Diff, n_samples: int) -> None:
         show(Text(note))
 
 
-def _write(found: Diff, target: Path) -> None:
+def _write(found: Diff, target: Path, title: str) -> None:
     kind = target.suffix.lower()
     if kind == ".html":
-        need("isorep.report", "report").report(found.table, target)
+        need("isorep.report", "report").report(found.grid(), target, title=title)
     else:
         write_file(target, (found.to_json() if kind == ".json" else found.to_csv()).encode())

@@ -30,16 +30,16 @@ from torch.nn.functional import cross_entropy, scaled_dot_product_attention
 
 import isorep
 
-WIDTH, HEADS, LENGTH = 64, 4, 48
+HEADS, LENGTH = 4, 48
 BAR = 0.95
 
 
 class Attention(nn.Module):
     """Causal self-attention, its linear layers as modules, so that they are quantised."""
 
-    def __init__(self):
+    def __init__(self, width):
         super().__init__()
-        self.qkv, self.out = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
 
     def forward(self, x):
         """Return what the positions gather, (n, length, width)."""
@@ -53,12 +53,12 @@ class Attention(nn.Module):
 class Block(nn.Module):
     """Attention and perceptron, each after a norm and added to the stream."""
 
-    def __init__(self):
+    def __init__(self, width):
         super().__init__()
-        self.norm1, self.norm2 = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
-        self.attention = Attention()
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention = Attention(width)
         self.mlp = nn.Sequential(
-            nn.Linear(WIDTH, 4 * WIDTH), nn.GELU(), nn.Linear(4 * WIDTH, WIDTH)
+            nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
         )
 
     def forward(self, x):
@@ -70,12 +70,12 @@ class Block(nn.Module):
 class LanguageModel(nn.Module):
     """From characters, (n, length) integers, to what the next one may be."""
 
-    def __init__(self, n_characters, n_blocks):
+    def __init__(self, n_characters, n_blocks, width):
         super().__init__()
-        self.embedding = nn.Embedding(n_characters, WIDTH)
-        self.position = nn.Parameter(0.02 * torch.randn(LENGTH, WIDTH))
-        self.blocks = nn.Sequential(*(Block() for _ in range(n_blocks)))
-        self.norm, self.head = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, n_characters)
+        self.embedding = nn.Embedding(n_characters, width)
+        self.position = nn.Parameter(0.02 * torch.randn(LENGTH, width))
+        self.blocks = nn.Sequential(*(Block(width) for _ in range(n_blocks)))
+        self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, n_characters)
 
     def forward(self, x):
         """Return logits, (n, length, characters)."""
@@ -101,10 +101,10 @@ def loss_of(model, batch):
     return cross_entropy(model(batch[:, :-1]).flatten(0, 1), batch[:, 1:].flatten())
 
 
-def trained(text, n_characters, steps, n_blocks):
+def trained(text, n_characters, steps, n_blocks, width):
     """Return a model that has learnt the text."""
     torch.manual_seed(0)
-    model = LanguageModel(n_characters, n_blocks)
+    model = LanguageModel(n_characters, n_blocks, width)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=max(steps, 2))
     generator = torch.Generator().manual_seed(0)
@@ -150,8 +150,9 @@ def main(arguments=None):
         n_characters,
         steps=1 if options.quick else 1500,
         n_blocks=1 if options.quick else 4,
+        width=8 if options.quick else 64,
     )
-    samples = pieces(text[cut:], 700 if options.quick else 2000, torch.Generator().manual_seed(1))
+    samples = pieces(text[cut:], 300 if options.quick else 2000, torch.Generator().manual_seed(1))
     layers = ["blocks.?", "*.attention", "*.mlp"]
 
     _, ax = pyplot.subplots(figsize=(8.4, 4), layout="constrained")

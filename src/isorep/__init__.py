@@ -1,10 +1,11 @@
 """Tell whether two neural representations are the same up to a change of basis."""
 
-from isorep import plot
+from isorep import plot, testing
 from isorep.basis import Basis
 from isorep.capture import capture
 from isorep.clustering import cluster
 from isorep.compare import compare
+from isorep.diff import diff
 from isorep.inference.bartlett import bartlett
 from isorep.inference.infer import infer
 from isorep.measures import MEASURES, cca, cka, procrustes, pwcca, similarity, svcca
@@ -34,6 +35,7 @@ __all__ = [
     "cka",
     "cluster",
     "compare",
+    "diff",
     "infer",
     "load",
     "overlap",
@@ -45,5 +47,6 @@ __all__ = [
     "sample_size_curve",
     "similarity",
     "svcca",
+    "testing",
     "trajectory",
 ]

@@ -1,12 +1,16 @@
-"""What the shell names: ``module:name`` objects and files of weights."""
+"""What the shell names: ``module:name`` objects, models, their weights, and data for them."""
 
 from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from isorep import _huggingface
 from isorep._names import unknown_name
 from isorep._optional import need
 
@@ -47,6 +51,114 @@ def make(spec: str) -> Any:
         return found()
     except Exception as error:
         raise ValueError(f"calling {spec} failed: {type(error).__name__}: {error}") from error
+
+
+def make_model(spec: str) -> Any:
+    """Return the PyTorch model that the shell names.
+
+    ``module:name``, a model or a function that makes one; ``module:name@weights.safetensors`` (or
+    ``.pt``, ``.pth``), with a state dict loaded into it; or a Hugging Face folder.
+
+    Raises
+    ------
+    ValueError
+        When it is none of these, cannot be made, or is no model.
+    FileNotFoundError
+        When a weights file is not there.
+    """
+    need("torch", "torch")
+    if Path(spec).is_dir():
+        if not _huggingface.is_model_folder(Path(spec)):
+            raise ValueError(
+                f"{spec!r} is a folder without config.json, so no Hugging Face model, and no .zarr"
+            )
+        return _huggingface.load_model(Path(spec))
+    named, at, weights = spec.partition("@")
+    if ":" not in named:
+        raise ValueError(
+            f"{spec!r} must be module:name, module:name@weights.safetensors, or a Hugging Face "
+            "folder (there is no such folder)"
+        )
+    model = make(named)
+    if not isinstance(model, sys.modules["torch"].nn.Module):
+        raise ValueError(f"{named} gave a {type(model).__name__}, expected a torch.nn.Module")
+    if at:
+        load_weights(model, Path(weights))
+    return model
+
+
+def make_data(spec: str, models: Sequence[str]) -> Any:
+    """Return the batches that the shell names, for the models of these names.
+
+    ``module:name``, the batches or a function that makes them; ``.npy``, ``.npz`` or
+    ``.safetensors``, arrays of inputs; or ``.txt``, a text a line, which the tokenizer of a Hugging
+    Face folder among the models cuts into tokens. Of several arrays in a file, each is the keyword
+    of its name, and ``labels`` or ``label`` no input. What a file holds in float64 is given to the
+    model in float32.
+
+    Raises
+    ------
+    ValueError
+        When it is none of these, or the file is damaged or does not suit the models.
+    FileNotFoundError
+        When the file is not there.
+    """
+    path = Path(spec)
+    if path.suffix not in (*_ARRAYS, ".txt"):
+        if ":" in spec:
+            return make(spec)
+        raise ValueError(
+            f"{spec!r} names no data: expected module:name, or a name ending in "
+            f"{', '.join(_ARRAYS)} or .txt"
+        )
+    if not path.is_file():
+        raise FileNotFoundError(f"no data file {spec!r}")
+    if path.suffix == ".txt":
+        folders = [folder for folder in map(Path, models) if _huggingface.is_model_folder(folder)]
+        return _huggingface.tokenized(_lines(path), folders)
+    try:
+        arrays = _read_arrays(path)
+    except ImportError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"cannot read inputs from {spec!r}: {type(error).__name__}: {error}"
+        ) from error
+    inputs = [name for name in arrays if name not in ("labels", "label")]
+    if not inputs:
+        raise ValueError(f"{spec!r} holds no inputs, only {', '.join(arrays) or 'nothing'}")
+    if len(inputs) > 1:
+        return arrays
+    labels = [arrays[name] for name in arrays if name not in inputs and arrays[name].ndim == 1]
+    return (arrays[inputs[0]], labels[0]) if labels else arrays[inputs[0]]
+
+
+_ARRAYS = (".npy", ".npz", ".safetensors")
+
+
+def _read_arrays(path: Path) -> dict[str, Any]:
+    """Return the arrays of a file as tensors; no pickle is loaded."""
+    torch = need("torch", "torch")
+    if path.suffix == ".safetensors":
+        found = need("safetensors.torch", "safetensors").load_file(path)
+    elif path.suffix == ".npy":
+        found = {path.stem: torch.from_numpy(np.load(path, allow_pickle=False))}
+    else:
+        with np.load(path, allow_pickle=False) as file:
+            found = {name: torch.from_numpy(array) for name, array in file.items()}
+    return {name: x.float() if x.dtype == torch.float64 else x for name, x in found.items()}
+
+
+def _lines(path: Path) -> list[str]:
+    """Return the texts of a file, one a line; a blank line is none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{str(path)!r} is no UTF-8 text: {error}") from error
+    lines = [line for line in text.split("\n") if line.strip()]
+    if not lines:
+        raise ValueError(f"{str(path)!r} holds no text")
+    return lines
 
 
 def _is_parent(name: str | None, module_name: str) -> bool:

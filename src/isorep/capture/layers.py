@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import Any
 
 from torch import Tensor, nn
@@ -96,6 +97,20 @@ _FEATURES_LAST = (
     nn.MultiheadAttention,
     *_TRANSFORMERS,
 )
+
+
+@cache
+def _classes(kind: type) -> tuple[type, ...]:
+    """Return the classes that `kind` derives from, and what a quantised one stands for."""
+    found: list[type] = []
+    for base in kind.__mro__:
+        floats = vars(base).get("_FLOAT_MODULE", ())
+        found += [base, *(floats if isinstance(floats, tuple | list) else [floats])]
+    return tuple(found)
+
+
+def _is(module: nn.Module, kinds: tuple[type, ...]) -> bool:
+    return any(issubclass(found, kinds) for found in _classes(type(module)))
 
 
 # What is known of a module's samples in 3-D: (n, T, features) or (T, n, features).
@@ -198,9 +213,9 @@ class Layouts:
         inner: list[Layout],
     ) -> int | None:
         files = {base.__module__ for base in type(module).__mro__}
-        if isinstance(module, _FEATURES_FIRST) or files & _FEATURES_FIRST_FILES:
+        if _is(module, _FEATURES_FIRST) or files & _FEATURES_FIRST_FILES:
             return 1
-        if isinstance(module, _FEATURES_LAST):
+        if _is(module, _FEATURES_LAST):
             return -1
         for known in (*own, *given, *inner):
             if known.features is not None and known.shape == shape:
@@ -219,7 +234,7 @@ class Layouts:
         own: list[Layout],
         others: list[Layout],
     ) -> int | None:
-        if not self._any_second or isinstance(module, _FEATURES_FIRST):
+        if not self._any_second or _is(module, _FEATURES_FIRST):
             return 0
         if len(shape) == 3 and module in self._samples_axes:
             return self._samples_axes[module]
@@ -249,7 +264,7 @@ def _samples_axes(model: nn.Module) -> dict[nn.Module, int]:
     """
     found: dict[nn.Module, int] = {}
     for module in model.modules():
-        if isinstance(module, _SEQUENTIAL):
+        if _is(module, _SEQUENTIAL):
             found[module] = 0 if module.batch_first else 1
         elif isinstance(module, _TRANSFORMERS):
             # What is inside sees the same axes; the attention knows which.

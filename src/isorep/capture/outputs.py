@@ -44,7 +44,7 @@ def activation(output: Any, n: int, samples: int) -> tuple[Tensor, Tensor | None
     elif isinstance(found, Tensor):
         if found.is_nested or found.layout != torch.strided:
             raise Unusable("puts out a nested or sparse tensor")
-        tensor, mask = found, None
+        tensor, mask = (found.dequantize() if found.is_quantized else found), None
         if samples == -1 and len(tensor) == n:
             raise Unusable(
                 f"has shape {tuple(tensor.shape)}, and either of the first two axes may be the {n} "

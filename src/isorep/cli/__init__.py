@@ -11,6 +11,7 @@ from isorep.cli import (  # noqa: F401  # to register them
     capture,
     compare,
     demo,
+    diff,
     measures,
     pairwise,
     paper,

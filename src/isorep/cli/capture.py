@@ -22,11 +22,17 @@ def capture(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL", help="module:name of a model, or of a function that makes one."
+            metavar="MODEL",
+            help="module:name of a model, or of a function that makes one; or a Hugging Face "
+            "folder.",
         ),
     ],
     data: Annotated[
-        str, typer.Option(help="module:name of the batches, or of a function that makes them.")
+        str,
+        typer.Option(
+            help="module:name of the batches, or of a function that makes them; or inputs in .npy, "
+            ".npz or .safetensors; or .txt, a text a line for a Hugging Face folder's tokenizer."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to save (.npz or .zarr).")],
     weights: Annotated[
@@ -46,12 +52,13 @@ def capture(
 ) -> None:
     """Save the activations of a PyTorch model's layers."""
     from isorep import capture as capture_layers
-    from isorep._factory import load_weights, make
+    from isorep._factory import load_weights, make_data, make_model
 
     check_targets([output], sources=[weights])
-    network = make(model)
+    network = make_model(model)
     if weights is not None:
         load_weights(network, weights)
+    batches = make_data(data, [model])
     options: dict[str, Any] = {
         "layers": layers or "*",
         "reduce": reduce,
@@ -60,7 +67,7 @@ def capture(
         "dtype": dtype,
     }
     if output.suffix.lower() != ".zarr":
-        found = capture_layers(network, make(data), **options)
+        found = capture_layers(network, batches, **options)
         found.save(output)
         typer.echo(f"{output}: {found}", err=True)
         return
@@ -72,5 +79,5 @@ def capture(
         typer.echo(f"{output} is there already; looking whether it is of this capture", err=True)
     elif there:
         typer.echo(f"{output}: going on after {there} samples", err=True)
-    capture_layers(network, make(data), out=output, **options)
+    capture_layers(network, batches, out=output, **options)
     typer.echo(f"{output}: {open_store(output)}", err=True)

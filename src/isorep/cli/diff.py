@@ -1,0 +1,182 @@
+"""isorep diff: what a change did to a model."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from isorep._optional import need
+from isorep.cli._app import app
+from isorep.cli._output import check_targets, new_table, show, write_file
+
+if TYPE_CHECKING:
+    from isorep.diff import Diff
+    from isorep.representation import Representations
+
+_STORES = (".npz", ".zarr", ".npy", ".safetensors")
+_REPORTS = (".html", ".json", ".csv")
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "isorep diff nets:make nets:quantised --data nets:images --layers 'conv*' --fail-below 0.95\n\n"
+    "isorep diff nets:make@old.safetensors nets:make@new.safetensors --data images.npy\n\n"
+    "isorep diff bert/ bert-tuned/ --data texts.txt --layers 'encoder.layer.?' -o diff.json\n\n"
+    "isorep diff before.zarr after.zarr"
+)
+def diff(
+    base: Annotated[
+        str,
+        typer.Argument(
+            metavar="BASE",
+            help="Model: module:name, module:name@weights (.pt, .pth or .safetensors), or a "
+            "Hugging Face folder. Or what isorep capture saved of one.",
+        ),
+    ],
+    changed: Annotated[str, typer.Argument(metavar="CHANGED", help="The same, after the change.")],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="What models run on: module:name of the batches, inputs in .npy, .npz or "
+            ".safetensors, or .txt with a text a line, for a Hugging Face folder's tokenizer."
+        ),
+    ] = None,
+    layers: Annotated[
+        list[str] | None, typer.Option(help="Glob of layer names; may be repeated. [default: *]")
+    ] = None,
+    reduce: Annotated[
+        str, typer.Option(help="mean, positions, flatten, max, last or first.")
+    ] = "mean",
+    measure: Annotated[str, typer.Option(help="A measure to compare by.")] = "pwcca",
+    fail_below: Annotated[
+        float | None,
+        typer.Option(help="Exit with status 1 if a layer's similarity is lower than that."),
+    ] = None,
+    interval: Annotated[
+        bool, typer.Option(help="Bound each similarity (95 %), and tell chance: four times slower.")
+    ] = True,
+    device: Annotated[
+        str | None, typer.Option(help="Where to run the models, such as cuda.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the samples that are simulated.")] = 0,
+    output: Annotated[
+        list[Path] | None,
+        typer.Option("--output", "-o", help="Write .html, .json or .csv; may be repeated."),
+    ] = None,
+) -> None:
+    """Tell what a change did to a model, layer by layer, most changed first.
+
+    The similarity is corrected for the number of samples; 1 is unchanged up to a change of basis.
+    Exit status: 0, or 1 if a layer is below --fail-below, or 2 if there is nothing to tell.
+    """
+    from isorep._factory import make_data
+    from isorep.diff import between, checked, reusable
+
+    checked(measure, fail_below)
+    outputs = output or []
+    for target in outputs:
+        if target.suffix.lower() not in _REPORTS:
+            raise ValueError(
+                f"cannot write {str(target)!r}: expected a name ending in .html, .json or .csv"
+            )
+    sources = [Path(spec) for spec in (base, changed, data) if spec and Path(spec).exists()]
+    check_targets(outputs, sources=sources)
+    models = [spec for spec in (base, changed) if _is_model(spec)]
+    if data is None and models:
+        raise ValueError(f"{models[0]} is a model: it needs --data to run on")
+    if data is not None and not models:
+        raise ValueError("--data is for models, and these are captured already: leave it out")
+    with _users_code(data):
+        batches = None if data is None else reusable(make_data(data, models))
+    patterns = layers or ["*"]
+    # One after the other: two names may stand for one object, with the weights of the later.
+    with warnings.catch_warnings(record=True) as warned:
+        x, y = (
+            _activations(spec, name, batches, patterns, reduce, device)
+            for spec, name in ((base, "base"), (changed, "changed"))
+        )
+    for text in dict.fromkeys(str(warning.message) for warning in warned):
+        typer.echo(f"isorep: warning: {text}", err=True)
+    found = between(
+        x,
+        y,
+        layers=patterns,
+        measure=measure,
+        at_least=fail_below,
+        interval=interval,
+        seed=seed,
+        progress=True,
+    )
+    _show(found, x.n_samples)
+    for text in found.reasons(found.layers):
+        typer.echo(f"isorep: warning: {text}", err=True)
+    for target in outputs:
+        _write(found, target, f"{base} and {changed}")
+    if found.below:
+        names = ", ".join(layer.layer for layer in found.below)
+        typer.echo(f"isorep: {found.summary()} {names}", err=True)
+        raise typer.Exit(1)
+
+
+def _activations(
+    spec: str, name: str, batches: Any, layers: list[str], reduce: str, device: str | None
+) -> Representations:
+    from isorep._factory import make_model
+    from isorep.diff import activations
+
+    side = make_model(spec) if _is_model(spec) else spec
+    with _users_code(spec):
+        return activations(
+            side, name, batches, layers=layers, reduce=reduce, device=device, progress=True
+        )
+
+
+@contextmanager
+def _users_code(spec: str | None) -> Iterator[None]:
+    """Make of any error one of bad input: a traceback's status, 1, would be a verdict."""
+    try:
+        yield
+    except (ValueError, TypeError, OSError, ImportError):
+        raise
+    except Exception as error:
+        raise ValueError(f"running {spec} failed: {type(error).__name__}: {error}") from error
+
+
+def _is_model(spec: str) -> bool:
+    return Path(spec).suffix not in _STORES or "@" in spec
+
+
+def _show(found: Diff, n_samples: int) -> None:
+    """Print the layers, most changed first."""
+    from rich.text import Text
+
+    bar = "" if found.at_least is None else f", at least {found.at_least}"
+    show(Text(f"{found.measure} similarity on {n_samples} samples{bar}", style="bold"))
+    columns = found.columns(found.layers)
+    marks = [found.mark(layer) for layer in found.layers]
+    marked = [""] if any(marks) else []
+    listing = new_table("layer", *columns, *marked)
+    listing.columns[-1].justify = "left" if marked else "right"
+    for i, (layer, mark) in enumerate(zip(found.layers, marks, strict=True)):
+        listing.add_row(
+            Text(layer.layer),
+            *(f"{values[i]:.4f}" for values in columns.values()),
+            *([Text(mark)] if marked else []),
+            style="bold red" if layer.below else None,
+        )
+    show(listing)
+    for note in found.notes():
+        show(Text(note))
+
+
+def _write(found: Diff, target: Path, title: str) -> None:
+    kind = target.suffix.lower()
+    if kind == ".html":
+        need("isorep.report", "report").report(found.grid(), target, title=title)
+    else:
+        write_file(target, (found.to_json() if kind == ".json" else found.to_csv()).encode())

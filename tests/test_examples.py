@@ -1,0 +1,37 @@
+"""The examples run as a reader would run them, at their smallest."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+EXAMPLES = Path(__file__).parents[1] / "examples"
+SAID = {
+    "finetune_half": ["trained on with 0 to 4, digits 5 to 9: accuracy on", "conv1 "],
+    "prune_cnn": ["95% pruned: accuracy", "layers below 0.95: "],
+    "quantise_transformer": ["int8: loss ", "2 bits: loss ", "blocks.0.attention "],
+}
+
+
+def test_all_examples_are_here_and_on_the_page():
+    page = (EXAMPLES / "README.md").read_text()
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == set(SAID)
+    assert all(f"{name}.py" in page for name in SAID)
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_an_example_runs(name, tmp_path, monkeypatch, capsys):
+    if name != "quantise_transformer":
+        pytest.importorskip("sklearn")
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    monkeypatch.chdir(tmp_path)
+    script = runpy.run_path(str(EXAMPLES / f"{name}.py"))
+    script["main"](["--quick", "--out", "figure.png"])
+    matplotlib.pyplot.close("all")
+    out = capsys.readouterr().out
+    for text in SAID[name]:
+        assert text in out
+    assert out.splitlines()[-1] == "wrote figure.png"
+    assert Path("figure.png").read_bytes().startswith(b"\x89PNG")

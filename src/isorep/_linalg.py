@@ -1,7 +1,8 @@
-"""Singular value decomposition that answers for every finite matrix, in any namespace."""
+"""Singular value decompositions that answer for every finite matrix, in any namespace."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,12 @@ import scipy.linalg
 from array_api_compat import device
 
 from isorep._arrays import Array, to_numpy
+
+SMALL = 1e-6
+"""Eigenvectors of ``M M^T`` tell singular values under this apart no better than to eps over it."""
+
+TIED = 1e-9
+"""Singular values closer than this leave their eigenvectors to rounding."""
 
 
 def svd(xp: Any, matrix: Array) -> tuple[Array, Array, Array]:
@@ -23,3 +30,47 @@ def svd(xp: Any, matrix: Array) -> tuple[Array, Array, Array]:
         parts = scipy.linalg.svd(to_numpy(matrix), full_matrices=False, lapack_driver="gesvd")
         u, s, vt = (xp.asarray(part, device=device(matrix)) for part in parts)
         return u, s, vt
+
+
+def svd_of_cosines(xp: Any, matrices: Array) -> tuple[Array, Array, Array]:
+    """Return U (b, p, c), s (b, c) descending, and W (b, q, c) of matrices (b, p, q) of norm 1.
+
+    For what does not need both sides orthonormal to rounding: from the eigenvectors of ``M M^T`` or
+    ``M^T M``, whichever is smaller, at half the cost of the SVD. The eigenvalues have lost the
+    small singular values; the lengths that M gives to the vectors have not. Matrices with ties,
+    whose vectors the SVD chooses with less regard to rounding, and with tiny values go to the SVD.
+    """
+    wide = matrices.shape[1] <= matrices.shape[2]
+    m = matrices if wide else xp.matrix_transpose(matrices)
+    transposed = xp.matrix_transpose(m)
+    try:
+        near = xp.flip(xp.linalg.eigh(m @ transposed)[1], axis=-1)
+    except (np.linalg.LinAlgError, RuntimeError):
+        return _stacked(xp, [_thin(xp, matrices[k, ...]) for k in range(matrices.shape[0])])
+    far = transposed @ near
+    s = xp.sqrt(xp.sum(far**2, axis=1))
+    good = s[:, -1] >= SMALL
+    if s.shape[1] > 1:
+        good = good & (xp.min(s[:, :-1] - s[:, 1:], axis=1) >= TIED)
+    far = far / xp.clip(s, SMALL, None)[:, None, :]
+    s = xp.clip(s, 0.0, 1.0)  # cosines of angles: only rounding can carry them past 1
+    u, w = (near, far) if wide else (far, near)
+    if bool(xp.all(good)):
+        return u, s, w
+    return _stacked(
+        xp,
+        [
+            (u[k, ...], s[k, ...], w[k, ...]) if usable else _thin(xp, matrices[k, ...])
+            for k, usable in enumerate(to_numpy(good))
+        ],
+    )
+
+
+def _thin(xp: Any, matrix: Array) -> tuple[Array, Array, Array]:
+    u, s, vt = svd(xp, matrix)
+    return u, xp.clip(s, 0.0, 1.0), vt.T
+
+
+def _stacked(xp: Any, parts: Sequence[tuple[Array, Array, Array]]) -> tuple[Array, Array, Array]:
+    u, s, w = (xp.stack(list(part)) for part in zip(*parts, strict=True))
+    return u, s, w

@@ -7,19 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 from array_api_compat import array_namespace, device
 
 from isorep._arrays import Array
-from isorep._linalg import svd
+from isorep._linalg import svd, svd_of_cosines
 from isorep.basis import Basis, Solver
 from isorep.moments import CrossMoments
-
-SMALL_CORRELATION = 1e-6
-"""Eigenvectors of ``M M^T`` tell correlations under this apart no better than to eps over it."""
-
-TIED = 1e-9
-"""Correlations closer than this leave their eigenvectors to rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,31 +103,11 @@ class Overlap:
 
     @cached_property
     def _triplets(self) -> tuple[Array, Array, Array]:
-        """U, the correlations and W, for what does not need both sides orthonormal to rounding.
-
-        From the eigenvectors of ``M M^T`` or ``M^T M``, whichever is smaller, at half the cost of
-        the SVD. The eigenvalues have lost the small correlations; the lengths that M gives to the
-        vectors have not. Ties go to the SVD, whose choice among them varies less with rounding.
-        """
+        """U, the correlations and W, for what does not need both sides orthonormal to rounding."""
         if "_svd" in vars(self):
             return self._svd
-        xp = array_namespace(self.matrix)
-        wide = self.matrix.shape[0] <= self.matrix.shape[1]
-        narrow = self.matrix if wide else self.matrix.T
-        try:
-            _, vectors = xp.linalg.eigh(narrow @ narrow.T)
-        except (np.linalg.LinAlgError, RuntimeError):
-            return self._svd
-        partners = narrow.T @ vectors
-        rho = xp.sqrt(xp.sum(partners**2, axis=0))
-        order = xp.argsort(rho, descending=True)
-        rho = xp.take(rho, order, axis=0)
-        if float(rho[-1]) < SMALL_CORRELATION or bool(xp.any(rho[:-1] - rho[1:] < TIED)):
-            return self._svd
-        vectors = xp.take(vectors, order, axis=1)
-        partners = xp.take(partners, order, axis=1) / rho
-        u, w = (vectors, partners) if wide else (partners, vectors)
-        return u, xp.clip(rho, 0.0, 1.0), w
+        u, rho, w = svd_of_cosines(array_namespace(self.matrix), self.matrix[None, ...])
+        return u[0, ...], rho[0, ...], w[0, ...]
 
     @property
     def correlations(self) -> Array:
@@ -220,20 +193,12 @@ class Overlap:
 
     def exchanged(self) -> Overlap:
         """Return the overlap of y with x, with what was already computed for this one."""
-        left_out = self.left_out
-        other = Overlap(
-            self.y,
-            self.x,
-            self.matrix.T,
-            None if left_out is None else lambda: (part.exchanged() for part in left_out()),
-        )
-        left_out = self.left_out
-        other = Overlap(
-            self.y,
-            self.x,
-            self.matrix.T,
-            None if left_out is None else lambda: (part.exchanged() for part in left_out()),
-        )
+
+        def left_out() -> Iterator[Overlap]:
+            assert self.left_out is not None
+            return (part.exchanged() for part in self.left_out())
+
+        other = Overlap(self.y, self.x, self.matrix.T, left_out if self.left_out else None)
         for known in {"_svd", "_triplets"} & set(vars(self)):
             u, rho, w = vars(self)[known]
             vars(other)[known] = (w, rho, u)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from isorep._arrays import to_numpy
-from isorep._one_thread import one_thread
+from isorep._threads import one_blas_thread
 from isorep._whole import check_seed
 from isorep.basis import Basis
 from isorep.overlap import Overlap, couple
@@ -93,7 +93,7 @@ class Population:
             )
         x, y = _on_host(sample.x), _on_host(sample.y)
         x_rotation, rho, y_rotation = _coordinates(x, y, to_numpy(sample.matrix))
-        with one_thread():
+        with one_blas_thread():
             spectrum = match_spectrum(rho, n, rx, ry, np.random.default_rng(seed))
         return cls(x, y, x_rotation, y_rotation, spectrum)
 
@@ -114,13 +114,12 @@ class Population:
         self, read: Callable[[Overlap], ArrayLike], spectrum: Spectrum | None = None
     ) -> Floats:
         """Return what `read` gives for the population itself, or with another spectrum."""
-        return sum(
-            (
-                weight * np.asarray(read(self.overlap(correlations)))
-                for weight, correlations in (spectrum or self.spectrum).parts
-            ),
-            start=np.float64(0.0),
-        )
+        found = [
+            weight * np.asarray(read(self.overlap(correlations)), dtype=np.float64)
+            for weight, correlations in (spectrum or self.spectrum).parts
+        ]
+        total: Floats = np.sum(found, axis=0)
+        return total
 
     def excess(self, read: Callable[[Overlap], ArrayLike], seed: int = 0) -> Excess:
         """Return by how much `read` is greater in a sample than in the population, on average.
@@ -134,7 +133,7 @@ class Population:
         """
         n = n_simulations(len(self.spectrum))
         streams = np.random.SeedSequence(seed).spawn(n)
-        with one_thread():
+        with one_blas_thread():
             middle = self.value(read)
             shapes = [self.value(read, shape) - middle for _, shape in self.spectrum.shapes]
             rounds = np.zeros((2, n, *middle.shape))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cache
 from typing import Any
 
 from torch import Tensor, nn
@@ -99,7 +98,6 @@ _FEATURES_LAST = (
 )
 
 
-@cache
 def _classes(kind: type) -> tuple[type, ...]:
     """Return the classes that `kind` derives from, and what a quantised one stands for."""
     found: list[type] = []

@@ -6,17 +6,13 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 from array_api_compat import array_namespace, device
 
-from isorep._arrays import Array, to_numpy
+from isorep._arrays import Array
 from isorep._grid import Prepared
-from isorep._linalg import svd
+from isorep._linalg import svd_of_cosines
 from isorep.basis import Basis
 from isorep.overlap import Overlap
-
-_SMALL_CORRELATION = 1e-5
-"""Correlations whose squares, as eigenvalues, keep too few digits for the other side's vectors."""
 
 
 class Columns:
@@ -65,7 +61,7 @@ class Columns:
         for rank, of_rank in matrices.items():
             batch = _Batch(xp.astype(xp.stack(of_rank), xp.float64))
             for k, j in enumerate(places[rank]):
-                found[j] = _Batched(x, wanted[j], batch.matrices[k, ...], batch, k)
+                found[j] = _Batched(x, wanted[j], batch.matrices[k, ...], batch=batch, place=k)
         return found
 
 
@@ -76,36 +72,12 @@ class _Batch:
     matrices: Array
 
     @cached_property
-    def factors(self) -> tuple[Array, Array, Array]:
-        """U (b, rx, c), the correlations (b, c) and W (b, ry, c).
-
-        Eigenvectors of the smaller of ``M M^T`` and ``M^T M`` take half of the time of an SVD, and
-        lose digits only of correlations that are next to zero.
-        """
-        xp = array_namespace(self.matrices)
-        wide = self.matrices.shape[1] <= self.matrices.shape[2]
-        m = self.matrices if wide else xp.matrix_transpose(self.matrices)
-        transposed = xp.matrix_transpose(m)
-        try:
-            _, near = xp.linalg.eigh(m @ transposed)
-            near = xp.flip(near, axis=-1)
-            far = transposed @ near
-            rho = xp.linalg.vector_norm(far, axis=1)
-        except (np.linalg.LinAlgError, RuntimeError):  # did not converge
-            parts = [svd(xp, m[k, ...]) for k in range(m.shape[0])]
-            near, rho = (xp.stack([part[k] for part in parts]) for k in (0, 1))
-            far = xp.stack([part[2].T for part in parts])
-        else:
-            far = far / xp.clip(rho, _SMALL_CORRELATION, None)[:, None, :]
-            least = to_numpy(xp.min(rho, axis=-1))
-            for k in map(int, np.flatnonzero(least < _SMALL_CORRELATION)):
-                u, s, vt = svd(xp, m[k, ...])
-                near[k, ...], rho[k, ...], far[k, ...] = u, s, vt.T
-        rho = xp.clip(rho, 0.0, 1.0)  # rounding alone carries cosines past 1
-        return (near, rho, far) if wide else (far, rho, near)
+    def triplets(self) -> tuple[Array, Array, Array]:
+        """U (b, rx, c), the correlations (b, c) and W (b, ry, c)."""
+        return svd_of_cosines(array_namespace(self.matrices), self.matrices)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class _Batched(Overlap):
     """An overlap that is decomposed together with others of its shape."""
 
@@ -113,8 +85,8 @@ class _Batched(Overlap):
     place: int
 
     @cached_property
-    def _svd(self) -> tuple[Array, Array, Array]:
-        u, rho, w = self.batch.factors
+    def _triplets(self) -> tuple[Array, Array, Array]:
+        u, rho, w = self.batch.triplets
         return u[self.place, ...], rho[self.place, ...], w[self.place, ...]
 
 

@@ -201,6 +201,10 @@ images = torch.rand(10, 1, 5, 5, generator=torch.Generator().manual_seed(1))
 
 def broken():
     raise RuntimeError("no GPU left")
+
+def interrupted():
+    yield images[:4]
+    raise OSError("no more of it")
 """
 
 
@@ -231,6 +235,22 @@ class TestCapture:
         assert shell("capture", "nets_for_cli:model", *source[1:], *options)[0] == 0
         assert isorep.load("b.zarr")["0"].shape == (10, 36)
         assert shell("compare", "a.npz", "b.zarr")[0] == 0
+
+    def test_a_store_is_gone_on_with(self, shell, tmp_path, monkeypatch):
+        monkeypatch.setattr("isorep.storage.partial._SECONDS", 0.0)
+        source = ["nets_for_cli:make", "--layers", "0", "-o", "a.zarr", "--data"]
+        status, _, err = shell("capture", *source, "nets_for_cli:interrupted")
+        assert (status, "no more of it" in err) == (2, True)
+        status, _, err = shell("compare", "a.zarr", "a.zarr")
+        assert (status, "'a.zarr': it is incomplete, 4 samples so far" in err) == (2, True)
+        status, out, err = shell("capture", *source, "nets_for_cli:images")
+        assert (status, out) == (0, "")
+        assert "a.zarr: going on after 4 samples" in err
+        assert "a.zarr: Stored(1 layer, 10 samples: 0 (10, 4))" in err
+        status, _, err = shell("capture", *source, "nets_for_cli:images")
+        assert (status, "is there already; looking whether it is of this" in err) == (0, True)
+        status, _, err = shell("capture", *source, "nets_for_cli:images", "--reduce", "max")
+        assert (status, "layers '0' was mean and is now max" in err) == (2, True)
 
     def test_weights_from_safetensors(self, shell):
         save_file = pytest.importorskip("safetensors.torch").save_file

@@ -1,6 +1,7 @@
 """Capture into a store: the same as in memory, and what a kill, a change or a mistake does."""
 
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -9,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from late_layer import LateLayer, late_batches
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import isorep
 from isorep.capture import capture
-from isorep.storage import partial, zarr
+from isorep.storage import open_store, partial, zarr
 
 N, B = 17, 5
 
@@ -103,6 +105,10 @@ def test_half_precision_is_kept_as_it_is(tmp_path):
         stored = zarr_itself.open_array(out / "layer0000-0", mode="r")
         assert stored.dtype.itemsize == bytes_each
         assert stored.chunks == (4, 400)
+        lazy = open_store(out)
+        assert (lazy["0"].dtype, lazy["0"].shape) == (reps["0"].dtype, (N, 400))
+        np.testing.assert_array_equal(lazy["0"][3:11], reps["0"][3:11])
+        assert lazy.dtypes == reps.dtypes
 
 
 def test_what_the_store_holds_in_bits_must_be_bits(tmp_path):
@@ -125,7 +131,7 @@ def test_it_goes_on_where_it_stopped(tmp_path, images):
         isorep.load(path)
     begin(path, images, n_batches=1)  # one more
     with pytest.raises(ValueError, match=r"incomplete, 15 samples so far"):
-        isorep.load(path)
+        open_store(path)
     ran = []
     model = network()
     model[0].register_forward_hook(lambda m, i, o: ran.append(len(o)))
@@ -277,21 +283,7 @@ def test_one_process_at_a_time(tmp_path, images):
 
 
 def test_a_layer_found_out_late_is_left_out(tmp_path):
-    class Sometimes(nn.Module):
-        def forward(self, x):
-            return x if len(x) == B else x.sum(0)
-
-    class Net(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.odd, self.even = Sometimes(), nn.Identity()
-
-        def forward(self, x):
-            self.odd(x)
-            return self.even(x)
-
-    model = Net()
-    data = list(torch.randn(N, 3).split(B))
+    model, data = LateLayer(), late_batches(N)
     for n_batches in (None, 2):
         path = tmp_path / f"{n_batches}.zarr"
         if n_batches:
@@ -311,6 +303,15 @@ def test_a_damaged_progress_says_so(tmp_path, images):
     for attempt in (lambda: isorep.load(path), lambda: capture(network(), images, out=path)):
         with pytest.raises(ValueError, match=r"progress.npz' is damaged .*remove the folder"):
             attempt()
+
+
+def test_a_chunk_that_was_lost_is_missed(tmp_path, images):
+    path = tmp_path / "a.zarr"
+    begin(path, images)
+    (chunk,) = (tmp_path / "a.zarr.part").glob("store/layer0000*/c/1")
+    shutil.rmtree(chunk)
+    with pytest.raises(ValueError, match=r"damaged: 1 of its chunks are missing; remove .*part'"):
+        capture(network(), loader(images), out=path)
 
 
 def test_memory_holds_no_more_than_chunks(tmp_path, monkeypatch):

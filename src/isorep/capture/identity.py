@@ -9,6 +9,10 @@ from isorep.capture.batches import Batch
 from isorep.representation import as_ids
 
 
+class NoSamplesError(ValueError):
+    """There is no data."""
+
+
 @dataclass(frozen=True)
 class Samples:
     """Batch number `index` of the data, or what of it is new, with the ids of its samples."""
@@ -57,7 +61,7 @@ def identified(
         elif known < batch.n:
             yield Samples(i, batch.cut(known, batch.n), ids[known:])
     if not n:
-        raise ValueError("the data yielded no samples; an iterator can be used only once")
+        raise NoSamplesError("the data yielded no samples; an iterator can be used only once")
     if given is not None and len(given) != n:
         raise _unequal(n, given)
     if n < len(captured):

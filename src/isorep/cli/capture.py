@@ -64,8 +64,8 @@ def capture(
         found.save(output)
         typer.echo(f"{output}: {found}", err=True)
         return
+    from isorep.storage import open_store
     from isorep.storage.partial import n_so_far
-    from isorep.storage.zarr import header_of
 
     there = n_so_far(output)
     if output.exists():
@@ -73,6 +73,4 @@ def capture(
     elif there:
         typer.echo(f"{output}: going on after {there} samples", err=True)
     capture_layers(network, make(data), out=output, **options)
-    header = header_of(output)
-    names = ", ".join(layer["name"] for layer in header["layers"])
-    typer.echo(f"{output}: {header['n_samples']} samples of {names}", err=True)
+    typer.echo(f"{output}: {open_store(output)}", err=True)

@@ -194,10 +194,10 @@ class Partial:
             self._take_up_progress(_read(progress))
         self._store.mkdir(exist_ok=True)
         layers = {layer.key: layer for layer in self._layers.values() if layer.written}
+        for layer in layers.values():
+            layer.keep_written(self._store / layer.key)
         for entry in self._store.iterdir():
-            if entry.name in layers:
-                layers[entry.name].keep_written(entry)
-            else:
+            if entry.name not in layers:
                 _remove(entry)
         self._group = zarr.open_group(self._store, mode="a", zarr_format=3)
         for layer in layers.values():
@@ -299,8 +299,14 @@ class _Layer:
         self.array = create(group, self.key, shape, self.tails[0].dtype, self.chunk_rows)
 
     def keep_written(self, folder: Path) -> None:
-        """Remove from the array's `folder` all but the chunks that are known to be whole."""
+        """Remove from the array's `folder` all but the chunks of the last commit."""
         whole = {str(i) for i in range(self.written // self.chunk_rows)}
+        missing = whole - {entry.name for entry in (folder / "c").glob("*")}
+        if missing:
+            raise ValueError(
+                f"{str(folder)!r} is damaged: {len(missing)} of its chunks are missing; remove "
+                f"{str(folder.parents[1])!r} and begin again"
+            )
         for entry in folder.iterdir():
             if entry.name != "c":
                 _remove(entry)

@@ -90,7 +90,7 @@ def test_the_matched_population_has_the_expected_spectrum(b):
 
 def test_the_shapes_average_to_the_spectrum():
     rng = np.random.default_rng(6)
-    rho = np.concatenate([np.linspace(0.9, 0.6, 5), np.full(7, 0.25)])
+    rho = np.concatenate([np.linspace(0.9, 0.8, 5), np.full(7, 0.15)])
     spectrum = match_spectrum(sampled_correlations(150, 12, 12, rho, rng), 150, 12, 12, rng)
     likelihoods = [likelihood for likelihood, _ in spectrum.shapes]
     assert sum(likelihoods) == pytest.approx(1)

@@ -119,7 +119,7 @@ class Population:
                 weight * np.asarray(read(self.overlap(correlations)))
                 for weight, correlations in (spectrum or self.spectrum).parts
             ),
-            start=np.float64(0.0),
+            start=np.zeros(()),
         )
 
     def excess(self, read: Callable[[Overlap], ArrayLike], seed: int = 0) -> Excess:

@@ -1,6 +1,7 @@
 """infer: the parts in one result, for a pair and for every cell of a table."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -163,6 +164,33 @@ def test_too_few_for_bounds_are_still_corrected():
         "15 samples are too few to tell how far a number varies" in w for w in found.warnings
     )
     assert any("15 samples are few even to correct 3 and 3" in w for w in found.warnings)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"n_permutations": 9.5}, TypeError, "n_permutations must be an integer, not 9.5"),
+        ({"n_permutations": "9"}, TypeError, "n_permutations must be an integer, not '9'"),
+        ({"n_permutations": True}, TypeError, "n_permutations must be an integer, not True"),
+        ({"n_permutations": 0}, ValueError, "at least 1 permutation is needed, not 0"),
+        ({"seed": -1}, ValueError, "seed is an integer from 0, not -1"),
+        ({"seed": None}, TypeError, "seed must be an integer, not None"),
+        ({"level": "95"}, TypeError, "level is how often bounds are to hold, in .0, 1., not '95'"),
+    ],
+)
+def test_numbers_of_another_kind(given, error, message):
+    x, y = two_sharing(1, 3, 60, seed=5)
+    with pytest.raises(error, match=message):
+        isorep.infer(x, y, **given)
+
+
+def test_all_forced_is_calibrated_to_nothing():
+    x, y = np.random.default_rng(9).standard_normal((2, 12, 20))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", isorep.FewSamplesWarning)
+        found = isorep.infer(x, y, "cca", n_permutations=19)
+    assert (found.similarity, found.p_value) == (pytest.approx(1), 1)
+    assert math.isnan(found.calibrated)
 
 
 def test_what_does_not_go_together():

@@ -77,5 +77,19 @@ def test_what_cannot_be_cut():
     o = isorep.overlap(*two_sharing(2, 5, 15, seed=0))
     with pytest.raises(ValueError, match="15 samples are too few to tell how far"):
         jackknife(o, correlation)
+    with pytest.raises(TypeError, match=r"blocks must be an integer, not 2\.5"):
+        jackknife(o, correlation, 2.5)
     with pytest.raises(ValueError, match="expected one label for each of 15 rows"):
         jackknife(o, correlation, 3, groups=[1, 2])
+
+
+def test_what_varies_in_one_block_alone():
+    rng = np.random.default_rng(5)
+    x, y = rng.standard_normal((2, 60, 3))
+    spike = np.eye(60)[:, :1]
+    o = isorep.overlap(np.hstack([x, spike]), np.hstack([y + x, spike]))
+    assert 0 < jackknife(o, lambda o: o.correlations.mean()) < 1  # the block has a direction less
+    with pytest.raises(ValueError, match=r"has shape \(4,\), and \(3,\) without one block"):
+        jackknife(o, lambda o: o.correlations)
+    with pytest.raises(ValueError, match="all of a side's features vary in 3 of the 60 samples"):
+        jackknife(isorep.overlap(spike, y), correlation)

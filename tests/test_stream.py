@@ -335,3 +335,22 @@ def test_memory_does_not_grow_with_the_number_of_samples(tmp_path):
         tracemalloc.stop()
     assert max(peaks) < 6_000_000  # where one side alone is 20,480,000 bytes
     assert peaks[1] < peaks[0] + 1_000_000
+
+
+def test_positions_of_models_are_rows_in_blocks(monkeypatch):
+    """A batch of maps has many more rows than samples, and is cut like any other."""
+    from isorep import gather
+
+    a, b = models()
+    options = {"layers": "0", "reduce": "positions"}
+    batches = list(images(100).split(64))
+    sizes = []
+    add = gather.Gatherer.add
+    monkeypatch.setattr(
+        gather.Gatherer, "add", lambda self, chunk: sizes.append(chunk) or add(self, chunk)
+    )
+    table = isorep.compare(a, b, data=batches, **options, measures="cca", memory=9_000)
+    captured = [isorep.capture(model, batches, **options) for model in (a, b)]
+    assert_alike(table, isorep.compare(*captured, measures="cca"))
+    assert table["n_samples"].item() == 100 * 16
+    assert max(len(rows.values) for chunk in sizes for rows in chunk.values()) < 40

@@ -84,8 +84,8 @@ class Plan:
             if not one.itself:
                 sides = f"{_named(one.x)} with {_named(one.y)}"
             lines.append(
-                f"  {i}: {pairs} {'pair' if pairs == 1 else 'pairs'} of layers, "
-                f"{readable(one.n_bytes)}, {one.rows} rows at a time: {sides}"
+                f"  {i}: {pairs} {'pair' if pairs == 1 else 'pairs'}, {sides}: "
+                f"{readable(one.n_bytes)}, {one.rows} rows at a time"
             )
         reasons = list(self.too_wide.values())
         lines += [f"  left out: {reason}" for reason in reasons[:3]]
@@ -117,7 +117,7 @@ def make_plan(x: Widths, y: Widths | None, *, blocks: int, memory: int) -> Plan:
     --------
     >>> print(make_plan({"conv": 512, "fc": 1024}, {"out": 100}, blocks=1, memory=400_000_000))
     1 pass over the data, at most 217 MB of 400 MB
-      1: 2 pairs of layers, 217 MB, 3820 rows at a time: conv, fc with out
+      1: 2 pairs, conv, fc with out: 217 MB, 2546 rows at a time
     >>> wide = {"conv1": 512, "conv2": 512, "fc": 1024}
     >>> len(make_plan(wide, None, blocks=1, memory=160_000_000).passes)
     4
@@ -130,7 +130,7 @@ def make_plan(x: Widths, y: Widths | None, *, blocks: int, memory: int) -> Plan:
         needed = _moments_bytes(xs, ys, itself, blocks)
         if needed + reading <= memory:
             width = sum(xs.values()) + (0 if itself else sum(ys.values()))
-            row = 16 * width  # as it is read, and centred
+            row = 24 * width  # as it is read, as float64, and centred
             rows = max(1, min(MOST_ROWS, reading // row))
             passes.append(Pass(tuple(xs), tuple(ys), itself, needed + rows * row, rows))
         elif len(xs) == len(ys) == 1:
@@ -185,9 +185,9 @@ def _halves(widths: Widths) -> tuple[Widths, Widths]:
 
 
 def _named(layers: tuple[str, ...]) -> str:
-    if len(layers) <= 4:
+    if len(layers) <= 3:
         return ", ".join(layers)
-    return f"{layers[0]}, {layers[1]} ... {layers[-1]} ({len(layers)} layers)"
+    return f"{layers[0]} ... {layers[-1]} ({len(layers)} layers)"
 
 
 def readable(n_bytes: float) -> str:

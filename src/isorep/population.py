@@ -114,12 +114,13 @@ class Population:
         self, read: Callable[[Overlap], ArrayLike], spectrum: Spectrum | None = None
     ) -> Floats:
         """Return what `read` gives for the population itself, or with another spectrum."""
-        found = [
-            weight * np.asarray(read(self.overlap(correlations)), dtype=np.float64)
-            for weight, correlations in (spectrum or self.spectrum).parts
-        ]
-        total: Floats = np.sum(found, axis=0)
-        return total
+        return sum(
+            (
+                weight * np.asarray(read(self.overlap(correlations)))
+                for weight, correlations in (spectrum or self.spectrum).parts
+            ),
+            start=np.zeros(()),
+        )
 
     def excess(self, read: Callable[[Overlap], ArrayLike], seed: int = 0) -> Excess:
         """Return by how much `read` is greater in a sample than in the population, on average.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -164,6 +165,11 @@ def _sizes(whole: Overlap, row: Measure) -> list[int]:
 
 
 def _checked(sizes: Sequence[int], n: int) -> list[int]:
+    if isinstance(sizes, Real | str):
+        raise TypeError(f"sizes must be a sequence of integers, such as [{sizes}], not {sizes!r}")
+    for size in sizes:
+        if not isinstance(size, Real):
+            raise TypeError(f"sizes must be a sequence of integers, such as [100], not {size!r}")
     wrong = [size for size in sizes if not 2 <= size <= n or int(size) != size]
     if wrong or not len(sizes):
         raise ValueError(

@@ -61,15 +61,21 @@ class StoredRows:
         n_read = _read_together(n_rows, list(arrays.values()))
         starts = range(0, max(1, *(array.shape[0] for array in arrays.values())), n_read)
         for start in track(starts, described, len(starts), self._progress):
-            read = {key: array[start : start + n_read] for key, array in arrays.items()}
-            for i in range(0, max(1, *map(len, read.values())), n_rows):
-                yield {
-                    key: Rows(rows[i : i + n_rows], self._layers[key][1])
-                    for key, rows in read.items()
-                }
+            read = {
+                key: Rows(array[start : start + n_read], self._layers[key][1])
+                for key, array in arrays.items()
+            }
+            yield from _cut(read, n_rows)
 
     def close(self) -> None:
         """Do nothing: stores are not left open."""
+
+
+def _cut(read: Mapping[Key, Rows], n_rows: int) -> Iterator[dict[Key, Rows]]:
+    """Hand on rows a few at a time; a layer with fewer than others has none left at the end."""
+    longest = max((len(rows.values) for rows in read.values()), default=0)
+    for i in range(0, max(1, longest), n_rows):
+        yield {key: Rows(values[i : i + n_rows], dtype) for key, (values, dtype) in read.items()}
 
 
 def _read_together(n_rows: int, arrays: Sequence[StoredArray]) -> int:
@@ -145,20 +151,20 @@ class ModelRows:
     def chunks(
         self, keys: Collection[Key], n_rows: int, described: str
     ) -> Generator[dict[Key, Rows], None, None]:
-        """Run the models on all of the data; what they put out on about `n_rows` samples."""
+        """Run the models on all of the data; what they put out, `n_rows` rows at a time."""
         first, pieces = self._begin()
         with closing(pieces):
             held: list[dict[Key, Rows]] = []
             n_held = n_samples = 0
             for piece in chain([first], pieces):
                 held.append(self._wanted(piece, keys))
-                n_held += piece.n_samples
+                n_held += max((len(rows.values) for rows in held[-1].values()), default=0)
                 n_samples += piece.n_samples
                 if n_held >= n_rows:
-                    yield _joined(held)
+                    yield from _cut(_joined(held), n_rows)
                     held, n_held = [], 0
             if held:
-                yield _joined(held)
+                yield from _cut(_joined(held), n_rows)
         if self._n_samples not in (None, n_samples):
             raise ValueError(
                 f"the data held {n_samples} samples in one pass and {self._n_samples} in the one "

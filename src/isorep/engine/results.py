@@ -179,6 +179,8 @@ def _write(tile: Tile, cells: Cells, arrays: Mapping[str, Any]) -> None:
 
 
 def _put(array: Any, region: Region, found: np.ndarray[Any, Any]) -> None:
+    if found.dtype == object and not found.any():  # texts, all empty, as the array is at first
+        return
     lengths = [part.stop - part.start for part in region if isinstance(part, slice)]
     array[region] = found.reshape(lengths)
 

@@ -17,6 +17,7 @@ import numpy as np
 import isorep
 from isorep.inference import interval
 from isorep.measures import MEASURES
+from isorep.population import Population
 
 SAMPLES = {10: 500, 30: 1000, 100: 2000}
 MEASURED = (
@@ -71,9 +72,13 @@ def study(p, n, population, repeats):
     exact = np.linalg.qr(np.column_stack([np.ones(4 * p), rng.standard_normal((4 * p, 2 * p))]))[0]
     whole = couple(exact[:, 1 : p + 1], exact[:, p + 1 :], solver="svd")
     overlaps = [couple(*rng.standard_normal((2, n, p))) for _ in range(repeats)]
+    populations = [Population.behind(o, seed) for seed, o in enumerate(overlaps)]
     for name, options in MEASURED:
         truth = MEASURES[name](whole, **options).similarity
-        found = [interval(o, name, seed=seed, **options) for seed, o in enumerate(overlaps)]
+        found = [
+            interval(o, name, seed=seed, population=population, **options)
+            for seed, (o, population) in enumerate(zip(overlaps, populations, strict=True))
+        ]
         yield (
             p,
             n,

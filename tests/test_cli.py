@@ -50,6 +50,28 @@ class TestCompare:
         assert lines[5] == "cka similarity (1 is the same)"
         assert "not computed (2 cells): a['dead'] has no variance" in err
 
+    def test_stores_larger_than_memory(self, shell, tmp_path):
+        for name in "ab":
+            isorep.load(f"{name}.npz").save(tmp_path / f"{name}.zarr")
+        memory = ["--memory", "11kB"]
+        command = ["compare", "a.zarr", "b.zarr"]
+        status, out, err = shell(*command, *memory, "--dry-run", "--json", "out.json")
+        assert (status, err) == (0, "")
+        lines = out.splitlines()
+        assert lines[0].startswith("3 passes over the data, at most ")
+        assert lines[1].startswith("  1: ")
+        assert lines[1].endswith(" rows at a time: conv1 with conv1, conv2")
+        assert not (tmp_path / "out.json").exists()
+        _, streamed, err = shell(*command, *memory)
+        assert err.startswith("isorep: 3 passes over the data, at most ")
+        assert streamed == shell(*command)[1] == shell("compare", "a.npz", "b.npz")[1]
+        assert shell(*command, "--dry-run")[1].startswith("all layers in memory, ")
+        status, out, err = shell(*command, *memory, "--measure", "rsa")
+        assert (status, out) == (2, "")
+        assert err.startswith("isorep: error: rsa reads the samples themselves, which take ")
+        status, out, err = shell(*command, "--memory", "much")
+        assert err.endswith("memory is a number of bytes or a text such as \"2 GB\", not 'much'\n")
+
     def test_a_grid_wider_than_the_terminal_becomes_best_partners(self, shell, monkeypatch):
         monkeypatch.setenv("COLUMNS", "60")
         rng = np.random.default_rng(1)
@@ -179,6 +201,10 @@ images = torch.rand(10, 1, 5, 5, generator=torch.Generator().manual_seed(1))
 
 def broken():
     raise RuntimeError("no GPU left")
+
+def interrupted():
+    yield images[:4]
+    raise OSError("no more of it")
 """
 
 
@@ -209,6 +235,22 @@ class TestCapture:
         assert shell("capture", "nets_for_cli:model", *source[1:], *options)[0] == 0
         assert isorep.load("b.zarr")["0"].shape == (10, 36)
         assert shell("compare", "a.npz", "b.zarr")[0] == 0
+
+    def test_a_store_is_gone_on_with(self, shell, tmp_path, monkeypatch):
+        monkeypatch.setattr("isorep.storage.partial._SECONDS", 0.0)
+        source = ["nets_for_cli:make", "--layers", "0", "-o", "a.zarr", "--data"]
+        status, _, err = shell("capture", *source, "nets_for_cli:interrupted")
+        assert (status, "no more of it" in err) == (2, True)
+        status, _, err = shell("compare", "a.zarr", "a.zarr")
+        assert (status, "'a.zarr': it is incomplete, 4 samples so far" in err) == (2, True)
+        status, out, err = shell("capture", *source, "nets_for_cli:images")
+        assert (status, out) == (0, "")
+        assert "a.zarr: going on after 4 samples" in err
+        assert "a.zarr: Stored(1 layer, 10 samples: 0 (10, 4))" in err
+        status, _, err = shell("capture", *source, "nets_for_cli:images")
+        assert (status, "is there already; looking whether it is of this" in err) == (0, True)
+        status, _, err = shell("capture", *source, "nets_for_cli:images", "--reduce", "max")
+        assert (status, "layers '0' was mean and is now max" in err) == (2, True)
 
     def test_weights_from_safetensors(self, shell):
         save_file = pytest.importorskip("safetensors.torch").save_file

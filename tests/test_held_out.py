@@ -131,9 +131,21 @@ def test_features_that_some_folds_lack():
     x = np.hstack([x, np.eye(40)[:, :1]])
     y = np.hstack([y, np.eye(40)[:, 1:2]])
     result = held_out(isorep.overlap(x, y))
-    assert len(result.correlations) == 3
+    assert len(result.correlations) == 4  # as all samples have, judged by the folds that do
     assert np.isfinite(result.correlations).all()
     assert result.x_weights.sum() == pytest.approx(1)
+
+
+def test_what_varies_in_one_fold_alone():
+    """Trained without it, nothing can be told of its samples; the other folds do as they can."""
+    x = np.eye(20)[:, :1]
+    np.testing.assert_allclose(held_out(isorep.overlap(x, x)).correlations, 1)
+    two = np.eye(20)[:, :2]  # in some fold, or in two
+    y = np.random.default_rng(0).standard_normal((20, 2))
+    for seed in range(4):
+        result = held_out(isorep.overlap(two, y), seed=seed)
+        assert result.correlations.shape == result.x_weights.shape == (2,)
+        assert np.isfinite(result.correlations).all()
 
 
 def test_what_cannot_be_held_out():
@@ -146,9 +158,14 @@ def test_what_cannot_be_held_out():
         held_out(o, groups=np.arange(50) % 3)
     with pytest.raises(ValueError, match=r"shape \(3,\): expected one label for each of 50 rows"):
         held_out(o, groups=[1, 2, 3])
-    x = np.eye(20)[:, :1]
-    with pytest.raises(ValueError, match="the samples taken has no variance"):
-        held_out(isorep.overlap(x, x))
+    for bad, error, message in [
+        ({"folds": 2.5}, TypeError, "folds must be an integer, not 2.5"),
+        ({"folds": "3"}, TypeError, "folds must be an integer, not '3'"),
+        ({"seed": -1}, ValueError, "seed is an integer from 0, not -1"),
+        ({"seed": None}, TypeError, "seed must be an integer, not None"),
+    ]:
+        with pytest.raises(error, match=message):
+            held_out(o, **bad)
 
 
 def test_arrays_of_another_library():

@@ -1,6 +1,7 @@
 """infer: the parts in one result, for a pair and for every cell of a table."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -76,7 +77,7 @@ def test_a_table_holds_what_infer_says_of_each_cell():
     p, adjusted = (table[f"cca_{key}"].to_numpy()[:2, 0] for key in ("p_value", "p_adjusted"))
     assert p[0] < 0.05 < p[1]
     np.testing.assert_allclose(adjusted, [2 * p[0], p[1]])  # Benjamini and Hochberg
-    for refused in ({"level": 0.9}, {"groups": np.arange(200)}, {"variance": 0.9}):
+    for refused in ({"level": 0.9}, {"level": 0.95}, {"groups": np.arange(200)}, {"variance": 0.9}):
         with pytest.raises(ValueError, match="are for two arrays, not for a table"):
             isorep.infer(a, b, "svcca", **refused)
 
@@ -121,7 +122,10 @@ def test_infers_of_every_measure(name):
     assert 0.05 <= found.p_value <= 1
     low, high = MEASURES[name].similarity_range
     assert low <= found.interval[0] <= found.interval[1] <= high
-    assert math.isnan(found.corrected) == (MEASURES[name].reads != "moments")
+    if name in ("cka_debiased", "cka_rbf_debiased"):  # few samples raise these by nothing
+        assert found.corrected == found.similarity
+    else:
+        assert math.isnan(found.corrected) == (MEASURES[name].reads != "moments")
 
 
 @pytest.mark.parametrize("name", ["pwcca", "cca", "cka", "procrustes", "svcca"])
@@ -160,6 +164,33 @@ def test_too_few_for_bounds_are_still_corrected():
         "15 samples are too few to tell how far a number varies" in w for w in found.warnings
     )
     assert any("15 samples are few even to correct 3 and 3" in w for w in found.warnings)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"n_permutations": 9.5}, TypeError, "n_permutations must be an integer, not 9.5"),
+        ({"n_permutations": "9"}, TypeError, "n_permutations must be an integer, not '9'"),
+        ({"n_permutations": True}, TypeError, "n_permutations must be an integer, not True"),
+        ({"n_permutations": 0}, ValueError, "at least 1 permutation is needed, not 0"),
+        ({"seed": -1}, ValueError, "seed is an integer from 0, not -1"),
+        ({"seed": None}, TypeError, "seed must be an integer, not None"),
+        ({"level": "95"}, TypeError, "level is how often bounds are to hold, in .0, 1., not '95'"),
+    ],
+)
+def test_numbers_of_another_kind(given, error, message):
+    x, y = two_sharing(1, 3, 60, seed=5)
+    with pytest.raises(error, match=message):
+        isorep.infer(x, y, **given)
+
+
+def test_all_forced_is_calibrated_to_nothing():
+    x, y = np.random.default_rng(9).standard_normal((2, 12, 20))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", isorep.FewSamplesWarning)
+        found = isorep.infer(x, y, "cca", n_permutations=19)
+    assert (found.similarity, found.p_value) == (pytest.approx(1), 1)
+    assert math.isnan(found.calibrated)
 
 
 def test_what_does_not_go_together():

@@ -88,6 +88,22 @@ def test_the_matched_population_has_the_expected_spectrum(b):
     assert observed.mean() > rho.mean() + 0.05
 
 
+def test_the_shapes_average_to_the_spectrum():
+    rng = np.random.default_rng(6)
+    rho = np.concatenate([np.linspace(0.9, 0.8, 5), np.full(7, 0.15)])
+    spectrum = match_spectrum(sampled_correlations(150, 12, 12, rho, rng), 150, 12, 12, rng)
+    likelihoods = [likelihood for likelihood, _ in spectrum.shapes]
+    assert sum(likelihoods) == pytest.approx(1)
+    assert min(likelihoods) > 0
+    assert spectrum.sign == 1
+    for part in ("head", "tail"):
+        mean = sum(weight * getattr(shape, part) for weight, shape in spectrum.shapes)
+        np.testing.assert_allclose(mean, getattr(spectrum, part), atol=1e-12)
+    # From all equal to few: of one sum of squares, ever smaller sums.
+    sums = [shape.tail.sum() for _, shape in spectrum.shapes]
+    np.testing.assert_array_less(np.diff(sums), 0)
+
+
 def test_estimates_of_nothing_scatter_around_nothing():
     rng = np.random.default_rng(3)
     signs, squares = [], []

@@ -20,11 +20,12 @@ Array = Any
 _REDUCTIONS = "'mean' over positions, 'positions', 'flatten', 'max', 'last', 'first'"
 
 
-def as_samples(x: Any, name: str, fewest: int = 2) -> tuple[Array, str]:
+def as_samples(x: Any, name: str, *, fewest: int = 2, first_row: int = 0) -> tuple[Array, str]:
     """Check that `x` can be a representation and return it as float64, with its own dtype's name.
 
     Array-likes that belong to no array library (lists, data frames) become NumPy arrays. A part of
-    a representation may have fewer than two samples, or none: `fewest` says how many there must be.
+    a representation may have fewer than two samples, or none: `fewest` says how many there must be,
+    and `first_row` which row the first of them is.
 
     Raises
     ------
@@ -60,7 +61,7 @@ def as_samples(x: Any, name: str, fewest: int = 2) -> tuple[Array, str]:
             f"{name} lies on a device without float64 ({error}); move it to the CPU first"
         ) from error
     if x.shape[0]:
-        _check_finite(xp, x, name)
+        _check_finite(xp, x, name, first_row)
     return x, given
 
 
@@ -92,7 +93,7 @@ def _check_shape(x: Array, name: str, fewest: int) -> None:
         raise ValueError(f"{name} has shape {shape}: at least 1 feature (column) is needed")
 
 
-def _check_finite(xp: Any, x: Array, name: str) -> None:
+def _check_finite(xp: Any, x: Array, name: str, first_row: int) -> None:
     # NaN and infinity both survive a minimum and a maximum, which need no array of flags.
     least, most = float(xp.min(x)), float(xp.max(x))
     if isfinite(least) and isfinite(most):
@@ -109,7 +110,7 @@ def _check_finite(xp: Any, x: Array, name: str) -> None:
     raise ValueError(
         f"{name} holds {int(xp.count_nonzero(xp.isnan(flat)))} NaN and "
         f"{int(xp.count_nonzero(bad & ~xp.isnan(flat)))} infinite values, the first at "
-        f"row {row}, column {column}"
+        f"row {first_row + row}, column {column}"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -78,12 +78,22 @@ class Grid:
         self._warnings = np.full(shape, "", dtype=object)
         self._reason = np.full(shape, "", dtype=object)
 
-    def fill(self, at: Index, x: Prepared, y: Prepared, *, mirror: Index | None = None) -> None:
+    def fill(
+        self,
+        at: Index,
+        x: Prepared,
+        y: Prepared,
+        *,
+        mirror: Index | None = None,
+        coupled_by: Callable[[Basis, Basis], Overlap] | None = None,
+    ) -> None:
         """Compare x with y into the cell `at`, and y with x into the cell `mirror`.
 
-        The two directions share one coupling, and symmetric measures their score.
+        The two directions share one coupling, and symmetric measures their score. Bases that do not
+        know their samples are coupled by what else is known of them.
         """
-        self.enter(at, couple_prepared(x, y), mirror=mirror, itself=x is y)
+        coupled = couple_prepared(x, y, coupled_by or couple)
+        self.enter(at, coupled, mirror=mirror, itself=x is y)
 
     def enter(
         self,
@@ -369,7 +379,9 @@ def ranks(prepared: Iterable[Prepared]) -> list[int]:
     return [basis.rank if isinstance(basis, Basis) else 0 for basis in prepared]
 
 
-def couple_prepared(x: Prepared, y: Prepared) -> Overlap | ValueError | TypeError:
+def couple_prepared(
+    x: Prepared, y: Prepared, coupled_by: Callable[[Basis, Basis], Overlap] = couple
+) -> Overlap | ValueError | TypeError:
     """Couple two layers, or find what keeps them from being compared."""
     if isinstance(x, Exception):
         return x
@@ -381,7 +393,7 @@ def couple_prepared(x: Prepared, y: Prepared) -> Overlap | ValueError | TypeErro
             "no partners; reduce both layers by 'mean' instead of 'positions'"
         )
     try:
-        return couple(x, y)
+        return coupled_by(x, y)
     except (TypeError, ValueError) as error:
         return error
 

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from isorep._grid import Grid, Prepared, measures_named, prepare, ranks
 from isorep._progress import track
+from isorep._whole import check_seed
 from isorep.basis import Solver
+from isorep.inference.null_distribution import check_permutations
+from isorep.plan import Plan
 from isorep.representation import Representations
+from isorep.sources import Capturing
+from isorep.stream import Stream, opened
 
 if TYPE_CHECKING:
+    import torch
     import xarray
 
 
 def compare(
-    a: Mapping[str, Any],
-    b: Mapping[str, Any],
+    a: Mapping[str, Any] | str | PathLike[str] | torch.nn.Module,
+    b: Mapping[str, Any] | str | PathLike[str] | torch.nn.Module,
     *,
+    data: Any = None,
+    layers: str | Iterable[str] = "*",
+    reduce: str | Callable[..., Any] | Mapping[str, Any] = "mean",
+    channels: str = "auto",
+    max_samples: int | None = None,
+    device: torch.device | str | int | None = None,
     measures: str | Sequence[str] = "pwcca",
     correct: bool = False,
     interval: bool = False,
@@ -26,6 +40,7 @@ def compare(
     n_permutations: int | None = None,
     seed: int = 0,
     solver: Solver = "auto",
+    memory: str | float | None = None,
     progress: bool = True,
 ) -> xarray.Dataset:
     """Compare every layer of `a` with every layer of `b`.
@@ -34,11 +49,24 @@ def compare(
     that cannot be compared (constant, NaN, other rows than its partner) costs its own cells: they
     are NaN, with the reason beside them.
 
+    Two models, and stores too large to read into memory, are streamed: their rows go by, and second
+    moments are all that is kept, in float64. That does for all measures of second moments, and with
+    `interval` the moments are kept in 20 blocks, for the jackknife. Canonical correlations then err
+    by about ``1e-16 k^2`` where the spectrum of a layer spans k. What needs the samples themselves
+    is refused: measures that read them, ``solver="svd"``, and the p-values of `chance`.
+
     Parameters
     ----------
-    a, b : Representations or mapping of layer name to (n_samples, n_features) array
+    a, b : Representations or mapping of layer name to (n_samples, n_features) array; path; or model
         On the same samples in the same order; where both sides know their samples, this is checked.
-        Give the same object twice to compare a network with itself.
+        Give the same object twice to compare a network with itself. A path is that of a store (see
+        `isorep.storage.open_store`, `isorep.load`); arrays may be zarr arrays or h5py datasets. Two
+        `torch.nn.Module` are run on each batch of `data` at once.
+    data : iterable of batches, optional
+        For models; see `isorep.capture`. Each batch is asked for once and goes through both, so
+        that the order does not matter.
+    layers, reduce, channels, max_samples, device
+        For models; see `isorep.capture`.
     measures : str or sequence of str
         Names in `isorep.MEASURES`.
     correct : bool
@@ -57,8 +85,13 @@ def compare(
         Of whatever is drawn for these.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
+    memory : int or str, optional
+        What a stream, or stores that are read into memory, may take beside Python itself: bytes, or
+        a text such as "2 GB"; by default half of what is free. Stores are read into memory where
+        they take up to 256 MB, or where samples are needed. Tables too wide are made in
+        several passes over the data; the plan is printed before (see `planned`).
     progress : bool
-        Show a progress bar, if standard error is a terminal.
+        Show a progress bar, if standard error is a terminal, and the plan if it has several passes.
 
     Returns
     -------
@@ -80,9 +113,10 @@ def compare(
     ------
     ValueError
         When the samples or their order differ (it says which), a measure is unknown, or not a
-        single pair could be compared.
+        single pair could be compared; when samples are needed and do not fit into memory, or data
+        that can be read only once would be needed several times.
     TypeError
-        When a side is no mapping of layers.
+        When a side is nothing that can be compared.
 
     Examples
     --------
@@ -94,30 +128,39 @@ def compare(
     1.0
     >>> table["reason"].sel(x_layer="dead", y_layer="conv").item()
     "a['dead'] has no variance: each of its 2 features is constant over the 300 samples"
+
+    Two models on one loader, whose activations are never held:
+
+    >>> import torch
+    >>> model, other = (torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU()) for _ in "ab")
+    >>> batches = [torch.rand(50, 3) for _ in range(6)]
+    >>> table = isorep.compare(model, other, data=batches, layers="0", measures="cca")
+    >>> table["n_samples"].item(), round(table["cca"].item(), 6)
+    (300, 1.0)
     """
     rows = measures_named(measures)
-    x = Representations.of(a)
-    y = x if b is a else Representations.of(b)
-    x.check_same_samples(y)
+    examined = _examined(correct, interval, chance, n_permutations, seed)
+    given = opened(
+        a,
+        b,
+        data=data,
+        capturing=Capturing(layers, reduce, channels, max_samples, device),
+        measures=rows,
+        interval=interval,
+        chance=chance,
+        solver=solver,
+        memory=memory,
+        progress=progress,
+    )
+    if isinstance(given, Stream):
+        with given:
+            if progress and len(given.plan.passes) > 1:
+                sys.stderr.write(f"isorep: {given.plan}\n")
+            return given.table(rows, examined, progress)
+    x, y, _ = given
     x_bases = _prepare(x, "a", solver, progress)
     y_bases = x_bases if y is x else _prepare(y, "b", solver, progress)
-
-    if n_permutations is not None and n_permutations < 1:
-        raise ValueError(f"at least 1 permutation is needed, not {n_permutations}")
-    examined = {"correct": correct, "interval": interval, "chance": chance}
-    grid = Grid(
-        {"x_layer": len(x), "y_layer": len(y)},
-        rows,
-        {
-            **examined,
-            "n_permutations": min(max(199, 20 * len(x) * len(y)), 1999)
-            if n_permutations is None
-            else n_permutations,
-            "seed": seed,
-        }
-        if any(examined.values())
-        else None,
-    )
+    grid = Grid({"x_layer": len(x), "y_layer": len(y)}, rows, examined(len(x) * len(y)))
     cells = list(product(range(len(x)), range(len(y))))
     if y is x:  # one coupling serves a pair of layers both ways round
         cells = [(i, j) for i, j in cells if i <= j]
@@ -128,6 +171,77 @@ def compare(
         {"x_layer": list(x), "y_layer": list(y)},
         {"x_rank": ("x_layer", ranks(x_bases)), "y_rank": ("y_layer", ranks(y_bases))},
     )
+
+
+def planned(
+    a: Mapping[str, Any] | str | PathLike[str] | torch.nn.Module,
+    b: Mapping[str, Any] | str | PathLike[str] | torch.nn.Module,
+    *,
+    data: Any = None,
+    layers: str | Iterable[str] = "*",
+    reduce: str | Callable[..., Any] | Mapping[str, Any] = "mean",
+    channels: str = "auto",
+    max_samples: int | None = None,
+    device: torch.device | str | int | None = None,
+    measures: str | Sequence[str] = "pwcca",
+    interval: bool = False,
+    chance: bool = False,
+    solver: Solver = "auto",
+    memory: str | float | None = None,
+) -> Plan:
+    """Return how `compare` would go about it, without comparing anything: ``print(plan)``.
+
+    Of models the first batch is run, since it takes that to know what their layers put out.
+
+    Parameters and errors are those of `compare`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> a = {"conv": np.ones((300, 4)), "fc": np.ones((300, 2))}
+    >>> print(planned(a, a, memory="1 GB"))
+    all layers in memory, 48 kB of 1 GB
+    """
+    given = opened(
+        a,
+        b,
+        data=data,
+        capturing=Capturing(layers, reduce, channels, max_samples, device),
+        measures=measures_named(measures),
+        interval=interval,
+        chance=chance,
+        solver=solver,
+        memory=memory,
+        progress=False,
+    )
+    if isinstance(given, Stream):
+        with given:
+            return given.plan
+    return given[2]
+
+
+def _examined(
+    correct: bool, interval: bool, chance: bool, n_permutations: int | None, seed: int
+) -> Callable[[int], dict[str, Any] | None]:
+    """Check what is to be told beside similarities; return it for a table of so many cells."""
+    check_seed(seed)
+    if n_permutations is not None:
+        check_permutations(n_permutations)
+
+    def examined(n_cells: int) -> dict[str, Any] | None:
+        if not (correct or interval or chance):
+            return None
+        return {
+            "correct": correct,
+            "interval": interval,
+            "chance": chance,
+            "n_permutations": min(max(199, 20 * n_cells), 1999)
+            if n_permutations is None
+            else n_permutations,
+            "seed": seed,
+        }
+
+    return examined
 
 
 def _prepare(layers: Representations, name: str, solver: Solver, progress: bool) -> list[Prepared]:

@@ -205,9 +205,11 @@ class Centred:
     dtype: str
 
     @classmethod
-    def of(cls, x: Any, *, dtype: str | None = None, name: str = "x") -> Centred:
-        """Centre a batch; see `Moments.from_batch`."""
-        samples, given = as_samples(x, name, fewest=0)
+    def of(
+        cls, x: Any, *, dtype: str | None = None, name: str = "x", first_row: int = 0
+    ) -> Centred:
+        """Centre a batch, whose rows errors count from `first_row`; see `Moments.from_batch`."""
+        samples, given = as_samples(x, name, fewest=0, first_row=first_row)
         rows: Floats = to_numpy(samples)
         if not len(rows):
             zero = np.zeros(rows.shape[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -33,9 +34,17 @@ class Overlap:
     x: Basis
     y: Basis
     matrix: Array
+    # Of a stream that kept its moments in blocks: the overlaps without each block, made on demand.
+    left_out: Callable[[], Iterator[Overlap]] | None = None
 
     @classmethod
-    def from_moments(cls, x: Basis, y: Basis, cross: CrossMoments) -> Overlap:
+    def from_moments(
+        cls,
+        x: Basis,
+        y: Basis,
+        cross: CrossMoments,
+        left_out: Callable[[], Iterator[Overlap]] | None = None,
+    ) -> Overlap:
         """Couple two representations by their cross moments.
 
         Parameters
@@ -44,6 +53,9 @@ class Overlap:
             Of NumPy arrays, on the same samples; `Basis.from_moments` makes them.
         cross : CrossMoments
             Of the features of `x` with those of `y`, over these samples.
+        left_out : callable, optional
+            Returns an iterator over the overlaps of all samples but those of a block, for each
+            block in turn: what a jackknife needs.
 
         Raises
         ------
@@ -67,7 +79,7 @@ class Overlap:
                 f"{y.n_features}; the cross moments are of {cross.n} samples and "
                 f"{cross.scatter.shape[0]} by {cross.scatter.shape[1]} features"
             )
-        return cls(x, y, x.whitening.T @ cross.scatter @ y.whitening)
+        return cls(x, y, x.whitening.T @ cross.scatter @ y.whitening, left_out)
 
     @property
     def n_samples(self) -> int:
@@ -115,6 +127,24 @@ class Overlap:
         return self.y.combine(self.y_rotation)
 
     @property
+    def knows_samples(self) -> bool:
+        """Whether the samples of both sides are known, not their second moments alone."""
+        return self.x.knows_samples and self.y.knows_samples
+
+    @property
+    def outside(self) -> Array:
+        """``E^T E`` of ``Qy = Qx M + E``, (y_rank, y_rank): what of y's directions x has not.
+
+        It is ``1 - M^T M``, without the digits that this difference loses where rows are at hand.
+        """
+        if self.x.factor is None or self.y.factor is None:
+            xp = array_namespace(self.matrix)
+            explained = self.matrix.T @ self.matrix
+            return xp.eye(self.y.rank, dtype=explained.dtype, device=device(explained)) - explained
+        rest = self.y.q - self.x.combine(self.matrix)
+        return rest.T @ rest
+
+    @property
     def x_directions(self) -> Array:
         """Weights of x's features, (a, c): ``(x - mean) @ x_directions = x_variates``."""
         return self.x.whitening @ self.x_rotation
@@ -155,7 +185,13 @@ class Overlap:
 
     def exchanged(self) -> Overlap:
         """Return the overlap of y with x, with what was already computed for this one."""
-        other = Overlap(self.y, self.x, self.matrix.T)
+        left_out = self.left_out
+        other = Overlap(
+            self.y,
+            self.x,
+            self.matrix.T,
+            None if left_out is None else lambda: (part.exchanged() for part in left_out()),
+        )
         if "_svd" in vars(self):
             u, rho, w = self._svd
             vars(other)["_svd"] = (w, rho, u)

@@ -8,18 +8,49 @@ from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from isorep._arrays import to_numpy
+from isorep._one_thread import one_thread
+from isorep._whole import check_seed
 from isorep.basis import Basis
 from isorep.overlap import Overlap, couple
 from isorep.spectrum import BartlettFactor, Floats, Spectrum, gain, match_spectrum, n_simulations
 
+ROUNDS_BACK = 1 + sqrt(0.5)
+"""How many times the change from one round of sampling to the next leads back to none: between 1,
+where it grows with the rounds, and 1 + sqrt(2), where it grows with their square root."""
+
+ROUNDS_ERROR = sqrt(1 / 6)
+"""Standard deviation of what may be anywhere between these two."""
+
 
 class Excess(NamedTuple):
-    """By how much samples exceed the population, and what the extrapolation added to that."""
+    """By how much samples exceed the population on average, and how far that can be trusted.
 
-    mean: float
-    extrapolated: float
+    Attributes
+    ----------
+    mean : float64 array
+        The excess, of the shape of what is read.
+    error : float64 array
+        Its standard error, from the simulated samples and the extrapolation.
+    shapes : (g, ...) float64 array
+        How much more the population's value would be with each shape of the correlations that
+        drown in noise.
+    likelihoods : (g,) float64 array
+        Of the shapes, of sum 1.
+    """
+
+    mean: Floats
+    error: Floats
+    shapes: Floats
+    likelihoods: Floats
+
+    @property
+    def shape_error(self) -> Floats:
+        """Standard deviation of the population's value over the shapes."""
+        spread = self.shapes - np.tensordot(self.likelihoods, self.shapes, 1)
+        return np.sqrt(np.tensordot(self.likelihoods, spread**2, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +80,10 @@ class Population:
         Raises
         ------
         ValueError
-            When there are so few samples that some correlations are 1 whatever the data.
+            When there are so few samples that some correlations are 1 whatever the data, or the
+            seed is negative.
         """
+        check_seed(seed)
         n, rx, ry = sample.n_samples, sample.x.rank, sample.y.rank
         if sample.n_forced:
             raise ValueError(
@@ -60,8 +93,8 @@ class Population:
             )
         x, y = _on_host(sample.x), _on_host(sample.y)
         x_rotation, rho, y_rotation = _coordinates(x, y, to_numpy(sample.matrix))
-        rng = np.random.default_rng(seed)
-        spectrum = match_spectrum(rho, n, rx, ry, rng)
+        with one_thread():
+            spectrum = match_spectrum(rho, n, rx, ry, np.random.default_rng(seed))
         return cls(x, y, x_rotation, y_rotation, spectrum)
 
     @property
@@ -71,35 +104,61 @@ class Population:
         m, a, b = self.x.n_samples - 1 - k, self.x.rank - k, self.y.rank - k
         # Of the trace of a beta matrix, which unrelated data give.
         variance = 2 * a * b * (m - a) * (m - b) / (m**2 * (m - 1) * (m + 2))
+        if self.spectrum.sign > 0:  # and of each squared correlation that is there
+            squares = self.spectrum.tail**2
+            variance += 4 * float(np.sum(squares * (1 - squares) ** 2)) / m
         variance *= 1 + 1 / n_simulations(len(self.spectrum))
         return sqrt(variance) / len(self.spectrum.tail) / gain(m + 1, a, b)
 
-    def value(self, read: Callable[[Overlap], float]) -> float:
-        """Return what `read` gives for the population itself."""
+    def value(
+        self, read: Callable[[Overlap], ArrayLike], spectrum: Spectrum | None = None
+    ) -> Floats:
+        """Return what `read` gives for the population itself, or with another spectrum."""
         return sum(
-            weight * read(self.overlap(correlations))
-            for weight, correlations in self.spectrum.parts
+            (
+                weight * np.asarray(read(self.overlap(correlations)))
+                for weight, correlations in (spectrum or self.spectrum).parts
+            ),
+            start=np.zeros(()),
         )
 
-    def excess(self, read: Callable[[Overlap], float], seed: int = 0) -> Excess:
+    def excess(self, read: Callable[[Overlap], ArrayLike], seed: int = 0) -> Excess:
         """Return by how much `read` is greater in a sample than in the population, on average.
 
         The sample's loadings are a noisy version of the population's, so the excess is that of a
         population one round of sampling away from the one meant. A sample of that population, with
         its loadings and the same correlations, is two rounds away; from both, the excess is
-        extrapolated to none.
+        extrapolated to none. What noise does to loadings grows with the rounds where it enters
+        squared, as in variances, and with their square root where it does not, as in the absolute
+        values of the paper's weights; the extrapolation goes midway.
         """
-        streams = np.random.SeedSequence(seed).spawn(n_simulations(len(self.spectrum)))
-        rounds = [0.0, 0.0]
-        for weight, correlations in self.spectrum.parts:
-            for stream in streams:
-                rng, population = np.random.default_rng(stream), self
-                for i in range(len(rounds)):
-                    sample = population.draw(correlations, rng)
-                    found = read(sample) - read(population.overlap(correlations))
-                    rounds[i] += weight * found / len(streams)
-                    population = population.with_loadings(sample)
-        return Excess(2 * rounds[0] - rounds[1], abs(rounds[0] - rounds[1]))
+        n = n_simulations(len(self.spectrum))
+        streams = np.random.SeedSequence(seed).spawn(n)
+        with one_thread():
+            middle = self.value(read)
+            shapes = [self.value(read, shape) - middle for _, shape in self.spectrum.shapes]
+            rounds = np.zeros((2, n, *middle.shape))
+            for weight, correlations in self.spectrum.parts:
+                for i in range(n):
+                    population = self
+                    # Both rounds draw the same samples, each after another, so that what differs
+                    # between the rounds is not the luck of the draw.
+                    for j, drawn in enumerate((i, (i + 1) % n)):
+                        rng = np.random.default_rng(streams[drawn])
+                        sample = population.draw(correlations, rng)
+                        meant = population.overlap(correlations)
+                        rounds[j, drawn] += weight * (np.asarray(read(sample)) - read(meant))
+                        population = population.with_loadings(sample)
+        change = rounds[1] - rounds[0]
+        excess = rounds[0] - ROUNDS_BACK * change
+        return Excess(
+            mean=np.mean(excess, axis=0),
+            error=np.hypot(
+                np.std(excess, axis=0, ddof=1) / sqrt(n), ROUNDS_ERROR * np.mean(change, axis=0)
+            ),
+            shapes=np.array(shapes),
+            likelihoods=np.array([likelihood for likelihood, _ in self.spectrum.shapes]),
+        )
 
     def with_loadings(self, sample: Overlap) -> Population:
         """Return a population of the same correlations, with the loadings of a sample."""

@@ -45,7 +45,7 @@ class Layers(Mapping[str, Held]):
             self._arrays[name], self._dtypes[name] = self._layer(name, value)
         self._reductions = _about_layers("reductions", reductions, self._arrays)
         self._dtypes |= _about_layers("dtypes", dtypes, self._arrays)
-        self._sample_ids = None if sample_ids is None else _ids(sample_ids)
+        self._sample_ids = None if sample_ids is None else as_ids(sample_ids)
         self._labels = None if labels is None else _labels(labels)
         self._n_samples = self._count(n_samples)
 
@@ -114,6 +114,16 @@ class Layers(Mapping[str, Held]):
     def dtypes(self) -> dict[str, str]:
         """Layer name to the coarsest dtype that its activations passed through (a copy)."""
         return dict(self._dtypes)
+
+    def about(self) -> dict[str, Any]:
+        """Return what is known beside the arrays, as keywords."""
+        return {
+            "sample_ids": self._sample_ids,
+            "labels": self._labels,
+            "reductions": self._reductions,
+            "dtypes": self._dtypes,
+            "n_samples": self._n_samples,
+        }
 
     def check_same_samples(
         self, other: Layers[Any], self_name: str = "a", other_name: str = "b"
@@ -257,14 +267,7 @@ class Representations(Layers[NDArray[Any]]):
         if isinstance(representations, cls):
             return representations
         if isinstance(representations, Layers):
-            return cls(
-                representations,
-                sample_ids=representations.sample_ids,
-                labels=representations.labels,
-                reductions=representations.reductions,
-                dtypes=representations.dtypes,
-                n_samples=representations.n_samples,
-            )
+            return cls(representations, **representations.about())
         if isinstance(representations, Mapping):
             return cls(representations)
         raise TypeError(
@@ -353,7 +356,8 @@ def _about_layers(
     return {name: given[name] for name in arrays if name in given}
 
 
-def _ids(sample_ids: Sequence[str | int]) -> tuple[str, ...]:
+def as_ids(sample_ids: Sequence[str | int]) -> tuple[str, ...]:
+    """Return `sample_ids` as strings, which they or integers have to be."""
     for i, given in enumerate(sample_ids):
         if isinstance(given, bool) or not isinstance(given, str | Integral):
             raise TypeError(

@@ -5,17 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from array_api_compat import array_namespace, device
-from numpy.typing import NDArray
 
+from isorep._folds import rows_of
 from isorep._progress import track
+from isorep._whole import check_seed, whole_number
 from isorep.basis import NoVarianceError, Solver
 from isorep.inference.held_out import held_out
 from isorep.measures import Measure, measure_named
-from isorep.overlap import Overlap, couple, overlap
+from isorep.overlap import Overlap, overlap
 from isorep.score import FewSamplesWarning
 
 if TYPE_CHECKING:
@@ -108,11 +109,12 @@ def sample_size_curve(
     """
     row = measure_named(measure)
     row.check_options(options)
-    if repeats < 1:
+    check_seed(seed)
+    if whole_number(repeats, "repeats") < 1:
         raise ValueError(
             f"repeats is how many parts to take of each size, 1 or more, not {repeats}"
         )
-    if folds < 2:
+    if whole_number(folds, "folds") < 2:
         raise ValueError(f"expected 2 folds or more, not {folds}")
     if row.reads == "maps":
         raise ValueError(f"{row.name} compares maps, of which no part can be taken by rows")
@@ -124,10 +126,10 @@ def sample_size_curve(
     cells = [(i, j) for i in range(len(chosen)) for j in range(repeats)]
     for i, j in track(cells, "sample sizes", len(cells), progress):
         stream = np.random.SeedSequence([seed, chosen[i], j])
-        rows = np.sort(np.random.default_rng(stream).permutation(n)[: chosen[i]])
+        taken = np.random.default_rng(stream).permutation(n).argsort() < chosen[i]
         own_seed = int(stream.generate_state(1)[0])
         with suppress(NoVarianceError):  # a part in which nothing varies stays NaN
-            part = whole if chosen[i] == n else _take(whole, rows)
+            part = whole if chosen[i] == n else rows_of(whole, taken)
             found[:, i, j] = _read(row, part, folds, own_seed, options)
 
     import xarray
@@ -163,17 +165,17 @@ def _sizes(whole: Overlap, row: Measure) -> list[int]:
 
 
 def _checked(sizes: Sequence[int], n: int) -> list[int]:
-    wrong = [size for size in sizes if int(size) != size or not 2 <= size <= n]
+    if isinstance(sizes, Real | str):
+        raise TypeError(f"sizes must be a sequence of integers, such as [{sizes}], not {sizes!r}")
+    for size in sizes:
+        if not isinstance(size, Real):
+            raise TypeError(f"sizes must be a sequence of integers, such as [100], not {size!r}")
+    wrong = [size for size in sizes if not 2 <= size <= n or int(size) != size]
     if wrong or not len(sizes):
         raise ValueError(
             f"sizes are whole numbers of samples from 2 to {n}, not {wrong[0] if wrong else 'none'}"
         )
     return sorted({int(size) for size in sizes})
-
-
-def _take(whole: Overlap, rows: NDArray[np.int64]) -> Overlap:
-    indices = array_namespace(whole.matrix).asarray(rows, device=device(whole.matrix))
-    return couple(whole.x.take(indices), whole.y.take(indices))
 
 
 def _read(

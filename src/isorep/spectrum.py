@@ -33,11 +33,15 @@ class Spectrum:
     sign : {1, -1}
         -1 where the others were smaller than those of unrelated data are on average. ``tail`` is
         then how much is lacking, so that estimates of nothing scatter around zero, not above it.
+    shapes : tuple of (float, Spectrum)
+        Spectra that show the same sum of squares in another shape, and the likelihood of each, of
+        sum 1. This one is their mean; none where it is itself one of several.
     """
 
     head: Floats
     tail: Floats
     sign: int
+    shapes: tuple[tuple[float, Spectrum], ...] = ()
 
     def __len__(self) -> int:
         return len(self.head) + len(self.tail)
@@ -72,7 +76,7 @@ class BartlettFactor:
     Parameters
     ----------
     n_samples, x_rank, y_rank : int
-        n, a and b; at most n - 1 = a + b.
+        n, a and b, with a + b <= n - 1.
     rng : numpy.random.Generator
         One factor serves many populations, which then differ by the populations alone.
     """
@@ -111,16 +115,17 @@ def match_spectrum(
     """Find the population whose expected sample spectrum is the observed one.
 
     Correlations past the edge of what unrelated data show are found one by one, by fixed-point
-    steps ``rho <- rho - (E[s | rho] - s)`` with a simulated expectation. The others are taken as
-    ``t v^g``, v falling from 1 to 0, with t so that the sum of their squares is met; powers g are
-    averaged by the likelihood that each gives to the shape of the tail, ``sum s^4 / (sum s^2)^2``.
+    steps of their squares, ``rho^2 <- rho^2 - (E[s^2 | rho] - s^2) / gain``, with a simulated
+    expectation. The others are taken as ``t v^g``, v falling from 1 to 0, with t so that the sum of
+    their squares is met; powers g are averaged by the likelihood that each gives to the shape of
+    the tail, ``sum s^4 / (sum s^2)^2``.
 
     Parameters
     ----------
     observed : (c,) float64 array
         Canonical correlations s of the sample, descending.
     n_samples, x_rank, y_rank : int
-        With at most n_samples - 1 = x_rank + y_rank.
+        n, a and b, with a + b <= n - 1.
     rng : numpy.random.Generator
         Of the simulated samples.
 
@@ -139,7 +144,7 @@ def match_spectrum(
     slope = gain(n_samples, x_rank, y_rank)
     ranks = (np.arange(c - k, 0, -1) - 0.5) / (c - k)
     head, square = observed[:k], 0.0
-    heads, tails, likelihoods = [], [], []
+    found, likelihoods = [], []
     for power in POWERS if c - k > 1 else POWERS[:1]:
         shape = ranks**power / sqrt(np.mean(ranks ** (2 * power)))
         for _ in range(MOST_STEPS):
@@ -156,14 +161,19 @@ def match_spectrum(
                 break
             head = np.sort(np.sqrt(np.clip(head**2 + off / slope, 0.0, 1.0)))[::-1]
             square = min(square + lacking / (c - k) / slope, 1.0)
-        heads.append(head)
-        tails.append(tail * np.sign(square))
+        found.append(Spectrum(head, tail, 1 if square >= 0 else -1))
         likelihoods.append(
             _likelihood(_concentration(observed[k:]), _concentration(spectra[:, k:]))
         )
     weights = np.array(likelihoods) / sum(likelihoods)
-    tail = weights @ np.array(tails)
-    return Spectrum(weights @ np.array(heads), abs(tail), 1 if np.sum(tail) >= 0 else -1)
+    head = weights @ np.array([shape.head for shape in found])
+    tail = weights @ np.array([shape.sign * shape.tail for shape in found])
+    return Spectrum(
+        head,
+        abs(tail),
+        1 if np.sum(tail) >= 0 else -1,
+        tuple(zip(weights.tolist(), found, strict=True)),
+    )
 
 
 def gain(n_samples: int, x_rank: int, y_rank: int) -> float:

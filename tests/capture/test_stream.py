@@ -7,6 +7,7 @@ import weakref
 import numpy as np
 import pytest
 import torch
+from late_layer import LateLayer, late_batches
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -143,27 +144,14 @@ def test_bfloat16_stays_and_so_does_the_device():
 
 
 def test_a_layer_found_out_late_is_left_out_from_there():
-    class Sometimes(nn.Module):
-        def forward(self, x):
-            return x if len(x) == B else x.sum(0)
-
-    class Net(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.odd, self.even = Sometimes(), nn.Identity()
-
-        def forward(self, x):
-            self.odd(x)
-            return self.even(x)
-
-    data = list(torch.randn(N, 3).split(B))
+    data = late_batches(N)
     text = r"layers of model 1 left out: 'odd' has shape \(3,\)"
     with pytest.warns(UserWarning, match=text) as caught:
-        pieces = list(stream([nn.Sequential(nn.Identity()), Net()], data))
+        pieces = list(stream([nn.Sequential(nn.Identity()), LateLayer()], data))
     assert [warning.filename for warning in caught] == [__file__]
     assert [list(piece.arrays[1]) for piece in pieces] == [["odd", "even"]] * 3 + [["even"]]
     with pytest.warns(UserWarning, match="layers left out: 'odd' has") as caught:
-        assert list(capture(Net(), data)) == ["even"]
+        assert list(capture(LateLayer(), data)) == ["even"]
     assert [warning.filename for warning in caught] == [__file__]
 
 

@@ -181,10 +181,10 @@ def test_what_load_refuses(tmp_path):
 
 @each_suffix
 def test_a_newer_format_says_so(tmp_path, suffix, monkeypatch):
-    monkeypatch.setattr("isorep.storage.record._VERSION", 2)
+    monkeypatch.setattr("isorep.storage.record._VERSION", 3)
     save(example(), tmp_path / f"a{suffix}")
     monkeypatch.undo()
-    with pytest.raises(ValueError, match=r"in format 2, .* reads format 1; upgrade isorep"):
+    with pytest.raises(ValueError, match=r"in format 3, .* reads formats 1 to 2; upgrade isorep"):
         load(tmp_path / f"a{suffix}")
 
 

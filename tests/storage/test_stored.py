@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
+import isorep
 from isorep import Representations
 from isorep.storage import load, open_store, save
 from isorep.storage.stored import Stored
@@ -106,3 +107,14 @@ def test_what_cannot_be_opened(tmp_path):
         open_store(tmp_path / "a.zarr")
     with pytest.raises(ValueError, match=r"layer 'maps' is 3-D"):
         Stored({"maps": np.ones((3, 2, 2))})
+
+
+def test_bfloat16_is_widened_as_it_is_read(tmp_path):
+    torch = pytest.importorskip("torch")
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4)).bfloat16()
+    isorep.capture(model, torch.randn(50, 3).bfloat16(), out=tmp_path / "a.zarr")
+    stored, whole = open_store(tmp_path / "a.zarr"), load(tmp_path / "a.zarr")
+    assert stored.dtypes == {"0": "bfloat16"}
+    assert stored["0"].dtype == whole["0"].dtype == np.float32
+    np.testing.assert_array_equal(stored["0"][7:9], whole["0"][7:9])
+    assert Representations.of(stored) == whole

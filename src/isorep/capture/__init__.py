@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
 
 from isorep._optional import need
 from isorep.representation import Representations
@@ -12,6 +14,40 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = ["capture"]
+
+
+@overload
+def capture(
+    model: torch.nn.Module,
+    data: Any,
+    *,
+    layers: str | Iterable[str] = ...,
+    reduce: str | Callable[..., Any] | Mapping[str, Any] = ...,
+    sample_ids: Sequence[str | int] | None = ...,
+    channels: str = ...,
+    max_samples: int | None = ...,
+    device: torch.device | str | int | None = ...,
+    dtype: Any = ...,
+    out: None = ...,
+    progress: bool = ...,
+) -> Representations: ...
+
+
+@overload
+def capture(
+    model: torch.nn.Module,
+    data: Any,
+    *,
+    layers: str | Iterable[str] = ...,
+    reduce: str | Callable[..., Any] | Mapping[str, Any] = ...,
+    sample_ids: Sequence[str | int] | None = ...,
+    channels: str = ...,
+    max_samples: int | None = ...,
+    device: torch.device | str | int | None = ...,
+    dtype: Any = ...,
+    out: str | PathLike[str],
+    progress: bool = ...,
+) -> Path: ...
 
 
 def capture(
@@ -25,8 +61,9 @@ def capture(
     max_samples: int | None = None,
     device: torch.device | str | int | None = None,
     dtype: Any = None,
+    out: str | PathLike[str] | None = None,
     progress: bool = True,
-) -> Representations:
+) -> Representations | Path:
     """Run `data` through `model` and keep what its layers put out, one row per sample.
 
     The model runs in eval mode and without gradients. Afterwards, also after an exception, the
@@ -76,8 +113,16 @@ def capture(
         Where to run; the model goes there and comes back. By default where its parameters are.
     dtype
         The dtype to keep arrays in: ``"float16"``, ``"float32"`` or ``"float64"``. By default as
-        computed; bfloat16 is kept as float32. ``dtypes[layer]`` of the result is the coarser of the
+        computed; bfloat16 is held as float32. ``dtypes[layer]`` of the result is the coarser of the
         dtype computed in and the dtype kept in, such as ``"bfloat16"`` here.
+    out
+        A name that ends in ``.zarr``: the activations go into this store as they come, and never
+        are all in memory. bfloat16 stays so there. Until all samples are in it, the store is made
+        in a folder beside, ``<out>.part``, and nothing is at `out`. After a kill, the same call
+        goes on after the last samples that are sure to be there: those before are read, and have to
+        be the same in the same order, but are not run again. The result is the same bytes, given
+        the same batches. Of a store that is complete, the call checks that it is of this model and
+        this data.
     progress
         Show a progress bar, if standard error is a terminal.
 
@@ -85,7 +130,8 @@ def capture(
     -------
     Representations
         Layers in the order in which they ran. The second call of a layer within one forward pass is
-        ``name#2``, the third ``name#3``. Rows are in the order of the data.
+        ``name#2``, the third ``name#3``. Rows are in the order of the data. With `out`, its path
+        instead; `isorep.load` reads it.
 
     Warns
     -----
@@ -103,7 +149,8 @@ def capture(
         The model fails on a batch; the device is not there; a pattern matches no layer; a layer
         named in full never ran or put out nothing with a row for each sample, as far as can be
         told; the widths of a layer, or its number of calls, vary between batches; a value does not
-        fit into `dtype`; the ids are not as many as the samples; there is no data.
+        fit into `dtype`; the ids are not as many as the samples; there is no data; at `out` is
+        something else, or what was begun there is of another model, layers, reduction or data.
     ImportError
         PyTorch is not installed.
 
@@ -120,19 +167,19 @@ def capture(
     """
     need("torch", "torch")
     from isorep.capture.gather import gather
+    from isorep.capture.into_store import into_store
     from isorep.capture.stream import stream
 
-    return gather(
-        stream(
-            [model],
-            data,
-            layers=layers,
-            reduce=reduce,
-            sample_ids=sample_ids,
-            channels=channels,
-            max_samples=max_samples,
-            device=device,
-            dtype=dtype,
-            progress=progress,
-        )
-    )
+    options: dict[str, Any] = {
+        "layers": layers,
+        "reduce": reduce,
+        "sample_ids": sample_ids,
+        "channels": channels,
+        "max_samples": max_samples,
+        "device": device,
+        "dtype": dtype,
+        "progress": progress,
+    }
+    if out is not None:
+        return into_store(out, model, data, **options)
+    return gather(stream([model], data, **options))

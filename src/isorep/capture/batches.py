@@ -75,7 +75,7 @@ class Batch:
             if key == _MASK or not _has_samples(value, self.n):
                 continue
             is_tokens = self.mask is not None and value.shape[:2] == self.mask.shape
-            parts.append((key, value, _bytes(value, 2 if is_tokens else 1), is_tokens))
+            parts.append((key, value, as_bytes(value, 2 if is_tokens else 1), is_tokens))
         mask = None if self.mask is None else self.mask.cpu().numpy()
         digests = []
         for i in range(self.n):
@@ -227,7 +227,7 @@ def _has_samples(x: Any, n: int) -> bool:
     return isinstance(x, Tensor) and x.ndim > 0 and len(x) == n
 
 
-def _bytes(tensor: Tensor, kept_axes: int) -> NDArray[np.uint8]:
+def as_bytes(tensor: Tensor, kept_axes: int) -> NDArray[np.uint8]:
     """Return the bytes of `tensor`, its first axes kept and the others joined to one.
 
     NumPy has no bfloat16, so the bytes are taken by PyTorch.

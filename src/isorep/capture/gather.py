@@ -16,7 +16,7 @@ from isorep.representation import Representations
 def gather(pieces: Generator[Piece, None, None]) -> Representations:
     """Return all samples of `pieces`, of which there is at least one; of the first model."""
     chunks: dict[str, list[Tensor]] = {}
-    ids: list[str | int] = []
+    ids: list[str] = []
     labels = []
     with closing(pieces):
         for piece in pieces:

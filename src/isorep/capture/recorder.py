@@ -16,7 +16,7 @@ from isorep.capture.batches import Batch
 from isorep.capture.layers import Layer, Layouts
 from isorep.capture.outputs import Unusable, activation, find_tensor
 
-KEPT = {torch.float16: np.float16, torch.float32: np.float32, torch.float64: np.float64}
+_KEPT = {torch.float16: np.float16, torch.float32: np.float32, torch.float64: np.float64}
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Recorder:
         self._batch: Batch | None = None  # the one that runs; another model may share the modules
         self._recorded = Recorded()
         self._failure: Exception | None = None  # what came out of the hooks, through the model
-        self._n_batches = 0
+        self._first: int | None = None  # the first batch
         self._calls: Counter[str] = Counter()
         self._usual_calls: Counter[str] = Counter()
         self._shapes: dict[str, tuple[tuple[int, ...], int]] = {}  # of output, width of rows
@@ -80,8 +80,8 @@ class Recorder:
             for handle in handles:
                 handle.remove()
 
-    def run(self, batch: Batch) -> Recorded:
-        """Run the model on `batch`, which lies on its device, while this is listening."""
+    def run(self, batch: Batch, index: int) -> Recorded:
+        """Run the model on `batch`, number `index`, while this is listening."""
         self._batch, self._recorded = batch, Recorded()
         self._calls.clear()
         inputs = batch.inputs
@@ -94,19 +94,17 @@ class Recorder:
         except Exception as error:
             if error is self._failure:  # not the model's but ours, or a reduction's
                 raise
-            raise ValueError(
-                f"the model failed on batch {self._n_batches}: {brief(error)}"
-            ) from error
+            raise ValueError(f"the model failed on batch {index}: {brief(error)}") from error
         finally:
             self._batch = None
-        self._check_calls()
-        self._n_batches += 1
+        self._check_calls(index)
         recorded, self._recorded = self._recorded, Recorded()
         return recorded
 
-    def _check_calls(self) -> None:
+    def _check_calls(self, index: int) -> None:
         """Complain about layers that ran more or less often than before, or gave nothing."""
-        if not self._n_batches:
+        if self._first is None:
+            self._first = index
             self._usual_calls = self._calls.copy()
             silent = [
                 layer.name
@@ -121,8 +119,8 @@ class Recorder:
         for name in self._usual_calls | self._calls:
             if self._calls[name] != self._usual_calls[name]:
                 raise ValueError(
-                    f"layer {name!r} ran {self._usual_calls[name]} times in batch 0 and "
-                    f"{self._calls[name]} times in batch {self._n_batches}; every layer should run "
+                    f"layer {name!r} ran {self._usual_calls[name]} times in batch {self._first} "
+                    f"and {self._calls[name]} times in batch {index}; every layer should run "
                     "equally often in each, so select others or make batches alike"
                 )
         if not self._recorded.arrays:
@@ -178,7 +176,7 @@ class Recorder:
                 f"{layer.reduction.name!r} reduces to {width} and {rows.shape[1]} features; bring "
                 "the inputs to one size or use 'mean' or 'max'"
             )
-        plain = rows.dtype in KEPT or rows.dtype == torch.bfloat16
+        plain = rows.dtype in _KEPT or rows.dtype == torch.bfloat16
         dtype = self._dtype or (rows.dtype if plain else torch.float32)
         # Always a copy: what rows may be a view of is freed, or overwritten by a later layer that
         # works in place.
@@ -207,3 +205,25 @@ def _check_fits(name: str, rows: Tensor, kept: Tensor) -> None:
 def brief(error: BaseException) -> str:
     """Return the type of `error` and the first line of its message."""
     return ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
+
+
+def eager(model: nn.Module) -> nn.Module:
+    """Return `model` as it runs hooks."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model should be a torch.nn.Module, got {type(model).__name__}")
+    # A compiled model skips them; what it compiled does not.
+    original: nn.Module = getattr(model, "_orig_mod", model)
+    return original
+
+
+def kept_dtype(dtype: Any) -> torch.dtype | None:
+    """Return the dtype to keep rows in; None is as computed."""
+    if dtype is None:
+        return None
+    name = str(dtype).removeprefix("torch.") if isinstance(dtype, str | torch.dtype) else None
+    for kept, numpy in _KEPT.items():
+        if name == numpy.__name__ or (name is None and np.dtype(dtype) == numpy):
+            return kept
+    raise ValueError(
+        f"dtype should be float16, float32 or float64, which NumPy has, got {name or dtype}"
+    )

@@ -11,15 +11,15 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from isorep._progress import track
 from isorep.capture.batches import Batch, as_batches, batches
+from isorep.capture.identity import Samples, given_ids, identified
 from isorep.capture.layers import select
-from isorep.capture.recorder import KEPT, Recorder, brief
+from isorep.capture.recorder import Recorder, brief, eager, kept_dtype
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Piece:
     """
 
     arrays: tuple[dict[str, Tensor], ...]
-    sample_ids: tuple[str | int, ...]
+    sample_ids: tuple[str, ...]
     labels: NDArray[Any] | None
     dtypes: tuple[dict[str, str], ...]
     reductions: tuple[dict[str, str], ...]
@@ -67,6 +67,7 @@ def stream(
     device: torch.device | str | int | None = None,
     dtype: Any = None,
     keep_on: torch.device | str | None = "cpu",
+    captured: Sequence[str] = (),
     progress: bool = True,
 ) -> Generator[Piece, None, None]:
     """Run every model on each batch of `data`, and yield what their layers put out on it.
@@ -91,6 +92,9 @@ def stream(
     keep_on
         The device that the rows go to as soon as they are there; None: they stay where the model
         computed them.
+    captured
+        Ids of the samples that the data begins with and that are not to be run, since an earlier
+        stream was over them. They are read, and compared.
 
     Returns
     -------
@@ -117,30 +121,27 @@ def stream(
     256 (256, 4) (256, 5)
     44 (44, 4) (44, 5)
     """
-    kept = _kept_dtype(dtype)
+    kept = kept_dtype(dtype)
     if not models:
         raise ValueError("expected at least one model, got none")
     recorders = []
     for i, model in enumerate(models):
-        if not isinstance(model, nn.Module):
-            raise TypeError(f"model should be a torch.nn.Module, got {type(model).__name__}")
-        # A compiled model skips hooks; what it compiled does not.
-        model = getattr(model, "_orig_mod", model)
+        model = eager(model)
         with _named(i, models):
             selected = select(model, layers, reduce)
         recorders.append(Recorder(model, selected, channels, kept, keep_on))
-    identity = Identity(sample_ids, max_samples)
+    given = None if sample_ids is None else given_ids(sample_ids)[:max_samples]
     data = as_batches(data)
     shown = track(
         batches(data, max_samples), "capture", operator.length_hint(data) or None, progress
     )
-    return _pieces(recorders, shown, identity, device)
+    return _pieces(recorders, shown, identified(shown, given, captured), device)
 
 
 def _pieces(
     recorders: Sequence[Recorder],
     shown: Generator[Batch, None, None],
-    identity: Identity,
+    samples: Iterator[Samples],
     device: torch.device | str | int | None,
 ) -> Generator[Piece, None, None]:
     with ExitStack() as restore:
@@ -151,13 +152,11 @@ def _pieces(
         restore.enter_context(closing(shown))
         while True:
             with _forward_only():
-                batch = next(shown, None)
-                if batch is None:
-                    break
-                piece = [_piece(recorders, homes, batch, identity)]
-            del batch
-            yield piece.pop()  # so that nothing here holds it while the consumer works
-        identity.finish()
+                # In a list, so that nothing here holds it while the consumer works.
+                piece = [_piece(recorders, homes, new) for new in itertools.islice(samples, 1)]
+            if not piece:
+                break
+            yield piece.pop()
         for k, recorder in enumerate(recorders):
             if recorder.skipped:
                 which = f" of model {k}" if len(recorders) > 1 else ""
@@ -166,23 +165,19 @@ def _pieces(
 
 
 def _piece(
-    recorders: Sequence[Recorder],
-    homes: Sequence[torch.device | None],
-    batch: Batch,
-    identity: Identity,
+    recorders: Sequence[Recorder], homes: Sequence[torch.device | None], samples: Samples
 ) -> Piece:
-    # Before a model can change its inputs in place.
-    sample_ids = identity.of(batch)
     recorded = []
     for i, (recorder, home) in enumerate(zip(recorders, homes, strict=True)):
         # What the last model does to its inputs, no other sees.
         last = i == len(recorders) - 1
         with _named(i, recorders):
-            recorded.append(recorder.run(batch.to(home, copy=not last)))
+            batch = samples.batch.to(home, copy=not last)
+            recorded.append(recorder.run(batch, samples.index))
     return Piece(
         arrays=tuple(one.arrays for one in recorded),
-        sample_ids=sample_ids,
-        labels=batch.labels,
+        sample_ids=samples.ids,
+        labels=samples.batch.labels,
         dtypes=tuple(one.dtypes for one in recorded),
         reductions=tuple(one.reductions for one in recorded),
     )
@@ -205,49 +200,6 @@ def _caller() -> int:
     while frame.f_back and frame.f_globals.get("__name__", "").startswith("isorep."):
         level, frame = level + 1, frame.f_back
     return level
-
-
-class Identity:
-    """Which samples go by: their ids, given or made."""
-
-    def __init__(self, given: Sequence[str | int] | None, max_samples: int | None) -> None:
-        if isinstance(given, str):
-            raise TypeError("sample_ids should be a sequence with one id for each sample, got str")
-        self._given = None if given is None else list(given)[:max_samples]
-        self._n = 0
-
-    def of(self, batch: Batch) -> tuple[str | int, ...]:
-        """Return the ids of `batch`, which comes next."""
-        start, self._n = self._n, self._n + batch.n
-        if self._given is None:
-            return tuple(batch.digests())
-        if len(self._given) < self._n:
-            raise self._unequal(self._given)
-        return tuple(self._given[start : self._n])
-
-    def finish(self) -> None:
-        """Make sure that there was data, and no ids are left over."""
-        if not self._n:
-            raise ValueError("the data yielded no samples; an iterator can be used only once")
-        if self._given is not None and len(self._given) != self._n:
-            raise self._unequal(self._given)
-
-    def _unequal(self, given: Sequence[str | int]) -> ValueError:
-        return ValueError(
-            f"expected one id for each of the {self._n} samples, got {len(given)} sample_ids"
-        )
-
-
-def _kept_dtype(dtype: Any) -> torch.dtype | None:
-    if dtype is None:
-        return None
-    name = str(dtype).removeprefix("torch.") if isinstance(dtype, str | torch.dtype) else None
-    for kept, numpy in KEPT.items():
-        if name == numpy.__name__ or (name is None and np.dtype(dtype) == numpy):
-            return kept
-    raise ValueError(
-        f"dtype should be float16, float32 or float64, which NumPy has, got {name or dtype}"
-    )
 
 
 @contextmanager

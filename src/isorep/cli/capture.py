@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,7 +15,8 @@ from isorep.cli._output import check_targets
     epilog="Examples:\n\n"
     "isorep capture models:make_resnet --weights w.safetensors --data data:make_loader "
     "--layers 'layer*' -o a.zarr\n\n"
-    "isorep capture nets:model --data nets:images --layers 'conv*' --layers fc -o a.npz"
+    "isorep capture nets:model --data nets:images --layers 'conv*' --layers fc -o a.npz\n\n"
+    "A .zarr is written as the samples come; after a kill, the same command goes on."
 )
 def capture(
     model: Annotated[
@@ -51,14 +52,25 @@ def capture(
     network = make(model)
     if weights is not None:
         load_weights(network, weights)
-    found = capture_layers(
-        network,
-        make(data),
-        layers=layers or "*",
-        reduce=reduce,
-        max_samples=max_samples,
-        device=device,
-        dtype=dtype,
-    )
-    found.save(output)
-    typer.echo(f"{output}: {found}", err=True)
+    options: dict[str, Any] = {
+        "layers": layers or "*",
+        "reduce": reduce,
+        "max_samples": max_samples,
+        "device": device,
+        "dtype": dtype,
+    }
+    if output.suffix.lower() != ".zarr":
+        found = capture_layers(network, make(data), **options)
+        found.save(output)
+        typer.echo(f"{output}: {found}", err=True)
+        return
+    from isorep.storage import open_store
+    from isorep.storage.partial import n_so_far
+
+    there = n_so_far(output)
+    if output.exists():
+        typer.echo(f"{output} is there already; looking whether it is of this capture", err=True)
+    elif there:
+        typer.echo(f"{output}: going on after {there} samples", err=True)
+    capture_layers(network, make(data), out=output, **options)
+    typer.echo(f"{output}: {open_store(output)}", err=True)

@@ -27,12 +27,17 @@ _PICTURES = (".png", ".svg", ".pdf")
     "isorep compare a.npz b.npz\n\n"
     "isorep compare a.zarr b.zarr --measure pwcca --measure cka --plot heat.png\n\n"
     "isorep compare a.npz b.npz --correct --interval --chance --plot heat.png\n\n"
+    "isorep compare a.zarr b.zarr --memory 2GB --dry-run\n\n"
     "isorep compare a.npz b.npz --json - | jq .measures.pwcca.similarity"
 )
 def compare(
     a: Annotated[
         Path,
-        typer.Argument(metavar="A", help="Representations: .npz, .zarr, .npy or .safetensors."),
+        typer.Argument(
+            metavar="A",
+            help="Representations: .npz, .zarr, .npy, .safetensors, .h5 or .hdf5; those in .zarr, "
+            ".npy and HDF5 may be larger than memory.",
+        ),
     ],
     b: Annotated[
         Path, typer.Argument(metavar="B", help="The other network's, on the same samples.")
@@ -54,6 +59,13 @@ def compare(
         int | None, typer.Option(help="Shuffles for each p-value. [default: 20 a cell]")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of what these draw.")] = 0,
+    memory: Annotated[
+        str | None,
+        typer.Option(help="What it may take, such as 2GB. [default: half of what is free]"),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print how it would go about it, and stop.")
+    ] = False,
     json: Annotated[
         Path | None, typer.Option(help="Write all numbers as JSON; - is stdout.")
     ] = None,
@@ -67,24 +79,30 @@ def compare(
     ] = None,
 ) -> None:
     """Compare two networks layer by layer."""
-    from isorep import compare as compare_layers
+    from isorep.compare import compare as compare_layers
+    from isorep.compare import planned
     from isorep.export import to_csv, to_json
-    from isorep.storage import load
 
+    measures = measure or ["pwcca"]
+    if dry_run:
+        plan = planned(a, b, measures=measures, interval=interval, chance=chance, memory=memory)
+        typer.echo(str(plan))  # to rich, names of layers could be markup
+        return
     if json == STDOUT and csv == STDOUT:
         raise ValueError("--json - and --csv - both want stdout: write one of them to a file")
     check_targets([json, csv, plot], sources=[a, b])
     if plot is not None and plot.suffix.lower() not in _PICTURES:
         raise ValueError(f"cannot draw {str(plot)!r}: expected a name ending in .png, .svg or .pdf")
     table = compare_layers(
-        load(a),
-        load(b),
-        measures=measure or ["pwcca"],
+        a,
+        b,
+        measures=measures,
         correct=correct,
         interval=interval,
         chance=chance,
         n_permutations=permutations,
         seed=seed,
+        memory=memory,
     )
     for target, write in ((json, to_json), (csv, to_csv)):
         if target == STDOUT:

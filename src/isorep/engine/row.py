@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -65,7 +65,7 @@ class Columns:
         for rank, of_rank in matrices.items():
             batch = _Batch(xp.astype(xp.stack(of_rank), xp.float64))
             for k, j in enumerate(places[rank]):
-                found[j] = _Batched(x, wanted[j], batch.matrices[k, ...], batch, k)
+                found[j] = _Batched(x, wanted[j], batch.matrices[k, ...], batch=batch, place=k)
         return found
 
 
@@ -109,8 +109,8 @@ class _Batch:
 class _Batched(Overlap):
     """An overlap that is decomposed together with others of its shape."""
 
-    batch: _Batch
-    place: int
+    batch: _Batch = field(kw_only=True)
+    place: int = field(kw_only=True)
 
     @cached_property
     def _svd(self) -> tuple[Array, Array, Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import Any
 
 from isorep.inference._sequential import check_overlap
@@ -84,7 +85,7 @@ def calibrated(similarity: float, chance: float, best: float = 1.0) -> float:
     """Return a similarity in units in which chance is 0 and identity 1.
 
     ``(similarity - chance) / (best - chance)``; below 0 where it is less than chance. Where chance
-    already is the best, as with forced correlations, nothing can be told, and it is 0.
+    already is the best, as where all correlations are forced, nothing can be told, and it is NaN.
 
     Parameters
     ----------
@@ -98,7 +99,7 @@ def calibrated(similarity: float, chance: float, best: float = 1.0) -> float:
     Returns
     -------
     float
-        At most 1.
+        At most 1, or NaN.
 
     References
     ----------
@@ -107,8 +108,8 @@ def calibrated(similarity: float, chance: float, best: float = 1.0) -> float:
     Examples
     --------
     >>> calibrated(0.75, chance=0.5), calibrated(1.0, chance=1.0)
-    (0.5, 0.0)
+    (0.5, nan)
     """
     # Chance may be short of the best by rounding alone.
     room = best - chance
-    return (similarity - chance) / room if room > 1e-9 * abs(best) else 0.0
+    return (similarity - chance) / room if room > 1e-9 * abs(best) else nan

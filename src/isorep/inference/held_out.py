@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace
 from numpy.typing import ArrayLike, NDArray
 
 from isorep._arrays import Array, to_numpy
-from isorep.basis import Basis
+from isorep._folds import deal, rows_like, rows_of
+from isorep.basis import Basis, NoVarianceError
 from isorep.inference._sequential import check_overlap
-from isorep.overlap import Overlap, couple
+from isorep.overlap import Overlap
 from isorep.score import FewSamplesWarning
 
 
@@ -24,7 +25,8 @@ class HeldOut:
     Attributes
     ----------
     correlations : (c,) float64 array
-        In [-1, 1], in the order of the correlations fitted; c is the fewest that a fold has.
+        In [-1, 1], in the order of the correlations fitted, c as many as those of all samples. A
+        direction in which only held-out samples vary is not there to be judged in that fold.
     x_weights, y_weights : (c,) float64 array
         Projection weights of the two sides, fitted, the folds' mean; sum 1.
     folds : (n,) int64 array
@@ -91,8 +93,8 @@ def held_out(
     TypeError
         When `overlap` is none.
     ValueError
-        When there are not as many samples or groups as folds, `groups` has not one label a sample,
-        or the training samples of a fold do not vary.
+        When there are not as many samples or groups as folds, or `groups` has not one label a
+        sample.
 
     References
     ----------
@@ -115,27 +117,27 @@ def held_out(
     check_overlap(overlap, "isorep.inference.held_out")
     n = overlap.n_samples
     fold_of = deal(n, folds, groups, seed)
-    sides = overlap.x, overlap.y
-    samples = tuple(side.samples for side in sides)
-    moments, weights = [], []
+    samples = overlap.x.samples, overlap.y.samples
+    c = len(overlap.correlations)
+    moments, weights = np.zeros((3, c)), np.zeros((2, c))
     warnings: tuple[str, ...] = ()
     for fold in range(folds):
-        trained, held = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
-        part = couple(*(side.take(rows_like(side.mean, trained)) for side in sides))
-        warnings = warnings or _arbitrary(part)
-        u = _project(samples[0], part.x, part.x_directions, held)
-        v = _project(samples[1], part.y, part.y_directions, held)
-        moments.append(
-            np.stack([np.sum(u * v, axis=0), np.sum(u**2, axis=0), np.sum(v**2, axis=0)])
-        )
-        weights.append(np.stack([to_numpy(part.x_weights), to_numpy(part.y_weights)]))
+        try:
+            trained = rows_of(overlap, fold_of != fold)
+        except NoVarianceError:
+            continue  # no direction to judge the samples by
+        warnings = warnings or _arbitrary(trained)
+        held = rows_like(overlap.matrix, np.flatnonzero(fold_of == fold))
+        u = _project(samples[0], trained.x, trained.x_directions, held)
+        v = _project(samples[1], trained.y, trained.y_directions, held)
+        found = len(trained.correlations)  # fewer, where what varies is in the fold alone
+        moments[:, :found] += [np.sum(u * v, axis=0), np.sum(u**2, axis=0), np.sum(v**2, axis=0)]
+        weights[:, :found] += [to_numpy(trained.x_weights), to_numpy(trained.y_weights)]
     for text in warnings:
         python_warnings.warn(text, FewSamplesWarning, stacklevel=2)
-    c = min(moment.shape[1] for moment in moments)
-    products, x_squares, y_squares = np.sum([moment[:, :c] for moment in moments], axis=0)
+    products, x_squares, y_squares = moments
     norms = np.sqrt(x_squares) * np.sqrt(y_squares)
-    mean_weights = np.sum([weight[:, :c] for weight in weights], axis=0)
-    mean_weights = mean_weights / mean_weights.sum(axis=1, keepdims=True)
+    mean_weights = weights / weights.sum(axis=1, keepdims=True)
     return HeldOut(
         # A variate that is its mean on every held-out sample is correlated with nothing.
         correlations=np.clip(products / np.where(norms > 0, norms, 1.0), -1.0, 1.0),
@@ -146,43 +148,19 @@ def held_out(
     )
 
 
-def deal(n: int, folds: int, groups: ArrayLike | None, seed: int) -> NDArray[np.int64]:
-    """Return the fold of each sample, (n,)."""
-    labels = np.arange(n) if groups is None else np.asarray(groups)
-    if labels.shape != (n,):
-        raise ValueError(
-            f"groups has shape {labels.shape}: expected one label for each of {n} rows"
-        )
-    members, group_of = np.unique(labels, return_inverse=True)
-    if not 2 <= folds <= len(members):
-        kind = "samples" if groups is None else "groups"
-        raise ValueError(
-            f"expected 2 to {len(members)} folds of {len(members)} {kind}, not {folds}"
-        )
-    dealt = np.arange(len(members)) % folds
-    np.random.default_rng(seed).shuffle(dealt)
-    return dealt[group_of]
-
-
-def rows_like(like: Array, rows: NDArray[np.int64]) -> Array:
-    """Return indices as an array of the library and on the device of another."""
-    return array_namespace(like).asarray(rows, device=device(like))
-
-
-def _project(
-    samples: Array, fitted: Basis, directions: Array, rows: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def _project(samples: Array, fitted: Basis, directions: Array, rows: Array) -> NDArray[np.float64]:
     """Return the variates of some rows, (m, c), of about unit variance."""
     xp = array_namespace(samples)
-    centred = xp.take(samples, rows_like(samples, rows), axis=0) - fitted.mean
+    centred = xp.take(samples, rows, axis=0) - fitted.mean
     return sqrt(fitted.n_samples) * to_numpy(centred @ directions)
 
 
-def _arbitrary(part: Overlap) -> tuple[str, ...]:
-    if not part.n_forced:
+def _arbitrary(trained: Overlap) -> tuple[str, ...]:
+    if not trained.n_forced:
         return ()
     return (
-        f"{part.n_samples} training samples are too few for {part.x.rank} and {part.y.rank} "
-        f"directions: {part.n_forced} of the fitted correlations are 1 whatever the data, and "
-        "their directions arbitrary; take more samples, more folds or fewer directions",
+        f"{trained.n_samples} training samples are too few for {trained.x.rank} and "
+        f"{trained.y.rank} directions: {trained.n_forced} of the fitted correlations are 1 "
+        "whatever the data, and their directions arbitrary; take more samples, more folds or fewer "
+        "directions",
     )

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from isorep._arrays import to_numpy
+from isorep._whole import check_seed
 from isorep.basis import Solver
 from isorep.inference.chance import calibrated
-from isorep.inference.interval import check_level
+from isorep.inference.interval import check_level, is_unbiased
 from isorep.inference.interval import interval as bounds
-from isorep.inference.null_distribution import null_distribution
+from isorep.inference.null_distribution import check_permutations, null_distribution
 from isorep.measures import Measure, measure_named
 from isorep.overlap import Overlap, overlap
 from isorep.population import Population
@@ -23,6 +24,9 @@ from isorep.spectrum import n_above_edge
 
 if TYPE_CHECKING:
     import xarray
+
+LEVEL = 0.95
+"""How often bounds are to hold."""
 
 N_PERMUTATIONS = 199
 """Shuffled pairings behind a p-value, which is then 0.005 at the least."""
@@ -39,7 +43,8 @@ class Inference:
     similarity : float
         As the measure's formula gives it.
     corrected : float
-        Less what it owes to the number of samples; see `isorep.similarity`.
+        Less what it owes to the number of samples; see `isorep.similarity`. The same where that is
+        nothing, as for ``cka_debiased``.
     interval : (float, float)
         Bounds for the population's value; see `isorep.inference.interval`.
     chance : float
@@ -77,7 +82,7 @@ def infer(
     y: Any,
     measure: str = "pwcca",
     *,
-    level: float = 0.95,
+    level: float | None = None,
     n_permutations: int | None = None,
     groups: ArrayLike | None = None,
     seed: int = 0,
@@ -93,8 +98,8 @@ def infer(
         takes them: the result is then its table, with everything below for each cell.
     measure : str
         A name in `isorep.MEASURES`.
-    level : float
-        Of the interval.
+    level : float, optional
+        Of the interval, 0.95 by default; for two arrays only, as are `groups` and `options`.
     n_permutations : int, optional
         Shuffled pairings for the p-value, and for chance where theory has no formula: 199 for two
         arrays, and more for two mappings. The p-value assumes independent samples.
@@ -140,7 +145,7 @@ def infer(
     if isinstance(x, Mapping) and isinstance(y, Mapping):
         from isorep.compare import compare  # stands above what looks at one pair
 
-        if options or groups is not None or level != 0.95:
+        if options or groups is not None or level is not None:
             raise ValueError("level, groups and options are for two arrays, not for a table")
         return compare(
             x,
@@ -161,7 +166,11 @@ def infer(
             )
     row = measure_named(measure)
     row.check_options(options)
+    level = LEVEL if level is None else level
     check_level(level)
+    n_permutations = N_PERMUTATIONS if n_permutations is None else n_permutations
+    check_permutations(n_permutations)
+    check_seed(seed)
     coupled = overlap(x, y, solver=solver)
     if groups is not None and np.shape(groups) != (coupled.n_samples,):
         raise ValueError(
@@ -172,7 +181,7 @@ def infer(
         coupled,
         row,
         level=level,
-        n_permutations=N_PERMUTATIONS if n_permutations is None else n_permutations,
+        n_permutations=n_permutations,
         groups=groups,
         seed=seed,
         **options,
@@ -186,7 +195,7 @@ def examine(
     correct: bool = True,
     interval: bool = True,
     chance: bool = True,
-    level: float = 0.95,
+    level: float = LEVEL,
     n_permutations: int = N_PERMUTATIONS,
     groups: ArrayLike | None = None,
     seed: int = 0,
@@ -198,7 +207,16 @@ def examine(
     score = row(coupled, **own)
     warnings = list(score.warnings)
     corrected, low, high = nan, nan, nan
-    if interval:
+    wanted = correct or interval
+    correctable = row.reads == "moments"
+    if wanted and is_unbiased(row, coupled, own):
+        corrected = score.similarity
+    if wanted and correctable and population is None:
+        try:
+            population = Population.behind(coupled, seed)
+        except ValueError as error:
+            warnings.append(str(error))
+    if interval and (population is not None or not correctable):
         try:
             found = bounds(
                 coupled,
@@ -214,11 +232,11 @@ def examine(
         else:
             low, high = found.low, found.high
             warnings += found.warnings
-            if row.reads == "moments":
+            if correctable:
                 corrected = found.estimate
-    if (correct or interval) and isnan(corrected) and row.reads == "moments":
+    if wanted and population is not None and correctable and isnan(corrected):
         try:
-            told = row.corrected(coupled, seed=seed, **options)
+            told = row.corrected(coupled, seed=seed, population=population, **options)
         except ValueError as error:
             warnings.append(str(error))
         else:
@@ -226,12 +244,19 @@ def examine(
             warnings += told.warnings
     level_of_chance, p_value = nan, nan
     if chance:
-        null = null_distribution(
-            coupled, row.name, n_permutations=n_permutations, seed=seed, **options
-        )
         theory = row.chance(coupled, **own) if row.chance is not None else None
-        level_of_chance = null.chance if theory is None else theory
-        p_value = null.p_value
+        if coupled.knows_samples:
+            null = null_distribution(
+                coupled, row.name, n_permutations=n_permutations, seed=seed, **options
+            )
+            level_of_chance = null.chance if theory is None else theory
+            p_value = null.p_value
+        else:
+            level_of_chance = nan if theory is None else theory
+            warnings.append(
+                "p-values, and chance where theory has no formula, come from shuffled samples, "
+                "and a stream keeps second moments only: compare fewer samples in memory"
+            )
     return Inference(
         similarity=score.similarity,
         corrected=corrected,

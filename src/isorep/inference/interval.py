@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from math import hypot
+from numbers import Real
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
+from isorep._arrays import to_numpy
 from isorep.inference._sequential import check_overlap
-from isorep.inference.jackknife import BLOCKS, jackknife
+from isorep.inference.jackknife import BLOCKS, jackknife, leave_out
 from isorep.measures import Measure, measure_named
 from isorep.overlap import Overlap
 from isorep.population import Population
@@ -53,12 +57,16 @@ def interval(
 ) -> Interval:
     """Bound the population's value of a measure.
 
-    Around the corrected similarity (see `isorep.similarity`), for measures of second moments. Three
-    errors are added in squares: that of the measure, by the jackknife over 20 blocks; that of the
-    correction's extrapolation, half of what it adds; and that of the correction itself, which comes
-    from the correlations that drown in noise. The sum of their squares
-    is what the sample says of them; it is moved up and down by its own error, that of the trace of
-    a beta matrix, and the measure of either population read. The bounds need not be symmetric.
+    Around the corrected similarity (see `isorep.similarity`), for measures of second moments. Four
+    errors are added in squares:
+
+    - that of the measure, by the jackknife over 20 blocks, but for what goes with the next;
+    - that of the correlations that drown in noise. The sum of their squares is what the sample
+      says of them; it is moved up and down by its own error, that of the trace of a beta matrix,
+      and the measure of either population read. So the bounds need not be symmetric;
+    - that of their shape, of which the sample says little: how much the measure differs between the
+      shapes that are tried, by their likelihoods;
+    - that of the correction's simulated samples and of its extrapolation.
 
     Measures that read the samples themselves are not corrected. ``cka_debiased`` and
     ``cka_rbf_debiased`` have no bias to speak of and get the jackknife's bounds; for the others
@@ -124,15 +132,13 @@ def interval(
     def read(sample: Overlap) -> float:
         return row.read(sample, **own).similarity
 
+    jackknifed = _error_beside_tail(overlap, read, len(spectrum.head), groups, seed)
     excess = population.excess(read, seed)
     score = row.corrected(overlap, seed=seed, excess=excess, **options)
-    # The extrapolation is trusted to half of what it adds.
-    error = _quantile(level) * hypot(
-        float(jackknife(overlap, read, groups=groups, seed=seed)), excess.extrapolated / 2
-    )
+    error = _quantile(level) * hypot(jackknifed, float(excess.error), float(excess.shape_error))
     tail_error = _quantile(level) * population.tail_error
     middle, low, high = (
-        replace(population, spectrum=spectrum.shifted(shift)).value(read)
+        float(population.value(read, spectrum.shifted(shift)))
         for shift in (0.0, -tail_error, tail_error)
     )
     return Interval(
@@ -146,9 +152,39 @@ def interval(
 
 
 def check_level(level: float) -> None:
-    """Refuse what is no level, with a ValueError."""
+    """Refuse what is no level, with a ValueError, or a TypeError for what is no number."""
+    if not isinstance(level, Real):
+        raise TypeError(f"level is how often bounds are to hold, in (0, 1), not {level!r}")
     if not 0 < level < 1:
         raise ValueError(f"level is how often bounds are to hold, in (0, 1), not {level}")
+
+
+def is_unbiased(row: Measure, overlap: Overlap, options: Mapping[str, Any]) -> bool:
+    """Tell whether few samples do not raise the measure: unrelated data show 0 by theory."""
+    return row.chance is not None and row.chance(overlap, **options) == 0.0
+
+
+def _error_beside_tail(
+    overlap: Overlap,
+    read: Callable[[Overlap], float],
+    head: int,
+    groups: ArrayLike | None,
+    seed: int,
+) -> float:
+    """Return the jackknife's error of what is read, less what goes with the tail's squares.
+
+    The error of these is known, and what it does to the population's value is counted by itself.
+    """
+
+    def both(sample: Overlap) -> list[float]:
+        return [read(sample), float(np.sum(to_numpy(sample.correlations)[head:] ** 2))]
+
+    values, squares = leave_out(overlap, both, groups=groups, seed=seed).T
+    if not np.any(squares):
+        return float(np.sqrt(np.mean(values**2)))
+    slope = (values @ squares) / (squares @ squares)
+    left = values - slope * squares
+    return float(np.sqrt(np.sum(left**2) / (len(left) - 1)))
 
 
 def _uncorrected(
@@ -163,7 +199,6 @@ def _uncorrected(
     error = _quantile(level) * float(
         jackknife(overlap, lambda o: row.read(o, **options).similarity, groups=groups, seed=seed)
     )
-    unbiased = row.chance is not None and row.chance(overlap, **options) == 0.0
     return Interval(
         score.similarity,
         _clip(row, score.similarity - error),
@@ -171,7 +206,7 @@ def _uncorrected(
         level,
         row.name,
         ()
-        if unbiased
+        if is_unbiased(row, overlap, options)
         else (
             f"{row.name} is biased by few samples and cannot be corrected: these bounds tell how "
             "far it varies with the samples, not where the population's value lies",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from isorep.inference.held_out import deal, rows_like
-from isorep.overlap import Overlap, couple
+from isorep._folds import deal, rows_of
+from isorep._one_thread import one_thread
+from isorep._whole import whole_number
+from isorep.basis import NoVarianceError
+from isorep.overlap import Overlap
 
 BLOCKS = 20
 """Parts that the samples are cut into."""
@@ -24,8 +27,11 @@ def jackknife(
 ) -> NDArray[np.float64]:
     """Return the standard error of what is read off an overlap, by the delete-a-block jackknife.
 
-    ``sqrt((g - 1) / g sum_b (t_b - mean(t))^2)`` over the g blocks, t_b without block b. It assumes
-    no distribution. The bias of few samples is common to all t_b and not part of it.
+    ``sqrt(mean_b (t_b* - t*)^2 / (h_b - 1))`` over the g blocks, with ``h_b = n / m_b``, block b
+    being m_b of the n samples, ``t_b* = h_b t - (h_b - 1) t_b``, t_b being t without block b, and
+    ``t* = g t - sum_b (1 - 1 / h_b) t_b``. Of blocks of one size it is
+    ``sqrt((g - 1) / g sum_b (t_b - mean(t_b))^2)``. It assumes no distribution. The bias of few
+    samples is common to all t_b and not part of it.
 
     Parameters
     ----------
@@ -34,7 +40,7 @@ def jackknife(
     read : callable
         ``Overlap -> number or array``, such as ``lambda o: MEASURES["cka"](o).similarity``.
     blocks : int
-        How many, from 2 to the number of samples, or of groups.
+        How many, from 2 to the number of samples, or of groups. An overlap of a stream has its own.
     groups : (n,) array-like, optional
         Label of the group of each sample, such as the text that a token comes from. Samples of a
         group are left out together, which they must be where they depend on each other.
@@ -50,12 +56,12 @@ def jackknife(
     ------
     ValueError
         When there are not as many samples or groups as blocks, `groups` has not one label a
-        sample, or the samples without a block do not vary.
+        sample, nothing varies but in one block, or what is read has another shape without one.
 
     References
     ----------
     Tukey 1958, Bias and confidence in not quite large samples. Efron and Stein 1981, The jackknife
-    estimate of variance.
+    estimate of variance. Busing, Meijer and van der Leeden 1999, Delete-m jackknife for unequal m.
 
     Examples
     --------
@@ -66,18 +72,71 @@ def jackknife(
     >>> error.shape, bool(0.01 < error < 0.04)  # of a correlation of 0.7: (1 - 0.5) / sqrt(500)
     ((), True)
     """
-    n_parts = overlap.n_samples if groups is None else len(np.unique(np.asarray(groups)))
-    if n_parts < blocks and (groups is None or np.shape(groups) == (overlap.n_samples,)):
+    deviations = leave_out(overlap, read, blocks, groups=groups, seed=seed)
+    return np.asarray(np.sqrt(np.mean(deviations**2, axis=0)))
+
+
+def leave_out(
+    overlap: Overlap,
+    read: Callable[[Overlap], ArrayLike],
+    blocks: int = BLOCKS,
+    *,
+    groups: ArrayLike | None = None,
+    seed: int = 0,
+) -> NDArray[np.float64]:
+    """Return the blocks' deviations, (g, ...), whose mean square is the squared standard error.
+
+    ``(t_b* - t*) / sqrt(h_b - 1)``; see `jackknife`.
+    """
+    n = overlap.n_samples
+    n_parts = n if groups is None else len(np.unique(np.asarray(groups)))
+    few = n_parts < whole_number(blocks, "blocks")
+    if few and (groups is None or np.shape(groups) == (n,)):
         kind = "samples" if groups is None else "groups"
         raise ValueError(
             f"{n_parts} {kind} are too few to tell how far a number varies with them: the "
             f"jackknife leaves out {blocks} parts in turn"
         )
-    block_of = deal(overlap.n_samples, blocks, groups, seed)
-    found = []
+    if overlap.left_out is None:
+        parts = _without_each(overlap, deal(n, blocks, groups, seed), blocks)
+    elif groups is None:
+        parts = overlap.left_out()
+    else:
+        raise ValueError("a stream deals out its rows one by one: groups are for arrays")
+    whole = np.asarray(read(overlap), dtype=np.float64)
+    left_out, n_left = [], []
+    with one_thread():
+        for part in parts:
+            left_out.append(_of_shape(whole.shape, read(part), n, n - part.n_samples))
+            n_left.append(n - part.n_samples)
+    sizes = np.reshape(n_left, (-1, *[1] * whole.ndim))
+    shares = n / sizes
+    pseudo = shares * whole - (shares - 1) * left_out
+    centre = len(sizes) * whole - np.sum((1 - sizes / n) * left_out, axis=0)
+    return np.asarray((pseudo - centre) / np.sqrt(shares - 1))
+
+
+def _without_each(overlap: Overlap, block_of: NDArray[np.int64], blocks: int) -> Iterator[Overlap]:
+    """Yield the overlap of the samples that are not in a block, for each in turn."""
     for block in range(blocks):
-        rows = rows_like(overlap.matrix, np.flatnonzero(block_of != block))
-        found.append(read(couple(overlap.x.take(rows), overlap.y.take(rows))))
-    estimates = np.array(found, dtype=np.float64)
-    spread = np.sum((estimates - estimates.mean(axis=0)) ** 2, axis=0)
-    return np.asarray(np.sqrt((blocks - 1) / blocks * spread))
+        try:
+            yield rows_of(overlap, block_of != block)
+        except NoVarianceError as error:
+            raise ValueError(
+                "how far the number varies with the samples cannot be told: all of a side's "
+                + _alone(overlap.n_samples, int(np.count_nonzero(block_of == block)))
+            ) from error
+
+
+def _of_shape(shape: tuple[int, ...], found: ArrayLike, n: int, n_left: int) -> NDArray[np.float64]:
+    array = np.asarray(found, dtype=np.float64)
+    if array.shape != shape:
+        raise ValueError(
+            f"what is read has shape {shape}, and {array.shape} without one block, as when some "
+            f"{_alone(n, n_left)}: read numbers that do not depend on the rank, such as a mean"
+        )
+    return array
+
+
+def _alone(n: int, n_left: int) -> str:
+    return f"features vary in {n_left} of the {n} samples alone"

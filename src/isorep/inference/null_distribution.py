@@ -11,6 +11,8 @@ from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
 from isorep._arrays import Array
+from isorep._one_thread import one_thread
+from isorep._whole import check_seed, whole_number
 from isorep.inference._sequential import check_overlap
 from isorep.measures import measure_named
 from isorep.overlap import Overlap, couple
@@ -111,14 +113,14 @@ def null_distribution(
     # The bases themselves, so that a draw needs no rotation of its own.
     x, y = (replace(side, factor=side.q, rotation=None) for side in (overlap.x, overlap.y))
     xp = array_namespace(y.factor)
-    draws = np.array(
-        [
-            read(
-                couple(x, replace(y, factor=xp.take(y.factor, rows, axis=0))), **options
-            ).similarity
-            for rows in permutations(y.factor, n_permutations, seed)
-        ]
-    )
+
+    def shuffled(rows: Array) -> float:
+        return read(
+            couple(x, replace(y, factor=xp.take(y.factor, rows, axis=0))), **options
+        ).similarity
+
+    with one_thread():
+        draws = np.array([shuffled(rows) for rows in permutations(y.factor, n_permutations, seed)])
     reached = np.count_nonzero(draws >= similarity - TIE * abs(similarity))
     return NullDistribution(
         similarity=similarity,
@@ -128,16 +130,29 @@ def null_distribution(
     )
 
 
+def check_permutations(n_permutations: Any) -> None:
+    """Refuse what is no number of draws.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When it is no whole number; when there is no draw to make.
+    """
+    if whole_number(n_permutations, "n_permutations") < 1:
+        raise ValueError(f"at least 1 permutation is needed, not {n_permutations}")
+
+
 def permutations(array: Array, n_permutations: int, seed: int) -> Iterator[Array]:
     """Draw orders of an array's rows, as (n,) indices of its own library and device.
 
     Raises
     ------
-    ValueError
-        When there is no draw to make.
+    TypeError, ValueError
+        When `n_permutations` or `seed` is no whole number; when there is no draw to make, or the
+        seed is negative.
     """
-    if n_permutations < 1:
-        raise ValueError(f"at least 1 permutation is needed, not {n_permutations}")
+    check_permutations(n_permutations)
+    check_seed(seed)
     xp, rng = array_namespace(array), np.random.default_rng(seed)
     for _ in range(n_permutations):
         yield xp.asarray(rng.permutation(array.shape[0]), device=device(array))

@@ -10,6 +10,7 @@ from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
 from isorep._arrays import Array, to_numpy
+from isorep._one_thread import one_thread
 from isorep.inference._sequential import check, first_not_rejected, forced_warning
 from isorep.inference.null_distribution import permutations
 from isorep.overlap import Overlap
@@ -124,8 +125,9 @@ def permutation_test(
     if warnings:
         return PermutationTest(observed, np.ones(c), 0, alpha, warnings)
     reached = np.ones(c)
-    for rows in permutations(v, n_permutations, seed):
-        reached += _statistic(to_numpy(u.T @ xp.take(v, rows, axis=0)), c) >= observed - TIE
+    with one_thread():
+        for rows in permutations(v, n_permutations, seed):
+            reached += _statistic(to_numpy(u.T @ xp.take(v, rows, axis=0)), c) >= observed - TIE
     p_values = np.maximum.accumulate(reached / (1 + n_permutations))
     return PermutationTest(
         statistic=observed,

@@ -29,6 +29,10 @@ FEWEST_TO_CORRECT = 30
 SHARED_SCALE = 1.25
 """`isorep.population.shared_scale` over which the correction leaves much of the excess."""
 
+SHAPES_APART = 0.01
+"""Standard deviation of the corrected number over the shapes that correlations lost in noise may
+have, from which on it is worth saying."""
+
 SMALL_EXCESS = 0.02
 """What the correction may miss a part of without a warning."""
 
@@ -193,29 +197,30 @@ class Measure:
         overlap: Overlap,
         *,
         seed: int = 0,
+        population: Population | None = None,
         excess: Excess | None = None,
         **options: Any,
     ) -> Score:
         """Read the measure off, less what it owes to the number of samples.
 
-        `seed` is that of the simulated samples, and of the measure's own draws where it has any. An
-        `excess` found before is not found again. See `isorep.similarity`.
+        `seed` is that of the simulated samples, and of the measure's own draws where it has any. A
+        `population` or an `excess` found before is not found again. See `isorep.similarity`.
         """
         self.check_correctable()
         options = self.seeded(options, seed)
         raw = self(overlap, **options)
         if excess is None:
-            excess = Population.behind(overlap, seed).excess(
+            excess = (population or Population.behind(overlap, seed)).excess(
                 lambda sample: self.read(sample, **options).similarity, seed
             )
         low, high = self.similarity_range
-        similarity = min(max(raw.similarity - excess.mean, low), high)
+        similarity = min(max(raw.similarity - float(excess.mean), low), high)
         return replace(
             raw,
             similarity=similarity,
             distance=self.distance.of(similarity),
             uncorrected=raw.similarity,
-            warnings=_doubts(overlap, excess.mean),
+            warnings=_doubts(overlap, similarity, excess),
         )
 
     def check_correctable(self) -> None:
@@ -260,7 +265,7 @@ def check_correction(correction: str | None) -> None:
         raise ValueError(unknown_name("correction", str(correction), get_args(Correction)))
 
 
-def _doubts(used: Overlap, excess: float) -> tuple[str, ...]:
+def _doubts(used: Overlap, corrected: float, excess: Excess) -> tuple[str, ...]:
     """Say where the correction is known to fall short (see docs/sample-size.md)."""
     n, both, found = used.n_samples, used.x.rank + used.y.rank, []
     enough = max(ENOUGH_TO_CORRECT * both, FEWEST_TO_CORRECT)
@@ -269,8 +274,15 @@ def _doubts(used: Overlap, excess: float) -> tuple[str, ...]:
             f"{n} samples are few even to correct {used.x.rank} and {used.y.rank} directions: with "
             f"fewer than {enough} the corrected number may be off by more than 0.04"
         )
-    known = used.x.knows_samples and used.y.knows_samples
-    if known and abs(excess) > SMALL_EXCESS and shared_scale(used) > SHARED_SCALE:
+    if excess.shape_error > SHAPES_APART:
+        likely = excess.shapes[excess.likelihoods > 0.05]
+        found.append(
+            "the samples do not tell whether the correlations lost in noise are few or many: by "
+            f"one or the other the corrected number lies from {corrected + likely.min():.2f} to "
+            f"{corrected + likely.max():.2f}; take more samples, or keep fewer directions"
+        )
+    much = abs(excess.mean) > SMALL_EXCESS
+    if much and used.knows_samples and shared_scale(used) > SHARED_SCALE:
         found.append(
             "samples that are large on one side are large on the other too, more than their "
             "correlations explain: the correction then takes out only part of the excess; scale "

@@ -39,13 +39,13 @@ def _shrinkage(basis: Basis, penalty: float) -> Array:
 
 
 def _residual(overlap: Overlap, gx: Array, gy: Array) -> float:
-    """Return the squared distance as a sum of squares, with ``Qy = Qx M + E`` of the samples."""
+    """Return the squared distance as a sum of squares, with ``Qy = Qx M + E``."""
     xp = array_namespace(overlap.matrix)
-    rest = overlap.y.q - overlap.x.combine(overlap.matrix)
-    outside, shrunk = rest.T @ rest, overlap.matrix * gy
+    outside, shrunk = overlap.outside, overlap.matrix * gy
     inside = xp.eye(gx.shape[0], dtype=gx.dtype, device=gx.device) * gx - shrunk @ overlap.matrix.T
-    across = xp.sum((shrunk @ outside) * shrunk)
-    return float(xp.sum(inside**2) + 2 * across + xp.sum(gy[:, None] * outside**2 * gy))
+    across = float(xp.sum((shrunk @ outside) * shrunk))
+    within = float(xp.sum(inside**2) + xp.sum(gy[:, None] * outside**2 * gy))
+    return within + 2 * max(across, 0.0)  # which rounding may carry below 0
 
 
 GULP = Measure(

@@ -6,10 +6,10 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
+from isorep._folds import folds as split
+from isorep._folds import whitened
 from isorep.basis import Solver
 from isorep.measures import _chance
-from isorep.measures._folds import folds as split
-from isorep.measures._folds import whitened
 from isorep.measures._measure import FEW_SAMPLES, Correction, Measure, Reading
 from isorep.overlap import Overlap
 from isorep.score import Score

@@ -8,9 +8,9 @@ from typing import Any, Literal
 from array_api_compat import array_namespace
 
 from isorep._arrays import Array
+from isorep._folds import folds, whitened
 from isorep._linalg import svd
 from isorep.basis import Basis, Solver
-from isorep.measures._folds import folds, whitened
 from isorep.measures._measure import Correction, Measure, Reading
 from isorep.overlap import Overlap, couple
 from isorep.score import Score

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep._one_thread import one_thread
 from isorep.paper.claims import Claim
 from isorep.paper.images import ImageData, ImageSource
-from isorep.paper.one_thread import one_thread
 from isorep.paper.recipe import SMALL_CONVNET, ConvNetPlan, Recipe, ResNetPlan, Wanted
 from isorep.paper.replicates import contrast
 from isorep.paper.subspaces import coefficients, drift, first_at_least, split

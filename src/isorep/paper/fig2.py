@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep._one_thread import one_thread
 from isorep.measures import MEASURES as ALL
 from isorep.overlap import overlap
 from isorep.paper.claims import Claim, Contrast
 from isorep.paper.contrasts import TITLES
-from isorep.paper.one_thread import one_thread
 from isorep.paper.replicates import contrast
 
 if TYPE_CHECKING:

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from isorep._one_thread import one_thread
 from isorep.paper.claims import Claim, Contrast
 from isorep.paper.contrasts import INTER, TITLES, gap
 from isorep.paper.distances import Distances, all_pairs
 from isorep.paper.images import ImageData, ImageSource
-from isorep.paper.one_thread import one_thread
 from isorep.paper.recipe import (
     PAPER_CONVNET,
     PAPER_RECIPE,

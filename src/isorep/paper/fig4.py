@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep._one_thread import one_thread
 from isorep.pairwise import pairwise
 from isorep.paper import exchange
 from isorep.paper.claims import STRONG, Claim, Contrast
 from isorep.paper.contrasts import TITLES, comparable, contrast
 from isorep.paper.images import ImageData, ImageSource
-from isorep.paper.one_thread import one_thread
 from isorep.paper.recipe import (
     PAPER_CONVNET,
     PAPER_RECIPE,

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep._one_thread import one_thread
 from isorep._optional import need
 from isorep.clustering import cluster
 from isorep.pairwise import pairwise
@@ -28,7 +29,6 @@ from isorep.paper.claims import STRONG, Claim, Contrast
 from isorep.paper.contrasts import contrast
 from isorep.paper.exchange import Exact
 from isorep.paper.images import ImageData, ImageSource
-from isorep.paper.one_thread import one_thread
 from isorep.paper.recipe import (
     PAPER_CONVNET,
     PAPER_RECIPE,

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["load", "open_store", "save"]
 
+LAZY = (".zarr", ".npy", ".h5", ".hdf5")
+"""Suffixes of what `open_store` opens."""
+
 
 def save(representations: Representations, path: str | PathLike[str]) -> None:
     """Save layers, reductions, dtypes, sample ids and labels to one ``.npz`` or ``.zarr``.
@@ -83,7 +86,8 @@ def load(path: str | PathLike[str]) -> Representations:
     FileNotFoundError
         Nothing is there.
     ValueError
-        Another suffix, a damaged file, or arrays that are no representations; it names the file.
+        Another suffix, a damaged file, a capture that is not complete, or arrays that are no
+        representations; it names the file.
         Pickled objects are never loaded.
     ImportError
         What reads the format is not installed.
@@ -174,6 +178,14 @@ def _read(path: str | PathLike[str], readers: Mapping[str, Callable[[Path], Foun
             f"cannot load {str(path)!r}: expected a name ending in {', '.join(most)} or {last}"
         )
     if not path.exists():
+        from isorep.storage import partial
+
+        n = partial.n_so_far(path)
+        if n is not None:
+            raise ValueError(
+                f"cannot load {str(path)!r}: it is incomplete, {n} samples so far; run the capture "
+                "again to finish it"
+            )
         raise FileNotFoundError(f"cannot load {str(path)!r}: there is no such file or folder")
     try:
         return read(path)

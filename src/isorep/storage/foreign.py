@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from isorep._optional import need
 from isorep.representation import Representations
 from isorep.storage.arrays import map_array, read_array
+from isorep.storage.bfloat16 import widen
 from isorep.storage.stored import Stored
 
 _SAFETENSORS_DTYPES = {
@@ -75,8 +76,7 @@ def read_safetensors(path: Path) -> Representations:
         tensor = tensors[name]
         data, dtype = bytes(tensor["data"]), tensor["dtype"]
         if dtype == "BF16":
-            # The upper half of a float32.
-            array = (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32)
+            array = widen(np.frombuffer(data, "<u2"))
             dtypes[name] = "bfloat16"
         elif dtype in _SAFETENSORS_DTYPES:
             little_endian = np.dtype(_SAFETENSORS_DTYPES[dtype]).newbyteorder("<")

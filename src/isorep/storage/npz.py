@@ -32,15 +32,15 @@ def write(representations: Representations, path: Path) -> None:
 def read(path: Path) -> Representations:
     """Read what `write` wrote, or a layer for each array of an ``.npz`` from elsewhere."""
     try:
-        arrays = _members(path)
+        arrays = members(path)
     # The last: a kind of compression unknown, or a password.
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise ValueError(f"expected an .npz (a zip of .npy arrays), got {error}") from error
     return from_arrays(arrays, Representations) if HEADER in arrays else Representations(arrays)
 
 
-def _members(path: Path) -> dict[str, NDArray[Any]]:
-    """Read every array, in order.
+def members(path: Path) -> dict[str, NDArray[Any]]:
+    """Return every array of the file by name, in order.
 
     Not through ``np.load``, which falls back to other formats and looks "x" up as "x.npy".
     """

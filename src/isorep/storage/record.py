@@ -5,12 +5,15 @@ a JSON object with the format's marker and version, the version of isorep, the l
 (name, key of the array, reduction, dtype), the sample ids, whether there are labels, and labels
 that are strings. Text goes into JSON because arrays of strings would need pickle in one format and
 have no fixed specification in the other.
+
+NumPy and zarr have no bfloat16: a layer with ``"bits": "bfloat16"`` is an array of uint16, the bits
+of its values. What a capture wrote says under ``"capture"`` what it was a capture of.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -18,25 +21,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep.representation import Layers, Representations
+from isorep.storage.bfloat16 import Widened
 
 HEADER = "isorep-header"
 _FORMAT = "isorep.representations"
-_VERSION = 1
+_VERSION = 2
+_READ = (1, 2)  # 2 has layers of bits
 LABELS = "labels"
 
 Made = TypeVar("Made", bound=Layers[Any])
 
 
-def to_arrays(representations: Representations) -> dict[str, NDArray[Any]]:
-    """Return key -> array; keys are short, unique and safe as file names on any system."""
-    from isorep import __version__
+def layer_key(i: int, name: str) -> str:
+    """Return the key of the array of layer number `i`: short, and safe as a file name anywhere."""
+    # The number makes the key unique, also where names differ in case only or are cut; the name
+    # is for people. Quoting leaves no separator in it.
+    return f"layer{i:04d}-{quote(name, safe='', errors='surrogatepass')[:80]}"
 
+
+def to_arrays(representations: Representations) -> dict[str, NDArray[Any]]:
+    """Return key -> array."""
     arrays: dict[str, NDArray[Any]] = {}
     layers = []
     for i, (name, array) in enumerate(representations.items()):
-        # The number makes the key unique, also where names differ in case only or are cut; the name
-        # is for people. Quoting leaves no separator in it.
-        key = f"layer{i:04d}-{quote(name, safe='', errors='surrogatepass')[:80]}"
+        key = layer_key(i, name)
         layers.append(
             {
                 "name": name,
@@ -46,23 +54,73 @@ def to_arrays(representations: Representations) -> dict[str, NDArray[Any]]:
             }
         )
         arrays[key] = array
-    labels = representations.labels
+    return arrays | about(
+        layers, representations.sample_ids, representations.labels, representations.n_samples
+    )
+
+
+def about(
+    layers: Sequence[Mapping[str, Any]],
+    sample_ids: Sequence[str] | None,
+    labels: NDArray[Any] | None,
+    n_samples: int,
+    **more: Any,
+) -> dict[str, NDArray[Any]]:
+    """Return the arrays beside those of the layers: the header, with `more`, and the labels."""
+    from isorep import __version__
+
     header: dict[str, Any] = {
         "format": _FORMAT,
         "format_version": _VERSION,
         "isorep_version": __version__,
-        "n_samples": representations.n_samples,
+        "n_samples": n_samples,
         "layers": layers,
-        "sample_ids": representations.sample_ids,
+        "sample_ids": sample_ids,
         "has_labels": labels is not None,
         "text_labels": None,
+        **more,
     }
+    arrays: dict[str, NDArray[Any]] = {}
     if labels is not None and labels.dtype.kind == "U":
         header["text_labels"] = labels.tolist()
     elif labels is not None:
         arrays[LABELS] = labels
     arrays[HEADER] = np.frombuffer(json.dumps(header).encode("ascii"), np.uint8)
     return arrays
+
+
+def read_header(array: NDArray[Any]) -> dict[str, Any]:
+    """Return the header in `array`.
+
+    Raises
+    ------
+    ValueError
+        It is not ours, or is newer than this isorep.
+    """
+    try:
+        header: dict[str, Any] = json.loads(np.asarray(array).tobytes())
+        if header["format"] != _FORMAT:
+            raise ValueError(f"expected format {_FORMAT!r}, got {header['format']!r}")
+        version, writer = header["format_version"], header["isorep_version"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"its header is damaged or not isorep's ({error})") from error
+    if version not in _READ:
+        raise ValueError(
+            f"isorep {writer} wrote it in format {version}, and this isorep reads formats "
+            f"{_READ[0]} to {_READ[-1]}; upgrade isorep"
+        )
+    return header
+
+
+def read_labels(
+    header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> NDArray[Any] | None:
+    """Return the labels that `about` was given."""
+    if header["text_labels"] is not None:
+        return np.asarray(header["text_labels"], dtype=np.str_)
+    if header.get("has_labels", LABELS in arrays):  # which early files do not say
+        return arrays[LABELS]
+    return None
 
 
 def from_arrays(arrays: Mapping[str, Any], make: Callable[..., Made]) -> Made:
@@ -73,32 +131,26 @@ def from_arrays(arrays: Mapping[str, Any], make: Callable[..., Made]) -> Made:
     ValueError
         The header is not ours, is newer than this isorep, or does not fit the arrays.
     """
-    try:
-        header = json.loads(np.asarray(arrays[HEADER]).tobytes())
-        if header["format"] != _FORMAT:
-            raise ValueError(f"expected format {_FORMAT!r}, got {header['format']!r}")
-        version, writer = header["format_version"], header["isorep_version"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"its header is damaged or not isorep's ({error})") from error
-    if version != _VERSION:
-        raise ValueError(
-            f"isorep {writer} wrote it in format {version}, and this isorep reads format "
-            f"{_VERSION}; upgrade isorep"
-        )
+    header = read_header(arrays[HEADER])
     try:
         layers = header["layers"]
-        labels: Any = header["text_labels"]
-        if labels is not None:
-            labels = np.asarray(labels, dtype=np.str_)
-        elif header.get("has_labels", LABELS in arrays):  # which early files do not say
-            labels = arrays[LABELS]
         return make(
-            {layer["name"]: arrays[layer["key"]] for layer in layers},
+            {layer["name"]: _values(layer, arrays) for layer in layers},
             sample_ids=header["sample_ids"],
-            labels=labels,
+            labels=read_labels(header, arrays),
             reductions={x["name"]: x["reduction"] for x in layers if x["reduction"] is not None},
             dtypes={layer["name"]: layer["dtype"] for layer in layers},
             n_samples=header["n_samples"],
         )
     except KeyError as error:
         raise ValueError(f"it is damaged: {error} is missing") from error
+
+
+def _values(layer: Mapping[str, Any], arrays: Mapping[str, Any]) -> Any:
+    array = arrays[layer["key"]]
+    bits = layer.get("bits")
+    if bits is None:
+        return array
+    if bits != "bfloat16" or array.dtype != np.uint16:
+        raise ValueError(f"it is damaged: layer {layer['name']!r} holds {array.dtype} for {bits}")
+    return Widened(array)

@@ -80,6 +80,7 @@ class Stored(Layers[StoredArray]):
 
     Examples
     --------
+    >>> import numpy as np
     >>> stored = Stored({"fc": np.eye(3)}, sample_ids="abc")
     >>> stored
     Stored(1 layer, 3 samples: fc (3, 3))
@@ -96,6 +97,11 @@ class Stored(Layers[StoredArray]):
     def place(self) -> str:
         """The path of the store; empty where it has none."""
         return self._place
+
+    @classmethod
+    def of(cls, layers: Layers[Any]) -> Stored:
+        """Take arrays in memory for stored ones; hand on what is."""
+        return layers if isinstance(layers, cls) else cls(layers, **layers.about())
 
     def _layer(self, name: str, value: Any) -> tuple[StoredArray, str]:
         shape, dtype = tuple(value.shape), np.dtype(value.dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,18 @@ from numpy.typing import NDArray
 
 from isorep.representation import Representations
 from isorep.storage.atomic import new_folder
-from isorep.storage.record import HEADER, LABELS, from_arrays, to_arrays
+from isorep.storage.record import HEADER, LABELS, from_arrays, read_header, to_arrays
 from isorep.storage.stored import Stored
+
+_CHUNK_BYTES = 2**22
+_CHUNK_ROWS = 2**12
 
 
 def write(representations: Representations, path: Path) -> None:
     """Write `representations` to the folder `path`; only a store of ours is overwritten."""
     import zarr
-    from zarr.codecs import ZstdCodec
 
-    if path.exists() and not _is_ours(path):
+    if path.exists() and not is_ours(path):
         raise ValueError(
             f"cannot save to {str(path)!r}: it exists and is no store of isorep's; "
             "remove it or choose another name"
@@ -28,53 +31,93 @@ def write(representations: Representations, path: Path) -> None:
     with new_folder(path) as folder:
         group = zarr.open_group(folder, mode="w", zarr_format=3)
         for key, array in to_arrays(representations).items():
-            stored = group.create_array(
-                key,
-                shape=array.shape,
-                dtype=array.dtype,
-                compressors=[ZstdCodec(level=1, checksum=True)],
-                # Otherwise a chunk of zeros would look the same as a chunk that was lost.
-                config={"write_empty_chunks": True},
-            )
-            stored[...] = array
+            create(group, key, array.shape, array.dtype)[...] = array
+
+
+def create(
+    group: Any,
+    key: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    chunk_rows: int | None = None,
+) -> Any:
+    """Create an array in the zarr `group`, cut along its rows into chunks with checksums.
+
+    A reader that goes through the rows reads every chunk once. Their number of rows is a power of
+    two, so that the layers of one store can be read in step.
+    """
+    from zarr.codecs import ZstdCodec
+
+    if chunk_rows is None:
+        chunk_rows = max(1, min(shape[0], rows_of_chunk(shape[1:], dtype)))
+    return group.create_array(
+        key,
+        shape=shape,
+        chunks=(chunk_rows, *(max(1, length) for length in shape[1:])),
+        dtype=dtype,
+        compressors=[ZstdCodec(level=1, checksum=True)],
+        # Otherwise a chunk of zeros would look the same as a chunk that was lost.
+        config={"write_empty_chunks": True},
+    )
+
+
+def rows_of_chunk(features: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+    """Return how many rows of `features` make a chunk, of 4 MiB at most where one row is."""
+    fit = _CHUNK_BYTES // max(1, math.prod(features) * dtype.itemsize)
+    rows: int = 2 ** max(0, fit.bit_length() - 1)
+    # Else a few features would make chunks of so many rows that a reader meets each again and
+    # again on its way through wider layers.
+    return min(_CHUNK_ROWS, rows) if features else rows
 
 
 def read(path: Path) -> Representations:
     """Read what `write` wrote."""
-    arrays = {key: _whole(array) for key, array in _arrays(path).items()}
+    arrays = {key: _whole(key, array) for key, array in _arrays(path).items()}
     return from_arrays(arrays, Representations)
 
 
 def open_zarr(path: Path) -> Stored:
     """Open what `write` wrote."""
     arrays = _arrays(path)
-    small = {key: _whole(arrays[key]) for key in (HEADER, LABELS) if key in arrays}
+    for key, array in arrays.items():
+        _check_complete(key, array)
+    small = {key: _whole(key, arrays[key]) for key in (HEADER, LABELS) if key in arrays}
     return from_arrays(arrays | small, partial(Stored, place=str(path)))
 
 
-def _is_ours(path: Path) -> bool:
+def header_of(path: Path) -> dict[str, Any]:
+    """Return the header of what `write` wrote."""
+    import zarr
+
+    return read_header(_whole(HEADER, zarr.open_array(path / HEADER, mode="r")))
+
+
+def is_ours(path: Path) -> bool:
+    """Tell whether `path` is a store that isorep wrote."""
     return (path / HEADER / "zarr.json").is_file()
 
 
 def _arrays(path: Path) -> dict[str, Any]:
-    """Open every array; zarr would fill chunks that are missing with zeros."""
-    if not _is_ours(path):
+    if not is_ours(path):
         raise ValueError("expected a .zarr folder that isorep saved; its header is missing")
     import zarr
 
     try:
-        arrays = dict(zarr.open_group(path, mode="r").arrays())
-        for key, array in arrays.items():
-            missing = array.nchunks - array.nchunks_initialized
-            if missing:
-                raise ValueError(f"{missing} chunks of {key} are missing")
+        return dict(zarr.open_group(path, mode="r").arrays())
     # A damaged metadata file fails in whatever parser meets it.
     except Exception as error:
         raise ValueError(f"the store is damaged: {error}") from error
-    return arrays
 
 
-def _whole(array: Any) -> NDArray[Any]:
+def _check_complete(key: str, array: Any) -> None:
+    """Make sure that no chunk is missing; zarr would fill it with zeros."""
+    missing = array.nchunks - array.nchunks_initialized
+    if missing:
+        raise ValueError(f"the store is damaged: {missing} chunks of {key} are missing")
+
+
+def _whole(key: str, array: Any) -> NDArray[Any]:
+    _check_complete(key, array)
     try:
         return np.asarray(array[...])
     except Exception as error:  # as above, in whatever codec

@@ -1,0 +1,253 @@
+"""Plan: in how many passes over the data a table is made, and in how much memory."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import combinations_with_replacement, product
+from pathlib import Path
+
+READ_TOGETHER = 128 * 10**6
+"""Bytes of rows that are read together at most: more would make nothing faster."""
+
+MOST_ROWS = 8192
+"""Rows that are read together at most."""
+
+_PREFIXES = "kMGT"
+
+Widths = Mapping[str, int]
+"""Name of each layer to its number of features."""
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What is gathered in one go through the data: moments of layers, and of pairs of them.
+
+    Attributes
+    ----------
+    x, y : tuple of str
+        Layers of the two networks, each of x paired with each of y.
+    itself : bool
+        Whether they are the same layers of one network, each pair needed once.
+    n_bytes : int
+        Memory at its peak.
+    rows : int
+        Rows that are read together.
+    """
+
+    x: tuple[str, ...]
+    y: tuple[str, ...]
+    itself: bool
+    n_bytes: int
+    rows: int
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The pairs of layers, x before y."""
+        if self.itself:
+            return list(combinations_with_replacement(self.x, 2))
+        return list(product(self.x, self.y))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a table is made within a budget of memory; ``print(plan)`` shows it.
+
+    Attributes
+    ----------
+    memory : int
+        The budget, bytes.
+    n_bytes : int
+        What is taken of it, at the peak.
+    passes : tuple of Pass
+        In order; none where all layers are read into memory.
+    too_wide : mapping
+        Pairs of layers that no pass can hold, and why. Their cells will be NaN.
+    """
+
+    memory: int
+    n_bytes: int
+    passes: tuple[Pass, ...] = ()
+    too_wide: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        taken = f"{readable(self.n_bytes)} of {readable(self.memory)}"
+        if not self.passes:
+            return f"all layers in memory, {taken}"
+        n = len(self.passes)
+        lines = [f"{n} {'pass' if n == 1 else 'passes'} over the data, at most {taken}"]
+        for i, one in enumerate(self.passes, 1):
+            pairs = len(one.pairs)
+            sides = f"{_named(one.x)} among themselves"
+            if not one.itself:
+                sides = f"{_named(one.x)} with {_named(one.y)}"
+            lines.append(
+                f"  {i}: {pairs} {'pair' if pairs == 1 else 'pairs'} of layers, "
+                f"{readable(one.n_bytes)}, {one.rows} rows at a time: {sides}"
+            )
+        reasons = list(self.too_wide.values())
+        lines += [f"  left out: {reason}" for reason in reasons[:3]]
+        if len(reasons) > 3:
+            lines.append(f"  ... and {len(reasons) - 3} more")
+        return "\n".join(lines)
+
+
+def make_plan(x: Widths, y: Widths | None, *, blocks: int, memory: int) -> Plan:
+    """Cut a table of layers into passes that keep to a budget of memory.
+
+    What does not fit is halved along its wider side until its parts do.
+
+    Parameters
+    ----------
+    x, y : mapping of layer name to number of features
+        Of the two networks; None for y where a network is compared with itself.
+    blocks : int
+        Parts in which moments are kept: 1, or as many as a jackknife leaves out in turn.
+    memory : int
+        The budget, bytes.
+
+    Raises
+    ------
+    ValueError
+        When not a single pair of layers fits.
+
+    Examples
+    --------
+    >>> print(make_plan({"conv": 512, "fc": 1024}, {"out": 100}, blocks=1, memory=400_000_000))
+    1 pass over the data, at most 217 MB of 400 MB
+      1: 2 pairs of layers, 217 MB, 3820 rows at a time: conv, fc with out
+    >>> wide = {"conv1": 512, "conv2": 512, "fc": 1024}
+    >>> len(make_plan(wide, None, blocks=1, memory=160_000_000).passes)
+    4
+    """
+    reading = min(READ_TOGETHER, memory // 4)
+    passes: list[Pass] = []
+    too_wide: dict[tuple[str, str], str] = {}
+
+    def cut(xs: Widths, ys: Widths, itself: bool) -> None:
+        needed = _moments_bytes(xs, ys, itself, blocks)
+        if needed + reading <= memory:
+            width = sum(xs.values()) + (0 if itself else sum(ys.values()))
+            row = 16 * width  # as it is read, and centred
+            rows = max(1, min(MOST_ROWS, reading // row))
+            passes.append(Pass(tuple(xs), tuple(ys), itself, needed + rows * row, rows))
+        elif len(xs) == len(ys) == 1:
+            ((a, p), (b, q)) = (*xs.items(), *ys.items())
+            too_wide[a, b] = (
+                f"{a} with {b}, {p} and {q} features: second moments take "
+                f"{readable(needed + reading)} and memory allows {readable(memory)}; reduce the "
+                "layers to fewer features, or allow more"
+            )
+        elif itself:
+            left, right = _halves(xs)
+            cut(left, left, True)
+            cut(right, right, True)
+            cut(left, right, False)
+        elif len(ys) == 1 or (len(xs) > 1 and sum(xs.values()) > sum(ys.values())):
+            for half in _halves(xs):
+                cut(half, ys, False)
+        else:
+            for half in _halves(ys):
+                cut(xs, half, False)
+
+    cut(x, x if y is None else y, y is None)
+    if not passes:
+        raise ValueError(f"no two layers fit into memory: {next(iter(too_wide.values()))}")
+    return Plan(memory, max(one.n_bytes for one in passes), tuple(passes), too_wide)
+
+
+def _moments_bytes(xs: Widths, ys: Widths, itself: bool, blocks: int) -> int:
+    """Return what a pass holds but for the rows that it reads."""
+    p = list(xs.values())
+    own = p if itself else [*p, *ys.values()]
+    if itself:
+        crossed = (sum(p) ** 2 - sum(width**2 for width in p)) // 2
+    else:
+        crossed = sum(p) * sum(ys.values())
+    # Of each layer the basis of all samples, and where blocks are left out in turn a basis without
+    # each of them, before the moments of the block can go.
+    kept = 3 if blocks == 1 else 2 * blocks + 3
+    # While a pair is finished: merged moments, and what its decompositions take.
+    work = 10 * max(own) ** 2
+    return 8 * (kept * sum(width**2 for width in own) + blocks * crossed + work)
+
+
+def _halves(widths: Widths) -> tuple[Widths, Widths]:
+    """Cut layers, in their order, into two parts of about as many features."""
+    names, total, half = list(widths), sum(widths.values()), 0
+    at = 0
+    while at < len(names) - 1 and (at == 0 or 2 * half < total):
+        half += widths[names[at]]
+        at += 1
+    return {name: widths[name] for name in names[:at]}, {name: widths[name] for name in names[at:]}
+
+
+def _named(layers: tuple[str, ...]) -> str:
+    if len(layers) <= 4:
+        return ", ".join(layers)
+    return f"{layers[0]}, {layers[1]} ... {layers[-1]} ({len(layers)} layers)"
+
+
+def readable(n_bytes: float) -> str:
+    """Return a number of bytes with three digits.
+
+    Examples
+    --------
+    >>> readable(999), readable(481_900_000), readable(1.5e9)
+    ('999 B', '482 MB', '1.5 GB')
+    """
+    value, prefix = float(n_bytes), ""
+    for larger in _PREFIXES:
+        if value < 999.5:
+            break
+        value, prefix = value / 1000, larger
+    return f"{value:.3g} {prefix}B"
+
+
+def memory_budget(given: str | float | None) -> int:
+    """Return a budget in bytes, from a number of bytes or a text; by default half of what is free.
+
+    Raises
+    ------
+    ValueError
+        When it is no amount of memory.
+
+    Examples
+    --------
+    >>> memory_budget("2 GB"), memory_budget("1.5GiB"), memory_budget(10**6)
+    (2000000000, 1610612736, 1000000)
+    """
+    if given is None:
+        return _free() // 2
+    found = re.fullmatch(r"(\d+|\d*\.\d+|\d+\.)\s*([kMGT]i?)?B?", str(given).strip(), re.IGNORECASE)
+    budget = 0
+    if found is not None:
+        unit = (found[2] or "").lower()
+        power = "kmgt".index(unit[0]) + 1 if unit else 0
+        budget = int(float(found[1]) * (1024 if unit.endswith("i") else 1000) ** power)
+    if budget < 1 or isinstance(given, bool):
+        raise ValueError(f'memory is a number of bytes or a text such as "2 GB", not {given!r}')
+    return budget
+
+
+def _free() -> int:
+    """Return how much memory is free, bytes, as far as the system tells; a cautious guess else."""
+    found = []
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                found.append(1024 * int(line.split()[1]))
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()  # of a container
+        if limit != "max":
+            used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+            found.append(max(int(limit) - used, 0))
+    except (OSError, ValueError):
+        pass
+    if found:
+        return max(min(found), 2 * 10**6)
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (AttributeError, ValueError, OSError):  # not on every system
+        return 4 * 10**9

@@ -2,8 +2,8 @@
 
 ``OMP_NUM_THREADS=1 python benchmarks/sweep_cost.py [--precision single] [--measure pwcca]``
 
-Time is that of the processor, and the least of several runs, since other work on the machine can only
-add to it. The fit is
+Time is that of the processor, and the least of several runs, since other work on the machine can
+only add to it. The fit is
 
 - a layer of one network (from memory; centred, whitened): n p^2, p^3, n p;
 - a pair, both ways (product, decomposition, measure): n p^2, p^3, n p, and a constant,

@@ -31,7 +31,7 @@ def pairwise(
 ) -> xarray.Dataset:
     """Compare every network with every other at each layer, both ways round.
 
-    The work is cut into tiles of up to 16 networks by 16, one layer at a time, and runs on all
+    The work is cut into tiles of up to 64 networks by 64, one layer at a time, and runs on all
     cores or on a Dask cluster. Each layer of each network is prepared once, as long as `memory`
     allows. Each pair is coupled once for both orders; a symmetric measure is computed once and
     written into both. Networks are compared with themselves like with any other. A layer that
@@ -134,7 +134,7 @@ def pairwise(
         precision=products,
         coords={"x": list(given), "y": list(given), "layer": chosen},
         ranks={"rank": ("x", "layer")},
-        tiles=_tiles(len(chosen), cut(n, edge_of(n, shapes))),
+        tiles=_tiles(len(chosen), cut(n, edge_of(n, shapes, products))),
         attrs={"precision": products},
     )
     return run(sweep, out=out, scheduler=scheduler, memory=memory, progress=progress)
@@ -154,7 +154,7 @@ def _tiles(n_layers: int, parts: Sequence[range]) -> list[Tile]:
                     y=y,
                     at=(rows, columns, layer),
                     back=None if x == y else (columns, rows, layer),
-                    ranks=(("rank", "x", (rows, layer)),),
+                    ranks=(("rank", "x", (rows, layer)),) if x == y else (),
                 )
             )
     return tiles

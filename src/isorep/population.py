@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from isorep._arrays import to_numpy
-from isorep._threads import one_blas_thread
+from isorep._one_thread import one_thread
 from isorep._whole import check_seed
 from isorep.basis import Basis
 from isorep.overlap import Overlap, couple
@@ -93,7 +93,7 @@ class Population:
             )
         x, y = _on_host(sample.x), _on_host(sample.y)
         x_rotation, rho, y_rotation = _coordinates(x, y, to_numpy(sample.matrix))
-        with one_blas_thread():
+        with one_thread():
             spectrum = match_spectrum(rho, n, rx, ry, np.random.default_rng(seed))
         return cls(x, y, x_rotation, y_rotation, spectrum)
 
@@ -134,7 +134,7 @@ class Population:
         """
         n = n_simulations(len(self.spectrum))
         streams = np.random.SeedSequence(seed).spawn(n)
-        with one_blas_thread():
+        with one_thread():
             middle = self.value(read)
             shapes = [self.value(read, shape) - middle for _, shape in self.spectrum.shapes]
             rounds = np.zeros((2, n, *middle.shape))

@@ -138,7 +138,9 @@ def trajectory(
         precision=products,
         coords={**({"run": list(runs)} if several else {}), "step": steps, "layer": chosen},
         ranks={"rank": (*lead, "step", "layer"), "reference_rank": (*lead, "layer")},
-        tiles=_tiles(len(chosen), runs, steps, ends, edge_of(len(sources), shapes), several),
+        tiles=_tiles(
+            len(chosen), runs, steps, ends, edge_of(len(sources), shapes, products), several
+        ),
         missing=[
             ((i, j, slice(None)), f"run {name!r} has no step {step!r}")
             for i, (name, found) in enumerate(runs.items())

@@ -154,6 +154,7 @@ def test_measures_of_samples_run_in_the_same_tiles():
 def test_tiles_are_smaller_where_networks_are_few_or_large():
     small, large = [{"a": (100, 10)}], [{"a": (100, 10), "b": (10_000, 2048)}]
     counts = [1, 3, 8, 12, 63, 64, 5000]
-    assert [edge_of(count, small) for count in counts] == [1, 1, 2, 2, 8, 16, 16]
-    assert edge_of(5000, large) == 2
-    assert edge_of(5000, [{"a": (10**6, 4096)}]) == 1
+    assert [edge_of(count, small, "double") for count in counts] == [1, 1, 2, 2, 8, 16, 16]
+    assert [edge_of(count, small, "single") for count in counts] == [1, 1, 2, 2, 8, 16, 64]
+    assert edge_of(5000, large, "single") == 2
+    assert edge_of(5000, [{"a": (10**6, 4096)}], "double") == 1

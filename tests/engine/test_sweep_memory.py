@@ -38,8 +38,8 @@ def test_a_budget_is_kept_and_what_is_held_is_used(prepared):
         free = isorep.pairwise(given, layers="conv")
         assert len(names) == 24
         names.clear()
-        # Held: 501 x 21 centred numbers and two maps of 21 x 21; a task takes four times 501 x 21.
-        held, working = 8 * (501 * 21 + 2 * 21 * 21), 4 * 8 * 501 * 21
+        # Held: 501 x 21 centred numbers and two maps of 21 x 21; a task takes five times 501 x 21.
+        held, working = 8 * (501 * 21 + 2 * 21 * 21), 5 * 8 * 501 * 21
         most[0] = 0
         tight = isorep.pairwise(given, layers="conv", memory=working + 16 * held)
     assert equal(tight, free)
@@ -64,7 +64,7 @@ def test_each_part_is_prepared_once_for_each_group_that_stays(held, staying, pre
     """Of 12 parts of 4, some stay while all from there on go by."""
     names, alive = prepared
     monkeypatch.setattr(running, "slots", lambda *_: held)
-    monkeypatch.setattr("isorep.engine.sweep._EDGE", 4)
+    monkeypatch.setattr("isorep.engine.sweep._EDGE", {"double": 4, "single": 4})
     tiny = np.random.default_rng(0).standard_normal((48, 13, 2))
     with dask.config.set(num_workers=1):
         isorep.pairwise({i: {"a": x} for i, x in enumerate(tiny)}, measure="cka")

@@ -231,9 +231,9 @@ def test_one_process_at_a_time(tmp_path):
     fcntl = pytest.importorskip("fcntl")
     given, out = networks(2), tmp_path / "sweep.zarr"
     isorep.pairwise(given, out=out)
-    with (out / "isorep-sweep" / "finished").open("rb") as file:
+    with (out / "isorep-sweep" / "lock").open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(ValueError, match="another process is at this sweep"):
+        with pytest.raises(ValueError, match="another process is writing to"):
             isorep.pairwise(given, out=out)
     isorep.pairwise(given, out=out)
 

@@ -36,7 +36,8 @@ def slots(sweep: Sweep, tiles: Sequence[Tile], memory: int | None, running: int)
     shapes = [sweep.shapes[number][layer] for number in numbers]
     most = max(len(tile.numbers) for tile in tiles)
     held = max(_held(n, p, sweep) for n, p in shapes)
-    working = running * max(_working(n, p, most, sweep) for n, p in shapes)
+    columns = max(len(tile.y) for tile in tiles)
+    working = running * max(_working(n, p, columns, sweep) for n, p in shapes)
     least = working + most * held
     if memory < least:
         from dask.utils import format_bytes
@@ -54,12 +55,12 @@ def _held(n: int, p: int, sweep: Sweep) -> int:
     return n * p * (_SINGLE if sweep.precision == "single" else _DOUBLE) + 2 * p * p * _DOUBLE
 
 
-def _working(n: int, p: int, most: int, sweep: Sweep) -> int:
+def _working(n: int, p: int, columns: int, sweep: Sweep) -> int:
     """Bytes that a task takes for a while."""
-    preparing = 4 * n * p * _DOUBLE  # as read, in float64, centred, whitened
+    preparing = 5 * n * p * _DOUBLE  # as stored, as read, in float64, centred, whitened
     decomposing = 5 * p * p * _DOUBLE
     if sweep.precision == "single":  # the columns side by side, their product, decomposed
-        return max(preparing, most * (n * p * _SINGLE + p * p * _SINGLE + decomposing))
+        return max(preparing, columns * (n * p * _SINGLE + p * p * _SINGLE + decomposing))
     return max(preparing, decomposing)
 
 

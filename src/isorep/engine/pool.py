@@ -7,8 +7,8 @@ from concurrent import futures
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from isorep._one_thread import one_thread
 from isorep._optional import need
-from isorep._threads import one_blas_thread
 
 Future = Any
 """A `concurrent.futures.Future` or a `distributed.Future`: both have `result` and callbacks."""
@@ -96,7 +96,7 @@ def _threads() -> Iterator[_Threads]:
     size = dask.config.get("num_workers", None) or CPU_COUNT
     executor = futures.ThreadPoolExecutor(size, thread_name_prefix="isorep")
     try:
-        with one_blas_thread():  # once, rather than at each task
+        with one_thread():  # once, rather than at each task
             yield _Threads(executor, size)
     finally:
         executor.shutdown(wait=True, cancel_futures=True)

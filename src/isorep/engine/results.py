@@ -6,10 +6,11 @@ import json
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from hashlib import blake2b
 from os import PathLike
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from isorep._grid import Grid, nothing_compared, score_variables, table_attribut
 from isorep.engine.sweep import Region, Sweep, Tile
 from isorep.engine.tile import Cells
 from isorep.storage.atomic import new_folder
+from isorep.storage.lock import locked
 
 if TYPE_CHECKING:
     import xarray
@@ -96,14 +98,14 @@ class InStore:
 
     def __init__(self, sweep: Sweep, path: Path) -> None:
         self._sweep, self._path = sweep, path
-        self._file: IO[bytes] | None = None
-        self._done: set[int] = set()
+        self._open = ExitStack()
 
     def __enter__(self) -> Self:
         import zarr
 
-        self._file = open(self._path / _RECORD / _FINISHED, "a+b")
-        _lock(self._file, self._path)
+        record = self._path / _RECORD
+        self._open.enter_context(locked(record))
+        self._file = self._open.enter_context((record / _FINISHED).open("a+b"))
         self._file.seek(0)
         *lines, unfinished = self._file.read().split(b"\n")
         self._file.truncate(self._file.tell() - len(unfinished))
@@ -112,8 +114,7 @@ class InStore:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._file is not None:
-            self._file.close()
+        self._open.close()
 
     def has(self, tile: Tile) -> bool:
         """Tell whether a tile is finished."""
@@ -121,7 +122,6 @@ class InStore:
 
     def write(self, tile: Tile, cells: Cells) -> None:
         """Write what a tile found, and that it is finished."""
-        assert self._file is not None
         _write(tile, cells, self._arrays)
         self._file.write(b"%d\n" % tile.number)
         self._file.flush()
@@ -179,6 +179,8 @@ def _write(tile: Tile, cells: Cells, arrays: Mapping[str, Any]) -> None:
 
 
 def _put(array: Any, region: Region, found: np.ndarray[Any, Any]) -> None:
+    if found.dtype == object and not found.any():  # texts, all empty, as the array is at first
+        return
     lengths = [part.stop - part.start for part in region if isinstance(part, slice)]
     array[region] = found.reshape(lengths)
 
@@ -299,20 +301,3 @@ def _has_number(array: Any) -> bool:
     """Look for a number chunk by chunk, since the table may not fit in memory."""
     counts = [-(-n // chunk) for n, chunk in zip(array.shape, array.chunks, strict=True)]
     return any(not np.isnan(array.blocks[index]).all() for index in np.ndindex(*counts))
-
-
-def _lock(file: IO[bytes], path: Path) -> None:
-    """Keep a second process from writing to the same store; the end of the first, any, frees it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows has none, and keeps a file that is open from being replaced
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise ValueError(
-            f"cannot write {str(path)!r}: another process is at this sweep; wait for it to end"
-        ) from None
-    except OSError:  # a file system without locks
-        pass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from array_api_compat import array_namespace, device
@@ -81,8 +81,8 @@ class _Batch:
 class _Batched(Overlap):
     """An overlap that is decomposed together with others of its shape."""
 
-    batch: _Batch
-    place: int
+    batch: _Batch = field(kw_only=True)
+    place: int = field(kw_only=True)
 
     @cached_property
     def _triplets(self) -> tuple[Array, Array, Array]:

@@ -107,15 +107,16 @@ class Source:
         OSError
             When the store cannot be read.
         """
-        array, dtype = self._find(layer)
+        array, dtype = self._find(self._open(), layer)
         return np.asarray(array) if isinstance(array, StoredArray) else array, dtype
 
     def digest(self, layers: Sequence[str]) -> str:
         """Return a fingerprint of all that these layers hold; damage has one of its own."""
         summary = blake2b(digest_size=16)
+        found = self._open()
         for layer in layers:
             try:
-                array, dtype = self._find(layer)
+                array, dtype = self._find(found, layer)
                 about = (layer, tuple(array.shape), dtype or str(array.dtype))
                 summary.update(repr(about).encode(errors="surrogatepass"))
                 for first in range(0, array.shape[0], _DIGEST_ROWS):
@@ -125,8 +126,7 @@ class Source:
                 summary.update(b"damaged")
         return summary.hexdigest()
 
-    def _find(self, layer: str) -> tuple[Any, str | None]:
-        layers = self._open()
+    def _find(self, layers: Mapping[str, Any], layer: str) -> tuple[Any, str | None]:
         if layer not in layers:
             raise ValueError(unknown_name(f"layer of {self.name}", layer, layers))
         return layers[layer], _dtype(layers, layer).get(layer)

@@ -25,8 +25,8 @@ Region = tuple[int | slice, ...]
 MANY_PAIRS = 1000
 """Pairs of networks a layer, over which "auto" multiplies in single precision."""
 
-_EDGE = 16
-"""Layers on each side of a tile, at most."""
+_EDGE = {"double": 16, "single": 64}
+"""Layers on each side of a tile, at most: enough that a tile takes far longer than to write it."""
 
 _SIDE = 2**28
 """Bytes that one side of a tile may hold, at four bytes a number."""
@@ -152,14 +152,16 @@ def outlines(
     return chosen, shapes, witness[1].sample_ids
 
 
-def edge_of(count: int, shapes: Iterable[Mapping[str, tuple[int, int]]]) -> int:
-    """Return how many of `count` networks make the side of a tile: a power of two, at most 16.
+def edge_of(
+    count: int, shapes: Iterable[Mapping[str, tuple[int, int]]], precision: ProductPrecision
+) -> int:
+    """Return how many of `count` networks make the side of a tile: a power of two, at most 64.
 
     A few make several tiles nevertheless, for several cores; and large ones make small tiles. It
     must not depend on the machine, so that a sweep continued elsewhere has the same tiles.
     """
     largest = max(prod(shape) for found in shapes for shape in found.values())
-    edge = min(_EDGE, max(1, count // 4), max(1, _SIDE // (4 * largest)))
+    edge = min(_EDGE[precision], max(1, count // 4), max(1, _SIDE // (4 * largest)))
     return 1 << (edge.bit_length() - 1)
 
 

@@ -11,7 +11,7 @@ from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from isorep._grid import Grid, Prepared, couple_prepared, ranks
-from isorep._threads import one_blas_thread
+from isorep._one_thread import one_thread
 from isorep.basis import Basis, Solver
 from isorep.engine.row import Columns
 from isorep.engine.source import Source
@@ -47,7 +47,7 @@ def prepare_layer(
     A store that is damaged costs its own cells; that it cannot be read at all, which another try
     may mend, is an OSError.
     """
-    with one_blas_thread():
+    with one_thread():
         try:
             array, dtype = source.read(layer)
             name = f"{source.name}[{layer!r}]"
@@ -69,7 +69,7 @@ def compare_layers(
     by_number = dict(zip(tile.numbers, prepared, strict=True))
     xs, ys = [by_number[i] for i in tile.x], [by_number[j] for j in tile.y]
     grid = Grid({"way": 2, "x": len(xs), "y": len(ys)}, [measure_named(name) for name in measures])
-    with one_blas_thread():
+    with one_thread():
         for i, j, coupled in _couplings(tile, xs, ys, precision):
             mirror = (1, i, j) if tile.back else None
             if tile.on_diagonal:  # the pairs below it are met above it

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isorep._folds import deal, rows_of
-from isorep._threads import one_blas_thread
+from isorep._one_thread import one_thread
 from isorep._whole import whole_number
 from isorep.basis import NoVarianceError
 from isorep.overlap import Overlap
@@ -105,7 +105,7 @@ def leave_out(
         raise ValueError("a stream deals out its rows one by one: groups are for arrays")
     whole = np.asarray(read(overlap), dtype=np.float64)
     left_out, n_left = [], []
-    with one_blas_thread():
+    with one_thread():
         for part in parts:
             left_out.append(_of_shape(whole.shape, read(part), n, n - part.n_samples))
             n_left.append(n - part.n_samples)

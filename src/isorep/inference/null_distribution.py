@@ -11,7 +11,7 @@ from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
 from isorep._arrays import Array
-from isorep._threads import one_blas_thread
+from isorep._one_thread import one_thread
 from isorep._whole import check_seed, whole_number
 from isorep.inference._sequential import check_overlap
 from isorep.measures import measure_named
@@ -119,7 +119,7 @@ def null_distribution(
             couple(x, replace(y, factor=xp.take(y.factor, rows, axis=0))), **options
         ).similarity
 
-    with one_blas_thread():
+    with one_thread():
         draws = np.array([shuffled(rows) for rows in permutations(y.factor, n_permutations, seed)])
     reached = np.count_nonzero(draws >= similarity - TIE * abs(similarity))
     return NullDistribution(

@@ -10,7 +10,7 @@ from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
 from isorep._arrays import Array, to_numpy
-from isorep._threads import one_blas_thread
+from isorep._one_thread import one_thread
 from isorep.inference._sequential import check, first_not_rejected, forced_warning
 from isorep.inference.null_distribution import permutations
 from isorep.overlap import Overlap
@@ -125,7 +125,7 @@ def permutation_test(
     if warnings:
         return PermutationTest(observed, np.ones(c), 0, alpha, warnings)
     reached = np.ones(c)
-    with one_blas_thread():
+    with one_thread():
         for rows in permutations(v, n_permutations, seed):
             reached += _statistic(to_numpy(u.T @ xp.take(v, rows, axis=0)), c) >= observed - TIE
     p_values = np.maximum.accumulate(reached / (1 + n_permutations))

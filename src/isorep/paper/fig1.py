@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._threads import one_blas_thread
+from isorep._one_thread import one_thread
 from isorep.paper.claims import Claim
 from isorep.paper.images import ImageData, ImageSource
 from isorep.paper.recipe import SMALL_CONVNET, ConvNetPlan, Recipe, ResNetPlan, Wanted
@@ -156,7 +156,7 @@ def compute(setup: SetUp, run: Run) -> Result:
     correlations, distances = [], []
     for one in trained.values():
         states = states_of(setup, run, data, one)
-        with one_blas_thread(), run.console.status("comparing epochs"):
+        with one_thread(), run.console.status("comparing epochs"):
             parts = split(states, setup.layer, setup.early, setup.half, setup.variates)
             later = {epoch: state for epoch, state in states.items() if epoch >= setup.early}
             unseen = np.full(len(states) - len(later), np.nan)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._threads import one_blas_thread
+from isorep._one_thread import one_thread
 from isorep.measures import MEASURES as ALL
 from isorep.overlap import overlap
 from isorep.paper.claims import Claim, Contrast
@@ -85,7 +85,7 @@ class Result:
 def compute(setup: SetUp, run: Run) -> Result:
     """Draw the toy for each k and repetition, and compare X with Y."""
     distances = {name: np.zeros((setup.repetitions, len(setup.signal))) for name in MEASURES}
-    with one_blas_thread(), run.console.status("comparing toys"):
+    with one_thread(), run.console.status("comparing toys"):
         for repetition in range(setup.repetitions):
             for at, k in enumerate(setup.signal):
                 random = np.random.default_rng([setup.seed, repetition, k])

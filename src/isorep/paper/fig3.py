@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from isorep._threads import one_blas_thread
+from isorep._one_thread import one_thread
 from isorep.paper.claims import Claim, Contrast
 from isorep.paper.contrasts import INTER, TITLES, gap
 from isorep.paper.distances import Distances, all_pairs
@@ -188,7 +188,7 @@ def measure(
     captured = run.capture(
         {name: one.network for name, one in trained.items()}, images[: setup.compared]
     )
-    with one_blas_thread(), run.console.status("comparing every layer of every pair of networks"):
+    with one_thread(), run.console.status("comparing every layer of every pair of networks"):
         distances = all_pairs(
             captured,
             (GENERALIZING, MEMORIZING),

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._threads import one_blas_thread
+from isorep._one_thread import one_thread
 from isorep.pairwise import pairwise
 from isorep.paper import exchange
 from isorep.paper.claims import STRONG, Claim, Contrast
@@ -202,7 +202,7 @@ def _widths(
         name: {setup.layer: np.asarray(one[setup.layer])[:, draw_filters(setup, number, one)]}
         for number, (name, one) in enumerate(captured.items())
     }
-    with one_blas_thread(), run.console.status("comparing all pairs of networks"):
+    with one_thread(), run.console.status("comparing all pairs of networks"):
         table = pairwise(dict(chosen.items()), measure=list(measures), progress=False)
     tables = {}
     for name in measures:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._optional import need
-from isorep._threads import one_blas_thread
+from isorep._one_thread import one_thread
 from isorep.clustering import cluster
 from isorep.pairwise import pairwise
 from isorep.paper import exchange
@@ -165,7 +165,7 @@ def compute(setup: SetUp, run: Run) -> Result:
     trained = run.networks(wanted(setup), data)
     networks = {name: one.network for name, one in trained.items()}
     captured = run.capture(networks, data.train_images[: setup.compared], [setup.layer])
-    with one_blas_thread(), run.console.status("comparing all pairs of networks"):
+    with one_thread(), run.console.status("comparing all pairs of networks"):
         table = pairwise(dict(captured.items()), measure="pwcca", progress=False)
     distances = table["pwcca_distance"].isel(layer=0)
     found = cluster(distances).labels(len(setup.learning_rates))

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from isorep._optional import need
-from isorep._threads import one_blas_thread
+from isorep._one_thread import one_thread
 
 if TYPE_CHECKING:
     import xarray
@@ -50,7 +50,7 @@ def figure(module: Any) -> Any:
         own = setup.figure
         if not hasattr(own, "models"):  # toys without training, whose set-up has the seed
             own = replace(own, seed=setup.seed)
-            with one_blas_thread(), run.console.status("computing"):
+            with one_thread(), run.console.status("computing"):
                 found = module.compute(own)
             return Result({"": found}, found)
         trained, corpora = train(own.models, own.networks, setup.seed, run)
@@ -58,7 +58,7 @@ def figure(module: Any) -> Any:
         if "setup" in inspect.signature(module.compute).parameters:
             arguments.append(own)
         # A GPU is fed by the CPU's threads; on the CPU, they would wait for one another.
-        alone = one_blas_thread() if run.device == "cpu" else nullcontext()
+        alone = one_thread() if run.device == "cpu" else nullcontext()
         with alone, run.console.status("comparing states"):
             found = module.compute(*arguments, device=run.device)
         return Result(found, found, {name: _ends(models) for name, models in trained.items()})

@@ -29,4 +29,6 @@ def locked(folder: Path) -> Iterator[None]:
                 f"another process is writing to {str(folder)!r}; wait until it is done, or choose "
                 "another name"
             ) from None
+        except OSError:  # a file system without locks, such as Lustre where they are switched off
+            pass
         yield

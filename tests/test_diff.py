@@ -462,13 +462,14 @@ class TestShell:
 
         written = []
         fake = types.ModuleType("isorep.report")
-        fake.report = lambda table, path, title: written.append(
-            (dict(table.sizes), str(path), title)
+        fake.report = lambda table, path, a, b, title: written.append(
+            (dict(table.sizes), str(path), list(a), list(b), title)
         )
         monkeypatch.setitem(sys.modules, "isorep.report", fake)
         np.savez("a.npz", fc=rng.standard_normal((99, 3)))
         assert shell("diff", "a.npz", "a.npz", "--no-interval", "-o", "d.html")[0] == 0
-        assert written == [({"x_layer": 1, "y_layer": 1}, "d.html", "a.npz and a.npz")]
+        sizes = {"x_layer": 1, "y_layer": 1}
+        assert written == [(sizes, "d.html", ["fc"], ["fc"], "a.npz and a.npz")]
 
     def test_html_of_a_real_report(self, shell):
         pytest.importorskip("isorep.report")
@@ -482,8 +483,9 @@ class TestShell:
 
 def test_the_grid_for_a_report_is_that_of_compare_on_its_diagonal():
     a, b = layered(211)
-    found, whole = isorep.diff(a, b).grid(), isorep.compare(a, b, correct=True, interval=True)
+    found, whole = isorep.diff(a, b).grid(), isorep.compare(a, b, interval=True, chance=True)
     assert found.attrs == whole.attrs
+    assert set(found) == set(whole)
     for name in ("pwcca", "pwcca_distance", "pwcca_corrected", "pwcca_low", "n_samples"):
         assert found[name].attrs == whole[name].attrs
         assert found[name].dims == whole[name].dims

@@ -58,7 +58,8 @@ def diff(
         typer.Option(help="Exit with status 1 if a layer's similarity is lower than that."),
     ] = None,
     interval: Annotated[
-        bool, typer.Option(help="Bound each similarity (95 %), and tell chance: four times slower.")
+        bool,
+        typer.Option(help="Bound each similarity (95 %), and tell chance: eight times slower."),
     ] = True,
     device: Annotated[
         str | None, typer.Option(help="Where to run the models, such as cuda.")
@@ -116,7 +117,11 @@ def diff(
     for text in found.reasons(found.layers):
         typer.echo(f"isorep: warning: {text}", err=True)
     for target in outputs:
-        _write(found, target, f"{base} and {changed}")
+        if target.suffix.lower() == ".html":
+            title = f"{base} and {changed}"
+            need("isorep.report", "report").report(found.grid(), target, a=x, b=y, title=title)
+        else:
+            _write(found, target)
     if found.below:
         names = ", ".join(layer.layer for layer in found.below)
         typer.echo(f"isorep: {found.summary()} {names}", err=True)
@@ -174,9 +179,6 @@ def _show(found: Diff, n_samples: int) -> None:
         show(Text(note))
 
 
-def _write(found: Diff, target: Path, title: str) -> None:
-    kind = target.suffix.lower()
-    if kind == ".html":
-        need("isorep.report", "report").report(found.grid(), target, title=title)
-    else:
-        write_file(target, (found.to_json() if kind == ".json" else found.to_csv()).encode())
+def _write(found: Diff, target: Path) -> None:
+    text = found.to_json() if target.suffix.lower() == ".json" else found.to_csv()
+    write_file(target, text.encode())

@@ -412,8 +412,32 @@ class TestShell:
         found = json.loads(Path("d.json").read_text())["layers"]
         assert [x["similarity"] for x in found] == [x.similarity for x in expected.layers]
 
+    def test_a_log_is_not_cut_to_the_width_of_a_terminal(self, shell, monkeypatch):
+        monkeypatch.delenv("COLUMNS")
+        name = ".".join(["encoder"] * 20)
+        np.savez("a.npz", **{name: rng.standard_normal((99, 3))})
+        status, out, _ = shell("diff", "a.npz", "a.npz", "--no-interval")
+        assert (status, out.splitlines()[2].split()) == (0, [name, "1.0000"])
+
     @pytest.mark.filterwarnings("default:layers left out:UserWarning")
-    def test_stores_and_their_own_warnings(self, shell):
+    def test_layers_left_out_are_told_once(self, shell):
+        Path("nets_left_out.py").write_text(
+            "import torch\nfrom torch import nn\n"
+            "class Net(nn.Module):\n"
+            "    def __init__(self):\n"
+            "        super().__init__()\n"
+            "        self.table, self.fc = nn.Embedding(4, 3), nn.Linear(3, 2)\n"
+            "    def forward(self, x):\n"
+            "        return self.fc(x + self.table(torch.arange(1)))\n"
+            "net, data = Net(), torch.randn(99, 3)\n"
+        )
+        told = ("diff", "nets_left_out:net", "nets_left_out:net", "--data", "nets_left_out:data")
+        status, _, err = shell(*told, "--no-interval")
+        sys.modules.pop("nets_left_out")
+        assert status == 0
+        assert err.count("layers left out: 'table' has shape (1, 3), whose first axis") == 1
+
+    def test_stores(self, shell):
         x = rng.standard_normal((500, 3))
         isorep.Representations({"fc": x}).save("a.zarr")
         isorep.Representations({"fc": x + 1}).save("b.npz")

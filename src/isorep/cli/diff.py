@@ -12,7 +12,7 @@ import typer
 
 from isorep._optional import need
 from isorep.cli._app import app
-from isorep.cli._output import check_targets, new_table, show, write_file
+from isorep.cli._output import check_targets, new_console, new_table, write_file
 
 if TYPE_CHECKING:
     from isorep.diff import Diff
@@ -59,7 +59,7 @@ def diff(
     ] = None,
     interval: Annotated[
         bool,
-        typer.Option(help="Bound each similarity (95 %), and tell chance: eight times slower."),
+        typer.Option(help="Bound each similarity (95 %), and tell chance: several times slower."),
     ] = True,
     device: Annotated[
         str | None, typer.Option(help="Where to run the models, such as cuda.")
@@ -153,7 +153,8 @@ def _users_code(spec: str | None) -> Iterator[None]:
 
 
 def _is_model(spec: str) -> bool:
-    return Path(spec).suffix not in _STORES or "@" in spec
+    named, at, _ = spec.partition("@")
+    return Path(spec).suffix not in _STORES or (at == "@" and ":" in named)
 
 
 def _show(found: Diff, n_samples: int) -> None:
@@ -161,7 +162,8 @@ def _show(found: Diff, n_samples: int) -> None:
     from rich.text import Text
 
     bar = "" if found.at_least is None else f", at least {found.at_least}"
-    show(Text(f"{found.measure} similarity on {n_samples} samples{bar}", style="bold"))
+    console = new_console()
+    console.print(Text(f"{found.measure} similarity on {n_samples} samples{bar}", style="bold"))
     columns = found.columns(found.layers)
     marks = [found.mark(layer) for layer in found.layers]
     marked = [""] if any(marks) else []
@@ -174,9 +176,9 @@ def _show(found: Diff, n_samples: int) -> None:
             *([Text(mark)] if marked else []),
             style="bold red" if layer.below else None,
         )
-    show(listing)
+    console.print(listing)
     for note in found.notes():
-        show(Text(note))
+        console.print(Text(note))
 
 
 def _write(found: Diff, target: Path) -> None:

@@ -250,6 +250,7 @@ def test_reads_files(tmp_path):
 @pytest.mark.filterwarnings("ignore:torch.ao.quantization is deprecated:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:.*quantized tensor creation functions:UserWarning")
 @pytest.mark.filterwarnings("ignore:Please use quant_min and quant_max:UserWarning")
+@pytest.mark.skipif(torch.backends.quantized.engine == "none", reason="no quantised kernels here")
 class TestQuantised:
     def test_int8_layers_keep_their_names_and_nearly_their_values(self):
         class Recurrent(nn.Module):
@@ -284,7 +285,7 @@ class TestQuantised:
             quantization.QuantStub(), nn.Conv2d(1, 6, 3), nn.Conv2d(6, 4, 3),
             quantization.DeQuantStub(),
         ).eval()  # fmt: skip
-        model.qconfig = quantization.get_default_qconfig("x86")
+        model.qconfig = quantization.get_default_qconfig(torch.backends.quantized.engine)
         prepared = quantization.prepare(model)
         prepared(IMAGES)
         quantised = quantization.convert(prepared)
@@ -412,8 +413,32 @@ class TestShell:
         found = json.loads(Path("d.json").read_text())["layers"]
         assert [x["similarity"] for x in found] == [x.similarity for x in expected.layers]
 
+    def test_a_log_is_not_cut_to_the_width_of_a_terminal(self, shell, monkeypatch):
+        monkeypatch.delenv("COLUMNS")
+        name = ".".join(["encoder"] * 20)
+        np.savez("a.npz", **{name: rng.standard_normal((99, 3))})
+        status, out, _ = shell("diff", "a.npz", "a.npz", "--no-interval")
+        assert (status, out.splitlines()[2].split()) == (0, [name, "1.0000"])
+
     @pytest.mark.filterwarnings("default:layers left out:UserWarning")
-    def test_stores_and_their_own_warnings(self, shell):
+    def test_layers_left_out_are_told_once(self, shell):
+        Path("nets_left_out.py").write_text(
+            "import torch\nfrom torch import nn\n"
+            "class Net(nn.Module):\n"
+            "    def __init__(self):\n"
+            "        super().__init__()\n"
+            "        self.table, self.fc = nn.Embedding(4, 3), nn.Linear(3, 2)\n"
+            "    def forward(self, x):\n"
+            "        return self.fc(x + self.table(torch.arange(1)))\n"
+            "net, data = Net(), torch.randn(99, 3)\n"
+        )
+        told = ("diff", "nets_left_out:net", "nets_left_out:net", "--data", "nets_left_out:data")
+        status, _, err = shell(*told, "--no-interval")
+        sys.modules.pop("nets_left_out")
+        assert status == 0
+        assert err.count("layers left out: 'table' has shape (1, 3), whose first axis") == 1
+
+    def test_stores(self, shell):
         x = rng.standard_normal((500, 3))
         isorep.Representations({"fc": x}).save("a.zarr")
         isorep.Representations({"fc": x + 1}).save("b.npz")
@@ -462,13 +487,14 @@ class TestShell:
 
         written = []
         fake = types.ModuleType("isorep.report")
-        fake.report = lambda table, path, title: written.append(
-            (dict(table.sizes), str(path), title)
+        fake.report = lambda table, path, a, b, title: written.append(
+            (dict(table.sizes), str(path), list(a), list(b), title)
         )
         monkeypatch.setitem(sys.modules, "isorep.report", fake)
         np.savez("a.npz", fc=rng.standard_normal((99, 3)))
         assert shell("diff", "a.npz", "a.npz", "--no-interval", "-o", "d.html")[0] == 0
-        assert written == [({"x_layer": 1, "y_layer": 1}, "d.html", "a.npz and a.npz")]
+        sizes = {"x_layer": 1, "y_layer": 1}
+        assert written == [(sizes, "d.html", ["fc"], ["fc"], "a.npz and a.npz")]
 
     def test_html_of_a_real_report(self, shell):
         pytest.importorskip("isorep.report")
@@ -482,8 +508,9 @@ class TestShell:
 
 def test_the_grid_for_a_report_is_that_of_compare_on_its_diagonal():
     a, b = layered(211)
-    found, whole = isorep.diff(a, b).grid(), isorep.compare(a, b, correct=True, interval=True)
+    found, whole = isorep.diff(a, b).grid(), isorep.compare(a, b, interval=True, chance=True)
     assert found.attrs == whole.attrs
+    assert set(found) == set(whole)
     for name in ("pwcca", "pwcca_distance", "pwcca_corrected", "pwcca_low", "n_samples"):
         assert found[name].attrs == whole[name].attrs
         assert found[name].dims == whole[name].dims

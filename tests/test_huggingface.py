@@ -128,6 +128,14 @@ def test_diff_of_two_folders(shell, made):
     assert (status, again) == (1, out)
 
 
+def test_a_page_about_two_folders(shell, made):
+    pytest.importorskip("isorep.report")
+    pytest.importorskip("plotly")
+    told = ("--data", "texts.txt", *selected(*LAYERS), "-o", "d.html")
+    assert shell("diff", "base", "tuned", *told)[0] == 0
+    assert "encoder.layer.1" in (made / "d.html").read_text()
+
+
 def test_heads_are_left_aside(shell, made):
     """A model saved with another head: its body compares; a random pooler does not take part."""
     with_head = bert("BertForMaskedLM")

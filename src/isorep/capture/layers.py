@@ -98,17 +98,16 @@ _FEATURES_LAST = (
 )
 
 
-def _classes(kind: type) -> tuple[type, ...]:
-    """Return the classes that `kind` derives from, and what a quantised one stands for."""
-    found: list[type] = []
-    for base in kind.__mro__:
-        floats = vars(base).get("_FLOAT_MODULE", ())
-        found += [base, *(floats if isinstance(floats, tuple | list) else [floats])]
-    return tuple(found)
-
-
 def _is(module: nn.Module, kinds: tuple[type, ...]) -> bool:
-    return any(issubclass(found, kinds) for found in _classes(type(module)))
+    """Tell whether a module is of these kinds, or quantised and stands for one that is."""
+    if isinstance(module, kinds):
+        return True
+    for base in type(module).__mro__:
+        floats = vars(base).get("_FLOAT_MODULE", ())
+        floats = floats if isinstance(floats, tuple | list) else [floats]
+        if any(issubclass(found, kinds) for found in floats):
+            return True
+    return False
 
 
 # What is known of a module's samples in 3-D: (n, T, features) or (T, n, features).

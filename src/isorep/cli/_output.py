@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import xarray
+    from rich.console import Console
     from rich.table import Table
 
 STDOUT = Path("-")
+_UNBOUNDED = 100_000
 
 
 def check_targets(targets: Sequence[Path | None], sources: Sequence[Path | None]) -> None:
@@ -53,6 +57,14 @@ def show(content: Any) -> None:
     from rich.console import Console
 
     Console().print(content)
+
+
+def new_console() -> Console:
+    """Return a console that does not cut what goes to a file or a pipe, such as a log."""
+    from rich.console import Console
+
+    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(highlight=False, width=_UNBOUNDED if piped else None)
 
 
 def new_table(*headings: str) -> Table:

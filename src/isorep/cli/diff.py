@@ -12,7 +12,7 @@ import typer
 
 from isorep._optional import need
 from isorep.cli._app import app
-from isorep.cli._output import check_targets, new_table, show, write_file
+from isorep.cli._output import check_targets, new_console, new_table, write_file
 
 if TYPE_CHECKING:
     from isorep.diff import Diff
@@ -58,7 +58,8 @@ def diff(
         typer.Option(help="Exit with status 1 if a layer's similarity is lower than that."),
     ] = None,
     interval: Annotated[
-        bool, typer.Option(help="Bound each similarity (95 %), and tell chance: four times slower.")
+        bool,
+        typer.Option(help="Bound each similarity (95 %), and tell chance: several times slower."),
     ] = True,
     device: Annotated[
         str | None, typer.Option(help="Where to run the models, such as cuda.")
@@ -116,7 +117,11 @@ def diff(
     for text in found.reasons(found.layers):
         typer.echo(f"isorep: warning: {text}", err=True)
     for target in outputs:
-        _write(found, target, f"{base} and {changed}")
+        if target.suffix.lower() == ".html":
+            title = f"{base} and {changed}"
+            need("isorep.report", "report").report(found.grid(), target, a=x, b=y, title=title)
+        else:
+            _write(found, target)
     if found.below:
         names = ", ".join(layer.layer for layer in found.below)
         typer.echo(f"isorep: {found.summary()} {names}", err=True)
@@ -148,7 +153,8 @@ def _users_code(spec: str | None) -> Iterator[None]:
 
 
 def _is_model(spec: str) -> bool:
-    return Path(spec).suffix not in _STORES or "@" in spec
+    named, at, _ = spec.partition("@")
+    return Path(spec).suffix not in _STORES or (at == "@" and ":" in named)
 
 
 def _show(found: Diff, n_samples: int) -> None:
@@ -156,7 +162,8 @@ def _show(found: Diff, n_samples: int) -> None:
     from rich.text import Text
 
     bar = "" if found.at_least is None else f", at least {found.at_least}"
-    show(Text(f"{found.measure} similarity on {n_samples} samples{bar}", style="bold"))
+    console = new_console()
+    console.print(Text(f"{found.measure} similarity on {n_samples} samples{bar}", style="bold"))
     columns = found.columns(found.layers)
     marks = [found.mark(layer) for layer in found.layers]
     marked = [""] if any(marks) else []
@@ -169,14 +176,11 @@ def _show(found: Diff, n_samples: int) -> None:
             *([Text(mark)] if marked else []),
             style="bold red" if layer.below else None,
         )
-    show(listing)
+    console.print(listing)
     for note in found.notes():
-        show(Text(note))
+        console.print(Text(note))
 
 
-def _write(found: Diff, target: Path, title: str) -> None:
-    kind = target.suffix.lower()
-    if kind == ".html":
-        need("isorep.report", "report").report(found.grid(), target, title=title)
-    else:
-        write_file(target, (found.to_json() if kind == ".json" else found.to_csv()).encode())
+def _write(found: Diff, target: Path) -> None:
+    text = found.to_json() if target.suffix.lower() == ".json" else found.to_csv()
+    write_file(target, text.encode())

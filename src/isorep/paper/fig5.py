@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._optional import need
 from isorep._one_thread import one_thread
+from isorep._optional import need
 from isorep.clustering import cluster
 from isorep.pairwise import pairwise
 from isorep.paper import exchange

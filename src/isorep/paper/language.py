@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from isorep._optional import need
 from isorep._one_thread import one_thread
+from isorep._optional import need
 
 if TYPE_CHECKING:
     import xarray

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint clean
+.PHONY: demo test bench lint clean
 
 demo: .venv/.demo
 	$(BIN)/isorep demo
@@ -12,6 +12,9 @@ test: .venv/.dev lint
 	$(BIN)/mypy
 # Two processes of one BLAS thread each: threads that compete for two cores only wait for each other.
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal
+
+bench: .venv/.dev
+	$(BIN)/python benchmarks $(BENCH)
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

@@ -1,0 +1,71 @@
+"""Time isorep beside the arithmetic floor and its peers, in one run: ``make bench``.
+
+Ratios of one run are what to quote: seconds depend on what else the machine does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import warnings
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from contest import Contestant, compete
+from rows import rows
+from threadpoolctl import threadpool_info
+
+import isorep
+
+
+def main() -> None:
+    """Run the rows that are asked for and print a Markdown table."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help="which rows; all by default")
+    parser.add_argument("--svcca", type=Path, help="a clone of google/svcca")
+    parser.add_argument("--samples", type=int, default=10_000, help="rows of each representation")
+    parser.add_argument("--networks", type=int, default=200, help="of the sweep")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each program, in turns")
+    options = parser.parse_args()
+    known = rows(options.samples, options.networks, options.svcca)
+    unknown = [name for name in options.rows if name not in known]
+    if unknown:
+        parser.error(f"unknown rows {', '.join(unknown)}; known: {', '.join(known)}")
+    # How many samples a number would need is not what is asked here.
+    warnings.simplefilter("ignore", isorep.FewSamplesWarning)
+    print(_machine(), flush=True)
+    print("\n| work | program | seconds | over isorep | over the floor | peak MiB |")
+    print("|---|---|---|---|---|---|", flush=True)
+    for name in options.rows or known:
+        found = compete(known[name](), options.rounds)
+        for contestant in found:
+            print(_line(name, contestant, found), flush=True)
+
+
+def _line(row: str, one: Contestant, found: list[Contestant]) -> str:
+    seconds = {contestant.name: contestant.seconds for contestant in found}
+    floor = f"{one.seconds / seconds['floor']:.2f}" if "floor" in seconds else ""
+    partly = "" if one.part == 1 else f" (of {one.part:.2%} of the work)"
+    return (
+        f"| {row} | {one.name}{partly} | {one.seconds:.3g} | "
+        f"{one.seconds / seconds['isorep']:.2f} | {floor} | {one.memory:.0f} |"
+    )
+
+
+def _machine() -> str:
+    blas = {
+        f"{info['internal_api']} {info['version']}, {info['num_threads']} threads"
+        for info in threadpool_info()
+        if info["user_api"] == "blas"
+    }
+    return (
+        f"{date.today()}, isorep {isorep.__version__}, Python {platform.python_version()}, "
+        f"NumPy {np.__version__} ({'; '.join(sorted(blas))}), {os.cpu_count()} cores"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

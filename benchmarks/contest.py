@@ -1,0 +1,91 @@
+"""Contest: the same work done by several programs in one process, in turns."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A program and what it did.
+
+    Attributes
+    ----------
+    seconds : float
+        Median over the rounds, for the whole work.
+    part : float
+        How much of the work was timed; the rest is extrapolated.
+    memory : float
+        MiB that its process grew by, at the peak.
+    """
+
+    name: str
+    seconds: float
+    part: float
+    memory: float
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a program is to do: all of it, or a part from which the time of all is extrapolated."""
+
+    run: Callable[[], Any]
+    part: float = 1.0
+    rounds: int | None = None
+
+
+def compete(works: Mapping[str, Work], rounds: int) -> list[Contestant]:
+    """Time the programs in turns, so that whatever else the machine does slows all of them.
+
+    Each runs once before it is timed. Memory is that of another run, in a process of its own.
+    """
+    memory = {name: _memory(work.run) for name, work in works.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in works}
+    for work in works.values():
+        if (work.rounds or rounds) > 1:
+            work.run()
+    for i in range(rounds):
+        for name, work in works.items():
+            if i < (work.rounds or rounds):
+                start = time.perf_counter()
+                work.run()
+                seconds[name].append((time.perf_counter() - start) / work.part)
+    return [
+        Contestant(name, statistics.median(seconds[name]), work.part, memory[name])
+        for name, work in works.items()
+    ]
+
+
+def _memory(run: Callable[[], Any]) -> float:
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+
+    def measured() -> None:
+        before = _resident()
+        run()
+        sender.send(_peak() - before)
+
+    process = context.Process(target=measured)
+    process.start()
+    sender.close()
+    try:
+        return float(receiver.recv())
+    except EOFError:  # it died; its own message is on stderr
+        return float("nan")
+    finally:
+        process.join()
+
+
+def _resident() -> float:
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

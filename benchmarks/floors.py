@@ -1,0 +1,66 @@
+"""Floors: the arithmetic that nobody gets around, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+Floats = NDArray[Any]
+
+TILE = 16
+
+
+def pair(x: Floats, y: Floats) -> None:
+    """Grams, cross product, three decompositions."""
+    for gram in (x.T @ x, y.T @ y):
+        np.linalg.eigh(gram)
+    cross = x.T @ y
+    np.linalg.eigh(cross @ cross.T)
+
+
+def grid(xs: Sequence[Floats], ys: Sequence[Floats], n_decompositions: int) -> None:
+    """Each layer's Gram and its decomposition; each pair's product and what measures decompose."""
+    for layer in (*xs, *ys):
+        np.linalg.eigh(layer.T @ layer)
+    for x in xs:
+        for y in ys:
+            cross = x.T @ y
+            small = cross @ cross.T if x.shape[1] <= y.shape[1] else cross.T @ cross
+            for _ in range(n_decompositions):
+                np.linalg.eigvalsh(small)
+
+
+def sweep(networks: Sequence[Floats], threads: int) -> None:
+    """Loop over tiles of pairs: a float32 product each, small decompositions on all cores.
+
+    The whitened variates are made on the way: Grams and decompositions of every network.
+    """
+    variates = []
+    for network in networks:
+        squares, vectors = np.linalg.eigh(network.T @ network)
+        variates.append((network @ (vectors / np.sqrt(squares))).astype(np.float32))
+    p = variates[0].shape[1]
+    tiles = [variates[i : i + TILE] for i in range(0, len(variates), TILE)]
+    stacked = [np.hstack(tile) for tile in tiles]
+
+    def decompose(matrix: Floats) -> float:
+        matrix = matrix.astype(np.float64)
+        return float(np.sum(np.sqrt(np.clip(np.linalg.eigvalsh(matrix @ matrix.T), 0, None))))
+
+    with ThreadPoolExecutor(threads) as pool:
+        for i, j in [*((i, i) for i in range(len(tiles))), *combinations(range(len(tiles)), 2)]:
+            product = stacked[i].T @ stacked[j]
+            parts = [
+                product[a * p : (a + 1) * p, b * p : (b + 1) * p]
+                for a in range(len(tiles[i]))
+                for b in range(len(tiles[j]))
+                if i != j or a < b
+            ]
+            with threadpool_limits(1, "blas"):
+                list(pool.map(decompose, parts))

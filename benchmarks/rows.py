@@ -1,0 +1,119 @@
+"""Rows: each piece of work that the table has, and who does it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import combinations, product
+from pathlib import Path
+from typing import Any
+
+import floors
+import numpy as np
+import peers
+from contest import Work
+from numpy.typing import NDArray
+
+import isorep
+from isorep.measures import rsa
+
+WIDTHS = (64, 64, 128, 128, 128, 256, 256, 256, 512, 512, 512, 10)
+"""Layers of the paper's CNNs."""
+
+MEASURES = ("pwcca", "cca", "svcca", "cka", "procrustes")
+DECOMPOSITIONS = 3
+"""That five measures need of a pair: of M, of its leading part, and of M between the spectra."""
+
+Rows = dict[str, Callable[[], Mapping[str, Work]]]
+
+
+def rows(samples: int, networks: int, svcca: Path | None) -> Rows:
+    """Name every row to what makes its contestants, isorep first and the floor second."""
+    return {
+        "pair-128": partial(_pair, samples, 128, svcca),
+        "pair-512": partial(_pair, samples, 512, svcca),
+        "pair-2048": partial(_pair, samples, 2048, svcca),
+        "grid": partial(_grid, samples, svcca),
+        "sweep": partial(_sweep, samples, networks, svcca),
+        "rsa": partial(_rsa, 1000),
+    }
+
+
+def _pair(n: int, p: int, svcca: Path | None) -> dict[str, Work]:
+    """One pair by PWCCA, float64."""
+    x, y = _layers(n, (p, p), seed=0)
+    return {
+        "isorep": Work(partial(isorep.pwcca, x, y)),
+        "floor": Work(partial(floors.pair, x, y)),
+        **_given("google/svcca", peers.google_svcca(svcca), x, y),
+        **_given("cca-zoo", peers.cca_zoo(), x, y),
+    }
+
+
+def _grid(n: int, svcca: Path | None) -> dict[str, Work]:
+    """Twelve by twelve layers of the paper's CNNs, five measures at once; peers compute one."""
+    a, b = (_layers(n, WIDTHS, seed) for seed in (0, 1))
+    layers = [dict(zip(map(str, range(len(side))), side, strict=True)) for side in (a, b)]
+    works = {
+        "isorep": Work(
+            partial(isorep.compare, *layers, measures=list(MEASURES), progress=False),
+        ),
+        "floor": Work(partial(floors.grid, a, b, DECOMPOSITIONS)),
+    }
+    peer = peers.google_svcca(svcca)
+    if peer is not None:
+
+        def all_pairs() -> None:
+            for x, y in product(a, b):
+                peer(x, y)
+
+        works["google/svcca"] = Work(all_pairs, rounds=1)
+    return works
+
+
+def _sweep(n: int, networks: int, svcca: Path | None) -> dict[str, Work]:
+    """All pairs of networks, 256 filters each, by PWCCA. Peers do a part of the pairs."""
+    given = _layers(n, (256,) * networks, seed=0)
+    named = {f"network{i}": {"conv": layer} for i, layer in enumerate(given)}
+    works = {
+        "isorep": Work(partial(isorep.pairwise, named, measure="pwcca", progress=False)),
+        "floor": Work(partial(floors.sweep, given, os.cpu_count() or 1)),
+    }
+    peer = peers.google_svcca(svcca)
+    if peer is not None:
+        pairs = list(combinations(given, 2))
+        some = pairs[:: max(1, len(pairs) // 20)][:20]
+
+        def some_pairs() -> None:
+            for x, y in some:
+                peer(x, y)
+
+        works["google/svcca"] = Work(some_pairs, part=len(some) / len(pairs))
+    return works
+
+
+def _rsa(n: int) -> dict[str, Work]:
+    """One pair by RSA, 512 features: correlation distance, Spearman."""
+    x, y = _layers(n, (512, 512), seed=0)
+    return {
+        "isorep": Work(partial(rsa, x, y)),
+        **_given("rsatoolbox", peers.rsatoolbox(), x, y),
+    }
+
+
+def _given(name: str, peer: peers.Pair | None, x: Any, y: Any) -> dict[str, Work]:
+    return {} if peer is None else {name: Work(partial(peer, x, y))}
+
+
+def _layers(n: int, widths: tuple[int, ...], seed: int) -> list[NDArray[np.float64]]:
+    """Return activations that share 32 dimensions, each layer with noise of its own."""
+
+    def made() -> Iterator[NDArray[np.float64]]:
+        shared = np.random.default_rng(99).standard_normal((n, 32))
+        rng = np.random.default_rng(seed)
+        for p in widths:
+            mixed = shared @ rng.standard_normal((32, p)) / 6 + rng.standard_normal((n, p))
+            yield np.maximum(mixed, 0.0)
+
+    return list(made())

@@ -3,12 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test bench lint browser clean
 
 demo: .venv/.demo
 	$(BIN)/isorep demo
 
-test: .venv/.dev lint
+test: .venv/.dev lint browser
 	$(BIN)/mypy
 # Two processes of one BLAS thread each: threads that compete for two cores only wait for each other.
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal
@@ -19,6 +19,12 @@ bench: .venv/.dev
 lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# The tests of pages need Chromium, and are skipped where there is none and only root could install it.
+browser:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
+		echo "no Chromium: the tests of pages will be skipped"
 
 .venv/.demo: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

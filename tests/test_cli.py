@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,6 +93,19 @@ class TestCompare:
         _, out, _ = shell("compare", "a.npz", "b.npz", "--csv", "-")
         assert out.startswith("x_layer,y_layer,measure,similarity,distance")
         assert len(out.splitlines()) == 7
+
+    def test_writes_a_page_with_the_details_of_its_cells(self, shell):
+        status, _, _ = shell("compare", "a.npz", "b.npz", "--html", "page.html")
+        assert status == 0
+        page = Path("page.html").read_text(encoding="utf-8")
+        assert page.startswith("<!doctype html>")
+        assert '"details"' in page
+        status, _, err = shell("compare", "a.npz", "b.npz", "--html", "no/page.html")
+        assert (status, err.startswith("isorep: error: cannot write 'no/page.html'")) == (2, True)
+
+    def test_explains_what_it_lists_and_no_more(self, shell):
+        _, out, _ = shell("compare", "a.npz", "b.npz", "--measure", "cka", "--correct")
+        assert out.splitlines()[-1] == "real: canonical correlations beyond noise"
 
     def test_says_how_far_to_trust_each_cell(self, shell):
         asked = ("--correct", "--interval", "--chance", "--measure", "cka")

@@ -77,6 +77,10 @@ def compare(
             "corrected with --correct or --interval."
         ),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Write a page to explore; for its details, A and B are read whole."),
+    ] = None,
 ) -> None:
     """Compare two networks layer by layer."""
     from isorep.compare import compare as compare_layers
@@ -90,7 +94,7 @@ def compare(
         return
     if json == STDOUT and csv == STDOUT:
         raise ValueError("--json - and --csv - both want stdout: write one of them to a file")
-    check_targets([json, csv, plot], sources=[a, b])
+    check_targets([json, csv, plot, html], sources=[a, b])
     if plot is not None and plot.suffix.lower() not in _PICTURES:
         raise ValueError(f"cannot draw {str(plot)!r}: expected a name ending in .png, .svg or .pdf")
     table = compare_layers(
@@ -115,6 +119,11 @@ def compare(
             plot,
             "calibrated" if chance else "corrected" if correct or interval else "similarity",
         )
+    if html is not None:
+        from isorep.report import report
+        from isorep.storage import load
+
+        report(table, html, a=load(a), b=load(b))
     if STDOUT not in (json, csv):
         _show(table)
     report_trouble(table)
@@ -155,7 +164,11 @@ def _show(table: xarray.Dataset) -> None:
         if "n_significant" in table:
             console.print(_told(table, name))
     if "n_significant" in table:
-        console.print("real: canonical correlations beyond noise; p: adjusted for the many cells")
+        adjusted = any(f"{name}_p_adjusted" in table for name in table.attrs["measures"])
+        console.print(
+            "real: canonical correlations beyond noise"
+            + ("; p: adjusted for the many cells" if adjusted else "")
+        )
 
 
 def _grid(table: xarray.Dataset, name: str) -> Table:

@@ -63,7 +63,7 @@ def main(arguments=None):
             names, similarity = table["layer"].to_numpy(), table["pwcca_corrected"]
             ax.plot(names, similarity, color=colour, linestyle=line, marker="o", label=label)
             ax.fill_between(names, table["pwcca_low"], table["pwcca_high"], color=colour, alpha=0.2)
-    ax.set(ylim=(None, 1.005), ylabel="similarity to itself before (PWCCA, corrected)")
+    ax.set(ylim=(None, 1.005), ylabel="PWCCA to itself before, corrected")
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     ax.figure.savefig(options.out, dpi=150)
     print(f"wrote {options.out}")

@@ -76,7 +76,7 @@ def main(arguments=None):
         ax.plot(names, table["pwcca_corrected"], color=colour, marker="o", label=label)
         ax.fill_between(names, table["pwcca_low"], table["pwcca_high"], color=colour, alpha=0.25)
     ax.axhline(BAR, color="0.4", linestyle="--", linewidth=1)
-    ax.set(ylim=(None, 1.005), ylabel="similarity to itself before (PWCCA, corrected)")
+    ax.set(ylim=(None, 1.005), ylabel="PWCCA to itself before, corrected")
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     ax.figure.savefig(options.out, dpi=150)
     print(f"wrote {options.out}")

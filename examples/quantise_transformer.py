@@ -155,7 +155,7 @@ def main(arguments=None):
     samples = pieces(text[cut:], 300 if options.quick else 2000, torch.Generator().manual_seed(1))
     layers = ["blocks.?", "*.attention", "*.mlp"]
 
-    _, ax = pyplot.subplots(figsize=(8.4, 4), layout="constrained")
+    _, ax = pyplot.subplots(figsize=(8.4, 4.8), layout="constrained")
     with torch.no_grad():
         print(f"loss on held-out text: {loss_of(model, samples):.3f}\n")
     variants = {"int8": to_int8(model)} | {f"{b} bits": rounded(model, b) for b in (4, 3, 2)}
@@ -172,7 +172,7 @@ def main(arguments=None):
         ax.fill_between(names, table["pwcca_low"], table["pwcca_high"], color=colour, alpha=0.2)
     ax.axhline(BAR, color="0.4", linestyle="--", linewidth=1)
     pyplot.setp(ax.get_xticklabels(), rotation=45, ha="right")
-    ax.set(ylim=(None, 1.005), ylabel="similarity to itself before (PWCCA, corrected)")
+    ax.set(ylim=(None, 1.005), ylabel="PWCCA to itself before, corrected")
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     ax.figure.savefig(options.out, dpi=150)
     print(f"wrote {options.out}")

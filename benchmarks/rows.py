@@ -36,6 +36,7 @@ def rows(samples: int, networks: int, svcca: Path | None) -> Rows:
         "pair-2048": partial(_pair, samples, 2048, svcca),
         "grid": partial(_grid, samples, svcca),
         "sweep": partial(_sweep, samples, networks, svcca),
+        "stream": partial(_stream, samples // 5),
         "rsa": partial(_rsa, 1000),
     }
 
@@ -91,6 +92,31 @@ def _sweep(n: int, networks: int, svcca: Path | None) -> dict[str, Work]:
 
         works["google/svcca"] = Work(some_pairs, part=len(some) / len(pairs))
     return works
+
+
+def _stream(n: int) -> dict[str, Work]:
+    """Compare two models of the size of a ResNet-18 on images of 32 x 32, all blocks with all."""
+    import torch
+
+    from isorep.paper.resnet import ResNet
+
+    torch.manual_seed(0)
+    models = [ResNet(2, (64, 128, 256, 512), channels=3, classes=10).eval() for _ in range(2)]
+    batches = torch.split(torch.rand(n, 3, 32, 32), 100)
+
+    def forward() -> None:
+        with torch.no_grad():
+            for batch in batches:
+                for model in models:
+                    model(batch)
+
+    return {
+        "isorep": Work(
+            partial(isorep.compare, *models, data=batches, layers="block?", progress=False),
+            rounds=3,
+        ),
+        "floor": Work(forward, rounds=3),
+    }
 
 
 def _rsa(n: int) -> dict[str, Work]:

@@ -79,6 +79,18 @@ def test_the_spread_of_the_spectrum_costs_its_square():
         assert error < 1e-16 * 20 * condition**2
 
 
+def test_digits_that_whitening_lost_are_warned_of():
+    x, y = conditioned_pair(301, 7, 5, 5e6, seed=4)
+    o = streamed(x, y)
+    for name in ("cca", "pwcca"):
+        (text,) = isorep.MEASURES[name](o).warnings
+        assert text.startswith("the spectrum of a layer spans ")
+        assert not isorep.MEASURES[name](isorep.overlap(x, y)).warnings
+    for name in ("cka", "procrustes"):
+        assert not isorep.MEASURES[name](o).warnings
+    assert not isorep.MEASURES["svcca"](o).warnings
+
+
 def test_directions_and_weights():
     x, y = ugly()["plain"]
     one, other = streamed(x, y), isorep.overlap(x, y)

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import isorep
 from isorep.measures import MEASURES, linear_regression, ridge_cca
@@ -173,6 +174,21 @@ def test_shapes_that_differ_are_told():
     assert 0.02 < high - low < 0.2
     x, noise = rng.standard_normal((2, 4000, 12))
     assert not MEASURES["cca"].corrected(isorep.overlap(x, 0.3 * x + noise)).warnings
+
+
+def test_simulations_keep_to_one_thread():
+    population = Population.behind(isorep.overlap(*pair(a=2, b=2)))
+    seen = set()
+
+    def read(overlap):
+        seen.update(pool["num_threads"] for pool in threadpool_info())
+        return 0.0
+
+    with threadpool_limits(2):
+        population.excess(read)
+        after = {pool["num_threads"] for pool in threadpool_info()}
+    assert seen == {1}
+    assert after == {2}
 
 
 # --- similarity(correction="spectrum") -----------------------------------------------------------

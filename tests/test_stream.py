@@ -11,8 +11,9 @@ import zarr
 import isorep
 from isorep import Representations
 from isorep.compare import planned
-from isorep.gather import deal
+from isorep.gather import Gatherer, Rows, deal
 from isorep.inference import jackknife
+from isorep.sources import StoredRows
 from isorep.storage import open_store
 
 MOMENTS = [name for name, row in isorep.MEASURES.items() if row.reads == "moments"]
@@ -87,6 +88,7 @@ def test_every_kind_of_store(tmp_path):
         a = {}
         for name, array in networks[0].items():
             a[name] = zarr_group.create_array(name, data=array, chunks=(97, 2))
+        a["conv4"] = networks[0]["conv4"].tolist()  # in memory, beside the others
         for b in (tmp_path / "b.h5", str(tmp_path / "b.h5"), dict(file), networks[1]):
             table = isorep.compare(a, b, measures="cca", memory=200_000)
             assert_alike(table, expected)
@@ -107,9 +109,6 @@ def test_small_stores_are_compared_in_memory(tmp_path):
 
 def test_intervals_come_from_the_same_pass(tmp_path):
     """The jackknife of a stream is that of arrays whose samples are dealt alike."""
-    from isorep.gather import Gatherer, Rows
-    from isorep.sources import StoredRows
-
     networks = pair(n=1009)
     paths = saved(networks, tmp_path)
     block_of = deal(0, 1009, 20, seed=3)
@@ -130,6 +129,8 @@ def test_intervals_come_from_the_same_pass(tmp_path):
     expected = jackknife(arrays, lambda o: o.correlations, groups=block_of)
     for errors in found:
         np.testing.assert_allclose(errors, expected, rtol=1e-7)
+    with pytest.raises(ValueError, match="a stream deals out its rows one by one: groups are for"):
+        jackknife(o, lambda o: o.correlations, groups=block_of)
 
 
 def test_a_table_with_intervals_and_chance(tmp_path):
@@ -145,6 +146,17 @@ def test_a_table_with_intervals_and_chance(tmp_path):
     np.testing.assert_allclose(width, other, rtol=0.6)
     assert table["cca_p_value"].isnull().all()
     assert "come from shuffled samples" in table["warnings"][0, 0].item()
+
+
+def test_too_few_rows_for_a_jackknife():
+    keys = ("a", "fc"), ("b", "fc")
+    gatherer = Gatherer([keys], 20, seed=0)
+    rng = np.random.default_rng(0)
+    gatherer.add({key: Rows(rng.standard_normal((15, 2)), "float64") for key in keys})
+    bases = gatherer.prepare()
+    o = gatherer.couple(*keys, *(bases[key] for key in keys))
+    with pytest.raises(ValueError, match="15 samples are too few to tell how far a number varies"):
+        jackknife(o, lambda o: o.correlations)
 
 
 def test_an_interval_around_a_layer_and_itself(tmp_path):
@@ -339,15 +351,13 @@ def test_memory_does_not_grow_with_the_number_of_samples(tmp_path):
 
 def test_positions_of_models_are_rows_in_blocks(monkeypatch):
     """A batch of maps has many more rows than samples, and is cut like any other."""
-    from isorep import gather
-
     a, b = models()
     options = {"layers": "0", "reduce": "positions"}
     batches = list(images(100).split(64))
     sizes = []
-    add = gather.Gatherer.add
+    add = Gatherer.add
     monkeypatch.setattr(
-        gather.Gatherer, "add", lambda self, chunk: sizes.append(chunk) or add(self, chunk)
+        Gatherer, "add", lambda self, chunk: sizes.append(chunk) or add(self, chunk)
     )
     table = isorep.compare(a, b, data=batches, **options, measures="cca", memory=9_000)
     captured = [isorep.capture(model, batches, **options) for model in (a, b)]

@@ -184,7 +184,12 @@ def _side(given: Any) -> Representations | Stored:
         path = Path(given)
         return open_store(path) if path.suffix.lower() in LAZY else load(path)
     if isinstance(given, Mapping) and any(map(_is_lazy, given.values())):
-        return Stored(given)
+        return Stored(
+            {
+                name: array if _is_lazy(array) else Representations({name: array})[name]
+                for name, array in given.items()
+            }
+        )
     return Representations.of(given)
 
 

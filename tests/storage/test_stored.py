@@ -105,6 +105,8 @@ def test_what_cannot_be_opened(tmp_path):
     (tmp_path / "a.zarr").mkdir()
     with pytest.raises(ValueError, match="its header is missing"):
         open_store(tmp_path / "a.zarr")
+    with pytest.raises(TypeError, match=r"layer 'group' is a dict, which is no array"):
+        Stored({"group": {}})
     with pytest.raises(ValueError, match=r"layer 'maps' is 3-D"):
         Stored({"maps": np.ones((3, 2, 2))})
 

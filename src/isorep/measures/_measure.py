@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from math import acos, inf
 from typing import Any, Literal, get_args
 
+from isorep._arrays import epsilon
 from isorep._names import unknown_name
 from isorep.basis import Solver
 from isorep.overlap import Overlap, count_forced, overlap
@@ -32,6 +33,9 @@ SHARED_SCALE = 1.25
 SHAPES_APART = 0.01
 """Standard deviation of the corrected number over the shapes that correlations lost in noise may
 have, from which on it is worth saying."""
+
+VISIBLE = 1e-4
+"""Error of canonical correlations that is not passed over in silence."""
 
 SMALL_EXCESS = 0.02
 """What the correction may miss a part of without a warning."""
@@ -189,7 +193,7 @@ class Measure:
             n_samples=overlap.n_samples,
             x_rank=reading.used.x.rank,
             y_rank=reading.used.y.rank,
-            warnings=reading.warnings or (_few_samples(reading.used) if reading.whitened else ()),
+            warnings=reading.warnings or (_trouble(reading.used) if reading.whitened else ()),
         )
 
     def corrected(
@@ -291,8 +295,19 @@ def _doubts(used: Overlap, corrected: float, excess: Excess) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _few_samples(used: Overlap) -> tuple[str, ...]:
-    return few_samples(used.n_samples, used.x.rank, used.y.rank)
+def _trouble(used: Overlap) -> tuple[str, ...]:
+    found = few_samples(used.n_samples, used.x.rank, used.y.rank)
+    if used.knows_samples:  # and whitening has had a second pass over them
+        return found
+    spread = max(float(s[0] / s[-1]) for s in (used.x.singular_values, used.y.singular_values))
+    error = epsilon("float64") * spread**2
+    if error > VISIBLE:
+        found += (
+            f"the spectrum of a layer spans {spread:.0e}: whitened from second moments alone, "
+            f"canonical correlations may be off by {error:.0e}; compare fewer samples in memory, "
+            "or keep fewer directions (svcca)",
+        )
+    return found
 
 
 def few_samples(n: int, rx: int, ry: int) -> tuple[str, ...]:

@@ -104,6 +104,8 @@ class Stored(Layers[StoredArray]):
         return self._place
 
     def _layer(self, name: str, value: Any) -> tuple[StoredArray, str]:
+        if not hasattr(value, "shape"):
+            raise TypeError(f"layer {name!r} is a {type(value).__name__}, which is no array")
         shape, dtype = tuple(value.shape), np.dtype(value.dtype)
         check_layer(name, shape, dtype)
         described = f"layer {name!r}" + (f" of {self._place!r}" if self._place else "")

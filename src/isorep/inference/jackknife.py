@@ -78,6 +78,11 @@ def jackknife(
     for block in range(blocks):
         rows = rows_like(overlap.matrix, np.flatnonzero(block_of != block))
         found.append(read(couple(overlap.x.take(rows), overlap.y.take(rows))))
-    estimates = np.array(found, dtype=np.float64)
+    return standard_error(np.array(found, dtype=np.float64))
+
+
+def standard_error(estimates: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the jackknife's standard error, (...), of estimates without each block, (g, ...)."""
+    blocks = len(estimates)
     spread = np.sum((estimates - estimates.mean(axis=0)) ** 2, axis=0)
     return np.asarray(np.sqrt((blocks - 1) / blocks * spread))

@@ -55,8 +55,8 @@ class TensorBoard:
 class WandB:
     """Curves in Weights & Biases.
 
-    Over ``isorep/step``, an axis of their own: the run's counter belongs to the training script, and
-    rows that go back in it are lost.
+    Over ``isorep/step``, an axis of their own: the run's counter belongs to the training script,
+    and rows that go back in it are lost.
     """
 
     def __init__(self, run: Any) -> None:

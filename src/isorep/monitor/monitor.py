@@ -402,13 +402,17 @@ class Monitor:
                 stacklevel=3,
             )
         _, bases = self._recent[-1]
-        told: dict[str, str] = {}
-        for layer, basis in bases.items():
-            score = compared(self._measure, basis, basis)
-            for text in score.warnings if isinstance(score, Score) else (score,):
-                told.setdefault(text, layer)
-        for text, layer in told.items():
-            warnings.warn(f"layer {layer!r}: {text}", FewSamplesWarning, stacklevel=3)
+        scores = {layer: compared(self._measure, basis, basis) for layer, basis in bases.items()}
+        for layer, reason in scores.items():
+            if isinstance(reason, str):
+                warnings.warn(f"layer {layer!r}: {reason}", UserWarning, stacklevel=3)
+        few = [(x.x_rank, k, x) for k, x in scores.items() if isinstance(x, Score) and x.warnings]
+        if few:
+            _, layer, score = max(few, key=lambda found: found[0])  # what suits it suits the others
+            others = f", and {len(few) - 1} more" if len(few) > 1 else ""
+            warnings.warn(
+                f"layer {layer!r}{others}: {score.warnings[0]}", FewSamplesWarning, stacklevel=3
+            )
 
     def _give_up(self, error: Exception) -> None:
         """Do no more, and say why; nothing that comes of that may stop the training either."""

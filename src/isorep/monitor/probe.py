@@ -87,11 +87,14 @@ def unwrapped(model: nn.Module) -> nn.Module:
     while hasattr(model, "_orig_mod") or isinstance(model, parallel):
         inner: Any = model.module if isinstance(model, parallel) else model._orig_mod
         model = inner
-    sharded = any(type(parameter).__name__ == "DTensor" for parameter in model.parameters())
+    sharded = any(
+        type(parameter).__name__ == "DTensor" or hasattr(parameter, "ds_tensor")
+        for parameter in model.parameters()
+    )
     if sharded or any(type(m).__name__ == "FullyShardedDataParallel" for m in model.modules()):
         raise ValueError(
-            "the model's parameters are spread over several processes (FSDP), and the monitor runs "
-            "it in one; save checkpoints and compare these with isorep.trajectory"
+            "the model's parameters are spread over several processes (FSDP, ZeRO-3), and the "
+            "monitor runs it in one; save checkpoints and compare these with isorep.trajectory"
         )
     return model
 

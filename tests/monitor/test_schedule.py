@@ -13,10 +13,13 @@ class Clock:
         monkeypatch.setattr(schedule, "perf_counter", lambda: self.now)
 
 
-def run(clock, every, max_share, *, steps, step, cost):
+def run(clock, every, max_share, *, steps, step, cost, first=0.0):
     """Return at which steps a state was taken, and when; `cost` is called for each."""
     plan = Schedule(every, max_share)
     plan.begin()
+    since = clock.now
+    clock.now += first
+    plan.spent(since)
     taken, times = [], []
     for number in range(1, steps + 1):
         clock.now += step
@@ -39,11 +42,15 @@ def test_the_share_is_kept_to_whatever_a_state_costs(monkeypatch):
         costs.append(0.05 * rng.uniform(0.5, 1.5))
         return costs[-1]
 
-    plan, taken, _ = run(clock, "auto", 0.03, steps=20_000, step=0.01, cost=cost)
+    plan, taken, times = run(clock, "auto", 0.03, steps=20_000, step=0.01, cost=cost, first=0.2)
     assert len(taken) > 80
-    assert 0.025 < plan.share < 0.03
     total = clock.now - 1e6 - 1000
-    assert plan.share == pytest.approx(sum(costs) / total, rel=1e-12)
+    assert 0.025 < sum(costs) / total < 0.03
+    assert plan.share == pytest.approx((0.2 + sum(costs)) / total, rel=1e-12)
+    # The first one is expected to cost what the start did, and the others what others did.
+    assert times[0] == pytest.approx(0.2 / 0.03, abs=0.02)
+    assert times[1] == pytest.approx(times[0] * (1 + 1 / SPREAD), abs=0.1)
+    assert times[-1] == pytest.approx(sum(costs) / 0.03, rel=0.05)
 
 
 def test_their_number_grows_with_the_logarithm_of_the_run(monkeypatch):

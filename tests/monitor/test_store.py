@@ -51,8 +51,8 @@ def test_steps_are_ordered_as_numbers(tmp_path):
         store.save(step, state())
     (tmp_path / "states/notes.txt").touch()
     assert store.steps() == [3, 99_999_999, 100_000_000]
-    assert Store(tmp_path).supersede(99_999_999) == [100_000_000]
-    assert Store(tmp_path).supersede(99_999_999) == []
+    assert Store(tmp_path).supersede(99_999_999 + 1) == [100_000_000]
+    assert Store(tmp_path).supersede(100_000_000) == []
     assert store.steps() == [3, 99_999_999]
 
 

@@ -57,8 +57,8 @@ class Monitor:
         Steps from one state to the next. "auto" goes by time: as often as `max_share` allows, and
         less often as the run gets long. Then the steps differ from run to run.
     max_share : float
-        The part of the time, in (0, 1), that states may take at "auto"; the states of the start and
-        of the end are always taken.
+        The part of the time of training, in (0, 1), that states may take at "auto". Those of the
+        start and of the end are taken in any case, and come on top.
     measure : str
         A name in `isorep.MEASURES`, for the numbers while training.
     lag : int
@@ -106,7 +106,7 @@ class Monitor:
         layers: str | Iterable[str] = "*",
         reduce: str | Callable[..., Any] | Mapping[str, Any] = "mean",
         every: int | str = "auto",
-        max_share: float = 0.03,
+        max_share: float = 0.02,
         measure: str = "pwcca",
         lag: int = 1,
         tensorboard: Any = None,
@@ -136,10 +136,10 @@ class Monitor:
         """Begin to watch a model, and take its first state.
 
         Where the store has states already, the training is taken for one resumed after `step`
-        steps, on the same probe and layers. States of later steps, which the crashed run had got
+        steps, on the same probe and layers. States from that step on, which the crashed run had got
         to, are of a training that is no more: they move to ``superseded/`` in the store, and the
-        states before go on. In a training of several processes the first one watches, and in the
-        others the monitor does nothing.
+        states before are gone on from. In a training of several processes the first one watches,
+        and in the others the monitor does nothing.
 
         Parameters
         ----------
@@ -393,7 +393,7 @@ class Monitor:
 
     def _warn_of_the_start(self, step: int, superseded: list[int]) -> None:
         """Say once what the user may not know; at the end, as warnings may be errors."""
-        if superseded and not step:
+        if step == 0 and any(superseded):  # no other than 0 itself: nothing was trained
             warnings.warn(
                 f"the store {str(self._store.path)!r} held states up to step {superseded[-1]}, and "
                 "this training starts at 0: they moved to superseded/. A training that is resumed "

@@ -18,7 +18,9 @@ class Schedule:
     every
         Steps between two states; or "auto", as often as `max_share` allows.
     max_share
-        The greatest part of all time, in (0, 1), that may go into taking states; for "auto" alone.
+        The part of the time of training, in (0, 1), that may go into taking states; for "auto"
+        alone. The first state does not count: it comes before training, costs more than others, and
+        would hold these up.
 
     Raises
     ------
@@ -39,7 +41,7 @@ class Schedule:
 
     def begin(self) -> None:
         """Start the clock: training begins, and nothing has been spent on states yet."""
-        self._spent = self._last_cost = 0.0
+        self._costs: list[float] = []
         self._began = self._last = perf_counter()
         self._ended: float | None = None
 
@@ -53,20 +55,20 @@ class Schedule:
             return step % self._every == 0
         now = perf_counter()
         elapsed = now - self._began
+        costs = self._costs[1:] or self._costs  # the next one will be about as dear
+        coming = sum(costs) / max(len(costs), 1)
         return (
-            # The next state will cost about as much as the last did.
-            self._spent + self._last_cost <= self._max_share * elapsed
+            sum(self._costs[1:]) + coming <= self._max_share * elapsed
             and now - self._last >= elapsed / SPREAD
         )
 
     def spent(self, since: float) -> None:
         """Take note of a state that was taken since that time of `perf_counter` until now."""
         self._last = perf_counter()
-        self._last_cost = self._last - since
-        self._spent += self._last_cost
+        self._costs.append(self._last - since)
 
     @property
     def share(self) -> float:
         """The part of the time from `begin` to `end`, or until now, that states have taken."""
         end = perf_counter() if self._ended is None else self._ended
-        return self._spent / max(end - self._began, 1e-9)
+        return sum(self._costs) / max(end - self._began, 1e-9)

@@ -5,10 +5,9 @@ beside and moved into place: what is there is whole. These files are the record:
 are is told by their names alone. ``log.jsonl`` holds a line of JSON for each thing that happened,
 added at the end and never changed.
 
-A training resumed at an earlier step lives through the steps after it once more. The states of
-those steps are of a training that is no more, and move to ``superseded/<number>/``; in the log a
-line with the event "start" at step s says that what lines before it tell of steps from s on no
-longer holds.
+A training resumed at step s lives through the steps after it once more. The states from s on are of
+a training that is no more, and move to ``superseded/<number>/``; in the log a line with the event
+"start" at step s says that what lines before it tell of steps from s on no longer holds.
 """
 
 from __future__ import annotations
@@ -103,8 +102,8 @@ class Store:
         save(state, self._file(step))
 
     def supersede(self, step: int) -> list[int]:
-        """Move the states after `step` aside, and return their steps."""
-        later = [other for other in self.steps() if other > step]
+        """Move the states from `step` on aside, and return their steps."""
+        later = [other for other in self.steps() if other >= step]
         if later:
             aside = self.path / "superseded"
             aside.mkdir(exist_ok=True)

@@ -6,7 +6,7 @@ Each training runs in turn without and with a monitor at its default settings, o
 must end with the same weights. The share is that of all that the monitor does, from before the
 first state until after the last: by the clock, as the monitor itself tells it, and in processor
 time, which depends less on what else the machine is doing. The figure is of a training more, with
-states at fixed steps.
+states at fixed steps: bands are two standard errors, and points are where a layer had converged.
 """
 
 from __future__ import annotations
@@ -187,6 +187,16 @@ def draw(folder: Path, path: Path) -> None:
             ax.fill_between(
                 table["step"], distance - error, distance + error, color=line.get_color(), alpha=0.2
             )
+            at = float(found["converged"])
+            ax.errorbar(
+                at,
+                float(found["distance"].sel(step=at)),
+                xerr=[[at - float(found["converged_low"])], [float(found["converged_high"]) - at]],
+                fmt="o",
+                color=line.get_color(),
+                markeredgecolor="black",
+                capsize=3,
+            )
         ax.set_ylim(0, np.ceil(10 * float(table["distance"].max())) / 10)
         ax.set_title(f"{title}: PWCCA distance to the final state")
         print()
@@ -198,15 +208,16 @@ def draw(folder: Path, path: Path) -> None:
 def main() -> None:
     """Measure, and print a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=3, help="0: the figure alone")
     parser.add_argument("--every", default="auto", type=lambda x: x if x == "auto" else int(x))
     parser.add_argument("--figure", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print("| training | steps | time | states | share of the time | of processor time |")
-    print("|---|---|---|---|---|---|")
+    if options.repeats:
+        print("| training | steps | time | states | share of the time | of processor time |")
+        print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        for _, make, _ in PANELS:
+        for _, make, _ in PANELS if options.repeats else ():
             compare(make, options.repeats, options.every, Path(folder))
         if options.figure is not None:
             draw(Path(folder), options.figure)

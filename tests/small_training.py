@@ -1,7 +1,9 @@
 """A small training, and what a monitor of it wrote, for the tests of the monitor."""
 
 import json
+import random
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, dropout
@@ -10,7 +12,7 @@ PROBE = torch.randn(97, 1, 6, 6, generator=torch.Generator().manual_seed(5))
 
 
 class Net(nn.Module):
-    """Convolution, batch norm, dropout; and `noisy` draws in eval mode too."""
+    """Convolution, batch norm, dropout; and `noisy` draws in eval mode too, from all generators."""
 
     def __init__(self, noisy=False):
         super().__init__()
@@ -24,6 +26,7 @@ class Net(nn.Module):
         x = self.drop(torch.relu(self.norm(self.conv(x))))
         if self.noisy:
             x = dropout(x, 0.1, training=True)
+            random.random(), np.random.rand()  # noqa: NPY002
         return self.out(x.mean((2, 3)))
 
 

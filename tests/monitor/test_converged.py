@@ -4,10 +4,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import scipy.stats
 
 import isorep
 from isorep import Representations
 from isorep.inference import jackknife
+from isorep.inference.held_out import deal
 from isorep.measures import measure_named
 from isorep.monitor import converged
 
@@ -84,6 +86,33 @@ def test_the_errors_are_those_of_the_jackknife():
             error = jackknife(overlap, lambda o: read(o).distance)
             found = table["distance_error"].sel(step=step, layer=layer).item()
             assert found == pytest.approx(float(error), rel=1e-9)
+
+
+@pytest.mark.parametrize(("n", "seed"), [(60, 1), (100, 0)])  # where it makes a difference
+def test_the_bounds_are_those_of_the_difference_from_the_threshold(n, seed):
+    states = run(n=n, steps=range(24), seed=seed)
+    rule = {"name": "pwcca", "tolerance": 0.0, "factor": 1.3}
+    to_last, _, threshold, _ = naive(states, "jitters", **rule)
+    block_of = deal(n, 20, None, seed=0)
+    without = []
+    for block in range(20):
+        kept = block_of != block
+        part = {step: {"jitters": state["jitters"][kept]} for step, state in states.items()}
+        distances, _, bound, _ = naive(part, "jitters", **rule)
+        without.append(np.array(distances) - bound)
+    error = np.sqrt(19 * np.var(without, axis=0))  # (19 / 20) sum of squares
+    reach = scipy.stats.t(19).ppf(0.975) * error
+    beyond = np.array(to_last) - threshold
+    wanted = {}
+    for name, bound in (("low", beyond - reach), ("high", beyond + reach)):
+        at = len(bound)
+        while at > 0 and bound[at - 1] <= 0:
+            at -= 1
+        wanted[name] = list(states)[min(at, len(bound) - 1)]
+    table = converged(states, layers="jitters", tolerance=0.0, factor=1.3)
+    assert table["converged_low"].item() == wanted["low"]
+    assert table["converged_high"].item() == wanted["high"]
+    assert wanted["low"] < wanted["high"]
 
 
 def test_bounds_are_wider_for_fewer_samples():

@@ -18,9 +18,7 @@ class Schedule:
     every
         Steps between two states; or "auto", as often as `max_share` allows.
     max_share
-        The part of the time of training, in (0, 1), that may go into taking states; for "auto"
-        alone. The first state does not count: it comes before training, costs more than others, and
-        would hold these up.
+        The greatest part of all time, in (0, 1), that may go into taking states; for "auto" alone.
 
     Raises
     ------
@@ -41,7 +39,8 @@ class Schedule:
 
     def begin(self) -> None:
         """Start the clock: training begins, and nothing has been spent on states yet."""
-        self._costs: list[float] = []
+        self._spent = self._expected = 0.0
+        self._states = 0
         self._began = self._last = perf_counter()
         self._ended: float | None = None
 
@@ -55,20 +54,23 @@ class Schedule:
             return step % self._every == 0
         now = perf_counter()
         elapsed = now - self._began
-        costs = self._costs[1:] or self._costs  # the next one will be about as dear
-        coming = sum(costs) / max(len(costs), 1)
         return (
-            sum(self._costs[1:]) + coming <= self._max_share * elapsed
+            # A state now and that of the end are still to be paid.
+            self._spent + 2 * self._expected <= self._max_share * elapsed
             and now - self._last >= elapsed / SPREAD
         )
 
     def spent(self, since: float) -> None:
         """Take note of a state that was taken since that time of `perf_counter` until now."""
         self._last = perf_counter()
-        self._costs.append(self._last - since)
+        cost = self._last - since
+        self._spent += cost
+        # The mean; the first state is dearer than others and says so only as long as it is alone.
+        self._expected += (cost - self._expected) / max(self._states, 1)
+        self._states += 1
 
     @property
     def share(self) -> float:
         """The part of the time from `begin` to `end`, or until now, that states have taken."""
         end = perf_counter() if self._ended is None else self._ended
-        return sum(self._costs) / max(end - self._began, 1e-9)
+        return self._spent / max(end - self._began, 1e-9)

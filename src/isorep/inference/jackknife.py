@@ -140,3 +140,10 @@ def _of_shape(shape: tuple[int, ...], found: ArrayLike, n: int, n_left: int) -> 
 
 def _alone(n: int, n_left: int) -> str:
     return f"features vary in {n_left} of the {n} samples alone"
+
+
+def standard_error(estimates: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the jackknife's standard error, (...), of estimates without each of g equal blocks."""
+    blocks = len(estimates)
+    spread = np.sum((estimates - estimates.mean(axis=0)) ** 2, axis=0)
+    return np.asarray(np.sqrt((blocks - 1) / blocks * spread))

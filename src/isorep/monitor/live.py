@@ -1,0 +1,73 @@
+"""Live: where the numbers of a running training are shown besides the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any, Protocol
+
+
+class Live(Protocol):
+    """A display of numbers over steps."""
+
+    def show(self, step: int, values: Mapping[str, float]) -> None:
+        """Add a number to each of the named curves."""
+
+    def close(self) -> None:
+        """Make sure that all is written."""
+
+
+class TensorBoard:
+    """Curves in TensorBoard.
+
+    Parameters
+    ----------
+    writer
+        A `torch.utils.tensorboard.SummaryWriter`, or the folder for one, which is then closed.
+    purge_step
+        Step of a resumed training from which on curves in the folder no longer hold, or None.
+    """
+
+    def __init__(self, writer: Any, purge_step: int | None) -> None:
+        self._own = isinstance(writer, str | PathLike)
+        if self._own:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError as error:
+                raise ImportError(
+                    "a folder for TensorBoard needs tensorboard: pip install tensorboard"
+                ) from error
+            writer = SummaryWriter(str(writer), purge_step=purge_step)
+        self._writer = writer
+
+    def show(self, step: int, values: Mapping[str, float]) -> None:
+        """Add a scalar to each curve."""
+        for name, value in values.items():
+            self._writer.add_scalar(name, value, step)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Close a writer of our own."""
+        if self._own:
+            self._writer.close()
+
+
+class WandB:
+    """Curves in Weights & Biases.
+
+    Over ``isorep/step``, an axis of their own: the run's counter belongs to the training script,
+    and rows that go back in it are lost.
+    """
+
+    def __init__(self, run: Any) -> None:
+        self._run = run
+        if hasattr(run, "define_metric"):
+            run.define_metric("isorep/step")
+            run.define_metric("isorep/*", step_metric="isorep/step")
+
+    def show(self, step: int, values: Mapping[str, float]) -> None:
+        """Log one row."""
+        self._run.log({"isorep/step": step, **values})
+
+    def close(self) -> None:
+        """Leave the run open: it is the caller's."""

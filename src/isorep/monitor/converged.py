@@ -10,21 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from isorep._folds import deal
 from isorep._grid import (
     Label,
     Prepared,
     check_same_samples,
+    labelled,
     layers_of_all,
     measures_named,
-    representations_named,
 )
 from isorep._progress import track
 from isorep.basis import Basis
-from isorep.inference.held_out import deal
 from isorep.inference.interval import check_level
 from isorep.inference.jackknife import BLOCKS, standard_error
 from isorep.measures import Measure
 from isorep.monitor.compared import compared
+from isorep.representation import Representations
 from isorep.score import Score
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def converged(
         raise ValueError(
             f"tolerance and factor are numbers from 0 on, not {tolerance} and {factor}"
         )
-    found = representations_named("states", states)
+    found = labelled("states", states)
     if any(isinstance(step, str) for step in found):
         raise TypeError(f"steps should be numbers, got {list(found)}")
     steps = np.array(list(found), dtype=np.float64)
@@ -137,7 +138,7 @@ def converged(
             f"expected at least {FEWEST_STATES} states, at ascending steps, got {list(found)}: a "
             "monitor takes them more often with a smaller every"
         )
-    by_name = {f"states[{step!r}]": given for step, given in found.items()}
+    by_name = {f"states[{step!r}]": Representations.of(given) for step, given in found.items()}
     check_same_samples(by_name)
     n_samples = next(iter(by_name.values())).n_samples
     if n_samples < BLOCKS:

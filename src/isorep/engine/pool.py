@@ -26,6 +26,10 @@ class Pool(Protocol):
         """Start a task as soon as there is room; those handed in first start first."""
         ...
 
+    def result(self, task: Future) -> Any:
+        """Wait for what a task returns, or raise what it raised."""
+        ...
+
     def cancel(self, tasks: Sequence[Future]) -> None:
         """Give up what is not needed any more."""
         ...
@@ -70,6 +74,9 @@ class _Threads:
         # No task waits for one that was handed in later, so that however few the threads are, one
         # of them can go on.
         return self._executor.submit(_call, function, arguments)
+
+    def result(self, task: Future) -> Any:
+        return task.result()
 
     def cancel(self, tasks: Sequence[Future]) -> None:
         for task in tasks:
@@ -117,6 +124,17 @@ class _Cluster:
         # What is in memory must be sent, however large; the docs advise stores.
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 PB"}):
             return self._client.submit(function, *arguments, pure=False)
+
+    def result(self, task: Future) -> Any:
+        from distributed import KilledWorker
+
+        try:
+            return task.result()
+        except (futures.CancelledError, KilledWorker) as error:
+            raise OSError(
+                f"the Dask cluster lost a task ({error}). What is finished stays in `out`: call "
+                "again to go on, with more memory for the workers if that is what they lacked"
+            ) from error
 
     def cancel(self, tasks: Sequence[Future]) -> None:
         left = [task for task in tasks if not task.done()]

@@ -70,7 +70,7 @@ def _digests(sweep: Sweep, workers: Pool, progress: bool) -> list[str]:
             tasks.append(source.digest(sweep.layers))
     try:
         found = track(tasks, "looking at the data", len(tasks), progress)
-        return [task if isinstance(task, str) else task.result() for task in found]
+        return [task if isinstance(task, str) else workers.result(task) for task in found]
     finally:
         workers.cancel([task for task in tasks if not isinstance(task, str)])
 
@@ -140,6 +140,6 @@ def _layer(
                 start(waiting.popleft())
             tile = finished.get()
             users.subtract(tile.numbers)
-            yield tile, running.pop(tile.number).result()
+            yield tile, workers.result(running.pop(tile.number))
     finally:
         workers.cancel(list(running.values()))

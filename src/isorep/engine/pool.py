@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from contextlib import contextmanager
@@ -14,12 +16,16 @@ Future = Any
 """A `concurrent.futures.Future` or a `distributed.Future`: both have `result` and callbacks."""
 
 
+_LOOK_AGAIN = 1.0
+"""Seconds after which a cluster may have other workers."""
+
+
 class Pool(Protocol):
     """What runs tasks. Futures among the arguments, also in lists, arrive as their results."""
 
     @property
     def size(self) -> int:
-        """How many tasks run at a time."""
+        """How many tasks run at a time; a cluster's workers come and go."""
         ...
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future:
@@ -112,11 +118,15 @@ def _threads() -> Iterator[_Threads]:
 class _Cluster:
     def __init__(self, client: Any) -> None:
         self._client = client
+        self._size, self._asked = 1, -math.inf
 
     @property
     def size(self) -> int:
-        threads: dict[str, int] = self._client.nthreads()
-        return max(1, sum(threads.values()))
+        now = time.monotonic()
+        if now > self._asked + _LOOK_AGAIN:
+            self._asked = now
+            self._size = max(1, sum(self._client.nthreads().values()))
+        return self._size
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future:
         import dask

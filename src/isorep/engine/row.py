@@ -76,8 +76,8 @@ class _Batch:
     matrices: Array
 
     @cached_property
-    def factors(self) -> tuple[Array, Array, Array]:
-        """U (b, rx, c), the correlations (b, c) and W (b, ry, c).
+    def factors(self) -> list[tuple[Array, Array, Array]]:
+        """U (rx, c), the correlations (c,) and W (ry, c) of each.
 
         Eigenvectors of the smaller of ``M M^T`` and ``M^T M`` take half of the time of an SVD, and
         lose digits only of correlations that are next to zero.
@@ -88,21 +88,21 @@ class _Batch:
         transposed = xp.matrix_transpose(m)
         try:
             _, near = xp.linalg.eigh(m @ transposed)
+        except (np.linalg.LinAlgError, RuntimeError):  # did not converge
+            parts = [svd(xp, m[k, ...]) for k in range(m.shape[0])]
+        else:
             near = xp.flip(near, axis=-1)
             far = transposed @ near
             rho = xp.linalg.vector_norm(far, axis=1)
-        except (np.linalg.LinAlgError, RuntimeError):  # did not converge
-            parts = [svd(xp, m[k, ...]) for k in range(m.shape[0])]
-            near, rho = (xp.stack([part[k] for part in parts]) for k in (0, 1))
-            far = xp.stack([part[2].T for part in parts])
-        else:
             far = far / xp.clip(rho, _SMALL_CORRELATION, None)[:, None, :]
-            least = to_numpy(xp.min(rho, axis=-1))
-            for k in map(int, np.flatnonzero(least < _SMALL_CORRELATION)):
-                u, s, vt = svd(xp, m[k, ...])
-                near[k, ...], rho[k, ...], far[k, ...] = u, s, vt.T
-        rho = xp.clip(rho, 0.0, 1.0)  # rounding alone carries cosines past 1
-        return (near, rho, far) if wide else (far, rho, near)
+            parts = [(near[k, ...], rho[k, ...], far[k, ...].T) for k in range(m.shape[0])]
+            for k in np.flatnonzero(to_numpy(xp.min(rho, axis=-1)) < _SMALL_CORRELATION):
+                parts[k] = svd(xp, m[int(k), ...])
+        # Rounding alone carries cosines past 1.
+        return [
+            (u, xp.clip(s, 0.0, 1.0), vt.T) if wide else (vt.T, xp.clip(s, 0.0, 1.0), u)
+            for u, s, vt in parts
+        ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,8 +114,7 @@ class _Batched(Overlap):
 
     @cached_property
     def _svd(self) -> tuple[Array, Array, Array]:
-        u, rho, w = self.batch.factors
-        return u[self.place, ...], rho[self.place, ...], w[self.place, ...]
+        return self.batch.factors[self.place]
 
 
 def _kind(basis: Basis) -> Hashable:

@@ -82,15 +82,18 @@ def _tiles(
     for _, of_layer in groupby(tiles, key=lambda tile: tile.layer):
         some = list(of_layer)
         held = slots(sweep, some, memory, workers.size)
-        # Twice as many as can run, so that no one who does the work waits for us.
-        window = 2 * workers.size
-        yield from _layer(sweep, in_groups(some, held, window), held, window, workers)
+        yield from _layer(sweep, in_groups(some, held, _window(workers)), held, workers)
+
+
+def _window(workers: Pool) -> int:
+    """Return how many tiles to hand out: more than can run, so that no one waits for us."""
+    return 2 * workers.size
 
 
 def _layer(
-    sweep: Sweep, tiles: Sequence[Tile], slots: int, window: int, workers: Pool
+    sweep: Sweep, tiles: Sequence[Tile], slots: int, workers: Pool
 ) -> Iterator[tuple[Tile, Cells]]:
-    """Compute tiles of one layer in this order, `window` at a time, with `slots` prepared."""
+    """Compute tiles of one layer in this order, with so many of its layers prepared as `slots`."""
     layer = sweep.layers[tiles[0].layer]
     measures = [measure.name for measure in sweep.measures]
     prepared: dict[int, Future] = {}
@@ -136,6 +139,7 @@ def _layer(
     waiting = deque(tiles)
     try:
         while waiting or running:
+            window = _window(workers)  # workers come and go
             while waiting and len(running) < window and make_room(waiting[0]):
                 start(waiting.popleft())
             tile = finished.get()

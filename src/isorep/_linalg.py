@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,8 +31,8 @@ def svd(xp: Any, matrix: Array) -> tuple[Array, Array, Array]:
         return u, s, vt
 
 
-def svd_of_cosines(xp: Any, matrices: Array) -> tuple[Array, Array, Array]:
-    """Return U (b, p, c), s (b, c) descending, and W (b, q, c) of matrices (b, p, q) of norm 1.
+def svds_of_cosines(xp: Any, matrices: Array) -> list[tuple[Array, Array, Array]]:
+    """Return U (p, c), s (c,) descending, and W (q, c) of each of (b, p, q) matrices of cosines.
 
     For what does not need both sides orthonormal to rounding: from the eigenvectors of ``M M^T`` or
     ``M^T M``, whichever is smaller, at half the cost of the SVD. The eigenvalues have lost the
@@ -46,31 +45,21 @@ def svd_of_cosines(xp: Any, matrices: Array) -> tuple[Array, Array, Array]:
     try:
         near = xp.flip(xp.linalg.eigh(m @ transposed)[1], axis=-1)
     except (np.linalg.LinAlgError, RuntimeError):
-        return _stacked(xp, [_thin(xp, matrices[k, ...]) for k in range(matrices.shape[0])])
+        return [_thin(xp, matrices[k, ...]) for k in range(matrices.shape[0])]
     far = transposed @ near
     s = xp.sqrt(xp.sum(far**2, axis=1))
     good = s[:, -1] >= SMALL
     if s.shape[1] > 1:
         good = good & (xp.min(s[:, :-1] - s[:, 1:], axis=1) >= TIED)
     far = far / xp.clip(s, SMALL, None)[:, None, :]
-    s = xp.clip(s, 0.0, 1.0)  # cosines of angles: only rounding can carry them past 1
     u, w = (near, far) if wide else (far, near)
-    if bool(xp.all(good)):
-        return u, s, w
-    return _stacked(
-        xp,
-        [
-            (u[k, ...], s[k, ...], w[k, ...]) if usable else _thin(xp, matrices[k, ...])
-            for k, usable in enumerate(to_numpy(good))
-        ],
-    )
+    s = xp.clip(s, 0.0, 1.0)  # only rounding carries cosines past 1
+    return [
+        (u[k, ...], s[k, ...], w[k, ...]) if usable else _thin(xp, matrices[k, ...])
+        for k, usable in enumerate(to_numpy(good))
+    ]
 
 
 def _thin(xp: Any, matrix: Array) -> tuple[Array, Array, Array]:
     u, s, vt = svd(xp, matrix)
     return u, xp.clip(s, 0.0, 1.0), vt.T
-
-
-def _stacked(xp: Any, parts: Sequence[tuple[Array, Array, Array]]) -> tuple[Array, Array, Array]:
-    u, s, w = (xp.stack(list(part)) for part in zip(*parts, strict=True))
-    return u, s, w

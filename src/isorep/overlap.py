@@ -10,7 +10,7 @@ from typing import Any
 from array_api_compat import array_namespace, device
 
 from isorep._arrays import Array
-from isorep._linalg import svd, svd_of_cosines
+from isorep._linalg import svd, svds_of_cosines
 from isorep.basis import Basis, Solver
 from isorep.moments import CrossMoments
 
@@ -106,8 +106,8 @@ class Overlap:
         """U, the correlations and W, for what does not need both sides orthonormal to rounding."""
         if "_svd" in vars(self):
             return self._svd
-        u, rho, w = svd_of_cosines(array_namespace(self.matrix), self.matrix[None, ...])
-        return u[0, ...], rho[0, ...], w[0, ...]
+        (found,) = svds_of_cosines(array_namespace(self.matrix), self.matrix[None, ...])
+        return found
 
     @property
     def correlations(self) -> Array:

@@ -116,6 +116,18 @@ def pairwise(
     array([1., 1., 1.])
     >>> table["cca_distance"].sel(x="seed0", y="seed2", layer="late").item() > 0.8
     True
+
+    From stores, into a store that can be continued:
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     paths = {name: Path(folder) / f"{name}.zarr" for name in networks}
+    ...     for name, layers in networks.items():
+    ...         isorep.Representations(layers).save(paths[name])
+    ...     stored = isorep.pairwise(paths, measure="cca", out=Path(folder) / "sweep.zarr")
+    ...     stored.equals(table)
+    True
     """
     rows = measures_named(measure)
     given = labelled("networks", networks)

@@ -102,6 +102,13 @@ def trajectory(
     >>> table = isorep.trajectory(states)
     >>> table["pwcca_distance"].sel(layer="lstm").round(1).values
     array([0.8, 0.7, 0.6, 0.3, 0. ])
+
+    Two runs of it, each against its own end:
+
+    >>> runs = {"seed0": states, "seed1": {epoch: states[epoch] for epoch in (0, 2, 4)}}
+    >>> isorep.trajectory(runs)["pwcca_distance"].sel(layer="lstm").round(1).values
+    array([[0.8, 0.7, 0.6, 0.3, 0. ],
+           [0.8, nan, 0.6, nan, 0. ]])
     """
     rows = measures_named(measure)
     several = _are_runs(states)

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import isorep
 from isorep.cli._app import app
+from isorep.engine.pool import pool
 
 distributed = pytest.importorskip("distributed")
 
@@ -102,6 +103,15 @@ def test_a_store_that_a_worker_cannot_read_stops_the_sweep(client, tmp_path, mon
     monkeypatch.setattr(isorep.engine.run, "_tiles", original)
     table = isorep.pairwise(stores, scheduler=client, out=tmp_path / "sweep.zarr")
     assert table.equals(isorep.pairwise(stores))
+
+
+def test_a_cluster_that_is_lost_says_what_to_do(client):
+    """As when the scheduler ends, or a task has ended every worker that tried it."""
+    with pool(client) as workers:
+        task = workers.submit(time.sleep, 5)
+        client.cancel(task, force=True)
+        with pytest.raises(OSError, match=r"the Dask cluster lost a task .*: call again to go on"):
+            workers.result(task)
 
 
 def test_the_shell_takes_the_address(client, stores, tmp_path):

@@ -93,6 +93,9 @@ def test_a_sweep_that_failed_goes_on(tmp_path, computed, monkeypatch):
         isorep.pairwise(paths, measure=MEASURES, out=out)
     before = _finished(out)
     assert 21 <= len(before) < 42
+    so_far = xarray.open_zarr(out)  # what is there can be looked at
+    assert not np.isnan(so_far["cka"].sel(layer="conv")).any()
+    assert np.isnan(so_far["cka"].sel(layer="fc", x="seed9")).all()
     monkeypatch.setattr(running, "prepare_layer", original)
     with (out / "isorep-sweep" / "finished").open("a") as file:
         file.write("4")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from contextlib import contextmanager
@@ -14,16 +16,24 @@ Future = Any
 """A `concurrent.futures.Future` or a `distributed.Future`: both have `result` and callbacks."""
 
 
+_LOOK_AGAIN = 1.0
+"""Seconds after which a cluster may have other workers."""
+
+
 class Pool(Protocol):
     """What runs tasks. Futures among the arguments, also in lists, arrive as their results."""
 
     @property
     def size(self) -> int:
-        """How many tasks run at a time."""
+        """How many tasks run at a time; a cluster's workers come and go."""
         ...
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future:
         """Start a task as soon as there is room; those handed in first start first."""
+        ...
+
+    def result(self, task: Future) -> Any:
+        """Wait for what a task returns, or raise what it raised."""
         ...
 
     def cancel(self, tasks: Sequence[Future]) -> None:
@@ -71,6 +81,9 @@ class _Threads:
         # of them can go on.
         return self._executor.submit(_call, function, arguments)
 
+    def result(self, task: Future) -> Any:
+        return task.result()
+
     def cancel(self, tasks: Sequence[Future]) -> None:
         for task in tasks:
             task.cancel()
@@ -105,11 +118,15 @@ def _threads() -> Iterator[_Threads]:
 class _Cluster:
     def __init__(self, client: Any) -> None:
         self._client = client
+        self._size, self._asked = 1, -math.inf
 
     @property
     def size(self) -> int:
-        threads: dict[str, int] = self._client.nthreads()
-        return max(1, sum(threads.values()))
+        now = time.monotonic()
+        if now > self._asked + _LOOK_AGAIN:
+            self._asked = now
+            self._size = max(1, sum(self._client.nthreads().values()))
+        return self._size
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future:
         import dask
@@ -117,6 +134,17 @@ class _Cluster:
         # What is in memory must be sent, however large; the docs advise stores.
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 PB"}):
             return self._client.submit(function, *arguments, pure=False)
+
+    def result(self, task: Future) -> Any:
+        from distributed import KilledWorker
+
+        try:
+            return task.result()
+        except (futures.CancelledError, KilledWorker) as error:
+            raise OSError(
+                f"the Dask cluster lost a task ({error}). What is finished stays in `out`: call "
+                "again to go on, with more memory for the workers if that is what they lacked"
+            ) from error
 
     def cancel(self, tasks: Sequence[Future]) -> None:
         left = [task for task in tasks if not task.done()]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from array_api_compat import array_namespace, device
 
 from isorep._arrays import Array
 from isorep._grid import Prepared
-from isorep._linalg import svd_of_cosines
+from isorep._linalg import svds_of_cosines
 from isorep.basis import Basis
 from isorep.overlap import Overlap
 
@@ -72,22 +72,21 @@ class _Batch:
     matrices: Array
 
     @cached_property
-    def triplets(self) -> tuple[Array, Array, Array]:
-        """U (b, rx, c), the correlations (b, c) and W (b, ry, c)."""
-        return svd_of_cosines(array_namespace(self.matrices), self.matrices)
+    def triplets(self) -> list[tuple[Array, Array, Array]]:
+        """U (rx, c), the correlations (c,) and W (ry, c) of each."""
+        return svds_of_cosines(array_namespace(self.matrices), self.matrices)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Batched(Overlap):
     """An overlap that is decomposed together with others of its shape."""
 
-    batch: _Batch = field(kw_only=True)
-    place: int = field(kw_only=True)
+    batch: _Batch
+    place: int
 
     @cached_property
     def _triplets(self) -> tuple[Array, Array, Array]:
-        u, rho, w = self.batch.triplets
-        return u[self.place, ...], rho[self.place, ...], w[self.place, ...]
+        return self.batch.triplets[self.place]
 
 
 def _kind(basis: Basis) -> Hashable:

@@ -70,7 +70,7 @@ def _digests(sweep: Sweep, workers: Pool, progress: bool) -> list[str]:
             tasks.append(source.digest(sweep.layers))
     try:
         found = track(tasks, "looking at the data", len(tasks), progress)
-        return [task if isinstance(task, str) else task.result() for task in found]
+        return [task if isinstance(task, str) else workers.result(task) for task in found]
     finally:
         workers.cancel([task for task in tasks if not isinstance(task, str)])
 
@@ -82,15 +82,18 @@ def _tiles(
     for _, of_layer in groupby(tiles, key=lambda tile: tile.layer):
         some = list(of_layer)
         held = slots(sweep, some, memory, workers.size)
-        # Twice as many as can run, so that no one who does the work waits for us.
-        window = 2 * workers.size
-        yield from _layer(sweep, in_groups(some, held, window), held, window, workers)
+        yield from _layer(sweep, in_groups(some, held, _window(workers)), held, workers)
+
+
+def _window(workers: Pool) -> int:
+    """Return how many tiles to hand out: more than can run, so that no one waits for us."""
+    return 2 * workers.size
 
 
 def _layer(
-    sweep: Sweep, tiles: Sequence[Tile], slots: int, window: int, workers: Pool
+    sweep: Sweep, tiles: Sequence[Tile], slots: int, workers: Pool
 ) -> Iterator[tuple[Tile, Cells]]:
-    """Compute tiles of one layer in this order, `window` at a time, with `slots` prepared."""
+    """Compute tiles of one layer in this order, with so many of its layers prepared as `slots`."""
     layer = sweep.layers[tiles[0].layer]
     measures = [measure.name for measure in sweep.measures]
     prepared: dict[int, Future] = {}
@@ -136,10 +139,11 @@ def _layer(
     waiting = deque(tiles)
     try:
         while waiting or running:
+            window = _window(workers)  # workers come and go
             while waiting and len(running) < window and make_room(waiting[0]):
                 start(waiting.popleft())
             tile = finished.get()
             users.subtract(tile.numbers)
-            yield tile, running.pop(tile.number).result()
+            yield tile, workers.result(running.pop(tile.number))
     finally:
         workers.cancel(list(running.values()))

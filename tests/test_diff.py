@@ -26,7 +26,7 @@ def layered(n=N):
         {"same": a, "noisy": b, "other": rng.standard_normal((n, 4))},
         {
             "same": 3 * a @ rng.standard_normal((7, 7)) + 1,
-            "noisy": b + 0.5 * rng.standard_normal((n, 5)),
+            "noisy": b + 0.7 * rng.standard_normal((n, 5)),
             "other": rng.standard_normal((n, 4)),
         },
     )

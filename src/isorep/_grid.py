@@ -370,7 +370,7 @@ def ranks(prepared: Iterable[Prepared]) -> list[int]:
 
 
 def couple_prepared(
-    x: Prepared, y: Prepared, by: Callable[[Basis, Basis], Overlap] = couple
+    x: Prepared, y: Prepared, by: Callable[[Basis, Basis], Overlap] | None = None
 ) -> Overlap | ValueError | TypeError:
     """Couple two layers, or find what keeps them from being compared.
 
@@ -386,7 +386,7 @@ def couple_prepared(
             "no partners; reduce both layers by 'mean' instead of 'positions'"
         )
     try:
-        return by(x, y)
+        return (by or couple)(x, y)
     except (TypeError, ValueError) as error:
         return error
 

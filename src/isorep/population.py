@@ -33,7 +33,8 @@ class Excess(NamedTuple):
     mean : float64 array
         The excess, of the shape of what is read.
     error : float64 array
-        Its standard error, from the simulated samples and the extrapolation.
+        Its standard error, from the number of simulated samples, the extrapolation, and the
+        sample's loadings.
     shapes : (g, ...) float64 array
         How much more the population's value would be with each shape of the correlations that
         drown in noise.
@@ -151,10 +152,16 @@ class Population:
                         population = population.with_loadings(sample)
         change = rounds[1] - rounds[0]
         excess = rounds[0] - ROUNDS_BACK * change
+        # A sample less the excess that its own loadings have, which the next draw's change tells,
+        # varies more than the sample alone where the excess depends on the loadings.
+        less_own = np.var(rounds[0] - np.roll(change, -1, axis=0), axis=0, ddof=1)
+        by_loadings = np.maximum(less_own - np.var(rounds[0], axis=0, ddof=1), 0.0)
         return Excess(
             mean=np.mean(excess, axis=0),
-            error=np.hypot(
-                np.std(excess, axis=0, ddof=1) / sqrt(n), ROUNDS_ERROR * np.mean(change, axis=0)
+            error=np.sqrt(
+                np.var(excess, axis=0, ddof=1) / n
+                + (ROUNDS_ERROR * np.mean(change, axis=0)) ** 2
+                + by_loadings
             ),
             shapes=np.array(shapes),
             likelihoods=np.array([likelihood for likelihood, _ in self.spectrum.shapes]),

@@ -66,7 +66,8 @@ def interval(
       and the measure of either population read. So the bounds need not be symmetric;
     - that of their shape, of which the sample says little: how much the measure differs between the
       shapes that are tried, by their likelihoods;
-    - that of the correction's simulated samples and of its extrapolation.
+    - that of the correction: of few simulated samples, of its extrapolation, and of taking the
+      sample's loadings for the population's.
 
     Measures that read the samples themselves are not corrected. ``cka_debiased`` and
     ``cka_rbf_debiased`` have no bias to speak of and get the jackknife's bounds; for the others

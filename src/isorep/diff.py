@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
+from math import isnan
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -102,9 +103,9 @@ class Diff:
     def layers(self) -> tuple[LayerDiff, ...]:
         """The layers of both, most changed first; those that cannot be told before all others."""
         found = [self._layer(i) for i in range(self.table.sizes["layer"])]
-        # Sorted is stable: equally changed layers stay in the order in which they ran.
+        # Sorted is stable: layers that rounding alone tells apart stay in the order they ran in.
         return tuple(
-            sorted(found, key=lambda x: -np.inf if np.isnan(x.similarity) else x.similarity)
+            sorted(found, key=lambda x: -np.inf if isnan(x.similarity) else round(x.similarity, 9))
         )
 
     @property

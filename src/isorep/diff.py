@@ -346,7 +346,7 @@ def diff(
     >>> changed[2].weight.data[:, :2] = 0
     >>> print(isorep.diff(model, changed, torch.randn(500, 8), at_least=0.95, interval=False))
     layer  similarity
-    2          0.8766  below 0.95
+    2          0.8788  below 0.95
     0          1.0000
     1          1.0000
     """

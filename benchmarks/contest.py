@@ -8,6 +8,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import nan
 from typing import Any
 
 
@@ -43,41 +44,50 @@ class Work:
 def compete(works: Mapping[str, Work], rounds: int) -> list[Contestant]:
     """Time the programs in turns, so that whatever else the machine does slows all of them.
 
-    Each runs once before it is timed. Memory is that of another run, in a process of its own.
+    Memory is that of a run in a process of its own, which is all there is of what runs once, and
+    the rehearsal of what is timed in several rounds.
     """
-    memory = {name: _memory(work.run) for name, work in works.items()}
+    alone = {name: _alone(work.run) for name, work in works.items()}
     seconds: dict[str, list[float]] = {name: [] for name in works}
-    for work in works.values():
+    for name, work in works.items():
         if (work.rounds or rounds) > 1:
             work.run()
+        else:
+            seconds[name].append(alone[name][1])
     for i in range(rounds):
         for name, work in works.items():
-            if i < (work.rounds or rounds):
-                start = time.perf_counter()
-                work.run()
-                seconds[name].append((time.perf_counter() - start) / work.part)
+            if 1 < (work.rounds or rounds) > i:
+                seconds[name].append(_seconds(work.run))
     return [
-        Contestant(name, statistics.median(seconds[name]), work.part, memory[name])
+        Contestant(name, statistics.median(seconds[name]) / work.part, work.part, alone[name][0])
         for name, work in works.items()
     ]
 
 
-def _memory(run: Callable[[], Any]) -> float:
+def _seconds(run: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def _alone(run: Callable[[], Any]) -> tuple[float, float]:
+    """Return MiB that a process of its own grows by, at the peak, and seconds."""
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
 
     def measured() -> None:
         before = _resident()
-        run()
-        sender.send(_peak() - before)
+        seconds = _seconds(run)
+        sender.send((_peak() - before, seconds))
 
     process = context.Process(target=measured)
     process.start()
     sender.close()
     try:
-        return float(receiver.recv())
+        memory, seconds = receiver.recv()
+        return memory, seconds
     except EOFError:  # it died; its own message is on stderr
-        return float("nan")
+        return nan, nan
     finally:
         process.join()
 

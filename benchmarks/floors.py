@@ -24,20 +24,27 @@ def pair(x: Floats, y: Floats) -> None:
     np.linalg.eigh(cross @ cross.T)
 
 
-def grid(xs: Sequence[Floats], ys: Sequence[Floats], n_decompositions: int) -> None:
-    """Each layer's Gram and its decomposition; each pair's product and what measures decompose."""
+def grid(xs: Sequence[Floats], ys: Sequence[Floats]) -> None:
+    """Each layer's Gram and its decomposition; each pair's product and what measures decompose.
+
+    PWCCA and mean CCA need the directions of M, SVCCA the correlations of its leading part, and
+    Procrustes the singular values of M between the spectra, whose small ones a Gram matrix loses.
+    """
     for layer in (*xs, *ys):
         np.linalg.eigh(layer.T @ layer)
     for x in xs:
         for y in ys:
             cross = x.T @ y
             small = cross @ cross.T if x.shape[1] <= y.shape[1] else cross.T @ cross
-            for _ in range(n_decompositions):
-                np.linalg.eigvalsh(small)
+            np.linalg.eigh(small)
+            np.linalg.eigvalsh(small)
+            np.linalg.svd(cross, compute_uv=False)
 
 
 def sweep(networks: Sequence[Floats], threads: int) -> None:
     """Loop over tiles of pairs: a float32 product each, small decompositions on all cores.
+
+    Decompositions with vectors, without which there are no weights of PWCCA.
 
     The whitened variates are made on the way: Grams and decompositions of every network.
     """
@@ -51,7 +58,7 @@ def sweep(networks: Sequence[Floats], threads: int) -> None:
 
     def decompose(matrix: Floats) -> float:
         matrix = matrix.astype(np.float64)
-        return float(np.sum(np.sqrt(np.clip(np.linalg.eigvalsh(matrix @ matrix.T), 0, None))))
+        return float(np.sum(np.linalg.eigh(matrix @ matrix.T)[0]))
 
     with ThreadPoolExecutor(threads) as pool:
         for i, j in [*((i, i) for i in range(len(tiles))), *combinations(range(len(tiles)), 2)]:

@@ -22,9 +22,6 @@ WIDTHS = (64, 64, 128, 128, 128, 256, 256, 256, 512, 512, 512, 10)
 """Layers of the paper's CNNs."""
 
 MEASURES = ("pwcca", "cca", "svcca", "cka", "procrustes")
-DECOMPOSITIONS = 3
-"""That five measures need of a pair: of M, of its leading part, and of M between the spectra."""
-
 Rows = dict[str, Callable[[], Mapping[str, Work]]]
 
 
@@ -60,7 +57,7 @@ def _grid(n: int, svcca: Path | None) -> dict[str, Work]:
         "isorep": Work(
             partial(isorep.compare, *layers, measures=list(MEASURES), progress=False),
         ),
-        "floor": Work(partial(floors.grid, a, b, DECOMPOSITIONS)),
+        "floor": Work(partial(floors.grid, a, b)),
     }
     peer = peers.google_svcca(svcca)
     if peer is not None:
@@ -78,8 +75,8 @@ def _sweep(n: int, networks: int, svcca: Path | None) -> dict[str, Work]:
     given = _layers(n, (256,) * networks, seed=0)
     named = {f"network{i}": {"conv": layer} for i, layer in enumerate(given)}
     works = {
-        "isorep": Work(partial(isorep.pairwise, named, measure="pwcca", progress=False)),
-        "floor": Work(partial(floors.sweep, given, os.cpu_count() or 1)),
+        "isorep": Work(partial(isorep.pairwise, named, measure="pwcca", progress=False), rounds=1),
+        "floor": Work(partial(floors.sweep, given, os.cpu_count() or 1), rounds=1),
     }
     peer = peers.google_svcca(svcca)
     if peer is not None:
@@ -90,7 +87,7 @@ def _sweep(n: int, networks: int, svcca: Path | None) -> dict[str, Work]:
             for x, y in some:
                 peer(x, y)
 
-        works["google/svcca"] = Work(some_pairs, part=len(some) / len(pairs))
+        works["google/svcca"] = Work(some_pairs, part=len(some) / len(pairs), rounds=1)
     return works
 
 

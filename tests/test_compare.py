@@ -3,6 +3,7 @@
 import json
 from itertools import product
 
+import dask
 import numpy as np
 import pytest
 
@@ -39,6 +40,17 @@ def test_every_cell_is_the_measure_of_its_pair():
     reasons = table["reason"].to_numpy()
     assert reasons[0, 0].startswith("cosine, euclidean: x has 7 features and y has 4, but neuron j")
     assert (reasons == "").tolist() == [[False] * 3, [False] * 3, [False, False, True]]
+
+
+@pytest.mark.parametrize("extra", [{}, {"correct": True, "interval": True, "chance": True}])
+def test_cells_worked_on_side_by_side_are_those_worked_on_in_turn(extra):
+    a, b = layers(0), {**layers(1, (4, 6)), "dead": np.zeros((211, 2))}
+    options = {"measures": ["pwcca", "cka"], "n_permutations": 19, **extra}
+    with dask.config.set(num_workers=1):
+        in_turn = isorep.compare(a, b, **options)
+    with dask.config.set(num_workers=3):
+        assert in_turn.identical(isorep.compare(a, b, **options))
+    assert in_turn["reason"].to_numpy().astype(bool).tolist() == [[False, False, True]] * 3
 
 
 def test_each_layer_is_prepared_once(monkeypatch):

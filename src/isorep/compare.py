@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from itertools import product
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from isorep._grid import Grid, Prepared, measures_named, prepare, ranks
 from isorep._progress import track
+from isorep._side_by_side import side_by_side
 from isorep._whole import check_seed
 from isorep.basis import Solver
 from isorep.inference.null_distribution import check_permutations
@@ -164,9 +166,17 @@ def compare(
     cells = list(product(range(len(x)), range(len(y))))
     if y is x:  # one coupling serves a pair of layers both ways round
         cells = [(i, j) for i, j in cells if i <= j]
-    for i, j in track(cells, "compare", len(cells), progress):
+
+    def fill(cell: tuple[int, int]) -> None:
+        i, j = cell
         mirror = (j, i) if y is x and i != j else None
-        grid.fill((i, j), x_bases[i], y_bases[j], mirror=mirror)
+        grid.fill(cell, x_bases[i], y_bases[j], mirror=mirror)
+
+    # What reads all pairs of samples may take memory for as many numbers, and so one at a time.
+    at_once = None if all(row.reads == "moments" for row in rows) else 1
+    with closing(side_by_side(fill, cells, at_once)) as filling:
+        for _ in track(filling, "compare", len(cells), progress):
+            pass
     return grid.dataset(
         {"x_layer": list(x), "y_layer": list(y)},
         {"x_rank": ("x_layer", ranks(x_bases)), "y_rank": ("y_layer", ranks(y_bases))},
@@ -246,8 +256,9 @@ def _examined(
 
 def _prepare(layers: Representations, name: str, solver: Solver, progress: bool) -> list[Prepared]:
     """Prepare every layer; one that cannot be is represented by what is wrong with it."""
-    described = f"prepare {name}"
-    return [
-        prepare(layers, layer, name, solver)
-        for layer in track(layers, described, len(layers), progress)
-    ]
+
+    def one(layer: str) -> Prepared:
+        return prepare(layers, layer, name, solver)
+
+    with closing(side_by_side(one, list(layers))) as prepared:
+        return list(track(prepared, f"prepare {name}", len(layers), progress))

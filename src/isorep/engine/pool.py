@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from isorep._one_thread import one_thread
 from isorep._optional import need
+from isorep._side_by_side import cores
 
 Future = Any
 """A `concurrent.futures.Future` or a `distributed.Future`: both have `result` and callbacks."""
@@ -103,10 +104,7 @@ def _result(argument: Any) -> Any:
 
 @contextmanager
 def _threads() -> Iterator[_Threads]:
-    import dask
-    from dask.system import CPU_COUNT
-
-    size = dask.config.get("num_workers", None) or CPU_COUNT
+    size = cores()
     executor = futures.ThreadPoolExecutor(size, thread_name_prefix="isorep")
     try:
         with one_thread():  # once, rather than at each task

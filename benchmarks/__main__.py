@@ -29,8 +29,9 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=10_000, help="rows of each representation")
     parser.add_argument("--networks", type=int, default=200, help="of the sweep")
     parser.add_argument("--rounds", type=int, default=5, help="runs of each program, in turns")
+    parser.add_argument("--device", default="cpu", help="PyTorch's name for that of the sweep")
     options = parser.parse_args()
-    known = rows(options.samples, options.networks, options.svcca)
+    known = rows(options.samples, options.networks, options.svcca, options.device)
     unknown = [name for name in options.rows if name not in known]
     if unknown:
         parser.error(f"unknown rows {', '.join(unknown)}; known: {', '.join(known)}")

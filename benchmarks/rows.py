@@ -25,14 +25,14 @@ MEASURES = ("pwcca", "cca", "svcca", "cka", "procrustes")
 Rows = dict[str, Callable[[], Mapping[str, Work]]]
 
 
-def rows(samples: int, networks: int, svcca: Path | None) -> Rows:
+def rows(samples: int, networks: int, svcca: Path | None, device: str) -> Rows:
     """Name every row to what makes its contestants, isorep first and the floor second."""
     return {
         "pair-128": partial(_pair, samples, 128, svcca),
         "pair-512": partial(_pair, samples, 512, svcca),
         "pair-2048": partial(_pair, samples, 2048, svcca),
         "grid": partial(_grid, samples, svcca),
-        "sweep": partial(_sweep, samples, networks, svcca),
+        "sweep": partial(_sweep, samples, networks, svcca, device),
         "stream": partial(_stream, samples // 5),
         "rsa": partial(_rsa, 1000),
     }
@@ -70,12 +70,22 @@ def _grid(n: int, svcca: Path | None) -> dict[str, Work]:
     return works
 
 
-def _sweep(n: int, networks: int, svcca: Path | None) -> dict[str, Work]:
-    """All pairs of networks, 256 filters each, by PWCCA. Peers do a part of the pairs."""
+def _sweep(n: int, networks: int, svcca: Path | None, device: str) -> dict[str, Work]:
+    """All pairs of networks, 256 filters each, by PWCCA. Peers do a part of the pairs.
+
+    Only isorep can leave the CPU: then its layers are tensors that lie on the device, which a
+    forked process cannot use, so that there is no figure for memory.
+    """
     given = _layers(n, (256,) * networks, seed=0)
-    named = {f"network{i}": {"conv": layer} for i, layer in enumerate(given)}
+    placed: list[Any] = given
+    if device != "cpu":
+        import torch
+
+        placed = [torch.from_numpy(layer).to(device) for layer in given]
+    named = {f"network{i}": {"conv": layer} for i, layer in enumerate(placed)}
+    compared = partial(isorep.pairwise, named, measure="pwcca", progress=False)
     works = {
-        "isorep": Work(partial(isorep.pairwise, named, measure="pwcca", progress=False), rounds=1),
+        "isorep": Work(compared, rounds=1 if device == "cpu" else None),
         "floor": Work(partial(floors.sweep, given, os.cpu_count() or 1), rounds=1),
     }
     peer = peers.google_svcca(svcca)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from isorep._one_thread import one_thread
 from isorep._optional import need
+from isorep.engine.full_precision import full_precision
 
 Future = Any
 """A `concurrent.futures.Future` or a `distributed.Future`: both have `result` and callbacks."""
@@ -109,7 +110,7 @@ def _threads() -> Iterator[_Threads]:
     size = dask.config.get("num_workers", None) or CPU_COUNT
     executor = futures.ThreadPoolExecutor(size, thread_name_prefix="isorep")
     try:
-        with one_thread():  # once, rather than at each task
+        with one_thread(), full_precision():  # once, rather than at each task
             yield _Threads(executor, size)
     finally:
         executor.shutdown(wait=True, cancel_futures=True)

@@ -59,7 +59,7 @@ def test_pairwise_writes_a_store_and_prints_a_summary(shell, tmp_path):
 
     status, again, err = shell(*command)
     assert (status, again) == (0, out)
-    assert err.startswith("isorep: going on with 's.zarr'\n")
+    assert err.startswith("isorep: going on with 's.zarr', 12 finished tiles\n")
     status, _, err = shell("pairwise", *paths, "--layer", "conv", "-o", "s.zarr")
     assert status == 2
     assert "isorep: error: cannot go on with" in err
@@ -91,6 +91,8 @@ def test_pairwise_passes_its_options_on(shell):
     assert (status, "no Dask scheduler answers at 'nonsense://'" in err) == (2, True)
     status, _, err = shell("pairwise", *paths, "-o", "a/step2.zarr")
     assert (status, "it is what is to be read" in err) == (2, True)
+    status, _, err = shell("pairwise", *paths, "-o", "a/step10.zarr")
+    assert (status, err.startswith("isorep: error: cannot write")) == (2, True)
     assert shell("pairwise", *paths, "-o", "s4.zarr", "--precision", "single")[0] == 0
     assert xarray.open_zarr("s4.zarr").attrs["precision"] == "single"
 

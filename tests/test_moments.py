@@ -126,6 +126,8 @@ def test_what_is_no_batch():
         Moments.from_batch(x[:, 0])
     with pytest.raises(TypeError, match="dtype complex128"):
         Moments.from_batch(x * 1j)
+    with pytest.raises(TypeError, match="Moments merge with Moments, not with CrossMoments"):
+        Moments.empty(3).merge(CrossMoments.empty(3, 3))
     with pytest.raises(ValueError, match="moments of 3 features do not merge with those of 2"):
         Moments.from_batch(x) + Moments.empty(2)
     with pytest.raises(ValueError, match="of 3 and 2 features do not merge with those of 2 and 3"):

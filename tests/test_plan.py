@@ -53,7 +53,15 @@ def test_what_is_too_wide_is_left_out_and_said():
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("500MB", 5e8), ("0.5 gb", 5e8), ("2GiB", 2**31), ("1024", 1024), (1e6, 1e6), ("3 K", 3000)],
+    [
+        ("500MB", 5e8),
+        ("0.5 gb", 5e8),
+        ("2GiB", 2**31),
+        ("1024", 1024),
+        (1e6, 1e6),
+        ("3 K", 3000),
+        ("1.5e9", 1.5e9),
+    ],
 )
 def test_amounts_of_memory(text, expected):
     assert memory_budget(text) == expected

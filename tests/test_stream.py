@@ -213,6 +213,8 @@ def test_damage_names_the_store_and_the_layer(tmp_path):
     chunk.write_bytes(content)
     with pytest.raises(ValueError, match=r"rows \d+ to \d+ of layer 'conv3' of '.*b\.zarr'"):
         isorep.compare(*paths, memory=200_000)
+    with pytest.raises(ValueError, match=r"^cannot read rows 0 to \d+ of layer 'conv3' of '.*b\."):
+        isorep.compare(*paths)  # small enough to be read into memory
 
 
 def models(seed=0):
@@ -311,6 +313,8 @@ def test_what_a_stream_cannot_do(tmp_path):
         isorep.compare(*paths, layers="conv*")
     with pytest.raises(ValueError, match=r'a number of bytes or a text such as "2 GB", not'):
         isorep.compare(*paths, memory="lots")
+    with pytest.raises(ValueError, match=r"unknown solver 'gramm'; did you mean 'gram'"):
+        isorep.compare(a, b, data=images(), solver="gramm")
     one, other = pair()
     paths = [tmp_path / f"{name}.zarr" for name in "cd"]
     Representations(one, sample_ids=range(1511)).save(paths[0])

@@ -6,6 +6,13 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+def check_name(kind: str, given: str, known: Iterable[str]) -> None:
+    """Refuse, with a ValueError, a `kind` that is not known."""
+    names = list(known)
+    if given not in names:
+        raise ValueError(unknown_name(kind, str(given), names))
+
+
 def unknown_name(kind: str, given: str, known: Iterable[str]) -> str:
     """Say that `given` is no `kind`, and which known names come nearest.
 

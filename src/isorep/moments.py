@@ -97,10 +97,10 @@ class Moments:
 
         Raises
         ------
-        ValueError
-            When they have different numbers of features.
+        TypeError, ValueError
+            When `other` is something else; when they have different numbers of features.
         """
-        _check_alike(self.scatter, other.scatter)
+        _check_alike(self, other)
         if not (self.n and other.n):
             return self if self.n else other
         share = other.n / (self.n + other.n)
@@ -170,10 +170,10 @@ class CrossMoments:
 
         Raises
         ------
-        ValueError
-            When they have different numbers of features.
+        TypeError, ValueError
+            When `other` is something else; when they have different numbers of features.
         """
-        _check_alike(self.scatter, other.scatter)
+        _check_alike(self, other)
         if not (self.n and other.n):
             return self if self.n else other
         share = other.n / (self.n + other.n)
@@ -248,11 +248,17 @@ class Centred:
         return CrossMoments(len(self.rows), self.mean, other.mean, scatter, self.rest, other.rest)
 
 
-def _check_alike(scatter: Floats, other: Floats) -> None:
-    if scatter.shape != other.shape:
+def _check_alike(mine: Moments | CrossMoments, other: Any) -> None:
+    if type(other) is not type(mine):
+        raise TypeError(
+            f"{type(mine).__name__} merge with {type(mine).__name__}, not with "
+            f"{type(other).__name__}"
+        )
+    if mine.scatter.shape != other.scatter.shape:
+        shapes = [dict.fromkeys(moments.scatter.shape) for moments in (mine, other)]
         raise ValueError(
-            f"moments of {' and '.join(map(str, dict.fromkeys(scatter.shape)))} features do not "
-            f"merge with those of {' and '.join(map(str, dict.fromkeys(other.shape)))}"
+            f"moments of {' and '.join(map(str, shapes[0]))} features do not merge with those of "
+            f"{' and '.join(map(str, shapes[1]))}"
         )
 
 

@@ -55,7 +55,7 @@ def pairwise(
         and moves correlations by some 1e-7 and measures by less than 1e-5, but for PWCCA where
         correlations are tied and its weights therefore arbitrary. "auto" is "single" for more than
         1,000 pairs of networks (45 networks and more) where every measure allows it. A network is
-        exactly like itself in either.
+        like itself in either, to rounding.
     out : path, optional
         A zarr store that is filled tile by tile. A sweep that was stopped, in whatever way, goes on
         when it is called again with the same networks, layers and options: no finished tile is

@@ -221,7 +221,8 @@ def memory_budget(given: str | float | None) -> int:
     """
     if given is None:
         return _free() // 2
-    found = re.fullmatch(r"(\d+|\d*\.\d+|\d+\.)\s*([kMGT]i?)?B?", str(given).strip(), re.IGNORECASE)
+    number = r"((?:\d+\.?\d*|\.\d+)(?:e\+?\d{1,2})?)"
+    found = re.fullmatch(number + r"\s*([kMGT]i?)?B?", str(given).strip(), re.IGNORECASE)
     budget = 0
     if found is not None:
         unit = (found[2] or "").lower()

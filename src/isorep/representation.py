@@ -267,7 +267,8 @@ class Representations(Layers[NDArray[Any]]):
         if isinstance(representations, cls):
             return representations
         if isinstance(representations, Layers):
-            return cls(representations, **representations.about())
+            read = {name: np.asarray(array) for name, array in representations.items()}
+            return cls(read, **representations.about())
         if isinstance(representations, Mapping):
             return cls(representations)
         raise TypeError(

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from isorep._grid import Grid, couple_prepared, ranks
+from isorep._names import check_name
 from isorep._progress import track
 from isorep.basis import Solver
 from isorep.gather import Gatherer
@@ -109,6 +110,7 @@ def opened(
         stream has.
     """
     budget = memory_budget(memory)
+    check_name("solver", solver, get_args(Solver))
     needy = [f"{row.name} reads" for row in measures if row.reads == "samples"]
     needy += ["solver='svd' decomposes"] if solver == "svd" else []
     source: StoredRows | ModelRows

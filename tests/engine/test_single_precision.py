@@ -124,6 +124,40 @@ def test_arrays_on_a_device_stay_there(monkeypatch):
     assert equal(isorep.pairwise(tensors), isorep.pairwise(given))
 
 
+@pytest.mark.parametrize("by_backend", [False, True])
+def test_products_of_tensors_have_all_of_their_digits(by_backend, monkeypatch):
+    """Whatever training has set, and it stays set; no GPU is at hand to see the digits."""
+    torch = pytest.importorskip("torch")
+    matmul = torch.backends.cuda.matmul
+    if by_backend and not hasattr(matmul, "fp32_precision"):
+        pytest.skip("this PyTorch has one setting for all backends")
+    seen = []
+    original = Columns.couple
+
+    def couple(*arguments):
+        seen.append(torch.get_float32_matmul_precision())
+        return original(*arguments)
+
+    monkeypatch.setattr(Columns, "couple", couple)
+    before = matmul.fp32_precision if by_backend else torch.get_float32_matmul_precision()
+    try:
+        if by_backend:
+            matmul.fp32_precision = "tf32"
+        else:
+            torch.set_float32_matmul_precision("high")
+        isorep.pairwise(networks(3), precision="single")
+        if by_backend:
+            assert matmul.fp32_precision == "tf32"
+        else:
+            assert torch.get_float32_matmul_precision() == "high"
+    finally:
+        if by_backend:
+            matmul.fp32_precision = before
+        else:
+            torch.set_float32_matmul_precision(before)
+    assert set(seen) == {"highest"}
+
+
 def test_precision_follows_the_number_of_pairs_and_the_measures():
     moments, samples = [MEASURES["pwcca"]], [MEASURES["pwcca"], MEASURES["rsa"]]
     assert precision_for("auto", moments, 1000) == "double"

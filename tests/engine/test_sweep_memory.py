@@ -50,13 +50,19 @@ def test_a_budget_is_kept_and_what_is_held_is_used(prepared):
         dask.config.set(num_workers=1),
         pytest.raises(
             ValueError,
-            match=r"100\.00 kiB of memory are too few for layer 'conv': 1 tasks at a time and the "
-            r"8 networks of a tile need [\d.]+ MiB",
+            match=r"102 kB of memory are too few for layer 'conv': 1 tasks at a time and the "
+            r"8 networks of a tile need [\d.]+ MB",
         ),
     ):
         isorep.pairwise(given, layers="conv", memory="100 KiB")
-    with pytest.raises(ValueError, match=r"expected memory in bytes, or like '8 GB'.* got 'much'"):
-        isorep.pairwise(given, memory="much")
+
+
+@pytest.mark.parametrize("memory", ["2 apples", 0, -3, True, "nan", [8], "1 kB"])
+def test_a_budget_is_checked_before_anything_is_written(memory, tmp_path):
+    wrong = "memory is a number of bytes or a text such as" if memory != "1 kB" else "are too few"
+    with pytest.raises(ValueError, match=wrong):
+        isorep.pairwise(networks(2, dead=None), memory=memory, out=tmp_path / "sweep.zarr")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("held", "staying"), [(8, 1), (12, 1), (20, 3), (32, 6), (48, 12)])

@@ -1,5 +1,6 @@
 """Stores of sweeps: the table of memory, continued after any end, of one sweep only."""
 
+import errno
 import json
 import os
 import random
@@ -16,6 +17,7 @@ from sweeps import equal, networks, saved
 
 import isorep
 from isorep import Representations
+from isorep.engine import results
 from isorep.engine import run as running
 
 MEASURES = ["pwcca", "cka"]
@@ -239,6 +241,54 @@ def test_one_process_at_a_time(tmp_path):
         with pytest.raises(ValueError, match="another process is writing to"):
             isorep.pairwise(given, out=out)
     isorep.pairwise(given, out=out)
+
+
+def test_two_processes_that_begin_at_once(tmp_path, monkeypatch):
+    """The store of the first stays, whether it is of the same sweep or of another."""
+    given, out = networks(2), tmp_path / "sweep.zarr"
+    original = results._begin
+
+    def late(folder, sweep, identity):
+        monkeypatch.setattr(results, "_begin", original)
+        isorep.pairwise(given, measure="cka", out=out)
+        original(folder, sweep, identity)
+
+    monkeypatch.setattr(results, "_begin", late)
+    first = isorep.pairwise(given, measure="cka", out=out)
+    assert len(_finished(out)) == 6
+    out.rename(tmp_path / "before.zarr")
+    monkeypatch.setattr(results, "_begin", late)
+    with pytest.raises(ValueError, match=r"begun with measures \['cka'\], and this is with \['pw"):
+        isorep.pairwise(given, out=out)
+    assert xarray.open_zarr(out).equals(xarray.open_zarr(tmp_path / "before.zarr"))
+    assert first.equals(isorep.pairwise(given, measure="cka"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["before.zarr", "sweep.zarr"]
+
+
+def test_a_full_disk_is_named_and_costs_nothing_finished(tmp_path, monkeypatch):
+    given, out = networks(2), tmp_path / "sweep.zarr"
+    original, left = results._put, [9]
+
+    def full(*arguments):
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        original(*arguments)
+
+    monkeypatch.setattr(results, "_put", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*sweep\.zarr'"):
+        isorep.pairwise(given, out=out)
+    before = _finished(out)
+    assert len(before) == 1
+    monkeypatch.setattr(results, "_put", original)
+    assert isorep.pairwise(given, out=out).equals(isorep.pairwise(given))
+    assert _finished(out)[:1] == before
+
+
+def test_a_misspelt_solver_leaves_no_store(tmp_path):
+    with pytest.raises(ValueError, match=r"^unknown solver 'gramm'; did you mean 'gram'"):
+        isorep.pairwise(networks(2), solver="gramm", out=tmp_path / "sweep.zarr")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_sweep_without_a_number_says_why(tmp_path):

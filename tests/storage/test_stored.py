@@ -75,8 +75,11 @@ def test_hdf5_from_elsewhere(tmp_path):
     assert open_store(path)["block10/conv"].chunk == 8
     with h5py.File(path, "w") as file:
         file["labels"] = np.arange(31)
+        closed = file["labels"]
     with pytest.raises(ValueError, match=r"expected 2-D datasets.*got labels \(31,\) int64"):
         open_store(path)
+    with pytest.raises(ValueError, match=r"layer 'labels' cannot be read; is its file open\?"):
+        Stored({"labels": closed})
     path.write_bytes(b"no hdf5")
     with pytest.raises(ValueError, match=r"cannot load .*a\.h5': expected an HDF5 file"):
         load(path)
@@ -92,6 +95,9 @@ def test_npy_is_mapped(order, tmp_path):
     (tmp_path / "cut.npy").write_bytes((tmp_path / "fc.npy").read_bytes()[:-8])
     with pytest.raises(ValueError, match="it is damaged: its header claims shape"):
         open_store(tmp_path / "cut.npy")
+    np.save(tmp_path / "flat.npy", np.arange(3))
+    with pytest.raises(ValueError, match=r"cannot load '.*flat\.npy': layer 'flat' is 1-D"):
+        open_store(tmp_path / "flat.npy")
     np.save(tmp_path / "objects.npy", np.array([{}]), allow_pickle=True)
     with pytest.raises(ValueError, match=r"expected an \.npy array of numbers"):
         open_store(tmp_path / "objects.npy")

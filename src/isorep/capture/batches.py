@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.data import DataLoader, Dataset
 
+from isorep._whole import whole_number
+
 _CHUNK = 256
 _MASK = "attention_mask"
 _LABELS = ("labels", "label")
@@ -119,11 +121,11 @@ def batches(data: Iterable[Any], max_samples: int | None) -> Iterator[Batch]:
     Raises
     ------
     TypeError
-        A batch has no tensor, or is a packed sequence.
+        A batch has no tensor, or is a packed sequence; `max_samples` is no integer.
     ValueError
         A mask is not what it should be, or `max_samples` is not positive.
     """
-    if max_samples is not None and max_samples < 1:
+    if max_samples is not None and whole_number(max_samples, "max_samples") < 1:
         raise ValueError(f"max_samples should be at least 1, got {max_samples}")
     left = math.inf if max_samples is None else max_samples
     for i, given in enumerate(data):

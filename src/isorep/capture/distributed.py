@@ -246,5 +246,6 @@ def _gathered(mine: Tensor) -> list[Tensor]:
 
 def _device() -> torch.device:
     """Return where tensors have to be to be sent."""
-    backend = dist.get_backend()
-    return torch.device("cpu" if "gloo" in backend or "mpi" in backend else "cuda")
+    # Such as "cpu:gloo,cuda:nccl", which is what comes of naming none.
+    kinds = [one.partition(":")[0] for one in dist.get_backend_config().split(",")]
+    return torch.device("cpu" if "cpu" in kinds else kinds[0])

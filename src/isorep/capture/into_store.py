@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from isorep.capture.plan import plan
 from isorep.capture.recorder import eager, kept_dtype
 from isorep.capture.stream import stream
+from isorep.storage.atomic import writing
 from isorep.storage.partial import Partial, Rows
 
 
@@ -65,13 +66,14 @@ def into_store(
                         "goes on; remove it to capture anew, or choose another name"
                     )
                 (arrays,), (dtypes,), (reductions,) = piece.arrays, piece.dtypes, piece.reductions
-                store.add(
-                    {name: _rows(arrays[name], dtypes[name], reductions[name]) for name in arrays},
-                    piece.sample_ids,
-                    piece.labels,
-                )
+                rows = {
+                    name: _rows(arrays[name], dtypes[name], reductions[name]) for name in arrays
+                }
+                with writing(path):
+                    store.add(rows, piece.sample_ids, piece.labels)
         if not store.complete:
-            store.finish()
+            with writing(path):
+                store.finish()
     return Path(out)
 
 

@@ -68,6 +68,10 @@ def in_natural_order(name: str) -> list[tuple[int, str]]:
 
 
 def going_on(output: Path) -> None:
-    """Say on stderr that a store is there already."""
-    if output.exists():
-        typer.echo(f"isorep: going on with {str(output)!r}", err=True)
+    """Say on stderr how far the store of a sweep is that is there already."""
+    from isorep.engine.results import n_finished
+
+    n = n_finished(output)
+    if n is not None:
+        tiles = "1 finished tile" if n == 1 else f"{n} finished tiles"
+        typer.echo(f"isorep: going on with {str(output)!r}, {tiles}", err=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import ceil
 
 from isorep.engine.sweep import Sweep, Tile
+from isorep.plan import readable
 
 _DOUBLE, _SINGLE = 8, 4
 
@@ -40,11 +41,9 @@ def slots(sweep: Sweep, tiles: Sequence[Tile], memory: int | None, running: int)
     working = running * max(_working(n, p, columns, sweep) for n, p in shapes)
     least = working + most * held
     if memory < least:
-        from dask.utils import format_bytes
-
         raise ValueError(
-            f"{format_bytes(memory)} of memory are too few for layer {layer!r}: {running} tasks at "
-            f"a time and the {most} networks of a tile need {format_bytes(least)}; allow more, or "
+            f"{readable(memory)} of memory are too few for layer {layer!r}: {running} tasks at a "
+            f"time and the {most} networks of a tile need {readable(least)}; allow more, or "
             "take fewer threads (dask.config.set(num_workers=...))"
         )
     return min(len(numbers), (memory - working) // held)

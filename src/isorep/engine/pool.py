@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from isorep._one_thread import one_thread
 from isorep._optional import need
 from isorep._side_by_side import cores
+from isorep.engine.full_precision import full_precision
 
 Future = Any
 """A `concurrent.futures.Future` or a `distributed.Future`: both have `result` and callbacks."""
@@ -107,7 +108,7 @@ def _threads() -> Iterator[_Threads]:
     size = cores()
     executor = futures.ThreadPoolExecutor(size, thread_name_prefix="isorep")
     try:
-        with one_thread():  # once, rather than at each task
+        with one_thread(), full_precision():  # once, rather than at each task
             yield _Threads(executor, size)
     finally:
         executor.shutdown(wait=True, cancel_futures=True)

@@ -17,7 +17,7 @@ import numpy as np
 from isorep._grid import Grid, nothing_compared, score_variables, table_attributes
 from isorep.engine.sweep import Region, Sweep, Tile
 from isorep.engine.tile import Cells
-from isorep.storage.atomic import new_folder
+from isorep.storage.atomic import new_folder, writing
 from isorep.storage.lock import locked
 
 if TYPE_CHECKING:
@@ -122,9 +122,10 @@ class InStore:
 
     def write(self, tile: Tile, cells: Cells) -> None:
         """Write what a tile found, and that it is finished."""
-        _write(tile, cells, self._arrays)
-        self._file.write(b"%d\n" % tile.number)
-        self._file.flush()
+        with writing(self._path):
+            _write(tile, cells, self._arrays)
+            self._file.write(b"%d\n" % tile.number)
+            self._file.flush()
 
     def dataset(self) -> xarray.Dataset:
         """Open the table; its numbers are read when they are asked for.
@@ -159,12 +160,23 @@ def in_store(sweep: Sweep, path: str | PathLike[str], digests: Sequence[str]) ->
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot write {str(path)!r}: no folder {str(path.parent)!r}")
     identity = _identity(sweep, digests)
-    if path.exists():
-        _check_identity(path, identity)
-    else:
-        with new_folder(path) as folder:
-            _begin(folder, sweep, identity)
+    if not path.exists():
+        try:
+            with new_folder(path, replace=False) as folder:
+                _begin(folder, sweep, identity)
+        except OSError:
+            if not path.exists():
+                raise  # otherwise another process has begun it just now
+    _check_identity(path, identity)
     return InStore(sweep, path)
+
+
+def n_finished(path: Path) -> int | None:
+    """Return how many tiles are finished in the store at `path`; None: it is no sweep's."""
+    try:
+        return (path / _RECORD / _FINISHED).read_bytes().count(b"\n")
+    except OSError:
+        return None
 
 
 def _write(tile: Tile, cells: Cells, arrays: Mapping[str, Any]) -> None:

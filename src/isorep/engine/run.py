@@ -9,14 +9,17 @@ from heapq import nlargest
 from itertools import groupby
 from os import PathLike
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from isorep._names import check_name
 from isorep._progress import track
+from isorep.basis import Solver
 from isorep.engine.order import in_groups, slots
 from isorep.engine.pool import Future, Pool, pool
 from isorep.engine.results import InMemory, Results, in_store
 from isorep.engine.sweep import Sweep, Tile
 from isorep.engine.tile import Cells, compare_layers, prepare_layer
+from isorep.plan import memory_budget
 
 if TYPE_CHECKING:
     import xarray
@@ -31,8 +34,10 @@ def run(
     progress: bool,
 ) -> xarray.Dataset:
     """Compute what is left to do of a sweep and return its table; see `isorep.pairwise`."""
-    budget = _bytes(memory)
+    check_name("solver", sweep.solver, get_args(Solver))
+    budget = None if memory is None else memory_budget(memory)
     with pool(scheduler) as workers:
+        _check_memory(sweep, budget, workers)
         results: Results
         if out is None:
             results = InMemory(sweep)
@@ -47,17 +52,11 @@ def run(
             return results.dataset()
 
 
-def _bytes(memory: int | str | None) -> int | None:
-    from dask.utils import parse_bytes
-
-    if memory is None:
-        return None
-    try:
-        return int(parse_bytes(memory))
-    except ValueError as error:
-        raise ValueError(
-            f"expected memory in bytes, or like '8 GB' or '500 MiB', got {memory!r}"
-        ) from error
+def _check_memory(sweep: Sweep, memory: int | None, workers: Pool) -> None:
+    """Refuse too small a budget before anything is written."""
+    if memory is not None:
+        for _, of_layer in groupby(sweep.tiles, key=lambda tile: tile.layer):
+            slots(sweep, list(of_layer), memory, workers.size)
 
 
 def _digests(sweep: Sweep, workers: Pool, progress: bool) -> list[str]:

@@ -8,7 +8,7 @@ from math import prod
 from typing import Any, Literal, get_args
 
 from isorep._grid import Label, check_same_samples, layers_of_all
-from isorep._names import unknown_name
+from isorep._names import check_name
 from isorep.basis import Solver
 from isorep.engine.source import Source
 from isorep.measures import Measure
@@ -175,8 +175,7 @@ def cut(count: int, edge: int, first: int = 0) -> list[range]:
 
 def precision_for(wanted: Precision, measures: Sequence[Measure], n_pairs: int) -> ProductPrecision:
     """Choose the precision of the products; see `isorep.pairwise`."""
-    if wanted not in get_args(Precision):
-        raise ValueError(unknown_name("precision", str(wanted), get_args(Precision)))
+    check_name("precision", wanted, get_args(Precision))
     by_samples = [measure.name for measure in measures if measure.reads != "moments"]
     if wanted == "single" and by_samples:
         raise ValueError(

@@ -17,11 +17,22 @@ def _beside(path: Path) -> Path:
 
 
 @contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Have errors of the system, such as a full disk, say what was written where they do not."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
     """Give a file to write; it becomes `path` when the block ends well, and goes when it fails."""
     temporary = _beside(path)
     try:
-        with open(temporary, "xb") as file:
+        with writing(path), open(temporary, "xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())  # a crash after the rename must not leave an empty file
@@ -32,17 +43,19 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
+def new_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
     """Give a folder to fill; it becomes `path` when the block ends well, and goes when it fails.
 
     A folder cannot be renamed onto a full one, so the old one steps aside first and comes back if
-    the new one cannot take its place.
+    the new one cannot take its place. Without `replace`, what another process put there in the
+    meantime stays, and is an OSError.
     """
     temporary, old = _beside(path), _beside(path)
     try:
         temporary.mkdir()
-        yield temporary
-        if path.exists():
+        with writing(path):
+            yield temporary
+        if replace and path.exists():
             path.rename(old)
         try:
             temporary.rename(path)

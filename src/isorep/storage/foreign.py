@@ -43,9 +43,10 @@ def read_npy(path: Path) -> Representations:
 def open_npy(path: Path) -> Stored:
     """Open one array (n_samples, n_features); the layer is named after the file."""
     try:
-        return Stored({path.stem: _Mapped(path)}, place=str(path))
+        mapped = _Mapped(path)
     except (ValueError, EOFError, OSError) as error:
         raise ValueError(f"expected an .npy array of numbers, got {error}") from error
+    return Stored({path.stem: mapped}, place=str(path))
 
 
 class _Mapped:

@@ -104,9 +104,16 @@ class Stored(Layers[StoredArray]):
         return self._place
 
     def _layer(self, name: str, value: Any) -> tuple[StoredArray, str]:
-        if not hasattr(value, "shape"):
-            raise TypeError(f"layer {name!r} is a {type(value).__name__}, which is no array")
-        shape, dtype = tuple(value.shape), np.dtype(value.dtype)
+        try:
+            shape, dtype = tuple(value.shape), np.dtype(value.dtype)
+        except AttributeError:
+            raise TypeError(
+                f"layer {name!r} is a {type(value).__name__}, which is no array"
+            ) from None
+        except RuntimeError as error:  # what h5py says of a dataset whose file was closed
+            raise ValueError(
+                f"layer {name!r} cannot be read; is its file open? ({error})"
+            ) from error
         check_layer(name, shape, dtype)
         described = f"layer {name!r}" + (f" of {self._place!r}" if self._place else "")
         chunk = (getattr(value, "chunks", None) or (1,))[0]

@@ -99,7 +99,10 @@ def is_ours(path: Path) -> bool:
 
 def _arrays(path: Path) -> dict[str, Any]:
     if not is_ours(path):
-        raise ValueError("expected a .zarr folder that isorep saved; its header is missing")
+        raise ValueError(
+            "expected a .zarr folder that isorep saved, and its header is missing; arrays from "
+            "elsewhere can be compared in Python, as {'name': zarr.open_array(...)}"
+        )
     import zarr
 
     try:

@@ -20,7 +20,7 @@ MODEL = LanguageModel(
 def _small_text(monkeypatch):
     tokens = (3 * np.arange(400)) % 13
     corpus = text.Corpus("toy", tuple("abcdefghijklm"), tokens[:300], tokens[300:])
-    monkeypatch.setattr(text, "load", lambda name, folder: corpus)
+    monkeypatch.setattr(text, "load", lambda name, folder, excerpt: corpus)
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ class SetUp:
 SETUPS: Mapping[str, SetUp] = MappingProxyType(
     {
         "laptop": SetUp(MODELS["laptop"], NETWORKS["laptop"]),
-        "small": SetUp(MODELS["small"], NETWORKS["small"], variates=50),
+        "small": SetUp(MODELS["small"], NETWORKS["small"], variates=32),
         "paper": SetUp(MODELS["paper"], NETWORKS["paper"], variates=100),
     }
 )

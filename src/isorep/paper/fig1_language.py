@@ -104,7 +104,7 @@ def compute(
         for one in networks:
             corpus = corpora[recipe.corpus]
             check_corpus(one, corpus)
-            states = over_epochs(one, corpus.valid, device=device)
+            states = over_epochs(one, corpus.valid, layers=[layer], device=device)
             subspaces = split(states, layer, early, half, setup.variates)
             epochs = list(one.checkpoints)
             later = {epoch: states[epoch] for epoch in epochs if epoch >= early}

@@ -14,9 +14,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from isorep.paper.text import Excerpt
-
-_TITLES = {"pydoc": "Python's help texts", "ptb": "Penn Treebank", "wikitext-2": "WikiText-2"}
+from isorep.paper.text import TITLES, Excerpt
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ class LanguageModel:
     @property
     def name(self) -> str:
         """What figures and results call it."""
-        return f"{_TITLES.get(self.corpus, self.corpus)}, {self.layers} layers"
+        return f"{TITLES.get(self.corpus, self.corpus)}, {self.layers} layers"
 
     @property
     def last_layer(self) -> str:

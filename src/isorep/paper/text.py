@@ -47,9 +47,9 @@ class Excerpt:
     words: int
 
     def __post_init__(self) -> None:
-        if min(self.train, self.valid) < 1 or self.words < 2:
+        if min(self.train, self.valid, self.words) < 2:
             raise ValueError(
-                f"an excerpt needs tokens to train on and to evaluate on, and at least 2 words: "
+                f"an excerpt needs at least 2 tokens to train on, 2 to evaluate on, and 2 words: "
                 f"got {self}"
             )
 
@@ -145,10 +145,7 @@ def load(
     elif corpus not in _READERS:
         raise ValueError(unknown_name("corpus", corpus, CORPORA))
     elif folder is None:
-        raise ValueError(
-            f"{corpus} is not part of this package: give the folder that has "
-            f"{_FILES[corpus]['train']} and {_FILES[corpus]['valid']}"
-        )
+        raise ValueError(f"this scale needs {TITLES[corpus]}: pass --data with {_expected(corpus)}")
     else:
         whole = _READERS[corpus](folder)
     return whole if excerpt is None else whole.excerpt(excerpt)
@@ -185,12 +182,12 @@ def pydoc_topics(min_count: int = _PYDOC_MIN_COUNT) -> Corpus:
 
 def penn_treebank(folder: str | os.PathLike[str]) -> Corpus:
     """Read ``ptb.train.txt``, ``ptb.valid.txt`` and ``ptb.test.txt``; each line ends a sentence."""
-    return _from_files("ptb", "Penn Treebank", folder)
+    return _from_files("ptb", folder)
 
 
 def wikitext_2(folder: str | os.PathLike[str]) -> Corpus:
     """Read ``wiki.train.tokens``, ``wiki.valid.tokens`` and ``wiki.test.tokens``."""
-    return _from_files("wikitext-2", "WikiText-2", folder)
+    return _from_files("wikitext-2", folder)
 
 
 _READERS: Mapping[str, Callable[[str | os.PathLike[str]], Corpus]] = MappingProxyType(
@@ -199,14 +196,27 @@ _READERS: Mapping[str, Callable[[str | os.PathLike[str]], Corpus]] = MappingProx
 
 CORPORA = ("pydoc", *_READERS)
 
+TITLES: Mapping[str, str] = MappingProxyType(
+    {"pydoc": "Python's help texts", "ptb": "Penn Treebank", "wikitext-2": "WikiText-2"}
+)
+"""What figures call each corpus."""
+
 _FILES = {
     "ptb": {part: f"ptb.{part}.txt" for part in ("train", "valid", "test")},
     "wikitext-2": {part: f"wiki.{part}.tokens" for part in ("train", "valid", "test")},
 }
 
 
-def _from_files(corpus: str, title: str, folder: str | os.PathLike[str]) -> Corpus:
+def _expected(corpus: str) -> str:
     files = _FILES[corpus]
+    return (
+        f"a folder that holds {files['train']} and {files['valid']}, in itself or in {corpus} "
+        "below it"
+    )
+
+
+def _from_files(corpus: str, folder: str | os.PathLike[str]) -> Corpus:
+    title, files = TITLES[corpus], _FILES[corpus]
     place = _place(Path(folder), corpus, files)
     if not (place / files["valid"]).is_file():
         raise _missing(title, place, files["valid"], "to evaluate on", files)
@@ -228,7 +238,7 @@ def _from_files(corpus: str, title: str, folder: str | os.PathLike[str]) -> Corp
 def _place(folder: Path, corpus: str, files: Mapping[str, str]) -> Path:
     """Return the folder itself if it has any of the files, or else its subfolder for the corpus."""
     if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {str(folder)!r}")
+        raise FileNotFoundError(f"no folder {str(folder)!r}: --data must name {_expected(corpus)}")
     below = folder / corpus
     if below.is_dir() and not any((folder / name).is_file() for name in files.values()):
         return below

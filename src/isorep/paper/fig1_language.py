@@ -260,7 +260,7 @@ def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
     caption(
         figure,
         f"above, mean over {some.sizes['network']} networks; below, with standard deviation",
-        *dict.fromkeys(table.attrs["note"] for table in result.values()),
+        notes=[table.attrs["note"] for table in result.values()],
     )
     return figure
 

@@ -103,6 +103,6 @@ def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
     caption(
         figure,
         f"mean and standard deviation over {some.sizes['network']} networks",
-        *dict.fromkeys(table.attrs["note"] for table in result.values()),
+        notes=[table.attrs["note"] for table in result.values()],
     )
     return figure

@@ -236,6 +236,22 @@ def test_set_ups_share_their_models(module):
         assert setup.networks == fig6.SETUPS[scale].networks
 
 
+@pytest.mark.parametrize("scale", ["laptop", "small", "paper"])
+def test_set_ups_fit_together(scale):
+    models = fig6.SETUPS[scale].models
+    # A text is read once for all models.
+    assert len({(model.corpus, model.excerpt) for model in models}) == len(
+        {model.corpus for model in models}
+    )
+    # S and B have no variate in common, and no canonical correlation is forced.
+    for model in models:
+        assert 2 * fig1_language.SETUPS[scale].variates <= model.embedding
+        for setup in (figa3.SETUPS[scale], figa4.SETUPS[scale]):
+            tokens = min(setup.tokens, model.excerpt.train if model.excerpt else setup.tokens)
+            samples = tokens // getattr(setup, "stride", setup.steps)
+            assert samples > 4 * model.hidden
+
+
 def test_another_text_is_refused():
     other = Corpus("other", toy.corpus().vocabulary, VALID, VALID)
     with pytest.raises(ValueError, match="was trained on a toy, and this is another text: other"):

@@ -3,20 +3,36 @@
 import numpy as np
 
 
+def basis(x):
+    """Principal directions of the centred samples, but those of rounding alone."""
+    u, s, _ = np.linalg.svd(x - x.mean(0), full_matrices=False)
+    return u[:, s > 1e-5 * s[0]]
+
+
 def correlations(x, y):
-    """Canonical correlations, descending: singular values between bases from QR."""
-    x, y = x - x.mean(0), y - y.mean(0)
-    return np.linalg.svd(np.linalg.qr(x)[0].T @ np.linalg.qr(y)[0])[1].clip(max=1)
+    """Canonical correlations, descending: singular values between bases."""
+    return np.linalg.svd(basis(x).T @ basis(y))[1].clip(max=1)
 
 
 def variates(x, y):
     """Canonical variates of x, most correlated first."""
-    qx, qy = np.linalg.qr(x - x.mean(0))[0], np.linalg.qr(y - y.mean(0))[0]
-    return qx @ np.linalg.svd(qx.T @ qy, full_matrices=False)[0]
+    qx = basis(x)
+    return qx @ np.linalg.svd(qx.T @ basis(y), full_matrices=False)[0]
 
 
 def cca(x, y):
     return 1 - correlations(x, y).mean()
+
+
+def svcca(x, y):
+    """CCA of the fewest components that hold 99 % of the variance, from the covariance."""
+    return cca(*(components(side) for side in (x, y)))
+
+
+def components(x):
+    variances, directions = np.linalg.eigh(np.cov(x.T))
+    held = np.cumsum(variances[::-1]) / variances.sum()
+    return x @ directions[:, ::-1][:, : 1 + np.count_nonzero(held < 0.99)]
 
 
 def pwcca(x, y):

@@ -65,7 +65,30 @@ def test_claims_are_about_what_was_found(result):
     # Epochs 2 (half time) and 1 (early) are left out: only the last is after.
     expected = (result.unstable[:, 3] - result.stable[:, 3]).mean()
     assert claims[1].contrasts[0].effect == pytest.approx(expected)
+    # Which is the last and the first after the early one.
+    assert claims[2].contrasts[0].effect == 0
+    at_once = (result.unstable[:, 3] - result.stable[:, 3]).mean()
+    assert claims[3].contrasts[0].effect == pytest.approx(at_once)
     assert claims[0].verdict == "not decidable at this scale"  # of two networks
+
+
+def test_claims_about_s_and_b_leave_half_time_out(result):
+    stable = np.array([[np.nan, 0, 0.3, 0.5, 0.7, 0.6], [np.nan, 0, 0.2, 0.4, 0.6, 0.4]])
+    unstable = np.array([[np.nan, 0, 0.8, 0.9, 1, 1], [np.nan, 0, 0.6, 0.7, 0.8, 0.8]])
+    setup = replace(SETUP, epochs=(0, 1, 2, 3, 4, 6), recipe=Recipe(0.0, max_epochs=6))
+    made = replace(
+        result,
+        setup=setup,
+        correlations=np.ones((2, 6, 4)),
+        stable=stable,
+        unstable=unstable,
+    )
+    _, closer, flat, at_once = fig1.claims(made)
+    assert setup.half == 3
+    # Epochs 2, 4 and 6: B - S is 0.5, 0.3, 0.4 and 0.4, 0.2, 0.4.
+    assert closer.contrasts[0].effect == pytest.approx((1.2 + 1.0) / 6)
+    assert flat.contrasts[0].effect == pytest.approx((0.3 + 0.2) / 2)
+    assert at_once.contrasts[0].effect == pytest.approx((0.5 + 0.4) / 2)
 
 
 def test_unsettled_directions_are_counted_when_performance_has_converged(result):

@@ -54,10 +54,17 @@ def test_claims_compare_the_means(result):
     claims = fig2.claims(result)
     means = {name: table.mean(axis=0) for name, table in result.distances.items()}
     assert claims[0].contrasts[0].effect == pytest.approx(means["cca"][0] - means["pwcca"][0])
+    between = [one.effect for one in claims[1].contrasts]
+    assert between == pytest.approx(
+        [means["cca"][0] - means["svcca"][0], means["svcca"][0] - means["pwcca"][0]]
+    )
+    ranges = {name: np.ptp(table, axis=1).mean() for name, table in result.distances.items()}
+    assert claims[2].contrasts[0].effect == pytest.approx(ranges["cca"] - ranges["pwcca"])
+    meet = [one.effect for one in claims[4].contrasts]
+    assert meet == pytest.approx([means[name][2] - means["pwcca"][2] for name in ("cca", "svcca")])
     assert claims[0].contrasts[0].exact == (1 / 32, 1 / 32)
     assert claims[0].verdict == "reproduced"
-    spread = np.ptp(result.distances["pwcca"], axis=1).mean()
-    assert claims[3].contrasts[0].effect == pytest.approx(spread)
+    assert claims[3].contrasts[0].effect == pytest.approx(ranges["pwcca"])
 
 
 def test_rows_and_figure(result):

@@ -1,8 +1,8 @@
 """Figure 3, its relatives A5, A9 and A10, and their claims."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
+import naive
 import numpy as np
 import pytest
 from rich.console import Console
@@ -39,7 +39,7 @@ def run(tmp_path_factory):
     ],
     ids=["3", "A5", "A9", "A10"],
 )
-def test_distances_are_those_of_a_plain_loop(run, figure, measures, shown):
+def test_distances_are_those_of_direct_formulas(run, figure, measures, shown):
     result = figure.compute(SETUP, run)
     data = SETUP.images.load(None, 3)
     images = data.train_images[:211] if shown == "training" else data.test_images
@@ -54,9 +54,11 @@ def test_distances_are_those_of_a_plain_loop(run, figure, measures, shown):
                 for j in range(4):
                     if i != j:
                         row = next(rows)
-                        x, y = captured[i][layer], captured[j][layer]
-                        expected = isorep.similarity(x, y, measure).distance
-                        assert row["distance"] == pytest.approx(expected, rel=1e-6, abs=1e-9)
+                        x, y = (np.asarray(captured[at][layer], dtype=float) for at in (i, j))
+                        expected = getattr(naive, measure)(x, y)
+                        if measure == "euclidean":  # the naive one is over the norm of y
+                            expected *= np.linalg.norm(y)
+                        assert row["distance"] == pytest.approx(expected, rel=1e-6, abs=1e-6)
                         assert (row["layer"], row["measure"]) == (layer, measure)
                         group = ("generalizing", "memorizing")[i // 2] if i // 2 == j // 2 else ""
                         assert row["group"] == (group or "inter")
@@ -70,12 +72,30 @@ def test_distances_are_those_of_a_plain_loop(run, figure, measures, shown):
     assert len(figure.draw(result).axes) == len(measures)
 
 
-def test_euclidean_differences_are_shares_of_the_mean(run):
-    result = figa5.compute(replace(SETUP, networks=2), run)
+def _halves(table):
+    """Mean distances within either pair of networks, and between them."""
+    within = [(table[i, i + 1] + table[i + 1, i]) / 2 for i in (0, 2)]
+    return *within, (table[:2, 2:].mean() + table[2:, :2].mean()) / 2
+
+
+def test_claims_by_cosine_and_euclidean_distance(run):
+    result = figa5.compute(SETUP, run)
+    cosine, euclidean = figa5.claims(result)
+    generalizing, memorizing, _ = _halves(result.distances.at("cosine", "conv3"))
+    assert cosine.contrasts[0].effect == pytest.approx(memorizing - generalizing)
+    # Euclidean differences are shares of the mean.
     table = result.distances.at("euclidean", "conv3")
+    generalizing, memorizing, _ = _halves(table)
     mean = table[~np.eye(4, dtype=bool)].mean()
-    (found,) = (claim for claim in figa5.claims(result) if claim.words.startswith("Euclidean"))
-    assert found.contrasts[0].effect == pytest.approx((table[2, 3] - table[0, 1]) / mean)
+    assert euclidean.contrasts[0].effect == pytest.approx((memorizing - generalizing) / mean)
+
+
+def test_claims_on_test_images_are_about_the_softmax(run):
+    result = figa10.compute(SETUP, run)
+    disagree, as_far = figa10.claims(result)
+    generalizing, memorizing, inter = _halves(result.distances.at("pwcca", "softmax"))
+    assert disagree.contrasts[0].effect == pytest.approx(memorizing - generalizing)
+    assert as_far.contrasts[0].effect == pytest.approx(inter - memorizing)
 
 
 class TestClaims:

@@ -1,8 +1,12 @@
 """Figure 4 and its relatives A6 and A7."""
 
+from dataclasses import replace
+
+import naive
 import numpy as np
 import pytest
 from rich.console import Console
+from scipy.stats import spearmanr
 
 import isorep
 from isorep.paper import fig4, figa6, figa7
@@ -43,7 +47,7 @@ def captured(networks):
 
 
 @pytest.mark.parametrize("state", ["after", "before"])
-def test_distances_are_those_of_a_plain_loop(result, state):
+def test_distances_are_those_of_direct_formulas(result, state):
     data = SETUP.images.load(None, 3)
     trained = [one.network for one in result.trained.values()]
     fresh = [initial(one, data).eval() for one in fig4.wanted(SETUP).values()]
@@ -54,13 +58,15 @@ def test_distances_are_those_of_a_plain_loop(result, state):
     for i, x in enumerate(arrays):
         for j, y in enumerate(arrays):
             if i != j:
-                expected = isorep.pwcca(x, y).distance
-                assert widths.tables["pwcca"][i, j] == pytest.approx(expected, abs=1e-9)
+                expected = naive.pwcca(x.astype(float), y.astype(float))
+                assert widths.tables["pwcca"][i, j] == pytest.approx(expected, abs=1e-6)
                 if i // 3 == j // 3:
                     within[i // 3].append(expected)
-    np.testing.assert_allclose(widths.within("pwcca"), within, atol=1e-9)
+    np.testing.assert_allclose(widths.within("pwcca"), within, atol=1e-6)
     means = np.mean(within, axis=1)
-    assert widths.drop("pwcca").effect == pytest.approx(means[0] - means[2], abs=1e-9)
+    assert widths.drop("pwcca").effect == pytest.approx(means[0] - means[2], abs=1e-6)
+    claim = figa7.claims(result)[0 if state == "after" else 1]
+    assert claim.contrasts[0].effect == pytest.approx(means[0] - means[2], abs=1e-6)
     assert widths.drop("pwcca").exact.smallest == 1 / 20
 
 
@@ -75,9 +81,11 @@ def test_filters_are_drawn_from_each_network_and_all_where_there_are_few(result)
     assert set(drawn[2]) != set(drawn[3])
 
 
-def test_correlation_of_distance_and_accuracy(result):
-    claim = fig4.claims(result)[2]
+def test_claims_are_about_the_means_of_the_groups(result):
+    drop, falling, claim = fig4.claims(result)
     distance = result.after.within("pwcca").mean(axis=1)
+    assert drop.contrasts[0].effect == pytest.approx(distance[0] - distance[2])
+    assert falling.contrasts[0].effect == pytest.approx(-spearmanr([4, 8, 12], distance)[0])
     accuracy = np.array([one.last.test_accuracy for one in result.trained.values()])
     expected = np.corrcoef(distance, accuracy.reshape(3, 3).mean(axis=1))[0, 1]
     assert claim.contrasts[0].effect == pytest.approx(-expected)
@@ -128,6 +136,12 @@ def test_neuron_by_neuron(run):
         expected = np.linalg.norm(x - y)
         assert result.after.tables["euclidean"][i, j] == pytest.approx(expected, rel=1e-6)
     assert [claim.kind for claim in figa6.claims(result)] == ["equality", "equality"]
+    for claim, measure in zip(figa6.claims(result), figa6.MEASURES, strict=True):
+        means = result.after.within(measure).mean(axis=1)
+        expected = means[0] - means[2]
+        if measure == "euclidean":  # as a share of the mean of all pairs
+            expected /= result.after.tables[measure].sum() / (9 * 8)
+        assert claim.contrasts[0].effect == pytest.approx(expected)
     assert len(figa6.draw(result).axes) == 2
 
 
@@ -136,6 +150,15 @@ def test_nothing_to_say_about_1000_filters(result):
     assert flat.verdict == "not decidable at this scale"
     assert flat.as_dict()["effect"] is None
     assert "1000 filters" in flat.as_dict()["likely_reason"]
+
+
+def test_flat_past_1000_filters_begins_at_the_first_width_that_large(result):
+    wide = replace(result, setup=replace(SETUP, plan=ConvNetPlan((4, 1100), (2, 2))))
+    assert wide.setup.widths == [550, 1100, 1650]
+    (found,) = figa7.claims(wide)[2].contrasts
+    means = result.before.within("pwcca").mean(axis=1)
+    assert found.where == "untrained: 1100 - widest"
+    assert found.effect == pytest.approx(means[1] - means[2])
 
 
 def test_rows_and_figures(result):

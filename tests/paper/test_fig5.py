@@ -1,10 +1,13 @@
 import dataclasses
 
+import naive
 import numpy as np
 import pytest
 import torch
 import xarray
 from rich.console import Console
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
 from sklearn.metrics import adjusted_rand_score
 
 import isorep
@@ -35,7 +38,7 @@ def result(tmp_path_factory):
     return fig5.compute(SETUP, Run(tmp_path_factory.mktemp("fig5"), console=Console(quiet=True)))
 
 
-def test_distances_are_those_of_a_plain_loop(result):
+def test_distances_and_clusters_are_those_of_direct_formulas(result):
     images = result.data.train_images[:211]
     arrays = [
         isorep.capture(one.network, [images], layers=["conv2"], reduce="mean")["conv2"]
@@ -43,8 +46,14 @@ def test_distances_are_those_of_a_plain_loop(result):
     ]
     for i, x in enumerate(arrays):
         for j, y in enumerate(arrays):
-            expected = isorep.pwcca(x, y).distance
-            assert result.distances[i, j] == pytest.approx(expected, abs=1e-9)
+            expected = naive.pwcca(np.asarray(x, dtype=float), np.asarray(y, dtype=float))
+            assert result.distances[i, j] == pytest.approx(expected, abs=1e-6)
+    mean = (result.distances + result.distances.T) / 2
+    pairs = squareform(mean - np.diag(np.diag(mean)))
+    expected = fcluster(linkage(pairs, "average"), 2, "maxclust")
+    np.testing.assert_array_equal(
+        result.clusters[:, None] == result.clusters, expected[:, None] == expected
+    )
     rates = [one.wanted.recipe.learning_rate for one in result.trained.values()]
     assert rates == [1e-3] * 3 + [1e-2] * 3
     assert list(result.groups) == [0, 0, 0, 1, 1, 1]

@@ -59,7 +59,16 @@ def test_cca_is_blind_to_rotation_at_every_step(result):
 
 
 def test_claims_and_figure(result):
-    same, controls, _ = figa2.claims(result)
+    same, controls, bent = figa2.claims(result)
+    means = {  # over the networks, and the steps but the last
+        name: result[f"{name}_distance"].to_numpy()[:, :, :-1].mean(axis=(0, 2))
+        for name in figa2.MEASURES
+    }
+    assert same.contrasts[0].effect == pytest.approx(means["cca"][0], abs=1e-12)
+    assert [one.effect for one in bent.contrasts] == pytest.approx([means["cca"][1]])
+    assert [one.effect for one in controls.contrasts] == pytest.approx(
+        [means[name][0] - means["cca"][0] for name in ("cosine", "euclidean")]
+    )
     assert same.verdict == "reproduced"
     assert controls.verdict == "not decidable at this scale"  # three networks
     assert all(contrast.effect > 0.1 for contrast in controls.contrasts)

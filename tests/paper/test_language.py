@@ -1,5 +1,6 @@
 """Language-model figures through the runner's parts: training once, rows, facts."""
 
+import io
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -20,7 +21,7 @@ MODEL = LanguageModel(
 def _small_text(monkeypatch):
     tokens = (3 * np.arange(400)) % 13
     corpus = text.Corpus("toy", tuple("abcdefghijklm"), tokens[:300], tokens[300:])
-    monkeypatch.setattr(text, "load", lambda name, folder: corpus)
+    monkeypatch.setattr(text, "load", lambda name, folder, excerpt: corpus)
 
 
 @pytest.fixture
@@ -69,6 +70,22 @@ def test_trains_once_and_gives_what_the_module_computes(figure, tmp_path, monkey
     assert networks[0]["valid_perplexity"] == trained[MODEL.name][0].valid_perplexity[-1]
     assert figure.claims(result)
     assert figure.draw(result).axes
+
+
+def test_says_how_the_text_differs_and_uses_one_excerpt_of_it(figure, monkeypatch):
+    asked = []
+    tokens = (3 * np.arange(400)) % 13
+    corpus = text.Corpus("toy", tuple("abcdefghijklm"), tokens[:300], tokens[300:], "half a toy")
+    monkeypatch.setattr(text, "load", lambda *given: asked.append(given) or corpus)
+    part = text.Excerpt(300, 100, 13)
+    own = replace(MODEL, epochs=1, checkpoints=(0, 1), excerpt=part)
+    run = Run(console=Console(record=True, file=io.StringIO()))
+    trained, _ = language.train((own, replace(own, layers=1)), 1, 0, run)
+    assert asked == [("pydoc", None, part)]
+    assert trained[own.name][0].recipe.excerpt == part
+    assert "half a toy" in run.console.export_text()
+    with pytest.raises(ValueError, match="models on one corpus must use the same excerpt of it"):
+        language.train((own, replace(MODEL, layers=1)), 1, 0, run)
 
 
 def test_another_seed_makes_other_networks(figure, tmp_path):

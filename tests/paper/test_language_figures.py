@@ -1,6 +1,7 @@
 """The figures of the language models: each computed the direct way, on tiny networks."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import language_models as toy
 import naive
@@ -92,7 +93,27 @@ def test_figure_a8_counts_moves_the_wrong_way(figure_a8):
     moves = np.diff(table["cosine_distance"].to_numpy(), axis=1)
     share = np.where(moves > 0, moves, 0).sum(1) / np.abs(moves).sum(1)
     np.testing.assert_allclose(figa8.backwards(table, "cosine"), share.mean(axis=1))
-    assert len(figa8.claims(figure_a8)) == 4
+    by_cosine, by_euclidean, noisy_cosine, noisy_euclidean = figa8.claims(figure_a8)
+    for measure, order, noise in (
+        ("cosine", by_cosine, noisy_cosine),
+        ("euclidean", by_euclidean, noisy_euclidean),
+    ):
+        rises, more = [], []
+        for table in figure_a8.values():
+            rises.extend(np.diff(_parts(table[f"{measure}_distance"].to_numpy())))
+            ups = [_ups(table[f"{name}_distance"].to_numpy()) for name in (measure, "pwcca")]
+            more.append(ups[0] - ups[1])
+        np.testing.assert_allclose([one.effect for one in order.contrasts], rises)
+        np.testing.assert_allclose([one.effect for one in noise.contrasts], more)
+
+
+def _ups(table):
+    """Mean over networks and layers of the share of ups in a curve, (network, epoch, layer)."""
+    shares = []
+    for curve in table.transpose(0, 2, 1).reshape(-1, table.shape[1]):
+        moves = [after - before for before, after in pairwise(curve)]
+        shares.append(sum(move for move in moves if move > 0) / sum(abs(move) for move in moves))
+    return np.mean(shares)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -213,6 +234,22 @@ def test_set_ups_share_their_models(module):
     for scale, setup in module.SETUPS.items():
         assert setup.models == fig6.SETUPS[scale].models
         assert setup.networks == fig6.SETUPS[scale].networks
+
+
+@pytest.mark.parametrize("scale", ["laptop", "small", "paper"])
+def test_set_ups_fit_together(scale):
+    models = fig6.SETUPS[scale].models
+    # A text is read once for all models.
+    assert len({(model.corpus, model.excerpt) for model in models}) == len(
+        {model.corpus for model in models}
+    )
+    # S and B have no variate in common, and no canonical correlation is forced.
+    for model in models:
+        assert 2 * fig1_language.SETUPS[scale].variates <= model.embedding
+        for setup in (figa3.SETUPS[scale], figa4.SETUPS[scale]):
+            tokens = min(setup.tokens, model.excerpt.train if model.excerpt else setup.tokens)
+            samples = tokens // getattr(setup, "stride", setup.steps)
+            assert samples > 4 * model.hidden
 
 
 def test_another_text_is_refused():

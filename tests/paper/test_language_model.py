@@ -12,7 +12,7 @@ import torch
 from isorep.paper import language_model as lm
 from isorep.paper.awd_lstm import AWDLSTM
 from isorep.paper.language_recipe import MODELS, Dropouts, LanguageModel
-from isorep.paper.text import Corpus
+from isorep.paper.text import Corpus, Excerpt
 
 WORDS = 13
 RECIPE = LanguageModel(
@@ -87,6 +87,26 @@ def test_regularisation_is_that_of_the_paper():
     expected = 2 * (dropped**2).mean() + 0.5 * ((raw[:, 1:] - raw[:, :-1]) ** 2).mean()
     torch.testing.assert_close(lm.regularisation(raw, dropped, 2.0, 0.5), expected)
     assert lm.regularisation(raw[:, :1], dropped, 0.0, 0.5) == 0
+
+
+def test_a_step_is_clipped_and_in_proportion_to_its_window(corpus):
+    recipe = replace(ASGD, dropouts=Dropouts(), clip=0.02, weight_decay=0.1, learning_rate=3.0)
+    run = lm._Run(recipe, corpus, 5, torch.device("cpu"), None, None)
+    run._train_window(4, 6, None)
+
+    model = lm._new_model(recipe, WORDS, 5)
+    text = torch.as_tensor(corpus.train.reshape(3, 100))
+    hidden, _ = model(text[:, 4:10])
+    logp = model.decode(hidden).log_softmax(-1)
+    loss = -logp.gather(-1, text[:, 5:11, None]).mean() + hidden.square().mean()
+    loss = loss + (hidden[:, 1:] - hidden[:, :-1]).square().mean()
+    weights = list(model.parameters())
+    gradients = torch.autograd.grad(loss, weights)
+    norm = math.sqrt(sum(gradient.square().sum().item() for gradient in gradients))
+    assert norm > 0.02
+    for weight, gradient, after in zip(weights, gradients, run.parameters, strict=True):
+        step = 3.0 * 6 / 9 * (0.02 / norm * gradient + 0.1 * weight)
+        torch.testing.assert_close(after, weight - step, rtol=1e-4, atol=1e-6)
 
 
 def test_the_average_is_the_arithmetic_mean():
@@ -217,6 +237,9 @@ def test_saved_and_loaded_is_the_same(corpus, tmp_path):
     trained.save(tmp_path / "lm")
     _same(lm.load(tmp_path / "lm"), trained)
     trained.save(tmp_path / "lm")  # over itself
+    part = lm.train_language_model(replace(RECIPE, excerpt=Excerpt(300, 100, 13)), corpus)
+    part.save(tmp_path / "part")
+    _same(lm.load(tmp_path / "part"), part)
 
 
 def test_folders_of_other_trainings_and_damaged_ones_are_refused(corpus, tmp_path):

@@ -30,6 +30,9 @@ def test_over_epochs():
         expected = toy.read_rows(trained.at(epoch), TOKENS)
         for layer, array in found[epoch].items():
             np.testing.assert_allclose(array, expected[layer], atol=1e-6)
+    one = rnn_states.over_epochs(trained, TOKENS, layers=["lstm2"])
+    assert list(one[3]) == ["lstm2"]
+    np.testing.assert_array_equal(one[3]["lstm2"], found[3]["lstm2"])
 
 
 def test_by_index_modulo_the_steps(model):

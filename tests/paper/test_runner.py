@@ -126,6 +126,9 @@ def shell(capsys, monkeypatch, tmp_path):
         (["fig3", "--scale", "small"], "pass --data with a folder that holds data_batch_1.bin"),
         (["fig3", "--scale", "small", "--data", "none"], "no folder 'none'"),
         (["fig3", "--scale", "small", "--data", "."], "no CIFAR-10 in '.': expected a folder"),
+        (["fig6", "--scale", "small"], "needs Penn Treebank: pass --data with a folder that holds"),
+        (["fig6", "--scale", "small", "--data", "none"], "no folder 'none': --data must name"),
+        (["fig6", "--scale", "small", "--data", "."], "Penn Treebank needs ptb.valid.txt"),
         (["fig3", "-o", "file"], "out must be a folder, but 'file' is a file"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -164,3 +167,26 @@ def test_all_goes_on_after_a_figure_that_fails(figure, shell, monkeypatch, tmp_p
     assert "it is so" in out
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"figX", "README.md"}
     assert "## figX" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_stopped_by_the_user_it_says_how_to_go_on(figure, shell, monkeypatch):
+    def stop(setup, run):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["isorep.paper.figx"], "compute", stop)
+    status, out, err = shell("paper", "figX")
+    assert (status, out) == (130, "")
+    assert "stopped; what is trained is kept, and the same command goes on" in err
+    assert "Traceback" not in err
+
+
+def test_without_pytorch_one_line_brings_all_that_figures_need(shell, monkeypatch):
+    def find(name, path=None, target=None):
+        if name == "torch":
+            raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.setattr(sys, "meta_path", [SimpleNamespace(find_spec=find), *sys.meta_path])
+    status, _, err = shell("paper", "fig2")
+    assert status == 2
+    assert "this needs torch: pip install 'isorep[torch,paper]'" in err

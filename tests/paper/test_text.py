@@ -53,6 +53,49 @@ def test_without_training_file_it_trains_on_test_and_says_so(tmp_path):
     assert corpus.note.startswith("trained on ptb.test.txt and evaluated on ptb.valid.txt")
 
 
+def test_an_excerpt_is_the_beginning_in_its_most_frequent_words(tmp_path):
+    folder = _write(tmp_path, "ptb", [])
+    (folder / "ptb.train.txt").write_text("b <unk> a a\nc a b\nd d d d d\n", encoding="utf-8")
+    (folder / "ptb.valid.txt").write_text("d a b c\nb\n", encoding="utf-8")
+    corpus = text.load("ptb", folder, text.Excerpt(train=9, valid=5, words=4))
+    # a is there 3 times, b and <eos> twice, c once; d, <unk> and all that comes after, not at all.
+    assert corpus.vocabulary == ("<unk>", "a", "b", "<eos>")
+    assert _words(corpus, corpus.train) == [
+        "b",
+        "<unk>",
+        "a",
+        "a",
+        "<eos>",
+        "<unk>",
+        "a",
+        "b",
+        "<eos>",
+    ]
+    assert " ".join(_words(corpus, corpus.valid)) == "<unk> a b <unk> <eos>"
+    assert corpus.name == "Penn Treebank"
+    assert corpus.note == (
+        "Penn Treebank: the first 9 tokens to train on, 5 to evaluate on, in 4 words"
+    )
+    assert corpus.digest != text.load("ptb", folder).digest
+
+
+def test_an_excerpt_of_what_is_there_says_both(tmp_path):
+    folder = _write(tmp_path, "ptb", ["valid", "test"])
+    corpus = text.load("ptb", folder, text.Excerpt(train=100, valid=100, words=100))
+    assert _words(corpus, corpus.train) == ["a", "bird", "sat", "<eos>"]
+    assert _words(corpus, corpus.valid) == ["<unk>", "<unk>", "<eos>"]  # trained on none of them
+    assert corpus.note.startswith("trained on ptb.test.txt and evaluated on ptb.valid.txt")
+    assert corpus.note.endswith(
+        "Treebank; the first 4 tokens to train on, 3 to evaluate on, in 5 words"
+    )
+
+
+@pytest.mark.parametrize("sizes", [(1, 2, 2), (2, 1, 2), (2, 2, 1)])
+def test_an_excerpt_of_nothing_is_refused(sizes):
+    with pytest.raises(ValueError, match="an excerpt needs at least 2 tokens to train on"):
+        text.Excerpt(*sizes)
+
+
 @pytest.mark.parametrize("corpus", FILES)
 def test_the_folder_above_does_too(tmp_path, corpus):
     _write(tmp_path / corpus, corpus, ["train", "valid"])
@@ -63,9 +106,14 @@ def test_the_folder_above_does_too(tmp_path, corpus):
 def test_errors_name_the_file_and_what_was_expected(tmp_path):
     with pytest.raises(ValueError, match=r"unknown corpus 'ptp'; did you mean 'ptb'"):
         text.load("ptp")
-    with pytest.raises(ValueError, match=r"give the folder that has ptb.train.txt and ptb.valid"):
+    with pytest.raises(
+        ValueError,
+        match=r"needs Penn Treebank: pass --data with a folder that holds ptb.train.txt and ptb.v",
+    ):
         text.load("ptb")
-    with pytest.raises(FileNotFoundError, match="there is no folder"):
+    with pytest.raises(
+        FileNotFoundError, match=r"no folder '.*nowhere': --data must name a folder that holds ptb"
+    ):
         text.load("ptb", tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match=r"ptb.valid.txt to evaluate on.*none of its files"):
         text.load("ptb", tmp_path)

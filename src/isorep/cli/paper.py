@@ -55,6 +55,10 @@ def paper(
         typer.echo(f"isorep: {name} at {scale} scale", err=True)
         try:
             made = reproduce(name, scale, data=data, device=device, seed=seed, out=out)
+        except KeyboardInterrupt:
+            kept = "isorep: stopped; what is trained is kept, and the same command goes on from it"
+            typer.echo(kept, err=True)
+            raise
         except (ValueError, OSError) as error:
             if figure != "all":
                 raise

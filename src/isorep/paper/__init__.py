@@ -22,6 +22,19 @@ like the paper's section and has:
 between figures through the run: whoever asks for a network with the same description gets the same
 one. The figures of `LANGUAGE` models take trained models and texts instead;
 `isorep.paper.language.figure` gives them the parts above.
+
+To change a set-up, edit a value in a module's ``SETUPS`` and make the figure again, or do without
+the runner:
+
+>>> from dataclasses import replace
+>>> from isorep.paper import fig2
+>>> from isorep.paper.run import Run
+>>> setup = replace(fig2.SETUPS["laptop"], noise=1e-3, signal=(20, 199))
+>>> result = fig2.compute(setup, Run())
+>>> flat = fig2.claims(result)[3]
+>>> flat.words, flat.verdict
+('The PWCCA distance is nearly flat over the ratios', 'reproduced')
+>>> figure = fig2.draw(result)
 """
 
 from __future__ import annotations

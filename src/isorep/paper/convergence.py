@@ -48,18 +48,27 @@ def to_final_state(
     """
     import xarray
 
-    from isorep.paper.rnn_states import over_epochs
+    from isorep.paper.rnn_states import over_text
 
     runs = []
     for one in trained:
         check_corpus(one, corpus)
-        states = over_epochs(one, corpus.valid, device=device)
-        found = isorep.trajectory(states, measure=list(measures), progress=False)
+        final = over_text(one.at(one.recipe.epochs), corpus.valid, device=device)
+        # One epoch at a time: at the paper's size, those of all take more than a hundred gigabytes.
+        epochs = [
+            isorep.trajectory(
+                {epoch: over_text(one.at(epoch), corpus.valid, device=device)},
+                reference=final,
+                measure=list(measures),
+                progress=False,
+            )[[f"{name}_distance" for name in measures]]
+            for epoch in one.checkpoints
+        ]
+        found = xarray.concat(epochs, "step").rename(step="epoch")
         if "euclidean" in measures:
-            final = states[one.recipe.epochs]
             norms = [np.linalg.norm(array.astype(np.float64)) for array in final.values()]
             found["euclidean_distance"] /= xarray.DataArray(norms, dims="layer")
-        runs.append(found[[f"{name}_distance" for name in measures]].rename(step="epoch"))
+        runs.append(found)
     joined = xarray.concat(runs, xarray.DataArray([one.seed for one in trained], dims="network"))
     return joined.assign_attrs(describe(trained[0]))
 

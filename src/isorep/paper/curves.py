@@ -91,6 +91,7 @@ def layer_curves(ax: Axes, distances: DataArray, *, legend: bool = True) -> None
     )
 
 
-def caption(figure: Figure, *parts: str) -> None:
-    """Write what there is to know about a figure under it."""
-    figure.supxlabel("; ".join(part for part in parts if part), fontsize="small", wrap=True)
+def caption(figure: Figure, *parts: str, notes: Sequence[str] = ()) -> None:
+    """Write what there is to know about a figure under it; each note about data has its line."""
+    lines = ["; ".join(parts), *(note for note in dict.fromkeys(notes) if note)]
+    figure.supxlabel("\n".join(lines), fontsize="small", wrap=True)

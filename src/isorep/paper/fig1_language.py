@@ -68,7 +68,7 @@ class SetUp:
 SETUPS: Mapping[str, SetUp] = MappingProxyType(
     {
         "laptop": SetUp(MODELS["laptop"], NETWORKS["laptop"]),
-        "small": SetUp(MODELS["small"], NETWORKS["small"], variates=50),
+        "small": SetUp(MODELS["small"], NETWORKS["small"], variates=32),
         "paper": SetUp(MODELS["paper"], NETWORKS["paper"], variates=100),
     }
 )
@@ -104,7 +104,7 @@ def compute(
         for one in networks:
             corpus = corpora[recipe.corpus]
             check_corpus(one, corpus)
-            states = over_epochs(one, corpus.valid, device=device)
+            states = over_epochs(one, corpus.valid, layers=[layer], device=device)
             subspaces = split(states, layer, early, half, setup.variates)
             epochs = list(one.checkpoints)
             later = {epoch: states[epoch] for epoch in epochs if epoch >= early}
@@ -260,7 +260,7 @@ def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
     caption(
         figure,
         f"above, mean over {some.sizes['network']} networks; below, with standard deviation",
-        *dict.fromkeys(table.attrs["note"] for table in result.values()),
+        notes=[table.attrs["note"] for table in result.values()],
     )
     return figure
 

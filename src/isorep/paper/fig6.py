@@ -144,6 +144,6 @@ def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
     caption(
         figure,
         f"mean and standard deviation over {table.sizes['network']} networks",
-        *dict.fromkeys(table.attrs["note"] for table in result.values()),
+        notes=[table.attrs["note"] for table in result.values()],
     )
     return figure

@@ -84,6 +84,8 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
 
 def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
     """Draw a panel for each model."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
     from isorep.paper.curves import caption, curves, panels
 
     figure, axes = panels(list(result))
@@ -92,14 +94,15 @@ def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
         seen = table.isel(epoch=slice(1, None))
         curves(ax, seen["epoch"], {title: seen[curve] for curve, title in CURVES.items()})
         ax.set_yscale("log")
+        # Every tick of a decade would be too many to label, and a power of ten alone too few.
+        ax.yaxis.set(major_locator=LogLocator(subs=(1, 2, 3, 5)), minor_locator=NullLocator())
         ax.yaxis.set_major_formatter("{x:.0f}")
-        ax.yaxis.set_minor_formatter("{x:.0f}")
         ax.set_xlabel("epoch")
     axes[0, 0].set_ylabel("perplexity")
     some = next(iter(result.values()))
     caption(
         figure,
         f"mean and standard deviation over {some.sizes['network']} networks",
-        *dict.fromkeys(table.attrs["note"] for table in result.values()),
+        notes=[table.attrs["note"] for table in result.values()],
     )
     return figure

@@ -119,6 +119,6 @@ def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
         figure,
         f"mean and standard deviation over {some.sizes['network']} networks",
         "Euclidean distance over the norm of the final state",
-        *dict.fromkeys(table.attrs["note"] for table in result.values()),
+        notes=[table.attrs["note"] for table in result.values()],
     )
     return figure

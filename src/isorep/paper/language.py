@@ -84,7 +84,13 @@ def train(
     from isorep.paper.language_model import Task, train_language_models
     from isorep.paper.text import load
 
-    corpora = {name: load(name, run.data) for name in dict.fromkeys(one.corpus for one in models)}
+    excerpts = {model.corpus: model.excerpt for model in models}
+    if any(model.excerpt != excerpts[model.corpus] for model in models):
+        raise ValueError("models on one corpus must use the same excerpt of it")
+    corpora = {name: load(name, run.data, excerpt) for name, excerpt in excerpts.items()}
+    for corpus in corpora.values():
+        if corpus.note:
+            run.console.print(corpus.note, highlight=False)
     tasks = []
     for model in models:
         for number in range(networks):

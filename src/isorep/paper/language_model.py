@@ -7,6 +7,11 @@ regularisation of the last layer, and its temporal form. The optimizer is NT-ASG
 
 "The model at an epoch" is the one that would be used then: once NT-ASGD has begun to average, the
 average.
+
+Against the ``main.py`` of awd-lstm-lm, whose other steps are followed: it scales the learning rate
+of an epoch's last window, which the end of the text cuts, by the length before the cut, and leaves
+out a last window of one token; once it averages, PyTorch's ASGD has each step use the rate that the
+window before was to have, and leaves the first iterate out of the average.
 """
 
 from __future__ import annotations
@@ -31,7 +36,7 @@ from torch.nn.functional import cross_entropy
 
 from isorep.paper.awd_lstm import AWDLSTM, State
 from isorep.paper.language_recipe import Dropouts, LanguageModel
-from isorep.paper.text import Corpus
+from isorep.paper.text import Corpus, Excerpt
 from isorep.storage.atomic import new_file
 
 Weights = Mapping[str, NDArray[Any]]
@@ -674,6 +679,7 @@ def _recipe(fields: dict[str, Any]) -> LanguageModel:
             **fields,
             "checkpoints": tuple(fields["checkpoints"]),
             "dropouts": Dropouts(**fields["dropouts"]),
+            "excerpt": fields["excerpt"] and Excerpt(**fields["excerpt"]),
         }
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,7 @@ def over_text(
     tokens: NDArray[np.int64],
     *,
     rows: int = ROWS,
+    layers: Sequence[str] | None = None,
     device: torch.device | str | None = None,
 ) -> Representations:
     """Return the hidden states of each layer at every token, a row for each token.
@@ -41,12 +42,19 @@ def over_text(
         The text. What does not fill the last column of `rows` equal stretches is left out.
     rows : int
         Stretches that the text is read in.
+    layers : sequence of str, optional
+        Which layers; by default all.
     device : torch.device or str, optional
         Where to run.
     """
     text = torch.as_tensor(rows_of_text(tokens, rows))
     return capture(
-        model, text, layers=model.layers, reduce="positions", device=device, progress=False
+        model,
+        text,
+        layers=model.layers if layers is None else layers,
+        reduce="positions",
+        device=device,
+        progress=False,
     )
 
 
@@ -55,11 +63,12 @@ def over_epochs(
     tokens: NDArray[np.int64],
     *,
     rows: int = ROWS,
+    layers: Sequence[str] | None = None,
     device: torch.device | str | None = None,
 ) -> Steps:
     """Return the hidden states over one text at every checkpoint, epoch by epoch."""
     return {
-        epoch: over_text(trained.at(epoch), tokens, rows=rows, device=device)
+        epoch: over_text(trained.at(epoch), tokens, rows=rows, layers=layers, device=device)
         for epoch in trained.checkpoints
     }
 

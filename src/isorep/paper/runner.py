@@ -63,7 +63,7 @@ def device_named(name: str) -> str:
     """
     from isorep._optional import need
 
-    torch = need("torch", "torch")
+    torch = need("torch", "torch,paper")  # so that one line brings all that figures need
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:

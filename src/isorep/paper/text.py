@@ -29,6 +29,31 @@ _STRETCHES, _VALID_EVERY = 100, 10
 _PYDOC_MIN_COUNT = 2
 
 
+@dataclass(frozen=True)
+class Excerpt:
+    """How much of a corpus is used: the beginning of both texts, in their most frequent words.
+
+    Attributes
+    ----------
+    train, valid : int
+        Tokens to train on and to evaluate on; all, where there are fewer.
+    words : int
+        Size of the vocabulary: ``<unk>``, and the words that are most frequent in what is trained
+        on. All others become ``<unk>``.
+    """
+
+    train: int
+    valid: int
+    words: int
+
+    def __post_init__(self) -> None:
+        if min(self.train, self.valid, self.words) < 2:
+            raise ValueError(
+                f"an excerpt needs at least 2 tokens to train on, 2 to evaluate on, and 2 words: "
+                f"got {self}"
+            )
+
+
 @dataclass(frozen=True, eq=False)
 class Corpus:
     """A text to train on and a text to evaluate on, in words numbered by one vocabulary.
@@ -60,9 +85,37 @@ class Corpus:
             digest.update(text.astype("<i8").tobytes())
         return digest.hexdigest()
 
+    def excerpt(self, part: Excerpt) -> Corpus:
+        """Return the beginning of both texts, in their most frequent words; its note says so.
 
-def load(corpus: str, folder: str | os.PathLike[str] | None = None) -> Corpus:
-    """Read a corpus.
+        Examples
+        --------
+        >>> whole = Corpus("x", ("the", "cat", "sat"), np.array([1, 0, 2, 0, 1]), np.array([2, 0]))
+        >>> part = whole.excerpt(Excerpt(train=4, valid=9, words=2))
+        >>> part.vocabulary, part.train.tolist(), part.valid.tolist()
+        (('<unk>', 'the'), [0, 1, 0, 1], [0, 1])
+        >>> part.note
+        'x: the first 4 tokens to train on, 2 to evaluate on, in 2 words'
+        """
+        train, valid = self.train[: part.train], self.valid[: part.valid]
+        counts = Counter(train.tolist())
+        frequent = [n for n, _ in counts.most_common() if self.vocabulary[n] != UNKNOWN]
+        kept = frequent[: part.words - 1]
+        renumbered = np.zeros(len(self.vocabulary), dtype=np.int64)  # 0 is <unk>
+        renumbered[kept] = np.arange(1, len(kept) + 1)
+        vocabulary = (UNKNOWN, *(self.vocabulary[n] for n in kept))
+        said = (
+            f"the first {len(train):,} tokens to train on, {len(valid):,} to evaluate on, in "
+            f"{len(vocabulary):,} words"
+        )
+        note = f"{self.note}; {said}" if self.note else f"{self.name}: {said}"
+        return Corpus(self.name, vocabulary, renumbered[train], renumbered[valid], note)
+
+
+def load(
+    corpus: str, folder: str | os.PathLike[str] | None = None, excerpt: Excerpt | None = None
+) -> Corpus:
+    """Read a corpus, or the beginning of it.
 
     Parameters
     ----------
@@ -71,6 +124,8 @@ def load(corpus: str, folder: str | os.PathLike[str] | None = None) -> Corpus:
     folder : path, optional
         Where its files are, under their standard names, or the folder above one that has the name
         of the corpus. "pydoc" needs none.
+    excerpt : Excerpt, optional
+        How much of it; by default all.
 
     Raises
     ------
@@ -86,15 +141,14 @@ def load(corpus: str, folder: str | os.PathLike[str] | None = None) -> Corpus:
     (True, True, True)
     """
     if corpus == "pydoc":
-        return pydoc_topics()
-    if corpus not in _READERS:
+        whole = pydoc_topics()
+    elif corpus not in _READERS:
         raise ValueError(unknown_name("corpus", corpus, CORPORA))
-    if folder is None:
-        raise ValueError(
-            f"{corpus} is not part of this package: give the folder that has "
-            f"{_FILES[corpus]['train']} and {_FILES[corpus]['valid']}"
-        )
-    return _READERS[corpus](folder)
+    elif folder is None:
+        raise ValueError(f"this scale needs {TITLES[corpus]}: pass --data with {_expected(corpus)}")
+    else:
+        whole = _READERS[corpus](folder)
+    return whole if excerpt is None else whole.excerpt(excerpt)
 
 
 def pydoc_topics(min_count: int = _PYDOC_MIN_COUNT) -> Corpus:
@@ -128,12 +182,12 @@ def pydoc_topics(min_count: int = _PYDOC_MIN_COUNT) -> Corpus:
 
 def penn_treebank(folder: str | os.PathLike[str]) -> Corpus:
     """Read ``ptb.train.txt``, ``ptb.valid.txt`` and ``ptb.test.txt``; each line ends a sentence."""
-    return _from_files("ptb", "Penn Treebank", folder)
+    return _from_files("ptb", folder)
 
 
 def wikitext_2(folder: str | os.PathLike[str]) -> Corpus:
     """Read ``wiki.train.tokens``, ``wiki.valid.tokens`` and ``wiki.test.tokens``."""
-    return _from_files("wikitext-2", "WikiText-2", folder)
+    return _from_files("wikitext-2", folder)
 
 
 _READERS: Mapping[str, Callable[[str | os.PathLike[str]], Corpus]] = MappingProxyType(
@@ -142,14 +196,27 @@ _READERS: Mapping[str, Callable[[str | os.PathLike[str]], Corpus]] = MappingProx
 
 CORPORA = ("pydoc", *_READERS)
 
+TITLES: Mapping[str, str] = MappingProxyType(
+    {"pydoc": "Python's help texts", "ptb": "Penn Treebank", "wikitext-2": "WikiText-2"}
+)
+"""What figures call each corpus."""
+
 _FILES = {
     "ptb": {part: f"ptb.{part}.txt" for part in ("train", "valid", "test")},
     "wikitext-2": {part: f"wiki.{part}.tokens" for part in ("train", "valid", "test")},
 }
 
 
-def _from_files(corpus: str, title: str, folder: str | os.PathLike[str]) -> Corpus:
+def _expected(corpus: str) -> str:
     files = _FILES[corpus]
+    return (
+        f"a folder that holds {files['train']} and {files['valid']}, in itself or in {corpus} "
+        "below it"
+    )
+
+
+def _from_files(corpus: str, folder: str | os.PathLike[str]) -> Corpus:
+    title, files = TITLES[corpus], _FILES[corpus]
     place = _place(Path(folder), corpus, files)
     if not (place / files["valid"]).is_file():
         raise _missing(title, place, files["valid"], "to evaluate on", files)
@@ -171,7 +238,7 @@ def _from_files(corpus: str, title: str, folder: str | os.PathLike[str]) -> Corp
 def _place(folder: Path, corpus: str, files: Mapping[str, str]) -> Path:
     """Return the folder itself if it has any of the files, or else its subfolder for the corpus."""
     if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {str(folder)!r}")
+        raise FileNotFoundError(f"no folder {str(folder)!r}: --data must name {_expected(corpus)}")
     below = folder / corpus
     if below.is_dir() and not any((folder / name).is_file() for name in files.values()):
         return below

@@ -323,6 +323,13 @@ def once():
 def fails():
     yield images[:9]
     raise RuntimeError("disk on fire")
+
+def quits():
+    raise SystemExit(0)
+
+def torn():
+    yield images[:9]
+    raise SystemExit(0)
 """
 LAYERS = ("--layers", "0", "--layers", "3")
 
@@ -458,6 +465,9 @@ class TestShell:
             (["nets:make", ".", "--data", "nets:images"], "'.' is a folder without config.json"),
             (["nets:make@w.pt", "nets:make", "--data", "nets:images"], "no weights file 'w.pt'"),
             (["nets:make", "nets:make", "--data", "nets:fails"], "RuntimeError: disk on fire"),
+            (["nets:make", "nets:quits", "--data", "nets:images"], "nets_for_diff:quits failed"),
+            (["nets:make", "nets:make", "--data", "nets:torn"], "failed: SystemExit: 0"),
+            (["a.npz", "nothere/"], "'nothere/' must be module:name"),
             (["nets:make", "nets:make", "--data", "x.npy"], "no data file 'x.npy'"),
             (["nets:make", "nets:make", "--data", "x.png"], "'x.png' names no data"),
             (["nets:make", "nets:make", "--data", "evil.npy"], "cannot read inputs from"),

@@ -88,6 +88,15 @@ def test_the_matched_population_has_the_expected_spectrum(b):
     assert observed.mean() > rho.mean() + 0.05
 
 
+def test_shared_directions_stay_within_one_in_the_mean_of_the_shapes():
+    # Weights sum to 1 but for rounding: three ones became 1 + 2e-16, and an interval NaN.
+    observed = np.array([1.0, 1.0, 1.0, 0.21, 0.18, 0.12, 0.05])
+    for seed in (37, 48):
+        found = match_spectrum(observed, 300, 7, 7, np.random.default_rng(seed))
+        assert (found.head == 1).all()
+        assert np.isfinite(BartlettFactor(300, 7, 7, np.random.default_rng(0)).y(found.head)).all()
+
+
 def test_the_shapes_average_to_the_spectrum():
     rng = np.random.default_rng(6)
     rho = np.concatenate([np.linspace(0.9, 0.8, 5), np.full(7, 0.15)])

@@ -6,6 +6,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def make(spec: str) -> Any:
         return found
     try:
         return found()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a status 0 of its own would be a verdict of ours
         raise ValueError(f"calling {spec} failed: {type(error).__name__}: {error}") from error
 
 
@@ -67,24 +68,36 @@ def make_model(spec: str) -> Any:
         When a weights file is not there.
     """
     need("torch", "torch")
+    check_names_model(spec)
     if Path(spec).is_dir():
-        if not _huggingface.is_model_folder(Path(spec)):
-            raise ValueError(
-                f"{spec!r} is a folder without config.json, so no Hugging Face model, and no .zarr"
-            )
         return _huggingface.load_model(Path(spec))
     named, at, weights = spec.partition("@")
-    if ":" not in named:
-        raise ValueError(
-            f"{spec!r} must be module:name, module:name@weights.safetensors, or a Hugging Face "
-            "folder (there is no such folder)"
-        )
     model = make(named)
     if not isinstance(model, sys.modules["torch"].nn.Module):
         raise ValueError(f"{named} gave a {type(model).__name__}, expected a torch.nn.Module")
     if at:
         load_weights(model, Path(weights))
     return model
+
+
+def check_names_model(spec: str) -> None:
+    """Refuse what no model can be made of, before anything is made.
+
+    Raises
+    ------
+    ValueError
+        When `spec` has none of the forms that `make_model` takes.
+    """
+    if Path(spec).is_dir():
+        if not _huggingface.is_model_folder(Path(spec)):
+            raise ValueError(
+                f"{spec!r} is a folder without config.json, so no Hugging Face model, and no .zarr"
+            )
+    elif ":" not in spec.partition("@")[0]:
+        raise ValueError(
+            f"{spec!r} must be module:name, module:name@weights.safetensors, or a Hugging Face "
+            "folder (there is no such folder)"
+        )
 
 
 def make_data(spec: str, models: Sequence[str]) -> Any:
@@ -132,6 +145,9 @@ def make_data(spec: str, models: Sequence[str]) -> Any:
     labels = [arrays[name] for name in arrays if name not in inputs and arrays[name].ndim == 1]
     return (arrays[inputs[0]], labels[0]) if labels else arrays[inputs[0]]
 
+
+_LONGEST = 400
+"""Letters of PyTorch's message on weights that do not fit: it names every one of them."""
 
 _ARRAYS = (".npy", ".npz", ".safetensors")
 
@@ -192,11 +208,14 @@ def load_weights(model: Any, path: Path) -> None:
     except Exception as error:
         writer = {".safetensors": "safetensors.torch.save_file(model.state_dict(), path)"}
         wanted = writer.get(path.suffix, "torch.save(model.state_dict(), path)")
+        # PyTorch goes on with how to load what may run code.
+        told = str(error).partition(". ")[0]
         raise ValueError(
             f"{cannot}: expected a state dict, as {wanted} writes it, got "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {told}"
         ) from error
     try:
         model.load_state_dict(state)
     except Exception as error:
-        raise ValueError(f"{cannot}: {type(error).__name__}: {error}") from error
+        told = shorten(str(error), _LONGEST, placeholder=" ...")
+        raise ValueError(f"{cannot}: {type(error).__name__}: {told}") from error

@@ -166,7 +166,8 @@ def match_spectrum(
             _likelihood(_concentration(observed[k:]), _concentration(spectra[:, k:]))
         )
     weights = np.array(likelihoods) / sum(likelihoods)
-    head = weights @ np.array([shape.head for shape in found])
+    # Of rounding, the mean of ones may be more than 1, which is no correlation.
+    head = np.minimum(weights @ np.array([shape.head for shape in found]), 1.0)
     tail = weights @ np.array([shape.sign * shape.tail for shape in found])
     return Spectrum(
         head,

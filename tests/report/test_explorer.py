@@ -248,11 +248,36 @@ def test_the_slider_goes_through_the_steps(tab, path_table):
 def test_print_keeps_figures_and_drops_controls(tab):
     tab.emulate_media(media="print")
     assert not tab.get_by_role("button", name="SVG").first.is_visible()
+    assert not tab.get_by_text("Click a cell").is_visible()
     assert tab.locator("figure .main-svg").first.is_visible()
     tab.emulate_media(media="screen")
     for column in (DEAD, "unrelated"):  # with figures that are hidden, and without
         tab.get_by_label("Layer of y").select_option(column)
         assert tab.pdf(format="A4").startswith(b"%PDF")
+
+
+def heights(tab):
+    """How high each figure is, once all are as wide as their place on the page."""
+    canvases = tab.locator(".canvas:visible")
+    for _ in range(100):
+        if canvases.evaluate_all("all => all.every(c => c.layout.width === c.clientWidth)"):
+            break
+        tab.wait_for_timeout(50)
+    else:
+        pytest.fail("figures do not fit their place on the page")
+    return canvases.evaluate_all("all => all.map(canvas => canvas.clientHeight)")
+
+
+def test_figures_fit_a_window_that_changes_and_keep_their_height(browser, page):
+    with opened(browser, page) as own:
+        before = heights(own)
+        own.set_viewport_size(PHONE)
+        assert min(heights(own)) > 200
+        assert own.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        own.set_viewport_size(LAPTOP)
+        assert heights(own) == before
+        own.pdf(format="A4")
+        assert heights(own) == before
 
 
 def test_a_phone_needs_no_sideways_scrolling(browser, page, tab):

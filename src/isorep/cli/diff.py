@@ -75,7 +75,7 @@ def diff(
     The similarity is corrected for the number of samples; 1 is unchanged up to a change of basis.
     Exit status: 0, or 1 if a layer is below --fail-below, or 2 if there is nothing to tell.
     """
-    from isorep._factory import make_data
+    from isorep._factory import check_names_model, make_data
     from isorep.diff import between, checked, reusable
 
     checked(measure, fail_below)
@@ -88,6 +88,8 @@ def diff(
     sources = [Path(spec) for spec in (base, changed, data) if spec and Path(spec).exists()]
     check_targets(outputs, sources=sources)
     models = [spec for spec in (base, changed) if _is_model(spec)]
+    for spec in models:
+        check_names_model(spec)
     if data is None and models:
         raise ValueError(f"{models[0]} is a model: it needs --data to run on")
     if data is not None and not models:
@@ -143,12 +145,12 @@ def _activations(
 
 @contextmanager
 def _users_code(spec: str | None) -> Iterator[None]:
-    """Make of any error one of bad input: a traceback's status, 1, would be a verdict."""
+    """Make of any error one of bad input: a status of its own, 0 or 1, would be a verdict."""
     try:
         yield
     except (ValueError, TypeError, OSError, ImportError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"running {spec} failed: {type(error).__name__}: {error}") from error
 
 

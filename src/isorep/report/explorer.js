@@ -8,7 +8,7 @@
   const MOST_NAMES = 40; // rows up to which each is named beside its row
   const ROUNDING = 1e-6; // what is taken for rounding of a distance of 0
   const MOST_NUMBERS = 12; // rows up to which cells carry their number
-  const PRINTED_WIDTH = 660; // pixels, of a figure on paper
+  const PRINTED_WIDTH = 580; // pixels, of a figure on paper
   // Colours that colour-blind readers can tell apart (Okabe and Ito's, then Tol's); symbols and
   // dashes say the same again, and past ten come open symbols.
   const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#5A5A5A", "#E69F00", "#56B4E9", "#882255", "#000000", "#999933"];
@@ -125,7 +125,8 @@
     Number.isFinite(value) ? String(Number(value.toPrecision(8))) : Number.isNaN(value) ? "" : value;
 
   const figures = [];
-  const CONFIG = { responsive: true, displayModeBar: false, scrollZoom: false };
+  // Not responsive: Plotly would forget the height that a figure asks for.
+  const CONFIG = { responsive: false, displayModeBar: false, scrollZoom: false };
   const LAYOUT = {
     font: { family: "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", size: 13, color: "#222" },
     paper_bgcolor: "#fff",
@@ -155,9 +156,10 @@
     }
     const own = { box, canvas, tools };
     own.update = (width = canvas.clientWidth) => {
+      own.width = width;
       caption.replaceChildren(...[how()].flat());
       const { traces, layout } = draw(width);
-      Plotly.react(canvas, traces, { ...LAYOUT, ...layout }, CONFIG);
+      Plotly.react(canvas, traces, { ...LAYOUT, width, ...layout }, CONFIG);
     };
     const button = (text, act) => {
       const pressed = element("button", { type: "button", "aria-label": `Download ${title} as ${text}` }, text);
@@ -174,13 +176,19 @@
     return own;
   };
 
-  const shownFigures = () => figures.map(({ canvas }) => canvas).filter((canvas) => canvas.layout && canvas.clientWidth);
+  const shownFigures = () => figures.filter(({ canvas }) => canvas.layout && canvas.clientWidth);
+  const fit = () => {
+    for (const own of shownFigures()) if (own.width !== own.canvas.clientWidth) own.update();
+  };
+  let resizing = 0;
+  addEventListener("resize", () => {
+    clearTimeout(resizing);
+    resizing = setTimeout(fit, 100);
+  });
   addEventListener("beforeprint", () => {
-    for (const canvas of shownFigures()) Plotly.relayout(canvas, { width: Math.min(PRINTED_WIDTH, canvas.clientWidth) });
+    for (const own of shownFigures()) own.update(Math.min(PRINTED_WIDTH, own.canvas.clientWidth));
   });
-  addEventListener("afterprint", () => {
-    for (const canvas of shownFigures()) Plotly.relayout(canvas, { width: null, autosize: true });
-  });
+  addEventListener("afterprint", fit);
 
   /** How much all names have in common at their start, up to where a part of a name ends. */
   const shared = (names) => {
@@ -383,7 +391,7 @@
         if (chance.length) text.push(`Hatched cells are not above chance (adjusted p over ${data.not_above_chance}). `);
         else if (measure.p_adjusted) text.push("All cells are above chance. ");
         if (missing.length) text.push("Crossed grey cells could not be computed. ");
-        text.push("Click a cell, or go with the arrow keys and press Enter, to see what lies behind it.");
+        text.push(element("span", { class: "doing" }, "Click a cell, or go with the arrow keys and press Enter, to see what lies behind it."));
         return text;
       },
       draw: (wide) => {

@@ -154,6 +154,13 @@ def test_sides_without_a_common_frequency():
         dft_cca(flat, np.ones((50, 2, 4, 4)))
 
 
+@pytest.mark.parametrize("scale", [1e-180, 1e180, 1e300])
+def test_huge_and_tiny_numbers(scale):
+    x, y = maps(101, (4, 3), 4, 5, seed=13)
+    expected = dft_cca(x, y).similarity
+    assert dft_cca(scale * x, y / scale).similarity == pytest.approx(expected, abs=1e-12)
+
+
 def test_large_means_cost_what_the_data_lost():
     x, y = maps(101, (4, 3), 4, 5, seed=12)
     expected = dft_cca(x, y).similarity

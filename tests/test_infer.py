@@ -166,6 +166,22 @@ def test_too_few_for_bounds_are_still_corrected():
     assert any("15 samples are few even to correct 3 and 3" in w for w in found.warnings)
 
 
+def test_groups_widen_the_bounds_and_say_what_they_leave_alone():
+    rng = np.random.default_rng(10)
+    labels = np.repeat(np.arange(40), 10)
+    shared = rng.standard_normal((40, 6))[labels]
+    x, y = (shared + 0.5 * rng.standard_normal((400, 6)) for _ in range(2))
+    alone, grouped = (
+        isorep.infer(x, y, "cka", n_permutations=19, groups=groups) for groups in (None, labels)
+    )
+    assert np.diff(grouped.interval) > 1.5 * np.diff(alone.interval)
+    assert (grouped.corrected, grouped.p_value) == (alone.corrected, alone.p_value)
+    (text,) = set(grouped.warnings) - set(alone.warnings)
+    assert "groups widen the interval alone" in text
+    assert "take the 400 samples for independent" in text
+    assert "compare one sample, or the mean, of each group" in text
+
+
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [

@@ -10,6 +10,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import isorep
 from isorep.measures import MEASURES, linear_regression, ridge_cca
+from isorep.moments import CrossMoments
+from isorep.overlap import Overlap
 from isorep.population import Population, shared_scale
 from isorep.spectrum import BartlettFactor, Spectrum, gain, n_simulations
 
@@ -321,6 +323,63 @@ def test_a_scale_that_samples_share_warns():
     assert warns(x * scale, y * scale)
     assert not warns(x, y)
     assert not warns(*rng.standard_t(5, (2, 300, 20)))
+
+
+def elliptical(rho, n, rng, dof=5):
+    """Two sides of correlations rho whose samples share a scale with heavy tails."""
+    z, e = rng.standard_normal((2, n, len(rho))) * np.sqrt(dof / rng.chisquare(dof, (n, 1)))
+    return z, z * rho + e * np.sqrt(1 - rho**2)
+
+
+def test_samples_of_one_scale_count_in_full():
+    """As do those with heavy tails of single neurons, and second moments, which do not tell."""
+    rng = np.random.default_rng(13)
+    x, noise = rng.standard_normal((2, 300, 20))
+    for sides in ((x, noise), (x, 0.7 * x + noise), (x, x), rng.standard_t(5, (2, 300, 20))):
+        assert Population.behind(isorep.overlap(*sides)).n_samples == 300
+    scaled = elliptical(np.zeros(20), 300, rng)
+    moments = [isorep.Moments.from_batch(side) for side in scaled]
+    streamed = Overlap.from_moments(
+        *(isorep.Basis.from_moments(side) for side in moments), CrossMoments.from_batch(*scaled)
+    )
+    assert Population.behind(streamed).n_samples == 300
+    assert Population.behind(isorep.overlap(*scaled)).n_samples < 260
+
+
+@pytest.mark.parametrize(("a", "b"), [(20, 20), (24, 13)])
+def test_samples_count_as_many_as_make_chance_as_large_as_it_is(a, b):
+    """Chance that keeps every sample's lengths, but not its signs."""
+    n = 300
+    rng = np.random.default_rng(14)
+    scale = np.sqrt(5 / rng.chisquare(5, (n, 1)))
+    x, y = scale * rng.standard_normal((n, a)), scale * rng.standard_normal((n, b))
+    o = isorep.overlap(x, y)
+    signs = rng.choice([-1, 1], (400, n, 1))
+    chance = np.mean([np.sum((o.x.q.T @ (one * o.y.q)) ** 2) for one in signs])
+    found = Population.behind(o).n_samples
+    assert a * b / (found - 1) == pytest.approx(chance, rel=0.03)
+    assert chance > 1.2 * a * b / (n - 1)
+
+
+def test_never_fewer_than_can_be_simulated():
+    x, y = elliptical(np.zeros(20), 42, np.random.default_rng(15), dof=1)
+    o = isorep.overlap(x, y)
+    assert o.n_forced == 0
+    assert Population.behind(o).n_samples >= 41
+    assert np.isfinite(MEASURES["cca"].corrected(o).similarity)
+
+
+def test_most_of_the_bias_goes_where_samples_share_a_scale():
+    rho = np.linspace(0.9, 0.0, 20) ** 2
+    rng = np.random.default_rng(16)
+    scores = [
+        MEASURES["cca"].corrected(isorep.overlap(*elliptical(rho, 160, rng)), seed=seed)
+        for seed in range(8)
+    ]
+    raw = np.mean([score.uncorrected for score in scores]) - rho.mean()
+    corrected = np.mean([score.similarity for score in scores]) - rho.mean()
+    assert raw > 0.15
+    assert abs(corrected) < raw / 2
 
 
 @pytest.mark.parametrize("share", [0.0, 0.9])

@@ -15,7 +15,15 @@ from isorep._one_thread import one_thread
 from isorep._whole import check_seed
 from isorep.basis import Basis
 from isorep.overlap import Overlap, couple
-from isorep.spectrum import BartlettFactor, Floats, Spectrum, gain, match_spectrum, n_simulations
+from isorep.spectrum import (
+    BartlettFactor,
+    Floats,
+    Spectrum,
+    gain,
+    match_spectrum,
+    n_above_edge,
+    n_simulations,
+)
 
 ROUNDS_BACK = 1 + sqrt(0.5)
 """How many times the change from one round of sampling to the next leads back to none: between 1,
@@ -23,6 +31,12 @@ where it grows with the rounds, and 1 + sqrt(2), where it grows with their squar
 
 ROUNDS_ERROR = sqrt(1 / 6)
 """Standard deviation of what may be anywhere between these two."""
+
+MORE_THAN_CHANCE = 2.0
+"""Standard errors by which lengths must vary together for samples to count as fewer."""
+
+MOST_ROUNDS = 5
+"""Of counting samples by what is under the edge of noise, which depends on their number."""
 
 
 class Excess(NamedTuple):
@@ -66,6 +80,8 @@ class Population:
         The canonical coordinates in the principal components of `x` and `y`, all of them.
     spectrum : Spectrum
         The population's canonical correlations.
+    n_samples : float
+        How many Gaussian samples the sample's are worth; see `effective_samples`.
     """
 
     x: Basis
@@ -73,6 +89,7 @@ class Population:
     x_rotation: Floats
     y_rotation: Floats
     spectrum: Spectrum
+    n_samples: float
 
     @classmethod
     def behind(cls, sample: Overlap, seed: int = 0) -> Population:
@@ -85,24 +102,25 @@ class Population:
             seed is negative.
         """
         check_seed(seed)
-        n, rx, ry = sample.n_samples, sample.x.rank, sample.y.rank
+        rx, ry = sample.x.rank, sample.y.rank
         if sample.n_forced:
             raise ValueError(
-                f"{n} samples of {rx} and {ry} directions cannot be corrected: {sample.n_forced} "
-                f"of their canonical correlations are 1 whatever the data; take "
+                f"{sample.n_samples} samples of {rx} and {ry} directions cannot be corrected: "
+                f"{sample.n_forced} of their canonical correlations are 1 whatever the data; take "
                 f"{2 * (rx + ry)} samples or more, or keep fewer directions"
             )
         x, y = _on_host(sample.x), _on_host(sample.y)
         x_rotation, rho, y_rotation = _coordinates(x, y, to_numpy(sample.matrix))
+        n = effective_samples(x, y, x_rotation, rho, y_rotation)
         with one_thread():
             spectrum = match_spectrum(rho, n, rx, ry, np.random.default_rng(seed))
-        return cls(x, y, x_rotation, y_rotation, spectrum)
+        return cls(x, y, x_rotation, y_rotation, spectrum, n)
 
     @property
     def tail_error(self) -> float:
         """Standard error of the mean square of the correlations that drown in noise."""
         k = len(self.spectrum.head)
-        m, a, b = self.x.n_samples - 1 - k, self.x.rank - k, self.y.rank - k
+        m, a, b = self.n_samples - 1 - k, self.x.rank - k, self.y.rank - k
         # Of the trace of a beta matrix, which unrelated data give.
         variance = 2 * a * b * (m - a) * (m - b) / (m**2 * (m - 1) * (m + 2))
         if self.spectrum.sign > 0:  # and of each squared correlation that is there
@@ -184,7 +202,7 @@ class Population:
 
     def draw(self, correlations: Floats, rng: np.random.Generator) -> Overlap:
         """Return a new sample of as many rows, by its second moments: held in rx + ry rows."""
-        n, rx, ry = self.x.n_samples, self.x.rank, self.y.rank
+        n, rx, ry = self.n_samples, self.x.rank, self.y.rank
         factor = BartlettFactor(n, rx, ry, rng)
         x = np.concatenate([factor.x, np.zeros((ry, rx))])
         y = np.concatenate(factor.y(correlations))
@@ -207,6 +225,61 @@ def _coordinates(x: Basis, y: Basis, matrix: Floats) -> tuple[Floats, Floats, Fl
     )
     y_signs[: len(rho)] = x_signs[: len(rho)]
     return u * x_signs, np.clip(rho, 0.0, 1.0), w * y_signs
+
+
+def effective_samples(
+    x: Basis, y: Basis, x_rotation: Floats, correlations: Floats, y_rotation: Floats
+) -> float:
+    """Return how many Gaussian samples show as much chance correlation as these.
+
+    Where some samples are large in many directions of both sides, fewer decide what both show. With
+    leverages h, squared lengths in whitened coordinates, and signs that are chance, the squared
+    correlations of what is unrelated sum to ``sum_i h_x(i) h_y(i)``; of lengths that do not depend
+    on each other, to ``a b / n``. The ratio says how many times too large n is: for elliptical
+    samples, in the limit, it is the kurtosis that multiplies the variances of canonical
+    correlations. Correlations past the edge of noise are taken out of both sides first, and what
+    weak ones add to the sum of Gaussian samples, ``2 / n`` of their squares, is subtracted.
+
+    Parameters
+    ----------
+    x, y : Basis
+        On the host. Second moments alone do not tell, and count in full.
+    x_rotation, y_rotation : (rx, rx) and (ry, ry) float64 arrays
+        As in `Population`.
+    correlations : (c,) float64 array
+        Of the sample, descending.
+
+    Returns
+    -------
+    float
+        From ``rx + ry + 1`` to n; n where lengths do not vary together by more than chance.
+
+    References
+    ----------
+    Muirhead and Waternaux 1980, Asymptotic distributions in canonical correlation analysis and
+    other multivariate procedures for nonnormal populations.
+    """
+    n, rx, ry = x.n_samples, x.rank, y.rank
+    if not (x.knows_samples and y.knows_samples):
+        return n
+    whole = [np.sum(side.q**2, axis=1) for side in (x, y)]
+    k, found = 0, float(n)
+    for _ in range(MOST_ROUNDS):
+        h_x, h_y = (
+            lengths - np.sum((side.q @ rotation[:, :k]) ** 2, axis=1)
+            for lengths, side, rotation in zip(whole, (x, y), (x_rotation, y_rotation), strict=True)
+        )
+        a, b = rx - k, ry - k
+        weak = max(float(np.sum(correlations[k:] ** 2) - h_x @ h_y), 0.0)
+        together = float(np.sum((h_x - a / n) * (h_y - b / n))) - 2 / n * weak
+        if together <= MORE_THAN_CHANCE * sqrt(n) * float(np.std(h_x) * np.std(h_y)):
+            return n
+        found = max(1 + (n - 1) / (1 + n / (a * b) * together), rx + ry + 1)
+        above = n_above_edge(correlations, found, rx, ry)
+        if above in (k, len(correlations)):
+            break
+        k = above
+    return found
 
 
 def shared_scale(sample: Overlap) -> float:

@@ -75,13 +75,17 @@ class BartlettFactor:
 
     Parameters
     ----------
-    n_samples, x_rank, y_rank : int
-        n, a and b, with a + b <= n - 1.
+    n_samples : float
+        n, which need not be whole.
+    x_rank, y_rank : int
+        a and b, with a + b <= n - 1.
     rng : numpy.random.Generator
         One factor serves many populations, which then differ by the populations alone.
     """
 
-    def __init__(self, n_samples: int, x_rank: int, y_rank: int, rng: np.random.Generator) -> None:
+    def __init__(
+        self, n_samples: float, x_rank: int, y_rank: int, rng: np.random.Generator
+    ) -> None:
         size = x_rank + y_rank
         factor = np.triu(rng.standard_normal((size, size)), 1)
         np.fill_diagonal(factor, np.sqrt(rng.chisquare(n_samples - 1 - np.arange(size))))
@@ -110,7 +114,7 @@ class BartlettFactor:
 
 
 def match_spectrum(
-    observed: Floats, n_samples: int, x_rank: int, y_rank: int, rng: np.random.Generator
+    observed: Floats, n_samples: float, x_rank: int, y_rank: int, rng: np.random.Generator
 ) -> Spectrum:
     """Find the population whose expected sample spectrum is the observed one.
 
@@ -124,8 +128,10 @@ def match_spectrum(
     ----------
     observed : (c,) float64 array
         Canonical correlations s of the sample, descending.
-    n_samples, x_rank, y_rank : int
-        n, a and b, with a + b <= n - 1.
+    n_samples : float
+        n, which need not be whole.
+    x_rank, y_rank : int
+        a and b, with a + b <= n - 1.
     rng : numpy.random.Generator
         Of the simulated samples.
 
@@ -177,7 +183,7 @@ def match_spectrum(
     )
 
 
-def gain(n_samples: int, x_rank: int, y_rank: int) -> float:
+def gain(n_samples: float, x_rank: int, y_rank: int) -> float:
     """Return by how much a sample's squared correlations move with the population's, on average."""
     return (1 - x_rank / n_samples) * (1 - y_rank / n_samples)
 
@@ -187,7 +193,7 @@ def n_simulations(n_correlations: int) -> int:
     return min(64, max(4, -(-1024 // n_correlations)))
 
 
-def n_above_edge(observed: Floats, n_samples: int, x_rank: int, y_rank: int) -> int:
+def n_above_edge(observed: Floats, n_samples: float, x_rank: int, y_rank: int) -> int:
     """Count the leading correlations past what unrelated data show, one after the other."""
     if x_rank + y_rank >= n_samples - 1:  # noise may reach 1
         return 0

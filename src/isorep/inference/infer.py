@@ -105,7 +105,7 @@ def infer(
         arrays, and more for two mappings. The p-value assumes independent samples.
     groups : (n,) array-like, optional
         Label of the group of each sample, where samples depend on each other, such as the text that
-        a token comes from; for the interval.
+        a token comes from; for the interval alone, as the result then warns.
     seed : int
         Of everything that is drawn: the same seed gives the same numbers.
     solver : {"auto", "gram", "svd"}
@@ -206,6 +206,12 @@ def examine(
     own = row.seeded(options, seed)
     score = row(coupled, **own)
     warnings = list(score.warnings)
+    if groups is not None:
+        warnings.append(
+            f"groups widen the interval alone: the correction, chance and the p-value take the "
+            f"{coupled.n_samples} samples for independent, and may find more than there is; compare "
+            "one sample, or the mean, of each group for these"
+        )
     corrected, low, high = nan, nan, nan
     wanted = correct or interval
     correctable = row.reads == "moments"

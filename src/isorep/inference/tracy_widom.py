@@ -79,6 +79,9 @@ def random_matrix_edge(overlap: Overlap, alpha: float = 0.05) -> RandomMatrixEdg
       1`` the edge is 1 and no correlation beyond it; the result warns too.
     - The law assumes normal samples but depends little on that, unless tails are so heavy that few
       samples make the correlations; then take `permutation_test`.
+    - A scale that samples share, some being large on both sides, is a relation too, and counts: of
+      1,000 samples of 50 and 50 directions with nothing but the scale of a multivariate t(5) in
+      common it found 9 to 11, Bartlett's and the permutation test 15 to 21.
 
     Parameters
     ----------
@@ -213,7 +216,7 @@ def tracy_widom_quantile(share: float) -> float:
 
 
 def centre_and_scale(
-    m: int, a: int, b: int, k: NDArray[np.int64]
+    m: float, a: int, b: int, k: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Johnstone's constants of ``m = n - 1`` centred samples, k directions a side removed."""
     rest = m - k - 1

@@ -28,7 +28,7 @@ FEWEST_TO_CORRECT = 30
 """Samples under which one correlation alone is too uncertain to correct."""
 
 SHARED_SCALE = 1.25
-"""`isorep.population.shared_scale` over which the correction leaves much of the excess."""
+"""`isorep.population.shared_scale` over which the correction may leave a part of the excess."""
 
 SHAPES_APART = 0.01
 """Standard deviation of the corrected number over the shapes that correlations lost in noise may
@@ -289,8 +289,8 @@ def _doubts(used: Overlap, corrected: float, excess: Excess) -> tuple[str, ...]:
     if much and used.knows_samples and shared_scale(used) > SHARED_SCALE:
         found.append(
             "samples that are large on one side are large on the other too, more than their "
-            "correlations explain: the correction then takes out only part of the excess; scale "
-            "each sample to unit norm, or take more samples"
+            "correlations explain: the correction counts them for fewer, and may yet leave a part "
+            "of the excess; scale each sample to unit norm, or take more samples"
         )
     return tuple(found)
 
@@ -314,7 +314,7 @@ def few_samples(n: int, rx: int, ry: int) -> tuple[str, ...]:
     """Warn where n samples are few for canonical correlations of rx with ry directions."""
     # The greater first: the text is the same for (x, y) and (y, x).
     ranks = f"{n} samples are few for {max(rx, ry)} and {min(rx, ry)} directions"
-    others = "keep fewer directions (svcca), or use cka or procrustes"
+    others = "keep fewer directions (svcca), or use cka_debiased"
     forced = count_forced(n, rx, ry)
     if forced:
         return (

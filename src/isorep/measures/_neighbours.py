@@ -38,7 +38,10 @@ def nearest(kernel: Kernel, k: int, metric: Metric) -> Indices:
     """
     m = kernel.n_samples
     if not 1 <= k < m:
-        raise ValueError(f"k is how many of the {m - 1} other samples are neighbours, not {k}")
+        raise ValueError(
+            f"k is how many of the {m - 1} other samples are neighbours, not {k}: pass k from 1 to "
+            f"{m - 1}"
+        )
     unit = 1.0 if metric == "cosine" else np.square(kernel.points).sum(axis=1).max()
     found = np.empty((m, k), dtype=np.int64)
     for rows in kernel.blocks():

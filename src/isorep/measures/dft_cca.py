@@ -107,7 +107,9 @@ def _spectrum(x: Any, name: str, channels: Channels, solver: Solver) -> Spectrum
     n, c, height, width = x.shape
     flat, dtype = as_samples(xp.reshape(x, (n, c * height * width)), name)
     check_finite(xp, flat, name)
-    maps = xp.reshape(flat, (n, c, height, width))
+    # Squares of anything much larger or smaller could overflow or vanish.
+    largest = xp.max(xp.abs(flat))
+    maps = xp.reshape(flat / xp.where(largest > 0, largest, 1.0), (n, c, height, width))
     centred = maps - xp.mean(maps, axis=0)
     # Scaled so that the noise of rounding is as large in each coefficient as in each pixel.
     return Spectrum(

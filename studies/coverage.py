@@ -4,6 +4,7 @@
 
 Gaussian samples of populations whose canonical correlations are known: few strong ones (8 from 0.95
 to 0.8, the others 0), or many that fall off to 0. The first correlated coordinates are the largest.
+With --degrees, samples share the scale of a multivariate t of so many degrees of freedom.
 """
 
 from __future__ import annotations
@@ -43,12 +44,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--p", type=int, nargs="+", choices=SAMPLES, default=list(SAMPLES))
+    parser.add_argument("--degrees", type=int, help="of freedom; Gaussian without")
     parser.add_argument("--out", type=Path, default=Path("coverage.csv"))
     asked = parser.parse_args()
     rows = []
     for p in asked.p:
         for population in (few, many):
-            for found in study(p, SAMPLES[p], population, asked.repeats):
+            for found in study(p, SAMPLES[p], population, asked.repeats, asked.degrees):
                 rows.append(found)
                 print(*found, sep="  ", flush=True)
     heading = ("p", "n", "correlations", "measure", "weighting", "population", "mean estimate")
@@ -58,7 +60,7 @@ def main():
         writer.writerows(rows)
 
 
-def study(p, n, population, repeats):
+def study(p, n, population, repeats, degrees=None):
     """Yield a row for each measure."""
     rng = np.random.default_rng([p, n])
     rho, sizes = population(p), np.geomspace(1, 0.1, p)
@@ -71,7 +73,12 @@ def study(p, n, population, repeats):
     # Orthonormal columns without mean are a sample without sampling error.
     exact = np.linalg.qr(np.column_stack([np.ones(4 * p), rng.standard_normal((4 * p, 2 * p))]))[0]
     whole = couple(exact[:, 1 : p + 1], exact[:, p + 1 :], solver="svd")
-    overlaps = [couple(*rng.standard_normal((2, n, p))) for _ in range(repeats)]
+
+    def draw():
+        sides = rng.standard_normal((2, n, p))
+        return sides * np.sqrt(degrees / rng.chisquare(degrees, (n, 1))) if degrees else sides
+
+    overlaps = [couple(*draw()) for _ in range(repeats)]
     populations = [Population.behind(o, seed) for seed, o in enumerate(overlaps)]
     for name, options in MEASURED:
         truth = MEASURES[name](whole, **options).similarity

@@ -262,13 +262,11 @@ def effective_samples(
     n, rx, ry = x.n_samples, x.rank, y.rank
     if not (x.knows_samples and y.knows_samples):
         return n
-    whole = [np.sum(side.q**2, axis=1) for side in (x, y)]
+    x_variates, y_variates = x.combine(x_rotation), y.combine(y_rotation)
     k, found = 0, float(n)
     for _ in range(MOST_ROUNDS):
-        h_x, h_y = (
-            lengths - np.sum((side.q @ rotation[:, :k]) ** 2, axis=1)
-            for lengths, side, rotation in zip(whole, (x, y), (x_rotation, y_rotation), strict=True)
-        )
+        # The squared lengths of what is left of each sample.
+        h_x, h_y = (np.einsum("ij,ij->i", z[:, k:], z[:, k:]) for z in (x_variates, y_variates))
         a, b = rx - k, ry - k
         weak = max(float(np.sum(correlations[k:] ** 2) - h_x @ h_y), 0.0)
         together = float(np.sum((h_x - a / n) * (h_y - b / n))) - 2 / n * weak

@@ -208,9 +208,9 @@ def examine(
     warnings = list(score.warnings)
     if groups is not None:
         warnings.append(
-            f"groups widen the interval alone: the correction, chance and the p-value take the "
-            f"{coupled.n_samples} samples for independent, and may find more than there is; compare "
-            "one sample, or the mean, of each group for these"
+            "groups widen the interval alone: the correction, chance and the p-value take the "
+            f"{coupled.n_samples} samples for independent, and may find more than there is; "
+            "compare one sample, or the mean, of each group for these"
         )
     corrected, low, high = nan, nan, nan
     wanted = correct or interval

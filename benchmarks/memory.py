@@ -21,7 +21,7 @@ from pathlib import Path
 BLOCK = 50_000
 
 
-def write(path: Path, n: int, p: int, seed: int) -> None:
+def write(path: Path, n: int, p: int, seed: int, ids: bool) -> None:
     """Save n samples of p float32 features, the first the largest, half of them shared."""
     import numpy as np
 
@@ -34,7 +34,9 @@ def write(path: Path, n: int, p: int, seed: int) -> None:
         both = np.random.default_rng([0, start]).standard_normal(part.shape, dtype=np.float32)
         own = np.random.default_rng([seed, start]).standard_normal(part.shape, dtype=np.float32)
         part[:] = (both + own) * scales + 1
-    Representations({"fc": x}).save(path)
+    # As long as the digests that a capture gives to its samples.
+    sample_ids = [f"{i:032x}" for i in range(n)] if ids else None
+    Representations({"fc": x}, sample_ids=sample_ids).save(path)
 
 
 def compare(a: Path, b: Path, memory: str | None, interval: bool) -> str:
@@ -81,6 +83,7 @@ def main() -> None:
     parser.add_argument("--features", type=int, default=512)
     parser.add_argument("--memory", help="as of isorep.compare, such as '200 MB'")
     parser.add_argument("--interval", action="store_true", help="with jackknife intervals")
+    parser.add_argument("--ids", action="store_true", help="stores that know their samples")
     options = parser.parse_args()
     print(f"{'samples':>9} {'a store':>9} {'peak':>7} {'time':>7}", flush=True)
     _, used, _ = alone(nothing)
@@ -89,7 +92,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             paths = [Path(folder) / f"{name}.zarr" for name in "ab"]
             for seed, path in enumerate(paths, 1):
-                alone(write, path, n, options.features, seed)
+                alone(write, path, n, options.features, seed, options.ids)
             found, used, seconds = alone(compare, *paths, options.memory, options.interval)
         size = 4e-9 * n * options.features
         print(f"{n:9,} {size:6.2f} GB {used:4.0f} MB {seconds:5.0f} s  {found}", flush=True)

@@ -117,7 +117,7 @@ def test_intervals_come_from_the_same_pass(tmp_path):
     found = []
     for n_rows in (1009, 250, 31):
         gatherer = Gatherer([keys], 20, seed=3)
-        for chunk in source.chunks(keys, n_rows, ""):
+        for chunk in source.chunks(keys, n_rows, 10**6, ""):
             assert all(isinstance(rows, Rows) for rows in chunk.values())
             gatherer.add(chunk)
         bases = gatherer.prepare()
@@ -137,7 +137,7 @@ def test_a_table_with_intervals_and_chance(tmp_path):
     networks = [{"conv3": layers["conv3"]} for layers in pair(n=601)]
     paths = saved(networks, tmp_path)
     options = {"measures": ["cca", "cka"], "interval": True, "chance": True}
-    table = isorep.compare(*paths, **options, memory=100_000)
+    table = isorep.compare(*paths, **options, memory=200_000)
     expected = isorep.compare(*networks, **options, n_permutations=1)
     for name in ("cca_corrected", "cka_corrected", "cka_chance", "cca_chance", "n_significant"):
         np.testing.assert_allclose(table[name], expected[name], rtol=0, atol=1e-6, err_msg=name)
@@ -351,6 +351,25 @@ def test_memory_does_not_grow_with_the_number_of_samples(tmp_path):
         tracemalloc.stop()
     assert max(peaks) < 6_000_000  # where one side alone is 20,480,000 bytes
     assert peaks[1] < peaks[0] + 1_000_000
+
+
+@pytest.mark.parametrize(("n_layers", "memory", "interval"), [(9, 3e6, False), (5, 9e6, True)])
+def test_passes_keep_to_the_budget(n_layers, memory, interval, tmp_path):
+    """Chunks that are read whole are in it, and what a pass held goes before the next."""
+    rng = np.random.default_rng(0)
+    path = tmp_path / "a.zarr"
+    layers = {f"l{i}": rng.standard_normal((1500, 90), dtype=np.float32) for i in range(n_layers)}
+    Representations(layers).save(path)
+    options = {"measures": "cka", "memory": memory, "interval": interval}
+    plan = planned(path, path, **options)
+    assert len(plan.passes) > 3
+    isorep.compare(path, path, **options, progress=False)  # what is imported stays
+    tracemalloc.start()
+    isorep.compare(path, path, **options, progress=False)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert plan.n_bytes <= memory
+    assert peak <= memory
 
 
 def test_positions_of_models_are_rows_in_blocks(monkeypatch):

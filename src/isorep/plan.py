@@ -10,7 +10,7 @@ from itertools import combinations_with_replacement, product
 from pathlib import Path
 
 READ_TOGETHER = 128 * 10**6
-"""Bytes of rows that are read together at most: more would make nothing faster."""
+"""Bytes of rows that are read or centred together at most: more would make nothing faster."""
 
 MOST_ROWS = 8192
 """Rows that are read together at most."""
@@ -34,7 +34,9 @@ class Pass:
     n_bytes : int
         Memory at its peak.
     rows : int
-        Rows that are read together.
+        Rows that are taken in together.
+    read : int
+        Bytes that are read together at most: whole chunks, which may hold more rows.
     """
 
     x: tuple[str, ...]
@@ -42,6 +44,7 @@ class Pass:
     itself: bool
     n_bytes: int
     rows: int
+    read: int
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
@@ -94,7 +97,9 @@ class Plan:
         return "\n".join(lines)
 
 
-def make_plan(x: Widths, y: Widths | None, *, blocks: int, memory: int) -> Plan:
+def make_plan(
+    x: Widths, y: Widths | None, *, blocks: int, memory: int, inferred: bool = False
+) -> Plan:
     """Cut a table of layers into passes that keep to a budget of memory.
 
     What does not fit is halved along its wider side until its parts do.
@@ -107,6 +112,8 @@ def make_plan(x: Widths, y: Widths | None, *, blocks: int, memory: int) -> Plan:
         Parts in which moments are kept: 1, or as many as a jackknife leaves out in turn.
     memory : int
         The budget, bytes.
+    inferred : bool
+        Whether more is told of each pair than its similarity, which takes more.
 
     Raises
     ------
@@ -117,28 +124,29 @@ def make_plan(x: Widths, y: Widths | None, *, blocks: int, memory: int) -> Plan:
     --------
     >>> print(make_plan({"conv": 512, "fc": 1024}, {"out": 100}, blocks=1, memory=400_000_000))
     1 pass over the data, at most 217 MB of 400 MB
-      1: 2 pairs, conv, fc with out: 217 MB, 2546 rows at a time
+      1: 2 pairs, conv, fc with out: 217 MB, 1910 rows at a time
     >>> wide = {"conv1": 512, "conv2": 512, "fc": 1024}
     >>> len(make_plan(wide, None, blocks=1, memory=160_000_000).passes)
     4
     """
-    reading = min(READ_TOGETHER, memory // 4)
+    reading = min(READ_TOGETHER, memory // 8)
     passes: list[Pass] = []
     too_wide: dict[tuple[str, str], str] = {}
 
     def cut(xs: Widths, ys: Widths, itself: bool) -> None:
-        needed = _moments_bytes(xs, ys, itself, blocks)
-        if needed + reading <= memory:
+        needed = _moments_bytes(xs, ys, itself, blocks, inferred)
+        if needed + 2 * reading <= memory:
             width = sum(xs.values()) + (0 if itself else sum(ys.values()))
-            row = 24 * width  # as it is read, as float64, and centred
+            row = 16 * width  # as float64, and centred
             rows = max(1, min(MOST_ROWS, reading // row))
-            passes.append(Pass(tuple(xs), tuple(ys), itself, needed + rows * row, rows))
+            taken = needed + rows * row + reading
+            passes.append(Pass(tuple(xs), tuple(ys), itself, taken, rows, reading))
         elif len(xs) == len(ys) == 1:
             ((a, p), (b, q)) = (*xs.items(), *ys.items())
             too_wide[a, b] = (
                 f"{a} with {b}, {p} and {q} features: second moments take "
-                f"{readable(needed + reading)} and memory allows {readable(memory)}; reduce the "
-                "layers to fewer features, or allow more"
+                f"{readable(needed + 2 * reading)} and memory allows {readable(memory)}; reduce "
+                "the layers to fewer features, or allow more"
             )
         elif itself:
             left, right = _halves(xs)
@@ -158,7 +166,7 @@ def make_plan(x: Widths, y: Widths | None, *, blocks: int, memory: int) -> Plan:
     return Plan(memory, max(one.n_bytes for one in passes), tuple(passes), too_wide)
 
 
-def _moments_bytes(xs: Widths, ys: Widths, itself: bool, blocks: int) -> int:
+def _moments_bytes(xs: Widths, ys: Widths, itself: bool, blocks: int, inferred: bool) -> int:
     """Return what a pass holds but for the rows that it reads."""
     p = list(xs.values())
     own = p if itself else [*p, *ys.values()]
@@ -169,8 +177,8 @@ def _moments_bytes(xs: Widths, ys: Widths, itself: bool, blocks: int) -> int:
     # Of each layer the basis of all samples, and where blocks are left out in turn a basis without
     # each of them, before the moments of the block can go.
     kept = 3 if blocks == 1 else 2 * blocks + 3
-    # While a pair is finished: merged moments, and what its decompositions take.
-    work = 10 * max(own) ** 2
+    # While a pair is finished: merged moments, what its decompositions take, and populations.
+    work = (60 if inferred else 10) * max(own) ** 2
     return 8 * (kept * sum(width**2 for width in own) + blocks * crossed + work)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from isorep._optional import need
 from isorep._progress import track
 from isorep.gather import Key, Rows
-from isorep.plan import READ_TOGETHER, Widths
+from isorep.plan import Widths
 from isorep.storage.stored import Stored, StoredArray
 
 if TYPE_CHECKING:
@@ -54,11 +54,14 @@ class StoredRows:
         """Do nothing: stores can be read as often as it takes."""
 
     def chunks(
-        self, keys: Collection[Key], n_rows: int, described: str
+        self, keys: Collection[Key], n_rows: int, n_bytes: int, described: str
     ) -> Generator[dict[Key, Rows], None, None]:
-        """Read layers from the first row to the last, `n_rows` at a time."""
+        """Read layers from the first row to the last, `n_rows` at a time.
+
+        Whole chunks are read, and held, where those of all layers are no more than `n_bytes`.
+        """
         arrays = {key: self._layers[key][0] for key in keys}
-        n_read = _read_together(n_rows, list(arrays.values()))
+        n_read = _read_together(n_rows, n_bytes, list(arrays.values()))
         starts = range(0, max(1, *(array.shape[0] for array in arrays.values())), n_read)
         for start in track(starts, described, len(starts), self._progress):
             read = {
@@ -78,12 +81,12 @@ def _cut(read: Mapping[Key, Rows], n_rows: int) -> Iterator[dict[Key, Rows]]:
         yield {key: Rows(values[i : i + n_rows], dtype) for key, (values, dtype) in read.items()}
 
 
-def _read_together(n_rows: int, arrays: Sequence[StoredArray]) -> int:
+def _read_together(n_rows: int, n_bytes: int, arrays: Sequence[StoredArray]) -> int:
     """Return how many rows to read at a time: whole chunks, since a store reads them whole."""
     together = max(array.chunk for array in arrays)
     whole = max(1, n_rows // together) * together
     row = sum(array.shape[1] * array.dtype.itemsize for array in arrays)
-    return whole if whole <= n_rows or whole * row <= READ_TOGETHER else n_rows
+    return whole if whole <= n_rows or whole * row <= n_bytes else n_rows
 
 
 class Capturing(NamedTuple):
@@ -149,9 +152,12 @@ class ModelRows:
             )
 
     def chunks(
-        self, keys: Collection[Key], n_rows: int, described: str
+        self, keys: Collection[Key], n_rows: int, n_bytes: int, described: str
     ) -> Generator[dict[Key, Rows], None, None]:
-        """Run the models on all of the data; what they put out, `n_rows` rows at a time."""
+        """Run the models on all of the data; what they put out, `n_rows` rows at a time.
+
+        How much is read at a time is for the data to say.
+        """
         first, pieces = self._begin()
         with closing(pieces):
             held: list[dict[Key, Rows]] = []

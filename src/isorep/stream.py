@@ -14,10 +14,10 @@ from isorep._grid import Grid, couple_prepared, ranks
 from isorep._names import check_name
 from isorep._progress import track
 from isorep.basis import Solver
-from isorep.gather import Gatherer
+from isorep.gather import Gatherer, Key
 from isorep.inference.jackknife import BLOCKS
 from isorep.measures import Measure
-from isorep.plan import Plan, make_plan, memory_budget, readable
+from isorep.plan import Pass, Plan, make_plan, memory_budget, readable
 from isorep.representation import Layers, Representations
 from isorep.sources import Capturing, ModelRows, StoredRows
 from isorep.storage import LAZY, load, open_store
@@ -56,13 +56,13 @@ class Stream:
         x, y = (list(self.source.widths(name)) for name in ("a", other))
         told = examined(len(x) * len(y))
         grid = Grid({"x_layer": len(x), "y_layer": len(y)}, measures, told)
-        prepared = {}
-        for i, one in enumerate(self.plan.passes, 1):
+
+        def run(one: Pass, described: str) -> dict[Key, int]:
+            """Enter the cells of a pass, and return ranks; what it held is let go of."""
             pairs = [(("a", x_layer), (other, y_layer)) for x_layer, y_layer in one.pairs]
             gatherer = Gatherer(pairs, self.blocks, 0 if told is None else told["seed"])
-            described = "gather" if len(self.plan.passes) == 1 else f"gather, pass {i}"
             keys = {key for pair in pairs for key in pair}
-            with closing(self.source.chunks(keys, one.rows, described)) as chunks:
+            with closing(self.source.chunks(keys, one.rows, one.read, described)) as chunks:
                 for chunk in chunks:
                     gatherer.add(chunk)
             bases = gatherer.prepare()
@@ -71,8 +71,11 @@ class Stream:
                 coupling = partial(gatherer.couple, x_key, y_key)
                 coupled = couple_prepared(bases[x_key], bases[y_key], coupling)
                 grid.enter(at, coupled, mirror=self._mirror(at), itself=x_key == y_key)
-            rank = dict(zip(bases, ranks(bases.values()), strict=True))
-            prepared.update(rank)
+            return dict(zip(bases, ranks(bases.values()), strict=True))
+
+        prepared: dict[Key, int] = {}
+        for i, one in enumerate(self.plan.passes, 1):
+            prepared |= run(one, "gather" if len(self.plan.passes) == 1 else f"gather, pass {i}")
         for (x_layer, y_layer), why in self.plan.too_wide.items():
             at = x.index(x_layer), y.index(y_layer)
             grid.enter(at, ValueError(why), mirror=self._mirror(at))
@@ -95,6 +98,7 @@ def opened(
     data: Any,
     capturing: Capturing,
     measures: Sequence[Measure],
+    correct: bool,
     interval: bool,
     chance: bool,
     solver: Solver,
@@ -145,13 +149,15 @@ def opened(
             )
         stores = {"a": Stored.of(x)} if itself else {"a": Stored.of(x), "b": Stored.of(y)}
         source = StoredRows(stores, progress)
-    return _stream(source, itself, BLOCKS if interval else 1, budget)
+    return _stream(source, itself, BLOCKS if interval else 1, correct or interval or chance, budget)
 
 
-def _stream(source: StoredRows | ModelRows, itself: bool, blocks: int, memory: int) -> Stream:
+def _stream(
+    source: StoredRows | ModelRows, itself: bool, blocks: int, inferred: bool, memory: int
+) -> Stream:
     try:
         widths = source.widths("a"), None if itself else source.widths("b")
-        plan = make_plan(*widths, blocks=blocks, memory=memory)
+        plan = make_plan(*widths, blocks=blocks, memory=memory, inferred=inferred)
         source.check(len(plan.passes))
     except BaseException:
         source.close()

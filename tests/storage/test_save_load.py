@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -240,6 +241,13 @@ def test_a_damaged_zarr(tmp_path):
     (layer / "zarr.json").write_text("{")
     with pytest.raises(ValueError, match=r"a.zarr'.*damaged"):
         load(path)
+    fresh()
+    about = path / HEADER / "zarr.json"
+    about.write_text(about.read_text().replace("zarr_format", "zarr_gormat"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zarr's, which goes on without
+        with pytest.raises(ValueError, match=r"damaged: isorep-header/zarr\.json describes no ar"):
+            load(path)
     layer, _ = fresh()
     shutil.rmtree(layer)
     with pytest.raises(ValueError, match=r"a.zarr'.*damaged: 'layer0002-fc%2F0' is missing"):

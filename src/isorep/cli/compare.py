@@ -89,7 +89,15 @@ def compare(
 
     measures = measure or ["pwcca"]
     if dry_run:
-        plan = planned(a, b, measures=measures, interval=interval, chance=chance, memory=memory)
+        plan = planned(
+            a,
+            b,
+            measures=measures,
+            correct=correct,
+            interval=interval,
+            chance=chance,
+            memory=memory,
+        )
         typer.echo(str(plan))  # to rich, names of layers could be markup
         return
     if json == STDOUT and csv == STDOUT:

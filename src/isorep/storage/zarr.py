@@ -87,9 +87,7 @@ def open_zarr(path: Path) -> Stored:
 
 def header_of(path: Path) -> dict[str, Any]:
     """Return the header of what `write` wrote."""
-    import zarr
-
-    return read_header(_whole(HEADER, zarr.open_array(path / HEADER, mode="r")))
+    return read_header(_whole(HEADER, _arrays(path)[HEADER]))
 
 
 def is_ours(path: Path) -> bool:
@@ -106,10 +104,13 @@ def _arrays(path: Path) -> dict[str, Any]:
     import zarr
 
     try:
-        return dict(zarr.open_group(path, mode="r").arrays())
+        arrays = dict(zarr.open_group(path, mode="r").arrays())
     # A damaged metadata file fails in whatever parser meets it.
     except Exception as error:
         raise ValueError(f"the store is damaged: {error}") from error
+    if HEADER not in arrays:  # zarr takes what it cannot make out for none of its own
+        raise ValueError(f"the store is damaged: {HEADER}/zarr.json describes no array")
+    return arrays
 
 
 def _check_complete(key: str, array: Any) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isorep._grid import Grid, measures_named, prepare, ranks
+from isorep._grid import Grid, one_measure, prepare, ranks
 from isorep._names import unknown_name
 from isorep._progress import track
 from isorep.basis import NoVarianceError
@@ -480,7 +480,7 @@ def between(
 
 def checked(measure: str, at_least: float | None) -> Measure:
     """Return the measure of that name; the bar must be in the range of its similarity."""
-    (row,) = measures_named(measure)
+    row = one_measure(measure)
     low, high = row.similarity_range
     if at_least is not None and not low <= at_least <= high:
         raise ValueError(

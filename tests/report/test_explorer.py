@@ -245,6 +245,27 @@ def test_the_slider_goes_through_the_steps(tab, path_table):
     np.testing.assert_allclose(found, path_table["pwcca_distance"].sel(step=3), atol=1e-6)
 
 
+def test_when_layers_had_converged(browser, tmp_path, settling):
+    isorep.report(settling, tmp_path / "settling.html")
+    with opened(browser, tmp_path / "settling.html") as own:
+        assert "95 % intervals" in own.locator(".how").nth(1).inner_text()
+        assert own.get_by_label("Show").locator("option").all_text_contents() == ["distance"]
+        told = own.locator(".facts tbody tr, .facts > tr").all_inner_texts()
+        assert len(told) == len(settling["layer"])
+        for text, layer in zip(told, settling["layer"].values, strict=True):
+            one = settling.sel(layer=layer)
+            assert shown(layer) in text
+            if layer == DEAD:
+                assert one["reason"].item() in text
+            else:
+                low, high = one["converged_low"].item(), one["converged_high"].item()
+                assert f"{one['converged'].item():.0f}\t{low:.0f} to {high:.0f}\t" in text
+        points = own.locator(".canvas").first.evaluate("canvas => canvas.data.at(-1).x")
+        assert points == settling["converged"].values[:3].tolist()
+        lines = rows_of(download(own, "Every layer over the steps", "CSV")[1])
+        assert {"low", "high"} <= set(lines[0])
+
+
 def test_print_keeps_figures_and_drops_controls(tab):
     tab.emulate_media(media="print")
     assert not tab.get_by_role("button", name="SVG").first.is_visible()

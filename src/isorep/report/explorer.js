@@ -857,6 +857,20 @@
     });
     const bounds = () => ["low", "high"].map((end) => state.measure[`${state.quantity}_${end}`]);
 
+    const settled = data.settled && Object.fromEntries(Object.entries(data.settled).map(([key, packed]) => [key, numbers(packed)]));
+    /** Where each layer had converged, on its line. */
+    const settledPoints = () => {
+      const some = layers.map((_, k) => k).filter((k) => Number.isFinite(settled.converged[k]));
+      const x = some.map((k) => settled.converged[k]);
+      return {
+        type: "scatter", mode: "markers", showlegend: false, cliponaxis: false, x,
+        y: some.map((k) => column(state.measure.distance, k)[at.indexOf(settled.converged[k])]),
+        error_x: { ...bars(x, some.map((k) => settled.converged_low[k]), some.map((k) => settled.converged_high[k])), color: "#222" },
+        marker: { size: 13, symbol: some.map((k) => `${SYMBOLS[k % FILLED.length]}-open`), color: "#222", line: { width: 2 } },
+        text: some.map((k) => `${label(layers[k], 60)}<br>converged at step ${settled.converged[k]}`), hovertemplate: "%{text}<extra></extra>",
+      };
+    };
+
     const toldLayers = brief(layers, 22);
     /** Names of as many steps as fit side by side. */
     const stepTicks = (pixels) => {
@@ -869,15 +883,15 @@
       file: `${file}-dynamics`,
       how: () => {
         const text = [`${heading()} of each state to `, ...to.map((part) => (typeof part === "string" ? part : part.cloneNode(true))), "; a line for each layer, dark to light in the order of execution. "];
-        if (bounds()[0]) text.push("Bars are 95 % intervals. ");
+        if (bounds()[0]) text.push(`Bars are ${number(100 * (data.level || 0.95), 0)} % intervals. `);
+        if (settled) text.push("Large open points are where a layer had converged, with what other samples might have shown. ");
         text.push("The dotted line is the step chosen below.");
         return text;
       },
       draw: (wide) => {
         const [low, high] = bounds();
         const narrow = isNarrow(wide);
-        return {
-          traces: layers.map((layer, k) => {
+        const curves = layers.map((layer, k) => {
             const values = column(state.measure[state.quantity], k);
             return {
               type: "scatter", mode: steps.length <= 60 ? "lines+markers" : "lines", name: toldLayers[k], x: at, y: drawn(values), connectgaps: false, cliponaxis: false,
@@ -885,7 +899,9 @@
               text: values.map((value, i) => `${label(layer, 60)}, step ${label(steps[i], 40)}<br>${state.quantity} ${number(value)}`), hovertemplate: "%{text}<extra></extra>",
               ...(low ? { error_y: bars(values, column(low, k), column(high, k)) } : {}),
             };
-          }),
+          });
+        return {
+          traces: settled ? [...curves, settledPoints()] : curves,
           layout: {
             height: narrow ? 400 + 10 * layers.length : 420, hovermode: "closest", showlegend: true,
             legend: { font: { size: 12 }, traceorder: "normal", ...(narrow ? { orientation: "h", y: -0.22, yanchor: "top" } : {}) },
@@ -932,6 +948,22 @@
       },
     });
 
+    const settledTable = () => {
+      const head = ["converged at step", "with other samples", "allowed", "moves by"];
+      const table = element("table", { class: "facts" });
+      table.append(element("thead", {}, element("tr", {}, element("td", {}), ...head.map((text) => element("th", { scope: "col" }, text)))));
+      layers.forEach((layer, k) => {
+        const { converged: at, converged_low: low, converged_high: high, threshold, noise } = settled;
+        const known = Number.isFinite(at[k]);
+        const cells = known ? [at[k], `${low[k]} to ${high[k]}`, number(threshold[k]), number(noise[k])] : [data.reason.known[data.reason.at[k]], "", "", ""].map(visible);
+        table.append(element("tr", {}, element("th", { scope: "row" }, named(layer)), ...cells.map((text) => element("td", {}, String(text)))));
+      });
+      const how = "A layer had converged at the first step from which on its distance to the end stays within what is allowed: the tolerance, or twice what it moves by from one state to the next near the end.";
+      const doubts = layers.map((layer, k) => [layer, data.warnings.known[data.warnings.at[k]]]).filter(([, text]) => text);
+      const told = doubts.map(([layer, text]) => element("p", { class: "warning" }, "To be read with care: ", named(layer), `: ${visible(text)}`));
+      return element("div", {}, element("h3", {}, "When each layer had converged"), element("p", { class: "how" }, how), table, ...told);
+    };
+
     const slider = element("input", { type: "range", id: newId("step"), min: 0, max: steps.length - 1, step: 1, value: 0 });
     const told = element("output", { for: slider.id });
     const choose = (i) => {
@@ -949,11 +981,12 @@
       lines.update();
       profile.update();
     };
-    const quantities = ["distance", "similarity"];
+    const quantities = ["distance", "similarity"].filter((quantity) => state.measure[quantity]);
     const measure = chooser("Measure", data.measures.map(({ name }) => name), (i) => { state.measure = data.measures[i]; redraw(); });
     const show = chooser("Show", quantities, (i) => { state.quantity = quantities[i]; redraw(); });
     const missing = [...new Set(data.reason.known)].filter((text) => text);
     const parts = [element("div", { class: "controls" }, measure.box, show.box), lines.box, profile.box];
+    if (settled) parts.splice(2, 0, settledTable());
     if (missing.length) parts.push(element("p", { class: "warning" }, `Not computed, and left as gaps: ${missing.slice(0, 3).map(visible).join("; ")}${missing.length > 3 ? "; ..." : ""}`));
     return {
       title: "Dynamics",

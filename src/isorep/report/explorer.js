@@ -756,6 +756,16 @@
     const tell = (i, j) => [named(now.names[i]), " (x) from ", named(now.names[j]), ` (y): ${quantity()} ${number(now.matrix[i][j])}`];
     walk(matrix, () => [now.n, now.n], { upwards: false, marks: () => [], shown: () => null, tell, choose: () => {} });
 
+    /** On which side of its point each name stands: where points are close, not all on the same. */
+    const sides = () => {
+      const span = Math.max(...[0, 1].map((axis) => {
+        const all = now.places.map((place) => place[axis]);
+        return Math.max(...all) - Math.min(...all);
+      }));
+      const close = (i, j) => Math.hypot(now.places[i][0] - now.places[j][0], now.places[i][1] - now.places[j][1]) < 0.12 * span;
+      const options = ["top center", "bottom center", "middle right", "middle left"];
+      return now.places.map((_, i) => options[now.places.filter((_, j) => j < i && close(i, j)).length % options.length]);
+    };
     const together = () => now.places.every(([x, y]) => Math.hypot(x, y) < ROUNDING);
     const map = figure({
       title: "Map of the networks",
@@ -768,10 +778,11 @@
       draw: (wide) => {
         const everything = now.names.map((_, i) => i);
         const namesBeside = now.n <= (isNarrow(wide) ? 12 : 25);
+        const besides = sides();
         const trace = (take, c, name) => ({
           type: "scatter", mode: namesBeside ? "markers+text" : "markers", name: label(name, 24),
           x: take.map((i) => now.places[i][0]), y: take.map((i) => now.places[i][1]),
-          text: take.map((i) => label(now.names[i], namesBeside ? 18 : 60)), textposition: "top center", textfont: { size: 11 },
+          text: take.map((i) => label(now.names[i], namesBeside ? 18 : 60)), textposition: take.map((i) => besides[i]), textfont: { size: 11 },
           hovertemplate: "%{text}<extra></extra>", cliponaxis: false,
           marker: { size: 10, color: COLOURS[c % COLOURS.length], symbol: SYMBOLS[c % SYMBOLS.length], line: { width: c < FILLED.length ? 0 : 1.5 } },
         });

@@ -32,6 +32,9 @@ _SHUFFLES = 99
 _ROUNDING = 1e-6
 """By how much a similarity may miss the bar: what float32 leaves of identity."""
 
+NOT_COMPARED = "layers of one name alone were compared"
+"""Of the cells of `Diff.grid` where x is not y."""
+
 _REASONS = 3
 """How many a text gives for why layers are to be read with care."""
 
@@ -228,7 +231,7 @@ class Diff:
             empty = np.nan if values.dtype.kind == "f" else "" if values.dtype.kind == "U" else 0
             square = np.full((n, n), empty, object if empty == "" else values.dtype)
             if name == "reason":
-                square[...] = "layers of one name alone were compared"
+                square[...] = NOT_COMPARED
             np.fill_diagonal(square, values)
             square = square.astype(str) if empty == "" else square
             variables[str(name)] = (("x_layer", "y_layer"), square, found.attrs)

@@ -299,6 +299,14 @@ def measures_named(names: str | Sequence[str]) -> list[Measure]:
     return measures
 
 
+def one_measure(name: str) -> Measure:
+    """Return the row of the one measure that a caller named."""
+    if not isinstance(name, str):
+        raise TypeError(f"measure should be the name of one measure, got {name!r}")
+    (measure,) = measures_named(name)
+    return measure
+
+
 def labelled(what: str, given: Mapping[Label, Any]) -> dict[Label, Any]:
     """Return networks or steps by plain labels, at least one.
 

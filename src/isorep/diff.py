@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isorep._grid import Grid, measures_named, prepare, ranks
+from isorep._grid import Grid, one_measure, prepare, ranks
 from isorep._names import unknown_name
 from isorep._progress import track
 from isorep.basis import NoVarianceError
@@ -31,6 +31,9 @@ _SHUFFLES = 99
 
 _ROUNDING = 1e-6
 """By how much a similarity may miss the bar: what float32 leaves of identity."""
+
+NOT_COMPARED = "layers of one name alone were compared"
+"""Of the cells of `Diff.grid` where x is not y."""
 
 _REASONS = 3
 """How many a text gives for why layers are to be read with care."""
@@ -228,7 +231,7 @@ class Diff:
             empty = np.nan if values.dtype.kind == "f" else "" if values.dtype.kind == "U" else 0
             square = np.full((n, n), empty, object if empty == "" else values.dtype)
             if name == "reason":
-                square[...] = "layers of one name alone were compared"
+                square[...] = NOT_COMPARED
             np.fill_diagonal(square, values)
             square = square.astype(str) if empty == "" else square
             variables[str(name)] = (("x_layer", "y_layer"), square, found.attrs)
@@ -480,7 +483,7 @@ def between(
 
 def checked(measure: str, at_least: float | None) -> Measure:
     """Return the measure of that name; the bar must be in the range of its similarity."""
-    (row,) = measures_named(measure)
+    row = one_measure(measure)
     low, high = row.similarity_range
     if at_least is not None and not low <= at_least <= high:
         raise ValueError(

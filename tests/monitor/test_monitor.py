@@ -383,6 +383,17 @@ def test_what_it_is_given_is_checked(tmp_path):
         watch(tmp_path, lag=0)
     with pytest.raises(TypeError, match=r"wandb should be a run with .log, got str"):
         watch(tmp_path, wandb="my-project")
+    with pytest.raises(
+        TypeError, match=r"tensorboard should be a SummaryWriter or a folder, got i"
+    ):
+        watch(tmp_path, tensorboard=5)
+    with pytest.raises(TypeError, match=r"the name of one measure, got \['pwcca', 'cka'\]"):
+        watch(tmp_path, measure=["pwcca", "cka"])
+    for step in (-1, 1.5):
+        with pytest.raises(
+            ValueError, match=f"how many steps the model is trained for, not {step}"
+        ):
+            watch(tmp_path).start(torch.nn.Linear(4, 2), step=step)
     with pytest.raises(ValueError, match="the probe yielded no samples"):
         Monitor([], store=tmp_path)
     with pytest.raises(RuntimeError, match=r"call start\(model\) before step\(\)"):

@@ -7,6 +7,7 @@ import pytest
 from harmful import DEAD, NAMES, layers_of
 
 import isorep
+from isorep.monitor import converged
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +47,23 @@ def path_table():
         for step in range(5)
     }
     return isorep.trajectory(states, layers=NAMES[:3])
+
+
+@pytest.fixture(scope="session")
+def settling():
+    """A network whose layers settle at steps 0, 20 and 40, and one that is dead."""
+    end, start = layers_of(0, 200), layers_of(1, 200)
+    states = {
+        step: {
+            **{
+                name: end[name] + max(0.0, settled - step) / 10 * start[name]
+                for name, settled in zip(NAMES[:3], (0, 20, 40), strict=True)
+            },
+            DEAD: np.zeros((200, 2)),
+        }
+        for step in range(0, 81, 10)
+    }
+    return converged(states)
 
 
 @pytest.fixture(scope="session")

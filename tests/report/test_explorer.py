@@ -3,14 +3,16 @@
 import csv
 import io
 import re
+import sys
 import xml.etree.ElementTree as ElementTree
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from harmful import DEAD, NAMES
+from harmful import DEAD, NAMES, layers_of
 
 import isorep
+from isorep.cli import main
 
 LAPTOP, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
 
@@ -243,6 +245,64 @@ def test_the_slider_goes_through_the_steps(tab, path_table):
     _, text = download(tab, "All layers at one step", "CSV")
     found = [float(line["distance"]) for line in rows_of(text)]
     np.testing.assert_allclose(found, path_table["pwcca_distance"].sel(step=3), atol=1e-6)
+
+
+def test_a_diff_is_a_point_for_each_layer(browser, tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(0)
+    base = layers_of(3, 200)
+    changed = {
+        name: x + 0.1 * i * rng.standard_normal(x.shape) for i, (name, x) in enumerate(base.items())
+    }
+    for name, layers in (("a", base), ("b", changed)):
+        isorep.Representations(layers).save(tmp_path / f"{name}.npz")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        sys, "argv", ["isorep", "diff", "a.npz", "b.npz", "-o", "d.html", "--fail-below", "0.9"]
+    )
+    with pytest.raises(SystemExit):
+        main()
+    found = isorep.diff(base, changed, at_least=0.9)
+    names = [layer.layer for layer in found.layers]
+    with opened(browser, tmp_path / "d.html") as own:
+        options = own.get_by_label("Layer", exact=True).locator("option").all_text_contents()
+        assert options == [shown(name) for name in names]
+        points = heat(own).evaluate("canvas => [canvas.data[0].x, canvas.data[0].y]")
+        np.testing.assert_allclose(points[0], [x.similarity for x in found.layers], atol=1e-6)
+        assert points[1] == list(range(len(names)))
+        assert "could not be compared" not in own.locator("figure .how").first.inner_text()
+        bar = heat(own).evaluate("canvas => canvas.layout.shapes[0].x0")
+        assert bar == 0.9
+        assert own.locator(".pair bdi").inner_text() == shown(names[0])
+        heat(own).focus()
+        for key in ("ArrowDown", "ArrowDown", "ArrowRight", "Enter"):
+            heat(own).press(key)
+        assert own.locator(".pair bdi").inner_text() == shown(names[2])
+        point = heat(own).locator(".scatterlayer .point").nth(4).bounding_box()
+        own.mouse.click(point["x"] + point["width"] / 2, point["y"] + point["height"] / 2)
+        assert own.locator(".pair bdi").inner_text() == shown(names[4])
+        lines = rows_of(download(own, "Layer by layer", "CSV")[1])
+        assert [(line["x_layer"], line["y_layer"]) for line in lines] == [(x, x) for x in names]
+
+
+def test_when_layers_had_converged(browser, tmp_path, settling):
+    isorep.report(settling, tmp_path / "settling.html")
+    with opened(browser, tmp_path / "settling.html") as own:
+        assert "95 % intervals" in own.locator(".how").nth(1).inner_text()
+        assert own.get_by_label("Show").locator("option").all_text_contents() == ["distance"]
+        told = own.locator(".facts tbody tr, .facts > tr").all_inner_texts()
+        assert len(told) == len(settling["layer"])
+        for text, layer in zip(told, settling["layer"].values, strict=True):
+            one = settling.sel(layer=layer)
+            assert shown(layer) in text
+            if layer == DEAD:
+                assert one["reason"].item() in text
+            else:
+                low, high = one["converged_low"].item(), one["converged_high"].item()
+                assert f"{one['converged'].item():.0f}\t{low:.0f} to {high:.0f}\t" in text
+        points = own.locator(".canvas").first.evaluate("canvas => canvas.data.at(-1).x")
+        assert points == settling["converged"].values[:3].tolist()
+        lines = rows_of(download(own, "Every layer over the steps", "CSV")[1])
+        assert {"low", "high"} <= set(lines[0])
 
 
 def test_print_keeps_figures_and_drops_controls(tab):

@@ -10,6 +10,7 @@ from reading import content, numbers, words
 
 import isorep
 from isorep.report.packing import coarse, floats
+from isorep.report.result import read_result
 
 pytest.importorskip("plotly")
 
@@ -152,6 +153,11 @@ class TestDetails:
             ValueError, match=r"not made of these a and b: at \(conv., conv.\) its pwcca is"
         ):
             isorep.report(table, page, a=small(1), b=small(2))
+        # In the other order, of which the most similar pair, one layer, tells nothing.
+        a, b = ({**small(seed), "same": small(7)["conv0"]} for seed in (0, 1))
+        both = isorep.compare(a, b)
+        with pytest.raises(ValueError, match="not made of these a and b"):
+            isorep.report(both, page, a=b, b=a)
         with pytest.raises(ValueError, match="it has 60 samples, and they have 50"):
             isorep.report(table, page, a=small(0, 50), b=small(1, 50))
         with pytest.raises(ValueError, match="unknown layer of b 'conv1'"):
@@ -255,6 +261,48 @@ class TestTrajectory:
         measure = path["measures"][0]
         np.testing.assert_allclose(numbers(measure["distance_low"]), np.arccos(high), rtol=1e-6)
         np.testing.assert_allclose(numbers(measure["distance_high"]), np.arccos(low), rtol=1e-6)
+
+    def test_steps_without_a_place_on_a_scale_are_names(self, tmp_path):
+        states = {0.5: layers_of(0, 90), np.inf: layers_of(1, 90)}
+        (path,) = written(tmp_path, isorep.trajectory(states))
+        assert path["at"] is None
+        assert path["steps"] == ["0.5", "inf"]
+
+    def test_several_runs_are_several_sections(self, tmp_path):
+        states = {step: small(step) for step in (0, 1)}
+        table = isorep.trajectory({"p": states, "q": states})
+        with pytest.raises(ValueError, match=r"Make a section of each run: \{run: table.sel"):
+            written(tmp_path, table)
+        found = written(tmp_path, {run: table.sel(run=run) for run in table["run"].values})
+        assert [section["heading"] for section in found] == ["p", "q"]
+
+
+class TestConverged:
+    def test_bounds_are_the_tables_and_stay_in_range(self, tmp_path, settling):
+        (found,) = written(tmp_path, settling)
+        measure = found["measures"][0]
+        assert measure["name"] == "pwcca"
+        values = settling["distance"].to_numpy()
+        np.testing.assert_allclose(numbers(measure["distance"]), values, rtol=1e-6)
+        # 20 parts left out in turn: Student's t with 19 degrees of freedom.
+        error = 2.093024 * settling["distance_error"].to_numpy()
+        for key, bound in (("low", values - error), ("high", values + error)):
+            expected = np.clip(bound, 0, 1)
+            np.testing.assert_allclose(numbers(measure[f"distance_{key}"]), expected, atol=1e-6)
+        for name in ("converged", "converged_low", "converged_high", "noise", "threshold"):
+            np.testing.assert_allclose(numbers(found["settled"][name]), settling[name], rtol=1e-6)
+        dead = list(settling["layer"].values).index(DEAD)
+        assert words(found["reason"], values.shape)[:, dead].tolist() == (
+            settling["reason"].values[dead : dead + 1].tolist() * len(values)
+        )
+
+    def test_comes_back_from_disk(self, tmp_path, settling):
+        settling.to_zarr(tmp_path / "settling.zarr", zarr_format=2)
+        (here,), (back,) = (
+            written(tmp_path, table)
+            for table in (settling, read_result(tmp_path / "settling.zarr"))
+        )
+        assert here == back
 
 
 class TestPacking:

@@ -121,7 +121,13 @@ def diff(
     for target in outputs:
         if target.suffix.lower() == ".html":
             title = f"{base} and {changed}"
-            need("isorep.report", "report").report(found.grid(), target, a=x, b=y, title=title)
+            order = [layer.layer for layer in found.layers]
+            table = (
+                found.grid()
+                .sel(x_layer=order, y_layer=order)
+                .assign_attrs({} if fail_below is None else {"at_least": fail_below})
+            )
+            need("isorep.report", "report").report(table, target, a=x, b=y, title=title)
         else:
             _write(found, target)
     if found.below:

@@ -17,7 +17,7 @@ from isorep._grid import (
     check_same_samples,
     labelled,
     layers_of_all,
-    measures_named,
+    one_measure,
 )
 from isorep._progress import track
 from isorep.basis import Basis
@@ -123,7 +123,7 @@ def converged(
     >>> table["converged"].values.tolist()
     [0.0, 10.0, 18.0]
     """
-    (row,) = measures_named(measure)
+    row = one_measure(measure)
     check_level(level)
     if tolerance < 0 or factor < 0:
         raise ValueError(

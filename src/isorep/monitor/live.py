@@ -17,6 +17,34 @@ class Live(Protocol):
         """Make sure that all is written."""
 
 
+def check_tensorboard(writer: Any) -> None:
+    """Refuse, before training begins, what curves cannot be written to.
+
+    Raises
+    ------
+    TypeError
+        When it is neither a folder nor a SummaryWriter.
+    ImportError
+        When it is a folder, and tensorboard is not installed.
+    """
+    if isinstance(writer, str | PathLike):
+        _summary_writer()
+    elif not callable(getattr(writer, "add_scalar", None)):
+        raise TypeError(
+            f"tensorboard should be a SummaryWriter or a folder, got {type(writer).__name__}"
+        )
+
+
+def _summary_writer() -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise ImportError(
+            "a folder for TensorBoard needs tensorboard: pip install tensorboard"
+        ) from error
+    return SummaryWriter
+
+
 class TensorBoard:
     """Curves in TensorBoard.
 
@@ -31,13 +59,7 @@ class TensorBoard:
     def __init__(self, writer: Any, purge_step: int | None) -> None:
         self._own = isinstance(writer, str | PathLike)
         if self._own:
-            try:
-                from torch.utils.tensorboard import SummaryWriter
-            except ImportError as error:
-                raise ImportError(
-                    "a folder for TensorBoard needs tensorboard: pip install tensorboard"
-                ) from error
-            writer = SummaryWriter(str(writer), purge_step=purge_step)
+            writer = _summary_writer()(str(writer), purge_step=purge_step)
         self._writer = writer
 
     def show(self, step: int, values: Mapping[str, float]) -> None:

@@ -6,16 +6,17 @@ import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from numbers import Integral
 from os import PathLike
 from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from isorep._grid import Label, Prepared, measures_named, prepare
+from isorep._grid import Label, Prepared, one_measure, prepare
 from isorep._optional import need
 from isorep.monitor.compared import compared
 from isorep.monitor.converged import FACTOR, LEVEL, TOLERANCE, converged
-from isorep.monitor.live import Live, TensorBoard, WandB
+from isorep.monitor.live import Live, TensorBoard, WandB, check_tensorboard
 from isorep.monitor.schedule import Schedule
 from isorep.monitor.store import Store, states
 from isorep.representation import Representations
@@ -73,7 +74,7 @@ class Monitor:
     TypeError, ValueError
         When an argument is not of the kind described here.
     ImportError
-        When PyTorch is not installed.
+        When PyTorch is not installed, or a folder for TensorBoard is given without tensorboard.
 
     Examples
     --------
@@ -115,9 +116,11 @@ class Monitor:
         need("torch", "torch")
         from isorep.monitor.probe import Probe
 
-        (self._measure,) = measures_named(measure)
+        self._measure = one_measure(measure)
         if isinstance(lag, bool) or not isinstance(lag, int) or lag < 1:
             raise ValueError(f"lag is a number of states, at least 1, not {lag!r}")
+        if tensorboard is not None:
+            check_tensorboard(tensorboard)
         if wandb is not None and not callable(getattr(wandb, "log", None)):
             raise TypeError(f"wandb should be a run with .log, got {type(wandb).__name__}")
         self._schedule = Schedule(every, max_share)
@@ -128,6 +131,7 @@ class Monitor:
         self._wandb = wandb
         self._model: torch.nn.Module | None = None
         self._idle = False  # another process watches, or something went wrong
+        self._step = 0
         self._first: dict[str, Prepared] = {}
         self._recent: deque[tuple[int, dict[str, Prepared]]] = deque(maxlen=lag)
         self._live: list[Live] = []
@@ -156,8 +160,8 @@ class Monitor:
         Raises
         ------
         TypeError, ValueError
-            When the model cannot be captured (see `isorep.capture`), or the store holds states of
-            other samples or layers.
+            When the model cannot be captured (see `isorep.capture`), the store holds states of
+            other samples or layers, or `step` is no number of steps.
 
         Warns
         -----
@@ -170,6 +174,8 @@ class Monitor:
         from isorep.monitor.probe import is_first_process, unwrapped
 
         inner = unwrapped(model)
+        if isinstance(step, bool) or not isinstance(step, Integral) or step < 0:
+            raise ValueError(f"step is how many steps the model is trained for, not {step!r}")
         self._idle = not is_first_process()
         self._step = step
         if self._idle:

@@ -27,13 +27,14 @@ def report(
 
     The file holds all it needs, opens from disk and asks no network for anything. A table of
     `isorep.compare` becomes a grid of layers; one of `isorep.pairwise` a matrix with its tree and a
-    map of the networks; one of `isorep.trajectory` curves over the steps.
+    map of the networks; one of `isorep.trajectory` curves over the steps; and one of
+    `isorep.monitor.converged` such curves with intervals, and the step at which each had settled.
 
     Parameters
     ----------
     result : xarray.Dataset, or mapping of heading to xarray.Dataset
-        What `isorep.compare`, `isorep.pairwise` or `isorep.trajectory` returned; several make
-        several sections.
+        What `isorep.compare`, `isorep.pairwise`, `isorep.trajectory` or `isorep.monitor.converged`
+        returned; several make several sections.
     path : path
         File to write; an old one is replaced once the new one is whole.
     a, b : Representations or mapping of layer name to (n, p) array, optional
@@ -110,8 +111,8 @@ def report(
 
 
 _EXPECTED = (
-    "expected the Dataset that isorep.compare, isorep.pairwise or isorep.trajectory returns, or a "
-    "mapping of heading to such"
+    "expected the Dataset that isorep.compare, isorep.pairwise, isorep.trajectory or "
+    "isorep.monitor.converged returns, or a mapping of heading to such"
 )
 
 
@@ -145,27 +146,36 @@ def _section(
     dims = set(table.sizes)
     kinds = {"x_layer, y_layer": "compare", "layer, x, y": "pairwise", "layer, step": "trajectory"}
     kind = kinds.get(", ".join(sorted(map(str, dims))))
-    if kind is None or "measures" not in table.attrs:
+    if kind == "trajectory" and "converged" in table:
+        kind = "monitor.converged"
+    elif kind is None or "measures" not in table.attrs:
         known = "; ".join(f"({dims}) of isorep.{name}" for dims, name in kinds.items())
+        choose = (
+            "Make a section of each run: {run: table.sel(run=run) for run in table['run'].values}"
+            if "run" in dims
+            else "To choose one layer, give a list: table.sel(layer=['fc'])"
+        )
         raise ValueError(
-            f"{where} is over ({', '.join(map(str, table.sizes))}): expected a table over {known}. "
-            "To choose one layer, give a list: table.sel(layer=['fc'])"
+            f"{where} is over ({', '.join(map(str, table.sizes))}): expected a table over {known} "
+            f"or isorep.monitor.converged. {choose}"
         )
     if not all(table.sizes.values()):
         raise ValueError(f"{where} is empty: {dict(table.sizes)}")
 
     import numpy as np
 
-    from isorep.report.dynamics import dynamics
+    from isorep.report.dynamics import convergence, dynamics
     from isorep.report.layer_grid import layer_grid
     from isorep.report.sweep import sweep
 
-    measures = [str(name) for name in np.atleast_1d(table.attrs["measures"])]
+    measures = [str(name) for name in np.atleast_1d(table.attrs.get("measures", []))]
     try:
         if kind == "compare":
             section = layer_grid(table, measures)
         elif kind == "pairwise":
             section = sweep(table, measures, groups)
+        elif kind == "monitor.converged":
+            section = convergence(table)
         else:
             section = dynamics(table, measures)
     except KeyError as error:

@@ -1,4 +1,4 @@
-"""Dynamics: what the page shows of `isorep.trajectory`'s table."""
+"""Dynamics: what the page shows of the tables of `trajectory` and `monitor.converged`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from math import isnan, nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import stdtrit
 
+from isorep.inference.jackknife import BLOCKS
 from isorep.measures import measure_named
 from isorep.plot._axis import bounds
 from isorep.report.packing import ends, floats, names, texts
@@ -19,17 +21,61 @@ if TYPE_CHECKING:
 def dynamics(table: xarray.Dataset, measures: list[str]) -> dict[str, Any]:
     """Return a section of the page: every state's numbers, with intervals where there are any."""
     table = table.transpose("step", "layer")
+    return _section(
+        table, table["warnings"], table["reason"], [_measure(table, name) for name in measures]
+    )
+
+
+def convergence(table: xarray.Dataset) -> dict[str, Any]:
+    """Return the same for `isorep.monitor.converged`: with intervals, and when each had settled."""
+    table = table.transpose("step", "layer", ...)
+    distance, level = table["distance"], float(table.attrs["level"])
+    row = measure_named(distance.attrs["measure"])
+    error = stdtrit(BLOCKS - 1, (1 + level) / 2) * table["distance_error"]
+    least, most = row.distance_range
+    measure = {
+        "name": row.name,
+        "description": row.description,
+        "units": distance.attrs["units"],
+        "distance_range": ends(bounds(row.distance_range, distance)),
+        "distance": floats(distance),
+        "distance_low": floats((distance - error).clip(least, most)),
+        "distance_high": floats((distance + error).clip(least, most)),
+    }
+    # What is said of a layer is said of each of its states.
+    warnings, reason = (
+        table[name].broadcast_like(distance).transpose(*distance.dims)
+        for name in ("warnings", "reason")
+    )
+    settled = {
+        name: floats(table[name])
+        for name in ("converged", "converged_low", "converged_high", "threshold", "noise")
+    }
+    return {
+        **_section(table, warnings, reason, [measure]),
+        "level": level,
+        "settled": settled,
+    }
+
+
+def _section(
+    table: xarray.Dataset,
+    warnings: xarray.DataArray,
+    reason: xarray.DataArray,
+    measures: list[dict[str, Any]],
+) -> dict[str, Any]:
     steps = table["step"].to_numpy()
+    to_scale = steps.dtype.kind in "iuf" and np.isfinite(steps).all()
     reference = table.attrs["reference"]
     return {
         "kind": "trajectory",
         "steps": names(steps.tolist()),
-        "at": steps.astype(float).tolist() if steps.dtype.kind in "iuf" else None,
+        "at": steps.astype(float).tolist() if to_scale else None,
         "layers": names(table["layer"].to_numpy().tolist()),
         "reference": None if str(reference) == "given" else str(reference),
-        "warnings": texts(table["warnings"].to_numpy()),
-        "reason": texts(table["reason"].to_numpy()),
-        "measures": [_measure(table, name) for name in measures],
+        "warnings": texts(warnings.to_numpy()),
+        "reason": texts(reason.to_numpy()),
+        "measures": measures,
     }
 
 

@@ -255,15 +255,15 @@
   });
 
   /** Lets arrow keys move a cursor over a figure's cells and Enter choose; likewise a click. */
-  const walk = (own, size, { marks, shown, tell, choose, upwards }) => {
+  const walk = (own, size, { marks, shown, tell, choose, upwards, settle = (cell) => cell, frame = framed }) => {
     const readout = element("p", { class: "readout", role: "status" });
     own.tools.before(readout);
     own.cursor = [0, 0];
     own.focused = false;
     own.shapes = () => [
       ...marks(),
-      ...(shown() ? [framed(shown(), "#fff", 4.5), framed(shown(), "#c40000", 2.5)] : []),
-      ...(own.focused ? [framed(own.cursor, "#fff", 4), framed(own.cursor, "#000", 2, "dot")] : []),
+      ...(shown() ? [frame(shown(), "#fff", 4.5), frame(shown(), "#c40000", 2.5)] : []),
+      ...(own.focused ? [frame(own.cursor, "#fff", 4), frame(own.cursor, "#000", 2, "dot")] : []),
     ];
     own.place = () => own.canvas.layout && Plotly.relayout(own.canvas, { shapes: own.shapes() });
     const move = (cell) => {
@@ -292,11 +292,11 @@
       if (!to && !chosen) return;
       event.preventDefault();
       if (chosen) choose(i, j);
-      else move([Math.min(Math.max(to[0], 0), height - 1), Math.min(Math.max(to[1], 0), width - 1)]);
+      else move(settle([Math.min(Math.max(to[0], 0), height - 1), Math.min(Math.max(to[1], 0), width - 1)]));
     });
     own.listen = () =>
       own.canvas.on("plotly_click", ({ points }) => {
-        const [i, j] = [Math.round(points[0].y), Math.round(points[0].x)];
+        const [i, j] = settle([Math.round(points[0].y), Math.round(points[0].x)]);
         const [height, width] = size();
         if (i < 0 || j < 0 || i >= height || j >= width) return;
         move([i, j]);
@@ -325,11 +325,14 @@
     const real = data.n_significant && numbers(data.n_significant);
     const said = (texts, k) => texts.known[texts.at[k]];
     const details = data.details;
-    const state = { measure: measures[0], quantity: "similarity", cell: null };
+    // Of `isorep.diff`: each layer with its namesake alone, corrected, as it was judged.
+    const alone = data.diagonal;
+    const state = { measure: measures[0], quantity: alone && measures[0].corrected ? "corrected" : "similarity", cell: null };
     const offered = () => QUANTITIES.filter((quantity) => state.measure[quantity]);
 
-    const cells = xs.flatMap((_, i) => ys.map((_, j) => [i, j]));
+    const cells = alone ? xs.map((_, i) => [i, i]) : xs.flatMap((_, i) => ys.map((_, j) => [i, j]));
     const first = () => {
+      if (alone) return cells[0];
       // A layer with itself is the same, which is no news.
       const known = cells.filter(([i, j]) => Number.isFinite(state.measure.similarity[at(i, j)]));
       const shown = details ? known.filter(([i, j]) => details.cells[`${i},${j}`]) : known;
@@ -380,14 +383,66 @@
       return measure.marked;
     };
 
+    /** What a cell tells under the mouse. */
+    const hoverOf = ([i, j], names) => {
+      const k = at(i, j);
+      const lines = facts(i, j, state.measure).map(([name, value]) => `${name}: ${value}`);
+      const reason = said(data.reason, k);
+      if (reason) lines.push(`not computed: ${label(reason, 90)}`);
+      else if (said(data.warnings, k)) lines.push("to be read with care: see below");
+      return [...names, ...lines].join("<br>");
+    };
+
+    /** A point for each layer, from top to bottom. */
+    const lineup = (wide) => {
+      const { measure, quantity } = state;
+      const values = cells.map(([i, j]) => measure[quantity][at(i, j)]);
+      const rowsUsed = cells.map((_, i) => i);
+      const range = quantity === "distance" ? measure.distance_range : measure.similarity_range;
+      const high = Math.min(Math.max(24 * xs.length, 120), 900);
+      const bounded = measure.low && (quantity === "corrected" || (quantity === "similarity" && !measure.corrected));
+      const end = (key) => cells.map(([i, j]) => measure[key][at(i, j)]);
+      const away = (ends, sign) => ends.map((value, i) => Math.max(sign * (value - values[i]), 0) || 0);
+      const traces = [{
+        type: "scatter", mode: "markers", name: quantity, x: drawn(values), y: rowsUsed, cliponaxis: false,
+        marker: { size: 9, color: COLOURS[0] }, text: cells.map((cell) => hoverOf(cell, [`<b>${label(xs[cell[0]], 60)}</b>`])), hovertemplate: "%{text}<extra></extra>",
+        ...(bounded ? { error_x: { type: "data", symmetric: false, thickness: 1.4, width: 4, array: away(end("high"), 1), arrayminus: away(end("low"), -1) } } : {}),
+      }];
+      if (measure.chance && quantity === "similarity") {
+        traces.push({ type: "scatter", mode: "markers", name: "chance", x: drawn(end("chance")), y: rowsUsed, marker: { size: 8, symbol: "x-thin-open", color: "#555", line: { width: 1.5 } }, hoverinfo: "skip" });
+      }
+      return {
+        traces,
+        layout: {
+          height: high + 90, hovermode: "closest", hoverdistance: 40,
+          showlegend: traces.length > 1, legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
+          xaxis: namedAxis(quantity, { range: [range[0], range[1] + 0.02 * (range[1] - range[0])] }),
+          yaxis: namedAxis("", { ...ticks(xs, fitting(high), isNarrow(wide) ? 12 : 28), range: [xs.length - 0.5, -0.5] }),
+          shapes: heat.shapes(),
+        },
+      };
+    };
+    const bar = () => (data.at_least === null || data.at_least === undefined || ["distance", "calibrated"].includes(state.quantity) ? [] : [{
+      type: "line", xref: "x", yref: "paper", x0: data.at_least, x1: data.at_least, y0: 0, y1: 1, line: { color: "#222", width: 1.4, dash: "dash" },
+    }]);
+    const band = ([i], colour, width, dash) => ({ ...framed([i, 0], colour, width, dash), xref: "paper", x0: 0, x1: 1 });
+
     const heat = figure({
-      title: "All pairs of layers",
+      title: alone ? "Layer by layer" : "All pairs of layers",
       file: `${file}-grid`,
       focusable: true,
       how: () => {
         const { measure, quantity } = state;
         const text = [`${measure.name}: ${measure.description}. Colour is ${WORDS[quantity] || direction(quantity, measure.units)}; light is alike. `];
         const { chance, missing } = marked();
+        if (alone) {
+          const told = [`${measure.name}: ${measure.description}. Shown is the ${WORDS[quantity] || direction(quantity, measure.units)}. `];
+          if (measure.low && quantity === "corrected") told.push("Bars are 95 % intervals. ");
+          if (bar().length) told.push(`Dashed: the least that was allowed, ${data.at_least}. `);
+          if (missing.length) told.push(`${count(missing.length, "layer")} could not be compared. `);
+          told.push(element("span", { class: "doing" }, "Click a layer, or go with the arrow keys and press Enter, to see what lies behind it."));
+          return told;
+        }
         if (chance.length) text.push(`Hatched cells are not above chance (adjusted p over ${data.not_above_chance}). `);
         else if (measure.p_adjusted) text.push("All cells are above chance. ");
         if (missing.length) text.push("Crossed grey cells could not be computed. ");
@@ -395,17 +450,11 @@
         return text;
       },
       draw: (wide) => {
+        if (alone) return lineup(wide);
         const { measure, quantity } = state;
         const z = rows(drawn(measure[quantity]), width);
         const range = quantity === "distance" ? measure.distance_range : measure.similarity_range;
-        const hover = rows(cells.map(([i, j]) => {
-          const k = at(i, j);
-          const lines = facts(i, j, measure).map(([name, value]) => `${name}: ${value}`);
-          const reason = said(data.reason, k);
-          if (reason) lines.push(`not computed: ${label(reason, 90)}`);
-          else if (said(data.warnings, k)) lines.push("to be read with care: see below");
-          return [`x: <b>${label(xs[i], 60)}</b>`, `y: <b>${label(ys[j], 60)}</b>`, ...lines].join("<br>");
-        }), width);
+        const hover = rows(cells.map((cell) => hoverOf(cell, [`x: <b>${label(xs[cell[0]], 60)}</b>`, `y: <b>${label(ys[cell[1]], 60)}</b>`])), width);
         const narrow = isNarrow(wide);
         const many = Math.max(xs.length, ys.length);
         const letters = narrow ? 9 : 18;
@@ -441,15 +490,16 @@
       },
     });
     walk(heat, () => [xs.length, width], {
-      upwards: true,
-      marks: () => marked().shapes,
+      upwards: !alone,
+      marks: () => (alone ? bar() : marked().shapes),
+      ...(alone ? { settle: ([i]) => [i, i], frame: band } : {}),
       shown: () => state.cell,
       tell: (i, j) => {
         const k = at(i, j);
         const { measure, quantity } = state;
         const value = measure[quantity][k];
         const told = Number.isFinite(value) ? `${measure.name} ${direction(quantity, measure.units)} ${number(value)}` : `not computed: ${visible(said(data.reason, k) || "see the other measures")}`;
-        return [named(xs[i]), " against ", named(ys[j]), `: ${told}`];
+        return alone ? [named(xs[i]), `: ${told}`] : [named(xs[i]), " against ", named(ys[j]), `: ${told}`];
       },
       choose: (i, j) => show(i, j),
     });
@@ -468,7 +518,8 @@
       heat.cursor = [i, j];
       chooseX.select.value = i;
       chooseY.select.value = j;
-      heading.replaceChildren("x: ", named(xs[i]), " against y: ", named(ys[j]));
+      if (alone) heading.replaceChildren(named(xs[i]), ", before (x) and after (y)");
+      else heading.replaceChildren("x: ", named(xs[i]), " against y: ", named(ys[j]));
       const k = at(i, j);
       const all = measures.map((measure) => facts(i, j, measure));
       const fullest = all.reduce((best, one) => (one.length > best.length ? one : best), []);
@@ -512,14 +563,16 @@
       offer();
       heat.update();
     });
-    const chooseX = chooser("Layer of x", xs, (i) => show(i, state.cell[1]));
+    const chooseX = chooser(alone ? "Layer" : "Layer of x", xs, (i) => show(i, alone ? i : state.cell[1]));
     const chooseY = chooser("Layer of y", ys, (j) => show(state.cell[0], j));
     offer();
-    const controls = element("div", { class: "controls" }, measure.box, quantity.box, chooseX.box, chooseY.box);
+    const controls = element("div", { class: "controls" }, measure.box, quantity.box, chooseX.box, ...(alone ? [] : [chooseY.box]));
     const columns = element("div", { class: "columns" }, heat.box, detail);
     return {
       title: "Layers",
-      about: `${count(xs.length, "layer")} of x (rows) against ${ys.length} of y (columns), both in the order of execution.`,
+      about: alone
+        ? `${count(xs.length, "layer")}, each with the one of its name after the change.`
+        : `${count(xs.length, "layer")} of x (rows) against ${ys.length} of y (columns), both in the order of execution.`,
       parts: [controls, columns],
       start: () => {
         state.cell = first();
@@ -756,23 +809,34 @@
     const tell = (i, j) => [named(now.names[i]), " (x) from ", named(now.names[j]), ` (y): ${quantity()} ${number(now.matrix[i][j])}`];
     walk(matrix, () => [now.n, now.n], { upwards: false, marks: () => [], shown: () => null, tell, choose: () => {} });
 
+    /** Over or under its point each name stands; where points are close, only two have room. */
+    const sides = () => {
+      const span = Math.max(...[0, 1].map((axis) => {
+        const all = now.places.map((place) => place[axis]);
+        return Math.max(...all) - Math.min(...all);
+      }));
+      const close = (i, j) => Math.hypot(now.places[i][0] - now.places[j][0], now.places[i][1] - now.places[j][1]) < 0.12 * span;
+      return now.places.map((_, i) => ["top center", "bottom center"][now.places.filter((_, j) => j < i && close(i, j)).length]);
+    };
     const together = () => now.places.every(([x, y]) => Math.hypot(x, y) < ROUNDING);
     const map = figure({
       title: "Map of the networks",
       file: `${file}-map`,
       how: () => {
         const marks = groups ? " Colour and symbol are the group." : "";
+        const hidden = sides().every((side) => side) ? "" : " Where points are close, some show their name only when pointed at.";
         if (together()) return `All networks are in one place, up to rounding.${marks}`;
-        return `Networks as points whose distances are as near the true ones as a plane allows (classical multidimensional scaling): it keeps ${Math.round(100 * now.share)} % of the spread. Only distances mean something, not the axes.${marks}`;
+        return `Networks as points whose distances are as near the true ones as a plane allows (classical multidimensional scaling): it keeps ${Math.round(100 * now.share)} % of the spread. Only distances mean something, not the axes.${marks}${hidden}`;
       },
       draw: (wide) => {
         const everything = now.names.map((_, i) => i);
         const namesBeside = now.n <= (isNarrow(wide) ? 12 : 25);
+        const besides = sides();
         const trace = (take, c, name) => ({
           type: "scatter", mode: namesBeside ? "markers+text" : "markers", name: label(name, 24),
           x: take.map((i) => now.places[i][0]), y: take.map((i) => now.places[i][1]),
-          text: take.map((i) => label(now.names[i], namesBeside ? 18 : 60)), textposition: "top center", textfont: { size: 11 },
-          hovertemplate: "%{text}<extra></extra>", cliponaxis: false,
+          text: take.map((i) => (besides[i] ? label(now.names[i], 18) : "")), textposition: take.map((i) => besides[i] || "top center"), textfont: { size: 11 },
+          hovertext: take.map((i) => label(now.names[i], 60)), hovertemplate: "%{hovertext}<extra></extra>", cliponaxis: false,
           marker: { size: 10, color: COLOURS[c % COLOURS.length], symbol: SYMBOLS[c % SYMBOLS.length], line: { width: c < FILLED.length ? 0 : 1.5 } },
         });
         const traces = groups
@@ -857,6 +921,20 @@
     });
     const bounds = () => ["low", "high"].map((end) => state.measure[`${state.quantity}_${end}`]);
 
+    const settled = data.settled && Object.fromEntries(Object.entries(data.settled).map(([key, packed]) => [key, numbers(packed)]));
+    /** Where each layer had converged, on its line. */
+    const settledPoints = () => {
+      const some = layers.map((_, k) => k).filter((k) => Number.isFinite(settled.converged[k]));
+      const x = some.map((k) => settled.converged[k]);
+      return {
+        type: "scatter", mode: "markers", showlegend: false, cliponaxis: false, x,
+        y: some.map((k) => column(state.measure.distance, k)[at.indexOf(settled.converged[k])]),
+        error_x: { ...bars(x, some.map((k) => settled.converged_low[k]), some.map((k) => settled.converged_high[k])), color: "#222" },
+        marker: { size: 13, symbol: some.map((k) => `${SYMBOLS[k % FILLED.length]}-open`), color: "#222", line: { width: 2 } },
+        text: some.map((k) => `${label(layers[k], 60)}<br>converged at step ${settled.converged[k]}`), hovertemplate: "%{text}<extra></extra>",
+      };
+    };
+
     const toldLayers = brief(layers, 22);
     /** Names of as many steps as fit side by side. */
     const stepTicks = (pixels) => {
@@ -869,15 +947,15 @@
       file: `${file}-dynamics`,
       how: () => {
         const text = [`${heading()} of each state to `, ...to.map((part) => (typeof part === "string" ? part : part.cloneNode(true))), "; a line for each layer, dark to light in the order of execution. "];
-        if (bounds()[0]) text.push("Bars are 95 % intervals. ");
+        if (bounds()[0]) text.push(`Bars are ${number(100 * (data.level || 0.95), 0)} % intervals. `);
+        if (settled) text.push("Large open points are where a layer had converged, with what other samples might have shown. ");
         text.push("The dotted line is the step chosen below.");
         return text;
       },
       draw: (wide) => {
         const [low, high] = bounds();
         const narrow = isNarrow(wide);
-        return {
-          traces: layers.map((layer, k) => {
+        const curves = layers.map((layer, k) => {
             const values = column(state.measure[state.quantity], k);
             return {
               type: "scatter", mode: steps.length <= 60 ? "lines+markers" : "lines", name: toldLayers[k], x: at, y: drawn(values), connectgaps: false, cliponaxis: false,
@@ -885,7 +963,9 @@
               text: values.map((value, i) => `${label(layer, 60)}, step ${label(steps[i], 40)}<br>${state.quantity} ${number(value)}`), hovertemplate: "%{text}<extra></extra>",
               ...(low ? { error_y: bars(values, column(low, k), column(high, k)) } : {}),
             };
-          }),
+          });
+        return {
+          traces: settled ? [...curves, settledPoints()] : curves,
           layout: {
             height: narrow ? 400 + 10 * layers.length : 420, hovermode: "closest", showlegend: true,
             legend: { font: { size: 12 }, traceorder: "normal", ...(narrow ? { orientation: "h", y: -0.22, yanchor: "top" } : {}) },
@@ -932,6 +1012,22 @@
       },
     });
 
+    const settledTable = () => {
+      const head = ["converged at step", "with other samples", "allowed", "moves by"];
+      const table = element("table", { class: "facts" });
+      table.append(element("thead", {}, element("tr", {}, element("td", {}), ...head.map((text) => element("th", { scope: "col" }, text)))));
+      layers.forEach((layer, k) => {
+        const { converged: at, converged_low: low, converged_high: high, threshold, noise } = settled;
+        const known = Number.isFinite(at[k]);
+        const cells = known ? [at[k], `${low[k]} to ${high[k]}`, number(threshold[k]), number(noise[k])] : [data.reason.known[data.reason.at[k]], "", "", ""].map(visible);
+        table.append(element("tr", {}, element("th", { scope: "row" }, named(layer)), ...cells.map((text) => element("td", {}, String(text)))));
+      });
+      const how = "A layer had converged at the first step from which on its distance to the end stays within what is allowed: the tolerance, or twice what it moves by from one state to the next near the end.";
+      const doubts = layers.map((layer, k) => [layer, data.warnings.known[data.warnings.at[k]]]).filter(([, text]) => text);
+      const told = doubts.map(([layer, text]) => element("p", { class: "warning" }, "To be read with care: ", named(layer), `: ${visible(text)}`));
+      return element("div", {}, element("h3", {}, "When each layer had converged"), element("p", { class: "how" }, how), table, ...told);
+    };
+
     const slider = element("input", { type: "range", id: newId("step"), min: 0, max: steps.length - 1, step: 1, value: 0 });
     const told = element("output", { for: slider.id });
     const choose = (i) => {
@@ -949,11 +1045,12 @@
       lines.update();
       profile.update();
     };
-    const quantities = ["distance", "similarity"];
+    const quantities = ["distance", "similarity"].filter((quantity) => state.measure[quantity]);
     const measure = chooser("Measure", data.measures.map(({ name }) => name), (i) => { state.measure = data.measures[i]; redraw(); });
     const show = chooser("Show", quantities, (i) => { state.quantity = quantities[i]; redraw(); });
     const missing = [...new Set(data.reason.known)].filter((text) => text);
     const parts = [element("div", { class: "controls" }, measure.box, show.box), lines.box, profile.box];
+    if (settled) parts.splice(2, 0, settledTable());
     if (missing.length) parts.push(element("p", { class: "warning" }, `Not computed, and left as gaps: ${missing.slice(0, 3).map(visible).join("; ")}${missing.length > 3 ? "; ..." : ""}`));
     return {
       title: "Dynamics",

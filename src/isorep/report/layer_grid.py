@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from isorep.diff import NOT_COMPARED
 from isorep.plot._axis import bounds
 from isorep.plot.heatmap import NOT_ABOVE_CHANCE
 from isorep.report.packing import ends, floats, names, texts
@@ -29,8 +32,17 @@ def layer_grid(table: xarray.Dataset, measures: list[str]) -> dict[str, Any]:
         "warnings": texts(table["warnings"].to_numpy()),
         "reason": texts(table["reason"].to_numpy()),
         "not_above_chance": NOT_ABOVE_CHANCE,
+        "diagonal": _is_diagonal(table),
+        "at_least": table.attrs.get("at_least"),
         "measures": [_measure(table, name) for name in measures],
     }
+
+
+def _is_diagonal(table: xarray.Dataset) -> bool:
+    """Tell whether each layer was compared with its namesake alone: `isorep.diff`'s table."""
+    reasons = table["reason"].to_numpy()
+    aside = np.eye(*reasons.shape) == 0
+    return bool(aside.any()) and bool((reasons[aside] == NOT_COMPARED).all())
 
 
 def _measure(table: xarray.Dataset, name: str) -> dict[str, Any]:

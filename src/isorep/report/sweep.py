@@ -38,6 +38,10 @@ def sweep(
 
 def _groups(groups: Mapping[Any, Hashable], networks: Sequence[str]) -> list[str]:
     """Return the group of each network; the names may be numbers on either side."""
+    if not isinstance(groups, Mapping):
+        raise TypeError(
+            f"groups should be a mapping of network to group, got {type(groups).__name__}"
+        )
     given = {str(network): str(group) for network, group in groups.items()}
     for network in networks:
         if network not in given:

@@ -102,6 +102,8 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
                 "over the epochs of training, as a part of the mean over layers",
                 "difference",
                 (contrast(f"{name}: last - first", _span(table, "pwcca")),),
+                "what weighs most in the last layer, which predicts the words, may be how frequent "
+                "each of them is, and that is learned first",
             )
             for name, table in result.items()
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import chain
@@ -68,6 +69,8 @@ class StoredRows:
                 key: Rows(array[start : start + n_read], self._layers[key][1])
                 for key, array in arrays.items()
             }
+            # zarr leaves the chunks that it read in cycles, which would wait for the collector.
+            gc.collect(1)
             yield from _cut(read, n_rows)
 
     def close(self) -> None:

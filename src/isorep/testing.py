@@ -57,7 +57,7 @@ def assert_similar(
     ...
     AssertionError: pwcca similarity of 1 of 1 layers is below 0.95:
     layer  similarity
-    fc         0.8492  below 0.95
+    fc         0.8490  below 0.95
     """
     __tracebackhide__ = True  # by pytest, so that it shows the test's own line
     found = diff(

@@ -16,10 +16,11 @@ from isorep.capture.distributed import capture_moments, merge_over_ranks
 from isorep.moments import Moments
 
 
-def test_two_processes_that_torchrun_starts(tmp_path):
+@pytest.mark.parametrize("backend", [["gloo"], []])  # none named is PyTorch's default
+def test_two_processes_that_torchrun_starts(backend, tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     ended = subprocess.run(
-        [*command, Path(__file__).with_name("ranks.py"), tmp_path],
+        [*command, Path(__file__).with_name("ranks.py"), tmp_path, *backend],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,

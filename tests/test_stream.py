@@ -386,7 +386,7 @@ def test_what_a_pass_held_goes_before_the_next(tmp_path, monkeypatch):
         return new
 
     monkeypatch.setattr("isorep.stream.Gatherer", begin)
-    isorep.compare(*paths, interval=True, memory=400_000, progress=False)
+    isorep.compare(*paths, interval=True, memory=200_000, progress=False)
     assert len(gatherers) > 1
 
 

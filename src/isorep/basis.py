@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from math import sqrt
 from typing import Any, Literal, get_args
 
@@ -11,6 +10,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from isorep._arrays import Array, as_samples, check_finite, epsilon
+from isorep._cached_property import cached_property
 from isorep._linalg import svd
 from isorep._names import unknown_name
 from isorep.moments import Moments
@@ -139,15 +139,18 @@ class Basis:
         whitening, loadings = v / s, s[:, None] * v.T
         if q is None and float(s[0] / s[-1]) > SECOND_PASS_SPREAD:
             q, whitening, loadings = _second_pass(xp, centred, whitening, loadings)
+        rotation = whitening if q is None else None
+        if scale != 1.0:
+            s, loadings, whitening = s * scale, loadings * scale, whitening / scale
         return cls(
             n_samples=n,
             dtype=dtype or given,
             mean=mean,
-            singular_values=s * scale,
-            loadings=loadings * scale,
-            whitening=whitening / scale,
+            singular_values=s,
+            loadings=loadings,
+            whitening=whitening,
             factor=centred if q is None else q,
-            rotation=whitening if q is None else None,
+            rotation=rotation,
         )
 
     @classmethod
@@ -372,10 +375,9 @@ def _kept(
 
 def _noise(xp: Any, mean: Array, s: Array, v: Array, n: int, dtype: str) -> Array:
     """Bound the singular value that rounding to `dtype` can give each right vector, (r,)."""
-    p = v.shape[0]
-    mean_square = mean**2 + xp.sum((v * s) ** 2, axis=1) / n
-    along = xp.sqrt(xp.sum(v**2 * mean_square[:, None], axis=0))
-    return 4 * epsilon(dtype) * (sqrt(n) + sqrt(p)) * along
+    p, shares = v.shape[0], v**2
+    mean_square = mean**2 + shares @ s**2 / n
+    return 4 * epsilon(dtype) * (sqrt(n) + sqrt(p)) * xp.sqrt(mean_square @ shares)
 
 
 def _second_pass(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from array_api_compat import array_namespace, device
 
 from isorep._arrays import Array
+from isorep._cached_property import cached_property
 from isorep._linalg import svd, svds_of_cosines
 from isorep.basis import Basis, Solver
 from isorep.moments import CrossMoments

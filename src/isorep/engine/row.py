@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from array_api_compat import array_namespace, device
 
 from isorep._arrays import Array
+from isorep._cached_property import cached_property
 from isorep._grid import Prepared
 from isorep._linalg import svds_of_cosines
 from isorep.basis import Basis

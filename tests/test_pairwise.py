@@ -75,9 +75,9 @@ def test_each_layer_is_prepared_once_one_layer_at_a_time(prepared):
 
 def test_each_unordered_pair_is_decomposed_once(monkeypatch):
     computed = []
-    original = Overlap._triplets.func
+    original = Overlap._triplets._compute
     monkeypatch.setattr(
-        Overlap._triplets, "func", lambda self: computed.append(1) or original(self)
+        Overlap._triplets, "_compute", lambda self: computed.append(1) or original(self)
     )
     isorep.pairwise(networks(), measure=["pwcca", "cca"])
     assert len(computed) == 2 * (3 * 4 // 2)

@@ -2,6 +2,7 @@
 
 import warnings
 
+import pytest
 from small_training import PROBE, Training, log, net
 
 from isorep.monitor import Monitor
@@ -25,19 +26,50 @@ def expected(tmp_path):
 
 
 class Run:
+    """A run of Weights & Biases, whose counter goes on by one with each row that is committed."""
+
     def __init__(self):
-        self.metrics, self.rows = [], []
+        self.metrics, self.rows, self.step, self._row = [], [], 0, {}
 
     def define_metric(self, name, step_metric=None):
         self.metrics.append((name, step_metric))
 
-    def log(self, row):
-        self.rows.append(row)
+    def log(self, row, step=None, commit=None):
+        assert step is None or step >= self.step, "such rows are ignored"
+        if step is not None and step > self.step:
+            self._commit(step)
+        self._row.update(row)
+        if commit or (commit is None and step is None):
+            self._commit(self.step + 1)
+
+    def finish(self):
+        self._commit(self.step)
+
+    def _commit(self, next_step):
+        if self._row:
+            self.rows.append({**self._row, "_step": self.step})
+        self._row, self.step = {}, next_step
 
 
-def test_weights_and_biases(tmp_path):
+@pytest.mark.parametrize("own_steps", [True, False])
+def test_weights_and_biases(tmp_path, own_steps):
+    """The script's rows are all there, whether it counts steps itself or lets the run count."""
     wandb = Run()
-    run(tmp_path, wandb=wandb)
+    monitor = Monitor(PROBE, layers=["conv", "out"], store=tmp_path / "run", every=5, wandb=wandb)
+    model = net()
+    training = Training(model)
+    with monitor.start(model):
+        for step in range(10):
+            training.run(1, monitor)
+            wandb.log({"loss": step}, step=step if own_steps else None)
+    wandb.finish()
+    assert [row["loss"] for row in wandb.rows if "loss" in row] == list(range(10))
+    assert all(row["_step"] == row["loss"] for row in wandb.rows if "loss" in row)
+    wandb.rows = [
+        {name: value for name, value in row.items() if name not in ("loss", "_step")}
+        for row in wandb.rows
+        if "isorep/step" in row
+    ]
     assert wandb.metrics == [("isorep/step", None), ("isorep/*", "isorep/step")]
     assert [row["isorep/step"] for row in wandb.rows] == [0, 5, 10]
     found = {

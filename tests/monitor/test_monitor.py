@@ -268,7 +268,7 @@ class FullDiskError(OSError):
 
 
 class BadRun:
-    def log(self, row):
+    def log(self, row, commit):
         if row["isorep/step"]:
             raise ConnectionError("no network\nand more")
 

@@ -77,8 +77,8 @@ class TensorBoard:
 class WandB:
     """Curves in Weights & Biases.
 
-    Over ``isorep/step``, an axis of their own: the run's counter belongs to the training script,
-    and rows that go back in it are lost.
+    Over ``isorep/step``, an axis of their own, and in the row that the training script logs next:
+    the run's counter belongs to that script, and were it moved, rows of the script's would be lost.
     """
 
     def __init__(self, run: Any) -> None:
@@ -88,8 +88,8 @@ class WandB:
             run.define_metric("isorep/*", step_metric="isorep/step")
 
     def show(self, step: int, values: Mapping[str, float]) -> None:
-        """Log one row."""
-        self._run.log({"isorep/step": step, **values})
+        """Add to the row that comes next."""
+        self._run.log({"isorep/step": step, **values}, commit=False)
 
     def close(self) -> None:
         """Leave the run open: it is the caller's."""

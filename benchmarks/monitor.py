@@ -1,6 +1,6 @@
 """What part of the time of a training the monitor takes, on the demo's network and an LSTM.
 
-    python benchmarks/monitor.py [--repeats 3] [--every auto] [--figure docs/img/monitor.png]
+    OMP_NUM_THREADS=1 python benchmarks/monitor.py [--repeats 3] [--every auto] [--figure PATH.png]
 
 Each training runs in turn without and with a monitor at its default settings, on one thread, and
 must end with the same weights. The share is that of all that the monitor does, from before the

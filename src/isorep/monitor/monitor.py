@@ -58,8 +58,9 @@ class Monitor:
         Steps from one state to the next. "auto" goes by time: as often as `max_share` allows, and
         less often as the run gets long. Then the steps differ from run to run.
     max_share : float
-        The greatest part of the time, in (0, 1), that states may take at "auto", those of the start
-        and of the end included; these two are taken in any case.
+        The part of the time, in (0, 1), that states may take at "auto", those of the start and of
+        the end included; these two are taken in any case, and the last may take longer than it was
+        expected to.
     measure : str
         A name in `isorep.MEASURES`, for the numbers while training.
     lag : int
@@ -107,7 +108,7 @@ class Monitor:
         layers: str | Iterable[str] = "*",
         reduce: str | Callable[..., Any] | Mapping[str, Any] = "mean",
         every: int | str = "auto",
-        max_share: float = 0.03,
+        max_share: float = 0.025,
         measure: str = "pwcca",
         lag: int = 1,
         tensorboard: Any = None,

@@ -5,7 +5,9 @@ import pytest
 from oracle import conditioned_pair, rotation
 
 import isorep
+import isorep.basis as basis_module
 from isorep.basis import Basis
+from isorep.moments import Moments
 
 SOLVERS = ["auto", "gram", "svd"]
 DTYPES = ["float64", "float32", "float16", "bfloat16"]
@@ -220,3 +222,38 @@ def test_however_large_the_mean_the_data_is_centred(mean, solver):
     np.testing.assert_allclose(
         basis.singular_values, expected.singular_values, rtol=1e-14 * max(mean, 10)
     )
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_sums_of_neurons_add_no_direction_whatever_multiplies(dtype):
+    """PyTorch's library may add up row by row, and its rounding then grows with the rows."""
+    torch = pytest.importorskip("torch")
+    z = np.maximum(np.random.default_rng(0).standard_normal((30_000, 40)), 0)
+    x = np.hstack([z, z[:, :10] + z[:, 10:20], 0.37 * z[:, 20:]]).astype(dtype)
+    for given in (x, torch.tensor(x)):
+        basis = Basis.from_array(given, solver="gram")
+        assert basis.rank == 40
+        q = np.asarray(basis.q)
+        np.testing.assert_allclose(q.T @ q, np.eye(40), rtol=0, atol=1e-12)
+    assert Moments.from_batch(x).n == len(x)
+    assert Basis.from_moments(Moments.from_batch(x)).rank == 40
+
+
+def test_a_gram_matrix_too_coarse_for_the_rank_is_done_without(monkeypatch):
+    """However a library rounds, rounding must neither count as a direction nor end as NaN."""
+    exact, rng = basis_module.gram_matrix, np.random.default_rng(0)
+
+    def coarse(centred):
+        gram = exact(centred)
+        noise = rng.standard_normal(gram.shape)
+        return gram + 1e-12 * np.max(gram) * (noise + noise.T)
+
+    x = rng.standard_normal((3000, 12))
+    x = np.hstack([x, x[:, :5] + x[:, 5:10]])
+    expected = Basis.from_array(x, solver="gram")
+    monkeypatch.setattr(basis_module, "gram_matrix", coarse)
+    found = Basis.from_array(x, solver="gram")
+    assert found.rank == expected.rank == 12
+    np.testing.assert_allclose(found.q.T @ found.q, np.eye(12), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found.q @ found.loadings, x - x.mean(axis=0), rtol=0, atol=1e-11)
+    np.testing.assert_allclose(found.singular_values, expected.singular_values, rtol=1e-12)

@@ -199,6 +199,15 @@ def test_models_run_on_the_same_batches():
     assert mixed.layers == expected.layers
 
 
+def test_what_a_model_does_to_its_input_is_its_own_matter():
+    """The first layer writes into the images; the second model must see them as they were."""
+    model = nn.Sequential(nn.ReLU(inplace=True), nn.Conv2d(1, 6, 3))
+    images = IMAGES.clone()
+    found = isorep.diff(model, copy.deepcopy(model), images, at_least=1.0, interval=False)
+    assert found.below == ()
+    assert torch.equal(images, IMAGES)
+
+
 def test_a_repeated_layer_goes_with_its_name():
     class Twice(nn.Module):
         def __init__(self):
@@ -459,6 +468,8 @@ class TestShell:
             (["a.npz", "a.npz"], "cannot load 'a.npz': there is no such file"),
             (["nets:make", "nets:other"], "nets_for_diff:make is a model: it needs --data"),
             (["a.npz", "b.npz", "--data", "nets:images"], "--data is for models"),
+            (["a.npz", "b.npz", "--reduce", "max"], "--reduce is for models"),
+            (["a.npz", "b.npz", "--device", "cuda"], "--device is for models"),
             (["nets:make", "nets:images", "--data", "nets:images"], "gave a Tensor, expected a"),
             (["nets:make", "nets:othr", "--data", "nets:images"], "did you mean 'other'"),
             (["nets:make", "nets", "--data", "nets:images"], "'nets' must be module:name"),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import isorep
+from isorep._huggingface import tokenized
 from isorep.cli import main
 
 torch = pytest.importorskip("torch")
@@ -157,6 +158,37 @@ def test_a_tokenizer_without_padding(shell):
     np.testing.assert_allclose(
         isorep.load("b.npz")[LAYERS[2]], isorep.load("a.npz")[LAYERS[2]], atol=1e-6
     )
+
+
+@pytest.mark.parametrize(("told", "longest"), [(None, 10), (30, 10), (6, 6)])
+def test_texts_are_cut_to_what_model_and_tokenizer_take(shell, told, longest):
+    own = tokenizer()
+    if told is not None:
+        own.model_max_length = told
+    save("limited", bert(), own)
+    (batch,) = tokenized([" ".join(WORDS * 3), "the cat"], [Path("limited")])
+    assert batch["input_ids"].shape == (2, longest)
+    asked = ("--data", "texts.txt", *selected(*LAYERS), "--no-interval")
+    status, _, err = shell("diff", "limited", "limited", *asked)
+    assert status == 0, err
+
+
+def test_positions_behind_that_of_padding(shell):
+    torch.manual_seed(0)
+    config = transformers.RobertaConfig(
+        vocab_size=len(WORDS) + len(SPECIAL),
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=9,
+        pad_token_id=1,
+    )
+    save("roberta", transformers.RobertaModel(config), tokenizer(pad="[UNK]"))
+    code, _, err = shell("diff", "roberta", "roberta", "--data", "texts.txt", "--no-interval")
+    assert code == 0, err
+    (batch,) = tokenized([" ".join(WORDS * 3)], [Path("roberta")])
+    assert batch["input_ids"].shape == (1, 7)
 
 
 def test_tokenizers_that_differ(shell):

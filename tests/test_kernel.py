@@ -17,7 +17,7 @@ import isorep
 import isorep.kernel
 from isorep.kernel import Kernel
 from isorep.measures import MEASURES
-from isorep.measures._neighbours import nearest
+from isorep.measures._neighbours import kernel_of, nearest
 
 OF_SAMPLES = [name for name, row in MEASURES.items() if "max_samples" in row.options]
 NEIGHBOURS = ["mutual_knn", "jaccard_knn", "rank_similarity", "second_order_cosine"]
@@ -284,3 +284,56 @@ def test_a_grid_of_measures_of_samples():
                     assert cell[name] == pytest.approx(
                         isorep.similarity(layers[x_layer], layers[y_layer], name).similarity
                     )
+
+
+@pytest.mark.parametrize("comparison", ["spearman", "kendall"])
+@pytest.mark.parametrize("dissimilarity", ["euclidean", "squared_euclidean"])
+def test_an_odd_sample_makes_no_other_pairs_alike(dissimilarity, comparison):
+    x, y = np.random.default_rng(14).standard_normal((2, 101, 6))
+    x[3] *= 1e6
+    y[5] *= 1e6
+    options = {"dissimilarity": dissimilarity, "comparison": comparison}
+    found = isorep.measures.rsa(x, y, **options).similarity
+    # Coordinates are rounded at the size of the odd sample, and a pair or two may change places.
+    assert found == pytest.approx(naive_rsa(x, y, **options), abs=1e-6)
+    assert abs(found) < 0.3
+
+
+def exact_neighbours(x, k, metric):
+    """In 19 digits, or as many as the machine has."""
+    x = x.astype(np.longdouble)
+    if metric == "cosine":
+        x = x / np.sqrt((x**2).sum(axis=1, keepdims=True))
+    far = ((x[:, None] - x) ** 2).sum(axis=2)
+    np.fill_diagonal(far, np.inf)
+    return np.argsort(far, axis=1)[:, :k]
+
+
+@pytest.mark.parametrize("mean", [0.0, 1e3, 1e6, 1e7])
+def test_cosine_neighbours_beside_a_large_mean(mean):
+    x, y = np.random.default_rng(15).standard_normal((2, 151, 8)) + mean
+    near = [exact_neighbours(side, 10, "cosine") for side in (x, y)]
+    expected = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(*near, strict=True)])
+    # With a mean of 1e7, the samples themselves are rounded at 1e-9 of what tells them apart.
+    assert isorep.measures.mutual_knn(x, y).similarity == pytest.approx(expected, abs=2e-3)
+
+
+def test_an_odd_sample_makes_no_others_equally_near():
+    x, y = np.random.default_rng(16).standard_normal((2, 151, 8))
+    x[0] *= 1e7
+    y[1] *= 1e7
+    near = [exact_neighbours(side, 10, "euclidean") for side in (x, y)]
+    expected = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(*near, strict=True)])
+    found = isorep.measures.mutual_knn(x, y, metric="euclidean").similarity
+    assert found == pytest.approx(expected, abs=2e-3)
+    assert found < 0.15
+
+
+def test_samples_of_zeros_have_no_neighbour_by_cosine():
+    """Their cosine with all others is 0: farther than any of a positive cosine."""
+    x = np.abs(np.random.default_rng(17).standard_normal((40, 5)))
+    x[[4, 9]] = 0
+    near = nearest(kernel_of(isorep.Basis.from_array(x), "cosine", None, 0), 10, "cosine")
+    assert not np.isin(near[[i for i in range(40) if i not in (4, 9)]], [4, 9]).any()
+    # All are as far, and the first come first.
+    assert near[4].tolist() == [0, 1, 2, 3, 5, 6, 7, 8, 9, 10]

@@ -130,3 +130,15 @@ def test_arrays_of_another_library():
     expected = permutation_test(isorep.overlap(x, y), n_permutations=29)
     np.testing.assert_array_equal(found.p_values, expected.p_values)
     assert type(found.p_values) is np.ndarray
+
+
+def test_of_many_samples_small_statistics_are_no_ties():
+    """One correlation a side: every test on the same draws must find the same p-value."""
+    rng = np.random.default_rng(6)
+    x, y = rng.standard_normal((2, 1_000_000, 1))
+    o = isorep.overlap(x, y)
+    assert o.correlations[0] ** 2 < 1e-6
+    found = permutation_test(o, n_permutations=40, seed=5).p_values[0]
+    by_squares = isorep.inference.null_distribution(o, "cca_squared", n_permutations=40, seed=5)
+    assert found == pytest.approx(by_squares.p_value)
+    assert 0.1 < found < 0.95

@@ -16,6 +16,24 @@ _ENDLESS = 100_000
 """Tokenizers that know no longest text say 1e30."""
 
 
+_POSITIONS_BEHIND_PADDING = {
+    "camembert",
+    "data2vec-text",
+    "esm",
+    "ibert",
+    "longformer",
+    "luke",
+    "markuplm",
+    "mpnet",
+    "roberta",
+    "roberta-prelayernorm",
+    "xlm-roberta",
+    "xlm-roberta-xl",
+    "xmod",
+}
+"""Kinds of model that have room for fewer tokens than positions."""
+
+
 def is_model_folder(path: Path) -> bool:
     """Tell whether a model was saved to this folder."""
     return (path / CONFIG).is_file()
@@ -113,13 +131,14 @@ def _tokens(lines: Sequence[str], folder: Path) -> list[dict[str, Any]]:
         tokenizer.pad_token = tokenizer.convert_ids_to_tokens(0)
     # Positions past the last token are seen by no token before them, whatever the model.
     tokenizer.padding_side = "right"
-    longest = tokenizer.model_max_length
-    if longest > _ENDLESS and is_model_folder(folder):
+    limits = [tokenizer.model_max_length]
+    if is_model_folder(folder):
         config = transformers.AutoConfig.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
-        longest = getattr(config, "max_position_embeddings", None)
-    limit = {"truncation": True, "max_length": longest} if longest else {}
+        limits += _positions(config)
+    longest = min(limits)
+    limit = {"truncation": True, "max_length": longest} if longest <= _ENDLESS else {}
     return [
         dict(
             tokenizer(
@@ -132,6 +151,16 @@ def _tokens(lines: Sequence[str], folder: Path) -> list[dict[str, Any]]:
         )
         for start in range(0, len(lines), _LINES_AT_ONCE)
     ]
+
+
+def _positions(config: Any) -> list[int]:
+    """Return how many tokens a model has positions for, where its configuration says that."""
+    positions = getattr(config, "max_position_embeddings", None)
+    if not positions or positions < 1:
+        return []
+    # These number positions from behind that of padding.
+    lost = config.pad_token_id + 1 if config.model_type in _POSITIONS_BEHIND_PADDING else 0
+    return [positions - lost]
 
 
 def _unpadded(batches: Sequence[dict[str, Any]]) -> Iterator[list[int]]:

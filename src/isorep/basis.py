@@ -13,7 +13,7 @@ from isorep._arrays import Array, as_samples, check_finite, epsilon
 from isorep._cached_property import cached_property
 from isorep._linalg import svd
 from isorep._names import unknown_name
-from isorep.moments import Moments
+from isorep.moments import Moments, gram_matrix
 
 Solver = Literal["auto", "gram", "svd"]
 
@@ -25,6 +25,10 @@ SECOND_PASS_SPREAD = 100.0
 
 CENTRED = 1e-10
 """What is left of a mean may be this part of the spread; products are off by its square."""
+
+FIRST_PASS_OFF = 0.5
+"""By how much lengths may miss 1 after whitening by a Gram matrix, at most, squared. Rounding that
+passed for a direction has no length."""
 
 SMALL_WORK = 2e7
 """n * p * min(n, p) up to which the SVD of the data is as quick as the user can notice."""
@@ -125,20 +129,29 @@ class Basis:
         mean, varies, centred, scale, gram = _centre(xp, x, name, by_svd or p > n)
         if not bool(xp.any(varies)):
             raise _no_variance(name, n, p)
-        if by_svd:
-            q, s, v = _from_svd(xp, centred)
-        else:
-            q, s, v = _from_gram(xp, centred, gram)
         rounding = max(n, p) * epsilon("float64")
         tolerance = rounding if solver == "svd" else GRAM_TOLERANCE
         offset = xp.where(varies, mean, 0 * mean) / scale
-        kept = _kept(xp, s, v, tolerance, offset, n, dtype or given, name)
-        if kept.shape[0] < s.shape[0]:
-            s, v = xp.take(s, kept, axis=0), xp.take(v, kept, axis=1)
+
+        def significant(q: Array | None, s: Array, v: Array) -> tuple[Array | None, Array, Array]:
+            kept = _kept(xp, s, v, tolerance, offset, n, dtype or given, name)
+            if kept.shape[0] == s.shape[0]:
+                return q, s, v
             q = None if q is None else xp.take(q, kept, axis=1)
+            return q, xp.take(s, kept, axis=0), xp.take(v, kept, axis=1)
+
+        def by_samples() -> tuple[Array | None, Array, Array]:
+            return significant(*_from_svd(xp, centred))
+
+        q, s, v = by_samples() if by_svd else significant(*_from_gram(xp, centred, gram))
         whitening, loadings = v / s, s[:, None] * v.T
         if q is None and float(s[0] / s[-1]) > SECOND_PASS_SPREAD:
-            q, whitening, loadings = _second_pass(xp, centred, whitening, loadings)
+            again = _second_pass(xp, centred, whitening, loadings)
+            if again is None:
+                q, s, v = by_samples()
+                whitening, loadings = v / s, s[:, None] * v.T
+            else:
+                q, whitening, loadings = again
         rotation = whitening if q is None else None
         if scale != 1.0:
             s, loadings, whitening = s * scale, loadings * scale, whitening / scale
@@ -311,7 +324,7 @@ def _centre(
     with np.errstate(over="ignore", invalid="ignore"):
         mean = xp.mean(x, axis=0)
         centred = x - mean
-        gram = None if samples_alone else centred.T @ centred
+        gram = None if samples_alone else gram_matrix(centred)
         squares = xp.sum(centred**2, axis=0) if gram is None else xp.linalg.diagonal(gram)
         # The mean is rounded at the size of x. Where the spread is not much smaller, the centred
         # features are off by nothing that their products would show.
@@ -322,7 +335,7 @@ def _centre(
     if 1e-200 < most < 1e200 and bool(xp.all(harmless)):
         return mean, squares > 0.0, centred, 1.0, gram
     mean, varies, centred, scale = _centre_carefully(xp, x, name)
-    return mean, varies, centred, scale, None if samples_alone else centred.T @ centred
+    return mean, varies, centred, scale, None if samples_alone else gram_matrix(centred)
 
 
 def _centre_carefully(xp: Any, x: Array, name: str) -> tuple[Array, Array, Array, float]:
@@ -382,15 +395,18 @@ def _noise(xp: Any, mean: Array, s: Array, v: Array, n: int, dtype: str) -> Arra
 
 def _second_pass(
     xp: Any, centred: Array, whitening: Array, loadings: Array
-) -> tuple[Array, Array, Array]:
+) -> tuple[Array, Array, Array] | None:
     """Orthonormalise the almost orthonormal ``centred @ whitening`` once more (CholeskyQR2's idea).
 
     ``Q1 = centred @ whitening`` has the right span; ``Q1 (Q1^T Q1)^(-1/2)`` is orthonormal, and the
     symmetric root, unlike a triangular one, moves each column as little as possible. Within the
-    tolerance of a Gram matrix the first pass errs by a few percent at most, so one more suffices.
+    tolerance of a Gram matrix the first pass errs by a few percent, so one more suffices. None:
+    there the Gram matrix was too coarse for what was made of it.
     """
     q = centred @ whitening
-    squares, vectors = xp.linalg.eigh(q.T @ q)
+    squares, vectors = xp.linalg.eigh(gram_matrix(q))
+    if float(xp.max(xp.abs(squares - 1.0))) > FIRST_PASS_OFF:
+        return None
     root = xp.sqrt(squares)
     inverse = (vectors / root) @ vectors.T
     return q @ inverse, whitening @ inverse, (vectors * root) @ (vectors.T @ loadings)

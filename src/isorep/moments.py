@@ -13,6 +13,9 @@ from isorep._arrays import as_samples, check_finite, epsilon, to_numpy
 
 Floats = NDArray[np.float64]
 
+ROWS_AT_ONCE = 1024
+"""Rows whose products a library adds up in one go, at least."""
+
 LARGEST = 1e150
 """Values beyond this have squares whose sum could overflow float64."""
 
@@ -234,8 +237,7 @@ class Centred:
 
     def moments(self) -> Moments:
         """Return the moments of the batch."""
-        scatter = self.rows.T @ self.rows
-        return Moments(len(self.rows), self.mean, scatter, self.rest, self.dtype)
+        return Moments(len(self.rows), self.mean, gram_matrix(self.rows), self.rest, self.dtype)
 
     def cross_moments(self, other: Centred) -> CrossMoments:
         """Return the cross moments of two batches of the same samples."""
@@ -246,6 +248,21 @@ class Centred:
             )
         scatter = self.rows.T @ other.rows
         return CrossMoments(len(self.rows), self.mean, other.mean, scatter, self.rest, other.rest)
+
+
+def gram_matrix(centred: Any) -> Any:
+    """Return ``centred.T @ centred``, added up over parts of the rows.
+
+    Libraries that add one row after the other (MKL's) round as often as there are rows, and the sum
+    of that can pass for a direction.
+    """
+    n, p = centred.shape
+    at_once = max(ROWS_AT_ONCE, p)  # so that adding up costs little beside multiplying
+    gram = centred[:at_once].T @ centred[:at_once]
+    for start in range(at_once, n, at_once):
+        part = centred[start : start + at_once]
+        gram = gram + part.T @ part
+    return gram
 
 
 def _check_alike(mine: Moments | CrossMoments, other: Any) -> None:

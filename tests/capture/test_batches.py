@@ -134,7 +134,11 @@ def test_ids_are_of_the_input_before_the_model_writes_into_it():
             return self.relu(x)
 
     x = torch.randn(N, P)
-    assert capture(Writes(), x.clone()).sample_ids == capture(Model(), x).sample_ids
+    before, found = x.clone(), capture(Writes(), x)
+    assert torch.equal(x, before)  # the caller's own
+    np.testing.assert_array_equal(capture(Writes(), {"x": x})["relu"], found["relu"])
+    assert torch.equal(x, before)
+    assert found.sample_ids == capture(Model(), x).sample_ids
 
 
 class Squares(Dataset):
@@ -176,3 +180,74 @@ def test_packed_sequences_are_refused():
     for data, where in ((packed, "the data"), ([packed], "batch 0"), ([(packed, 1)], "batch 0")):
         with pytest.raises(TypeError, match=f"{where} is a PackedSequence.*; pad the sequences"):
             capture(model, data)
+
+
+class EncoderDecoder(nn.Module):
+    """Named as Hugging Face's, with layers that hand on what they are given."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Embedding(30, P))
+        attention = nn.ModuleDict({"k_proj": nn.Identity(), "out_proj": nn.Identity()})
+        block = nn.ModuleDict({"fc": nn.Identity(), "encoder_attn": attention})
+        self.decoder = nn.ModuleDict({"embed": nn.Embedding(30, P), "block": block})
+
+    def forward(self, input_ids, decoder_input_ids, **masks):
+        states = self.encoder(input_ids)
+        hidden = self.decoder["block"]["fc"](self.decoder["embed"](decoder_input_ids))
+        self.decoder["block"]["encoder_attn"]["k_proj"](states * 2)
+        return self.decoder["block"]["encoder_attn"]["out_proj"](hidden * 3)
+
+
+@pytest.mark.parametrize("length", [5, 8], ids=["shorter", "as long"])
+def test_a_decoder_has_its_own_tokens(length):
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(most):
+        ids = torch.randint(1, 30, (N, most), generator=generator)
+        lengths = torch.randint(1, most + 1, (N, 1), generator=generator)
+        return ids, (torch.arange(most) < lengths).long()
+
+    (ids, mask), (its_ids, its_mask) = draw(8), draw(length)
+    data = {
+        "input_ids": ids,
+        "attention_mask": mask,
+        "decoder_input_ids": its_ids,
+        "decoder_attention_mask": its_mask,
+    }
+    model = EncoderDecoder()
+    found = capture(model, data)
+
+    def mean(embedding, tokens, kept):
+        with torch.no_grad():
+            states = embedding(tokens) * kept[..., None]
+        return (states.sum(1) / kept.sum(1, keepdim=True)).numpy()
+
+    own = mean(model.encoder[0], ids, mask)
+    its = mean(model.decoder["embed"], its_ids, its_mask)
+    within = {
+        "encoder.0": own,
+        "encoder": own,
+        "decoder.embed": its,
+        "decoder.block.fc": its,
+        "decoder.block.encoder_attn.k_proj": 2 * own,
+        "decoder.block.encoder_attn.out_proj": 3 * its,
+    }
+    assert set(found) == set(within)
+    for layer, expected in within.items():
+        np.testing.assert_allclose(found[layer], expected, rtol=1e-5, atol=1e-6)
+
+    # Padding is left out of a sample's id on both sides, and tokens are not.
+    padded = {**data, "decoder_input_ids": torch.where(its_mask == 1, its_ids, 7)}
+    assert capture(model, padded).sample_ids == found.sample_ids
+    other = its_ids.clone()
+    other[:, 0] = 31 - other[:, 0].clamp(2)
+    changed = capture(model, {**data, "decoder_input_ids": other}).sample_ids
+    assert (np.array(changed) != found.sample_ids).sum() == (other != its_ids).any(1).sum()
+
+    # Without a mask, all tokens of the decoder count.
+    del data["decoder_attention_mask"]
+    whole = mean(model.decoder["embed"], its_ids, torch.ones_like(its_ids))
+    np.testing.assert_allclose(capture(model, data)["decoder.embed"], whole, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="decoder_attention_mask of the data should be"):
+        capture(model, {**data, "decoder_attention_mask": torch.ones(3, 2)})

@@ -431,3 +431,27 @@ def test_a_compiled_model_runs_uncompiled(net, images):
             raise AssertionError("hooks are skipped in here")
 
     assert capture(Compiled(net), images) == capture(net, images)
+
+
+def test_what_is_compiled_inside_runs_as_it_was_written(net, images):
+    """Hooks cannot be compiled with it where no break is allowed."""
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc, self.out = nn.Linear(6, 5), nn.Linear(5, 6)
+
+        def forward(self, x):
+            return self.out(self.fc(x).relu())
+
+    net.blocks[0] = Block()
+    expected = capture(net, images)
+    inside, in_place = copy.deepcopy(net), copy.deepcopy(net)
+    inside.blocks[0] = torch.compile(inside.blocks[0], backend="eager", fullgraph=True)
+    in_place.compile(backend="eager", fullgraph=True)
+    for compiled in (inside, in_place):
+        found = capture(compiled, images)
+        for layer in ("conv", "shared#2", "head"):
+            np.testing.assert_array_equal(found[layer], expected[layer])
+        with torch.no_grad():
+            assert compiled(images).shape == (N, 3)  # compiled, as before

@@ -266,3 +266,47 @@ def test_nothing_is_left_on_tensors():
 def test_unknown_channels():
     with pytest.raises(ValueError, match="unknown channels 'frist'; did you mean 'first'"):
         capture(nn.Sequential(nn.ReLU()), torch.ones(N, 2), channels="frist")
+
+
+class OwnConv1d(nn.Module):
+    """A class of the user's that does what PyTorch's does."""
+
+    def __init__(self, conv):
+        super().__init__()
+        self.weight, self.bias = conv.weight, conv.bias
+
+    def forward(self, x):
+        return nn.functional.conv1d(x, self.weight, self.bias)
+
+
+class OwnLinear(nn.Module):
+    def __init__(self, linear):
+        super().__init__()
+        self.weight = nn.Parameter(linear.weight.T.contiguous())  # inputs first
+        self.bias = linear.bias
+
+    def forward(self, x):
+        return x @ self.weight + self.bias
+
+
+@pytest.mark.parametrize(
+    ("given", "own", "shape"),
+    [(nn.Conv1d(3, 12, 3), OwnConv1d, (N, 3, 20)), (nn.Linear(7, 5), OwnLinear, (N, 4, 6, 7))],
+)
+def test_parameters_tell_the_feature_axis_of_a_class_of_the_users(given, own, shape):
+    x = torch.randn(shape)
+    expected = capture(nn.Sequential(given, nn.ReLU()), x)
+    found = capture(nn.Sequential(own(given), nn.ReLU()), x)
+    for layer in ("0", "1"):
+        np.testing.assert_allclose(found[layer], expected[layer], rtol=1e-5, atol=1e-6)
+
+
+def test_what_computes_a_weight_is_no_layer():
+    net = nn.Sequential(nn.Linear(20, N), nn.Tanh(), nn.Linear(N, 5))
+    nn.utils.parametrizations.weight_norm(net[0])
+    nn.utils.parametrizations.spectral_norm(net[2])
+    x = torch.randn(N, 20)  # as many samples as the weight has rows
+    assert list(capture(net, x)) == ["0", "1", "2"]
+    assert list(capture(net, x, layers="0*")) == ["0"]
+    with pytest.raises(ValueError, match=r"unknown layer '0\.parametrizations"):
+        capture(net, x, layers="0.parametrizations.weight")

@@ -2,11 +2,13 @@
 
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from small_training import log
 from torch.utils.data import Dataset
 
+import isorep
 from isorep.monitor import Monitor, states
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # transformers' advice
@@ -34,7 +36,7 @@ def train():
 
         from isorep.monitor.huggingface import MonitorCallback
 
-    def run(folder, epochs, monitor=None, **options):
+    def run(folder, epochs, monitor=None, trainer_options=None, **options):
         torch.manual_seed(2)
         config = BertConfig(
             vocab_size=30,
@@ -58,8 +60,10 @@ def train():
                 disable_tqdm=True,
                 save_strategy="epoch",
                 logging_strategy="no",
+                **(trainer_options or {}),
             ),
             train_dataset=Sentences(),
+            eval_dataset=Sentences(),
             callbacks=[] if monitor is None else [MonitorCallback(monitor)],
         )
         trainer.train(**options)
@@ -68,14 +72,16 @@ def train():
     return run
 
 
+OPTIONS = {
+    "probe": {"input_ids": TOKENS, "attention_mask": MASK},
+    "layers": ["bert.encoder.layer.?", "bert.pooler"],
+    "every": 3,
+    "measure": "cka",
+}
+
+
 def watch(store):
-    return Monitor(
-        {"input_ids": TOKENS, "attention_mask": MASK},
-        layers=["bert.encoder.layer.?", "bert.pooler"],
-        store=store,
-        every=3,
-        measure="cka",
-    )
+    return Monitor(**OPTIONS, store=store)
 
 
 def test_a_training_is_watched_and_comes_out_the_same(train, tmp_path):
@@ -101,3 +107,23 @@ def test_a_training_is_watched_and_comes_out_the_same(train, tmp_path):
     assert (start["step"], start["superseded"]) == (4, [6, 8])
     assert list(states(tmp_path / "run")) == [0, 3, 4, 6, 8]
     assert again.states()[8] == first[8]
+
+
+def test_the_final_state_is_not_the_best_one_put_back(train, tmp_path):
+    """The trainer loads its best checkpoint before it says that training is over."""
+    best = {
+        "load_best_model_at_end": True,
+        "eval_strategy": "epoch",
+        "metric_for_best_model": "loss",
+        "greater_is_better": True,  # so that it is the first
+    }
+    plain = Monitor(**{**OPTIONS, "every": 1}, store=tmp_path / "plain")
+    train(tmp_path / "a", 2, plain, {"eval_strategy": "epoch"})
+    monitor = Monitor(**OPTIONS, store=tmp_path / "run")
+    model = train(tmp_path / "b", 2, monitor, best)
+    assert list(states(tmp_path / "run")) == [0, 3, 6, 8]
+    assert monitor.states()[8] == plain.states()[8]
+    back = isorep.capture(model, OPTIONS["probe"], layers=OPTIONS["layers"])
+    np.testing.assert_allclose(
+        back["bert.pooler"], plain.states()[4]["bert.pooler"], rtol=1e-5, atol=1e-6
+    )

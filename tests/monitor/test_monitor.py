@@ -180,6 +180,8 @@ def test_wrapped_models_are_watched_inside(tmp_path):
         watch(tmp_path / "b").start(FullyShardedDataParallel())
     with pytest.raises(TypeError, match=r"model should be a torch.nn.Module, got str"):
         watch(tmp_path / "b").start("net")
+    with pytest.raises(ValueError, match=r"lazy modules whose weights are not there yet"):
+        watch(tmp_path / "b").start(nn.Sequential(nn.LazyLinear(3)))
 
 
 def test_one_process_of_many_watches(tmp_path, monkeypatch):

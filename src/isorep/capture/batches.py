@@ -18,7 +18,10 @@ from torch.utils.data import DataLoader, Dataset
 from isorep._whole import whole_number
 
 _CHUNK = 256
-_MASK = "attention_mask"
+_MASK, _DECODER_MASK = "attention_mask", "decoder_attention_mask"
+_DECODER, _DECODER_IDS = "decoder", "decoder_input_ids"
+_CROSS_ATTENTION = {"crossattention", "cross_attn", "encoder_attn", "EncDecAttention"}
+_KEYS_AND_VALUES = {"k", "v", "k_proj", "v_proj", "key", "value"}
 _LABELS = ("labels", "label")
 
 
@@ -30,6 +33,7 @@ class Batch:
     n: int
     labels: NDArray[Any] | None
     mask: Tensor | None  # (n, T), True for tokens and False for padding
+    decoder_mask: Tensor | None = None  # the same of the tokens that a decoder is given
 
     def cut(self, start: int, stop: int) -> Batch:
         """Return the samples from `start` up to `stop`."""
@@ -47,22 +51,34 @@ class Batch:
             n=len(range(self.n)[rows]),
             labels=None if self.labels is None else self.labels[rows],
             mask=cut(self.mask),
+            decoder_mask=cut(self.decoder_mask),
         )
 
-    def to(self, device: torch.device | None, *, copy: bool = False) -> Batch:
-        """Return the same batch with its tensors on `device`; None: where they are.
-
-        A copy shares no memory with it.
-        """
+    def copied_to(self, device: torch.device | None) -> Batch:
+        """Return the same batch with tensors of its own on `device`; None: where they are."""
 
         def move(value: Any) -> Any:
-            return value.to(device, copy=copy) if isinstance(value, Tensor) else value
+            return value.to(device, copy=True) if isinstance(value, Tensor) else value
 
         if isinstance(self.inputs, Tensor):
             inputs: Tensor | dict[str, Any] = move(self.inputs)
         else:
             inputs = {key: move(value) for key, value in self.inputs.items()}
-        return replace(self, inputs=inputs, mask=move(self.mask))
+        return replace(
+            self, inputs=inputs, mask=move(self.mask), decoder_mask=move(self.decoder_mask)
+        )
+
+    def mask_of(self, layer: str, positions: int) -> Tensor | None:
+        """Return the mask for the tokens that a layer puts out, by its name in Hugging Face's way.
+
+        What is inside a decoder has its tokens, but for the keys and values of what it attends to.
+        """
+        *parts, last = layer.partition("#")[0].split(".")
+        of_encoder = last in _KEYS_AND_VALUES and not _CROSS_ATTENTION.isdisjoint(parts)
+        masks = [self.mask]
+        if self.decoder_mask is not None and _DECODER in (*parts, last):
+            masks = [self.mask, self.decoder_mask] if of_encoder else [self.decoder_mask, self.mask]
+        return next((x for x in masks if x is not None and x.shape[1] == positions), masks[0])
 
     def digests(self) -> list[str]:
         """Return a digest of each sample's input: its names, dtypes, shapes and bytes.
@@ -71,21 +87,23 @@ class Batch:
         same digest in whatever batch it comes.
         """
         inputs = {"": self.inputs} if isinstance(self.inputs, Tensor) else self.inputs
-        parts = []
+        parts: list[tuple[str, Tensor, NDArray[np.uint8], NDArray[np.bool_] | None]] = []
         for key in sorted(inputs):
             value = inputs[key]
-            if key == _MASK or not _has_samples(value, self.n):
+            if key in (_MASK, _DECODER_MASK) or not _has_samples(value, self.n):
                 continue
-            is_tokens = self.mask is not None and value.shape[:2] == self.mask.shape
-            parts.append((key, value, as_bytes(value, 2 if is_tokens else 1), is_tokens))
-        mask = None if self.mask is None else self.mask.cpu().numpy()
+            mask = self.decoder_mask if key.startswith(_DECODER) else self.mask
+            if mask is not None and value.shape[:2] == mask.shape:
+                parts.append((key, value, as_bytes(value, 2), mask.cpu().numpy()))
+            else:
+                parts.append((key, value, as_bytes(value, 1), None))
         digests = []
         for i in range(self.n):
             digest = blake2b(digest_size=16)
-            for key, value, data, is_tokens in parts:
+            for key, value, data, tokens in parts:
                 sample, shape = data[i], tuple(value.shape[1:])
-                if is_tokens and mask is not None:
-                    sample = sample[mask[i]]
+                if tokens is not None:
+                    sample = sample[tokens[i]]
                     shape = (len(sample), *shape[1:])
                 digest.update(f"{key} {value.dtype} {shape} ".encode())
                 digest.update(sample.tobytes())
@@ -179,23 +197,28 @@ def _parse(batch: Any, where: str) -> Batch:
     n = next((len(x) for x in inputs.values() if isinstance(x, Tensor) and x.ndim), None)
     if n is None:
         raise TypeError(f"{where} is a dict without a tensor of inputs: {_describe(given)}")
-    return Batch(inputs, n, _labels(labels, n), _mask(inputs.get(_MASK), n, where))
+    mask, decoder_mask = (
+        _mask(inputs.get(name), name, n, where) for name in (_MASK, _DECODER_MASK)
+    )
+    decoder = inputs.get(_DECODER_IDS)
+    if decoder_mask is None and isinstance(decoder, Tensor) and decoder.ndim == 2:
+        decoder_mask = torch.ones_like(decoder, dtype=torch.bool)
+    return Batch(inputs, n, _labels(labels, n), mask, decoder_mask)
 
 
-def _mask(given: Any, n: int, where: str) -> Tensor | None:
+def _mask(given: Any, name: str, n: int, where: str) -> Tensor | None:
     if given is None:
         return None
     if not isinstance(given, Tensor) or given.ndim != 2 or len(given) != n:
         raise ValueError(
-            f"{_MASK} of {where} should be ({n}, T), one row for each sample, got "
-            f"{_describe(given)}"
+            f"{name} of {where} should be ({n}, T), one row for each sample, got {_describe(given)}"
         )
     mask = given == 1
     if not (mask | (given == 0)).all():
-        raise ValueError(f"{_MASK} of {where} should hold 1 for tokens and 0 for padding only")
+        raise ValueError(f"{name} of {where} should hold 1 for tokens and 0 for padding only")
     if not mask.any(1).all():
         sample = int(mask.any(1).int().argmin())
-        raise ValueError(f"{_MASK} of {where} leaves no token of sample {sample} in the batch")
+        raise ValueError(f"{name} of {where} leaves no token of sample {sample} in the batch")
     return mask
 
 

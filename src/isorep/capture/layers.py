@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import ParametrizationList
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from isorep._names import unknown_name
@@ -37,7 +38,15 @@ def select(
     ValueError
         A pattern, here or in a mapping `reduce`, matches no layer.
     """
-    modules = {name: m for name, m in model.named_modules(remove_duplicate=False) if name}
+    # What computes a weight is no layer: it puts out the same whatever the samples are.
+    of_weights = {
+        part for m in model.modules() if isinstance(m, ParametrizationList) for part in m.modules()
+    }
+    modules = {
+        name: m
+        for name, m in model.named_modules(remove_duplicate=False)
+        if name and m not in of_weights
+    }
     if not modules:
         raise ValueError(
             f"{type(model).__name__} has no submodules to capture; wrap it: "
@@ -219,6 +228,8 @@ class Layouts:
                 return known.features
         if isinstance(module, nn.LayerNorm):
             return -1
+        if (told := _by_parameters(module, shape)) is not None:
+            return told
         for known in (*inner, *given):
             if known.features is not None and _keeps(known.shape, shape, known.features):
                 return known.features
@@ -243,6 +254,16 @@ class Layouts:
             if known.samples is not None and known.shape[:2] == shape[:2]:
                 return known.samples
         return None
+
+
+def _by_parameters(module: nn.Module, shape: tuple[int, ...]) -> int | None:
+    """Tell from the parameters of a class of the user's, of which each feature has some."""
+    parameters = [tuple(x.shape) for x in module.parameters(recurse=False)]
+    # A bias has one for each feature; a weight may have the inputs first.
+    lengths = {x[0] for x in parameters if len(x) == 1} or {n for x in parameters for n in x}
+    if len(shape) < 3 or (shape[1] in lengths) == (shape[-1] in lengths):
+        return None
+    return 1 if shape[1] in lengths else -1
 
 
 def _keeps(before: tuple[int, ...], after: tuple[int, ...], axis: int) -> bool:

@@ -155,7 +155,9 @@ class Recorder:
             return
         try:
             tensor, packed = activation(output, batch.n, samples)
-            rows = layer.reduction.rows(tensor, axis, batch.mask if packed is None else packed)
+            positions = tensor.movedim(axis, -1).shape[1] if tensor.ndim > 2 else 0
+            mask = batch.mask_of(layer.name, positions) if packed is None else packed
+            rows = layer.reduction.rows(tensor, axis, mask)
         except Unusable as reason:
             if layer.exact:
                 raise ValueError(

@@ -7,7 +7,7 @@ import operator
 import sys
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,10 +169,9 @@ def _piece(
 ) -> Piece:
     recorded = []
     for i, (recorder, home) in enumerate(zip(recorders, homes, strict=True)):
-        # What the last model does to its inputs, no other sees.
-        last = i == len(recorders) - 1
         with _named(i, recorders):
-            batch = samples.batch.to(home, copy=not last)
+            # A copy: what a model does to its inputs, neither another nor the caller sees.
+            batch = samples.batch.copied_to(home)
             recorded.append(recorder.run(batch, samples.index))
     return Piece(
         arrays=tuple(one.arrays for one in recorded),
@@ -218,18 +217,28 @@ def _in_eval_mode(model: nn.Module) -> Iterator[None]:
 def _forward_only() -> Iterator[None]:
     """No gradients, and no shortcuts past hooks.
 
-    Not inference mode: tensors that a model makes then and keeps (caches, tables) could not be used
-    in training afterwards. Both hold for all of the process, so not while the consumer of the
-    stream has the word.
+    What is compiled inside the model runs as it was written: to compile hooks may fail, and takes
+    longer than it saves. Not inference mode: tensors that a model makes then and keeps (caches,
+    tables) could not be used in training afterwards. All of this holds for all of the process, so
+    not while the consumer of the stream has the word.
     """
     fast = torch.backends.mha.get_fastpath_enabled()
     try:
         # The fused path of transformer layers runs none of their submodules.
         torch.backends.mha.set_fastpath_enabled(False)
-        with torch.no_grad():
+        with torch.no_grad(), _nothing_compiled():
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def _nothing_compiled() -> AbstractContextManager[Any]:
+    # Where nothing was compiled so far, its compiler would be imported for nothing.
+    set_stance = getattr(torch.compiler, "set_stance", None)  # from PyTorch 2.6 on
+    if set_stance is None or "torch._dynamo" not in sys.modules:
+        return nullcontext()
+    stance: AbstractContextManager[Any] = set_stance("force_eager")
+    return stance
 
 
 @contextmanager

@@ -92,8 +92,13 @@ def diff(
         check_names_model(spec)
     if data is None and models:
         raise ValueError(f"{models[0]} is a model: it needs --data to run on")
-    if data is not None and not models:
-        raise ValueError("--data is for models, and these are captured already: leave it out")
+    given = {
+        "--data": data is not None,
+        "--reduce": reduce != "mean",
+        "--device": device is not None,
+    }
+    for option in [option for option, there in given.items() if there and not models]:
+        raise ValueError(f"{option} is for models, and these are captured already: leave it out")
     with _users_code(data):
         batches = None if data is None else reusable(make_data(data, models))
     patterns = layers or ["*"]

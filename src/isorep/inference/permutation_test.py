@@ -20,7 +20,7 @@ FLOOR = 1e-8
 """Added to the diagonal of the variates' inner products, whose determinant may be 0."""
 
 TIE = 1e-6
-"""Difference of two statistics that `FLOOR` may make of rounding."""
+"""Difference of two statistics that `FLOOR` may make of rounding; of those below 1, this part."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,10 +124,10 @@ def permutation_test(
     observed = _statistic(to_numpy(u.T @ v), c)
     if warnings:
         return PermutationTest(observed, np.ones(c), 0, alpha, warnings)
-    reached = np.ones(c)
+    reached, least = np.ones(c), observed - TIE * np.clip(observed, 0.0, 1.0)
     with one_thread():
         for rows in permutations(v, n_permutations, seed):
-            reached += _statistic(to_numpy(u.T @ xp.take(v, rows, axis=0)), c) >= observed - TIE
+            reached += _statistic(to_numpy(u.T @ xp.take(v, rows, axis=0)), c) >= least
     p_values = np.maximum.accumulate(reached / (1 + n_permutations))
     return PermutationTest(
         statistic=observed,

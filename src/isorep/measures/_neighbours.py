@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from isorep._arrays import epsilon
 from isorep._names import unknown_name
 from isorep.basis import Basis
 from isorep.kernel import Kernel, Matrix
@@ -14,8 +15,11 @@ Metric = Literal["cosine", "euclidean"]
 Indices = np.ndarray[Any, np.dtype[np.int64]]
 
 TIE = 1e-13
-"""Cosines, or squared distances over the largest, that differ by less are equal but for rounding:
-ties."""
+"""Squared distances that differ by less, as a part of the squared norms that they are made of, are
+equal but for rounding: ties."""
+
+UNIT_ROUNDING = 4 * epsilon("float64")
+"""Of the coordinates of a unit vector."""
 
 
 def kernel_of(basis: Basis, metric: Metric, max_samples: int | None, seed: int) -> Kernel:
@@ -42,23 +46,39 @@ def nearest(kernel: Kernel, k: int, metric: Metric) -> Indices:
             f"k is how many of the {m - 1} other samples are neighbours, not {k}: pass k from 1 to "
             f"{m - 1}"
         )
-    unit = 1.0 if metric == "cosine" else np.square(kernel.points).sum(axis=1).max()
+    nothing = np.zeros(m, dtype=np.bool_)
+    if metric == "cosine":
+        nothing |= ~kernel.points.any(axis=1)
+        # Of unit vectors half the squared distance is 1 - cosine. From their mean, what tells
+        # samples apart is not lost behind a direction that all have in common.
+        kernel = Kernel(kernel.points - kernel.points.mean(axis=0))
+    squares = np.square(kernel.points).sum(axis=1)
     found = np.empty((m, k), dtype=np.int64)
     for rows in kernel.blocks():
-        far = kernel.squared_distances(rows) if metric != "cosine" else -kernel.inner_products(rows)
+        far = kernel.squared_distances(rows)
+        far[nothing[rows]] = far[:, nothing] = 2.0  # the cosine of zeros is 0
         # No sample is its own neighbour.
         far[np.arange(len(far)), np.arange(rows.start, rows.stop)] = np.inf
-        last = np.partition(far, k - 1, axis=1)[:, k - 1] + TIE * unit
+        last = np.partition(far, k - 1, axis=1)[:, k - 1]
+        # No neighbour's own squared norm is more than 2 (square + last).
+        norms = 3 * squares[rows] + 2 * last
+        tie = TIE * norms + (UNIT_ROUNDING * np.sqrt(norms) if metric == "cosine" else 0.0)
         for i, row in enumerate(far):
-            found[rows.start + i] = _in_order(row, np.flatnonzero(row <= last[i]), TIE * unit)[:k]
+            near = np.flatnonzero(row <= last[i] + tie[i])
+            found[rows.start + i] = _in_order(row, near, tie[i], k)
     return found
 
 
-def _in_order(far: Matrix, candidates: Indices, tie: float) -> Indices:
-    """Sort candidates by how far they are, those within rounding of each other by index."""
+def _in_order(far: Matrix, candidates: Indices, tie: float, k: int) -> Indices:
+    """Return the k nearest candidates, those within rounding of the nearest of them by index."""
     candidates = candidates[np.argsort(far[candidates], kind="stable")]
-    place = np.cumsum(np.diff(far[candidates], prepend=0.0) > tie)
-    return candidates[np.lexsort((candidates, place))]
+    sizes = far[candidates]
+    start = 0
+    while start < k:
+        stop = int(np.searchsorted(sizes, sizes[start] + tie, side="right"))
+        candidates[start:stop].sort()
+        start = stop
+    return candidates[:k]
 
 
 def neighbours(

@@ -18,7 +18,11 @@ Dissimilarity = Literal["correlation", "cosine", "euclidean", "squared_euclidean
 Comparison = Literal["spearman", "pearson", "kendall", "cosine"]
 
 DIGITS = 10
-"""Of dissimilarities over the largest, beyond which they are equal but for rounding."""
+"""Of a dissimilarity, beyond which two are equal but for rounding."""
+
+SAME = 1e-13
+"""Squared distance, as a part of the squared norms that it is made of, that is none but for
+rounding."""
 
 NUMBERS = 4.75
 """For each pair of samples, at the peak: two ranked sides and what ranking them takes."""
@@ -57,8 +61,15 @@ def _dissimilarities(
     kernel = Kernel.from_basis(basis, centred=not by_angle, max_samples=max_samples, seed=seed)
     if by_angle:
         kernel = _patterns(kernel, name, dissimilarity, epsilon(basis.dtype))
+    squares = np.square(kernel.points).sum(axis=1)
+
+    def squared_distances(rows: slice) -> Matrix:
+        distances = kernel.squared_distances(rows)
+        distances[distances <= SAME * (squares[rows, None] + squares)] = 0.0
+        return distances
+
     # On unit vectors half the squared distance is 1 - cosine.
-    found = kernel.pairs(kernel.squared_distances)
+    found = kernel.pairs(squared_distances)
     largest = found.max()
     if largest == 0:
         raise ValueError(
@@ -96,7 +107,9 @@ def _compared(found: Matrix, name: str, comparison: Comparison) -> Matrix:
     if comparison == "cosine":
         return found
     if comparison in ("spearman", "kendall"):
-        np.round(found, DIGITS, out=found)
+        # Each by its own size: one odd sample must not make all other pairs alike.
+        parts, powers = np.frexp(found)
+        found = np.ldexp(np.round(parts, DIGITS, out=parts), powers, out=parts)
     if np.ptp(found) < ROUNDING:
         raise ValueError(
             f"the samples of {name} are all as dissimilar from each other: {comparison} is 0/0"

@@ -43,6 +43,21 @@ class MonitorCallback(TrainerCallback):
     ) -> None:
         """Count a step of the optimizer."""
         self.monitor.step(state.global_step)
+        self._finish_in_time(args, state, control)
+
+    def _finish_in_time(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Take the final state once training is to stop: the best one may be loaded after that."""
+        if control.should_training_stop:
+            self.monitor.finish()
+
+    # Where other callbacks stop it; saving comes after these were asked about an evaluation.
+    on_epoch_end = on_evaluate = on_save = _finish_in_time
 
     def on_train_end(
         self,
@@ -51,5 +66,5 @@ class MonitorCallback(TrainerCallback):
         control: TrainerControl,
         **kwargs: Any,
     ) -> None:
-        """Take the final state."""
+        """Take the final state, if that was not done."""
         self.monitor.finish()

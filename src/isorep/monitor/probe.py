@@ -5,15 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from isorep.capture import capture
-from isorep.capture.batches import Batch, as_batches, batches
+from isorep.capture.batches import as_batches, batches
 from isorep.representation import Representations
 
 
@@ -60,7 +59,7 @@ class Probe:
                 torch.cuda.manual_seed_all(0)
             return capture(
                 model,
-                map(_copied, self._batches),
+                iter(self._batches),
                 layers=self._layers,
                 reduce=self._reduce,
                 sample_ids=self._sample_ids,
@@ -79,7 +78,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
     TypeError
         When it is no module.
     ValueError
-        When one process alone cannot run it.
+        When one process alone cannot run it, or it has weights still to be drawn.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model should be a torch.nn.Module, got {type(model).__name__}")
@@ -87,6 +86,11 @@ def unwrapped(model: nn.Module) -> nn.Module:
     while hasattr(model, "_orig_mod") or isinstance(model, parallel):
         inner: Any = model.module if isinstance(model, parallel) else model._orig_mod
         model = inner
+    if any(torch.nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
+        raise ValueError(
+            "the model has lazy modules whose weights are not there yet, and the monitor must not "
+            "be what draws them; run it on a batch first"
+        )
     sharded = any(
         type(parameter).__name__ == "DTensor" or hasattr(parameter, "ds_tensor")
         for parameter in model.parameters()
@@ -113,17 +117,6 @@ def is_first_process() -> bool:
         not (distributed.is_available() and distributed.is_initialized())
         or distributed.get_rank() == 0
     )
-
-
-def _copied(batch: Batch) -> Batch:
-    """Return the same batch with tensors of its own, which a model may overwrite."""
-    if isinstance(batch.inputs, Tensor):
-        return replace(batch, inputs=batch.inputs.clone())
-    inputs = {
-        key: value.clone() if isinstance(value, Tensor) else value
-        for key, value in batch.inputs.items()
-    }
-    return replace(batch, inputs=inputs)
 
 
 @contextmanager

@@ -198,7 +198,19 @@
   };
   const turned = (text) => Array.from(text).reverse().join("");
 
-  /** Names so short that they fit: first without what all have in common, then cut in the middle. */
+  /** A name of parts, of which the first ones shrink to a letter each until it fits; numbers stay. */
+  const initials = (name, letters) => {
+    const parts = name.split(/([./])/);
+    for (let i = 0; i < parts.length - 1 && parts.join("").length > letters; i += 2) {
+      if (/^[A-Za-z_]\w*$/.test(parts[i])) parts[i] = parts[i][0];
+    }
+    return parts.join("");
+  };
+
+  /**
+   * Names so short that they fit: first without what all have in common, then by the initials of
+   * their parts, so that they still differ, then cut in the middle.
+   */
   const brief = (names, letters) => {
     let all = names.map(visible);
     if (all.every((name) => Array.from(name).length <= letters)) return all.map((name) => label(name));
@@ -207,7 +219,7 @@
     const backwards = all.map(turned);
     const end = shared(backwards);
     if (end > 3) all = backwards.map((name) => turned(`…${name.slice(end)}`));
-    return all.map((name) => label(name, letters));
+    return all.map((name) => label(initials(name, letters), letters));
   };
 
   /** Names for the ticks of an axis on which item i stands at i: never more than fit. */

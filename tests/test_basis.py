@@ -257,3 +257,8 @@ def test_a_gram_matrix_too_coarse_for_the_rank_is_done_without(monkeypatch):
     np.testing.assert_allclose(found.q.T @ found.q, np.eye(12), rtol=0, atol=1e-12)
     np.testing.assert_allclose(found.q @ found.loadings, x - x.mean(axis=0), rtol=0, atol=1e-11)
     np.testing.assert_allclose(found.singular_values, expected.singular_values, rtol=1e-12)
+
+
+def test_values_next_to_nothing_do_not_warn():
+    x = np.random.default_rng(0).standard_normal((50, 3))
+    assert isorep.pwcca(1e-310 * x, x).similarity == pytest.approx(1.0)

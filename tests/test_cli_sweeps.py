@@ -59,7 +59,7 @@ def test_pairwise_writes_a_store_and_prints_a_summary(shell, tmp_path):
 
     status, again, err = shell(*command)
     assert (status, again) == (0, out)
-    assert err.startswith("isorep: going on with 's.zarr', 12 finished tiles\n")
+    assert err.startswith("isorep: 's.zarr' is there already, with 12 finished tiles\n")
     status, _, err = shell("pairwise", *paths, "--layer", "conv", "-o", "s.zarr")
     assert status == 2
     assert "isorep: error: cannot go on with" in err

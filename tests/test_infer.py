@@ -217,3 +217,18 @@ def test_what_does_not_go_together():
         isorep.infer(x, y, groups=np.arange(59))
     with pytest.raises(ValueError, match="at least 1 permutation is needed, not 0"):
         isorep.compare({"fc": x}, {"fc": y}, chance=True, n_permutations=0)
+
+
+@pytest.mark.parametrize(
+    ("measure", "options"), [("linear_regression", {"folds": 5}), ("ridge_cca", {"penalty": "cv"})]
+)
+def test_what_holds_samples_out_has_bounds_and_no_correction(measure, options):
+    x, y = two_sharing(3, 6, 300, seed=1)
+    found = isorep.infer(x, y, measure, n_permutations=19, **options)
+    low, high = found.interval
+    assert low < found.similarity < high
+    assert np.isnan(found.corrected)
+    (warning,) = found.warnings
+    assert warning.startswith(f"{measure}, with samples held out, is biased by few samples")
+    with pytest.raises(ValueError, match=f"{measure} reads the samples themselves to hold some ou"):
+        isorep.similarity(x, y, measure, correction="spectrum", **options)

@@ -87,3 +87,14 @@ def test_what_cannot_be_bounded():
     few = isorep.overlap(*np.random.default_rng(7).standard_normal((2, 30, 20)))
     with pytest.raises(ValueError, match="cannot be corrected: 11 of their canonical corr"):
         interval(few)
+
+
+@pytest.mark.parametrize("missing", [np.nan, None])
+def test_groups_without_a_label_are_no_group(missing):
+    x, y = np.random.default_rng(0).standard_normal((2, 300, 3))
+    groups = (np.arange(300) // 5).astype(object)
+    groups[60:] = missing
+    for ask in (isorep.infer, isorep.inference.held_out):
+        given = (x, y) if ask is isorep.infer else (isorep.overlap(x, y),)
+        with pytest.raises(ValueError, match=r"no label \(NaN or None\) for 240 of 300 rows.* 60"):
+            ask(*given, groups=groups if missing is None else groups.astype(float))

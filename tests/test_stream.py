@@ -405,3 +405,14 @@ def test_positions_of_models_are_rows_in_blocks(monkeypatch):
     assert_alike(table, isorep.compare(*captured, measures="cca"))
     assert table["n_samples"].item() == 100 * 16
     assert max(len(rows.values) for chunk in sizes for rows in chunk.values()) < 40
+
+
+def test_a_budget_holds_for_layers_that_are_in_memory_anyway(tmp_path):
+    layers = {"fc": np.random.default_rng(0).standard_normal((500, 8))}
+    isorep.Representations(layers).save(tmp_path / "a.npz")
+    for side in (layers, tmp_path / "a.npz"):
+        with pytest.raises(ValueError, match=r"take .* kB in memory, where they are, and 20 kB"):
+            isorep.compare(side, side, memory="20 kB")
+        with pytest.raises(ValueError, match=r"save them as \.zarr, of which no more is read"):
+            planned(side, side, memory="20 kB")
+        assert str(planned(side, side, memory="1 MB")).startswith("all layers in memory")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, device
@@ -28,11 +29,7 @@ def deal(n: int, folds: int, groups: ArrayLike | None, seed: int) -> NDArray[np.
         not one label a sample.
     """
     check_seed(seed)
-    labels = np.arange(n) if groups is None else np.asarray(groups)
-    if labels.shape != (n,):
-        raise ValueError(
-            f"groups has shape {labels.shape}: expected one label for each of {n} rows"
-        )
+    labels = np.arange(n) if groups is None else group_labels(groups, n)
     members, group_of = np.unique(labels, return_inverse=True)
     if not 2 <= whole_number(folds, "folds") <= len(members):
         kind = "samples" if groups is None else "groups"
@@ -42,6 +39,22 @@ def deal(n: int, folds: int, groups: ArrayLike | None, seed: int) -> NDArray[np.
     dealt = np.arange(len(members)) % folds
     np.random.default_rng(seed).shuffle(dealt)
     return dealt[group_of]
+
+
+def group_labels(groups: ArrayLike, n: int) -> NDArray[Any]:
+    """Return the label of each of n samples, (n,); a ValueError where there is not one for each."""
+    labels = np.asarray(groups)
+    if labels.shape != (n,):
+        raise ValueError(
+            f"groups has shape {labels.shape}: expected one label for each of {n} rows"
+        )
+    missing = np.array([label is None or label != label for label in labels.tolist()])
+    if missing.any():  # they would all count as one group
+        raise ValueError(
+            f"groups has no label (NaN or None) for {missing.sum()} of {n} rows, the first of them "
+            f"row {missing.argmax()}: leave these samples out, or give each a group"
+        )
+    return labels
 
 
 def folds(like: Array, n_samples: int, n_folds: int, seed: int) -> Iterator[tuple[Array, Array]]:

@@ -154,7 +154,8 @@ class Basis:
                 q, whitening, loadings = again
         rotation = whitening if q is None else None
         if scale != 1.0:
-            s, loadings, whitening = s * scale, loadings * scale, whitening / scale
+            with np.errstate(over="ignore"):  # what is 1e-310 apart is whitened by infinity
+                s, loadings, whitening = s * scale, loadings * scale, whitening / scale
         return cls(
             n_samples=n,
             dtype=dtype or given,

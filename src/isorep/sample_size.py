@@ -184,7 +184,7 @@ def _read(
     """Return a part's similarity, corrected and held out."""
     raw = row(part, **row.seeded(options, seed)).similarity
     corrected = np.nan
-    from_moments = row.reads == "moments" and options.get("penalty") != "cv"
+    from_moments = row.from_moments(options)
     if from_moments and not part.n_forced:
         corrected = row.corrected(part, seed=seed, **options).similarity
     unseen = np.nan

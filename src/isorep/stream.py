@@ -139,7 +139,14 @@ def opened(
         x.check_same_samples(y)
         needed = _bytes_in_memory(x, y)
         allowed = budget if needy or chance else min(budget, SMALL)
-        if needed <= allowed or not (isinstance(x, Stored) or isinstance(y, Stored)):
+        stored = isinstance(x, Stored) or isinstance(y, Stored)
+        if memory is not None and needed > budget and not stored:
+            raise ValueError(
+                f"the layers take {readable(needed)} in memory, where they are, and "
+                f"{readable(budget)} are allowed: save them as .zarr, of which no more is read "
+                "than fits, or allow more"
+            )
+        if needed <= allowed or not stored:
             arrays = Representations.of(x)
             return arrays, arrays if itself else Representations.of(y), Plan(budget, needed)
         if needy:

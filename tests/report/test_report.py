@@ -271,10 +271,12 @@ class TestTrajectory:
     def test_several_runs_are_several_sections(self, tmp_path):
         states = {step: small(step) for step in (0, 1)}
         table = isorep.trajectory({"p": states, "q": states})
-        with pytest.raises(ValueError, match=r"Make a section of each run: \{run: table.sel"):
-            written(tmp_path, table)
-        found = written(tmp_path, {run: table.sel(run=run) for run in table["run"].values})
+        found = written(tmp_path, table)
         assert [section["heading"] for section in found] == ["p", "q"]
+        by_hand = {run: table.sel(run=run) for run in table["run"].values}
+        assert written(tmp_path, by_hand) == found
+        both = written(tmp_path, {"a": table, "b": table.sel(run="q")})
+        assert [section["heading"] for section in both] == ["a p", "a q", "b"]
 
 
 class TestConverged:

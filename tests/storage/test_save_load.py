@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import shutil
@@ -292,3 +293,29 @@ def test_files_that_do_not_say_whether_they_have_labels(tmp_path):
         arrays[HEADER] = np.frombuffer(json.dumps(header).encode(), np.uint8)
         np.savez(tmp_path / "a.npz", **arrays)
         assert load(tmp_path / "a.npz") == reps
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".zarr"])
+def test_what_cannot_be_written_is_named_as_it_was_asked_for(tmp_path, monkeypatch, suffix):
+    """Not by the hidden name that it has until it is whole."""
+    from isorep.storage import atomic
+
+    def refused(name):
+        raise PermissionError(errno.EACCES, "Permission denied", str(name))
+
+    monkeypatch.setattr(atomic.Path, "mkdir", lambda self, *_, **__: refused(self))
+    monkeypatch.setattr(atomic, "open", lambda name, mode: refused(name), raising=False)
+    target = tmp_path / f"a{suffix}"
+    with pytest.raises(PermissionError) as caught:
+        isorep.Representations({"fc": np.eye(3)}).save(target)
+    assert caught.value.filename == str(target)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(np.dtype(np.longdouble).itemsize == 8, reason="no longer floats here")
+def test_a_dtype_that_zarr_does_not_have(tmp_path):
+    given = isorep.Representations({"fc": np.eye(3, dtype=np.longdouble)})
+    with pytest.raises(ValueError, match=r"layer 'fc' has dtype float128, which zarr does not"):
+        given.save(tmp_path / "a.zarr")
+    assert not list(tmp_path.iterdir())
+    given.save(tmp_path / "a.npz")

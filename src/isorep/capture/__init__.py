@@ -72,14 +72,16 @@ def capture(
     Parameters
     ----------
     model
-        Any `torch.nn.Module` that has submodules. A compiled model runs uncompiled.
+        Any `torch.nn.Module` that has submodules. What is compiled, or parts of it, runs uncompiled.
     data
         An iterable of batches, such as a `DataLoader`. A batch is the input, a tensor whose first
         axis is the samples; a tuple or list, (input, labels or anything else); or a dict, passed as
         keywords, less ``"labels"`` and ``"label"``. Labels are kept where they are 1-D, one for
         each sample. ``"attention_mask"`` (n, T), 1 for a token and 0 for padding, masks the
-        padding in every named reduction. Arrays do as well as tensors. A single tensor, array or
-        dict is cut into batches of 256, and so is a `Dataset`.
+        padding in every named reduction; inside a module called ``decoder`` it is
+        ``"decoder_attention_mask"``, or else all of ``"decoder_input_ids"`` are tokens. Arrays do
+        as well as tensors, and none is written to, whatever the model does. A single tensor, array
+        or dict is cut into batches of 256, and so is a `Dataset`.
     layers
         Globs over ``model.named_modules()``, case-sensitive; ``*`` also matches dots.
     reduce

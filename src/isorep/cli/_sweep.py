@@ -74,4 +74,4 @@ def going_on(output: Path) -> None:
     n = n_finished(output)
     if n is not None:
         tiles = "1 finished tile" if n == 1 else f"{n} finished tiles"
-        typer.echo(f"isorep: going on with {str(output)!r}, {tiles}", err=True)
+        typer.echo(f"isorep: {str(output)!r} is there already, with {tiles}", err=True)

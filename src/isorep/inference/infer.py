@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from math import isnan, nan
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from isorep._arrays import to_numpy
+from isorep._folds import group_labels
 from isorep._whole import check_seed
 from isorep.basis import Solver
 from isorep.inference.chance import calibrated
@@ -172,11 +172,8 @@ def infer(
     check_permutations(n_permutations)
     check_seed(seed)
     coupled = overlap(x, y, solver=solver)
-    if groups is not None and np.shape(groups) != (coupled.n_samples,):
-        raise ValueError(
-            f"groups has shape {np.shape(groups)}: expected one label for each of "
-            f"{coupled.n_samples} rows"
-        )
+    if groups is not None:
+        group_labels(groups, coupled.n_samples)  # before all else, which takes longer
     return examine(
         coupled,
         row,
@@ -214,7 +211,7 @@ def examine(
         )
     corrected, low, high = nan, nan, nan
     wanted = correct or interval
-    correctable = row.reads == "moments"
+    correctable = row.from_moments(own)
     if wanted and is_unbiased(row, coupled, own):
         corrected = score.similarity
     if wanted and correctable and population is None:

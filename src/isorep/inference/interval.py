@@ -124,7 +124,7 @@ def interval(
     row = measure_named(measure)
     row.check_options(options)
     own = row.seeded(options, seed)
-    if row.reads != "moments":
+    if not row.from_moments(own):
         return _uncorrected(overlap, row, level, groups, seed, own)
     if population is None:
         population = Population.behind(overlap, seed)
@@ -197,6 +197,7 @@ def _uncorrected(
     options: dict[str, Any],
 ) -> Interval:
     score = row(overlap, **options)
+    described = f"{row.name}, with samples held out," if row.reads == "moments" else row.name
     error = _quantile(level) * float(
         jackknife(overlap, lambda o: row.read(o, **options).similarity, groups=groups, seed=seed)
     )
@@ -209,7 +210,7 @@ def _uncorrected(
         ()
         if is_unbiased(row, overlap, options)
         else (
-            f"{row.name} is biased by few samples and cannot be corrected: these bounds tell how "
+            f"{described} is biased by few samples and cannot be corrected: these bounds tell how "
             "far it varies with the samples, not where the population's value lies",
         ),
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from isorep._folds import deal, rows_of
+from isorep._folds import deal, group_labels, rows_of
 from isorep._one_thread import one_thread
 from isorep._whole import whole_number
 from isorep.basis import NoVarianceError
@@ -89,9 +89,8 @@ def leave_out(
     ``(t_b* - t*) / sqrt(h_b - 1)``; see `jackknife`.
     """
     n = overlap.n_samples
-    n_parts = n if groups is None else len(np.unique(np.asarray(groups)))
-    few = n_parts < whole_number(blocks, "blocks")
-    if few and (groups is None or np.shape(groups) == (n,)):
+    n_parts = n if groups is None else len(np.unique(group_labels(groups, n)))
+    if n_parts < whole_number(blocks, "blocks"):
         kind = "samples" if groups is None else "groups"
         raise ValueError(
             f"{n_parts} {kind} are too few to tell how far a number varies with them: the "

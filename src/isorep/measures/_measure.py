@@ -130,6 +130,9 @@ class Measure:
     chance : callable, optional
         ``(overlap, **options) -> float or None``: the similarity to expect of independent samples
         with these spectra, None where theory does not give it; the options are those of `read`.
+    holds_out : callable, optional
+        ``(**options) -> bool``: whether samples are held out with these options, so that they are
+        read where otherwise the second moments would do.
     """
 
     name: str
@@ -154,6 +157,11 @@ class Measure:
     similarity_range: tuple[float, float] = (0.0, 1.0)
     distance: Distance = COMPLEMENT
     chance: Callable[..., float | None] | None = None
+    holds_out: Callable[..., bool] | None = None
+
+    def from_moments(self, options: Mapping[str, Any]) -> bool:
+        """Tell whether second moments, which can be simulated, are all that these options need."""
+        return self.reads == "moments" and not (self.holds_out and self.holds_out(**options))
 
     @property
     def distance_range(self) -> tuple[float, float]:
@@ -210,7 +218,7 @@ class Measure:
         `seed` is that of the simulated samples, and of the measure's own draws where it has any. A
         `population` or an `excess` found before is not found again. See `isorep.similarity`.
         """
-        self.check_correctable()
+        self.check_correctable(options)
         options = self.seeded(options, seed)
         raw = self(overlap, **options)
         if excess is None:
@@ -227,12 +235,14 @@ class Measure:
             warnings=_doubts(overlap, similarity, excess),
         )
 
-    def check_correctable(self) -> None:
-        """Make sure that second moments, which can be simulated, are all that the measure reads."""
-        if self.reads == "moments":
+    def check_correctable(self, options: Mapping[str, Any]) -> None:
+        """Make sure that second moments, which can be simulated, are all that is read."""
+        if self.from_moments(options):
             return
         correctable = "pwcca, cca, svcca, cka or procrustes, among others"
         read = "maps" if self.reads == "maps" else "the samples themselves"
+        if self.reads == "moments":
+            read += " to hold some out"
         raise ValueError(
             f"{self.name} reads {read}, and the correction simulates second moments only; "
             f"without correction, or with {correctable}"
@@ -258,7 +268,7 @@ class Measure:
         if correction is None:
             score = self(overlap(x, y, solver=solver), **self.seeded(options, seed))
         else:
-            self.check_correctable()
+            self.check_correctable(options)
             score = self.corrected(overlap(x, y, solver=solver), seed=seed, **options)
         return score.announce(stacklevel=3)
 

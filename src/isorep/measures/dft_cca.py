@@ -54,7 +54,7 @@ class MapMeasure(Measure):
         check_correction(correction)
         self.check_options(options)
         if correction is not None:
-            self.check_correctable()
+            self.check_correctable(options)
         score: Score = self.read((x, y, solver), **options)
         return score.announce(stacklevel=3)
 

@@ -58,6 +58,7 @@ LINEAR_REGRESSION = Measure(
     name="linear_regression",
     formula="||M diag(sy)||_F^2 / ||sy||^2",
     description="R^2 of y's features predicted linearly from x's, in sample",
+    holds_out=lambda folds=None, **_: folds is not None,
     reference="Kornblith et al. 2019, table 1 (R^2_LR)",
     read=_read,
     invariance="linear",

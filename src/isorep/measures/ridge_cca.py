@@ -111,6 +111,7 @@ RIDGE_CCA = Measure(
     name="ridge_cca",
     formula="||diag(dx) M diag(dy)||_* / sum(dx dy), d = sqrt(s^2 / (s^2 + penalty mean(s^2)))",
     description="penalised canonical correlations, as a share of what the two spectra allow",
+    holds_out=lambda penalty=1.0, **_: penalty == "cv",
     reference="Vinod 1976",
     read=_read,
     invariance="orthogonal",

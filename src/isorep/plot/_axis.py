@@ -57,6 +57,11 @@ def chosen(
     known: Sequence[str] = get_args(Quantity),
 ) -> tuple[str, xarray.DataArray]:
     """Return the measure to draw, by default the table's first, and its variable."""
+    if "measures" not in getattr(table, "attrs", {}):
+        raise TypeError(
+            "expected the table of isorep.compare, isorep.pairwise or isorep.trajectory, got "
+            f"{type(table).__name__}"
+        )
     measures = np.atleast_1d(table.attrs["measures"]).tolist()
     name = measures[0] if measure is None else measure
     if name not in measures:

@@ -64,6 +64,11 @@ def groups(
     'pwcca distance, 0 is the same'
     """
     row = measure_named(measure)
+    if not isinstance(distances, Mapping) or hasattr(distances, "data_vars"):
+        raise TypeError(
+            "expected a dict of group to (pairs, layers) array of distances, got "
+            f"{type(distances).__name__}"
+        )
     if not 1 <= len(distances) <= len(_STYLES):
         raise ValueError(f"expected 1 to {len(_STYLES)} groups, got {len(distances)}")
     arrays = {name: np.asarray(values, dtype=float) for name, values in distances.items()}

@@ -56,8 +56,8 @@ def heatmap(
 
     Raises
     ------
-    ValueError
-        When the table does not hold the measure or the quantity.
+    TypeError, ValueError
+        When the table is not that of `isorep.compare`, or does not hold the measure or quantity.
 
     Examples
     --------
@@ -68,6 +68,12 @@ def heatmap(
     'cka similarity'
     """
     name, grid = chosen(table, measure, quantity, (*get_args(Quantity), *get_args(Told)))
+    if grid.dims != ("x_layer", "y_layer"):
+        raise ValueError(
+            "expected the table of isorep.compare, over x_layer and y_layer; this one is over "
+            f"{', '.join(map(str, grid.dims))}: see isorep.plot.clusters for isorep.pairwise and "
+            "isorep.plot.dynamics for isorep.trajectory"
+        )
     values = grid.to_numpy()
     rows, columns = values.shape
 

@@ -34,7 +34,7 @@ def report(
     ----------
     result : xarray.Dataset, or mapping of heading to xarray.Dataset
         What `isorep.compare`, `isorep.pairwise`, `isorep.trajectory` or `isorep.monitor.converged`
-        returned; several make several sections.
+        returned; several make several sections, and so do the runs of a trajectory.
     path : path
         File to write; an old one is replaced once the new one is whole.
     a, b : Representations or mapping of layer name to (n, p) array, optional
@@ -117,12 +117,19 @@ _EXPECTED = (
 
 
 def _tables(result: Any) -> Mapping[str, xarray.Dataset]:
-    """Return the tables by their headings; one alone has none."""
+    """Return the tables by their headings, one for each run; one alone has none."""
     if hasattr(result, "data_vars"):  # a Dataset, told without importing xarray
-        return {"": result}
+        result = {"": result}
     if not isinstance(result, Mapping) or not result:
         raise TypeError(f"{_EXPECTED}, got {type(result).__name__}")
-    return result
+    tables: dict[str, xarray.Dataset] = {}
+    for heading, table in result.items():
+        if "run" in getattr(table, "dims", ()):
+            for run in table["run"].to_numpy().tolist():
+                tables[f"{heading} {run}".strip()] = table.sel(run=run)
+        else:
+            tables[heading] = table
+    return tables
 
 
 def _target(path: str | PathLike[str]) -> Path:
@@ -150,14 +157,9 @@ def _section(
         kind = "monitor.converged"
     elif kind is None or "measures" not in table.attrs:
         known = "; ".join(f"({dims}) of isorep.{name}" for dims, name in kinds.items())
-        choose = (
-            "Make a section of each run: {run: table.sel(run=run) for run in table['run'].values}"
-            if "run" in dims
-            else "To choose one layer, give a list: table.sel(layer=['fc'])"
-        )
         raise ValueError(
             f"{where} is over ({', '.join(map(str, table.sizes))}): expected a table over {known} "
-            f"or isorep.monitor.converged. {choose}"
+            "or isorep.monitor.converged. To choose one layer, give a list: table.sel(layer=['fc'])"
         )
     if not all(table.sizes.values()):
         raise ValueError(f"{where} is empty: {dict(table.sizes)}")

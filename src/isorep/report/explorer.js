@@ -584,7 +584,7 @@
       title: "Layers",
       about: alone
         ? `${count(xs.length, "layer")}, each with the one of its name after the change.`
-        : `${count(xs.length, "layer")} of x (rows) against ${ys.length} of y (columns), both in the order of execution.`,
+        : `${count(xs.length, "layer")} of x (rows) against ${ys.length} of y (columns), both in the order of the table.`,
       parts: [controls, columns],
       start: () => {
         state.cell = first();
@@ -958,7 +958,7 @@
       title: "Every layer over the steps",
       file: `${file}-dynamics`,
       how: () => {
-        const text = [`${heading()} of each state to `, ...to.map((part) => (typeof part === "string" ? part : part.cloneNode(true))), "; a line for each layer, dark to light in the order of execution. "];
+        const text = [`${heading()} of each state to `, ...to.map((part) => (typeof part === "string" ? part : part.cloneNode(true))), "; a line for each layer, dark to light in the order of the table. "];
         if (bounds()[0]) text.push(`Bars are ${number(100 * (data.level || 0.95), 0)} % intervals. `);
         if (settled) text.push("Large open points are where a layer had converged, with what other samples might have shown. ");
         text.push("The dotted line is the step chosen below.");
@@ -1001,7 +1001,7 @@
     const profile = figure({
       title: "All layers at one step",
       file: `${file}-step`,
-      how: () => [`${heading()} at step `, named(steps[state.step]), ", layer by layer, in the order of execution."],
+      how: () => [`${heading()} at step `, named(steps[state.step]), ", layer by layer, in the order of the table."],
       draw: (wide) => {
         const values = rows(numbers(state.measure[state.quantity]), layers.length)[state.step];
         const [low, high] = bounds().map((end) => end && rows(numbers(end), layers.length)[state.step]);

@@ -17,12 +17,17 @@ def _beside(path: Path) -> Path:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Have errors of the system, such as a full disk, say what was written where they do not."""
+def writing(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Have errors of the system, such as a full disk, say what was to be written.
+
+    Not nothing, that is, and not the name of what stands in for it so far.
+    """
     try:
         yield
     except OSError as error:
-        if error.errno is not None and error.filename is None:
+        told = error.filename
+        hidden = temporary is not None and str(told).startswith(str(temporary))
+        if error.errno is not None and (told is None or hidden):
             error.filename = str(path)
         raise
 
@@ -32,7 +37,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     """Give a file to write; it becomes `path` when the block ends well, and goes when it fails."""
     temporary = _beside(path)
     try:
-        with writing(path), open(temporary, "xb") as file:
+        with writing(path, temporary), open(temporary, "xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())  # a crash after the rename must not leave an empty file
@@ -52,8 +57,8 @@ def new_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
     """
     temporary, old = _beside(path), _beside(path)
     try:
-        temporary.mkdir()
-        with writing(path):
+        with writing(path, temporary):
+            temporary.mkdir()
             yield temporary
         if replace and path.exists():
             path.rename(old)

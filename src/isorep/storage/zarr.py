@@ -28,6 +28,12 @@ def write(representations: Representations, path: Path) -> None:
             f"cannot save to {str(path)!r}: it exists and is no store of isorep's; "
             "remove it or choose another name"
         )
+    for name, array in representations.items():
+        if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+            raise ValueError(
+                f"cannot save to {str(path)!r}: layer {name!r} has dtype {array.dtype}, which zarr "
+                "does not have; save to .npz, or make it float64"
+            )
     with new_folder(path) as folder:
         group = zarr.open_group(folder, mode="w", zarr_format=3)
         for key, array in to_arrays(representations).items():

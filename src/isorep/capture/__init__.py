@@ -72,7 +72,7 @@ def capture(
     Parameters
     ----------
     model
-        Any `torch.nn.Module` that has submodules. What is compiled, or parts of it, runs uncompiled.
+        Any `torch.nn.Module` that has submodules. What is compiled in it runs uncompiled.
     data
         An iterable of batches, such as a `DataLoader`. A batch is the input, a tensor whose first
         axis is the samples; a tuple or list, (input, labels or anything else); or a dict, passed as

@@ -258,9 +258,9 @@ def gram_matrix(centred: Any) -> Any:
     """
     n, p = centred.shape
     at_once = max(ROWS_AT_ONCE, p)  # so that adding up costs little beside multiplying
-    gram = centred[:at_once].T @ centred[:at_once]
+    gram = centred[:at_once, :].T @ centred[:at_once, :]
     for start in range(at_once, n, at_once):
-        part = centred[start : start + at_once]
+        part = centred[start : start + at_once, :]
         gram = gram + part.T @ part
     return gram
 

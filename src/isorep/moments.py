@@ -258,10 +258,10 @@ def gram_matrix(centred: Any) -> Any:
     """
     n, p = centred.shape
     at_once = max(ROWS_AT_ONCE, p)  # so that adding up costs little beside multiplying
-    gram = centred[:at_once, :].T @ centred[:at_once, :]
-    for start in range(at_once, n, at_once):
-        part = centred[start : start + at_once, :]
-        gram = gram + part.T @ part
+    gram: Any = None
+    for start in range(0, max(n, 1), at_once):
+        part = centred[start : min(start + at_once, n), :]
+        gram = part.T @ part if gram is None else gram + part.T @ part
     return gram
 
 

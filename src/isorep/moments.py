@@ -13,7 +13,7 @@ from isorep._arrays import as_samples, check_finite, epsilon, to_numpy
 
 Floats = NDArray[np.float64]
 
-ROWS_AT_ONCE = 1024
+ROWS_AT_ONCE = 2048
 """Rows whose products a library adds up in one go, at least."""
 
 LARGEST = 1e150
@@ -261,7 +261,10 @@ def gram_matrix(centred: Any) -> Any:
     gram: Any = None
     for start in range(0, max(n, 1), at_once):
         part = centred[start : min(start + at_once, n), :]
-        gram = part.T @ part if gram is None else gram + part.T @ part
+        if gram is None:
+            gram = part.T @ part
+        else:
+            gram += part.T @ part
     return gram
 
 

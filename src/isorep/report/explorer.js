@@ -204,7 +204,11 @@
     for (let i = 0; i < parts.length - 1 && parts.join("").length > letters; i += 2) {
       if (/^[A-Za-z_]\w*$/.test(parts[i])) parts[i] = parts[i][0];
     }
-    return parts.join("");
+    const last = parts.pop();
+    const room = letters - parts.join("").length;
+    // The end of the last part tells less than the initials before it.
+    const cut = /^[A-Za-z_]\w*$/.test(last) && room > 2 && last.length > room && parts.length > 0;
+    return parts.join("") + (cut ? `${last.slice(0, room - 1)}…` : last);
   };
 
   /**

@@ -17,19 +17,18 @@ tokenizers = pytest.importorskip("tokenizers")
 
 WORDS = ["the", "a", "cat", "dog", "sat", "ran", "on", "off", "mat", "home", "fast", "slow"]
 SPECIAL = ["[PAD]", "[UNK]"]
+SIZES = {
+    "vocab_size": len(WORDS) + len(SPECIAL),
+    "hidden_size": 32,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+}
 LAYERS = ("embeddings", "encoder.layer.0", "encoder.layer.1")
 
 
 def bert(kind="BertModel", seed=0):
     torch.manual_seed(seed)
-    config = transformers.BertConfig(
-        vocab_size=len(WORDS) + len(SPECIAL),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=10,
-    )
+    config = transformers.BertConfig(**SIZES, num_hidden_layers=2, max_position_embeddings=10)
     return getattr(transformers, kind)(config).eval()
 
 
@@ -176,13 +175,7 @@ def test_texts_are_cut_to_what_model_and_tokenizer_take(shell, told, longest):
 def test_positions_behind_that_of_padding(shell):
     torch.manual_seed(0)
     config = transformers.RobertaConfig(
-        vocab_size=len(WORDS) + len(SPECIAL),
-        hidden_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=9,
-        pad_token_id=1,
+        **SIZES, num_hidden_layers=1, max_position_embeddings=9, pad_token_id=1
     )
     save("roberta", transformers.RobertaModel(config), tokenizer(pad="[UNK]"))
     code, _, err = shell("diff", "roberta", "roberta", "--data", "texts.txt", "--no-interval")

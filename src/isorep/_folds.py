@@ -48,7 +48,9 @@ def group_labels(groups: ArrayLike, n: int) -> NDArray[Any]:
         raise ValueError(
             f"groups has shape {labels.shape}: expected one label for each of {n} rows"
         )
-    missing = np.array([label is None or label != label for label in labels.tolist()])
+    missing = labels != labels  # NaN, in every dtype that has one
+    if labels.dtype == object:
+        missing |= np.array([label is None for label in labels])
     if missing.any():  # they would all count as one group
         raise ValueError(
             f"groups has no label (NaN or None) for {missing.sum()} of {n} rows, the first of them "

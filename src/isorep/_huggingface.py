@@ -159,8 +159,8 @@ def _positions(config: Any) -> list[int]:
     if not positions or positions < 1:
         return []
     # These number positions from behind that of padding.
-    lost = config.pad_token_id + 1 if config.model_type in _POSITIONS_BEHIND_PADDING else 0
-    return [positions - lost]
+    behind = config.model_type in _POSITIONS_BEHIND_PADDING and config.pad_token_id is not None
+    return [positions - (config.pad_token_id + 1 if behind else 0)]
 
 
 def _unpadded(batches: Sequence[dict[str, Any]]) -> Iterator[list[int]]:

@@ -92,13 +92,10 @@ def diff(
         check_names_model(spec)
     if data is None and models:
         raise ValueError(f"{models[0]} is a model: it needs --data to run on")
-    given = {
-        "--data": data is not None,
-        "--reduce": reduce != "mean",
-        "--device": device is not None,
-    }
-    for option in [option for option, there in given.items() if there and not models]:
-        raise ValueError(f"{option} is for models, and these are captured already: leave it out")
+    if not models:
+        _refuse_of_stores(data is not None, "--data")
+        _refuse_of_stores(reduce != "mean", "--reduce")
+        _refuse_of_stores(device is not None, "--device")
     with _users_code(data):
         batches = None if data is None else reusable(make_data(data, models))
     patterns = layers or ["*"]
@@ -139,6 +136,11 @@ def diff(
         names = ", ".join(layer.layer for layer in found.below)
         typer.echo(f"isorep: {found.summary()} {names}", err=True)
         raise typer.Exit(1)
+
+
+def _refuse_of_stores(given: bool, option: str) -> None:
+    if given:
+        raise ValueError(f"{option} is for models, and these are captured already: leave it out")
 
 
 def _activations(

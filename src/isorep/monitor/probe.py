@@ -59,7 +59,7 @@ class Probe:
                 torch.cuda.manual_seed_all(0)
             return capture(
                 model,
-                iter(self._batches),
+                self._batches,
                 layers=self._layers,
                 reduce=self._reduce,
                 sample_ids=self._sample_ids,

@@ -65,7 +65,8 @@ def layers():
 
 def test_a_table_holds_what_infer_says_of_each_cell():
     a, b = layers()
-    table = isorep.infer(a, b, "cca", n_permutations=49, seed=1)
+    inferred = {"correct": True, "interval": True, "chance": True}
+    table = isorep.compare(a, b, measures="cca", **inferred, n_permutations=49, seed=1)
     cell = table.sel(x_layer="conv", y_layer="fc")
     told = isorep.infer(a["conv"], b["fc"], "cca", n_permutations=49, seed=1)
     for name in ("corrected", "chance", "calibrated", "p_value"):
@@ -77,9 +78,8 @@ def test_a_table_holds_what_infer_says_of_each_cell():
     p, adjusted = (table[f"cca_{key}"].to_numpy()[:2, 0] for key in ("p_value", "p_adjusted"))
     assert p[0] < 0.05 < p[1]
     np.testing.assert_allclose(adjusted, [2 * p[0], p[1]])  # Benjamini and Hochberg
-    for refused in ({"level": 0.9}, {"level": 0.95}, {"groups": np.arange(200)}, {"variance": 0.9}):
-        with pytest.raises(ValueError, match="are for two arrays, not for a table"):
-            isorep.infer(a, b, "svcca", **refused)
+    with pytest.raises(TypeError, match="for two mappings"):
+        isorep.infer(a, b, "cca")
 
 
 def test_a_table_tells_what_was_asked_for_alone():
@@ -211,7 +211,10 @@ def test_all_forced_is_calibrated_to_nothing():
 
 def test_what_does_not_go_together():
     x, y = two_sharing(1, 3, 60, seed=5)
-    with pytest.raises(TypeError, match="x is a mapping of layers and the other side ndarray"):
+    with pytest.raises(
+        TypeError,
+        match=r"x is a mapping of layers, and infer compares two arrays: use isorep\.compare",
+    ):
         isorep.infer({"fc": x}, y)
     with pytest.raises(ValueError, match=r"groups has shape \(59,\): expected one label"):
         isorep.infer(x, y, groups=np.arange(59))

@@ -1,6 +1,7 @@
 """Tell whether two neural representations are the same up to a change of basis."""
 
 from isorep import plot, testing
+from isorep._version import __version__
 from isorep.basis import Basis
 from isorep.capture import capture
 from isorep.clustering import cluster
@@ -19,8 +20,6 @@ from isorep.score import FewSamplesWarning, Score
 from isorep.storage import load
 from isorep.trajectory import trajectory
 
-__version__ = "0.1.0"
-
 __all__ = [
     "MEASURES",
     "Basis",
@@ -29,6 +28,7 @@ __all__ = [
     "Overlap",
     "Representations",
     "Score",
+    "__version__",
     "bartlett",
     "capture",
     "cca",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._names import unknown_name
+from isorep._version import __version__
 from isorep.basis import Basis, Solver
 from isorep.measures import Measure, measure_named
 from isorep.overlap import Overlap, couple
@@ -260,8 +261,6 @@ def score_variables(measures: Iterable[Measure]) -> dict[str, dict[str, Any]]:
 
 def table_attributes(measures: Iterable[Measure]) -> dict[str, Any]:
     """Return what every table says of itself."""
-    from isorep import __version__
-
     return {"isorep_version": __version__, "measures": [measure.name for measure in measures]}
 
 

@@ -278,9 +278,10 @@ class Representations(Layers[NDArray[Any]]):
 
     def save(self, path: str | PathLike[str]) -> None:
         """Save to `path`, an ``.npz`` file or a ``.zarr`` folder; see `isorep.storage.save`."""
-        from isorep.storage import save
+        from isorep.storage.record import Contents
+        from isorep.storage.write import write
 
-        save(self, path)
+        write(Contents(self, self.about()), path)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Representations):

@@ -12,6 +12,7 @@ import numpy as np
 
 from isorep._folds import rows_of
 from isorep._progress import track
+from isorep._version import __version__
 from isorep._whole import check_seed, whole_number
 from isorep.basis import NoVarianceError, Solver
 from isorep.inference.held_out import held_out
@@ -133,8 +134,6 @@ def sample_size_curve(
             found[:, i, j] = _read(row, part, folds, own_seed, options)
 
     import xarray
-
-    from isorep import __version__
 
     dims = ("n_samples", "repeat")
     return xarray.Dataset(

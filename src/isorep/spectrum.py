@@ -8,6 +8,8 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep._tracy_widom import centre_and_scale, tracy_widom_quantile
+
 Floats = NDArray[np.float64]
 
 POWERS = (0.0, 0.5, 1.0, 2.0)
@@ -198,8 +200,6 @@ def n_above_edge(observed: Floats, n_samples: float, x_rank: int, y_rank: int) -
     if x_rank + y_rank >= n_samples - 1:  # noise may reach 1
         return 0
     from scipy.special import expit
-
-    from isorep.inference.tracy_widom import centre_and_scale, tracy_widom_quantile
 
     steps = np.arange(len(observed))
     centre, scale = centre_and_scale(n_samples - 1, x_rank, y_rank, steps)

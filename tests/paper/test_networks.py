@@ -8,7 +8,7 @@ import torch
 from rich.console import Console
 
 from isorep.paper import networks
-from isorep.paper.images import ImageData
+from isorep.paper.image_data import ImageData
 from isorep.paper.networks import capture_all, obtain
 from isorep.paper.recipe import ConvNetPlan, Recipe, ResNetPlan, Wanted
 

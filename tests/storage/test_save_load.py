@@ -12,7 +12,7 @@ import pytest
 import isorep
 from isorep.representation import Representations
 from isorep.storage import load, save
-from isorep.storage.record import HEADER, to_arrays
+from isorep.storage.record import HEADER, Contents, to_arrays
 
 ODD_NAMES = ["a/b", "../../up", "/root", "..", ".", "", "x.npy", "x", "X", "ä\n", "n" * 300, HEADER]
 SUFFIXES = [".npz", ".zarr"]
@@ -287,7 +287,7 @@ def test_labels_that_were_lost(tmp_path):
 
 def test_files_that_do_not_say_whether_they_have_labels(tmp_path):
     for reps in (example(), Representations({"x": np.ones((3, 2))})):
-        arrays = to_arrays(reps)
+        arrays = to_arrays(Contents(reps, reps.about()))
         header = json.loads(arrays[HEADER].tobytes())
         del header["has_labels"]
         arrays[HEADER] = np.frombuffer(json.dumps(header).encode(), np.uint8)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from array_api_compat import array_namespace
 
+from isorep._wachter import Wachter
 from isorep.overlap import Overlap
 
 FEWEST_CORRELATIONS = 5
@@ -18,8 +19,6 @@ FEWEST_CORRELATIONS = 5
 
 def mean_correlation(overlap: Overlap) -> float | None:
     """Expect the mean canonical correlation, by Wachter's law (see `isorep.inference.Wachter`)."""
-    from isorep.inference.wachter import Wachter  # inference stands above the measures
-
     law = Wachter.of(overlap)
     return law.mean(np.sqrt) if law.n_correlations >= FEWEST_CORRELATIONS else None
 

@@ -20,6 +20,7 @@ from isorep._grid import (
     one_measure,
 )
 from isorep._progress import track
+from isorep._version import __version__
 from isorep.basis import Basis
 from isorep.inference.interval import check_level
 from isorep.inference.jackknife import BLOCKS, standard_error
@@ -263,8 +264,6 @@ def _table(
     level: float,
 ) -> xarray.Dataset:
     import xarray
-
-    from isorep import __version__
 
     units = {"units": measure.distance.units, "measure": measure.name}
     estimate, low, high = (

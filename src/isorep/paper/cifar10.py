@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._optional import need
-from isorep.paper.images import ImageData, split
+from isorep.paper.image_data import ImageData, split
 
 ARCHIVE = "cifar-10-binary.tar.gz"
 URL = f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from isorep._optional import need
-from isorep.paper.images import ImageData, split
+from isorep.paper.image_data import ImageData, split
 
 
 def load(seed: int = 0, n_train: int = 1400) -> ImageData:

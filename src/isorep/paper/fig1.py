@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from isorep._one_thread import one_thread
 from isorep.paper.claims import Claim
-from isorep.paper.images import ImageData, ImageSource
+from isorep.paper.image_data import ImageData
+from isorep.paper.images import ImageSource
 from isorep.paper.recipe import SMALL_CONVNET, ConvNetPlan, Recipe, ResNetPlan, Wanted
 from isorep.paper.replicates import contrast
 from isorep.paper.subspaces import coefficients, drift, first_at_least, split

@@ -23,7 +23,8 @@ from isorep._one_thread import one_thread
 from isorep.paper.claims import Claim, Contrast
 from isorep.paper.contrasts import INTER, TITLES, gap
 from isorep.paper.distances import Distances, all_pairs
-from isorep.paper.images import ImageData, ImageSource
+from isorep.paper.image_data import ImageData
+from isorep.paper.images import ImageSource
 from isorep.paper.recipe import (
     PAPER_CONVNET,
     PAPER_RECIPE,

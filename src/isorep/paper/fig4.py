@@ -25,7 +25,8 @@ from isorep.pairwise import pairwise
 from isorep.paper import exchange
 from isorep.paper.claims import STRONG, Claim, Contrast
 from isorep.paper.contrasts import TITLES, comparable, contrast
-from isorep.paper.images import ImageData, ImageSource
+from isorep.paper.image_data import ImageData
+from isorep.paper.images import ImageSource
 from isorep.paper.recipe import (
     PAPER_CONVNET,
     PAPER_RECIPE,

@@ -28,7 +28,8 @@ from isorep.paper import exchange
 from isorep.paper.claims import STRONG, Claim, Contrast
 from isorep.paper.contrasts import contrast
 from isorep.paper.exchange import Exact
-from isorep.paper.images import ImageData, ImageSource
+from isorep.paper.image_data import ImageData
+from isorep.paper.images import ImageSource
 from isorep.paper.recipe import (
     PAPER_CONVNET,
     PAPER_RECIPE,

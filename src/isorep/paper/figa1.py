@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from isorep.paper import fig1
 from isorep.paper.claims import Claim
 from isorep.paper.fig1 import CONVERGED, SETUPS, SetUp
-from isorep.paper.images import ImageData
+from isorep.paper.image_data import ImageData
 from isorep.paper.replicates import contrast
 from isorep.paper.subspaces import first_at_least
 

@@ -20,7 +20,7 @@ import torch
 from rich.console import Console
 
 from isorep.paper.classifier import Classifier
-from isorep.paper.images import ImageData
+from isorep.paper.image_data import ImageData
 from isorep.paper.progress import training_bars
 from isorep.paper.recipe import Wanted
 from isorep.paper.training import Epoch, State, Task, Training, train

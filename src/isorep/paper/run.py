@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from isorep._optional import need
-from isorep.paper.images import ImageData, ImageSource
+from isorep.paper.image_data import ImageData
+from isorep.paper.images import ImageSource
 from isorep.paper.recipe import Wanted
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from isorep._arrays import to_numpy
 from isorep._grid import Prepared, prepare
 from isorep._names import unknown_name
 from isorep._progress import track
+from isorep._wachter import Wachter
 from isorep.basis import Basis
-from isorep.inference.tracy_widom import random_matrix_edge
-from isorep.inference.wachter import Wachter
+from isorep.inference.random_matrix_edge import random_matrix_edge
 from isorep.measures import measure_named
 from isorep.overlap import Overlap, couple
 from isorep.report.packing import coarse, floats, names

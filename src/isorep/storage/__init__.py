@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from isorep.representation import Representations
 
 if TYPE_CHECKING:
+    from isorep.storage.record import Contents
     from isorep.storage.stored import Stored
 
 __all__ = ["load", "open_store", "save"]
@@ -51,18 +51,7 @@ def save(representations: Representations, path: str | PathLike[str]) -> None:
     ...     load(Path(folder) / "a.npz") == reps
     True
     """
-    from isorep.storage import npz, zarr
-
-    path = Path(path)
-    writers = {".npz": npz.write, ".zarr": zarr.write}
-    write = writers.get(path.suffix.lower())
-    if write is None:
-        raise ValueError(f"cannot save to {str(path)!r}: expected a name ending in .npz or .zarr")
-    if path.is_symlink():  # the move into place would replace the link
-        path = Path(os.path.realpath(path))
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot save to {str(path)!r}: no folder {str(path.parent)!r}")
-    write(Representations.of(representations), path)
+    Representations.of(representations).save(path)
 
 
 def load(path: str | PathLike[str]) -> Representations:
@@ -101,19 +90,24 @@ def load(path: str | PathLike[str]) -> Representations:
     ...     load(Path(folder) / "fc.npy")
     Representations(1 layer, 3 samples: fc (3, 3))
     """
-    from isorep.storage import foreign, hdf5, npz, zarr
+    from isorep.storage import foreign, npz, zarr
 
-    return _read(
-        path,
-        {
-            ".npz": npz.read,
-            ".zarr": zarr.read,
-            ".npy": foreign.read_npy,
-            ".safetensors": foreign.read_safetensors,
-            ".h5": hdf5.read_hdf5,
-            ".hdf5": hdf5.read_hdf5,
-        },
-    )
+    readers = {
+        ".npz": npz.read,
+        ".zarr": zarr.read,
+        ".npy": foreign.read_npy,
+        ".safetensors": foreign.read_safetensors,
+    }
+    openers = _openers()
+
+    def read(path: Path) -> Representations:
+        reader = readers.get(path.suffix.lower())
+        if reader is None:
+            return Representations.of(_open(path, openers))
+        contents = reader(path)
+        return Representations(contents.layers, **contents.known)
+
+    return _read(path, dict.fromkeys(readers | openers), read)
 
 
 def open_store(path: str | PathLike[str]) -> Stored:
@@ -153,27 +147,39 @@ def open_store(path: str | PathLike[str]) -> Stored:
     ...     stored["fc"].shape, stored["fc"][:1]
     ((3, 3), array([[1., 0., 0.]]))
     """
-    from isorep.storage import foreign, hdf5, zarr
-
-    return _read(
-        path,
-        {
-            ".zarr": zarr.open_zarr,
-            ".npy": foreign.open_npy,
-            ".h5": hdf5.open_hdf5,
-            ".hdf5": hdf5.open_hdf5,
-        },
-    )
+    openers = _openers()
+    return _read(path, openers, lambda path: _open(path, openers))
 
 
 Found = TypeVar("Found")
+Opener = Callable[[Path], "Contents"]
 
 
-def _read(path: str | PathLike[str], readers: Mapping[str, Callable[[Path], Found]]) -> Found:
+def _openers() -> dict[str, Opener]:
+    """Return what opens a file whose rows are read when they are asked for, by suffix."""
+    from isorep.storage import foreign, hdf5, zarr
+
+    return {
+        ".zarr": zarr.open_zarr,
+        ".npy": foreign.open_npy,
+        ".h5": hdf5.open_hdf5,
+        ".hdf5": hdf5.open_hdf5,
+    }
+
+
+def _open(path: Path, openers: Mapping[str, Opener]) -> Stored:
+    from isorep.storage.stored import Stored
+
+    contents = openers[path.suffix.lower()](path)
+    return Stored(contents.layers, place=str(path), **contents.known)
+
+
+def _read(
+    path: str | PathLike[str], suffixes: Iterable[str], read: Callable[[Path], Found]
+) -> Found:
     path = Path(path)
-    read = readers.get(path.suffix.lower())
-    if read is None:
-        *most, last = readers
+    if path.suffix.lower() not in suffixes:
+        *most, last = suffixes
         raise ValueError(
             f"cannot load {str(path)!r}: expected a name ending in {', '.join(most)} or {last}"
         )

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._optional import need
-from isorep.representation import Representations
 from isorep.storage.arrays import map_array, read_array
 from isorep.storage.bfloat16 import widen
-from isorep.storage.stored import Stored
+from isorep.storage.record import Contents
 
 _SAFETENSORS_DTYPES = {
     "F64": np.float64,
@@ -31,22 +30,22 @@ _SAFETENSORS_DTYPES = {
 }
 
 
-def read_npy(path: Path) -> Representations:
+def read_npy(path: Path) -> Contents:
     """Read one array (n_samples, n_features); the layer is named after the file."""
     try:
         array = read_array(lambda: path.open("rb"), path.stat().st_size)
     except (ValueError, EOFError, OSError) as error:
         raise ValueError(f"expected an .npy array of numbers, got {error}") from error
-    return Representations({path.stem: array})
+    return Contents({path.stem: array})
 
 
-def open_npy(path: Path) -> Stored:
+def open_npy(path: Path) -> Contents:
     """Open one array (n_samples, n_features); the layer is named after the file."""
     try:
         mapped = _Mapped(path)
     except (ValueError, EOFError, OSError) as error:
         raise ValueError(f"expected an .npy array of numbers, got {error}") from error
-    return Stored({path.stem: mapped}, place=str(path))
+    return Contents({path.stem: mapped})
 
 
 class _Mapped:
@@ -62,7 +61,7 @@ class _Mapped:
         return np.array(map_array(self._path)[rows])
 
 
-def read_safetensors(path: Path) -> Representations:
+def read_safetensors(path: Path) -> Contents:
     """Read a layer for each tensor (n_samples, n_features), by name, "fc2" before "fc10".
 
     The format keeps no order of its own. bfloat16 becomes float32, which holds it exactly.
@@ -85,7 +84,7 @@ def read_safetensors(path: Path) -> Representations:
         else:
             raise ValueError(f"tensor {name!r} has dtype {dtype}; expected real numbers")
         arrays[name] = array.reshape(tensor["shape"])
-    return Representations(arrays, dtypes=dtypes)
+    return Contents(arrays, {"dtypes": dtypes})
 
 
 def numbers_as_numbers(name: str) -> list[str | int]:

@@ -9,17 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._optional import need
-from isorep.representation import Representations
 from isorep.storage.foreign import numbers_as_numbers
-from isorep.storage.stored import Stored
+from isorep.storage.record import Contents
 
 
-def read_hdf5(path: Path) -> Representations:
-    """Read what `open_hdf5` opens."""
-    return Representations.of(open_hdf5(path))
-
-
-def open_hdf5(path: Path) -> Stored:
+def open_hdf5(path: Path) -> Contents:
     """Open every 2-D dataset of numbers as a layer, by name, "fc2" before "fc10".
 
     A dataset within groups is called by its path, such as "block1/conv". Links are not followed.
@@ -46,8 +40,7 @@ def open_hdf5(path: Path) -> Stored:
             "expected 2-D datasets of numbers, (n_samples, n_features), got "
             + (", ".join(others) or "no dataset")
         )
-    ordered = {name: layers[name] for name in sorted(layers, key=numbers_as_numbers)}
-    return Stored(ordered, place=str(path))
+    return Contents({name: layers[name] for name in sorted(layers, key=numbers_as_numbers)})
 
 
 class _Dataset:

@@ -11,32 +11,31 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep.representation import Representations
 from isorep.storage.arrays import read_array
 from isorep.storage.atomic import new_file
-from isorep.storage.record import HEADER, from_arrays, to_arrays
+from isorep.storage.record import HEADER, Contents, from_arrays, to_arrays
 
 # Deflate makes no more than so many bytes of one.
 _DEFLATED = 1032
 
 
-def write(representations: Representations, path: Path) -> None:
-    """Write `representations` to the file `path`."""
+def write(contents: Contents, path: Path) -> None:
+    """Write `contents` to the file `path`."""
     if path.is_dir():
         raise ValueError(f"cannot save to {str(path)!r}: it is a folder")
-    arrays: dict[str, Any] = to_arrays(representations)
+    arrays: dict[str, Any] = to_arrays(contents)
     with new_file(path) as file:
         np.savez(file, **arrays)
 
 
-def read(path: Path) -> Representations:
+def read(path: Path) -> Contents:
     """Read what `write` wrote, or a layer for each array of an ``.npz`` from elsewhere."""
     try:
         arrays = members(path)
     # The last: a kind of compression unknown, or a password.
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise ValueError(f"expected an .npz (a zip of .npy arrays), got {error}") from error
-    return from_arrays(arrays, Representations) if HEADER in arrays else Representations(arrays)
+    return from_arrays(arrays) if HEADER in arrays else Contents(arrays)
 
 
 def members(path: Path) -> dict[str, NDArray[Any]]:

@@ -13,14 +13,15 @@ of its values. What a capture wrote says under ``"capture"`` what it was a captu
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep.representation import Layers, Representations
+from isorep._version import __version__
 from isorep.storage.bfloat16 import Widened
 
 HEADER = "isorep-header"
@@ -29,7 +30,22 @@ _VERSION = 2
 _READ = (1, 2)  # 2 has layers of bits
 LABELS = "labels"
 
-Made = TypeVar("Made", bound=Layers[Any])
+
+@dataclass(frozen=True)
+class Contents:
+    """Layers as a file holds them.
+
+    Attributes
+    ----------
+    layers
+        Layer name to array (n_samples, n_features), in memory or read when its rows are asked for.
+    known
+        Sample ids, labels, reductions, dtypes and number of samples, as far as the file has them:
+        keywords of `isorep.Representations`.
+    """
+
+    layers: Mapping[str, Any]
+    known: Mapping[str, Any] = field(default_factory=dict)
 
 
 def layer_key(i: int, name: str) -> str:
@@ -39,24 +55,23 @@ def layer_key(i: int, name: str) -> str:
     return f"layer{i:04d}-{quote(name, safe='', errors='surrogatepass')[:80]}"
 
 
-def to_arrays(representations: Representations) -> dict[str, NDArray[Any]]:
-    """Return key -> array."""
+def to_arrays(contents: Contents) -> dict[str, NDArray[Any]]:
+    """Return key -> array, of contents that say all that `Contents.known` may."""
+    known = contents.known
     arrays: dict[str, NDArray[Any]] = {}
     layers = []
-    for i, (name, array) in enumerate(representations.items()):
+    for i, (name, array) in enumerate(contents.layers.items()):
         key = layer_key(i, name)
         layers.append(
             {
                 "name": name,
                 "key": key,
-                "reduction": representations.reductions.get(name),
-                "dtype": representations.dtypes[name],
+                "reduction": known["reductions"].get(name),
+                "dtype": known["dtypes"][name],
             }
         )
         arrays[key] = array
-    return arrays | about(
-        layers, representations.sample_ids, representations.labels, representations.n_samples
-    )
+    return arrays | about(layers, known["sample_ids"], known["labels"], known["n_samples"])
 
 
 def about(
@@ -67,8 +82,6 @@ def about(
     **more: Any,
 ) -> dict[str, NDArray[Any]]:
     """Return the arrays beside those of the layers: the header, with `more`, and the labels."""
-    from isorep import __version__
-
     header: dict[str, Any] = {
         "format": _FORMAT,
         "format_version": _VERSION,
@@ -123,8 +136,8 @@ def read_labels(
     return None
 
 
-def from_arrays(arrays: Mapping[str, Any], make: Callable[..., Made]) -> Made:
-    """Return what `to_arrays` took, as what `make` makes of arrays and what is known of them.
+def from_arrays(arrays: Mapping[str, Any]) -> Contents:
+    """Return what `to_arrays` took.
 
     Raises
     ------
@@ -134,13 +147,17 @@ def from_arrays(arrays: Mapping[str, Any], make: Callable[..., Made]) -> Made:
     header = read_header(arrays[HEADER])
     try:
         layers = header["layers"]
-        return make(
+        return Contents(
             {layer["name"]: _values(layer, arrays) for layer in layers},
-            sample_ids=header["sample_ids"],
-            labels=read_labels(header, arrays),
-            reductions={x["name"]: x["reduction"] for x in layers if x["reduction"] is not None},
-            dtypes={layer["name"]: layer["dtype"] for layer in layers},
-            n_samples=header["n_samples"],
+            {
+                "sample_ids": header["sample_ids"],
+                "labels": read_labels(header, arrays),
+                "reductions": {
+                    x["name"]: x["reduction"] for x in layers if x["reduction"] is not None
+                },
+                "dtypes": {layer["name"]: layer["dtype"] for layer in layers},
+                "n_samples": header["n_samples"],
+            },
         )
     except KeyError as error:
         raise ValueError(f"it is damaged: {error} is missing") from error

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep.representation import Representations
 from isorep.storage.atomic import new_folder
-from isorep.storage.record import HEADER, LABELS, from_arrays, read_header, to_arrays
-from isorep.storage.stored import Stored
+from isorep.storage.record import HEADER, LABELS, Contents, from_arrays, read_header, to_arrays
 
 _CHUNK_BYTES = 2**22
 _CHUNK_ROWS = 2**12
 
 
-def write(representations: Representations, path: Path) -> None:
-    """Write `representations` to the folder `path`; only a store of ours is overwritten."""
+def write(contents: Contents, path: Path) -> None:
+    """Write `contents` to the folder `path`; only a store of ours is overwritten."""
     import zarr
 
     if path.exists() and not is_ours(path):
@@ -28,7 +25,7 @@ def write(representations: Representations, path: Path) -> None:
             f"cannot save to {str(path)!r}: it exists and is no store of isorep's; "
             "remove it or choose another name"
         )
-    for name, array in representations.items():
+    for name, array in contents.layers.items():
         if array.dtype.kind == "f" and array.dtype.itemsize > 8:
             raise ValueError(
                 f"cannot save to {str(path)!r}: layer {name!r} has dtype {array.dtype}, which zarr "
@@ -36,7 +33,7 @@ def write(representations: Representations, path: Path) -> None:
             )
     with new_folder(path) as folder:
         group = zarr.open_group(folder, mode="w", zarr_format=3)
-        for key, array in to_arrays(representations).items():
+        for key, array in to_arrays(contents).items():
             create(group, key, array.shape, array.dtype)[...] = array
 
 
@@ -76,19 +73,18 @@ def rows_of_chunk(features: tuple[int, ...], dtype: np.dtype[Any]) -> int:
     return min(_CHUNK_ROWS, rows) if features else rows
 
 
-def read(path: Path) -> Representations:
+def read(path: Path) -> Contents:
     """Read what `write` wrote."""
-    arrays = {key: _whole(key, array) for key, array in _arrays(path).items()}
-    return from_arrays(arrays, Representations)
+    return from_arrays({key: _whole(key, array) for key, array in _arrays(path).items()})
 
 
-def open_zarr(path: Path) -> Stored:
+def open_zarr(path: Path) -> Contents:
     """Open what `write` wrote."""
     arrays = _arrays(path)
     for key, array in arrays.items():
         _check_complete(key, array)
     small = {key: _whole(key, arrays[key]) for key in (HEADER, LABELS) if key in arrays}
-    return from_arrays(arrays | small, partial(Stored, place=str(path)))
+    return from_arrays(arrays | small)
 
 
 def header_of(path: Path) -> dict[str, Any]:

@@ -22,9 +22,9 @@ import numpy as np
 from scipy.optimize import nnls
 
 import isorep
-from isorep.engine.source import Source
-from isorep.engine.sweep import Tile
-from isorep.engine.tile import compare_layers, prepare_layer
+from isorep.comparison.sweeps.network import Source
+from isorep.comparison.sweeps.sweep import Tile
+from isorep.comparison.sweeps.tile import compare_layers, prepare_layer
 
 SAMPLES = (2_000, 5_000, 10_000)
 WIDTHS = (64, 128, 256, 512, 1024)

@@ -18,7 +18,7 @@ import numpy as np
 import isorep
 from isorep.inference import interval
 from isorep.measures import MEASURES
-from isorep.population import Population
+from isorep.random_matrix.population import Population
 
 SAMPLES = {10: 500, 30: 1000, 100: 2000}
 MEASURED = (

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import isorep
-from isorep.population import Population
+from isorep.random_matrix.population import Population
 
 Floats = NDArray[np.float64]
 
@@ -193,7 +193,7 @@ def activations(data: str, a: dict, b: dict, repeats: int, seed: int) -> Iterato
 
 def digits(layers: tuple[str, ...]) -> tuple[dict, dict]:
     """Train two networks by the recipe of `isorep demo`, and capture all the images."""
-    from isorep.paper import fig3
+    from isorep.paper.figures import fig3
     from isorep.paper.run import Run
 
     setup, run = fig3.SETUPS["laptop"], Run()

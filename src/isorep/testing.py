@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from isorep.diff import diff
+from isorep.comparison.diff import diff
 
 __all__ = ["assert_similar"]
 

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from small_training import PROBE, Net, Training, log, net
+from helpers.small_training import PROBE, Net, Training, log, net
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 

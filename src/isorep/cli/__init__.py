@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from isorep._version import __version__
+from isorep._utils.version import __version__
 from isorep.cli import (  # noqa: F401  # to register them
     capture,
     compare,
@@ -19,7 +19,7 @@ from isorep.cli import (  # noqa: F401  # to register them
     report,
     trajectory,
 )
-from isorep.cli._app import app
+from isorep.cli.app import app
 
 
 def main() -> None:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isorep._optional import need
-from isorep.cli._app import app
-from isorep.cli._output import check_targets, new_console, new_table, write_file
+from isorep._utils.optional import need
+from isorep.cli.app import app
+from isorep.cli.output import check_targets, new_console, new_table, write_file
 
 if TYPE_CHECKING:
-    from isorep.diff import Diff
-    from isorep.representation import Representations
+    from isorep.comparison.diff import Diff
+    from isorep.representations.representations import Representations
 
 _STORES = (".npz", ".zarr", ".npy", ".safetensors")
 _REPORTS = (".html", ".json", ".csv")
@@ -75,8 +75,8 @@ def diff(
     The similarity is corrected for the number of samples; 1 is unchanged up to a change of basis.
     Exit status: 0, or 1 if a layer is below --fail-below, or 2 if there is nothing to tell.
     """
-    from isorep._factory import check_names_model, make_data
-    from isorep.diff import between, checked, reusable
+    from isorep.cli.specs import check_names_model, make_data
+    from isorep.comparison.diff import between, checked, reusable
 
     checked(measure, fail_below)
     outputs = output or []
@@ -146,8 +146,8 @@ def _refuse_of_stores(given: bool, option: str) -> None:
 def _activations(
     spec: str, name: str, batches: Any, layers: list[str], reduce: str, device: str | None
 ) -> Representations:
-    from isorep._factory import make_model
-    from isorep.diff import activations
+    from isorep.cli.specs import make_model
+    from isorep.comparison.diff import activations
 
     side = make_model(spec) if _is_model(spec) else spec
     with _users_code(spec):

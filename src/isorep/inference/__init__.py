@@ -1,7 +1,5 @@
 """How far to trust a number: chance, significance, precision, and the bias of few samples."""
 
-from isorep._tracy_widom import tracy_widom_quantile, tracy_widom_sf
-from isorep._wachter import Wachter
 from isorep.inference.bartlett import Bartlett, bartlett
 from isorep.inference.chance import calibrated, chance
 from isorep.inference.held_out import HeldOut, held_out
@@ -12,6 +10,8 @@ from isorep.inference.manova import FTest, Manova, manova
 from isorep.inference.null_distribution import NullDistribution, null_distribution
 from isorep.inference.permutation_test import PermutationTest, permutation_test
 from isorep.inference.random_matrix_edge import RandomMatrixEdge, random_matrix_edge
+from isorep.random_matrix.tracy_widom import tracy_widom_quantile, tracy_widom_sf
+from isorep.random_matrix.wachter import Wachter
 
 __all__ = [
     "Bartlett",

@@ -9,18 +9,18 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from isorep._arrays import to_numpy
-from isorep._folds import group_labels
-from isorep._whole import check_seed
-from isorep.basis import Solver
+from isorep._utils.arrays import to_numpy
+from isorep._utils.integers import check_seed
+from isorep.core.basis import Solver
+from isorep.core.folds import group_labels
+from isorep.core.overlap import Overlap, overlap
 from isorep.inference.chance import calibrated
 from isorep.inference.interval import check_level, is_unbiased
 from isorep.inference.interval import interval as bounds
 from isorep.inference.null_distribution import check_permutations, null_distribution
 from isorep.measures import Measure, measure_named
-from isorep.overlap import Overlap, overlap
-from isorep.population import Population
-from isorep.spectrum import n_above_edge
+from isorep.random_matrix.population import Population
+from isorep.random_matrix.spectrum import n_above_edge
 
 LEVEL = 0.95
 """How often bounds are to hold."""

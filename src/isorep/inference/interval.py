@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isorep._arrays import to_numpy
-from isorep.inference._sequential import check_overlap
+from isorep._utils.arrays import to_numpy
+from isorep.core.overlap import Overlap
 from isorep.inference.jackknife import BLOCKS, jackknife, leave_out
+from isorep.inference.sequential import check_overlap
 from isorep.measures import Measure, measure_named
-from isorep.overlap import Overlap
-from isorep.population import Population
+from isorep.random_matrix.population import Population
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from isorep._folds import deal, group_labels, rows_of
-from isorep._one_thread import one_thread
-from isorep._whole import whole_number
-from isorep.basis import NoVarianceError
-from isorep.overlap import Overlap
+from isorep._utils.integers import whole_number
+from isorep._utils.one_thread import one_thread
+from isorep.core.basis import NoVarianceError
+from isorep.core.folds import deal, group_labels, rows_of
+from isorep.core.overlap import Overlap
 
 BLOCKS = 20
 """Parts that the samples are cut into."""

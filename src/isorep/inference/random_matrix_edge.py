@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._arrays import to_numpy
-from isorep._tracy_widom import centre_and_scale, tracy_widom_quantile, tracy_widom_sf
-from isorep.inference._sequential import check, first_not_rejected, forced_warning
-from isorep.overlap import Overlap
-from isorep.score import FewSamplesWarning
+from isorep._utils.arrays import to_numpy
+from isorep.core.overlap import Overlap
+from isorep.core.score import FewSamplesWarning
+from isorep.inference.sequential import check, first_not_rejected, forced_warning
+from isorep.random_matrix.tracy_widom import centre_and_scale, tracy_widom_quantile, tracy_widom_sf
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from isorep._names import unknown_name
-from isorep.basis import Solver
-from isorep.measures._measure import Correction, Measure
+from isorep._utils.names import unknown_name
+from isorep.core.basis import Solver
+from isorep.core.score import Score
+from isorep.measures.base import Correction, Measure
 from isorep.measures.cca import CCA, CCA_SQUARED, cca, cca_squared
 from isorep.measures.cka import CKA, CKA_DEBIASED, cka, cka_debiased
 from isorep.measures.cka_rbf import CKA_RBF, CKA_RBF_DEBIASED, cka_rbf, cka_rbf_debiased
@@ -42,7 +43,6 @@ from isorep.measures.second_order_cosine import SECOND_ORDER_COSINE, second_orde
 from isorep.measures.shape import SHAPE, shape
 from isorep.measures.soft_matching import SOFT_MATCHING, soft_matching
 from isorep.measures.svcca import SVCCA, SVCCA_SQUARED, svcca, svcca_squared
-from isorep.score import Score
 
 __all__ = [
     "MEASURES",

@@ -6,11 +6,11 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from isorep.basis import Solver
-from isorep.measures import _chance
-from isorep.measures._measure import Correction, Measure, Reading
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures import chance_levels
+from isorep.measures.base import Correction, Measure, Reading
 
 
 def mean_correlation(overlap: Overlap) -> float:
@@ -36,7 +36,7 @@ CCA = Measure(
     reference="Hotelling 1936; Raghu et al. 2017; Morcos et al. 2018, section 2",
     read=_read,
     invariance="linear",
-    chance=_chance.mean_correlation,
+    chance=chance_levels.mean_correlation,
 )
 
 
@@ -95,7 +95,7 @@ CCA_SQUARED = Measure(
     reference="Kornblith et al. 2019, table 1 (R^2_CCA)",
     read=_read_squared,
     invariance="linear",
-    chance=_chance.mean_squared_correlation,
+    chance=chance_levels.mean_squared_correlation,
 )
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from isorep._arrays import Array
-from isorep.basis import Solver
-from isorep.measures import _chance
-from isorep.measures._measure import Correction, Measure, Reading
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep._utils.arrays import Array
+from isorep.core.basis import Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures import chance_levels
+from isorep.measures.base import Correction, Measure, Reading
 
 VANISHED = 1e-12
 """Share of a side's squared inner products under which what U-centring leaves is rounding."""
@@ -34,7 +34,7 @@ CKA = Measure(
     reference="Kornblith et al. 2019, equation 5 and table 1",
     read=_read,
     invariance="orthogonal",
-    chance=_chance.linear_cka,
+    chance=chance_levels.linear_cka,
 )
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from isorep.basis import Basis, Solver
-from isorep.kernel import Kernel, Matrix, check_memory
-from isorep.measures._dependence import ZERO, Product, products
-from isorep.measures._measure import Measure, Reading
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Basis, Solver
+from isorep.core.kernel import Kernel, Matrix, check_memory
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import Measure, Reading
+from isorep.measures.dependence import ZERO, Product, products
 
 
 def _gaussians(

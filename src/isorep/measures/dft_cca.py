@@ -10,13 +10,13 @@ from typing import Any, Literal, NoReturn, get_args
 import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj
 
-from isorep._arrays import Array, as_samples, check_finite
-from isorep._names import unknown_name
-from isorep.basis import Basis, NoVarianceError, Solver
-from isorep.measures._measure import Correction, Measure, check_correction, few_samples
+from isorep._utils.arrays import Array, as_samples, check_finite
+from isorep._utils.names import unknown_name
+from isorep.core.basis import Basis, NoVarianceError, Solver
+from isorep.core.overlap import Overlap, couple
+from isorep.core.score import Score
+from isorep.measures.base import Correction, Measure, check_correction, few_samples
 from isorep.measures.cca import mean_correlation
-from isorep.overlap import Overlap, couple
-from isorep.score import Score
 
 Channels = Literal["first", "last"]
 

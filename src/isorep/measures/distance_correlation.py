@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from isorep.basis import Basis, Solver
-from isorep.kernel import Kernel, Matrix
-from isorep.measures._dependence import ZERO, products
-from isorep.measures._measure import Measure, Reading
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Basis, Solver
+from isorep.core.kernel import Kernel, Matrix
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import Measure, Reading
+from isorep.measures.dependence import ZERO, products
 
 
 def _distances(basis: Basis, max_samples: int | None, seed: int) -> Any:

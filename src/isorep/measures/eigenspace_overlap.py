@@ -6,11 +6,11 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from isorep.basis import Solver
-from isorep.measures import _chance
-from isorep.measures._measure import Correction, Measure, Reading
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures import chance_levels
+from isorep.measures.base import Correction, Measure, Reading
 
 
 def _read(overlap: Overlap) -> Reading:
@@ -26,7 +26,7 @@ EIGENSPACE_OVERLAP = Measure(
     reference="May et al. 2019 (eigenspace overlap score, here of centred data)",
     read=_read,
     invariance="linear",
-    chance=_chance.shared_span,
+    chance=chance_levels.shared_span,
 )
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from isorep.basis import Solver
-from isorep.measures._measure import Distance, Measure, Reading, of_reciprocal
-from isorep.measures._neurons import cosine_similarity, norm
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import Distance, Measure, Reading, of_reciprocal
+from isorep.measures.neurons import cosine_similarity, norm
 
 CANCELLED = 1e-3
 """Squared distance, relative to the larger norm's, under which inner products lose too many digits:

@@ -7,11 +7,11 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from isorep._arrays import Array
-from isorep.basis import Basis, Solver
-from isorep.measures._measure import Correction, Distance, Measure, Reading, of_reciprocal
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep._utils.arrays import Array
+from isorep.core.basis import Basis, Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import Correction, Distance, Measure, Reading, of_reciprocal
 
 CANCELLED = 1e-3
 """Squared distance, relative to the two sides' own terms, under which their difference loses too

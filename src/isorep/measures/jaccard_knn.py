@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from isorep.basis import Solver
-from isorep.measures._measure import Measure, Reading
-from isorep.measures._neighbours import Metric, neighbours, shared
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import Measure, Reading
+from isorep.measures.neighbours import Metric, neighbours, shared
 
 
 def _read(

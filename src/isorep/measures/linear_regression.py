@@ -6,13 +6,13 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from isorep._folds import folds as split
-from isorep._folds import whitened
-from isorep.basis import Solver
-from isorep.measures import _chance
-from isorep.measures._measure import FEW_SAMPLES, Correction, Measure, Reading
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Solver
+from isorep.core.folds import folds as split
+from isorep.core.folds import whitened
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures import chance_levels
+from isorep.measures.base import FEW_SAMPLES, Correction, Measure, Reading
 
 
 def _read(overlap: Overlap, folds: int | None = None, seed: int = 0) -> Reading:
@@ -51,7 +51,7 @@ def _few_samples(overlap: Overlap) -> tuple[str, ...]:
 
 
 def _chance_level(overlap: Overlap, folds: int | None = None, seed: int = 0) -> float | None:
-    return _chance.explained_variance(overlap) if folds is None else None
+    return chance_levels.explained_variance(overlap) if folds is None else None
 
 
 LINEAR_REGRESSION = Measure(

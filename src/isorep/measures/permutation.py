@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from isorep.basis import Solver
-from isorep.measures._matching import covariances
-from isorep.measures._measure import ANGLE, Measure, Reading
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import ANGLE, Measure, Reading
+from isorep.measures.matching import covariances
 
 
 def _read(overlap: Overlap) -> Reading:

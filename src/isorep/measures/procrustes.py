@@ -6,12 +6,12 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from isorep._arrays import Array
-from isorep._linalg import svd
-from isorep.basis import Solver
-from isorep.measures._measure import ANGLE, Correction, Distance, Measure, Reading
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep._utils.arrays import Array
+from isorep._utils.linalg import svd
+from isorep.core.basis import Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import ANGLE, Correction, Distance, Measure, Reading
 
 
 def rotated_cosine(overlap: Overlap, x_sizes: Array, y_sizes: Array) -> float:

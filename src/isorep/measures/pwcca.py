@@ -8,12 +8,12 @@ from typing import Any, Literal, get_args
 import numpy as np
 from array_api_compat import array_namespace
 
-from isorep._arrays import to_numpy
-from isorep._names import unknown_name
-from isorep.basis import Basis, Solver
-from isorep.measures._measure import Correction, Measure, Reading
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep._utils.arrays import to_numpy
+from isorep._utils.names import unknown_name
+from isorep.core.basis import Basis, Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import Correction, Measure, Reading
 
 Weighting = Literal["paper", "variance", "google"]
 Side = Literal["x", "y", "both"]

@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 from array_api_compat import array_namespace
 
-from isorep._arrays import Array
-from isorep._folds import folds, whitened
-from isorep._linalg import svd
-from isorep.basis import Basis, Solver
-from isorep.measures._measure import Correction, Measure, Reading
-from isorep.overlap import Overlap, couple
-from isorep.score import Score
+from isorep._utils.arrays import Array
+from isorep._utils.linalg import svd
+from isorep.core.basis import Basis, Solver
+from isorep.core.folds import folds, whitened
+from isorep.core.overlap import Overlap, couple
+from isorep.core.score import Score
+from isorep.measures.base import Correction, Measure, Reading
 
 Penalty = float | tuple[float, float] | Literal["cv"]
 

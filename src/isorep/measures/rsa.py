@@ -6,13 +6,13 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from isorep._arrays import epsilon
-from isorep._names import unknown_name
-from isorep.basis import Basis, Solver
-from isorep.kernel import ROUNDING, Kernel, Matrix, check_memory
-from isorep.measures._measure import Measure, Reading
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep._utils.arrays import epsilon
+from isorep._utils.names import unknown_name
+from isorep.core.basis import Basis, Solver
+from isorep.core.kernel import ROUNDING, Kernel, Matrix, check_memory
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import Measure, Reading
 
 Dissimilarity = Literal["correlation", "cosine", "euclidean", "squared_euclidean"]
 Comparison = Literal["spearman", "pearson", "kendall", "cosine"]

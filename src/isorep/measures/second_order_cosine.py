@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from isorep.basis import Solver
-from isorep.kernel import Kernel, Matrix
-from isorep.measures._measure import Measure, Reading
-from isorep.measures._neighbours import Indices, kernel_of, nearest
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Solver
+from isorep.core.kernel import Kernel, Matrix
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import Measure, Reading
+from isorep.measures.neighbours import Indices, kernel_of, nearest
 
 
 def _read(overlap: Overlap, k: int = 10, max_samples: int | None = None, seed: int = 0) -> Reading:

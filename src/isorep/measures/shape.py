@@ -6,12 +6,12 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from isorep._arrays import Array
-from isorep.basis import Basis, Solver
-from isorep.measures._measure import ANGLE, Correction, Measure, Reading
+from isorep._utils.arrays import Array
+from isorep.core.basis import Basis, Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import ANGLE, Correction, Measure, Reading
 from isorep.measures.procrustes import rotated_cosine
-from isorep.overlap import Overlap
-from isorep.score import Score
 
 
 def _read(overlap: Overlap, alpha: float = 0.5) -> Reading:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from isorep.basis import Solver
-from isorep.kernel import Matrix
-from isorep.measures._matching import correlations
-from isorep.measures._measure import Distance, Measure, Reading
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Solver
+from isorep.core.kernel import Matrix
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import Distance, Measure, Reading
+from isorep.measures.matching import correlations
 
 COPIES = 2048
 """Width of the assignment, a common multiple of both, up to which it beats a linear program."""

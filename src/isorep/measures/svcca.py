@@ -6,12 +6,12 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from isorep.basis import Basis, Solver
-from isorep.measures import _chance
-from isorep.measures._measure import Correction, Measure, Reading
+from isorep.core.basis import Basis, Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures import chance_levels
+from isorep.measures.base import Correction, Measure, Reading
 from isorep.measures.cca import mean_correlation, mean_squared_correlation
-from isorep.overlap import Overlap
-from isorep.score import Score
 
 
 def leading_rank(basis: Basis, variance: float) -> int:
@@ -36,7 +36,7 @@ def _read(overlap: Overlap, variance: float = 0.99) -> Reading:
 
 
 def _chance_level(overlap: Overlap, variance: float = 0.99) -> float | None:
-    return _chance.mean_correlation(_leading(overlap, variance))
+    return chance_levels.mean_correlation(_leading(overlap, variance))
 
 
 SVCCA = Measure(
@@ -113,7 +113,7 @@ def _read_squared(overlap: Overlap, variance: float = 0.99) -> Reading:
 
 
 def _chance_level_squared(overlap: Overlap, variance: float = 0.99) -> float:
-    return _chance.mean_squared_correlation(_leading(overlap, variance))
+    return chance_levels.mean_squared_correlation(_leading(overlap, variance))
 
 
 SVCCA_SQUARED = Measure(

@@ -12,16 +12,18 @@ from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from isorep._grid import Label, Prepared, one_measure, prepare
-from isorep._optional import need
+from isorep._utils.optional import need
+from isorep.comparison.inputs import Label
+from isorep.comparison.table import one_measure
+from isorep.comparison.trajectory import trajectory
+from isorep.core.prepare import Prepared, prepare
+from isorep.core.score import FewSamplesWarning, Score
 from isorep.monitor.compared import compared
-from isorep.monitor.converged import FACTOR, LEVEL, TOLERANCE, converged
-from isorep.monitor.live import Live, TensorBoard, WandB, check_tensorboard
+from isorep.monitor.convergence import FACTOR, LEVEL, TOLERANCE, converged
+from isorep.monitor.loggers import Live, TensorBoard, WandB, check_tensorboard
 from isorep.monitor.schedule import Schedule
 from isorep.monitor.store import Store, states
-from isorep.representation import Representations
-from isorep.score import FewSamplesWarning, Score
-from isorep.trajectory import trajectory
+from isorep.representations.representations import Representations
 
 if TYPE_CHECKING:
     import torch

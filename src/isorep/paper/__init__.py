@@ -49,7 +49,7 @@ SCALES = {
 
 
 class Entry(NamedTuple):
-    """A figure: its module below `isorep.paper`, its title, and what it claims."""
+    """A figure: its module below `isorep.paper.figures`, its title, and what it claims."""
 
     module: str
     title: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -59,12 +58,6 @@ def names_of(paths: Sequence[Path]) -> dict[str, Path]:
         if len(set(names)) < len(names):
             names = [path.as_posix() for path in inside]
     return dict(zip(names, paths, strict=True))
-
-
-def in_natural_order(name: str) -> list[tuple[int, str]]:
-    """Return a key that sorts "step9" before "step10"."""
-    parts = re.split(r"(\d+)", name)
-    return [(int(part), "") if i % 2 else (0, part) for i, part in enumerate(parts)]
 
 
 def going_on(output: Path) -> None:

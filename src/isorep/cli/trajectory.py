@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from isorep._utils.natural_order import natural_key
 from isorep.cli.app import app
 from isorep.cli.output import check_targets, new_table, report_trouble, show
 from isorep.cli.sweep_options import (
@@ -19,7 +20,6 @@ from isorep.cli.sweep_options import (
     ProductPrecision,
     Scheduler,
     going_on,
-    in_natural_order,
     names_of,
 )
 
@@ -91,7 +91,7 @@ def _runs(paths: Iterable[Path]) -> dict[str, dict[int | str, Path]]:
     return {
         name: {
             int(steps[step][-1]) if numbered else step: run[step]
-            for step in sorted(run, key=in_natural_order)
+            for step in sorted(run, key=natural_key)
         }
         for name, run in zip(names, found, strict=True)
     }

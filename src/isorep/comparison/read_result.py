@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isorep.explorer.grid_view import TOLD
-
 if TYPE_CHECKING:
     import xarray
+
+INFERRED_SHOWN = ("corrected", "low", "high", "chance", "calibrated", "p_adjusted")
+"""Variables that a table may have for each measure, beside similarity and distance."""
 
 _READ = ".zarr (xarray's to_zarr) or .json (isorep compare --json)"
 
@@ -78,7 +79,7 @@ def _from_json(path: Path) -> xarray.Dataset:
             "symmetric": int(told["symmetric"]),
             "reference": told["reference"],
         }
-        for key in ("similarity", "distance", *TOLD, "p_value"):
+        for key in ("similarity", "distance", *INFERRED_SHOWN, "p_value"):
             if key not in told:
                 continue
             whole = told["distance_range" if key == "distance" else "similarity_range"]

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isorep.comparison.diff import NOT_COMPARED
+from isorep.comparison.read_result import INFERRED_SHOWN
 from isorep.explorer.packing import ends, floats, names, texts
 from isorep.plot.axis import bounds
 from isorep.plot.heatmap import NOT_ABOVE_CHANCE
 
 if TYPE_CHECKING:
     import xarray
-
-TOLD = ("corrected", "low", "high", "chance", "calibrated", "p_adjusted")
-"""What a table may tell of each measure, beside similarity and distance."""
 
 
 def layer_grid(table: xarray.Dataset, measures: list[str]) -> dict[str, Any]:
@@ -55,5 +53,9 @@ def _measure(table: xarray.Dataset, name: str) -> dict[str, Any]:
         "distance_range": ends(bounds(distance.attrs["range"], distance)),
         "similarity": floats(similarity),
         "distance": floats(distance),
-        **{key: floats(table[f"{name}_{key}"]) for key in TOLD if f"{name}_{key}" in table},
+        **{
+            key: floats(table[f"{name}_{key}"])
+            for key in INFERRED_SHOWN
+            if f"{name}_{key}" in table
+        },
     }

@@ -6,7 +6,8 @@ from itertools import combinations_with_replacement, product
 import numpy as np
 import pytest
 
-from isorep.comparison.streaming.plan import make_plan, memory_budget, readable
+from isorep._utils.memory import memory_budget, readable
+from isorep.comparison.streaming.plan import make_plan
 
 
 def layers(n, seed, widest=300):

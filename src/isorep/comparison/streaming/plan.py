@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement, product
-from pathlib import Path
+
+from isorep._utils.memory import readable
 
 READ_TOGETHER = 128 * 10**6
 """Bytes of rows that are read or centred together at most: more would make nothing faster."""
 
 MOST_ROWS = 8192
 """Rows that are read together at most."""
-
-_PREFIXES = "kMGT"
 
 Widths = Mapping[str, int]
 """Name of each layer to its number of features."""
@@ -196,67 +193,3 @@ def _named(layers: tuple[str, ...]) -> str:
     if len(layers) <= 3:
         return ", ".join(layers)
     return f"{layers[0]} ... {layers[-1]} ({len(layers)} layers)"
-
-
-def readable(n_bytes: float) -> str:
-    """Return a number of bytes with three digits.
-
-    Examples
-    --------
-    >>> readable(999), readable(481_900_000), readable(1.5e9)
-    ('999 B', '482 MB', '1.5 GB')
-    """
-    value, prefix = float(n_bytes), ""
-    for larger in _PREFIXES:
-        if value < 999.5:
-            break
-        value, prefix = value / 1000, larger
-    return f"{value:.3g} {prefix}B"
-
-
-def memory_budget(given: str | float | None) -> int:
-    """Return a budget in bytes, from a number of bytes or a text; by default half of what is free.
-
-    Raises
-    ------
-    ValueError
-        When it is no amount of memory.
-
-    Examples
-    --------
-    >>> memory_budget("2 GB"), memory_budget("1.5GiB"), memory_budget(10**6)
-    (2000000000, 1610612736, 1000000)
-    """
-    if given is None:
-        return _free() // 2
-    number = r"((?:\d+\.?\d*|\.\d+)(?:e\+?\d{1,2})?)"
-    found = re.fullmatch(number + r"\s*([kMGT]i?)?B?", str(given).strip(), re.IGNORECASE)
-    budget = 0
-    if found is not None:
-        unit = (found[2] or "").lower()
-        power = "kmgt".index(unit[0]) + 1 if unit else 0
-        budget = int(float(found[1]) * (1024 if unit.endswith("i") else 1000) ** power)
-    if budget < 1 or isinstance(given, bool):
-        raise ValueError(f'memory is a number of bytes or a text such as "2 GB", not {given!r}')
-    return budget
-
-
-def _free() -> int:
-    """Return how much memory is free, bytes, as far as the system tells; a cautious guess else."""
-    found = []
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                found.append(1024 * int(line.split()[1]))
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()  # of a container
-        if limit != "max":
-            used = int(Path("/sys/fs/cgroup/memory.current").read_text())
-            found.append(max(int(limit) - used, 0))
-    except (OSError, ValueError):
-        pass
-    if found:
-        return max(min(found), 2 * 10**6)
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    except (AttributeError, ValueError, OSError):  # not on every system
-        return 4 * 10**9

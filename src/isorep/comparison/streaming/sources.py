@@ -196,10 +196,10 @@ class ModelRows:
 
 
 def _to_numpy(rows: Tensor) -> NDArray[Any]:
-    import torch
-
-    found: NDArray[Any] = (rows.float() if rows.dtype == torch.bfloat16 else rows).numpy()
-    return found
+    # By name, so that nothing here imports PyTorch.
+    is_bfloat16 = str(rows.dtype) == "torch.bfloat16"
+    array: NDArray[Any] = (rows.float() if is_bfloat16 else rows).numpy()
+    return array
 
 
 def _joined(held: list[dict[Key, Rows]]) -> dict[Key, Rows]:

@@ -10,10 +10,11 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from isorep._utils.memory import memory_budget, readable
 from isorep._utils.names import check_name
 from isorep._utils.progress import track
 from isorep.comparison.streaming.accumulator import Gatherer, Key
-from isorep.comparison.streaming.plan import Pass, Plan, make_plan, memory_budget, readable
+from isorep.comparison.streaming.plan import Pass, Plan, make_plan
 from isorep.comparison.streaming.sources import Capturing, ModelRows, StoredRows
 from isorep.comparison.table import Grid
 from isorep.core.basis import Solver

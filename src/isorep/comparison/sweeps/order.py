@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import ceil
 
-from isorep.comparison.streaming.plan import readable
+from isorep._utils.memory import readable
 from isorep.comparison.sweeps.sweep import Sweep, Tile
 
 _DOUBLE, _SINGLE = 8, 4

@@ -11,9 +11,9 @@ from os import PathLike
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, get_args
 
+from isorep._utils.memory import memory_budget
 from isorep._utils.names import check_name
 from isorep._utils.progress import track
-from isorep.comparison.streaming.plan import memory_budget
 from isorep.comparison.sweeps.executor import Future, Pool, pool
 from isorep.comparison.sweeps.order import in_groups, slots
 from isorep.comparison.sweeps.results import InMemory, Results, in_store

@@ -79,7 +79,7 @@ def study(p, n, population, repeats, degrees=None):
         return sides * np.sqrt(degrees / rng.chisquare(degrees, (n, 1))) if degrees else sides
 
     overlaps = [couple(*draw()) for _ in range(repeats)]
-    populations = [Population.behind(o, seed) for seed, o in enumerate(overlaps)]
+    populations = [Population.estimate(o, seed) for seed, o in enumerate(overlaps)]
     for name, options in MEASURED:
         truth = MEASURES[name](whole, **options).similarity
         found = [

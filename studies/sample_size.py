@@ -77,7 +77,7 @@ def read(overlap: isorep.Overlap) -> Floats:
 def corrected(overlap: isorep.Overlap, seed: int) -> Floats:
     """Return what `correction="spectrum"` makes of all the measures, from one population."""
     return np.clip(
-        read(overlap) - Population.behind(overlap, seed).excess(read, seed).mean, 0.0, 1.0
+        read(overlap) - Population.estimate(overlap, seed).excess(read, seed).mean, 0.0, 1.0
     )
 
 

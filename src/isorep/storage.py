@@ -11,7 +11,7 @@ from isorep.representations.representations import Representations
 
 if TYPE_CHECKING:
     from isorep._formats.header import Contents
-    from isorep.representations.lazy import Stored
+    from isorep.representations.lazy import LazyRepresentations
 
 __all__ = ["load", "open_store", "save"]
 
@@ -51,7 +51,7 @@ def save(representations: Representations, path: str | PathLike[str]) -> None:
     ...     load(Path(folder) / "a.npz") == reps
     True
     """
-    Representations.of(representations).save(path)
+    Representations.from_mapping(representations).save(path)
 
 
 def load(path: str | PathLike[str]) -> Representations:
@@ -103,14 +103,14 @@ def load(path: str | PathLike[str]) -> Representations:
     def read(path: Path) -> Representations:
         reader = readers.get(path.suffix.lower())
         if reader is None:
-            return Representations.of(_open(path, openers))
+            return Representations.from_mapping(_open(path, openers))
         contents = reader(path)
         return Representations(contents.layers, **contents.known)
 
     return _read(path, dict.fromkeys(readers | openers), read)
 
 
-def open_store(path: str | PathLike[str]) -> Stored:
+def open_store(path: str | PathLike[str]) -> LazyRepresentations:
     """Open layers on disk, to be read a few rows at a time: they may be larger than memory.
 
     Parameters
@@ -122,10 +122,10 @@ def open_store(path: str | PathLike[str]) -> Stored:
 
     Returns
     -------
-    Stored
+    LazyRepresentations
         A read-only mapping of layer name to an array that is read by slices of rows. It knows its
-        samples as `Representations` do, which ``Representations.of`` makes of it. bfloat16 comes as
-        float32. Checksums of ``.zarr`` are compared as chunks are read.
+        samples as `Representations` do; ``Representations.from_mapping`` reads all of it into
+        memory. bfloat16 comes as float32. Checksums of ``.zarr`` are compared as chunks are read.
 
     Raises
     ------
@@ -167,11 +167,11 @@ def _openers() -> dict[str, Opener]:
     }
 
 
-def _open(path: Path, openers: Mapping[str, Opener]) -> Stored:
-    from isorep.representations.lazy import Stored
+def _open(path: Path, openers: Mapping[str, Opener]) -> LazyRepresentations:
+    from isorep.representations.lazy import LazyRepresentations
 
     contents = openers[path.suffix.lower()](path)
-    return Stored(contents.layers, place=str(path), **contents.known)
+    return LazyRepresentations(contents.layers, place=str(path), **contents.known)
 
 
 def _read(

@@ -259,7 +259,7 @@ class TestCapture:
         status, out, err = shell("capture", *source, "nets_for_cli:images")
         assert (status, out) == (0, "")
         assert "a.zarr: going on after 4 samples" in err
-        assert "a.zarr: Stored(1 layer, 10 samples: 0 (10, 4))" in err
+        assert "a.zarr: LazyRepresentations(1 layer, 10 samples: 0 (10, 4))" in err
         status, _, err = shell("capture", *source, "nets_for_cli:images")
         assert (status, "is there already; looking whether it is of this" in err) == (0, True)
         status, _, err = shell("capture", *source, "nets_for_cli:images", "--reduce", "max")

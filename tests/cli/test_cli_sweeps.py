@@ -44,7 +44,7 @@ def test_pairwise_writes_a_store_and_prints_a_summary(shell, tmp_path):
     table = xarray.open_zarr("s.zarr", chunks=None)
     assert table["x"].to_numpy().tolist() == ["step10", "step100", "step2"]
     assert table.equals(
-        isorep.pairwise({path.stem: path for path in paths}, measure=["pwcca", "cka"])
+        isorep.pairwise({path.stem: path for path in paths}, measures=["pwcca", "cka"])
     )
     values = table["cka"].sel(layer="conv").to_numpy()
     expected = (values.sum() - 3) / 6

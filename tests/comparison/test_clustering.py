@@ -106,7 +106,7 @@ def test_a_layer_of_pairwise_keeps_its_names():
     networks = {
         f"seed{i}": {"fc": centres[i % 2] + 0.3 * rng.standard_normal((211, 4))} for i in range(5)
     }
-    table = isorep.pairwise(networks, measure=["pwcca", "procrustes"])
+    table = isorep.pairwise(networks, measures=["pwcca", "procrustes"])
     for name in ("pwcca", "procrustes"):
         distances = table[f"{name}_distance"].sel(layer="fc")
         found = isorep.cluster(distances)

@@ -20,7 +20,7 @@ def layers(seed, widths=(7, 5, 3), n=211):
 def test_every_cell_is_the_measure_of_its_pair():
     a, b = layers(0), layers(1, (4, 6))
     b["mixed"] = a["conv1"][:, :3] + 0.3 * np.random.default_rng(2).standard_normal((211, 3))
-    measures = [name for name, row in isorep.MEASURES.items() if row.reads != "maps"]
+    measures = [name for name, row in isorep.MEASURES.items() if row.requires != "maps"]
     table = isorep.compare(a, b, measures=measures)
     assert dict(table.sizes) == {"x_layer": 3, "y_layer": 3}
     assert list(table["x_layer"].to_numpy()) == list(a)
@@ -66,7 +66,7 @@ def test_each_layer_is_prepared_once(monkeypatch):
     a, b = layers(0), layers(1)
     isorep.compare(a, b, measures=["pwcca", "cka"])
     assert prepared == [f"{side}['conv{i}']" for side in "ab" for i in (1, 2, 3)]
-    for same in (Representations.of(a), a):
+    for same in (Representations.from_mapping(a), a):
         prepared.clear()
         isorep.compare(same, same)
         assert len(prepared) == 3
@@ -79,8 +79,8 @@ def test_a_network_with_itself_is_that_with_its_copy(monkeypatch):
     names = ["pwcca", "cca", "cka", "procrustes"]
     with_copy = isorep.compare(a, dict(a), measures=names)
     coupled = []
-    original = isorep._grid.couple
-    monkeypatch.setattr(isorep._grid, "couple", lambda *s: coupled.append(1) or original(*s))
+    original = isorep.core.prepare.couple
+    monkeypatch.setattr(isorep.core.prepare, "couple", lambda *s: coupled.append(1) or original(*s))
     with_itself = isorep.compare(a, a, measures=names)
     assert len(coupled) == 3 + 2 + 1  # each pair of healthy layers once
     for name in names:

@@ -61,7 +61,7 @@ def test_each_layer_is_that_of_the_oracle_most_changed_first():
     for layer in found.layers:
         x, y = a[layer.layer], b[layer.layer]
         assert layer.raw == pytest.approx(oracle.naive_pwcca(x, y), abs=1e-9)
-        corrected = isorep.similarity(x, y, "pwcca", correction="spectrum")
+        corrected = isorep.similarity(x, y, "pwcca", correct=True)
         assert layer.similarity == pytest.approx(corrected.similarity, abs=1e-12)
         bounds = isorep.inference.interval(isorep.overlap(x, y))
         assert (layer.low, layer.high) == pytest.approx((bounds.low, bounds.high), abs=1e-12)
@@ -79,7 +79,10 @@ def test_each_layer_is_that_of_the_oracle_most_changed_first():
 
 def test_without_intervals_the_verdict_is_the_same():
     a, b = layered()
-    whole, quick = isorep.diff(a, b, at_least=0.9), isorep.diff(a, b, at_least=0.9, interval=False)
+    whole, quick = (
+        isorep.diff(a, b, fail_below=0.9),
+        isorep.diff(a, b, fail_below=0.9, interval=False),
+    )
     assert [x.layer for x in quick.below] == [x.layer for x in whole.below] == ["other", "noisy"]
     assert [x.similarity for x in quick.layers] == [x.similarity for x in whole.layers]
     assert all(np.isnan((x.low, x.high, x.chance)).all() for x in quick.layers)
@@ -88,7 +91,7 @@ def test_without_intervals_the_verdict_is_the_same():
 
 def test_a_measure_that_cannot_be_corrected_counts_as_it_is():
     a, b = layered(211)
-    found = isorep.diff(a, b, measure="cka_debiased", at_least=0.5)
+    found = isorep.diff(a, b, measure="cka_debiased", fail_below=0.5)
     for layer in found.layers:
         expected = oracle.naive_cka_debiased(a[layer.layer], b[layer.layer])
         assert layer.similarity == layer.raw == pytest.approx(expected, abs=1e-9)
@@ -110,7 +113,7 @@ def test_arguments_where_base_and_changed_differ():
 def test_a_layer_with_nan_is_below_any_bar_and_named():
     a, b = layered()
     b["noisy"][17, 2] = np.nan
-    found = isorep.diff(a, b, at_least=0.0, interval=False)
+    found = isorep.diff(a, b, fail_below=0.0, interval=False)
     (layer,) = found.below
     assert layer.layer == "noisy"
     assert "changed['noisy'] holds 1 NaN and 0 infinite values" in layer.reason
@@ -124,7 +127,7 @@ def test_too_few_samples_to_tell_are_below_any_bar():
     """CCA of 21 samples and 20 neurons a side is 1 whatever the data: that must not pass."""
     x, y = rng.standard_normal((2, 21, 20))
     for interval in (True, False):
-        found = isorep.diff({"fc": x}, {"fc": y}, at_least=0.5, interval=interval)
+        found = isorep.diff({"fc": x}, {"fc": y}, fail_below=0.5, interval=interval)
         assert found.layers[0].raw == pytest.approx(1)
         assert np.isnan(found.layers[0].similarity)
         assert [layer.layer for layer in found.below] == ["fc"]
@@ -136,14 +139,14 @@ def test_dead_layers():
     a, b = layered()
     a |= {"dead": np.ones((N, 2)), "dies": rng.standard_normal((N, 2))}
     b |= {"dead": np.zeros((N, 2)), "dies": np.full((N, 2), 0.1)}
-    found = isorep.diff(a, b, at_least=0.0, interval=False)
+    found = isorep.diff(a, b, fail_below=0.0, interval=False)
     assert found.dead == ("dead",)
     assert [layer.layer for layer in found.below] == ["dies"]
     assert "changed['dies'] has no variance" in found.below[0].reason
     assert str(found).splitlines()[-1] == "constant on both sides: dead"
     # And a layer that loses some of its directions says so: PWCCA looks at the others alone.
     x = rng.standard_normal((N, 6))
-    found = isorep.diff({"fc": x}, {"fc": x * [1, 1, 1, 1, 0, 0]}, at_least=0.95, interval=False)
+    found = isorep.diff({"fc": x}, {"fc": x * [1, 1, 1, 1, 0, 0]}, fail_below=0.95, interval=False)
     assert not found.below
     assert str(found).splitlines()[1].split("  ", 1)[1].strip() == (
         "1.0000  2 of 6 directions lost"
@@ -152,12 +155,12 @@ def test_dead_layers():
 
 def test_identity_passes_a_bar_of_one():
     model = net()
-    assert not isorep.diff(model, copy.deepcopy(model), IMAGES, at_least=1, interval=False).below
+    assert not isorep.diff(model, copy.deepcopy(model), IMAGES, fail_below=1, interval=False).below
 
 
 def test_a_bar_out_of_range():
     with pytest.raises(ValueError, match="for pwcca from 0 to 1, not 95"):
-        isorep.diff(*layered(), at_least=95)
+        isorep.diff(*layered(), fail_below=95)
 
 
 # --- Layers and sides ----------------------------------------------------------------------------
@@ -203,7 +206,7 @@ def test_what_a_model_does_to_its_input_is_its_own_matter():
     """The first layer writes into the images; the second model must see them as they were."""
     model = nn.Sequential(nn.ReLU(inplace=True), nn.Conv2d(1, 6, 3))
     images = IMAGES.clone()
-    found = isorep.diff(model, copy.deepcopy(model), images, at_least=1.0, interval=False)
+    found = isorep.diff(model, copy.deepcopy(model), images, fail_below=1.0, interval=False)
     assert found.below == ()
     assert torch.equal(images, IMAGES)
 
@@ -281,7 +284,7 @@ class TestQuantised:
         quantised = quantize_dynamic(model, {nn.Linear, nn.LSTM, nn.GRU}, dtype=torch.qint8)
         # No batch may be as long as the sequences: those axes could then not be told.
         batches = tokens.split(100)[:3]
-        found = isorep.diff(model, quantised, batches, at_least=0.95, interval=False)
+        found = isorep.diff(model, quantised, batches, fail_below=0.95, interval=False)
         assert {x.layer for x in found.layers} == {"embedding", "first", "second", "fc"}
         assert (found.removed, found.added, found.below) == ((), (), ())
         assert 0.99 < found.layers[0].similarity < 1 - 1e-6
@@ -377,9 +380,11 @@ class TestShell:
         assert "isorep: pwcca similarity of 1 of 2 layers is below 0.9: 3" in err
         import nets_for_diff as nets
 
-        found = isorep.diff(nets.make(), nets.other(), nets.images, layers=["0", "3"], at_least=0.9)
+        found = isorep.diff(
+            nets.make(), nets.other(), nets.images, layers=["0", "3"], fail_below=0.9
+        )
         written = json.loads(Path("d.json").read_text())
-        assert written["at_least"] == 0.9
+        assert written["fail_below"] == 0.9
         assert written["layers"] == [vars(layer) for layer in found.layers]
         rows = list(csv.DictReader(Path("d.csv").read_text().splitlines()))
         assert [float(row["similarity"]) for row in rows] == [x.similarity for x in found.layers]

@@ -40,7 +40,7 @@ def prepared(monkeypatch):
 
 def test_every_cell_is_the_measure_of_its_ordered_pair():
     given = networks()
-    table = isorep.pairwise(given, measure=CCA_FAMILY)
+    table = isorep.pairwise(given, measures=CCA_FAMILY)
     assert dict(table.sizes) == {"x": 3, "y": 3, "layer": 2}
     assert list(table["layer"].to_numpy()) == ["conv", "fc"]
     for name, x, y, layer in product(CCA_FAMILY, given, given, ("conv", "fc")):
@@ -59,14 +59,14 @@ def test_every_cell_is_the_measure_of_its_ordered_pair():
 
 
 def test_symmetric_measures_are_computed_once_a_pair_and_mirrored():
-    table = isorep.pairwise(networks(), measure=["cca", "procrustes"])
+    table = isorep.pairwise(networks(), measures=["cca", "procrustes"])
     for name in ("cca", "procrustes", "cca_distance"):
         values = table[name].to_numpy()
         np.testing.assert_array_equal(values, values.swapaxes(0, 1))
 
 
 def test_each_layer_is_prepared_once_one_layer_at_a_time(prepared):
-    isorep.pairwise(networks(), measure=["pwcca", "cka"])
+    isorep.pairwise(networks(), measures=["pwcca", "cka"])
     # One layer after the other; several threads are at the networks of one.
     assert [sorted(prepared[:3]), sorted(prepared[3:])] == [
         [f"networks['seed{i}'][{layer!r}]" for i in range(3)] for layer in ("conv", "fc")
@@ -79,7 +79,7 @@ def test_each_unordered_pair_is_decomposed_once(monkeypatch):
     monkeypatch.setattr(
         Overlap._triplets, "_compute", lambda self: computed.append(1) or original(self)
     )
-    isorep.pairwise(networks(), measure=["pwcca", "cca"])
+    isorep.pairwise(networks(), measures=["pwcca", "cca"])
     assert len(computed) == 2 * (3 * 4 // 2)
 
 
@@ -105,7 +105,7 @@ def test_layers_are_chosen_and_need_not_be_the_firsts():
 def test_a_degenerate_layer_costs_its_own_cells():
     given = networks()
     given["seed1"]["fc"] = np.full((211, 2), 0.1)
-    table = isorep.pairwise(given, measure=["pwcca", "cka"])
+    table = isorep.pairwise(given, measures=["pwcca", "cka"])
     broken = np.zeros((3, 3, 2), dtype=bool)
     broken[1, :, 1] = broken[:, 1, 1] = True
     for name in ("pwcca", "cka_distance"):
@@ -118,7 +118,7 @@ def test_a_degenerate_layer_costs_its_own_cells():
 
 
 def test_warnings_are_the_same_both_ways_round():
-    table = isorep.pairwise(networks(n=41), measure=["pwcca", "cca", "cka"], layers="conv")
+    table = isorep.pairwise(networks(n=41), measures=["pwcca", "cca", "cka"], layers="conv")
     texts = table["warnings"].to_numpy()[..., 0]
     assert texts[0, 1].startswith("pwcca, cca: 41 samples are few for 7 and 4 directions")
     np.testing.assert_array_equal(texts, texts.T)
@@ -167,9 +167,9 @@ def test_what_cannot_be_compared():
     with pytest.raises(TypeError, match=r"all be strings or all be numbers, got \['seed0', 1\]"):
         isorep.pairwise({"seed0": given["seed0"], 1: given["seed1"]})
     with pytest.raises(ValueError, match=r"unknown measure 'pwca'; did you mean 'pwcca'"):
-        isorep.pairwise(given, measure="pwca")
+        isorep.pairwise(given, measures="pwca")
     with pytest.raises(ValueError, match="no measure to compare by"):
-        isorep.pairwise(given, measure=[])
+        isorep.pairwise(given, measures=[])
     dead = {"fc": np.zeros((211, 2))}
     with pytest.raises(ValueError, match=r"no pair of layers could be.*networks\['a'\]\['fc'\]"):
         isorep.pairwise({"a": dead, "b": dead})

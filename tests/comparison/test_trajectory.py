@@ -26,7 +26,7 @@ def states(n=211, steps=(10, 20, 40)):
 )
 def test_every_cell_is_the_measure_of_the_state_against_the_reference(reference, step):
     given = states()
-    table = isorep.trajectory(given, reference=reference, measure=["pwcca", "cka"])
+    table = isorep.trajectory(given, reference=reference, measures=["pwcca", "cka"])
     assert dict(table.sizes) == {"step": 3, "layer": 2}
     assert table["step"].to_numpy().tolist() == [10, 20, 40]
     assert table.attrs["reference"] == step
@@ -121,12 +121,12 @@ def test_several_runs_each_against_its_own_end(tmp_path):
     runs = {"a": states(steps=(10, 20, 40)), "b": states(n=211, steps=(5, 20, 40, 80, 90))}
     for step in runs["b"].values():
         step["lstm1"] = step["lstm1"] ** 3
-    table = isorep.trajectory(runs, measure=["pwcca", "cka"])
+    table = isorep.trajectory(runs, measures=["pwcca", "cka"])
     assert dict(table.sizes) == {"run": 2, "step": 6, "layer": 2}
     assert table["step"].to_numpy().tolist() == [5, 10, 20, 40, 80, 90]
     assert table.attrs["reference"] == "last"
     for run, end in (("a", 40), ("b", 90)):
-        alone = isorep.trajectory(runs[run], measure=["pwcca", "cka"])
+        alone = isorep.trajectory(runs[run], measures=["pwcca", "cka"])
         there = table.sel(run=run, step=list(runs[run]))
         for name in ("pwcca", "cka_distance", "rank", "n_samples", "reason"):
             np.testing.assert_array_equal(there[name], alone[name])
@@ -140,9 +140,9 @@ def test_several_runs_each_against_its_own_end(tmp_path):
     common = isorep.trajectory(runs, reference=20)
     assert common.attrs["reference"] == 20
     out = tmp_path / "path.zarr"
-    stored = isorep.trajectory(runs, measure=["pwcca", "cka"], out=out)
+    stored = isorep.trajectory(runs, measures=["pwcca", "cka"], out=out)
     assert stored.equals(table)
-    assert isorep.trajectory(runs, measure=["pwcca", "cka"], out=out).equals(table)
+    assert isorep.trajectory(runs, measures=["pwcca", "cka"], out=out).equals(table)
 
     with pytest.raises(ValueError, match="unknown reference '10'"):
         isorep.trajectory(runs, reference=10)  # which b lacks
@@ -164,7 +164,7 @@ def test_stores_and_their_reference(tmp_path):
     runs = isorep.trajectory({"a": paths, "b": paths}, reference="first")
     assert runs.attrs["reference"] == 0
     np.testing.assert_array_equal(runs["pwcca"][0], isorep.trajectory(paths, reference=0)["pwcca"])
-    double = isorep.trajectory(paths, measure="cca")
-    single = isorep.trajectory(paths, precision="single", measure="cca")
+    double = isorep.trajectory(paths, measures="cca")
+    single = isorep.trajectory(paths, precision="single", measures="cca")
     np.testing.assert_allclose(single["cca"], double["cca"], atol=1e-6)
     assert single["cca"].sel(step=80).to_numpy() == pytest.approx(1, abs=1e-14)

@@ -50,7 +50,7 @@ def test_distances_and_inner_products_in_blocks(monkeypatch):
     )
     blocks = []
     for size in (1, 8 * 101 * 7, 2**20):
-        monkeypatch.setattr(isorep.kernel, "CHUNK", size)
+        monkeypatch.setattr(isorep.core.kernel, "CHUNK", size)
         blocks.append([rows.stop - rows.start for rows in found.blocks()])
     assert blocks == [[1] * 101, [7] * 14 + [3], [101]]
 
@@ -63,7 +63,7 @@ def scale_of(found, x):
 def test_blocks_do_not_show(name, monkeypatch):
     x, y = conditioned_pair(101, 7, 5, 20, seed=1)
     whole = isorep.similarity(x, y, name)
-    monkeypatch.setattr(isorep.kernel, "CHUNK", 8 * 101 * 7)
+    monkeypatch.setattr(isorep.core.kernel, "CHUNK", 8 * 101 * 7)
     assert isorep.similarity(x, y, name).similarity == pytest.approx(whole.similarity, abs=1e-13)
 
 
@@ -117,7 +117,7 @@ def test_huge_and_tiny_numbers(name):
 @pytest.mark.parametrize(("name", "budget"), [("cka_rbf", 2**18), ("rsa", 2**20)])
 def test_too_many_samples_are_refused_before_the_work(name, budget, monkeypatch):
     x, y = conditioned_pair(307, 7, 5, 20, seed=6)
-    monkeypatch.setattr(isorep.kernel, "BUDGET", budget)
+    monkeypatch.setattr(isorep.core.kernel, "BUDGET", budget)
     match = f"{name} of 307 samples needs about 0.0 GiB .* pass max_samples=[12]00 or fewer to"
     with pytest.raises(ValueError, match=match):
         isorep.similarity(x, y, name)

@@ -8,7 +8,7 @@ import isorep
 from isorep import Basis, Moments, Overlap
 from isorep.core.moments import CrossMoments
 
-MEASURES = [name for name, row in isorep.MEASURES.items() if row.reads == "moments"]
+MEASURES = [name for name, row in isorep.MEASURES.items() if row.requires == "moments"]
 
 
 def streamed(x, y, parts=7):
@@ -100,7 +100,7 @@ def test_directions_and_weights():
     np.testing.assert_allclose(one.x_weights, other.x_weights, rtol=0, atol=1e-9)
     part, whole = one.leading(3, 2), other.leading(3, 2)
     np.testing.assert_allclose(part.correlations, whole.correlations, rtol=0, atol=1e-9)
-    exchanged = one.exchanged()
+    exchanged = one.swap()
     np.testing.assert_allclose(exchanged.y_weights, one.x_weights, rtol=0, atol=1e-12)
 
 
@@ -136,7 +136,7 @@ def test_what_needs_samples_says_so():
         lambda: isorep.inference.held_out(o),
         lambda: isorep.inference.permutation_test(o),
     ]
-    needy += [lambda row=r: row(o) for r in isorep.MEASURES.values() if r.reads == "samples"]
+    needy += [lambda row=r: row(o) for r in isorep.MEASURES.values() if r.requires == "samples"]
     for need in needy:
         with pytest.raises(ValueError, match=r"only second moments are known: it has no variates"):
             need()

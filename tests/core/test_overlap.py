@@ -40,15 +40,15 @@ def test_exchanging_the_sides_exchanges_everything():
 def test_an_exchanged_overlap_is_that_of_the_exchanged_sides():
     x, y = conditioned_pair(101, 7, 5, 10, seed=1)
     one, other = isorep.overlap(x, y), isorep.overlap(y, x)
-    np.testing.assert_allclose(one.exchanged().matrix, other.matrix, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(one.swap().matrix, other.matrix, rtol=0, atol=1e-14)
     computed = one.correlations
-    for exchanged in (one.exchanged(), isorep.overlap(x, y).exchanged()):
+    for exchanged in (one.swap(), isorep.overlap(x, y).swap()):
         np.testing.assert_allclose(exchanged.correlations, computed, rtol=0, atol=1e-14)
         np.testing.assert_allclose(exchanged.x_weights, one.y_weights, rtol=0, atol=1e-12)
         np.testing.assert_allclose(
             exchanged.x_variates.T @ exchanged.y_variates, np.diag(computed), rtol=0, atol=1e-12
         )
-    assert one.exchanged().correlations is computed
+    assert one.swap().correlations is computed
 
 
 def test_variates_go_back_in_as_a_representation():
@@ -106,7 +106,7 @@ def test_the_warning_near_n_equal_p_names_the_chance_level():
 def test_independent_data_with_many_samples_is_near_zero():
     x, y = np.random.default_rng(7).standard_normal((2, 20000, 3))
     for measure, row in isorep.MEASURES.items():
-        if row.reads == "maps":
+        if row.requires == "maps":
             continue
         if "max_samples" in row.options:  # they take n^2 time, and are above 0 by chance
             continue

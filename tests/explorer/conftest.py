@@ -35,7 +35,7 @@ def networks():
 
 @pytest.fixture(scope="session")
 def sweep_table(networks):
-    return isorep.pairwise(networks, layers=NAMES[:3], measure=["pwcca", "procrustes"])
+    return isorep.pairwise(networks, layers=NAMES[:3], measures=["pwcca", "procrustes"])
 
 
 @pytest.fixture(scope="session")

@@ -261,7 +261,7 @@ def test_a_diff_is_a_point_for_each_layer(browser, tmp_path, monkeypatch, capsys
     )
     with pytest.raises(SystemExit):
         main()
-    found = isorep.diff(base, changed, at_least=0.9)
+    found = isorep.diff(base, changed, fail_below=0.9)
     names = [layer.layer for layer in found.layers]
     with opened(browser, tmp_path / "d.html") as own:
         options = own.get_by_label("Layer", exact=True).locator("option").all_text_contents()

@@ -252,7 +252,7 @@ class TestTrajectory:
 
     def test_bounds_of_a_similarity_become_those_of_the_distance(self, tmp_path):
         table = isorep.trajectory(
-            {f"step {s}": layers_of(s, 90) for s in range(2)}, measure="procrustes"
+            {f"step {s}": layers_of(s, 90) for s in range(2)}, measures="procrustes"
         )
         low, high = table["procrustes"] * 0.8, table["procrustes"] * 0.9
         low[0, 0] = np.nan

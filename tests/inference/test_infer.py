@@ -19,7 +19,7 @@ def test_every_part_is_what_its_function_gives(name, options):
     o = isorep.overlap(x, y)
     found = isorep.infer(x, y, name, seed=4, level=0.9, n_permutations=49, **options)
     assert found.similarity == isorep.similarity(x, y, name, **options).similarity
-    fixed = isorep.similarity(x, y, name, correction="spectrum", seed=4, **options)
+    fixed = isorep.similarity(x, y, name, correct=True, seed=4, **options)
     assert found.corrected == fixed.similarity
     bounds = interval(o, name, seed=4, level=0.9, **options)
     assert found.interval == (bounds.low, bounds.high)
@@ -45,7 +45,7 @@ def test_independent_data_are_reported_as_chance(name):
     assert found.p_value > 0.05
     assert abs(found.calibrated) < 0.03
     assert found.n_significant == 0
-    if MEASURES[name].reads == "moments":  # one correlation is forced to 1
+    if MEASURES[name].requires == "moments":  # one correlation is forced to 1
         assert math.isnan(found.corrected)
         assert math.isnan(found.interval[0])
         assert any("200 samples of 100 and 100 directions cannot be" in w for w in found.warnings)
@@ -115,7 +115,7 @@ def test_what_cannot_be_inferred():
         isorep.infer(x, y, "cka", folds=3)
 
 
-@pytest.mark.parametrize("name", [name for name, row in MEASURES.items() if row.reads != "maps"])
+@pytest.mark.parametrize("name", [name for name, row in MEASURES.items() if row.requires != "maps"])
 def test_infers_of_every_measure(name):
     x, y = two_sharing(2, 5, 80, seed=6)
     found = isorep.infer(x, y, name, n_permutations=19)
@@ -125,7 +125,7 @@ def test_infers_of_every_measure(name):
     if name in ("cka_debiased", "cka_rbf_debiased"):  # few samples raise these by nothing
         assert found.corrected == found.similarity
     else:
-        assert math.isnan(found.corrected) == (MEASURES[name].reads != "moments")
+        assert math.isnan(found.corrected) == (MEASURES[name].requires != "moments")
 
 
 @pytest.mark.parametrize("name", ["pwcca", "cca", "cka", "procrustes", "svcca"])
@@ -234,4 +234,4 @@ def test_what_holds_samples_out_has_bounds_and_no_correction(measure, options):
     (warning,) = found.warnings
     assert warning.startswith(f"{measure}, with samples held out, is biased by few samples")
     with pytest.raises(ValueError, match=f"{measure} reads the samples themselves to hold some ou"):
-        isorep.similarity(x, y, measure, correction="spectrum", **options)
+        isorep.similarity(x, y, measure, correct=True, **options)

@@ -24,7 +24,7 @@ def test_covers_the_populations_value():
     held = dict.fromkeys(measured, 0)
     for seed in range(40):
         o = drawn(rng, 500, rho)
-        population = Population.behind(o, seed)
+        population = Population.estimate(o, seed)
         for name, truth in measured.items():
             options = {"weighting": "variance"} if name == "pwcca" else {}
             found = interval(o, name, seed=seed, population=population, **options)
@@ -45,7 +45,7 @@ def test_a_greater_level_is_wider_and_fewer_samples_are_too():
 
 def test_seed_decides_and_a_population_found_before_changes_nothing():
     o = drawn(np.random.default_rng(2), 200, np.linspace(0.9, 0, 6))
-    assert interval(o, seed=1) == interval(o, seed=1, population=Population.behind(o, 1))
+    assert interval(o, seed=1) == interval(o, seed=1, population=Population.estimate(o, 1))
     assert interval(o, seed=1) != interval(o, seed=2)
 
 

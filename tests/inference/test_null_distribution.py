@@ -11,7 +11,7 @@ import isorep
 from isorep.inference import null_distribution
 from isorep.measures import MEASURES
 
-OF_OVERLAPS = [name for name, row in MEASURES.items() if row.reads != "maps"]
+OF_OVERLAPS = [name for name, row in MEASURES.items() if row.requires != "maps"]
 
 
 @pytest.mark.parametrize("name", OF_OVERLAPS)

@@ -39,7 +39,7 @@ def test_all_the_samples_are_compared_as_elsewhere():
     seed = int(np.random.SeedSequence([3, 400, 0]).generate_state(1)[0])
     whole = isorep.overlap(X, Y)
     assert curve["raw"].item() == isorep.cca(X, Y).similarity
-    expected = isorep.similarity(X, Y, "cca", correction="spectrum", seed=seed).similarity
+    expected = isorep.similarity(X, Y, "cca", correct=True, seed=seed).similarity
     assert curve["corrected"].item() == expected
     assert curve["held_out"].item() == held_out(whole, 4, seed=seed).cca
 

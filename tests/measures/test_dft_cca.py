@@ -44,9 +44,7 @@ def test_similarity_by_name_and_channels_last():
     )
     assert isorep.similarity(x, y, "dft_cca", seed=3) == score
     with pytest.raises(ValueError, match=r"dft_cca .*without correction, or with pwcca"):
-        isorep.similarity(x, y, "dft_cca", correction="spectrum")
-    with pytest.raises(ValueError, match=r"correction"):
-        isorep.similarity(x, y, "dft_cca", correction="spectra")
+        isorep.similarity(x, y, "dft_cca", correct=True)
 
 
 def test_maps_of_one_position_are_cca():
@@ -209,7 +207,7 @@ def test_an_overlap_and_a_table_say_what_to_do():
     with pytest.raises(ValueError, match=message):
         isorep.compare({"a": x}, {"a": x}, measures=["pwcca", "dft_cca"])
     with pytest.raises(ValueError, match=message):
-        isorep.pairwise({"one": {"a": x}, "two": {"a": x}}, measure="dft_cca")
+        isorep.pairwise({"one": {"a": x}, "two": {"a": x}}, measures="dft_cca")
 
 
 def test_the_input_is_left_as_it_was():

@@ -90,7 +90,7 @@ SIMILARITY_OF_DISTANCE = {
 
 # Measures of maps have a file of their own.
 every_measure = pytest.mark.parametrize(
-    "name", [name for name, row in MEASURES.items() if row.reads != "maps"]
+    "name", [name for name, row in MEASURES.items() if row.requires != "maps"]
 )
 
 
@@ -119,7 +119,9 @@ def test_equals_its_naive_formula(name, solver):
         score = isorep.similarity(x, y, name, solver=solver)
         expected = NAIVE[name](x, y)
         assert score.similarity == pytest.approx(expected, abs=1e-12)
-        assert score.distance == pytest.approx(MEASURES[name].distance.of(expected), rel=1e-11)
+        assert score.distance == pytest.approx(
+            MEASURES[name].distance.from_similarity(expected), rel=1e-11
+        )
 
 
 @every_measure
@@ -232,7 +234,7 @@ def test_one_feature_a_side(name):
         return
     score = isorep.similarity(x, y, name)
     r = abs(np.corrcoef(x[:, 0], y[:, 0])[0, 1])
-    if MEASURES[name].reads == "samples" or name in NOT_THE_CORRELATION:
+    if MEASURES[name].requires == "samples" or name in NOT_THE_CORRELATION:
         expected = NAIVE[name](x, y)
     else:
         expected = r**2 if name in SQUARED else r

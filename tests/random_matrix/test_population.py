@@ -15,7 +15,7 @@ from isorep.measures import MEASURES, linear_regression, ridge_cca
 from isorep.random_matrix.population import Population, shared_scale
 from isorep.random_matrix.spectrum import BartlettFactor, Spectrum, gain, n_simulations
 
-CORRECTABLE = [name for name, measure in MEASURES.items() if measure.reads == "moments"]
+CORRECTABLE = [name for name, measure in MEASURES.items() if measure.requires == "moments"]
 READERS = [
     ("cca", {}),
     ("pwcca", {}),
@@ -44,7 +44,7 @@ def deficient():
 @pytest.mark.parametrize(("name", "options"), READERS)
 def test_with_its_own_correlations_the_sample_comes_back(sides, name, options):
     sample = isorep.overlap(*sides)
-    population = Population.behind(sample)
+    population = Population.estimate(sample)
     again = population.overlap(np.asarray(sample.correlations))
     expected = MEASURES[name](sample, **options)
     assert MEASURES[name](again, **options).similarity == pytest.approx(
@@ -56,7 +56,7 @@ def test_with_its_own_correlations_the_sample_comes_back(sides, name, options):
 def test_draws_have_the_population_s_moments(sides):
     sample = isorep.overlap(*sides)
     n = sample.n_samples
-    population = Population.behind(sample)
+    population = Population.estimate(sample)
     rho = np.asarray(sample.correlations)
     rng, draws = np.random.default_rng(0), 2000
     within, across = 0.0, 0.0
@@ -73,7 +73,7 @@ def test_draws_have_the_population_s_moments(sides):
 
 def test_a_drawn_overlap_holds_together():
     sample = isorep.overlap(*pair(a=5, b=9))
-    population = Population.behind(sample)
+    population = Population.estimate(sample)
     drawn = population.draw(np.asarray(sample.correlations), np.random.default_rng(0))
     for side in (drawn.x, drawn.y):
         np.testing.assert_allclose(side.q.T @ side.q, np.eye(side.rank), atol=1e-10)
@@ -93,7 +93,7 @@ def test_a_drawn_overlap_holds_together():
 def test_draws_show_what_direct_samples_show():
     # n x (a + b) Gaussian data with the sample's loadings, against the few rows that replace it.
     sample = isorep.overlap(*pair(n=40, a=5, b=7))
-    population = Population.behind(sample)
+    population = Population.estimate(sample)
     rho = np.asarray(sample.correlations)
     rng, draws = np.random.default_rng(0), 600
     axes = [
@@ -120,7 +120,7 @@ def test_draws_show_what_direct_samples_show():
 
 def test_no_extrapolation_where_loadings_do_not_count():
     """Both rounds draw the same samples, so mean CCA's excess is that of the draws, exactly."""
-    population = Population.behind(isorep.overlap(*pair()))
+    population = Population.estimate(isorep.overlap(*pair()))
     (weight, rho), *others = population.spectrum.parts
     assert (weight, others) == (1.0, [])
     streams = np.random.SeedSequence(3).spawn(n_simulations(8))
@@ -134,7 +134,7 @@ def test_no_extrapolation_where_loadings_do_not_count():
 
 
 def test_several_numbers_have_the_excess_of_each():
-    population = Population.behind(isorep.overlap(*pair()))
+    population = Population.estimate(isorep.overlap(*pair()))
 
     def read(overlap):
         return [MEASURES[name].read(overlap, **options).similarity for name, options in READERS]
@@ -159,7 +159,7 @@ def test_the_error_of_the_tail_is_that_of_simulated_samples(share):
     sides = np.random.default_rng(5).standard_normal((n, a + b))
     sample = isorep.overlap(sides[:, :a], sides[:, a:])
     spectrum = Spectrum(rho[:k], rho[k:], 1)
-    population = dataclasses.replace(Population.behind(sample), spectrum=spectrum)
+    population = dataclasses.replace(Population.estimate(sample), spectrum=spectrum)
     # Beside the noise of the samples that it is matched with: 1 / 64 of it, in squares.
     assert population.tail_error == pytest.approx(simulated, rel=0.12)
 
@@ -179,7 +179,7 @@ def test_shapes_that_differ_are_told():
 
 
 def test_simulations_keep_to_one_thread():
-    population = Population.behind(isorep.overlap(*pair(a=2, b=2)))
+    population = Population.estimate(isorep.overlap(*pair(a=2, b=2)))
     seen = set()
 
     def read(overlap):
@@ -193,13 +193,13 @@ def test_simulations_keep_to_one_thread():
     assert after == {2}
 
 
-# --- similarity(correction="spectrum") -----------------------------------------------------------
+# --- similarity(correct=True) -----------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", CORRECTABLE)
 def test_every_measure_of_moments_takes_the_correction(name):
     x, y = pair()
-    found = isorep.similarity(x, y, name, correction="spectrum")
+    found = isorep.similarity(x, y, name, correct=True)
     raw = isorep.similarity(x, y, name)
     low, high = MEASURES[name].similarity_range
     assert low <= found.similarity <= high
@@ -212,8 +212,7 @@ def test_every_measure_of_moments_takes_the_correction(name):
 def test_the_seed_alone_decides():
     x, y = pair()
     first, again, other = (
-        isorep.similarity(x, y, "pwcca", correction="spectrum", seed=seed).similarity
-        for seed in (1, 1, 2)
+        isorep.similarity(x, y, "pwcca", correct=True, seed=seed).similarity for seed in (1, 1, 2)
     )
     assert first == again
     assert first != other
@@ -223,21 +222,21 @@ def test_the_seed_alone_decides():
 @pytest.mark.parametrize(("name", "options"), READERS)
 def test_what_is_identical_stays_so(name, options):
     x, _ = pair()
-    found = isorep.similarity(x, x, name, correction="spectrum", **options)
+    found = isorep.similarity(x, x, name, correct=True, **options)
     assert found.similarity == pytest.approx(1.0, abs=1e-12)
 
 
 def test_forced_correlations_are_refused_with_the_number_that_would_do():
     x, y = np.random.default_rng(0).standard_normal((2, 20, 12))
     with pytest.raises(ValueError, match=r"20 samples of 12 and 12 .*take 48 samples or more"):
-        isorep.similarity(x, y, "cca", correction="spectrum")
+        isorep.similarity(x, y, "cca", correct=True)
 
 
 @pytest.mark.parametrize("name", [name for name in MEASURES if name not in CORRECTABLE])
 def test_measures_that_read_samples_refuse(name):
     x, y = pair()
     with pytest.raises(ValueError, match=f"{name} reads (the samples themselves|maps)"):
-        isorep.similarity(x, y, name, correction="spectrum")
+        isorep.similarity(x, y, name, correct=True)
 
 
 @pytest.mark.parametrize(
@@ -246,12 +245,12 @@ def test_measures_that_read_samples_refuse(name):
 def test_options_that_read_samples_refuse(measure, options):
     x, y = pair()
     with pytest.raises(ValueError, match=r"reads the samples themselves to hold some out, and the"):
-        measure(x, y, correction="spectrum", **options)
+        measure(x, y, correct=True, **options)
 
 
-def test_an_unknown_correction_is_named():
+def test_the_old_spelling_of_the_correction_is_refused():
     x, y = pair()
-    with pytest.raises(ValueError, match="unknown correction 'spectral'"):
+    with pytest.raises(ValueError, match="unknown option of cca 'correction'"):
         isorep.similarity(x, y, "cca", correction="spectral")
 
 
@@ -260,7 +259,7 @@ def test_fewer_than_two_samples_a_direction_warn(n, warns):
     x, y = pair(n=n)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found = isorep.similarity(x, y, "cca", correction="spectrum")
+        found = isorep.similarity(x, y, "cca", correct=True)
     assert any("few even to correct" in text for text in found.warnings) is warns
     assert [str(one.message) for one in caught] == list(found.warnings)
     if warns:
@@ -272,8 +271,8 @@ def test_fewer_than_two_samples_a_direction_warn(n, warns):
 def test_tensors_give_the_same():
     torch = pytest.importorskip("torch")
     x, y = pair()
-    expected = isorep.similarity(x, y, "pwcca", correction="spectrum")
-    found = isorep.similarity(torch.tensor(x), torch.tensor(y), "pwcca", correction="spectrum")
+    expected = isorep.similarity(x, y, "pwcca", correct=True)
+    found = isorep.similarity(torch.tensor(x), torch.tensor(y), "pwcca", correct=True)
     assert isinstance(found.similarity, float)
     assert found.similarity == pytest.approx(expected.similarity, abs=1e-6)
 
@@ -296,9 +295,7 @@ def test_the_bias_goes(name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", isorep.FewSamplesWarning)
         scores = [
-            isorep.similarity(
-                *couple(*rng.standard_normal((2, n, p))), name, correction="spectrum", seed=i
-            )
+            isorep.similarity(*couple(*rng.standard_normal((2, n, p))), name, correct=True, seed=i)
             for i in range(repeats)
         ]
     raw = np.mean([score.uncorrected for score in scores]) - truth
@@ -334,14 +331,14 @@ def test_samples_of_one_scale_count_in_full():
     rng = np.random.default_rng(13)
     x, noise = rng.standard_normal((2, 300, 20))
     for sides in ((x, noise), (x, 0.7 * x + noise), (x, x), rng.standard_t(5, (2, 300, 20))):
-        assert Population.behind(isorep.overlap(*sides)).n_samples == 300
+        assert Population.estimate(isorep.overlap(*sides)).n_samples == 300
     scaled = elliptical(np.zeros(20), 300, rng)
     moments = [isorep.Moments.from_batch(side) for side in scaled]
     streamed = Overlap.from_moments(
         *(isorep.Basis.from_moments(side) for side in moments), CrossMoments.from_batch(*scaled)
     )
-    assert Population.behind(streamed).n_samples == 300
-    assert Population.behind(isorep.overlap(*scaled)).n_samples < 260
+    assert Population.estimate(streamed).n_samples == 300
+    assert Population.estimate(isorep.overlap(*scaled)).n_samples < 260
 
 
 @pytest.mark.parametrize(("a", "b"), [(20, 20), (24, 13)])
@@ -354,7 +351,7 @@ def test_samples_count_as_many_as_make_chance_as_large_as_it_is(a, b):
     o = isorep.overlap(x, y)
     signs = rng.choice([-1, 1], (400, n, 1))
     chance = np.mean([np.sum((o.x.q.T @ (one * o.y.q)) ** 2) for one in signs])
-    found = Population.behind(o).n_samples
+    found = Population.estimate(o).n_samples
     assert a * b / (found - 1) == pytest.approx(chance, rel=0.03)
     assert chance > 1.2 * a * b / (n - 1)
 
@@ -363,7 +360,7 @@ def test_never_fewer_than_can_be_simulated():
     x, y = elliptical(np.zeros(20), 42, np.random.default_rng(15), dof=1)
     o = isorep.overlap(x, y)
     assert o.n_forced == 0
-    assert Population.behind(o).n_samples >= 41
+    assert Population.estimate(o).n_samples >= 41
     assert np.isfinite(MEASURES["cca"].corrected(o).similarity)
 
 

@@ -92,7 +92,7 @@ def test_every_correlation_forced():
 
 def test_of_an_overlap():
     x = np.random.default_rng(0).standard_normal((50, 4))
-    assert Wachter.of(isorep.overlap(x, x[:, :3])) == Wachter(50, 4, 3)
+    assert Wachter.from_overlap(isorep.overlap(x, x[:, :3])) == Wachter(50, 4, 3)
 
 
 def test_impossible_ranks():

@@ -61,15 +61,15 @@ def test_ids_labels_reductions_and_dtypes_are_kept():
 
 
 def test_of_wraps_a_mapping_once():
-    reps = Representations.of(MappingProxyType(arrays()))
-    assert Representations.of(reps) is reps
+    reps = Representations.from_mapping(MappingProxyType(arrays()))
+    assert Representations.from_mapping(reps) is reps
     with pytest.raises(TypeError, match=r"mapping of layer name .* got ndarray; wrap a single"):
-        Representations.of(np.ones((3, 2)))
+        Representations.from_mapping(np.ones((3, 2)))
 
 
 def test_takes_torch_tensors():
     x = torch.linspace(0, 1, 10).reshape(5, 2)
-    reps = Representations.of({"grad": x.clone().requires_grad_(), "half": x.bfloat16()})
+    reps = Representations.from_mapping({"grad": x.clone().requires_grad_(), "half": x.bfloat16()})
     np.testing.assert_array_equal(reps["grad"], x.numpy())
     np.testing.assert_array_equal(reps["half"], x.bfloat16().float().numpy())
     assert reps.dtypes == {"grad": "float32", "half": "bfloat16"}

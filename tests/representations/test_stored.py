@@ -6,7 +6,7 @@ import pytest
 
 import isorep
 from isorep import Representations
-from isorep.representations.lazy import Stored
+from isorep.representations.lazy import LazyRepresentations
 from isorep.storage import load, open_store, save
 
 
@@ -25,7 +25,7 @@ def reps():
 def test_a_store_of_ours_is_opened_as_it_was_saved(reps, tmp_path):
     save(reps, tmp_path / "a.zarr")
     stored = open_store(tmp_path / "a.zarr")
-    assert repr(stored) == "Stored(2 layers, 53 samples: conv/1 (53, 7), fc (53, 3))"
+    assert repr(stored) == "LazyRepresentations(2 layers, 53 samples: conv/1 (53, 7), fc (53, 3))"
     assert stored.sample_ids == reps.sample_ids
     assert stored.dtypes == {"conv/1": "bfloat16", "fc": "float16"}
     assert stored.reductions == {"conv/1": "mean"}
@@ -34,7 +34,7 @@ def test_a_store_of_ours_is_opened_as_it_was_saved(reps, tmp_path):
     assert stored["fc"][7:3].shape == (0, 3)
     assert stored["fc"].dtype == np.float16
     np.testing.assert_array_equal(np.asarray(stored["conv/1"]), reps["conv/1"])
-    assert Representations.of(stored) == reps
+    assert Representations.from_mapping(stored) == reps
     stored.check_same_samples(reps)
     with pytest.raises(ValueError, match="a and b hold different samples"):
         stored.check_same_samples(Representations({"fc": np.ones((53, 1))}, sample_ids=range(53)))
@@ -79,7 +79,7 @@ def test_hdf5_from_elsewhere(tmp_path):
     with pytest.raises(ValueError, match=r"expected 2-D datasets.*got labels \(31,\) int64"):
         open_store(path)
     with pytest.raises(ValueError, match=r"layer 'labels' cannot be read; is its file open\?"):
-        Stored({"labels": closed})
+        LazyRepresentations({"labels": closed})
     path.write_bytes(b"no hdf5")
     with pytest.raises(ValueError, match=r"cannot load .*a\.h5': expected an HDF5 file"):
         load(path)
@@ -112,9 +112,9 @@ def test_what_cannot_be_opened(tmp_path):
     with pytest.raises(ValueError, match="its header is missing"):
         open_store(tmp_path / "a.zarr")
     with pytest.raises(TypeError, match=r"layer 'group' is a dict, which is no array"):
-        Stored({"group": {}})
+        LazyRepresentations({"group": {}})
     with pytest.raises(ValueError, match=r"layer 'maps' is 3-D"):
-        Stored({"maps": np.ones((3, 2, 2))})
+        LazyRepresentations({"maps": np.ones((3, 2, 2))})
 
 
 def test_bfloat16_is_widened_as_it_is_read(tmp_path):
@@ -125,4 +125,4 @@ def test_bfloat16_is_widened_as_it_is_read(tmp_path):
     assert stored.dtypes == {"0": "bfloat16"}
     assert stored["0"].dtype == whole["0"].dtype == np.float32
     np.testing.assert_array_equal(stored["0"][7:9], whole["0"][7:9])
-    assert Representations.of(stored) == whole
+    assert Representations.from_mapping(stored) == whole

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from isorep._formats.header import Contents
 from isorep._utils.natural_order import natural_key
-from isorep._utils.optional import need
+from isorep._utils.optional import import_optional
 
 
 def open_hdf5(path: Path) -> Contents:
@@ -18,7 +18,7 @@ def open_hdf5(path: Path) -> Contents:
 
     A dataset within groups is called by its path, such as "block1/conv". Links are not followed.
     """
-    h5py = need("h5py", "hdf5")
+    h5py = import_optional("h5py", "hdf5")
     layers: dict[str, _Dataset] = {}
     others: list[str] = []
 
@@ -54,6 +54,6 @@ class _Dataset:
         self._name = name
 
     def __getitem__(self, rows: slice) -> NDArray[Any]:
-        with need("h5py", "hdf5").File(self._path) as file:
+        with import_optional("h5py", "hdf5").File(self._path) as file:
             found: NDArray[Any] = file[self._name][rows]
             return found

@@ -9,7 +9,7 @@ import numpy as np
 from isorep._formats.bfloat16 import widen
 from isorep._formats.header import Contents
 from isorep._utils.natural_order import natural_key
-from isorep._utils.optional import need
+from isorep._utils.optional import import_optional
 
 _SAFETENSORS_DTYPES = {
     "F64": np.float64,
@@ -32,7 +32,7 @@ def read_safetensors(path: Path) -> Contents:
 
     The format keeps no order of its own. bfloat16 becomes float32, which holds it exactly.
     """
-    safetensors = need("safetensors", "safetensors")
+    safetensors = import_optional("safetensors", "safetensors")
     try:
         tensors = dict(safetensors.deserialize(path.read_bytes()))
     except (safetensors.SafetensorError, OSError) as error:

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 
-def need(module: str, extra: str) -> Any:
+def import_optional(module: str, extra: str) -> Any:
     """Import `module`, which the optional dependency group `extra` installs.
 
     Raises

@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from isorep._utils.optional import need
+from isorep._utils.optional import import_optional
 from isorep.representations.representations import Representations
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def capture(
     >>> reps.reductions
     {'0': 'mean', '1': 'flatten'}
     """
-    need("torch", "torch")
+    import_optional("torch", "torch")
     from isorep.activations.in_memory import gather
     from isorep.activations.stream import stream
     from isorep.activations.to_store import into_store

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isorep.activations.stream import Piece
+from isorep.activations.stream import ActivationBatch
 from isorep.representations.representations import Representations
 
 
-def gather(pieces: Generator[Piece, None, None]) -> Representations:
+def gather(pieces: Generator[ActivationBatch, None, None]) -> Representations:
     """Return all samples of `pieces`, of which there is at least one; of the first model."""
     chunks: dict[str, list[Tensor]] = {}
     ids: list[str] = []

@@ -23,7 +23,7 @@ from isorep.activations.sample_ids import Samples, given_ids, identified
 
 
 @dataclass(frozen=True)
-class Piece:
+class ActivationBatch:
     """What the layers of each model put out on one batch.
 
     Parameters
@@ -69,7 +69,7 @@ def stream(
     keep_on: torch.device | str | None = "cpu",
     captured: Sequence[str] = (),
     progress: bool = True,
-) -> Generator[Piece, None, None]:
+) -> Generator[ActivationBatch, None, None]:
     """Run every model on each batch of `data`, and yield what their layers put out on it.
 
     Each batch is asked for once and goes through all models, so that row i is the same sample in
@@ -98,7 +98,7 @@ def stream(
 
     Returns
     -------
-    generator of Piece
+    generator of ActivationBatch
         One for each batch that is not empty. Close it when you stop before its end.
 
     Warns
@@ -143,7 +143,7 @@ def _pieces(
     shown: Generator[Batch, None, None],
     samples: Iterator[Samples],
     device: torch.device | str | int | None,
-) -> Generator[Piece, None, None]:
+) -> Generator[ActivationBatch, None, None]:
     with ExitStack() as restore:
         homes = [restore.enter_context(_placed(one.model, device)) for one in recorders]
         for recorder in recorders:
@@ -166,14 +166,14 @@ def _pieces(
 
 def _piece(
     recorders: Sequence[Recorder], homes: Sequence[torch.device | None], samples: Samples
-) -> Piece:
+) -> ActivationBatch:
     recorded = []
     for i, (recorder, home) in enumerate(zip(recorders, homes, strict=True)):
         with _named(i, recorders):
             # A copy: what a model does to its inputs, neither another nor the caller sees.
             batch = samples.batch.copied_to(home)
             recorded.append(recorder.run(batch, samples.index))
-    return Piece(
+    return ActivationBatch(
         arrays=tuple(one.arrays for one in recorded),
         sample_ids=samples.ids,
         labels=samples.batch.labels,

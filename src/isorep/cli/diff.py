@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isorep._utils.optional import need
+from isorep._utils.optional import import_optional
 from isorep.cli.app import app
 from isorep.cli.output import check_targets, new_console, new_table, write_file
 
@@ -112,7 +112,7 @@ def diff(
         y,
         layers=patterns,
         measure=measure,
-        at_least=fail_below,
+        fail_below=fail_below,
         interval=interval,
         seed=seed,
         progress=True,
@@ -127,9 +127,9 @@ def diff(
             table = (
                 found.grid()
                 .sel(x_layer=order, y_layer=order)
-                .assign_attrs({} if fail_below is None else {"at_least": fail_below})
+                .assign_attrs({} if fail_below is None else {"fail_below": fail_below})
             )
-            need("isorep.report", "report").report(table, target, a=x, b=y, title=title)
+            import_optional("isorep.report", "report").report(table, target, a=x, b=y, title=title)
         else:
             _write(found, target)
     if found.below:
@@ -176,7 +176,7 @@ def _show(found: Diff, n_samples: int) -> None:
     """Print the layers, most changed first."""
     from rich.text import Text
 
-    bar = "" if found.at_least is None else f", at least {found.at_least}"
+    bar = "" if found.fail_below is None else f", at least {found.fail_below}"
     console = new_console()
     console.print(Text(f"{found.measure} similarity on {n_samples} samples{bar}", style="bold"))
     columns = found.columns(found.layers)

@@ -59,7 +59,7 @@ def pairwise(
     table = compare_networks(
         cast("Mapping[Any, Any]", names_of(networks)),
         layers=layer,
-        measure=measure or ["pwcca"],
+        measures=measure or ["pwcca"],
         precision=cast("Precision", precision),
         out=output,
         scheduler=scheduler,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from isorep._utils.names import unknown_name
-from isorep._utils.optional import need
+from isorep._utils.optional import import_optional
 from isorep.cli import huggingface
 
 
@@ -67,7 +67,7 @@ def make_model(spec: str) -> Any:
     FileNotFoundError
         When a weights file is not there.
     """
-    need("torch", "torch")
+    import_optional("torch", "torch")
     check_names_model(spec)
     if Path(spec).is_dir():
         return huggingface.load_model(Path(spec))
@@ -154,9 +154,9 @@ _ARRAYS = (".npy", ".npz", ".safetensors")
 
 def _read_arrays(path: Path) -> dict[str, Any]:
     """Return the arrays of a file as tensors; no pickle is loaded."""
-    torch = need("torch", "torch")
+    torch = import_optional("torch", "torch")
     if path.suffix == ".safetensors":
-        found = need("safetensors.torch", "safetensors").load_file(path)
+        found = import_optional("safetensors.torch", "safetensors").load_file(path)
     elif path.suffix == ".npy":
         found = {path.stem: torch.from_numpy(np.load(path, allow_pickle=False))}
     else:
@@ -194,13 +194,13 @@ def load_weights(model: Any, path: Path) -> None:
     """
     if not path.is_file():
         raise FileNotFoundError(f"no weights file {str(path)!r}")
-    torch = need("torch", "torch")
+    torch = import_optional("torch", "torch")
     cannot = f"cannot load weights from {str(path)!r}"
     if path.suffix not in (".pt", ".pth", ".safetensors"):
         raise ValueError(f"{cannot}: expected a name ending in .pt, .pth or .safetensors")
     try:
         if path.suffix == ".safetensors":
-            state = need("safetensors.torch", "safetensors").load_file(path)
+            state = import_optional("safetensors.torch", "safetensors").load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except ImportError:

@@ -64,7 +64,7 @@ def trajectory(
         cast("Mapping[Any, Any]", by_step if len(by_step) > 1 else next(iter(by_step.values()))),
         reference=end,
         layers=layer,
-        measure=measure or ["pwcca"],
+        measures=measure or ["pwcca"],
         precision=cast("Precision", precision),
         out=output,
         scheduler=scheduler,

@@ -175,7 +175,7 @@ def compare(
         grid.fill(cell, x_bases[i], y_bases[j], mirror=mirror)
 
     # What reads all pairs of samples may take memory for as many numbers, and so one at a time.
-    at_once = None if all(row.reads == "moments" for row in rows) else 1
+    at_once = None if all(row.requires == "moments" for row in rows) else 1
     with closing(side_by_side(fill, cells, at_once)) as filling:
         for _ in track(filling, "compare", len(cells), progress):
             pass

@@ -88,7 +88,7 @@ class Diff:
         Over (layer,), in the order in which the base ran them: the variables of `isorep.compare`.
     measure : str
         Its name in `isorep.MEASURES`.
-    at_least : float or None
+    fail_below : float or None
         The bar.
     removed, added : tuple of str
         Layers of the base alone, and of the changed model alone.
@@ -98,7 +98,7 @@ class Diff:
 
     table: xarray.Dataset
     measure: str
-    at_least: float | None
+    fail_below: float | None
     removed: tuple[str, ...]
     added: tuple[str, ...]
     dead: tuple[str, ...]
@@ -124,7 +124,7 @@ class Diff:
             return float(row[name]) if name in row else np.nan
 
         raw, name = told(self.measure), self.measure
-        correctable = measure_named(name).reads == "moments"
+        correctable = measure_named(name).requires == "moments"
         similarity = told(f"{name}_corrected") if correctable else raw
         reason = str(row["reason"].item() or row["warnings"].item())
         return LayerDiff(
@@ -134,7 +134,7 @@ class Diff:
             high=told(f"{name}_high"),
             chance=told(f"{name}_chance"),
             raw=raw,
-            below=self.at_least is not None and not similarity >= self.at_least - _ROUNDING,
+            below=self.fail_below is not None and not similarity >= self.fail_below - _ROUNDING,
             n_samples=int(row["n_samples"]),
             base_rank=int(row["x_rank"]),
             changed_rank=int(row["y_rank"]),
@@ -179,7 +179,7 @@ class Diff:
         """Say in a line how many layers are below the bar."""
         return (
             f"{self.measure} similarity of {len(self.below)} of {len(self.layers)} layers is below "
-            f"{self.at_least}:"
+            f"{self.fail_below}:"
         )
 
     def columns(self, layers: Sequence[LayerDiff]) -> dict[str, list[float]]:
@@ -191,7 +191,7 @@ class Diff:
 
     def mark(self, layer: LayerDiff) -> str:
         """Return what to show behind a layer's numbers."""
-        marks = [f"below {self.at_least}"] if layer.below else []
+        marks = [f"below {self.fail_below}"] if layer.below else []
         lost = layer.base_rank - layer.changed_rank
         if lost > 0 and layer.changed_rank:
             marks.append(f"{lost} of {layer.base_rank} directions lost")
@@ -245,7 +245,7 @@ class Diff:
         found = {
             "isorep_version": self.table.attrs["isorep_version"],
             "measure": self.measure,
-            "at_least": self.at_least,
+            "fail_below": self.fail_below,
             "layers": [
                 {
                     key: None if isinstance(value, float) and np.isnan(value) else value
@@ -283,7 +283,7 @@ def diff(
     layers: str | Iterable[str] = "*",
     reduce: Any = "mean",
     measure: str = "pwcca",
-    at_least: float | None = None,
+    fail_below: float | None = None,
     interval: bool = True,
     device: Any = None,
     seed: int = 0,
@@ -310,7 +310,7 @@ def diff(
     measure : str
         A name in `isorep.MEASURES`; not one that reads maps. Where it is not symmetric, `base` is
         its x.
-    at_least : float, optional
+    fail_below : float, optional
         The bar: layers less similar than that are `Diff.below`.
     interval : bool
         Bound each similarity, and tell chance. Without them it takes a fourth of the time for
@@ -348,13 +348,13 @@ def diff(
     >>> model = torch.nn.Sequential(torch.nn.Linear(8, 6), torch.nn.Tanh(), torch.nn.Linear(6, 4))
     >>> changed = copy.deepcopy(model)
     >>> changed[2].weight.data[:, :2] = 0
-    >>> print(isorep.diff(model, changed, torch.randn(500, 8), at_least=0.95, interval=False))
+    >>> print(isorep.diff(model, changed, torch.randn(500, 8), fail_below=0.95, interval=False))
     layer  similarity
     2          0.8788  below 0.95
     0          1.0000
     1          1.0000
     """
-    checked(measure, at_least)  # before any model runs
+    checked(measure, fail_below)  # before any model runs
     data = reusable(data)
     x, y = (
         activations(
@@ -367,7 +367,7 @@ def diff(
         y,
         layers=layers,
         measure=measure,
-        at_least=at_least,
+        fail_below=fail_below,
         interval=interval,
         seed=seed,
         progress=progress,
@@ -398,7 +398,7 @@ def activations(
         if not isinstance(side, Mapping) and hasattr(side, "shape"):
             return Representations({"array": side})
         try:
-            return Representations.of(side)
+            return Representations.from_mapping(side)
         except TypeError as error:
             raise TypeError(f"{name}: {error}; or a torch.nn.Module, with data") from error
     if data is None:
@@ -425,13 +425,13 @@ def between(
     *,
     layers: str | Iterable[str],
     measure: str,
-    at_least: float | None,
+    fail_below: float | None,
     interval: bool,
     seed: int,
     progress: bool,
 ) -> Diff:
     """Compare the layers of one name; see `diff`."""
-    row = checked(measure, at_least)
+    row = checked(measure, fail_below)
     base.check_same_samples(changed, "base", "changed")
     wanted, found = _layers_wanted(base, changed, _patterns(layers))
     common = [layer for layer in wanted if layer in found]
@@ -475,20 +475,20 @@ def between(
     return Diff(
         table=table.drop_sel(layer=dead),
         measure=row.name,
-        at_least=at_least,
+        fail_below=fail_below,
         removed=tuple(layer for layer in wanted if layer not in found),
         added=tuple(layer for layer in found if layer not in wanted),
         dead=tuple(dead),
     )
 
 
-def checked(measure: str, at_least: float | None) -> Measure:
+def checked(measure: str, fail_below: float | None) -> Measure:
     """Return the measure of that name; the bar must be in the range of its similarity."""
     row = one_measure(measure)
     low, high = row.similarity_range
-    if at_least is not None and not low <= at_least <= high:
+    if fail_below is not None and not low <= fail_below <= high:
         raise ValueError(
-            f"the bar must be a similarity: for {row.name} from {low:g} to {high:g}, not {at_least}"
+            f"fail_below must be between {low:g} and {high:g} for {row.name}, got {fail_below}"
         )
     return row
 

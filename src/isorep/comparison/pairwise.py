@@ -8,7 +8,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from isorep.comparison.inputs import Label, labelled
-from isorep.comparison.sweeps.network import Source
+from isorep.comparison.sweeps.network import Network
 from isorep.comparison.sweeps.scheduler import run
 from isorep.comparison.sweeps.sweep import (
     Precision,
@@ -30,7 +30,7 @@ def pairwise(
     networks: Mapping[Label, Mapping[str, Any] | str | PathLike[str]],
     *,
     layers: str | Sequence[str] | None = None,
-    measure: str | Sequence[str] = "pwcca",
+    measures: str | Sequence[str] = "pwcca",
     solver: Solver = "auto",
     precision: Precision = "auto",
     out: str | PathLike[str] | None = None,
@@ -54,7 +54,7 @@ def pairwise(
         a time than one layer. PyTorch and CuPy arrays on a GPU are compared there.
     layers : str or sequence of str, optional
         Layers to compare, which every network must have; by default those of the first.
-    measure : str or sequence of str
+    measures : str or sequence of str
         Names in `isorep.MEASURES`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
@@ -118,7 +118,7 @@ def pairwise(
     ...     f"seed{i}": {"early": z + 1e-3 * i, "late": rng.standard_normal((300, 4))}
     ...     for i in range(3)
     ... }
-    >>> table = isorep.pairwise(networks, measure="cca")
+    >>> table = isorep.pairwise(networks, measures="cca")
     >>> dict(table.sizes)
     {'x': 3, 'y': 3, 'layer': 2}
     >>> table["cca"].sel(x="seed0", layer="early").round(6).values
@@ -134,13 +134,15 @@ def pairwise(
     ...     paths = {name: Path(folder) / f"{name}.zarr" for name in networks}
     ...     for name, layers in networks.items():
     ...         isorep.Representations(layers).save(paths[name])
-    ...     stored = isorep.pairwise(paths, measure="cca", out=Path(folder) / "sweep.zarr")
+    ...     stored = isorep.pairwise(paths, measures="cca", out=Path(folder) / "sweep.zarr")
     ...     stored.equals(table)
     True
     """
-    rows = measures_named(measure)
+    rows = measures_named(measures)
     given = labelled("networks", networks)
-    sources = [Source.of(f"networks[{name!r}]", network) for name, network in given.items()]
+    sources = [
+        Network.from_mapping(f"networks[{name!r}]", network) for name, network in given.items()
+    ]
     chosen, shapes, samples = outlines(sources, layers)
     n = len(sources)
     products = precision_for(precision, rows, n * (n + 1) // 2)

@@ -64,7 +64,7 @@ def _from_zarr(path: Path) -> xarray.Dataset:
 
 
 def _from_json(path: Path) -> xarray.Dataset:
-    """Make `isorep.compare`'s table of what `isorep.export.to_json` wrote."""
+    """Make `isorep.compare`'s table of what `isorep.comparison.export.to_json` wrote."""
     import xarray
 
     found = json.loads(path.read_text(encoding="utf-8"))

@@ -98,7 +98,7 @@ class Grid:
         self._write(at, coupled, scores, told)
         self._itself[at] = itself
         if mirror is not None:
-            back = coupled.exchanged()
+            back = coupled.swap()
             mirrored = [
                 score if measure.symmetric and isinstance(score, Score) else _score(measure, back)
                 for measure, score in zip(self._measures, scores, strict=True)
@@ -124,11 +124,11 @@ class Grid:
             for measure, score in zip(self._measures, scores, strict=True)
             if measure.name not in known and isinstance(score, Score)
         ]
-        fit = any(measure.reads == "moments" for measure in left) and (
+        fit = any(measure.requires == "moments" for measure in left) and (
             self._examined["correct"] or self._examined["interval"]
         )
         population = (
-            Population.behind(coupled, self._examined["seed"])
+            Population.estimate(coupled, self._examined["seed"])
             if fit and not coupled.n_forced
             else None
         )
@@ -280,7 +280,7 @@ def measures_named(names: str | Sequence[str]) -> list[Measure]:
     if not measures:
         raise ValueError("no measure to compare by: pass at least one name in isorep.MEASURES")
     for measure in measures:
-        if measure.reads == "maps":
+        if measure.requires == "maps":
             raise ValueError(
                 f"{measure.name} compares maps, (n, channels, height, width), and a table's layers "
                 f"are (n_samples, n_features): call isorep.measures.{measure.name}(x, y) on the "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from isorep._utils.names import unknown_name
 from isorep.comparison.inputs import Label, labelled, plain
-from isorep.comparison.sweeps.network import Source
+from isorep.comparison.sweeps.network import Network
 from isorep.comparison.sweeps.scheduler import run
 from isorep.comparison.sweeps.sweep import (
     Precision,
@@ -36,7 +36,7 @@ def trajectory(
     *,
     reference: Label | Mapping[str, Any] | PathLike[str] = "last",
     layers: str | Sequence[str] | None = None,
-    measure: str | Sequence[str] = "pwcca",
+    measures: str | Sequence[str] = "pwcca",
     solver: Solver = "auto",
     precision: Precision = "auto",
     out: str | PathLike[str] | None = None,
@@ -64,7 +64,7 @@ def trajectory(
     layers : str or sequence of str, optional
         Layers to compare, which every state and the reference must have; by default those of the
         first state.
-    measure : str or sequence of str
+    measures : str or sequence of str
         Names in `isorep.MEASURES`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
@@ -119,13 +119,13 @@ def trajectory(
     array([[0.8, 0.7, 0.6, 0.3, 0. ],
            [0.8, nan, 0.6, nan, 0. ]])
     """
-    rows = measures_named(measure)
+    rows = measures_named(measures)
     several = _are_runs(states)
     runs: dict[Label, dict[Label, Any]] = (
         _runs(states) if several else {"": labelled("states", states)}
     )
     steps = _steps(runs)
-    sources: list[Source] = []
+    sources: list[Network] = []
     ends: list[int] = []
     names: list[Label] = []
     for name, found in runs.items():
@@ -135,9 +135,11 @@ def trajectory(
         if step is not None:
             ends.append(len(sources) + in_order.index(step))
             names.append(step)
-        sources += [Source.of(f"{called}[{label!r}]", found[label]) for label in in_order]
+        sources += [
+            Network.from_mapping(f"{called}[{label!r}]", found[label]) for label in in_order
+        ]
     if not ends:
-        sources.append(Source.of("reference", reference))
+        sources.append(Network.from_mapping("reference", reference))
         ends = [len(sources) - 1] * len(runs)
     chosen, shapes, samples = outlines(sources, layers)
     products = precision_for(precision, rows, sum(map(len, runs.values())))

@@ -15,7 +15,7 @@ from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap, couple
 
 
-def deal(n: int, folds: int, groups: ArrayLike | None, seed: int) -> NDArray[np.int64]:
+def assign_folds(n: int, folds: int, groups: ArrayLike | None, seed: int) -> NDArray[np.int64]:
     """Return the fold of each sample, (n,), at random; groups stay together.
 
     Samples in a fold, or groups where there are any, differ in number by one at most.

@@ -83,7 +83,7 @@ class Moments:
         TypeError, ValueError
             When `x` is not a real 2-D array, or holds NaN, infinite values, or values over 1e150.
         """
-        return Centred.of(x, dtype=dtype, name=name).moments()
+        return Centred.from_rows(x, dtype=dtype, name=name).moments()
 
     @classmethod
     def empty(cls, p: int) -> Moments:
@@ -161,7 +161,7 @@ class CrossMoments:
         TypeError, ValueError
             When a side is not a finite, real 2-D array, or they have not as many rows.
         """
-        return Centred.of(x, name="x").cross_moments(Centred.of(y, name="y"))
+        return Centred.from_rows(x, name="x").cross_moments(Centred.from_rows(y, name="y"))
 
     @classmethod
     def empty(cls, p: int, q: int) -> CrossMoments:
@@ -208,7 +208,7 @@ class Centred:
     dtype: str
 
     @classmethod
-    def of(
+    def from_rows(
         cls, x: Any, *, dtype: str | None = None, name: str = "x", first_row: int = 0
     ) -> Centred:
         """Centre a batch, whose rows errors count from `first_row`; see `Moments.from_batch`."""

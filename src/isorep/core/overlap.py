@@ -35,7 +35,7 @@ class Overlap:
     y: Basis
     matrix: Array
     # Of a stream that kept its moments in blocks: the overlaps without each block, made on demand.
-    left_out: Callable[[], Iterator[Overlap]] | None = None
+    jackknife_replicates: Callable[[], Iterator[Overlap]] | None = None
 
     @classmethod
     def from_moments(
@@ -43,7 +43,7 @@ class Overlap:
         x: Basis,
         y: Basis,
         cross: CrossMoments,
-        left_out: Callable[[], Iterator[Overlap]] | None = None,
+        jackknife_replicates: Callable[[], Iterator[Overlap]] | None = None,
     ) -> Overlap:
         """Couple two representations by their cross moments.
 
@@ -53,7 +53,7 @@ class Overlap:
             Of NumPy arrays, on the same samples; `Basis.from_moments` makes them.
         cross : CrossMoments
             Of the features of `x` with those of `y`, over these samples.
-        left_out : callable, optional
+        jackknife_replicates : callable, optional
             Returns an iterator over the overlaps of all samples but those of a block, for each
             block in turn: what a jackknife needs.
 
@@ -79,7 +79,7 @@ class Overlap:
                 f"{y.n_features}; the cross moments are of {cross.n} samples and "
                 f"{cross.scatter.shape[0]} by {cross.scatter.shape[1]} features"
             )
-        return cls(x, y, x.whitening.T @ cross.scatter @ y.whitening, left_out)
+        return cls(x, y, x.whitening.T @ cross.scatter @ y.whitening, jackknife_replicates)
 
     @property
     def n_samples(self) -> int:
@@ -140,7 +140,7 @@ class Overlap:
         return self.x.knows_samples and self.y.knows_samples
 
     @property
-    def outside(self) -> Array:
+    def residual_gram(self) -> Array:
         """``E^T E`` of ``Qy = Qx M + E``, (y_rank, y_rank): what of y's directions x has not.
 
         It is ``1 - M^T M``, without the digits that this difference loses where rows are at hand.
@@ -191,14 +191,19 @@ class Overlap:
             self.x.leading(x_rank), self.y.leading(y_rank), self.matrix[:x_rank, :y_rank]
         )
 
-    def exchanged(self) -> Overlap:
+    def swap(self) -> Overlap:
         """Return the overlap of y with x, with what was already computed for this one."""
 
-        def left_out() -> Iterator[Overlap]:
-            assert self.left_out is not None
-            return (part.exchanged() for part in self.left_out())
+        def jackknife_replicates() -> Iterator[Overlap]:
+            assert self.jackknife_replicates is not None
+            return (part.swap() for part in self.jackknife_replicates())
 
-        other = Overlap(self.y, self.x, self.matrix.T, left_out if self.left_out else None)
+        other = Overlap(
+            self.y,
+            self.x,
+            self.matrix.T,
+            jackknife_replicates if self.jackknife_replicates else None,
+        )
         for known in {"_svd", "_triplets"} & set(vars(self)):
             u, rho, w = vars(self)[known]
             vars(other)[known] = (w, rho, u)

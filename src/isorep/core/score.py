@@ -42,7 +42,7 @@ class Score:
     uncorrected: float | None = None
     warnings: tuple[str, ...] = ()
 
-    def announce(self, stacklevel: int) -> Score:
+    def warn(self, stacklevel: int) -> Score:
         """Issue the warnings as Python warnings too, and return the score itself."""
         for text in self.warnings:
             python_warnings.warn(text, FewSamplesWarning, stacklevel=stacklevel + 1)

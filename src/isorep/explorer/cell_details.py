@@ -84,8 +84,8 @@ def cell_details(
         When a layer of the table is in neither, or the table was not made of them.
     """
     table = table.transpose("x_layer", "y_layer")
-    x = Representations.of(a)
-    y = x if b is a else Representations.of(b)
+    x = Representations.from_mapping(a)
+    y = x if b is a else Representations.from_mapping(b)
     x.check_same_samples(y)
     x_layers, y_layers = (table[dim].to_numpy().tolist() for dim in ("x_layer", "y_layer"))
     _check_layers(x_layers, x, "a")
@@ -249,7 +249,7 @@ def _law(coupled: Overlap) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FewSamplesWarning)
         edges = random_matrix_edge(coupled).edges
-    return {"noise": floats(Wachter.of(coupled).correlations()), "edges": floats(edges)}
+    return {"noise": floats(Wachter.from_overlap(coupled).correlations()), "edges": floats(edges)}
 
 
 def _points(x: Representations, y: Representations, n: int) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def _measure(table: xarray.Dataset, name: str) -> dict[str, Any]:
     }
     if f"{name}_low" in table:
         low, high = (table[f"{name}_{end}"].to_numpy() for end in ("low", "high"))
-        of = np.vectorize(_of_known(measure_named(name).distance.of), otypes=[float])
+        of = np.vectorize(_of_known(measure_named(name).distance.from_similarity), otypes=[float])
         found |= {"similarity_low": floats(low), "similarity_high": floats(high)}
         # A distance falls as the similarity rises, so that the bounds change places.
         found |= {"distance_low": floats(of(high)), "distance_high": floats(of(low))}

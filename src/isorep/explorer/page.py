@@ -10,7 +10,7 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from isorep._utils.optional import need
+from isorep._utils.optional import import_optional
 
 MOST_BYTES = 8_000_000
 """Of a page, of which Plotly is 4.8 million."""
@@ -24,7 +24,7 @@ def page(title: str, content: dict[str, Any]) -> bytes:
     ImportError
         When Plotly is not installed.
     """
-    plotly = need("plotly.offline", "report").get_plotlyjs()
+    plotly = import_optional("plotly.offline", "report").get_plotlyjs()
     explorer = _own("explorer.js")
     return (
         Template(_own("page.html"))

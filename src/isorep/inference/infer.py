@@ -195,7 +195,7 @@ def examine(
         corrected = score.similarity
     if wanted and correctable and population is None:
         try:
-            population = Population.behind(coupled, seed)
+            population = Population.estimate(coupled, seed)
         except ValueError as error:
             warnings.append(str(error))
     if interval and (population is not None or not correctable):

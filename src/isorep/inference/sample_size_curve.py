@@ -75,7 +75,7 @@ def sample_size_curve(
         Over (n_samples, repeat), similarities:
 
         - ``raw``, of the part as it is;
-        - ``corrected``, with ``correction="spectrum"`` of `isorep.similarity`; NaN where that is
+        - ``corrected``, with ``correct=True`` of `isorep.similarity`; NaN where that is
           not to be had;
         - ``held_out``, by samples that had no part in fitting: `isorep.inference.held_out` for
           cca and for pwcca with default options, as `folds` of linear_regression; NaN for others
@@ -117,7 +117,7 @@ def sample_size_curve(
         )
     if whole_number(folds, "folds") < 2:
         raise ValueError(f"expected 2 folds or more, not {folds}")
-    if row.reads == "maps":
+    if row.requires == "maps":
         raise ValueError(f"{row.name} compares maps, of which no part can be taken by rows")
     whole = overlap(x, y, solver=solver)
     n = whole.n_samples
@@ -155,7 +155,7 @@ def sample_size_curve(
 
 def _sizes(whole: Overlap, row: Measure) -> list[int]:
     n = whole.n_samples
-    least = whole.x.rank + whole.y.rank + 2 if row.reads == "moments" else 10
+    least = whole.x.rank + whole.y.rank + 2 if row.requires == "moments" else 10
     least = least if least < n else min(10, n)
     count = min(MOST_SIZES, 1 + int(np.log(n / least) / np.log(1.2)))
     if count < 2:

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import acos, inf
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from isorep._utils.arrays import epsilon
 from isorep._utils.names import unknown_name
@@ -14,8 +14,6 @@ from isorep.core.basis import Solver
 from isorep.core.overlap import Overlap, count_forced, overlap
 from isorep.core.score import Score
 from isorep.random_matrix.population import Excess, Population, shared_scale
-
-Correction = Literal["spectrum"]
 
 FEW_SAMPLES = 10
 """Samples per direction under which canonical correlations of unrelated data are visibly above 0:
@@ -28,7 +26,7 @@ FEWEST_TO_CORRECT = 30
 """Samples under which one correlation alone is too uncertain to correct."""
 
 SHARED_SCALE = 1.25
-"""`isorep.population.shared_scale` over which the correction may leave a part of the excess."""
+"""`shared_scale` over which the correction may leave a part of the excess."""
 
 SHAPES_APART = 0.01
 """Standard deviation of the corrected number over the shapes that correlations lost in noise may
@@ -42,7 +40,7 @@ SMALL_EXCESS = 0.02
 
 
 @dataclass(frozen=True)
-class Reading:
+class MeasureValue:
     """What a measure's formula found, before it becomes a `Score`.
 
     `used` is the overlap whose directions entered, after any truncation; `whitened` says whether
@@ -69,13 +67,13 @@ class Distance:
         Of the distance, in the symbols of `Measure.formula`.
     units : str
         "1" for a plain number.
-    of : callable
+    from_similarity : callable
         ``similarity -> distance``.
     """
 
     formula: str
     units: str
-    of: Callable[[float], float]
+    from_similarity: Callable[[float], float]
 
 
 def _complement(similarity: float) -> float:
@@ -105,8 +103,8 @@ class Measure:
         What it is, in a line.
     reference : str
         Paper, and where in it.
-    read : callable
-        ``(overlap, **options) -> Reading``.
+    compute : callable
+        ``(overlap, **options) -> MeasureValue``.
     invariance : str
         Maps A of features for which x and ``x A`` have distance 0. "linear": every invertible
         linear map; "orthogonal": rotations and reflections; "permutation": another order of the
@@ -119,7 +117,7 @@ class Measure:
         Whether exchanging the two sides leaves the similarity as it is, with default options.
     metric : bool
         Whether the distance obeys the triangle inequality, with default options.
-    reads : {"moments", "samples", "maps"}
+    requires : {"moments", "samples", "maps"}
         What of the overlap the formula needs: the second moments of the two sides, which few
         numbers hold, or every sample, whose number then decides the cost. "maps": more than an
         overlap holds, (n, channels, height, width) arrays.
@@ -139,7 +137,7 @@ class Measure:
     formula: str
     description: str
     reference: str
-    read: Callable[..., Reading]
+    compute: Callable[..., MeasureValue]
     invariance: Literal[
         "linear",
         "orthogonal",
@@ -153,7 +151,7 @@ class Measure:
     ]
     symmetric: bool = True
     metric: bool = False
-    reads: Literal["moments", "samples", "maps"] = "moments"
+    requires: Literal["moments", "samples", "maps"] = "moments"
     similarity_range: tuple[float, float] = (0.0, 1.0)
     distance: Distance = COMPLEMENT
     chance: Callable[..., float | None] | None = None
@@ -161,13 +159,13 @@ class Measure:
 
     def from_moments(self, options: Mapping[str, Any]) -> bool:
         """Tell whether second moments, which can be simulated, are all that these options need."""
-        return self.reads == "moments" and not (self.holds_out and self.holds_out(**options))
+        return self.requires == "moments" and not (self.holds_out and self.holds_out(**options))
 
     @property
     def distance_range(self) -> tuple[float, float]:
         """Least and greatest distance; the greatest may be infinite."""
         low, high = self.similarity_range
-        return self.distance.of(high), self.distance.of(low)
+        return self.distance.from_similarity(high), self.distance.from_similarity(low)
 
     @property
     def paired(self) -> bool:
@@ -177,7 +175,7 @@ class Measure:
     @property
     def options(self) -> dict[str, Any]:
         """Names and defaults of the options that the measure takes."""
-        parameters = list(inspect.signature(self.read).parameters.values())[1:]
+        parameters = list(inspect.signature(self.compute).parameters.values())[1:]
         return {parameter.name: parameter.default for parameter in parameters}
 
     def check_options(self, options: Iterable[str]) -> None:
@@ -189,19 +187,20 @@ class Measure:
     def __call__(self, overlap: Overlap, **options: Any) -> Score:
         """Read the measure off an overlap."""
         self.check_options(options)
-        reading = self.read(overlap, **options)
+        reading = self.compute(overlap, **options)
         similarity, distance = reading.similarity, reading.distance
         if reading.bounded:  # only rounding leaves the range
             low, high = self.similarity_range
             similarity = min(max(similarity, low), high)
         return Score(
             similarity=similarity,
-            distance=self.distance.of(similarity) if distance is None else distance,
+            distance=self.distance.from_similarity(similarity) if distance is None else distance,
             measure=self.name,
             n_samples=overlap.n_samples,
             x_rank=reading.used.x.rank,
             y_rank=reading.used.y.rank,
-            warnings=reading.warnings or (_trouble(reading.used) if reading.whitened else ()),
+            warnings=reading.warnings
+            or (_sample_size_warnings(reading.used) if reading.whitened else ()),
         )
 
     def corrected(
@@ -222,17 +221,17 @@ class Measure:
         options = self.seeded(options, seed)
         raw = self(overlap, **options)
         if excess is None:
-            excess = (population or Population.behind(overlap, seed)).excess(
-                lambda sample: self.read(sample, **options).similarity, seed
+            excess = (population or Population.estimate(overlap, seed)).excess(
+                lambda sample: self.compute(sample, **options).similarity, seed
             )
         low, high = self.similarity_range
         similarity = min(max(raw.similarity - float(excess.mean), low), high)
         return replace(
             raw,
             similarity=similarity,
-            distance=self.distance.of(similarity),
+            distance=self.distance.from_similarity(similarity),
             uncorrected=raw.similarity,
-            warnings=_doubts(overlap, similarity, excess),
+            warnings=_correction_warnings(overlap, similarity, excess),
         )
 
     def check_correctable(self, options: Mapping[str, Any]) -> None:
@@ -240,8 +239,8 @@ class Measure:
         if self.from_moments(options):
             return
         correctable = "pwcca, cca, svcca, cka or procrustes, among others"
-        read = "maps" if self.reads == "maps" else "the samples themselves"
-        if self.reads == "moments":
+        read = "maps" if self.requires == "maps" else "the samples themselves"
+        if self.requires == "moments":
             read += " to hold some out"
         raise ValueError(
             f"{self.name} reads {read}, and the correction simulates second moments only; "
@@ -258,28 +257,21 @@ class Measure:
         y: Any,
         *,
         solver: Solver = "auto",
-        correction: Correction | None = None,
+        correct: bool = False,
         seed: int = 0,
         **options: Any,
     ) -> Score:
         """Couple two representations and read the measure off; its warnings are issued."""
-        check_correction(correction)
         self.check_options(options)
-        if correction is None:
+        if not correct:
             score = self(overlap(x, y, solver=solver), **self.seeded(options, seed))
         else:
             self.check_correctable(options)
             score = self.corrected(overlap(x, y, solver=solver), seed=seed, **options)
-        return score.announce(stacklevel=3)
+        return score.warn(stacklevel=3)
 
 
-def check_correction(correction: str | None) -> None:
-    """Refuse what names no correction, with a ValueError."""
-    if correction not in (None, *get_args(Correction)):
-        raise ValueError(unknown_name("correction", str(correction), get_args(Correction)))
-
-
-def _doubts(used: Overlap, corrected: float, excess: Excess) -> tuple[str, ...]:
+def _correction_warnings(used: Overlap, corrected: float, excess: Excess) -> tuple[str, ...]:
     """Say where the correction is known to fall short (see docs/sample-size.md)."""
     n, both, found = used.n_samples, used.x.rank + used.y.rank, []
     enough = max(ENOUGH_TO_CORRECT * both, FEWEST_TO_CORRECT)
@@ -305,7 +297,7 @@ def _doubts(used: Overlap, corrected: float, excess: Excess) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _trouble(used: Overlap) -> tuple[str, ...]:
+def _sample_size_warnings(used: Overlap) -> tuple[str, ...]:
     found = few_samples(used.n_samples, used.x.rank, used.y.rank)
     if used.knows_samples:  # and whitening has had a second pass over them
         return found

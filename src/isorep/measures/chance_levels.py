@@ -19,7 +19,7 @@ FEWEST_CORRELATIONS = 5
 
 def mean_correlation(overlap: Overlap) -> float | None:
     """Expect the mean canonical correlation, by Wachter's law (see `isorep.inference.Wachter`)."""
-    law = Wachter.of(overlap)
+    law = Wachter.from_overlap(overlap)
     return law.mean(np.sqrt) if law.n_correlations >= FEWEST_CORRELATIONS else None
 
 

@@ -15,7 +15,7 @@ from isorep._utils.version import __version__
 from isorep.comparison.inputs import Label, check_same_samples, labelled, layers_of_all
 from isorep.comparison.table import one_measure
 from isorep.core.basis import Basis
-from isorep.core.folds import deal
+from isorep.core.folds import assign_folds
 from isorep.core.prepare import Prepared
 from isorep.core.score import Score
 from isorep.inference.interval import check_level
@@ -134,7 +134,9 @@ def converged(
             f"expected at least {FEWEST_STATES} states, at ascending steps, got {list(found)}: a "
             "monitor takes them more often with a smaller every"
         )
-    by_name = {f"states[{step!r}]": Representations.of(given) for step, given in found.items()}
+    by_name = {
+        f"states[{step!r}]": Representations.from_mapping(given) for step, given in found.items()
+    }
     check_same_samples(by_name)
     n_samples = next(iter(by_name.values())).n_samples
     if n_samples < BLOCKS:
@@ -216,7 +218,7 @@ def _judge(layer: Sequence[_State], n_samples: int, rule: _Rule, level: float) -
         return _Judged(found, np.full_like(beyond, np.nan), (None, None, None), "")
     # The rows of one sample, such as its pixels or tokens, lie together and depend on each other.
     n_rows = len(layer[-1].rows)
-    block_of = deal(n_rows, BLOCKS, np.arange(n_rows) * n_samples // n_rows, seed=0)
+    block_of = assign_folds(n_rows, BLOCKS, np.arange(n_rows) * n_samples // n_rows, seed=0)
     parts = []
     for block in range(BLOCKS):
         kept = block_of != block
@@ -230,7 +232,7 @@ def _judge(layer: Sequence[_State], n_samples: int, rule: _Rule, level: float) -
         _stays_from(beyond - error <= 0),
         _stays_from(beyond + error <= 0),
     )
-    return _Judged(found, standard_error(to_last), at, "; ".join(_doubts(found)))
+    return _Judged(found, standard_error(to_last), at, "; ".join(_correction_warnings(found)))
 
 
 def _stays_from(within: NDArray[np.bool_]) -> int:
@@ -239,7 +241,7 @@ def _stays_from(within: NDArray[np.bool_]) -> int:
     return min(int(outside[-1]) + 1, len(within) - 1) if len(outside) else 0
 
 
-def _doubts(found: _Distances) -> list[str]:
+def _correction_warnings(found: _Distances) -> list[str]:
     doubts = list(found.reasons)
     first = found.to_last[0]
     if found.noise > TOLERANCE and found.threshold > first / 2:

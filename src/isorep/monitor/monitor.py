@@ -12,7 +12,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from isorep._utils.optional import need
+from isorep._utils.optional import import_optional
 from isorep.comparison.inputs import Label
 from isorep.comparison.table import one_measure
 from isorep.comparison.trajectory import trajectory
@@ -116,7 +116,7 @@ class Monitor:
         tensorboard: Any = None,
         wandb: Any = None,
     ) -> None:
-        need("torch", "torch")
+        import_optional("torch", "torch")
         from isorep.monitor.probe import Probe
 
         self._measure = one_measure(measure)
@@ -288,7 +288,7 @@ class Monitor:
         return trajectory(
             self.states(),
             reference=reference,
-            measure=self._measure.name if measure is None else measure,
+            measures=self._measure.name if measure is None else measure,
             progress=progress,
         )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from isorep._utils.optional import need
+from isorep._utils.optional import import_optional
 from isorep.paper.data.image_data import ImageData
 from isorep.paper.data.images import ImageSource
 from isorep.paper.training.recipe import Wanted
@@ -47,7 +47,7 @@ class Run:
 
     def networks(self, wanted: Mapping[str, Wanted], data: ImageData) -> dict[str, Trained]:
         """Give trained image networks: read if they were trained before, else trained now."""
-        need("torch", "torch")
+        import_optional("torch", "torch")
         from isorep.paper.training.networks import obtain
 
         return obtain(wanted, data, folder=self._networks, device=self.device, console=self.console)

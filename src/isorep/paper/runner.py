@@ -62,9 +62,9 @@ def device_named(name: str) -> str:
     ValueError
         When PyTorch has no such device here.
     """
-    from isorep._utils.optional import need
+    from isorep._utils.optional import import_optional
 
-    torch = need("torch", "torch,paper")  # so that one line brings all that figures need
+    torch = import_optional("torch", "torch,paper")  # so that one line brings all that figures need
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:

@@ -92,8 +92,8 @@ class Population:
     n_samples: float
 
     @classmethod
-    def behind(cls, sample: Overlap, seed: int = 0) -> Population:
-        """Find the population that a sample came from (see `isorep.spectrum.match_spectrum`).
+    def estimate(cls, sample: Overlap, seed: int = 0) -> Population:
+        """Find the population that a sample came from; see `match_spectrum`.
 
         Raises
         ------

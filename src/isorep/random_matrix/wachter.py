@@ -68,7 +68,7 @@ class Wachter:
             )
 
     @classmethod
-    def of(cls, overlap: Overlap) -> Wachter:
+    def from_overlap(cls, overlap: Overlap) -> Wachter:
         """Return the law of an overlap of these ranks and this many samples."""
         return cls(overlap.n_samples, overlap.x.rank, overlap.y.rank)
 

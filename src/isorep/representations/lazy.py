@@ -1,4 +1,4 @@
-"""Stored: the layers of a store, read a few rows at a time when they are asked for."""
+"""LazyRepresentations: the layers of a store, read a few rows at a time when they are asked for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from isorep.representations.representations import Layers, check_layer
 
 
-class StoredArray:
+class LazyArray:
     """One layer on disk: an (n_samples, n_features) array whose rows are read when asked for.
 
     ``array[start:stop]`` gives rows as a NumPy array, and ``np.asarray(array)`` all of them.
@@ -60,15 +60,15 @@ class StoredArray:
         return found if dtype is None else found.astype(dtype, copy=False)
 
     def __repr__(self) -> str:
-        return f"StoredArray({self._name}, shape {self.shape}, {self.dtype})"
+        return f"LazyArray({self._name}, shape {self.shape}, {self.dtype})"
 
 
-class Stored(Layers[StoredArray]):
+class LazyRepresentations(Layers[LazyArray]):
     """The layers of a store, in execution order where it is known: on disk until they are read.
 
-    A read-only mapping of layer name to `StoredArray` that knows its samples as `Representations`
+    A read-only mapping of layer name to `LazyArray` that knows its samples as `Representations`
     do, and takes the same keywords. `isorep.storage.open_store` makes it;
-    ``Representations.of(stored)`` reads all of it into memory.
+    ``Representations.from_mapping(stored)`` reads all of it into memory.
 
     Parameters
     ----------
@@ -81,9 +81,9 @@ class Stored(Layers[StoredArray]):
     Examples
     --------
     >>> import numpy as np
-    >>> stored = Stored({"fc": np.eye(3)}, sample_ids="abc")
+    >>> stored = LazyRepresentations({"fc": np.eye(3)}, sample_ids="abc")
     >>> stored
-    Stored(1 layer, 3 samples: fc (3, 3))
+    LazyRepresentations(1 layer, 3 samples: fc (3, 3))
     >>> stored["fc"][1:]
     array([[0., 1., 0.],
            [0., 0., 1.]])
@@ -94,7 +94,7 @@ class Stored(Layers[StoredArray]):
         super().__init__(arrays, **known)
 
     @classmethod
-    def of(cls, layers: Layers[Any]) -> Stored:
+    def from_layers(cls, layers: Layers[Any]) -> LazyRepresentations:
         """Take arrays in memory for stored ones; hand on what is."""
         return layers if isinstance(layers, cls) else cls(layers, **layers.about())
 
@@ -103,7 +103,7 @@ class Stored(Layers[StoredArray]):
         """The path of the store; empty where it has none."""
         return self._place
 
-    def _layer(self, name: str, value: Any) -> tuple[StoredArray, str]:
+    def _layer(self, name: str, value: Any) -> tuple[LazyArray, str]:
         try:
             shape, dtype = tuple(value.shape), np.dtype(value.dtype)
         except AttributeError:
@@ -117,4 +117,4 @@ class Stored(Layers[StoredArray]):
         check_layer(name, shape, dtype)
         described = f"layer {name!r}" + (f" of {self._place!r}" if self._place else "")
         chunk = (getattr(value, "chunks", None) or (1,))[0]
-        return StoredArray(described, shape, dtype, value.__getitem__, chunk), dtype.name
+        return LazyArray(described, shape, dtype, value.__getitem__, chunk), dtype.name

@@ -243,7 +243,7 @@ class Representations(Layers[NDArray[Any]]):
     """
 
     @classmethod
-    def of(cls, representations: Mapping[str, Any]) -> Representations:
+    def from_mapping(cls, representations: Mapping[str, Any]) -> Representations:
         """Wrap a plain mapping of layer name to array; hand on what is wrapped already.
 
         What `isorep.storage.open_store` opened is read into memory.
@@ -260,8 +260,8 @@ class Representations(Layers[NDArray[Any]]):
 
         Examples
         --------
-        >>> reps = Representations.of({"fc": [[1.0, 2.0], [3.0, 4.0]]})
-        >>> Representations.of(reps) is reps
+        >>> reps = Representations.from_mapping({"fc": [[1.0, 2.0], [3.0, 4.0]]})
+        >>> Representations.from_mapping(reps) is reps
         True
         """
         if isinstance(representations, cls):

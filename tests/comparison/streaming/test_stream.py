@@ -12,12 +12,12 @@ import zarr
 import isorep
 from isorep import Representations
 from isorep.comparison.compare import planned
-from isorep.comparison.streaming.accumulator import Gatherer, Rows, deal
+from isorep.comparison.streaming.accumulator import MomentAccumulator, Rows, assign_blocks
 from isorep.comparison.streaming.sources import StoredRows
 from isorep.inference import jackknife
 from isorep.storage import open_store
 
-MOMENTS = [name for name, row in isorep.MEASURES.items() if row.reads == "moments"]
+MOMENTS = [name for name, row in isorep.MEASURES.items() if row.requires == "moments"]
 
 
 def pair(n=1511, seed=0):
@@ -112,19 +112,19 @@ def test_intervals_come_from_the_same_pass(tmp_path):
     """The jackknife of a stream is that of arrays whose samples are dealt alike."""
     networks = pair(n=1009)
     paths = saved(networks, tmp_path)
-    block_of = deal(0, 1009, 20, seed=3)
+    block_of = assign_blocks(0, 1009, 20, seed=3)
     source = StoredRows({"a": open_store(paths[0]), "b": open_store(paths[1])}, progress=False)
     keys = ("a", "conv3"), ("b", "conv2")
     found = []
     for n_rows in (1009, 250, 31):
-        gatherer = Gatherer([keys], 20, seed=3)
+        gatherer = MomentAccumulator([keys], 20, seed=3)
         for chunk in source.chunks(keys, n_rows, 10**6, ""):
             assert all(isinstance(rows, Rows) for rows in chunk.values())
             gatherer.add(chunk)
         bases = gatherer.prepare()
         o = gatherer.couple(*keys, *(bases[key] for key in keys))
         assert o.n_samples == 1009
-        for one in (o, o.exchanged()):
+        for one in (o, o.swap()):
             found.append(jackknife(one, lambda o: o.correlations))
     arrays = isorep.overlap(networks[0]["conv3"], networks[1]["conv2"])
     expected = jackknife(arrays, lambda o: o.correlations, groups=block_of)
@@ -151,7 +151,7 @@ def test_a_table_with_intervals_and_chance(tmp_path):
 
 def test_too_few_rows_for_a_jackknife():
     keys = ("a", "fc"), ("b", "fc")
-    gatherer = Gatherer([keys], 20, seed=0)
+    gatherer = MomentAccumulator([keys], 20, seed=0)
     rng = np.random.default_rng(0)
     gatherer.add({key: Rows(rng.standard_normal((15, 2)), "float64") for key in keys})
     bases = gatherer.prepare()
@@ -381,11 +381,11 @@ def test_what_a_pass_held_goes_before_the_next(tmp_path, monkeypatch):
 
     def begin(*arguments):
         assert all(known() is None for known in gatherers)
-        new = Gatherer(*arguments)
+        new = MomentAccumulator(*arguments)
         gatherers.append(weakref.ref(new))
         return new
 
-    monkeypatch.setattr("isorep.comparison.streaming.streamed.Gatherer", begin)
+    monkeypatch.setattr("isorep.comparison.streaming.streamed.MomentAccumulator", begin)
     isorep.compare(*paths, interval=True, memory=200_000, progress=False)
     assert len(gatherers) > 1
 
@@ -396,9 +396,9 @@ def test_positions_of_models_are_rows_in_blocks(monkeypatch):
     options = {"layers": "0", "reduce": "positions"}
     batches = list(images(100).split(64))
     sizes = []
-    add = Gatherer.add
+    add = MomentAccumulator.add
     monkeypatch.setattr(
-        Gatherer, "add", lambda self, chunk: sizes.append(chunk) or add(self, chunk)
+        MomentAccumulator, "add", lambda self, chunk: sizes.append(chunk) or add(self, chunk)
     )
     table = isorep.compare(a, b, data=batches, **options, measures="cca", memory=9_000)
     captured = [isorep.capture(model, batches, **options) for model in (a, b)]

@@ -42,8 +42,8 @@ def _finished(path):
 
 def test_workers_give_the_numbers_of_threads(client, stores, tmp_path):
     for precision in ("double", "single"):
-        here = isorep.pairwise(stores, measure=MEASURES, precision=precision)
-        there = isorep.pairwise(stores, measure=MEASURES, precision=precision, scheduler=client)
+        here = isorep.pairwise(stores, measures=MEASURES, precision=precision)
+        there = isorep.pairwise(stores, measures=MEASURES, precision=precision, scheduler=client)
         assert equal(there, here)
     sent = isorep.pairwise(networks(4), scheduler=client)  # from memory
     assert equal(sent, isorep.pairwise(networks(4)))
@@ -68,12 +68,12 @@ def test_a_worker_that_dies_costs_its_tiles_only(client, stores, tmp_path):
 
     killer = threading.Thread(target=kill)
     killer.start()
-    table = isorep.pairwise(many, measure=MEASURES, out=out, scheduler=client)
+    table = isorep.pairwise(many, measures=MEASURES, out=out, scheduler=client)
     killer.join()
     assert 3 <= len(before) < len(_finished(out)) == 2 * 10
     assert len(set(_finished(out))) == 2 * 10
     assert _finished(out)[: len(before)] == before
-    assert table.equals(isorep.pairwise(many, measure=MEASURES))
+    assert table.equals(isorep.pairwise(many, measures=MEASURES))
 
 
 def test_bad_data_on_a_worker_names_store_and_layer(client, tmp_path):

@@ -6,7 +6,7 @@ from helpers.sweeps import equal, networks
 
 import isorep
 from isorep.comparison.sweeps import network as source
-from isorep.comparison.sweeps.row import Columns
+from isorep.comparison.sweeps.row import BatchedOverlap
 from isorep.comparison.sweeps.sweep import edge_of, precision_for
 from isorep.comparison.sweeps.tile import prepare_layer
 from isorep.measures import MEASURES
@@ -21,8 +21,8 @@ OF_MOMENTS = [
 def test_single_precision_gives_the_numbers_of_double(n, measures):
     """At n = 31 many correlations are forced to 1, and the paper's weights of them arbitrary."""
     given = networks(n=n)
-    double = isorep.pairwise(given, measure=measures, precision="double")
-    single = isorep.pairwise(given, measure=measures, precision="single")
+    double = isorep.pairwise(given, measures=measures, precision="double")
+    single = isorep.pairwise(given, measures=measures, precision="single")
     assert (double.attrs["precision"], single.attrs["precision"]) == ("double", "single")
     for name in measures:
         np.testing.assert_allclose(single[name], double[name], atol=1e-5, rtol=1e-5)
@@ -33,7 +33,9 @@ def test_single_precision_gives_the_numbers_of_double(n, measures):
 
 
 def test_a_network_is_exactly_like_itself():
-    single = isorep.pairwise(networks(dead=None), measure=["cca", "procrustes"], precision="single")
+    single = isorep.pairwise(
+        networks(dead=None), measures=["cca", "procrustes"], precision="single"
+    )
     for name, near in (("cca", 1e-14), ("procrustes_distance", 1e-7)):
         diagonal = np.diagonal(single[name])
         assert np.ptp(diagonal) <= near
@@ -42,7 +44,7 @@ def test_a_network_is_exactly_like_itself():
 
 def _prepared(arrays):
     return [
-        prepare_layer(source.Source.of(f"x{i}", {"a": array}), "a", "auto", "single")
+        prepare_layer(source.Network.from_mapping(f"x{i}", {"a": array}), "a", "auto", "single")
         for i, array in enumerate(arrays)
     ]
 
@@ -73,7 +75,7 @@ def test_batches_decompose_what_they_couple(monkeypatch):
                 raise np.linalg.LinAlgError("Eigenvalues did not converge")
 
             monkeypatch.setattr(np.linalg, "eigh", fails)
-        row = Columns(ys).couple(base, 0, None)
+        row = BatchedOverlap(ys).couple(base, 0, None)
         assert sorted(row) == [0, 1, 4, 5]
         for j, coupled in row.items():
             exact = isorep.overlap(x, others[j])
@@ -85,9 +87,9 @@ def test_batches_decompose_what_they_couple(monkeypatch):
             identity = np.eye(len(rho))
             np.testing.assert_allclose(u.T @ u, identity, atol=1e-12)
             np.testing.assert_allclose(w.T @ w, identity, atol=1e-5)
-            assert coupled.exchanged().x_rotation is coupled.y_rotation
-    assert list(Columns(ys).couple(base, 5, None)) == [5]
-    assert Columns(ys).couple(base, 6, None) == {}
+            assert coupled.swap().x_rotation is coupled.y_rotation
+    assert list(BatchedOverlap(ys).couple(base, 5, None)) == [5]
+    assert BatchedOverlap(ys).couple(base, 6, None) == {}
 
 
 def test_arrays_on_a_device_stay_there(monkeypatch):
@@ -109,9 +111,9 @@ def test_arrays_on_a_device_stay_there(monkeypatch):
     monkeypatch.setattr(source, "on_a_device", torch.is_tensor)
     for precision, near in (("double", 1e-12), ("single", 1e-5)):
         kinds.clear()
-        there = isorep.pairwise(tensors, measure=["pwcca", "cka"], precision=precision)
+        there = isorep.pairwise(tensors, measures=["pwcca", "cka"], precision=precision)
         assert set(kinds) == {torch.Tensor}
-        here = isorep.pairwise(given, measure=["pwcca", "cka"], precision=precision)
+        here = isorep.pairwise(given, measures=["pwcca", "cka"], precision=precision)
         for name in ("pwcca", "cka"):
             np.testing.assert_allclose(there[name], here[name], atol=near)
         assert there["reason"].equals(here["reason"])
@@ -132,13 +134,13 @@ def test_products_of_tensors_have_all_of_their_digits(by_backend, monkeypatch):
     if by_backend and not hasattr(matmul, "fp32_precision"):
         pytest.skip("this PyTorch has one setting for all backends")
     seen = []
-    original = Columns.couple
+    original = BatchedOverlap.couple
 
     def couple(*arguments):
         seen.append(torch.get_float32_matmul_precision())
         return original(*arguments)
 
-    monkeypatch.setattr(Columns, "couple", couple)
+    monkeypatch.setattr(BatchedOverlap, "couple", couple)
     before = matmul.fp32_precision if by_backend else torch.get_float32_matmul_precision()
     try:
         if by_backend:
@@ -169,15 +171,15 @@ def test_precision_follows_the_number_of_pairs_and_the_measures():
     with pytest.raises(ValueError, match="unknown precision 'half'"):
         isorep.pairwise(networks(2), precision="half")
     few = np.random.default_rng(0).standard_normal((45, 11, 2))
-    table = isorep.pairwise({i: {"a": x} for i, x in enumerate(few)}, measure="cca")
+    table = isorep.pairwise({i: {"a": x} for i, x in enumerate(few)}, measures="cca")
     assert table.attrs["precision"] == "single"
-    table = isorep.pairwise({i: {"a": x} for i, x in enumerate(few[:44])}, measure="cca")
+    table = isorep.pairwise({i: {"a": x} for i, x in enumerate(few[:44])}, measures="cca")
     assert table.attrs["precision"] == "double"
 
 
 def test_measures_of_samples_run_in_the_same_tiles():
     given = networks(count=4)
-    table = isorep.pairwise(given, layers="conv", measure=["rsa", "cka"])
+    table = isorep.pairwise(given, layers="conv", measures=["rsa", "cka"])
     for x in given:
         for y in given:
             expected = isorep.similarity(given[x]["conv"], given[y]["conv"], "rsa").similarity

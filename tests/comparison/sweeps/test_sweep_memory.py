@@ -73,7 +73,7 @@ def test_each_part_is_prepared_once_for_each_group_that_stays(held, staying, pre
     monkeypatch.setattr("isorep.comparison.sweeps.sweep._EDGE", {"double": 4, "single": 4})
     tiny = np.random.default_rng(0).standard_normal((48, 13, 2))
     with dask.config.set(num_workers=1):
-        isorep.pairwise({i: {"a": x} for i, x in enumerate(tiny)}, measure="cka")
+        isorep.pairwise({i: {"a": x} for i, x in enumerate(tiny)}, measures="cka")
     assert 48 <= len(names) <= sum(4 * (12 - first) for first in range(0, 12, staying))
     assert alive[0] <= held
 

@@ -43,8 +43,8 @@ def _finished(path):
 
 def test_the_store_holds_the_table_of_memory(tmp_path):
     given = networks()
-    here = isorep.pairwise(given, measure=MEASURES)
-    there = isorep.pairwise(given, measure=MEASURES, out=tmp_path / "sweep.zarr")
+    here = isorep.pairwise(given, measures=MEASURES)
+    there = isorep.pairwise(given, measures=MEASURES, out=tmp_path / "sweep.zarr")
     assert here.equals(there)
     opened = xarray.open_zarr(tmp_path / "sweep.zarr")
     assert equal(opened, there)
@@ -63,19 +63,19 @@ def test_endless_ranges_and_number_names_survive(tmp_path):
     given = dict(zip((0.5, 1.5), networks(2).values(), strict=True))
     for network in given.values():
         network["conv"] = network["conv"][:, :19]
-    there = isorep.pairwise(given, layers="conv", measure="euclidean", out=tmp_path / "s.zarr")
+    there = isorep.pairwise(given, layers="conv", measures="euclidean", out=tmp_path / "s.zarr")
     assert there["euclidean_distance"].attrs["range"] == [0, np.inf]
     assert there["x"].to_numpy().tolist() == [0.5, 1.5]
-    assert there.equals(isorep.pairwise(given, layers="conv", measure="euclidean"))
+    assert there.equals(isorep.pairwise(given, layers="conv", measures="euclidean"))
 
 
 def test_a_finished_sweep_computes_nothing(tmp_path, computed):
     given, out = networks(), tmp_path / "sweep.zarr"
-    first = isorep.pairwise(given, measure=MEASURES, out=out)
+    first = isorep.pairwise(given, measures=MEASURES, out=out)
     assert sorted(computed) == sorted(_finished(out)) == list(range(2 * 21))
     computed.clear()
     paths = saved(given, tmp_path)  # where the numbers are does not matter
-    assert equal(isorep.pairwise(paths, measure=MEASURES, out=out), first)
+    assert equal(isorep.pairwise(paths, measures=MEASURES, out=out), first)
     assert computed == []
 
 
@@ -92,7 +92,7 @@ def test_a_sweep_that_failed_goes_on(tmp_path, computed, monkeypatch):
 
     monkeypatch.setattr(running, "prepare_layer", fails)
     with pytest.raises(OSError, match="stale file handle"):
-        isorep.pairwise(paths, measure=MEASURES, out=out)
+        isorep.pairwise(paths, measures=MEASURES, out=out)
     before = _finished(out)
     assert 21 <= len(before) < 42
     so_far = xarray.open_zarr(out)  # what is there can be looked at
@@ -102,8 +102,8 @@ def test_a_sweep_that_failed_goes_on(tmp_path, computed, monkeypatch):
     with (out / "isorep-sweep" / "finished").open("a") as file:
         file.write("4")
     computed.clear()
-    table = isorep.pairwise(paths, measure=MEASURES, out=out)
-    assert table.equals(isorep.pairwise(given, measure=MEASURES))
+    table = isorep.pairwise(paths, measures=MEASURES, out=out)
+    assert table.equals(isorep.pairwise(given, measures=MEASURES))
     assert _finished(out)[: len(before)] == before
     assert sorted(_finished(out)) == list(range(42))
     assert not set(computed[: 42 - len(before)]) & set(before)
@@ -156,10 +156,10 @@ def test_killed_at_any_moment_it_ends_with_the_same_numbers(tmp_path):
             running, "compare_layers", lambda tile, *rest: done.append(1) or original(tile, *rest)
         )
         paths = {path.stem: path for path in sorted(tmp_path.glob("seed*.zarr"))}
-        table = isorep.pairwise(paths, measure=MEASURES, out=out)
+        table = isorep.pairwise(paths, measures=MEASURES, out=out)
     assert len(done) == left
     assert sorted(_finished(out)) == list(range(42))
-    whole = isorep.pairwise(paths, measure=MEASURES)
+    whole = isorep.pairwise(paths, measures=MEASURES)
     assert table.equals(whole)
 
 
@@ -167,14 +167,14 @@ def test_numbers_do_not_depend_on_threads_order_or_memory(monkeypatch):
     import dask
 
     given = networks()
-    tables = [isorep.pairwise(given, measure=MEASURES, precision="single")]
+    tables = [isorep.pairwise(given, measures=MEASURES, precision="single")]
     for threads in (1, 5):
         with dask.config.set(num_workers=threads):
-            tables.append(isorep.pairwise(given, measure=MEASURES, precision="single"))
+            tables.append(isorep.pairwise(given, measures=MEASURES, precision="single"))
     monkeypatch.setattr(running, "in_groups", lambda tiles, *_: list(reversed(tiles)))
-    tables.append(isorep.pairwise(given, measure=MEASURES, precision="single"))
+    tables.append(isorep.pairwise(given, measures=MEASURES, precision="single"))
     monkeypatch.setattr(running, "slots", lambda *_: 4)
-    tables.append(isorep.pairwise(given, measure=MEASURES, precision="single"))
+    tables.append(isorep.pairwise(given, measures=MEASURES, precision="single"))
     assert all(equal(table, tables[0]) for table in tables)
 
 
@@ -182,12 +182,12 @@ def test_a_store_of_another_sweep_is_refused(tmp_path):
     given, out = networks(4), tmp_path / "sweep.zarr"
     ids = [f"image{i}" for i in range(307)]
     known = {name: Representations(layers, sample_ids=ids) for name, layers in given.items()}
-    isorep.pairwise(known, measure=MEASURES, out=out)
+    isorep.pairwise(known, measures=MEASURES, out=out)
     before = sorted(path.stat().st_mtime_ns for path in out.rglob("*"))
 
     def refused(text, networks=known, measure=MEASURES, **options):
         with pytest.raises(ValueError, match=text):
-            isorep.pairwise(networks, measure=measure, out=out, **options)
+            isorep.pairwise(networks, measures=measure, out=out, **options)
 
     refused(r"begun with measures \['pwcca', 'cka'\], and this is with \['cka'\]", measure="cka")
     refused(r"holds layer \[\"conv\", \"fc\"\], and these are \[\"fc\"\]", layers="fc")
@@ -208,7 +208,7 @@ def test_a_store_of_another_sweep_is_refused(tmp_path):
         known | {"seed2": Representations(layers, sample_ids=ids)},
     )
     with pytest.raises(ValueError, match="begun with kind 'pairwise', and this is with 'trajec"):
-        isorep.trajectory(known, measure=MEASURES, out=out)
+        isorep.trajectory(known, measures=MEASURES, out=out)
     record = out / "isorep-sweep" / "zarr.json"
     told = json.loads(record.read_text())
     told["attributes"]["sweep"]["isorep_version"] = "0.0.1"
@@ -250,18 +250,18 @@ def test_two_processes_that_begin_at_once(tmp_path, monkeypatch):
 
     def late(folder, sweep, identity):
         monkeypatch.setattr(results, "_begin", original)
-        isorep.pairwise(given, measure="cka", out=out)
+        isorep.pairwise(given, measures="cka", out=out)
         original(folder, sweep, identity)
 
     monkeypatch.setattr(results, "_begin", late)
-    first = isorep.pairwise(given, measure="cka", out=out)
+    first = isorep.pairwise(given, measures="cka", out=out)
     assert len(_finished(out)) == 6
     out.rename(tmp_path / "before.zarr")
     monkeypatch.setattr(results, "_begin", late)
     with pytest.raises(ValueError, match=r"begun with measures \['cka'\], and this is with \['pw"):
         isorep.pairwise(given, out=out)
     assert xarray.open_zarr(out).equals(xarray.open_zarr(tmp_path / "before.zarr"))
-    assert first.equals(isorep.pairwise(given, measure="cka"))
+    assert first.equals(isorep.pairwise(given, measures="cka"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["before.zarr", "sweep.zarr"]
 
 
@@ -310,7 +310,9 @@ def test_stores_of_any_format_are_read_a_layer_at_a_time(tmp_path, monkeypatch):
         "seed2": opened,
         "seed3": given["seed3"],
     }
-    assert isorep.pairwise(mixed, measure=MEASURES).equals(isorep.pairwise(given, measure=MEASURES))
+    assert isorep.pairwise(mixed, measures=MEASURES).equals(
+        isorep.pairwise(given, measures=MEASURES)
+    )
     with pytest.raises(FileNotFoundError, match=r"networks\['b'\]: cannot load '.*gone.zarr'"):
         isorep.pairwise({"a": given["seed0"], "b": "gone.zarr"})
 

@@ -29,7 +29,7 @@ class Rows(NamedTuple):
     dtype: str
 
 
-class Gatherer:
+class MomentAccumulator:
     """The moments of one pass over the data, in blocks, and the overlaps that they give.
 
     Parameters
@@ -53,7 +53,7 @@ class Gatherer:
         self._moments: dict[Key, list[Moments]] = {}
         self._cross: dict[tuple[Key, Key], list[CrossMoments]] = {}
         self._failed: dict[Key, ValueError | TypeError] = {}
-        self._left_out: dict[Key, list[Prepared]] = {}
+        self._bases_without_block: dict[Key, list[Prepared]] = {}
 
     def add(self, chunk: Mapping[Key, Rows]) -> None:
         """Take in the next rows of the layers."""
@@ -87,12 +87,12 @@ class Gatherer:
         name = f"{named(key)}, rows {start} to {start + len(values) - 1},"
         rows = to_numpy(as_samples(values, name, fewest=0)[0])
         if self._blocks == 1:
-            return [Centred.of(rows, dtype=dtype, name=name, first_row=start)]
+            return [Centred.from_rows(rows, dtype=dtype, name=name, first_row=start)]
         if len(rows):  # before they are dealt out and lose their places
             check_finite(np, rows, name, start)
-        block_of = deal(start, start + len(rows), self._blocks, self._seed)
+        block_of = assign_blocks(start, start + len(rows), self._blocks, self._seed)
         return [
-            Centred.of(rows[block_of == block], dtype=dtype, name=name)
+            Centred.from_rows(rows[block_of == block], dtype=dtype, name=name)
             for block in range(self._blocks)
         ]
 
@@ -103,7 +103,7 @@ class Gatherer:
             blocks = self._moments.pop(key)
             found[key] = _basis(reduce(Moments.merge, blocks), named(key))
             if len(blocks) > 1 and isinstance(found[key], Basis):
-                self._left_out[key] = [
+                self._bases_without_block[key] = [
                     _basis(moments, f"{named(key)} without a block of its rows")
                     for moments in without_each(blocks)
                 ]
@@ -117,25 +117,27 @@ class Gatherer:
         ValueError
             When their rows did not come in step.
         """
-        left_out = partial(self._without_each, x_key, y_key) if self._left_out else None
+        jackknife_replicates = (
+            partial(self._without_each, x_key, y_key) if self._bases_without_block else None
+        )
         if x_key == y_key:
-            return Overlap(x, x, np.eye(x.rank), left_out)
+            return Overlap(x, x, np.eye(x.rank), jackknife_replicates)
         if (x_key, y_key) not in self._cross:
             raise ValueError(
                 f"{named(x_key)} and {named(y_key)} have as many rows in all, but not in each "
                 "batch: reduce both layers by 'mean' instead of 'positions'"
             )
         total = reduce(CrossMoments.merge, self._cross[x_key, y_key])
-        return Overlap.from_moments(x, y, total, left_out)
+        return Overlap.from_moments(x, y, total, jackknife_replicates)
 
     def _without_each(self, x_key: Key, y_key: Key) -> Iterator[Overlap]:
         if x_key == y_key:
-            for x in self._left_out[x_key]:
+            for x in self._bases_without_block[x_key]:
                 yield Overlap(_healthy(x), _healthy(x), np.eye(_healthy(x).rank))
             return
         for x, y, cross in zip(
-            self._left_out[x_key],
-            self._left_out[y_key],
+            self._bases_without_block[x_key],
+            self._bases_without_block[y_key],
             without_each(self._cross[x_key, y_key]),
             strict=True,
         ):
@@ -153,17 +155,17 @@ def named(key: Key) -> str:
     return f"{key[0]}[{key[1]!r}]"
 
 
-def deal(start: int, stop: int, blocks: int, seed: int) -> NDArray[np.int64]:
+def assign_blocks(start: int, stop: int, blocks: int, seed: int) -> NDArray[np.int64]:
     """Return the block of each of some rows, by their number: as many rows in each, at random.
 
     Of every `blocks` rows in turn each block gets one.
 
     Examples
     --------
-    >>> dealt = deal(0, 60, 20, seed=0)
+    >>> dealt = assign_blocks(0, 60, 20, seed=0)
     >>> np.bincount(dealt).tolist() == [3] * 20
     True
-    >>> np.array_equal(deal(7, 50, 20, seed=0), dealt[7:50])
+    >>> np.array_equal(assign_blocks(7, 50, 20, seed=0), dealt[7:50])
     True
     """
     page = _PAGE * blocks  # which is what one generator deals out

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._utils.optional import need
+from isorep._utils.optional import import_optional
 from isorep._utils.progress import track
 from isorep.comparison.streaming.accumulator import Key, Rows
 from isorep.comparison.streaming.plan import Widths
-from isorep.representations.lazy import Stored, StoredArray
+from isorep.representations.lazy import LazyArray, LazyRepresentations
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from isorep.activations.stream import Piece
+    from isorep.activations.stream import ActivationBatch
 
 
 class StoredRows:
@@ -34,7 +34,7 @@ class StoredRows:
         Show a progress bar, if standard error is a terminal.
     """
 
-    def __init__(self, stores: Mapping[str, Stored], progress: bool) -> None:
+    def __init__(self, stores: Mapping[str, LazyRepresentations], progress: bool) -> None:
         # Without what else they know: a million sample ids would take more than the moments.
         self._layers = {
             (name, layer): (array, stored.dtypes[layer])
@@ -84,7 +84,7 @@ def _cut(read: Mapping[Key, Rows], n_rows: int) -> Iterator[dict[Key, Rows]]:
         yield {key: Rows(values[i : i + n_rows], dtype) for key, (values, dtype) in read.items()}
 
 
-def _read_together(n_rows: int, n_bytes: int, arrays: Sequence[StoredArray]) -> int:
+def _read_together(n_rows: int, n_bytes: int, arrays: Sequence[LazyArray]) -> int:
     """Return how many rows to read at a time: whole chunks, since a store reads them whole."""
     together = max(array.chunk for array in arrays)
     whole = max(1, n_rows // together) * together
@@ -126,14 +126,14 @@ class ModelRows:
         self._data = data
         self._options = {**capturing._asdict(), "progress": progress}
         self._n_samples: int | None = None
-        self._begun: tuple[Piece, Generator[Piece, None, None]] | None = None
+        self._begun: tuple[ActivationBatch, Generator[ActivationBatch, None, None]] | None = None
         self._begun = self._begin()
 
-    def _begin(self) -> tuple[Piece, Generator[Piece, None, None]]:
+    def _begin(self) -> tuple[ActivationBatch, Generator[ActivationBatch, None, None]]:
         if self._begun is not None:
             begun, self._begun = self._begun, None
             return begun
-        need("torch", "torch")
+        import_optional("torch", "torch")
         from isorep.activations.stream import stream
 
         pieces = stream(list(self._models.values()), self._data, **self._options)
@@ -181,7 +181,7 @@ class ModelRows:
             )
         self._n_samples = n_samples
 
-    def _wanted(self, piece: Piece, keys: Collection[Key]) -> dict[Key, Rows]:
+    def _wanted(self, piece: ActivationBatch, keys: Collection[Key]) -> dict[Key, Rows]:
         return {
             (name, layer): Rows(_to_numpy(rows), piece.dtypes[i][layer])
             for i, name in enumerate(self._models)

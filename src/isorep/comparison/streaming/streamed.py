@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from isorep._utils.memory import memory_budget, readable
 from isorep._utils.names import check_name
 from isorep._utils.progress import track
-from isorep.comparison.streaming.accumulator import Gatherer, Key
+from isorep.comparison.streaming.accumulator import Key, MomentAccumulator
 from isorep.comparison.streaming.plan import Pass, Plan, make_plan
 from isorep.comparison.streaming.sources import Capturing, ModelRows, StoredRows
 from isorep.comparison.table import Grid
@@ -21,7 +21,7 @@ from isorep.core.basis import Solver
 from isorep.core.prepare import couple_prepared, ranks
 from isorep.inference.jackknife import BLOCKS
 from isorep.measures import Measure
-from isorep.representations.lazy import Stored
+from isorep.representations.lazy import LazyRepresentations
 from isorep.representations.representations import Layers, Representations
 from isorep.storage import LAZY, load, open_store
 
@@ -62,7 +62,7 @@ class Stream:
         def run(one: Pass, described: str) -> dict[Key, int]:
             """Enter the cells of a pass, and return ranks; what it held is let go of."""
             pairs = [(("a", x_layer), (other, y_layer)) for x_layer, y_layer in one.pairs]
-            gatherer = Gatherer(pairs, self.blocks, 0 if told is None else told["seed"])
+            gatherer = MomentAccumulator(pairs, self.blocks, 0 if told is None else told["seed"])
             keys = {key for pair in pairs for key in pair}
             with closing(self.source.chunks(keys, one.rows, one.read, described)) as chunks:
                 for chunk in chunks:
@@ -117,7 +117,7 @@ def opened(
     """
     budget = memory_budget(memory)
     check_name("solver", solver, get_args(Solver))
-    needy = [f"{row.name} reads" for row in measures if row.reads == "samples"]
+    needy = [f"{row.name} reads" for row in measures if row.requires == "samples"]
     needy += ["solver='svd' decomposes"] if solver == "svd" else []
     source: StoredRows | ModelRows
     if any(map(_is_model, (a, b))) or data is not None:
@@ -141,7 +141,7 @@ def opened(
         x.check_same_samples(y)
         needed = _bytes_in_memory(x, y)
         allowed = budget if needy or chance else min(budget, SMALL)
-        stored = isinstance(x, Stored) or isinstance(y, Stored)
+        stored = isinstance(x, LazyRepresentations) or isinstance(y, LazyRepresentations)
         if memory is not None and needed > budget and not stored:
             raise ValueError(
                 f"the layers take {readable(needed)} in memory, where they are, and "
@@ -149,14 +149,22 @@ def opened(
                 "than fits, or allow more"
             )
         if needed <= allowed or not stored:
-            arrays = Representations.of(x)
-            return arrays, arrays if itself else Representations.of(y), Plan(budget, needed)
+            arrays = Representations.from_mapping(x)
+            return (
+                arrays,
+                arrays if itself else Representations.from_mapping(y),
+                Plan(budget, needed),
+            )
         if needy:
             raise ValueError(
                 f"{needy[0]} the samples themselves, which take {readable(needed)} in memory, and "
                 f"{readable(budget)} are allowed: allow more memory, or take fewer samples"
             )
-        stores = {"a": Stored.of(x)} if itself else {"a": Stored.of(x), "b": Stored.of(y)}
+        stores = (
+            {"a": LazyRepresentations.from_layers(x)}
+            if itself
+            else {"a": LazyRepresentations.from_layers(x), "b": LazyRepresentations.from_layers(y)}
+        )
         source = StoredRows(stores, progress)
     return _stream(source, itself, BLOCKS if interval else 1, correct or interval or chance, budget)
 
@@ -194,20 +202,20 @@ def _same_path(a: Any, b: Any) -> bool:
     return paths and Path(a).resolve() == Path(b).resolve()
 
 
-def _side(given: Any) -> Representations | Stored:
-    if isinstance(given, Stored):
+def _side(given: Any) -> Representations | LazyRepresentations:
+    if isinstance(given, LazyRepresentations):
         return given
     if isinstance(given, str | PathLike):
         path = Path(given)
         return open_store(path) if path.suffix.lower() in LAZY else load(path)
     if isinstance(given, Mapping) and any(map(_is_lazy, given.values())):
-        return Stored(
+        return LazyRepresentations(
             {
                 name: array if _is_lazy(array) else Representations({name: array})[name]
                 for name, array in given.items()
             }
         )
-    return Representations.of(given)
+    return Representations.from_mapping(given)
 
 
 def _is_lazy(array: Any) -> bool:

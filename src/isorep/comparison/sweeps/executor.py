@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from isorep._utils.full_precision import full_precision
 from isorep._utils.one_thread import one_thread
-from isorep._utils.optional import need
+from isorep._utils.optional import import_optional
 from isorep._utils.side_by_side import cores
 
 Future = Any
@@ -58,7 +58,7 @@ def pool(scheduler: Any) -> Iterator[Pool]:
         with _threads() as threads:
             yield threads
     elif isinstance(scheduler, str):
-        distributed = need("distributed", "distributed")
+        distributed = import_optional("distributed", "distributed")
         try:
             client = distributed.Client(scheduler, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:

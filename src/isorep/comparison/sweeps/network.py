@@ -1,4 +1,4 @@
-"""Source: where a sweep finds the layers of one network, in memory, on a device or in a store."""
+"""Network: where a sweep finds the layers of one network, in memory, on a device or in a store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from array_api_compat import device, is_array_api_obj, is_cupy_array, is_jax_arr
 
 from isorep._utils.arrays import Array, to_numpy
 from isorep._utils.names import unknown_name
-from isorep.representations.lazy import Stored, StoredArray
+from isorep.representations.lazy import LazyArray, LazyRepresentations
 from isorep.representations.representations import Layers, Representations
 from isorep.storage import load, open_store
 
@@ -26,7 +26,7 @@ _OPENED = (".zarr", ".npy", ".h5", ".hdf5")
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class Network:
     """The layers of one network, to be read one at a time by whichever process needs them.
 
     Make one with `of`.
@@ -42,7 +42,7 @@ class Source:
     layers: Layers[Any] | Mapping[str, Array] | Path
 
     @classmethod
-    def of(cls, name: str, given: Any) -> Source:
+    def from_mapping(cls, name: str, given: Any) -> Network:
         """Take `Representations`, a mapping of layer to (n, p) array, or a store or its path.
 
         Arrays on a device other than the CPU stay there.
@@ -52,7 +52,7 @@ class Source:
         TypeError, ValueError
             When it is none of these; it names the network.
         """
-        if isinstance(given, Stored) and given.place:
+        if isinstance(given, LazyRepresentations) and given.place:
             given = given.place
         if isinstance(given, str | os.PathLike):
             # Absolute, since a worker may have been started in another folder.
@@ -62,7 +62,7 @@ class Source:
         if isinstance(given, Mapping) and any(on_a_device(array) for array in given.values()):
             return cls(name, dict(given))
         try:
-            return cls(name, Representations.of(given))
+            return cls(name, Representations.from_mapping(given))
         except (TypeError, ValueError) as error:
             raise type(error)(f"{name}: {error}") from error
 
@@ -85,7 +85,7 @@ class Source:
         except (TypeError, ValueError) as error:
             raise type(error)(f"{self.name}: {error}") from error
 
-    def only(self, layer: str) -> Source:
+    def only(self, layer: str) -> Network:
         """Return the source of one layer alone, which is less to send."""
         layers = self.layers
         if isinstance(layers, Path):
@@ -108,7 +108,7 @@ class Source:
             When the store cannot be read.
         """
         array, dtype = self._find(self._open(), layer)
-        return np.asarray(array) if isinstance(array, StoredArray) else array, dtype
+        return np.asarray(array) if isinstance(array, LazyArray) else array, dtype
 
     def digest(self, layers: Sequence[str]) -> str:
         """Return a fingerprint of all that these layers hold; damage has one of its own."""

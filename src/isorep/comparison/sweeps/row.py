@@ -15,7 +15,7 @@ from isorep.core.overlap import Overlap
 from isorep.core.prepare import Prepared
 
 
-class Columns:
+class BatchedOverlap:
     """The layers that others are compared with, side by side, so that one product meets them all.
 
     Parameters

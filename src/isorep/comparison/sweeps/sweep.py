@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from isorep._utils.names import check_name
 from isorep.comparison.inputs import Label, check_same_samples, layers_of_all
-from isorep.comparison.sweeps.network import Source
+from isorep.comparison.sweeps.network import Network
 from isorep.core.basis import Solver
 from isorep.measures import Measure
 from isorep.representations.representations import Layers
@@ -76,7 +76,7 @@ class Sweep:
     ----------
     kind : str
         "pairwise" or "trajectory".
-    sources : sequence of Source
+    sources : sequence of Network
     shapes : sequence of mapping of layer to (n, p)
         Of the sources.
     samples : tuple of str or None
@@ -99,7 +99,7 @@ class Sweep:
     """
 
     kind: str
-    sources: Sequence[Source]
+    sources: Sequence[Network]
     shapes: Sequence[Mapping[str, tuple[int, int]]]
     samples: tuple[str, ...] | None
     layers: Sequence[str]
@@ -119,7 +119,7 @@ class Sweep:
 
 
 def outlines(
-    sources: Iterable[Source], layers: str | Sequence[str] | None
+    sources: Iterable[Network], layers: str | Sequence[str] | None
 ) -> tuple[list[str], list[dict[str, tuple[int, int]]], tuple[str, ...] | None]:
     """Look at each source once: the layers to compare, their shapes, and the samples if known.
 
@@ -176,7 +176,7 @@ def cut(count: int, edge: int, first: int = 0) -> list[range]:
 def precision_for(wanted: Precision, measures: Sequence[Measure], n_pairs: int) -> ProductPrecision:
     """Choose the precision of the products; see `isorep.pairwise`."""
     check_name("precision", wanted, get_args(Precision))
-    by_samples = [measure.name for measure in measures if measure.reads != "moments"]
+    by_samples = [measure.name for measure in measures if measure.requires != "moments"]
     if wanted == "single" and by_samples:
         raise ValueError(
             f"{', '.join(by_samples)} must read the samples, which single precision rounds: take "

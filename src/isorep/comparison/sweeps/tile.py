@@ -11,8 +11,8 @@ from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from isorep._utils.one_thread import one_thread
-from isorep.comparison.sweeps.network import Source
-from isorep.comparison.sweeps.row import Columns
+from isorep.comparison.sweeps.network import Network
+from isorep.comparison.sweeps.row import BatchedOverlap
 from isorep.comparison.sweeps.sweep import ProductPrecision, Tile
 from isorep.comparison.table import Grid
 from isorep.core.basis import Basis, Solver
@@ -41,7 +41,7 @@ class Cells:
 
 
 def prepare_layer(
-    source: Source, layer: str, solver: Solver, precision: ProductPrecision
+    source: Network, layer: str, solver: Solver, precision: ProductPrecision
 ) -> Prepared:
     """Read and prepare a layer, or find what is wrong with it.
 
@@ -87,7 +87,7 @@ def compare_layers(
 def _couplings(
     tile: Tile, xs: Sequence[Prepared], ys: Sequence[Prepared], precision: ProductPrecision
 ) -> Iterator[tuple[int, int, Overlap | ValueError | TypeError]]:
-    columns = Columns(ys) if precision == "single" else None
+    columns = BatchedOverlap(ys) if precision == "single" else None
     for i, x in enumerate(xs):
         first = i if tile.on_diagonal else 0
         itself = tile.y.index(tile.x[i]) if tile.x[i] in tile.y else None

@@ -59,7 +59,7 @@ def to_final_state(
             isorep.trajectory(
                 {epoch: over_text(one.at(epoch), corpus.valid, device=device)},
                 reference=final,
-                measure=list(measures),
+                measures=list(measures),
                 progress=False,
             )[[f"{name}_distance" for name in measures]]
             for epoch in one.checkpoints

@@ -101,7 +101,7 @@ def all_pairs(
     networks = tuple(representations)
     layers = tuple(representations[networks[0]])
     tables = _tables(
-        pairwise(dict(representations.items()), measure=list(measures), progress=False),
+        pairwise(dict(representations.items()), measures=list(measures), progress=False),
         networks,
         networks,
     )
@@ -112,7 +112,7 @@ def all_pairs(
             for number, layer in enumerate((x_layer, y_layer))
             for name in networks
         }
-        found = pairwise(both, measure=list(measures), progress=False)
+        found = pairwise(both, measures=list(measures), progress=False)
         names = [str(name) for name in both]
         half = len(networks)
         for x, y, rows, columns in (

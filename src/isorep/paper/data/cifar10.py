@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._utils.optional import need
+from isorep._utils.optional import import_optional
 from isorep.paper.data.image_data import ImageData, split
 
 ARCHIVE = "cifar-10-binary.tar.gz"
@@ -92,7 +92,7 @@ def download(folder: Path) -> Path:
     ImportError
         When pooch is not installed.
     """
-    pooch = need("pooch", "paper")
+    pooch = import_optional("pooch", "paper")
     return Path(
         pooch.retrieve(URL, known_hash=f"md5:{MD5}", fname=ARCHIVE, path=folder, progressbar=False)
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from isorep._utils.optional import need
+from isorep._utils.optional import import_optional
 from isorep.paper.data.image_data import ImageData, split
 
 
@@ -33,7 +33,7 @@ def load(seed: int = 0, n_train: int = 1400) -> ImageData:
     >>> data.train_images.shape, data.test_images.shape
     ((1400, 1, 8, 8), (397, 1, 8, 8))
     """
-    bunch: Any = need("sklearn.datasets", "torch,paper").load_digits()
+    bunch: Any = import_optional("sklearn.datasets", "torch,paper").load_digits()
     images = (bunch.images[:, np.newaxis] / 16).astype(np.float32)  # grey levels are 0 to 16
     labels = bunch.target.astype(np.int64)
     if not 1 <= n_train < len(images):

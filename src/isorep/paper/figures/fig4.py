@@ -204,7 +204,7 @@ def _widths(
         for number, (name, one) in enumerate(captured.items())
     }
     with one_thread(), run.console.status("comparing all pairs of networks"):
-        table = pairwise(dict(chosen.items()), measure=list(measures), progress=False)
+        table = pairwise(dict(chosen.items()), measures=list(measures), progress=False)
     tables = {}
     for name in measures:
         distances = table[f"{name}_distance"].sel(layer=setup.layer).to_numpy().copy()

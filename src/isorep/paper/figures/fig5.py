@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.one_thread import one_thread
-from isorep._utils.optional import need
+from isorep._utils.optional import import_optional
 from isorep.comparison.clustering import cluster
 from isorep.comparison.pairwise import pairwise
 from isorep.paper.analysis import permutation_tests
@@ -159,7 +159,7 @@ def wanted(setup: SetUp) -> dict[str, Wanted]:
 
 def compute(setup: SetUp, run: Run) -> Result:
     """Train, compare, cluster and ablate."""
-    need("torch", "torch")
+    import_optional("torch", "torch")
     from isorep.paper.analysis.ablation import robustness
 
     data = run.images(setup.images, setup.seed)
@@ -167,7 +167,7 @@ def compute(setup: SetUp, run: Run) -> Result:
     networks = {name: one.network for name, one in trained.items()}
     captured = run.capture(networks, data.train_images[: setup.compared], [setup.layer])
     with one_thread(), run.console.status("comparing all pairs of networks"):
-        table = pairwise(dict(captured.items()), measure="pwcca", progress=False)
+        table = pairwise(dict(captured.items()), measures="pwcca", progress=False)
     distances = table["pwcca_distance"].isel(layer=0)
     found = cluster(distances).labels(len(setup.learning_rates))
     with run.console.status("removing filters"):

@@ -99,7 +99,7 @@ def compute(setup: SetUp) -> xarray.Dataset:
             seen: dict[str | float, dict[str, Floats]] = {
                 step: {"h": h} for step, h in states(setup, alpha, network)
             }
-            found = isorep.trajectory(seen, measure=list(MEASURES), progress=False).sel(layer="h")
+            found = isorep.trajectory(seen, measures=list(MEASURES), progress=False).sel(layer="h")
             found["euclidean_distance"] /= np.linalg.norm(seen[setup.steps]["h"])
             runs.append(
                 found[[f"{name}_distance" for name in MEASURES]]

@@ -61,7 +61,7 @@ class TrainedLanguageModel:
     words : int
         Size of its vocabulary.
     corpus, corpus_digest, note : str
-        What it was trained on; see `isorep.paper.text.Corpus`.
+        What it was trained on; see `isorep.paper.data.text.Corpus`.
     checkpoints : dict of epoch to (dict of name to array)
         The weights at the epochs that the recipe names; 0 is before training.
     train_perplexity, valid_perplexity : (epochs + 1,) arrays

@@ -24,7 +24,7 @@ def to_last_step(states: Steps) -> xarray.Dataset:
     """
     import xarray
 
-    found = isorep.trajectory(states, measure=list(MEASURES), progress=False)
+    found = isorep.trajectory(states, measures=list(MEASURES), progress=False)
     *_, last = states.values()
     norms = [np.linalg.norm(array.astype(np.float64)) for array in last.values()]
     found["euclidean_distance"] /= xarray.DataArray(norms, dims="layer")

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from isorep._utils.one_thread import one_thread
-from isorep._utils.optional import need
+from isorep._utils.optional import import_optional
 
 if TYPE_CHECKING:
     import xarray
@@ -80,7 +80,7 @@ def train(
 
     Each network keeps its own folder, where a training that was stopped goes on.
     """
-    torch = need("torch", "torch")
+    torch = import_optional("torch", "torch")
     from isorep.paper.data.text import load
     from isorep.paper.models.language_model import Task, train_language_models
 

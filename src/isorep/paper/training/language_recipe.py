@@ -49,7 +49,7 @@ class LanguageModel:
     Attributes
     ----------
     corpus : str
-        A name that `isorep.paper.text.load` knows.
+        A name that `isorep.paper.data.text.load` knows.
     layers, hidden, embedding : int
         LSTM layers, their width, and the width of the word vectors and of the last layer.
     initial_embedding : float

@@ -15,7 +15,7 @@ from isorep._utils.integers import check_seed, whole_number
 from isorep._utils.one_thread import one_thread
 from isorep.core.overlap import Overlap, couple
 from isorep.inference.sequential import check_overlap
-from isorep.measures import measure_named
+from isorep.measures.registry import measure_named
 
 TIE = 1e-12
 """Relative difference under which a shuffled similarity counts as equal to the observed one."""

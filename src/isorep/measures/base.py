@@ -10,7 +10,7 @@ from math import acos, inf
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from isorep._utils.arrays import epsilon
-from isorep._utils.names import check_name
+from isorep._utils.validation import check_name
 from isorep.core.basis import Solver
 from isorep.core.overlap import Overlap, count_forced, overlap
 from isorep.core.score import Score

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from isorep.comparison.diff import diff
+from isorep.measures.measure_spec import Spec
 
 __all__ = ["assert_similar"]
 
@@ -19,7 +20,7 @@ def assert_similar(
     *,
     layers: str | Iterable[str] = "*",
     reduce: Any = "mean",
-    measure: str = "pwcca",
+    measure: Spec = "pwcca",
     fail_below: float = 0.95,
 ) -> None:
     """Fail if a layer of `changed` is less similar to its layer in `base` than a threshold.
@@ -34,8 +35,8 @@ def assert_similar(
         Globs over the names of layers.
     reduce : str, callable or mapping
         How a model's positions become features; see `isorep.capture`.
-    measure : str
-        A name in `isorep.MEASURES`.
+    measure : str or mapping
+        A name in `isorep.MEASURES`, alone or with options; see `isorep.compare`.
     fail_below : float
         Smallest similarity allowed, corrected for finite-sample bias if the measure can be.
 

@@ -11,7 +11,7 @@ from torch.nn.utils.parametrize import ParametrizationList
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from isorep._utils.layer_patterns import matches
-from isorep._utils.names import unknown_name
+from isorep._utils.validation import unknown_name
 from isorep.activations.reductions import Reduction, reduction
 
 

@@ -11,9 +11,11 @@ from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.open_pairs import open_pairs
 from isorep.comparison.streaming.plan import Plan
 from isorep.comparison.streaming.sources import CaptureOptions
-from isorep.comparison.table import make_table, measures_named
+from isorep.comparison.table import make_table
 from isorep.core.basis import Solver
 from isorep.core.prepare import Coupled
+from isorep.measures.measure_spec import Spec
+from isorep.measures.registry import measures_named
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +33,7 @@ class CompareOptions(TypedDict, total=False):
     channels: str
     max_samples: int | None
     device: torch.device | str | int | None
-    measures: str | Sequence[str]
+    measures: Spec | Sequence[Spec]
     correct: bool
     interval: bool
     chance: bool
@@ -64,7 +66,7 @@ def compare(
     channels: str = "auto",
     max_samples: int | None = None,
     device: torch.device | str | int | None = None,
-    measures: str | Sequence[str] = "pwcca",
+    measures: Spec | Sequence[Spec] = "pwcca",
     correct: bool = False,
     interval: bool = False,
     chance: bool = False,
@@ -99,8 +101,9 @@ def compare(
         both models, so the order does not matter.
     layers, reduce, channels, max_samples, device
         How to capture two models; see `isorep.capture`.
-    measures : str or sequence of str
-        Names in `isorep.MEASURES`.
+    measures : str, mapping, or sequence of these
+        Names in `isorep.MEASURES`, alone or with options: "linear_regression(folds=10)" or
+        ``{"linear_regression": {"folds": 10}}``.
     correct : bool
         Also return each similarity corrected for finite-sample bias; see `isorep.similarity`.
     interval : bool
@@ -134,7 +137,7 @@ def compare(
         Table over (x_layer, y_layer), with x from `a`:
 
         - for each measure, ``table["pwcca"]`` is its similarity and ``table["pwcca_distance"]`` its
-          distance;
+          distance; options are part of the name, as in ``table["linear_regression(folds=10)"]``;
         - with `correct`, ``table["pwcca_corrected"]``; with `interval`, ``_low`` and ``_high``;
           with `chance`, ``_chance``, ``_calibrated`` (0 at chance, 1 at identity), ``_p_value`` and
           ``_p_adjusted``; with any of them, ``n_significant``, the number of canonical correlations
@@ -166,7 +169,7 @@ def compare(
     >>> table["reason"].sel(x_layer="dead", y_layer="conv").item()
     "a['dead'] has no variance: each of its 2 features is constant over the 300 samples"
     >>> print(isorep.compare(a, a, memory="1 GB", plan_only=True))
-    all layers in memory, 38.09 kiB of 0.93 GiB
+    all layers in memory, 46.88 kiB of 0.93 GiB
 
     Two models on one loader, whose activations are never held in memory:
 

@@ -7,17 +7,19 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from isorep._utils.layer_patterns import as_patterns, matching
-from isorep._utils.names import unknown_name
 from isorep._utils.progress import track
+from isorep._utils.validation import unknown_name
 from isorep.comparison.diff_result import Diff
 from isorep.comparison.diff_text import shortened
 from isorep.comparison.grid import Grid
 from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.sides import activations, reusable
-from isorep.comparison.table import make_table, one_measure
+from isorep.comparison.table import make_table
 from isorep.core.basis import NoVarianceError
 from isorep.core.prepare import couple_prepared, prepare, ranks
-from isorep.measures import Measure
+from isorep.measures.base import Measure
+from isorep.measures.measure_spec import Spec
+from isorep.measures.registry import one_measure
 from isorep.representations.representations import Representations
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def diff(
     *,
     layers: str | Iterable[str] = "*",
     reduce: Any = "mean",
-    measure: str = "pwcca",
+    measure: Spec = "pwcca",
     fail_below: float | None = None,
     interval: bool = True,
     device: torch.device | str | int | None = None,
@@ -62,9 +64,9 @@ def diff(
         Globs over the names of layers. A name given in full must be on both sides.
     reduce : str, callable or mapping
         How a model's positions become features; see `isorep.capture`.
-    measure : str
-        A name in `isorep.MEASURES`, but not of a measure that reads maps. A measure that is not
-        symmetric takes `base` as its x.
+    measure : str or mapping
+        A name in `isorep.MEASURES`, alone or with options such as "linear_regression(folds=10)",
+        but not of a measure that reads maps. A measure that is not symmetric takes `base` as its x.
     fail_below : float, optional
         Threshold: layers with a lower similarity are in `Diff.below`.
     interval : bool
@@ -106,7 +108,7 @@ def diff(
     >>> diff = isorep.diff(model, changed, torch.randn(500, 8), fail_below=0.95, interval=False)
     >>> print(diff)
     layer  similarity
-    2          0.8788  below 0.95
+    2          0.8803  below 0.95
     0          1.0000
     1          1.0000
     >>> diff["2"].below
@@ -137,7 +139,7 @@ def diff_representations(
     changed: Representations,
     *,
     layers: str | Iterable[str],
-    measure: str,
+    measure: Spec,
     fail_below: float | None,
     interval: bool,
     seed: int,
@@ -182,7 +184,7 @@ def diff_representations(
     notes = {**grid.warnings, **grid.reasons}
     return Diff(
         table=table.drop_sel(layer=dead),
-        measure=row.name,
+        measure=row.label,
         fail_below=fail_below,
         removed=tuple(layer for layer in in_base if layer not in in_changed),
         added=tuple(layer for layer in in_changed if layer not in in_base),
@@ -195,13 +197,13 @@ def diff_representations(
     )
 
 
-def checked_measure(measure: str, fail_below: float | None) -> Measure:
+def checked_measure(measure: Spec, fail_below: float | None) -> Measure:
     """Return the measure of that name, after checking that the threshold is in its range."""
     row = one_measure(measure)
     low, high = row.similarity_range
     if fail_below is not None and not low <= fail_below <= high:
         raise ValueError(
-            f"fail_below must be between {low:g} and {high:g} for {row.name}, got {fail_below}"
+            f"fail_below must be between {low:g} and {high:g} for {row.label}, got {fail_below}"
         )
     return row
 

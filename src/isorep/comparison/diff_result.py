@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isorep.comparison.diff_text import diff_summary, diff_text
-from isorep.measures import measure_named
+from isorep.measures.registry import measure_named
 
 if TYPE_CHECKING:
     import pandas
@@ -74,7 +74,7 @@ class Diff(Mapping[str, LayerDiff]):
     table : xarray.Dataset
         Variables of `isorep.compare` over (layer,), in the order in which the base ran the layers.
     measure : str
-        The measure, as in ``table.attrs["measures"]``.
+        Label of the measure: its name, with its options if they are not the defaults.
     fail_below : float or None
         The threshold.
     removed, added : tuple of str
@@ -138,7 +138,7 @@ class Diff(Mapping[str, LayerDiff]):
 
         layer, measure = str(row["layer"].item()), self.measure
         raw = number(measure)
-        correctable = measure_named(measure).requires == "moments"
+        correctable = measure_named(measure).from_moments({})
         similarity = number(f"{measure}_corrected") if correctable else raw
         return LayerDiff(
             layer=layer,

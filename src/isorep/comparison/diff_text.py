@@ -18,7 +18,7 @@ def diff_text(diff: Diff, most: int | None = None) -> str:
     import pandas
 
     shown = diff.layers[:most]
-    marks = [f" {diff_mark(diff, layer)}" for layer in shown]
+    marks = [diff_mark(diff, layer) for layer in shown]
     width = max(map(len, marks), default=0)
     frame = pandas.DataFrame(diff_columns(diff, shown), index=[layer.layer for layer in shown])
     frame[""] = [mark.ljust(width) for mark in marks]

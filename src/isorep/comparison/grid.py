@@ -18,12 +18,12 @@ from isorep.core.overlap import Overlap
 from isorep.core.prepare import Coupled, Prepared, couple_prepared
 from isorep.core.score import Score
 from isorep.inference.infer import Inference
-from isorep.measures import Measure
+from isorep.measures.base import Measure
 
 Index = tuple[int, ...]
 
 Notes = Mapping[str, Sequence[str]]
-"""Name of a measure to warnings, or to the reason why there is no number; "" for all measures."""
+"""Label of a measure to warnings, or to the reason why there is no number; "" for all measures."""
 
 
 class Grid:
@@ -83,8 +83,8 @@ class Grid:
         self._same[at] = same
         if mirror is not None:
             swapped = coupled.swap()
-            symmetric = {m.name: inferred[m.name] for m in self._measures
-                         if m.symmetric and m.name in inferred}  # fmt: skip
+            symmetric = {m.label: inferred[m.label] for m in self._measures
+                         if m.symmetric and m.label in inferred}  # fmt: skip
             scores = [
                 score
                 if measure.symmetric and isinstance(score, Score)
@@ -98,8 +98,8 @@ class Grid:
         arrays = dict(self._arrays)
         for measure in self._measures if self._options.chance else ():
             # That a layer is like itself is no finding, and must not lend others its p-value.
-            arrays[f"{measure.name}_p_adjusted"] = adjusted_p_values(
-                arrays[f"{measure.name}_p_value"], ~self._same
+            arrays[f"{measure.label}_p_adjusted"] = adjusted_p_values(
+                arrays[f"{measure.label}_p_value"], ~self._same
             )
         for name, notes in (("warnings", self.warnings), ("reason", self.reasons)):
             arrays[name] = arrays[name].copy()
@@ -117,7 +117,7 @@ class Grid:
         measures = [
             measure
             for measure, score in zip(self._measures, scores, strict=True)
-            if measure.name not in known and isinstance(score, Score)
+            if measure.label not in known and isinstance(score, Score)
         ]
         return {**known, **infer_measures(overlap, measures, self._options)}
 
@@ -134,21 +134,21 @@ class Grid:
         reasons: dict[str, Sequence[str]] = {}
         for measure, score in zip(self._measures, scores, strict=True):
             if isinstance(score, Exception):
-                reasons[measure.name] = [str(score)]
+                reasons[measure.label] = [str(score)]
                 continue
-            arrays[measure.name][at] = score.similarity
+            arrays[measure.label][at] = score.similarity
             arrays[distance_variable(measure)][at] = score.distance
-            inference = inferred.get(measure.name)
+            inference = inferred.get(measure.label)
             if isinstance(inference, Inference):
                 for name, value in inferred_values(inference).items():
                     if name in self._options.names:
-                        arrays[f"{measure.name}_{name}"][at] = value
+                        arrays[f"{measure.label}_{name}"][at] = value
                 arrays["n_significant"][at] = inference.n_significant
-                warnings[measure.name] = inference.warnings
+                warnings[measure.label] = inference.warnings
             elif inference is None:
-                warnings[measure.name] = score.warnings
+                warnings[measure.label] = score.warnings
             else:
-                warnings[measure.name] = [*score.warnings, str(inference)]
+                warnings[measure.label] = [*score.warnings, str(inference)]
         if any(warnings.values()):
             self.warnings[at] = warnings
         if reasons:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._utils.integers import check_seed
+from isorep._utils.validation import check_seed
 from isorep.core.overlap import Overlap
 from isorep.inference.infer import Inference, examine
 from isorep.inference.null_distribution import check_permutations
-from isorep.measures import Measure
+from isorep.measures.base import Measure
 from isorep.random_matrix.population import Population
 
 INFERRED = {
@@ -67,13 +67,13 @@ NOTHING = InferenceOptions()
 def infer_measures(
     overlap: Overlap, measures: Sequence[Measure], options: InferenceOptions
 ) -> dict[str, Inference | ValueError | TypeError]:
-    """Return the inference of each measure, by its name, or the error that prevents it.
+    """Return the inference of each measure, by its label, or the error that prevents it.
 
     The population behind the overlap is estimated once for all measures.
     """
     if not options.names or not measures:
         return {}
-    from_moments = any(measure.requires == "moments" for measure in measures)
+    from_moments = any(measure.from_moments({}) for measure in measures)
     population = (
         Population.estimate(overlap, options.seed)
         if from_moments and (options.correct or options.interval) and not overlap.n_forced
@@ -82,11 +82,11 @@ def infer_measures(
     inferred: dict[str, Inference | ValueError | TypeError] = {}
     for measure in measures:
         try:
-            inferred[measure.name] = examine(
+            inferred[measure.label] = examine(
                 overlap, measure, population=population, **vars(options)
             )
         except (TypeError, ValueError) as error:
-            inferred[measure.name] = error
+            inferred[measure.label] = error
     return inferred
 
 

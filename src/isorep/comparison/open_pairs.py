@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from typing import Any, get_args
 
 from isorep._utils.memory import memory_budget, readable
-from isorep._utils.names import check_name
+from isorep._utils.validation import check_name
 from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.pairs import LayerPairs
 from isorep.comparison.prepared_pairs import PreparedPairs
@@ -22,7 +22,7 @@ from isorep.comparison.streaming.sources import (
 from isorep.comparison.streaming.streamed_pairs import StreamedPairs
 from isorep.core.basis import Solver
 from isorep.inference.jackknife import BLOCKS
-from isorep.measures import Measure
+from isorep.measures.base import Measure
 from isorep.representations.lazy import LazyRepresentations
 from isorep.representations.representations import Layers
 
@@ -54,7 +54,7 @@ def open_pairs(
     budget = memory_budget(memory)
     check_name("solver", solver, get_args(Solver))
     # A reason why second moments do not suffice, if there is one.
-    sample_readers = [f"{row.name} reads" for row in measures if row.requires == "samples"]
+    sample_readers = [f"{row.label} reads" for row in measures if not row.from_moments({})]
     sample_readers += ["solver='svd' decomposes"] if solver == "svd" else []
     source: RowSource
     if is_model(a) or is_model(b) or data is not None:

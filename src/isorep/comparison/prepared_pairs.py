@@ -6,8 +6,8 @@ from contextlib import closing
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from isorep._utils.parallel import parallel_map
 from isorep._utils.progress import track
-from isorep._utils.side_by_side import side_by_side
 from isorep.comparison.pairs import Ranks, TakePair
 from isorep.core.basis import Solver
 from isorep.core.prepare import Prepared, couple_prepared, prepare, ranks
@@ -66,7 +66,7 @@ class PreparedPairs:
             i, j = cell
             take(i, j, couple_prepared(x_bases[i], y_bases[j]))
 
-        with closing(side_by_side(couple_cell, cells, self._at_once)) as coupled:
+        with closing(parallel_map(couple_cell, cells, self._at_once)) as coupled:
             for _ in track(coupled, "compare", len(cells), self._progress):
                 pass
         return Ranks(ranks(x_bases), ranks(y_bases))
@@ -77,5 +77,5 @@ class PreparedPairs:
         def prepare_layer(layer: str) -> Prepared:
             return prepare(layers, layer, name, self._solver)
 
-        with closing(side_by_side(prepare_layer, list(layers))) as prepared:
+        with closing(parallel_map(prepare_layer, list(layers))) as prepared:
             return list(track(prepared, f"prepare {name}", len(layers), self._progress))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from isorep._utils.layer_patterns import as_patterns, matching
-from isorep._utils.names import unknown_name
+from isorep._utils.validation import unknown_name
 from isorep.representations.lazy import LazyRepresentations
 from isorep.representations.representations import Representations
 from isorep.storage import LAZY, load, open_store

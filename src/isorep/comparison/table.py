@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from isorep._utils.version import __version__
 from isorep.comparison.inferred import INFERRED, NOTHING, InferenceOptions
-from isorep.measures import Measure, measure_named
+from isorep.measures.base import Measure
 
 if TYPE_CHECKING:
     import xarray
@@ -93,7 +94,7 @@ def score_variables(measures: Iterable[Measure]) -> dict[str, dict[str, Any]]:
     """Return the names of the variables with similarities and distances, and their attributes."""
     variables = {}
     for measure in measures:
-        variables[measure.name] = _attributes(measure, "similarity")
+        variables[measure.label] = _attributes(measure, "similarity")
         variables[distance_variable(measure)] = _attributes(measure, "distance") | {
             "range": measure.distance_range,
             "units": measure.distance.units,
@@ -106,7 +107,7 @@ def inferred_variables(
 ) -> dict[str, dict[str, Any]]:
     """Return the names of the variables that are inferred, and their attributes."""
     return {
-        f"{measure.name}_{name}": _attributes(measure, name) | {"long_name": INFERRED[name]}
+        f"{measure.label}_{name}": _attributes(measure, name) | {"long_name": INFERRED[name]}
         for measure in measures
         for name in options.names
     }
@@ -114,7 +115,7 @@ def inferred_variables(
 
 def distance_variable(measure: Measure) -> str:
     """Return the name of the variable with a measure's distances."""
-    return f"{measure.name}_distance"
+    return f"{measure.label}_distance"
 
 
 def table_attributes(kind: str, measures: Iterable[Measure]) -> dict[str, Any]:
@@ -122,7 +123,7 @@ def table_attributes(kind: str, measures: Iterable[Measure]) -> dict[str, Any]:
     return {
         "kind": kind,
         "isorep_version": __version__,
-        "measures": [measure.name for measure in measures],
+        "measures": [measure.label for measure in measures],
     }
 
 
@@ -133,32 +134,11 @@ def nothing_compared(reasons: Iterable[str]) -> ValueError:
     return ValueError(f"no pair of layers could be compared: {shown}")
 
 
-def measures_named(names: str | Sequence[str]) -> list[Measure]:
-    """Return the measures that a caller asked for, at least one."""
-    measures = [measure_named(name) for name in ([names] if isinstance(names, str) else names)]
-    if not measures:
-        raise ValueError("no measure to compare by: pass at least one name in isorep.MEASURES")
-    for measure in measures:
-        if measure.requires == "maps":
-            raise ValueError(
-                f"{measure.name} compares maps, (n, channels, height, width), and a table's layers "
-                f"are (n_samples, n_features): call isorep.measures.{measure.name}(x, y) on the "
-                "maps of each pair"
-            )
-    return measures
-
-
-def one_measure(name: str) -> Measure:
-    """Return the one measure that a caller named."""
-    if not isinstance(name, str):
-        raise TypeError(f"measure should be the name of one measure, got {name!r}")
-    (measure,) = measures_named(name)
-    return measure
-
-
 def _attributes(measure: Measure, quantity: str) -> dict[str, Any]:
     return {
-        "measure": measure.name,
+        "measure": measure.label,
+        "options": json.dumps(measure.options),
+        "direction": measure.direction,
         "quantity": quantity,
         "range": measure.similarity_range,
         "units": "1",

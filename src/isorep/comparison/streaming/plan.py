@@ -120,8 +120,8 @@ def make_plan(
     Examples
     --------
     >>> print(make_plan({"conv": 512, "fc": 1024}, {"out": 100}, blocks=1, memory=400_000_000))
-    1 pass over the data, at most 217 MB of 400 MB
-      1: 2 pairs, conv, fc with out: 217 MB, 1910 rows at a time
+    1 pass over the data, at most 206.76 MiB of 381.47 MiB
+      1: 2 pairs, conv, fc with out: 206.76 MiB, 1910 rows at a time
     >>> wide = {"conv1": 512, "conv2": 512, "fc": 1024}
     >>> len(make_plan(wide, None, blocks=1, memory=160_000_000).passes)
     4

@@ -12,8 +12,8 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, get_args
 
 from isorep._utils.memory import memory_budget
-from isorep._utils.names import check_name
 from isorep._utils.progress import track
+from isorep._utils.validation import check_name
 from isorep.comparison.sweeps.executor import Future, Pool, pool
 from isorep.comparison.sweeps.order import in_groups, slots
 from isorep.comparison.sweeps.results import InMemory, Results, in_store
@@ -94,7 +94,7 @@ def _layer(
 ) -> Iterator[tuple[Tile, Cells]]:
     """Compute tiles of one layer in this order, with so many of its layers prepared as `slots`."""
     layer = sweep.layers[tiles[0].layer]
-    measures = [measure.name for measure in sweep.measures]
+    measures = [measure.label for measure in sweep.measures]
     prepared: dict[int, Future] = {}
     users: Counter[int] = Counter()
     uses: defaultdict[int, deque[int]] = defaultdict(deque)  # when each source is needed next

@@ -10,14 +10,14 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
-from isorep._utils.one_thread import one_thread
+from isorep._utils.parallel import one_thread
 from isorep.comparison.grid import Grid
 from isorep.comparison.sweeps.network import Network
 from isorep.comparison.sweeps.row import BatchedOverlap
 from isorep.comparison.sweeps.sweep import ProductPrecision, Tile
 from isorep.core.basis import Basis, Solver
 from isorep.core.prepare import Coupled, Prepared, couple_prepared, ranks
-from isorep.measures import measure_named
+from isorep.measures.registry import measure_named
 
 
 @dataclass(frozen=True)

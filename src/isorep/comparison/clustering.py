@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from isorep._utils.names import check_name
+from isorep._utils.validation import check_name
 from isorep.comparison.leaf_order import order_leaves
 
 if TYPE_CHECKING:

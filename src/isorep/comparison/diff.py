@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isorep._utils.names import unknown_name
 from isorep._utils.progress import track
+from isorep._utils.validation import unknown_name
 from isorep.comparison.table import Grid, one_measure
 from isorep.core.basis import NoVarianceError
 from isorep.core.prepare import prepare, ranks

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.arrays import to_numpy
-from isorep._utils.names import unknown_name
 from isorep._utils.progress import track
+from isorep._utils.validation import unknown_name
 from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap, couple
 from isorep.core.prepare import Prepared, prepare

@@ -10,7 +10,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from isorep._utils.arrays import to_numpy
-from isorep._utils.integers import check_seed
+from isorep._utils.validation import check_seed
 from isorep.core.basis import Solver
 from isorep.core.folds import group_labels
 from isorep.core.overlap import Overlap, overlap

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isorep._utils.integers import check_seed, whole_number
 from isorep._utils.progress import track
+from isorep._utils.validation import as_integer, check_seed
 from isorep._utils.version import __version__
 from isorep.core.basis import NoVarianceError, Solver
 from isorep.core.folds import rows_of
@@ -111,11 +111,11 @@ def sample_size_curve(
     row = measure_named(measure)
     row.check_options(options)
     check_seed(seed)
-    if whole_number(repeats, "repeats") < 1:
+    if as_integer(repeats, "repeats") < 1:
         raise ValueError(
             f"repeats is how many parts to take of each size, 1 or more, not {repeats}"
         )
-    if whole_number(folds, "folds") < 2:
+    if as_integer(folds, "folds") < 2:
         raise ValueError(f"expected 2 folds or more, not {folds}")
     if row.requires == "maps":
         raise ValueError(f"{row.name} compares maps, of which no part can be taken by rows")

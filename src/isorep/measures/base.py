@@ -9,7 +9,7 @@ from math import acos, inf
 from typing import Any, Literal
 
 from isorep._utils.arrays import epsilon
-from isorep._utils.names import unknown_name
+from isorep._utils.validation import unknown_name
 from isorep.core.basis import Solver
 from isorep.core.overlap import Overlap, count_forced, overlap
 from isorep.core.score import Score

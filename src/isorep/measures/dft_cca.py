@@ -11,7 +11,7 @@ import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj
 
 from isorep._utils.arrays import Array, as_samples, check_finite
-from isorep._utils.names import unknown_name
+from isorep._utils.validation import unknown_name
 from isorep.core.basis import Basis, NoVarianceError, Solver
 from isorep.core.overlap import Overlap, couple
 from isorep.core.score import Score

@@ -9,7 +9,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from isorep._utils.arrays import to_numpy
-from isorep._utils.names import unknown_name
+from isorep._utils.validation import unknown_name
 from isorep.core.basis import Basis, Solver
 from isorep.core.overlap import Overlap
 from isorep.core.score import Score

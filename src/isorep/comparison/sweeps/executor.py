@@ -9,11 +9,9 @@ from concurrent import futures
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from isorep._utils.full_precision import full_precision
 from isorep._utils.memory import memory_budget
-from isorep._utils.one_thread import one_thread
 from isorep._utils.optional import import_optional
-from isorep._utils.side_by_side import cores
+from isorep._utils.parallel import full_precision, n_workers, one_thread
 
 Future = Any
 """A `concurrent.futures.Future` or a `distributed.Future`: both have `result` and callbacks."""
@@ -117,7 +115,7 @@ def _result(argument: Any) -> Any:
 
 @contextmanager
 def _thread_executor() -> Iterator[ThreadExecutor]:
-    n_threads = cores()
+    n_threads = n_workers()
     threads = futures.ThreadPoolExecutor(n_threads, thread_name_prefix="isorep")
     try:
         with one_thread(), full_precision():  # once, rather than in each task

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from isorep._utils.names import check_name
+from isorep._utils.validation import check_name
 from isorep.comparison.inputs import Label, check_same_samples, layers_of_all
 from isorep.comparison.sweeps.network import Network
 from isorep.comparison.sweeps.tile import ProductPrecision, Region, Tile, tile_edge

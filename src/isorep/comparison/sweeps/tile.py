@@ -11,7 +11,7 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
-from isorep._utils.one_thread import one_thread
+from isorep._utils.parallel import one_thread
 from isorep.comparison.sweeps.batched_overlap import BatchedOverlap
 from isorep.comparison.sweeps.network import Network
 from isorep.comparison.table import Grid

@@ -62,8 +62,8 @@ def test_pairwise_writes_a_store_and_prints_a_summary(shell, tmp_path):
     assert err.startswith("isorep: 's.zarr' is there already, with 12 finished tiles\n")
     status, _, err = shell("pairwise", *paths, "--layer", "conv", "-o", "s.zarr")
     assert status == 2
-    assert "isorep: error: cannot go on with" in err
-    assert "begun with measures ['pwcca', 'cka'], and this is with ['pwcca']" in err
+    assert "isorep: error: cannot resume" in err
+    assert "started with measures ['pwcca', 'cka'], but this sweep has ['pwcca']" in err
 
 
 def test_networks_are_named_after_what_tells_them_apart(shell, tmp_path):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from isorep._utils.html_table import html_table
 from isorep._utils.validation import check_name
 from isorep.comparison.leaf_order import order_leaves
 
@@ -113,8 +114,6 @@ class Clustering:
         )
 
     def _repr_html_(self) -> str:
-        from isorep._utils.html_table import html_table
-
         return html_table("Clustering", self._summary())
 
     def _summary(self) -> list[tuple[str, str]]:

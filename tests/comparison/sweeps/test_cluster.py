@@ -127,6 +127,9 @@ class _Workers:
     def __init__(self, *limits):
         self._limits = limits
 
+    def wait_for_workers(self, n_workers):
+        assert n_workers <= len(self._limits)
+
     def scheduler_info(self, **_):
         return {"workers": {i: {"memory_limit": limit} for i, limit in enumerate(self._limits)}}
 
@@ -134,16 +137,15 @@ class _Workers:
 def test_the_default_memory_is_half_of_the_workers_limits(monkeypatch):
     """Or half of the free memory of this machine, for threads and if a worker has no limit."""
     monkeypatch.setattr("isorep._utils.memory._free", lambda: 10**9)
-    assert DaskExecutor(_Workers(6 * 10**9, 2 * 10**9)).default_memory() == 4 * 10**9
-    assert DaskExecutor(_Workers(6 * 10**9, 0)).default_memory() == 5 * 10**8
-    assert DaskExecutor(_Workers()).default_memory() == 5 * 10**8
+    assert DaskExecutor(_Workers(6 * 10**9, 2 * 10**9)).default_memory == 4 * 10**9
+    assert DaskExecutor(_Workers(6 * 10**9, 0)).default_memory == 5 * 10**8
     with open_executor(None) as threads:
-        assert threads.default_memory() == 5 * 10**8
+        assert threads.default_memory == 5 * 10**8
 
 
 def test_a_cluster_has_a_default_memory(client):
     with open_executor(client) as executor:
-        assert executor.default_memory() >= 10**6
+        assert executor.default_memory >= 10**6
         assert executor.n_threads == 2
 
 

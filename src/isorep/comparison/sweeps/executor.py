@@ -9,6 +9,7 @@ from concurrent import futures
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from isorep._utils.cached_property import cached_property
 from isorep._utils.memory import memory_budget
 from isorep._utils.optional import import_optional
 from isorep._utils.parallel import full_precision, n_workers, one_thread
@@ -28,8 +29,9 @@ class Executor(Protocol):
         """Number of tasks that run at a time; it changes as workers of a cluster come and go."""
         ...
 
+    @property
     def default_memory(self) -> int:
-        """Return the default memory limit of a sweep in bytes."""
+        """Default memory limit of a sweep in bytes; it grows with a cluster."""
         ...
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future:
@@ -82,8 +84,9 @@ class ThreadExecutor:
     def __init__(self, threads: futures.ThreadPoolExecutor, n_threads: int) -> None:
         self._threads, self.n_threads = threads, n_threads
 
+    @cached_property
     def default_memory(self) -> int:
-        """Return half of the free memory."""
+        """Half of the memory that is free when the sweep starts."""
         return memory_budget(None)
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future:
@@ -140,11 +143,13 @@ class DaskExecutor:
             self._n_threads = max(1, sum(self._client.nthreads().values()))
         return self._n_threads
 
+    @property
     def default_memory(self) -> int:
-        """Return half of the workers' memory limits, or of this machine if one has no limit."""
+        """Half of the workers' limits; if one has none, half of the free memory of this machine."""
+        self._client.wait_for_workers(1)
         workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
         limits = [worker["memory_limit"] for worker in workers]
-        return sum(limits) // 2 if limits and all(limits) else memory_budget(None)
+        return sum(limits) // 2 if all(limits) else memory_budget(None)
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future:
         """Start a task as soon as a worker is free."""

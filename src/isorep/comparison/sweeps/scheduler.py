@@ -39,9 +39,9 @@ def run(
     The parameters are those of `isorep.pairwise`.
     """
     with open_executor(scheduler) as executor:
-        limit = executor.default_memory() if memory is None else memory_budget(memory)
+        limit = None if memory is None else memory_budget(memory)
         for layer_tiles in _by_layer(sweep.tiles):  # before anything is written
-            max_prepared(sweep, layer_tiles, limit, executor.n_threads)
+            max_prepared(sweep, layer_tiles, limit or executor.default_memory, executor.n_threads)
         if out is None:
             results = ResultsInMemory(sweep)
         else:
@@ -157,10 +157,11 @@ def order_tiles(tiles: Sequence[Tile], n_prepared: int, window: int) -> list[Til
 
 
 def _compute(
-    sweep: Sweep, tiles: Sequence[Tile], executor: Executor, memory: int
+    sweep: Sweep, tiles: Sequence[Tile], executor: Executor, limit: int | None
 ) -> Iterator[tuple[Tile, Cells]]:
     """Compute tiles, layer by layer, and yield each when it is finished."""
     for layer_tiles in _by_layer(tiles):
+        memory = limit or executor.default_memory
         n_prepared = max_prepared(sweep, layer_tiles, memory, executor.n_threads)
         ordered = order_tiles(layer_tiles, n_prepared, _window(executor))
         yield from _compute_layer(sweep, ordered, n_prepared, executor)

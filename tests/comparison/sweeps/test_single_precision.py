@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from helpers.sweeps import equal, networks
-from isorep.measures.registry import MEASURES, measures_named
 
 import isorep
 from isorep.comparison.sweeps import network
@@ -11,6 +10,7 @@ from isorep.comparison.sweeps.batched_overlap import BatchedOverlap
 from isorep.comparison.sweeps.network import Network
 from isorep.comparison.sweeps.sweep import choose_precision
 from isorep.comparison.sweeps.tile import prepare_layer, tile_edge
+from isorep.measures.registry import MEASURES, measures_named
 
 OF_MOMENTS = [
     *("pwcca", "cca", "cca_squared", "svcca", "cka", "procrustes", "eigenspace_overlap"),

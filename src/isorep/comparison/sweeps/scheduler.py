@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from isorep._utils.memory import memory_budget, readable
 from isorep._utils.progress import track
 from isorep.comparison.sweeps.executor import Executor, Future, open_executor
-from isorep.comparison.sweeps.results import ResultsInMemory, open_results
+from isorep.comparison.sweeps.results import Results, ResultsInMemory, open_results
 from isorep.comparison.sweeps.sweep import Sweep
 from isorep.comparison.sweeps.tile import Cells, Tile, compare_layers, prepare_layer
 
@@ -43,7 +43,7 @@ def run(
         for layer_tiles in _by_layer(sweep.tiles):  # before anything is written
             max_prepared(sweep, layer_tiles, limit or executor.default_memory, executor.n_threads)
         if out is None:
-            results = ResultsInMemory(sweep)
+            results: Results = ResultsInMemory(sweep)
         else:
             results = open_results(sweep, out, _fingerprints(sweep, executor, progress))
         with results:

@@ -112,16 +112,6 @@ def test_functions_stay_functions_after_their_modules_are_imported():
     )
 
 
-def test_the_front_door_is_not_used_from_inside():
-    offending = [
-        (str(module), line)
-        for module in modules()
-        for line in (PACKAGE / module).read_text().splitlines()
-        if line.lstrip().startswith("from isorep import")
-    ]
-    assert offending == []
-
-
 def test_no_package_has_the_name_of_a_public_function():
     packages = {module.parent.name for module in modules() if module.parent.name}
     functions = {name for name in isorep.__all__ if inspect.isroutine(getattr(isorep, name))}

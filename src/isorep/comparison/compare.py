@@ -15,10 +15,11 @@ from isorep._utils.validation import check_seed
 from isorep.comparison.streaming.plan import Plan
 from isorep.comparison.streaming.sources import Capturing
 from isorep.comparison.streaming.streamed import Stream, opened
-from isorep.comparison.table import Grid, measures_named
+from isorep.comparison.table import Grid
 from isorep.core.basis import Solver
 from isorep.core.prepare import Prepared, prepare, ranks
 from isorep.inference.null_distribution import check_permutations
+from isorep.measures.registry import measures_named
 from isorep.representations.representations import Representations
 
 if TYPE_CHECKING:

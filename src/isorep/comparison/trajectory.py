@@ -21,8 +21,8 @@ from isorep.comparison.sweeps.sweep import (
     outlines,
     precision_for,
 )
-from isorep.comparison.table import measures_named
 from isorep.core.basis import Solver
+from isorep.measures.registry import measures_named
 from isorep.representations.representations import Layers
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from isorep._utils.parallel import one_thread
 from isorep._utils.validation import as_integer, check_seed
 from isorep.core.overlap import Overlap, couple
 from isorep.inference.sequential import check_overlap
-from isorep.measures import measure_named
+from isorep.measures.registry import measure_named
 
 TIE = 1e-12
 """Relative difference under which a shuffled similarity counts as equal to the observed one."""

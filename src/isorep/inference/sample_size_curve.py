@@ -18,7 +18,8 @@ from isorep.core.folds import rows_of
 from isorep.core.overlap import Overlap, overlap
 from isorep.core.score import FewSamplesWarning
 from isorep.inference.held_out import held_out
-from isorep.measures import Measure, measure_named
+from isorep.measures.base import Measure
+from isorep.measures.registry import measure_named
 
 if TYPE_CHECKING:
     import xarray
@@ -143,7 +144,7 @@ def sample_size_curve(
         },
         coords={"n_samples": chosen, "repeat": np.arange(repeats)},
         attrs={
-            "measure": row.name,
+            "measure": row.label,
             "range": list(row.similarity_range),
             "x_rank": whole.x.rank,
             "y_rank": whole.y.rank,

@@ -25,10 +25,10 @@ Channels = Literal["first", "last"]
 class MapMeasure(Measure):
     """A measure of maps, which an overlap cannot hold: it takes two arrays and nothing else.
 
-    Its `read` is ``((x, y, solver), **options) -> Score``.
+    Its `function` is ``((x, y, solver), **options) -> Score``.
     """
 
-    compute: Callable[..., Any]
+    function: Callable[..., Any]
 
     def __call__(self, overlap: Overlap, **options: Any) -> NoReturn:
         """Refuse: an overlap has lost the maps."""
@@ -54,7 +54,7 @@ class MapMeasure(Measure):
         self.check_options(options)
         if correct:
             self.check_correctable(options)
-        score: Score = self.compute((x, y, solver), **options)
+        score: Score = self.function((x, y, solver), **{**self.fixed_options, **options})
         return score.warn(stacklevel=3)
 
 
@@ -183,7 +183,7 @@ DFT_CCA = MapMeasure(
     formula="mean(rho) of M at each spatial frequency, and the mean of these",
     description="mean canonical correlation of convolutional maps, frequency by frequency",
     reference="Raghu et al. 2017, theorem 1 (discrete Fourier transform CCA)",
-    compute=_compute,
+    function=_compute,
     invariance="linear",
     requires="maps",
 )

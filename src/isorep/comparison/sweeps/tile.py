@@ -18,7 +18,7 @@ from isorep.comparison.table import Grid
 from isorep.core.basis import Basis, Solver
 from isorep.core.overlap import Overlap
 from isorep.core.prepare import Prepared, couple_prepared, ranks
-from isorep.measures import measure_named
+from isorep.measures.registry import measure_named
 
 
 @dataclass(frozen=True)

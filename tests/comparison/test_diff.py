@@ -546,5 +546,7 @@ def test_the_grid_for_a_report_is_that_of_compare_on_its_diagonal():
     np.testing.assert_array_equal(found["x_rank"], whole["x_rank"])
     aside = ~np.eye(3, dtype=bool)
     assert np.isnan(found["pwcca"].to_numpy()[aside]).all()
-    assert set(found["reason"].to_numpy()[aside]) == {"only layers with the same name were compared"}
+    assert set(found["reason"].to_numpy()[aside]) == {
+        "only layers with the same name were compared"
+    }
     assert set(np.diag(found["reason"])) == {""}

@@ -91,7 +91,7 @@ class TestDetails:
         rows = points["rows"]
         assert len(rows) == len(set(rows)) == 400
         assert points["ids"] == [f"s{row}" for row in rows]
-        classes = np.array(points["labels"]["classes"])[points["labels"]["at"]]
+        classes = np.array(points["labels"]["classes"])[points["labels"]["codes"]]
         np.testing.assert_array_equal(classes, a.labels[rows].astype(str))
         cell = grid["details"]["cells"]["0,0"]
         for side, name in ((a["fc"], "x_variates"), (b["fc"], "y_variates")):
@@ -105,17 +105,17 @@ class TestDetails:
     def test_amounts_and_many_names_as_labels(self, tmp_path):
         x = small(0, 90)
         kinds = {
-            "amounts": np.linspace(0, 1, 90),
-            "at": np.array([f"name{min(i, 40)}" for i in range(90)]),
+            "values": np.linspace(0, 1, 90),
+            "codes": np.array([f"name{min(i, 40)}" for i in range(90)]),
         }
         for key, labels in kinds.items():
             a = isorep.Representations(x, labels=labels)
             (grid,) = written(tmp_path, isorep.compare(a, a), a=a, b=a)
             found = grid["details"]["points"]["90"]["labels"]
             assert key in found
-        assert len(set(found["at"])) == 20
-        assert found["classes"][found["at"][89]] == "name40"  # the most common keeps its name
-        assert found["classes"][found["at"][39]] == "others"
+        assert len(set(found["codes"])) == 20
+        assert found["classes"][found["codes"][89]] == "name40"  # the most common keeps its name
+        assert found["classes"][found["codes"][39]] == "others"
 
     def test_the_best_of_each_row_and_column_come_first(self, tmp_path, monkeypatch):
         from isorep.report import cell_details
@@ -245,7 +245,7 @@ class TestPage:
 class TestTrajectory:
     def test_holds_steps_and_numbers(self, page, path_table):
         *_, path = content(page)
-        assert path["at"] == [0, 1, 2, 3, 4]
+        assert path["positions"] == [0, 1, 2, 3, 4]
         assert path["reference"] == "4"
         found = numbers(path["measures"][0]["distance"])
         np.testing.assert_allclose(found, path_table["pwcca_distance"], atol=1e-7)
@@ -257,7 +257,7 @@ class TestTrajectory:
         low, high = table["procrustes"] * 0.8, table["procrustes"] * 0.9
         low[0, 0] = np.nan
         (path,) = written(tmp_path, table.assign(procrustes_low=low, procrustes_high=high))
-        assert path["at"] is None
+        assert path["positions"] is None
         measure = path["measures"][0]
         np.testing.assert_allclose(numbers(measure["distance_low"]), np.arccos(high), rtol=1e-6)
         np.testing.assert_allclose(numbers(measure["distance_high"]), np.arccos(low), rtol=1e-6)
@@ -265,7 +265,7 @@ class TestTrajectory:
     def test_steps_without_a_place_on_a_scale_are_names(self, tmp_path):
         states = {0.5: layers_of(0, 90), np.inf: layers_of(1, 90)}
         (path,) = written(tmp_path, isorep.trajectory(states))
-        assert path["at"] is None
+        assert path["positions"] is None
         assert path["steps"] == ["0.5", "inf"]
 
     def test_several_runs_are_several_sections(self, tmp_path):
@@ -292,7 +292,9 @@ class TestConverged:
             expected = np.clip(bound, 0, 1)
             np.testing.assert_allclose(numbers(measure[f"distance_{key}"]), expected, atol=1e-6)
         for name in ("converged", "converged_low", "converged_high", "noise", "threshold"):
-            np.testing.assert_allclose(numbers(found["settled"][name]), settling[name], rtol=1e-6)
+            np.testing.assert_allclose(
+                numbers(found["convergence"][name]), settling[name], rtol=1e-6
+            )
         dead = list(settling["layer"].values).index(DEAD)
         assert words(found["reason"], values.shape)[:, dead].tolist() == (
             settling["reason"].values[dead : dead + 1].tolist() * len(values)

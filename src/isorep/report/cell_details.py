@@ -270,12 +270,12 @@ def _labels(labels: NDArray[Any]) -> dict[str, Any]:
     """Tell classes, each with a mark of its own, from amounts, along a scale."""
     known, at = np.unique(labels, return_inverse=True)
     if len(known) > MOST_CLASSES and labels.dtype.kind in "fiu":
-        return {"amounts": floats(labels)}
+        return {"values": floats(labels)}
     if len(known) > MOST_CLASSES:
         rare = np.argsort(-np.bincount(at), kind="stable")[MOST_CLASSES - 1 :]
         at = np.where(np.isin(at, rare), len(known), at)
         known = np.append(known, OTHERS)
-    return {"classes": names(known.tolist()), "at": at.tolist()}
+    return {"classes": names(known.tolist()), "codes": at.tolist()}
 
 
 def _variates(coupled: Overlap, rows: Sequence[int]) -> dict[str, Any]:

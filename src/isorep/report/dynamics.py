@@ -54,7 +54,7 @@ def convergence(table: xarray.Dataset) -> dict[str, Any]:
     return {
         **_section(table, warnings, reason, [measure]),
         "level": level,
-        "settled": settled,
+        "convergence": settled,
     }
 
 
@@ -70,7 +70,7 @@ def _section(
     return {
         "kind": "trajectory",
         "steps": names(steps.tolist()),
-        "at": steps.astype(float).tolist() if to_scale else None,
+        "positions": steps.astype(float).tolist() if to_scale else None,
         "layers": names(table["layer"].to_numpy().tolist()),
         "reference": None if str(reference) == "given" else str(reference),
         "warnings": texts(warnings.to_numpy()),

@@ -49,12 +49,12 @@ def texts(values: NDArray[Any]) -> dict[str, Any]:
     Examples
     --------
     >>> texts(np.array([["", "few samples"], ["few samples", ""]]))
-    {'known': ['', 'few samples'], 'at': [0, 1, 1, 0]}
+    {'texts': ['', 'few samples'], 'codes': [0, 1, 1, 0]}
     """
     flat = [str(text) for text in np.asarray(values).ravel().tolist()]
-    known = list(dict.fromkeys(flat))
-    place = {text: i for i, text in enumerate(known)}
-    return {"known": known, "at": [place[text] for text in flat]}
+    distinct = list(dict.fromkeys(flat))
+    codes = {text: code for code, text in enumerate(distinct)}
+    return {"texts": distinct, "codes": [codes[text] for text in flat]}
 
 
 def names(values: Iterable[Any]) -> list[str]:

@@ -85,7 +85,7 @@ def _layer(
     points, share = embedding(values) if kept else (np.zeros((0, 2)), 1.0)
     return {
         "kept": kept,
-        "left_out": [
+        "excluded": [
             {
                 "network": networks[i],
                 "reason": next(

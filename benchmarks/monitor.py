@@ -24,11 +24,11 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from isorep.monitor import Monitor
-from isorep.paper import digits, text
-from isorep.paper.awd_lstm import AWDLSTM
-from isorep.paper.language_model import rows_of_text
-from isorep.paper.language_recipe import MODELS
-from isorep.paper.recipe import ConvNetPlan, Recipe
+from isorep.paper.data import digits, text
+from isorep.paper.models.awd_lstm import AWDLSTM
+from isorep.paper.models.language_model import rows_of_text
+from isorep.paper.training.language_recipe import MODELS
+from isorep.paper.training.recipe import ConvNetPlan, Recipe
 
 CONVNET_EPOCHS, LSTM_EPOCHS = 30, 6
 

@@ -105,7 +105,7 @@ def _stream(n: int) -> dict[str, Work]:
     """Compare two models of the size of a ResNet-18 on images of 32 x 32, all blocks with all."""
     import torch
 
-    from isorep.paper.resnet import ResNet
+    from isorep.paper.models.resnet import ResNet
 
     torch.manual_seed(0)
     models = [ResNet(2, (64, 128, 256, 512), channels=3, classes=10).eval() for _ in range(2)]

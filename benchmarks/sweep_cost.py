@@ -22,9 +22,9 @@ import numpy as np
 from scipy.optimize import nnls
 
 import isorep
-from isorep.engine.source import Source
-from isorep.engine.sweep import Tile
-from isorep.engine.tile import compare_layers, prepare_layer
+from isorep.comparison.sweeps.network import Network
+from isorep.comparison.sweeps.sweep import Tile
+from isorep.comparison.sweeps.tile import compare_layers, prepare_layer
 
 SAMPLES = (2_000, 5_000, 10_000)
 WIDTHS = (64, 128, 256, 512, 1024)
@@ -48,7 +48,7 @@ def one_tile(n: int, p: int, measure: str, precision: str) -> tuple[float, float
     """Return seconds of one core for a layer, and for a pair."""
     edge = 4 if p <= 256 else 2
     given = networks(2 * edge, n, p)
-    sources = [Source.of(name, layers) for name, layers in given.items()]
+    sources = [Network.from_mapping(name, layers) for name, layers in given.items()]
     start = time.thread_time()
     prepared = [prepare_layer(source, "layer", "auto", precision) for source in sources]
     middle = time.thread_time()
@@ -116,7 +116,7 @@ def main() -> None:
     count, n, p = chosen.networks, 10_000, 256
     given = networks(count, n, p)
     start, wall = time.process_time(), time.perf_counter()
-    isorep.pairwise(given, measure=chosen.measure, precision=chosen.precision, progress=False)
+    isorep.pairwise(given, measures=chosen.measure, precision=chosen.precision, progress=False)
     took, elapsed = time.process_time() - start, time.perf_counter() - wall
     n_pairs = count * (count + 1) // 2
     print(

@@ -22,9 +22,9 @@ import torch
 from matplotlib import pyplot
 
 import isorep
-from isorep.paper.digits import load
-from isorep.paper.recipe import ConvNetPlan, Recipe
-from isorep.paper.training import Task, evaluate, train
+from isorep.paper.data.digits import load
+from isorep.paper.training.recipe import ConvNetPlan, Recipe
+from isorep.paper.training.train import Task, evaluate, train
 
 
 def main(arguments=None):

@@ -22,9 +22,9 @@ from matplotlib import pyplot
 from torch.nn.utils import prune
 
 import isorep
-from isorep.paper.digits import load
-from isorep.paper.recipe import ConvNetPlan, Recipe
-from isorep.paper.training import Task, evaluate, train
+from isorep.paper.data.digits import load
+from isorep.paper.training.recipe import ConvNetPlan, Recipe
+from isorep.paper.training.train import Task, evaluate, train
 
 BAR = 0.95
 
@@ -61,7 +61,7 @@ def main(arguments=None):
     for share in (0.5, 0.95) if options.quick else (0.3, 0.5, 0.7, 0.85, 0.95):
         changed = pruned(network, share)
         found = isorep.diff(
-            network, changed, data.train_images, layers=network.layers, at_least=BAR
+            network, changed, data.train_images, layers=network.layers, fail_below=BAR
         )
         accuracy = evaluate(changed, images, labels)[1]
         worst, below = found.layers[0], ", ".join(layer.layer for layer in found.below)

@@ -160,7 +160,7 @@ def main(arguments=None):
         print(f"loss on held-out text: {loss_of(model, samples):.3f}\n")
     variants = {"int8": to_int8(model)} | {f"{b} bits": rounded(model, b) for b in (4, 3, 2)}
     for i, (name, changed) in enumerate(variants.items()):
-        found = isorep.diff(model, changed, samples, layers=layers, reduce="last", at_least=BAR)
+        found = isorep.diff(model, changed, samples, layers=layers, reduce="last", fail_below=BAR)
         with torch.no_grad():
             loss = loss_of(changed, samples)
         n_layers = len(found.layers)

@@ -18,7 +18,7 @@ import numpy as np
 import isorep
 from isorep.inference import interval
 from isorep.measures import MEASURES
-from isorep.population import Population
+from isorep.random_matrix.population import Population
 
 SAMPLES = {10: 500, 30: 1000, 100: 2000}
 MEASURED = (
@@ -79,7 +79,7 @@ def study(p, n, population, repeats, degrees=None):
         return sides * np.sqrt(degrees / rng.chisquare(degrees, (n, 1))) if degrees else sides
 
     overlaps = [couple(*draw()) for _ in range(repeats)]
-    populations = [Population.behind(o, seed) for seed, o in enumerate(overlaps)]
+    populations = [Population.estimate(o, seed) for seed, o in enumerate(overlaps)]
     for name, options in MEASURED:
         truth = MEASURES[name](whole, **options).similarity
         found = [

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import isorep
-from isorep.population import Population
+from isorep.random_matrix.population import Population
 
 Floats = NDArray[np.float64]
 
@@ -77,7 +77,7 @@ def read(overlap: isorep.Overlap) -> Floats:
 def corrected(overlap: isorep.Overlap, seed: int) -> Floats:
     """Return what `correction="spectrum"` makes of all the measures, from one population."""
     return np.clip(
-        read(overlap) - Population.behind(overlap, seed).excess(read, seed).mean, 0.0, 1.0
+        read(overlap) - Population.estimate(overlap, seed).excess(read, seed).mean, 0.0, 1.0
     )
 
 
@@ -193,7 +193,7 @@ def activations(data: str, a: dict, b: dict, repeats: int, seed: int) -> Iterato
 
 def digits(layers: tuple[str, ...]) -> tuple[dict, dict]:
     """Train two networks by the recipe of `isorep demo`, and capture all the images."""
-    from isorep.paper import fig3
+    from isorep.paper.figures import fig3
     from isorep.paper.run import Run
 
     setup, run = fig3.SETUPS["laptop"], Run()

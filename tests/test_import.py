@@ -56,7 +56,7 @@ def test_functions_stay_functions_after_their_modules_are_imported():
     code = (
         "import isorep, isorep.compare, isorep.overlap, isorep.measures.cka\n"
         "import isorep.inference.chance\n"
-        "from isorep.capture.recorder import Recorder\n"
+        "from isorep.activations.recorder import Recorder\n"
         "assert all(callable(f) for f in (isorep.compare, isorep.overlap, isorep.capture))\n"
         "assert callable(isorep.measures.cka) and callable(isorep.inference.chance)"
     )

@@ -13,7 +13,7 @@ X = rng.standard_normal((401, 6))
 def test_alike_up_to_a_change_of_basis():
     turned = 2 * X @ rng.standard_normal((6, 6)) + 3
     assert_similar(X, turned)
-    assert_similar({"fc": X}, isorep.Representations({"fc": turned}), at_least=1)
+    assert_similar({"fc": X}, isorep.Representations({"fc": turned}), fail_below=1)
     with pytest.raises(AssertionError, match="cka similarity of 1 of 1 layers is below"):
         assert_similar(X, turned, "cka")
 
@@ -27,9 +27,9 @@ def test_shows_the_worst_layers_in_an_aligned_table():
         for (name, x), size in zip(a.items(), noise, strict=True)
     }
     with pytest.raises(AssertionError) as failed:
-        assert_similar(a, b, at_least=0.9)
+        assert_similar(a, b, fail_below=0.9)
     first, heading, *lines = str(failed.value).splitlines()
-    below = isorep.diff(a, b, at_least=0.9, interval=False).below
+    below = isorep.diff(a, b, fail_below=0.9, interval=False).below
     assert first == f"pwcca similarity of {len(below)} of 15 layers is below 0.9:"
     assert heading == "layer              similarity"
     assert [line.split()[0] for line in lines[:10]] == [layer.layer for layer in below[:10]]
@@ -43,7 +43,7 @@ def test_a_layer_that_is_gone_bad_fails():
     bad = X.copy()
     bad[0, 0] = np.inf
     with pytest.raises(AssertionError, match=r"b: changed\['b'\] holds 0 NaN and 1 infinite"):
-        assert_similar({"a": X, "b": X}, {"a": X, "b": bad}, at_least=0)
+        assert_similar({"a": X, "b": X}, {"a": X, "b": bad}, fail_below=0)
 
 
 def test_nothing_to_compare_is_an_error_and_no_verdict():
@@ -62,7 +62,7 @@ def test_models(tmp_path):
     # Against what was captured of the model that is known to be good.
     isorep.capture(model, inputs).save(tmp_path / "good.npz")
     half = torch.nn.Sequential(*(m for m in model)).bfloat16().float()
-    assert_similar(tmp_path / "good.npz", half, data=inputs, layers=["0", "2"], at_least=0.99)
+    assert_similar(tmp_path / "good.npz", half, data=inputs, layers=["0", "2"], fail_below=0.99)
     model[2].weight.data[:, :3] = 0
     with pytest.raises(AssertionError, match="of 1 of 2 layers is below"):
         assert_similar(tmp_path / "good.npz", model, data=inputs, layers=["0", "2"])

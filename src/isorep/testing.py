@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from isorep.diff import diff
+from isorep.comparison.diff import diff
 
 __all__ = ["assert_similar"]
 
@@ -16,7 +16,7 @@ def assert_similar(
     a: Any,
     b: Any,
     measure: str = "pwcca",
-    at_least: float = 0.95,
+    fail_below: float = 0.95,
     layers: str | Iterable[str] | None = None,
     data: Any = None,
     *,
@@ -30,7 +30,7 @@ def assert_similar(
         Two models, or what was captured of them: as `isorep.diff` takes its two sides.
     measure : str
         A name in `isorep.MEASURES`.
-    at_least : float
+    fail_below : float
         The least similarity allowed, corrected for the number of samples where the measure can be.
     layers : str or iterable of str, optional
         Globs over the layers' names; all by default.
@@ -67,7 +67,7 @@ def assert_similar(
         layers="*" if layers is None else layers,
         reduce=reduce,
         measure=measure,
-        at_least=at_least,
+        fail_below=fail_below,
         interval=False,
         progress=False,
     )

@@ -9,7 +9,7 @@ import scipy.stats
 import isorep
 from isorep import Representations
 from isorep.inference import jackknife
-from isorep.inference.held_out import deal
+from isorep.inference.held_out import assign_folds
 from isorep.measures import measure_named
 from isorep.monitor import converged
 
@@ -93,7 +93,7 @@ def test_the_bounds_are_those_of_the_difference_from_the_threshold(n, seed):
     states = run(n=n, steps=range(24), seed=seed)
     rule = {"name": "pwcca", "tolerance": 0.0, "factor": 1.3}
     to_last, _, threshold, _ = naive(states, "jitters", **rule)
-    block_of = deal(n, 20, None, seed=0)
+    block_of = assign_folds(n, 20, None, seed=0)
     without = []
     for block in range(20):
         kept = block_of != block

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from small_training import log
+from helpers.small_training import log
 from torch.utils.data import Dataset
 
 import isorep

@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 import torch
-from small_training import PROBE, log, net
+from helpers.small_training import PROBE, log, net
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
 

@@ -3,7 +3,7 @@
 import warnings
 
 import pytest
-from small_training import PROBE, Training, log, net
+from helpers.small_training import PROBE, Training, log, net
 
 from isorep.monitor import Monitor
 

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from small_training import PROBE, Net, Training, log, net
+from helpers.small_training import PROBE, Net, Training, log, net
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
@@ -128,8 +128,8 @@ def test_the_numbers_are_those_of_captures(tmp_path):
                 assert line["to_earlier"][layer] == isorep.cka(now[layer], earlier[layer]).distance
         assert line["measure"] == "cka"
     table = monitor.trajectory()
-    assert table.identical(isorep.trajectory(expected, measure="cka"))
-    assert monitor.trajectory(measure="pwcca", reference="first").attrs["reference"] == 0
+    assert table.identical(isorep.trajectory(expected, measures="cka"))
+    assert monitor.trajectory(measures="pwcca", reference="first").attrs["reference"] == 0
     (finished,) = log(tmp_path, "finish")
     assert 0 < finished["share"] < 1
 

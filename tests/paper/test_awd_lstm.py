@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 import isorep
-from isorep.paper.awd_lstm import AWDLSTM, WeightDropLSTM
-from isorep.paper.language_recipe import Dropouts
+from isorep.paper.models.awd_lstm import AWDLSTM, WeightDropLSTM
+from isorep.paper.training.language_recipe import Dropouts
 
 ALL = Dropouts(embedding=0.3, inputs=0.3, hidden=0.3, output=0.3, weights=0.5)
 SHAPE = {"words": 23, "embedding": 5, "hidden": 7, "layers": 3}

@@ -5,8 +5,8 @@ import tarfile
 import numpy as np
 import pytest
 
-from isorep.paper import cifar10
-from isorep.paper.cifar10 import ARCHIVE, TEST, TRAIN, load
+from isorep.paper.data import cifar10
+from isorep.paper.data.cifar10 import ARCHIVE, TEST, TRAIN, load
 
 RANDOM = np.random.default_rng(0)
 PIXELS = {name: RANDOM.integers(0, 256, (7, 3, 32, 32), dtype=np.uint8) for name in (*TRAIN, TEST)}

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from isorep.paper.convnet import ConvNet
+from isorep.paper.models.convnet import ConvNet
 
 
 def test_layers_are_conv_batch_norm_relu_and_softmax():

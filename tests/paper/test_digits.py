@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from isorep.paper.digits import load
+from isorep.paper.data.digits import load
 
 
 def test_split_holds_every_image_once_with_its_label():

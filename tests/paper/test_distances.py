@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import isorep
-from isorep.paper.distances import all_pairs
+from isorep.paper.analysis.distances import all_pairs
 
 LAYERS = {"a": 3, "b": 5}
 DIRECT = {"pwcca": isorep.pwcca, "cca": isorep.cca, "svcca": isorep.svcca}

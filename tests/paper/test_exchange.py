@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from isorep.paper import exchange
+from isorep.paper.analysis import permutation_tests as exchange
 
 N = 3
 

@@ -7,10 +7,10 @@ import pytest
 from rich.console import Console
 
 import isorep
-from isorep.paper import fig1, figa1
-from isorep.paper.images import ImageSource
-from isorep.paper.recipe import ConvNetPlan, Recipe
+from isorep.paper.data.images import ImageSource
+from isorep.paper.figures import fig1, figa1
 from isorep.paper.run import Run
+from isorep.paper.training.recipe import ConvNetPlan, Recipe
 
 SETUP = fig1.SetUp(
     networks=2,

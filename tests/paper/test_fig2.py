@@ -3,7 +3,7 @@ import pytest
 from rich.console import Console
 
 import isorep
-from isorep.paper import fig2
+from isorep.paper.figures import fig2
 from isorep.paper.run import Run
 
 SETUP = fig2.SetUp(samples=301, neurons=12, signal=(2, 5, 11), repetitions=5, seed=7)

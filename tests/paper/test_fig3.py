@@ -2,17 +2,17 @@
 
 from types import SimpleNamespace
 
-import naive
 import numpy as np
 import pytest
+from helpers import naive
 from rich.console import Console
 
 import isorep
-from isorep.paper import fig3, figa5, figa9, figa10
-from isorep.paper.distances import all_pairs
-from isorep.paper.images import ImageSource
-from isorep.paper.recipe import ConvNetPlan, Recipe
+from isorep.paper.analysis.distances import all_pairs
+from isorep.paper.data.images import ImageSource
+from isorep.paper.figures import fig3, figa5, figa9, figa10
 from isorep.paper.run import Run
+from isorep.paper.training.recipe import ConvNetPlan, Recipe
 
 SETUP = fig3.SetUp(
     networks=2,

@@ -2,18 +2,18 @@
 
 from dataclasses import replace
 
-import naive
 import numpy as np
 import pytest
+from helpers import naive
 from rich.console import Console
 from scipy.stats import spearmanr
 
 import isorep
-from isorep.paper import fig4, figa6, figa7
-from isorep.paper.images import ImageSource
-from isorep.paper.networks import initial
-from isorep.paper.recipe import ConvNetPlan, Recipe
+from isorep.paper.data.images import ImageSource
+from isorep.paper.figures import fig4, figa6, figa7
 from isorep.paper.run import Run
+from isorep.paper.training.networks import initial
+from isorep.paper.training.recipe import ConvNetPlan, Recipe
 
 SETUP = fig4.SetUp(
     factors=(0.5, 1.0, 1.5),

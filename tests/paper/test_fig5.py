@@ -1,22 +1,22 @@
 import dataclasses
 
-import naive
 import numpy as np
 import pytest
 import torch
 import xarray
+from helpers import naive
 from rich.console import Console
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 from sklearn.metrics import adjusted_rand_score
 
 import isorep
-from isorep.paper import fig5
-from isorep.paper.ablation import ablation_curve, robustness
-from isorep.paper.convnet import ConvNet
-from isorep.paper.images import ImageSource
-from isorep.paper.recipe import ConvNetPlan, Recipe
+from isorep.paper.analysis.ablation import ablation_curve, robustness
+from isorep.paper.data.images import ImageSource
+from isorep.paper.figures import fig5
+from isorep.paper.models.convnet import ConvNet
 from isorep.paper.run import Run
+from isorep.paper.training.recipe import ConvNetPlan, Recipe
 
 SETUP = fig5.SetUp(
     learning_rates=(1e-3, 1e-2),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import subspace_angles
 
-from isorep.paper import figa2
+from isorep.paper.figures import figa2
 
 SETUP = figa2.SetUp(width=5, samples=83, steps=30, every=3, alphas=(0.0, 2.0), networks=3)
 

@@ -3,13 +3,14 @@
 from dataclasses import replace
 from itertools import pairwise
 
-import language_models as toy
-import naive
 import numpy as np
 import pytest
+from helpers import language_models as toy
+from helpers import naive
 
-from isorep.paper import fig1_language, fig6, figa1_language, figa3, figa4, figa8, rnn_states
-from isorep.paper.text import Corpus
+from isorep.paper.analysis import rnn_states
+from isorep.paper.data.text import Corpus
+from isorep.paper.figures import fig1_language, fig6, figa1_language, figa3, figa4, figa8
 
 VALID = toy.corpus().valid
 NAMES = [model.name for model in toy.MODELS]

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from isorep.paper import language_model as lm
-from isorep.paper.awd_lstm import AWDLSTM
-from isorep.paper.language_recipe import MODELS, Dropouts, LanguageModel
-from isorep.paper.text import Corpus, Excerpt
+from isorep.paper.data.text import Corpus, Excerpt
+from isorep.paper.models import language_model as lm
+from isorep.paper.models.awd_lstm import AWDLSTM
+from isorep.paper.training.language_recipe import MODELS, Dropouts, LanguageModel
 
 WORDS = 13
 RECIPE = LanguageModel(

@@ -7,10 +7,10 @@ import pytest
 import torch
 from rich.console import Console
 
-from isorep.paper import networks
-from isorep.paper.images import ImageData
-from isorep.paper.networks import capture_all, obtain
-from isorep.paper.recipe import ConvNetPlan, Recipe, ResNetPlan, Wanted
+from isorep.paper.data.image_data import ImageData
+from isorep.paper.training.networks import capture_all, obtain
+from isorep.paper.training.recipe import ConvNetPlan, Recipe, ResNetPlan, Wanted
+from isorep.paper.training.train import networks
 
 QUIET = Console(quiet=True)
 RANDOM = np.random.default_rng(0)

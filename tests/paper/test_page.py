@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from isorep.paper.page import write_page
+from isorep.paper.claims_page import write_page
 
 
 def about(*claims):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from isorep.paper.replicates import contrast
+from isorep.paper.training.replicates import contrast
 
 VALUES = np.array([0.3, -0.1, 0.25, 0.4])
 

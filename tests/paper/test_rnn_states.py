@@ -1,10 +1,10 @@
 """RNN states against the LSTM's equations, one token after another."""
 
-import language_models as toy
 import numpy as np
 import pytest
+from helpers import language_models as toy
 
-from isorep.paper import rnn_states
+from isorep.paper.analysis import rnn_states
 
 TOKENS = toy.corpus().train[:240]
 

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from isorep import cli
 from isorep.paper import FIGURES, SCALES, Entry, runner
-from isorep.paper.claims import Claim, Contrast
-from isorep.paper.exchange import Exact
+from isorep.paper.analysis.claims import Claim, Contrast
+from isorep.paper.analysis.permutation_tests import Exact
 
 QUIET = Console(quiet=True)
 FILES = {"figX.png", "figX.svg", "figX.csv", "claims.json"}
@@ -42,7 +42,7 @@ def figure(monkeypatch):
         rows=lambda result: [{"size": result.size, "value": 0.1}],
         facts=lambda result: {"data": "none"},
     )
-    monkeypatch.setitem(sys.modules, "isorep.paper.figx", module)
+    monkeypatch.setitem(sys.modules, "isorep.paper.figures.figx", module)
     monkeypatch.setitem(FIGURES, "figX", Entry("figx", "Nothing", "nothing"))
     return seen
 
@@ -159,7 +159,7 @@ def test_all_goes_on_after_a_figure_that_fails(figure, shell, monkeypatch, tmp_p
     def fail(setup, run):
         raise ValueError("no data")
 
-    monkeypatch.setattr("isorep.paper.fig2.compute", fail)
+    monkeypatch.setattr("isorep.paper.figures.fig2.compute", fail)
     status, out, err = shell("paper", "all", "-o", "out")
     assert status == 2
     assert "fig2: no data" in err
@@ -173,7 +173,7 @@ def test_stopped_by_the_user_it_says_how_to_go_on(figure, shell, monkeypatch):
     def stop(setup, run):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["isorep.paper.figx"], "compute", stop)
+    monkeypatch.setattr(sys.modules["isorep.paper.figures.figx"], "compute", stop)
     status, out, err = shell("paper", "figX")
     assert (status, out) == (130, "")
     assert "stopped; what is trained is kept, and the same command goes on" in err

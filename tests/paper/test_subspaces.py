@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from isorep.paper import subspaces
+from isorep.paper.analysis import subspaces
 
 
 @pytest.fixture

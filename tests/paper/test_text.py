@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from isorep.paper import text
+from isorep.paper.data import text
 
 PTB = {"train": " the cat <unk> \n a dog \n", "valid": " the dog \n", "test": " a bird sat \n"}
 WIKI = {"train": " \n = Cats = \n \n The cat \n", "valid": " = Dogs = \n", "test": " a \n"}

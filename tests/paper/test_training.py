@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from isorep.paper.convnet import ConvNet
-from isorep.paper.recipe import Recipe
-from isorep.paper.training import Task, evaluate, train
+from isorep.paper.models.convnet import ConvNet
+from isorep.paper.training.recipe import Recipe
+from isorep.paper.training.train import Task, evaluate, train
 
 IMAGES = np.random.default_rng(0).random((53, 1, 5, 5), dtype=np.float32)
 DEFAULT = Recipe()
@@ -159,9 +159,9 @@ import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import numpy as np
-from isorep.paper.convnet import ConvNet
-from isorep.paper.recipe import Recipe
-from isorep.paper.training import Task, train
+from isorep.paper.models.convnet import ConvNet
+from isorep.paper.training.recipe import Recipe
+from isorep.paper.training.train import Task, train
 
 images = np.random.default_rng(0).random((53, 1, 5, 5), dtype=np.float32)
 labels = np.zeros(53, dtype=np.int64)

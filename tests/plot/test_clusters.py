@@ -29,7 +29,7 @@ def networks(n=7, layers=("conv", "fc")):
 
 @pytest.fixture(scope="module")
 def table():
-    return isorep.pairwise(networks(), measure=["pwcca", "euclidean"])
+    return isorep.pairwise(networks(), measures=["pwcca", "euclidean"])
 
 
 def test_draws_the_reordered_matrix_into_the_given_axes(table):
@@ -80,7 +80,7 @@ def test_groups_are_a_strip_in_the_order_of_the_leaves(table):
 
 
 def test_one_layer_need_not_be_named_and_many_networks_are_not():
-    one = isorep.pairwise(networks(41, ("fc",)), measure="cka")
+    one = isorep.pairwise(networks(41, ("fc",)), measures="cka")
     ax = isorep.plot.clusters(one)
     assert not ax.get_xticklabels()
     chosen = isorep.plot.clusters(one.sel(layer="fc"))
@@ -90,7 +90,7 @@ def test_one_layer_need_not_be_named_and_many_networks_are_not():
 
 
 def test_two_networks_are_enough():
-    ax = isorep.plot.clusters(isorep.pairwise(networks(2, ("fc",)), measure="cka"))
+    ax = isorep.plot.clusters(isorep.pairwise(networks(2, ("fc",)), measures="cka"))
     low, high = ax.get_images()[0].get_clim()
     assert low < high
 

@@ -126,10 +126,10 @@ def test_a_table_that_was_not_asked_says_how_to_ask():
 def test_other_tables_are_refused_by_what_they_are():
     rng = np.random.default_rng(0)
     layers = {name: {"fc": rng.standard_normal((50, 3))} for name in ("a", "b", "c")}
-    sweep = isorep.pairwise(layers, measure="cka")
+    sweep = isorep.pairwise(layers, measures="cka")
     with pytest.raises(ValueError, match=r"over x_layer and y_layer; this one is over x, y, layer"):
         isorep.plot.heatmap(sweep)
-    path = isorep.trajectory(dict(enumerate(layers.values())), measure="cka")
+    path = isorep.trajectory(dict(enumerate(layers.values())), measures="cka")
     with pytest.raises(ValueError, match=r"this one is over step, layer: see .*plot\.dynamics"):
         isorep.plot.heatmap(path)
     for other in (np.eye(3), sweep["cka"]):

@@ -3,8 +3,8 @@
 import matplotlib as mpl
 import numpy as np
 import pytest
+from helpers.oracle import conditioned_pair
 from matplotlib.figure import Figure
-from oracle import conditioned_pair
 
 mpl.use("Agg")
 from matplotlib import pyplot

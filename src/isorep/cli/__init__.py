@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from isorep._utils.version import __version__
 from isorep.cli import (  # noqa: F401  # to register them
     capture,
     compare,
@@ -18,7 +19,7 @@ from isorep.cli import (  # noqa: F401  # to register them
     report,
     trajectory,
 )
-from isorep.cli._app import app
+from isorep.cli.app import app
 
 
 def main() -> None:
@@ -32,8 +33,6 @@ def main() -> None:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from isorep import __version__
-
         typer.echo(f"isorep {__version__}")
         raise typer.Exit
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from isorep.cli._app import app
-from isorep.cli._output import check_targets
+from isorep.cli.app import app
+from isorep.cli.output import check_targets
 
 
 @app.command(
@@ -52,7 +52,7 @@ def capture(
 ) -> None:
     """Save the activations of a PyTorch model's layers."""
     from isorep import capture as capture_layers
-    from isorep._factory import load_weights, make_data, make_model
+    from isorep.cli.specs import load_weights, make_data, make_model
 
     check_targets([output], sources=[weights])
     network = make_model(model)
@@ -71,8 +71,8 @@ def capture(
         found.save(output)
         typer.echo(f"{output}: {found}", err=True)
         return
+    from isorep._formats.resumable import n_so_far
     from isorep.storage import open_store
-    from isorep.storage.partial import n_so_far
 
     there = n_so_far(output)
     if output.exists():

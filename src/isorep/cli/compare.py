@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isorep.cli._app import app
-from isorep.cli._output import STDOUT, check_targets, new_table, report_trouble, write_file
+from isorep.cli.app import app
+from isorep.cli.output import STDOUT, check_targets, new_table, report_trouble, write_file
 
 if TYPE_CHECKING:
     import xarray
     from rich.table import Table
 
-    from isorep.plot._axis import Quantity, Told
+    from isorep.plot.axis import Quantity, Told
 
 _UNBOUNDED = 100_000
 _PICTURES = (".png", ".svg", ".pdf")
@@ -83,9 +83,9 @@ def compare(
     ] = None,
 ) -> None:
     """Compare two networks layer by layer."""
-    from isorep.compare import compare as compare_layers
-    from isorep.compare import planned
-    from isorep.export import to_csv, to_json
+    from isorep.comparison.compare import compare as compare_layers
+    from isorep.comparison.compare import planned
+    from isorep.comparison.export import to_csv, to_json
 
     measures = measure or ["pwcca"]
     if dry_run:
@@ -128,7 +128,7 @@ def compare(
             "calibrated" if chance else "corrected" if correct or interval else "similarity",
         )
     if html is not None:
-        from isorep.report import report
+        from isorep.explorer.report import report
         from isorep.storage import load
 
         report(table, html, a=load(a), b=load(b))

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from isorep.cli._app import app
-from isorep.cli._output import show
+from isorep.cli.app import app
+from isorep.cli.output import show
 
 
 @app.command(epilog="Example:\n\nisorep demo --networks 3 --out figure3")

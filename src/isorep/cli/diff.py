@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isorep._optional import need
-from isorep.cli._app import app
-from isorep.cli._output import check_targets, new_console, new_table, write_file
+from isorep._utils.optional import import_optional
+from isorep.cli.app import app
+from isorep.cli.output import check_targets, new_console, new_table, write_file
 
 if TYPE_CHECKING:
-    from isorep.diff import Diff
-    from isorep.representation import Representations
+    from isorep.comparison.diff import Diff
+    from isorep.representations.representations import Representations
 
 _STORES = (".npz", ".zarr", ".npy", ".safetensors")
 _REPORTS = (".html", ".json", ".csv")
@@ -75,8 +75,8 @@ def diff(
     The similarity is corrected for the number of samples; 1 is unchanged up to a change of basis.
     Exit status: 0, or 1 if a layer is below --fail-below, or 2 if there is nothing to tell.
     """
-    from isorep._factory import check_names_model, make_data
-    from isorep.diff import between, checked, reusable
+    from isorep.cli.specs import check_names_model, make_data
+    from isorep.comparison.diff import between, checked, reusable
 
     checked(measure, fail_below)
     outputs = output or []
@@ -112,7 +112,7 @@ def diff(
         y,
         layers=patterns,
         measure=measure,
-        at_least=fail_below,
+        fail_below=fail_below,
         interval=interval,
         seed=seed,
         progress=True,
@@ -127,9 +127,9 @@ def diff(
             table = (
                 found.grid()
                 .sel(x_layer=order, y_layer=order)
-                .assign_attrs({} if fail_below is None else {"at_least": fail_below})
+                .assign_attrs({} if fail_below is None else {"fail_below": fail_below})
             )
-            need("isorep.report", "report").report(table, target, a=x, b=y, title=title)
+            import_optional("isorep.report", "report").report(table, target, a=x, b=y, title=title)
         else:
             _write(found, target)
     if found.below:
@@ -146,8 +146,8 @@ def _refuse_of_stores(given: bool, option: str) -> None:
 def _activations(
     spec: str, name: str, batches: Any, layers: list[str], reduce: str, device: str | None
 ) -> Representations:
-    from isorep._factory import make_model
-    from isorep.diff import activations
+    from isorep.cli.specs import make_model
+    from isorep.comparison.diff import activations
 
     side = make_model(spec) if _is_model(spec) else spec
     with _users_code(spec):
@@ -176,7 +176,7 @@ def _show(found: Diff, n_samples: int) -> None:
     """Print the layers, most changed first."""
     from rich.text import Text
 
-    bar = "" if found.at_least is None else f", at least {found.at_least}"
+    bar = "" if found.fail_below is None else f", at least {found.fail_below}"
     console = new_console()
     console.print(Text(f"{found.measure} similarity on {n_samples} samples{bar}", style="bold"))
     columns = found.columns(found.layers)

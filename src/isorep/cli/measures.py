@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isorep.cli._app import app
+from isorep.cli.app import app
 
 _ALIKE = {
     "linear": "invertible linear maps of one representation",

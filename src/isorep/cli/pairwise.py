@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from isorep.cli._app import app
-from isorep.cli._output import check_targets, new_table, report_trouble, show
-from isorep.cli._sweep import (
+from isorep.cli.app import app
+from isorep.cli.output import check_targets, new_table, report_trouble, show
+from isorep.cli.sweep_options import (
     LayerNames,
     Measures,
     Memory,
@@ -24,7 +24,7 @@ from isorep.cli._sweep import (
 if TYPE_CHECKING:
     import xarray
 
-    from isorep.engine.sweep import Precision
+    from isorep.comparison.sweeps.sweep import Precision
 
 
 @app.command(
@@ -59,7 +59,7 @@ def pairwise(
     table = compare_networks(
         cast("Mapping[Any, Any]", names_of(networks)),
         layers=layer,
-        measure=measure or ["pwcca"],
+        measures=measure or ["pwcca"],
         precision=cast("Precision", precision),
         out=output,
         scheduler=scheduler,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isorep.cli._app import app
-from isorep.cli._output import new_table, show
+from isorep.cli.app import app
+from isorep.cli.output import new_table, show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,9 +43,9 @@ def paper(
     on where it was.
     """
     from isorep.paper import FIGURES, SCALES
-    from isorep.paper.page import write_page
+    from isorep.paper.analysis.verdicts import LEGEND, claims_table
+    from isorep.paper.claims_page import write_page
     from isorep.paper.runner import reproduce
-    from isorep.paper.verdicts import LEGEND, claims_table
 
     if figure == "list":
         _list_figures(FIGURES, SCALES)

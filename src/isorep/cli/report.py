@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from isorep.cli._app import app
-from isorep.cli._output import check_targets
+from isorep.cli.app import app
+from isorep.cli.output import check_targets
 
 if TYPE_CHECKING:
     import xarray
@@ -48,8 +48,8 @@ def report(
     title: Annotated[str, typer.Option(help="Of the page.")] = "Comparison of representations",
 ) -> None:
     """Write a page to explore finished comparisons: one HTML file, no server, no network."""
-    from isorep.report import report as write_report
-    from isorep.report.result import read_result
+    from isorep.comparison.read_result import read_result
+    from isorep.explorer.report import report as write_report
     from isorep.storage import load
 
     check_targets([output], sources=[*results, a, b])

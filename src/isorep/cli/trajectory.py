@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from isorep.cli._app import app
-from isorep.cli._output import check_targets, new_table, report_trouble, show
-from isorep.cli._sweep import (
+from isorep._utils.natural_order import natural_key
+from isorep.cli.app import app
+from isorep.cli.output import check_targets, new_table, report_trouble, show
+from isorep.cli.sweep_options import (
     LayerNames,
     Measures,
     Memory,
@@ -19,14 +20,13 @@ from isorep.cli._sweep import (
     ProductPrecision,
     Scheduler,
     going_on,
-    in_natural_order,
     names_of,
 )
 
 if TYPE_CHECKING:
     import xarray
 
-    from isorep.engine.sweep import Precision
+    from isorep.comparison.sweeps.sweep import Precision
 
 
 @app.command(
@@ -64,7 +64,7 @@ def trajectory(
         cast("Mapping[Any, Any]", by_step if len(by_step) > 1 else next(iter(by_step.values()))),
         reference=end,
         layers=layer,
-        measure=measure or ["pwcca"],
+        measures=measure or ["pwcca"],
         precision=cast("Precision", precision),
         out=output,
         scheduler=scheduler,
@@ -91,7 +91,7 @@ def _runs(paths: Iterable[Path]) -> dict[str, dict[int | str, Path]]:
     return {
         name: {
             int(steps[step][-1]) if numbered else step: run[step]
-            for step in sorted(run, key=in_natural_order)
+            for step in sorted(run, key=natural_key)
         }
         for name, run in zip(names, found, strict=True)
     }

@@ -9,13 +9,9 @@ from isorep.inference.jackknife import jackknife
 from isorep.inference.manova import FTest, Manova, manova
 from isorep.inference.null_distribution import NullDistribution, null_distribution
 from isorep.inference.permutation_test import PermutationTest, permutation_test
-from isorep.inference.tracy_widom import (
-    RandomMatrixEdge,
-    random_matrix_edge,
-    tracy_widom_quantile,
-    tracy_widom_sf,
-)
-from isorep.inference.wachter import Wachter
+from isorep.inference.random_matrix_edge import RandomMatrixEdge, random_matrix_edge
+from isorep.random_matrix.tracy_widom import tracy_widom_quantile, tracy_widom_sf
+from isorep.random_matrix.wachter import Wachter
 
 __all__ = [
     "Bartlett",

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._arrays import epsilon, to_numpy
-from isorep.inference._sequential import check, first_not_rejected, forced_warning
-from isorep.overlap import Overlap
-from isorep.score import FewSamplesWarning
+from isorep._utils.arrays import epsilon, to_numpy
+from isorep.core.overlap import Overlap
+from isorep.core.score import FewSamplesWarning
+from isorep.inference.sequential import check, first_not_rejected, forced_warning
 
 FEW_SAMPLES = 5
 """Samples per direction of both sides under which the test visibly rejects too often."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import nan
 from typing import Any
 
-from isorep.inference._sequential import check_overlap
+from isorep.core.overlap import Overlap
 from isorep.inference.null_distribution import null_distribution
+from isorep.inference.sequential import check_overlap
 from isorep.measures import measure_named
-from isorep.overlap import Overlap
 
 
 def chance(

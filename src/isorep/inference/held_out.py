@@ -10,12 +10,12 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import ArrayLike, NDArray
 
-from isorep._arrays import Array, to_numpy
-from isorep._folds import deal, rows_like, rows_of
-from isorep.basis import Basis, NoVarianceError
-from isorep.inference._sequential import check_overlap
-from isorep.overlap import Overlap
-from isorep.score import FewSamplesWarning
+from isorep._utils.arrays import Array, to_numpy
+from isorep.core.basis import Basis, NoVarianceError
+from isorep.core.folds import assign_folds, rows_like, rows_of
+from isorep.core.overlap import Overlap
+from isorep.core.score import FewSamplesWarning
+from isorep.inference.sequential import check_overlap
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +116,7 @@ def held_out(
     """
     check_overlap(overlap, "isorep.inference.held_out")
     n = overlap.n_samples
-    fold_of = deal(n, folds, groups, seed)
+    fold_of = assign_folds(n, folds, groups, seed)
     samples = overlap.x.samples, overlap.y.samples
     c = len(overlap.correlations)
     moments, weights = np.zeros((3, c)), np.zeros((2, c))

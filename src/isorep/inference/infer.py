@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isnan, nan
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy.typing import ArrayLike
 
-from isorep._arrays import to_numpy
-from isorep._folds import group_labels
-from isorep._whole import check_seed
-from isorep.basis import Solver
+from isorep._utils.arrays import to_numpy
+from isorep._utils.integers import check_seed
+from isorep.core.basis import Solver
+from isorep.core.folds import group_labels
+from isorep.core.overlap import Overlap, overlap
 from isorep.inference.chance import calibrated
 from isorep.inference.interval import check_level, is_unbiased
 from isorep.inference.interval import interval as bounds
 from isorep.inference.null_distribution import check_permutations, null_distribution
 from isorep.measures import Measure, measure_named
-from isorep.overlap import Overlap, overlap
-from isorep.population import Population
-from isorep.spectrum import n_above_edge
-
-if TYPE_CHECKING:
-    import xarray
+from isorep.random_matrix.population import Population
+from isorep.random_matrix.spectrum import n_above_edge
 
 LEVEL = 0.95
 """How often bounds are to hold."""
@@ -82,27 +79,27 @@ def infer(
     y: Any,
     measure: str = "pwcca",
     *,
-    level: float | None = None,
-    n_permutations: int | None = None,
+    level: float = LEVEL,
+    n_permutations: int = N_PERMUTATIONS,
     groups: ArrayLike | None = None,
     seed: int = 0,
     solver: Solver = "auto",
     **options: Any,
-) -> Inference | xarray.Dataset:
+) -> Inference:
     """Compare two representations, and say how far to trust the number.
 
     Parameters
     ----------
     x, y : (n, a) and (n, b) arrays, or Basis
-        The same n samples in rows. Or two mappings of layer name to array, as `isorep.compare`
-        takes them: the result is then its table, with everything below for each cell.
+        The same n samples in rows. For mappings of layers, `isorep.compare` tells the same of each
+        pair of layers.
     measure : str
         A name in `isorep.MEASURES`.
-    level : float, optional
-        Of the interval, 0.95 by default; for two arrays only, as are `groups` and `options`.
-    n_permutations : int, optional
-        Shuffled pairings for the p-value, and for chance where theory has no formula: 199 for two
-        arrays, and more for two mappings. The p-value assumes independent samples.
+    level : float
+        Confidence level of the interval.
+    n_permutations : int
+        Shuffled pairings for the p-value, and for chance where theory has no formula. The p-value
+        assumes independent samples.
     groups : (n,) array-like, optional
         Label of the group of each sample, where samples depend on each other, such as the text that
         a token comes from; for the interval alone, as the result then warns.
@@ -115,7 +112,7 @@ def infer(
 
     Returns
     -------
-    Inference, or xarray.Dataset for two mappings
+    Inference
         What cannot be told from so few samples is NaN, with the reason among the warnings.
 
     Raises
@@ -142,33 +139,15 @@ def infer(
     >>> round(found.similarity, 2), round(found.chance, 2), round(found.calibrated, 2)
     (0.21, 0.13, 0.09)
     """
-    if isinstance(x, Mapping) and isinstance(y, Mapping):
-        from isorep.compare import compare  # stands above what looks at one pair
-
-        if options or groups is not None or level is not None:
-            raise ValueError("level, groups and options are for two arrays, not for a table")
-        return compare(
-            x,
-            y,
-            measures=measure,
-            correct=True,
-            interval=True,
-            chance=True,
-            n_permutations=n_permutations,
-            seed=seed,
-            solver=solver,
-        )
-    for side, other, name in ((x, y, "x"), (y, x, "y")):
+    for side, name in ((x, "x"), (y, "y")):
         if isinstance(side, Mapping):
             raise TypeError(
-                f"{name} is a mapping of layers and the other side {type(other).__name__}: give "
-                "two mappings, or two arrays"
+                f"{name} is a mapping of layers, and infer compares two arrays: use "
+                "isorep.compare(a, b, correct=True, interval=True, chance=True) for two mappings"
             )
     row = measure_named(measure)
     row.check_options(options)
-    level = LEVEL if level is None else level
     check_level(level)
-    n_permutations = N_PERMUTATIONS if n_permutations is None else n_permutations
     check_permutations(n_permutations)
     check_seed(seed)
     coupled = overlap(x, y, solver=solver)
@@ -216,7 +195,7 @@ def examine(
         corrected = score.similarity
     if wanted and correctable and population is None:
         try:
-            population = Population.behind(coupled, seed)
+            population = Population.estimate(coupled, seed)
         except ValueError as error:
             warnings.append(str(error))
     if interval and (population is not None or not correctable):

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isorep._arrays import to_numpy
-from isorep.inference._sequential import check_overlap
+from isorep._utils.arrays import to_numpy
+from isorep.core.overlap import Overlap
 from isorep.inference.jackknife import BLOCKS, jackknife, leave_out
+from isorep.inference.sequential import check_overlap
 from isorep.measures import Measure, measure_named
-from isorep.overlap import Overlap
-from isorep.population import Population
+from isorep.random_matrix.population import Population
 
 
 @dataclass(frozen=True)
@@ -127,11 +127,11 @@ def interval(
     if not row.from_moments(own):
         return _uncorrected(overlap, row, level, groups, seed, own)
     if population is None:
-        population = Population.behind(overlap, seed)
+        population = Population.estimate(overlap, seed)
     spectrum = population.spectrum
 
     def read(sample: Overlap) -> float:
-        return row.read(sample, **own).similarity
+        return row.compute(sample, **own).similarity
 
     jackknifed = _error_beside_tail(overlap, read, len(spectrum.head), groups, seed)
     excess = population.excess(read, seed)
@@ -197,9 +197,9 @@ def _uncorrected(
     options: dict[str, Any],
 ) -> Interval:
     score = row(overlap, **options)
-    described = f"{row.name}, with samples held out," if row.reads == "moments" else row.name
+    described = f"{row.name}, with samples held out," if row.requires == "moments" else row.name
     error = _quantile(level) * float(
-        jackknife(overlap, lambda o: row.read(o, **options).similarity, groups=groups, seed=seed)
+        jackknife(overlap, lambda o: row.compute(o, **options).similarity, groups=groups, seed=seed)
     )
     return Interval(
         score.similarity,

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from isorep._folds import deal, group_labels, rows_of
-from isorep._one_thread import one_thread
-from isorep._whole import whole_number
-from isorep.basis import NoVarianceError
-from isorep.overlap import Overlap
+from isorep._utils.integers import whole_number
+from isorep._utils.one_thread import one_thread
+from isorep.core.basis import NoVarianceError
+from isorep.core.folds import assign_folds, group_labels, rows_of
+from isorep.core.overlap import Overlap
 
 BLOCKS = 20
 """Parts that the samples are cut into."""
@@ -96,10 +96,10 @@ def leave_out(
             f"{n_parts} {kind} are too few to tell how far a number varies with them: the "
             f"jackknife leaves out {blocks} parts in turn"
         )
-    if overlap.left_out is None:
-        parts = _without_each(overlap, deal(n, blocks, groups, seed), blocks)
+    if overlap.jackknife_replicates is None:
+        parts = _without_each(overlap, assign_folds(n, blocks, groups, seed), blocks)
     elif groups is None:
-        parts = overlap.left_out()
+        parts = overlap.jackknife_replicates()
     else:
         raise ValueError("a stream deals out its rows one by one: groups are for arrays")
     whole = np.asarray(read(overlap), dtype=np.float64)

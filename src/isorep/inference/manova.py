@@ -9,10 +9,10 @@ from math import exp, inf, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._arrays import to_numpy
-from isorep.inference._sequential import check_overlap, forced_warning
-from isorep.overlap import Overlap
-from isorep.score import FewSamplesWarning
+from isorep._utils.arrays import to_numpy
+from isorep.core.overlap import Overlap
+from isorep.core.score import FewSamplesWarning
+from isorep.inference.sequential import check_overlap, forced_warning
 
 
 @dataclass(frozen=True)

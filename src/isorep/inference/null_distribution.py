@@ -10,12 +10,12 @@ import numpy as np
 from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
-from isorep._arrays import Array
-from isorep._one_thread import one_thread
-from isorep._whole import check_seed, whole_number
-from isorep.inference._sequential import check_overlap
+from isorep._utils.arrays import Array
+from isorep._utils.integers import check_seed, whole_number
+from isorep._utils.one_thread import one_thread
+from isorep.core.overlap import Overlap, couple
+from isorep.inference.sequential import check_overlap
 from isorep.measures import measure_named
-from isorep.overlap import Overlap, couple
 
 TIE = 1e-12
 """Relative difference under which a shuffled similarity counts as equal to the observed one."""

@@ -9,12 +9,12 @@ import numpy as np
 from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
-from isorep._arrays import Array, to_numpy
-from isorep._one_thread import one_thread
-from isorep.inference._sequential import check, first_not_rejected, forced_warning
+from isorep._utils.arrays import Array, to_numpy
+from isorep._utils.one_thread import one_thread
+from isorep.core.overlap import Overlap
+from isorep.core.score import FewSamplesWarning
 from isorep.inference.null_distribution import permutations
-from isorep.overlap import Overlap
-from isorep.score import FewSamplesWarning
+from isorep.inference.sequential import check, first_not_rejected, forced_warning
 
 FLOOR = 1e-8
 """Added to the diagonal of the variates' inner products, whose determinant may be 0."""

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from isorep._names import unknown_name
-from isorep.basis import Solver
-from isorep.measures._measure import Correction, Measure
+from isorep._utils.names import unknown_name
+from isorep.core.basis import Solver
+from isorep.core.score import Score
+from isorep.measures.base import Measure
 from isorep.measures.cca import CCA, CCA_SQUARED, cca, cca_squared
 from isorep.measures.cka import CKA, CKA_DEBIASED, cka, cka_debiased
 from isorep.measures.cka_rbf import CKA_RBF, CKA_RBF_DEBIASED, cka_rbf, cka_rbf_debiased
@@ -42,7 +43,6 @@ from isorep.measures.second_order_cosine import SECOND_ORDER_COSINE, second_orde
 from isorep.measures.shape import SHAPE, shape
 from isorep.measures.soft_matching import SOFT_MATCHING, soft_matching
 from isorep.measures.svcca import SVCCA, SVCCA_SQUARED, svcca, svcca_squared
-from isorep.score import Score
 
 __all__ = [
     "MEASURES",
@@ -133,7 +133,7 @@ def similarity(
     y: Any,
     measure: str = "pwcca",
     *,
-    correction: Correction | None = None,
+    correct: bool = False,
     seed: int = 0,
     solver: Solver = "auto",
     **options: Any,
@@ -146,8 +146,8 @@ def similarity(
         The same n samples in rows.
     measure : str
         A name in `isorep.MEASURES`.
-    correction : {None, "spectrum"}
-        "spectrum" takes out what the number of samples adds. The canonical correlations of the
+    correct : bool
+        Correct for finite-sample bias. The canonical correlations of the
         population are found whose simulated samples show the observed ones; samples of it, with the
         observed loadings, show by how much the measure exceeds its value in the population. For
         measures of second moments and at least ``rank x + rank y + 1`` samples; reliable from twice
@@ -183,10 +183,10 @@ def similarity(
     Unrelated data, which too few samples make look alike:
 
     >>> x, y = np.random.default_rng(0).standard_normal((2, 200, 20))
-    >>> score = isorep.similarity(x, y, "cca", correction="spectrum")
+    >>> score = isorep.similarity(x, y, "cca", correct=True)
     >>> round(score.uncorrected, 2), score.similarity < 0.1
     (0.27, True)
     """
     return measure_named(measure).between(
-        x, y, solver=solver, correction=correction, seed=seed, **options
+        x, y, solver=solver, correct=correct, seed=seed, **options
     )

@@ -6,11 +6,11 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from isorep.basis import Solver
-from isorep.measures import _chance
-from isorep.measures._measure import Correction, Measure, Reading
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures import chance_levels
+from isorep.measures.base import Measure, MeasureValue
 
 
 def mean_correlation(overlap: Overlap) -> float:
@@ -25,8 +25,8 @@ def mean_squared_correlation(overlap: Overlap) -> float:
     return float(xp.sum(overlap.matrix**2)) / min(overlap.x.rank, overlap.y.rank)
 
 
-def _read(overlap: Overlap) -> Reading:
-    return Reading(mean_correlation(overlap), overlap, whitened=True)
+def _compute(overlap: Overlap) -> MeasureValue:
+    return MeasureValue(mean_correlation(overlap), overlap, whitened=True)
 
 
 CCA = Measure(
@@ -34,15 +34,13 @@ CCA = Measure(
     formula="mean(rho)",
     description="mean canonical correlation",
     reference="Hotelling 1936; Raghu et al. 2017; Morcos et al. 2018, section 2",
-    read=_read,
+    compute=_compute,
     invariance="linear",
-    chance=_chance.mean_correlation,
+    chance=chance_levels.mean_correlation,
 )
 
 
-def cca(
-    x: Any, y: Any, *, correction: Correction | None = None, seed: int = 0, solver: Solver = "auto"
-) -> Score:
+def cca(x: Any, y: Any, *, correct: bool = False, seed: int = 0, solver: Solver = "auto") -> Score:
     """Mean canonical correlation: the share of directions that the two sides have in common.
 
     ``similarity = mean(rho)`` over the c = min(rank x, rank y) canonical correlations. Every
@@ -54,8 +52,8 @@ def cca(
     ----------
     x, y : (n, a) and (n, b) arrays, or Basis
         The same n samples in rows.
-    correction, seed
-        Of the bias of few samples; see `isorep.similarity`.
+    correct, seed
+        Correct for finite-sample bias, and its random seed; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -81,11 +79,11 @@ def cca(
     >>> round(isorep.cca(x, x @ np.triu(np.ones((4, 4)))).similarity, 9)
     1.0
     """
-    return CCA.between(x, y, solver=solver, correction=correction, seed=seed)
+    return CCA.between(x, y, solver=solver, correct=correct, seed=seed)
 
 
-def _read_squared(overlap: Overlap) -> Reading:
-    return Reading(mean_squared_correlation(overlap), overlap, whitened=True)
+def _compute_squared(overlap: Overlap) -> MeasureValue:
+    return MeasureValue(mean_squared_correlation(overlap), overlap, whitened=True)
 
 
 CCA_SQUARED = Measure(
@@ -93,14 +91,14 @@ CCA_SQUARED = Measure(
     formula="mean(rho^2) = ||M||_F^2 / min(rx, ry)",
     description="mean squared canonical correlation",
     reference="Kornblith et al. 2019, table 1 (R^2_CCA)",
-    read=_read_squared,
+    compute=_compute_squared,
     invariance="linear",
-    chance=_chance.mean_squared_correlation,
+    chance=chance_levels.mean_squared_correlation,
 )
 
 
 def cca_squared(
-    x: Any, y: Any, *, correction: Correction | None = None, seed: int = 0, solver: Solver = "auto"
+    x: Any, y: Any, *, correct: bool = False, seed: int = 0, solver: Solver = "auto"
 ) -> Score:
     """Mean squared canonical correlation: the variance that matched directions share.
 
@@ -115,8 +113,8 @@ def cca_squared(
     ----------
     x, y : (n, a) and (n, b) arrays, or Basis
         The same n samples in rows.
-    correction, seed
-        Of the bias of few samples; see `isorep.similarity`.
+    correct, seed
+        Correct for finite-sample bias, and its random seed; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -146,4 +144,4 @@ def cca_squared(
     >>> round(isorep.measures.cca_squared(x, y).similarity, 9)
     0.36
     """
-    return CCA_SQUARED.between(x, y, solver=solver, correction=correction, seed=seed)
+    return CCA_SQUARED.between(x, y, solver=solver, correct=correct, seed=seed)

@@ -7,24 +7,24 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from isorep._arrays import Array
-from isorep.basis import Solver
-from isorep.measures import _chance
-from isorep.measures._measure import Correction, Measure, Reading
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep._utils.arrays import Array
+from isorep.core.basis import Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures import chance_levels
+from isorep.measures.base import Measure, MeasureValue
 
 VANISHED = 1e-12
 """Share of a side's squared inner products under which what U-centring leaves is rounding."""
 
 
-def _read(overlap: Overlap) -> Reading:
+def _compute(overlap: Overlap) -> MeasureValue:
     xp = array_namespace(overlap.matrix)
     # In units of the largest singular value: fourth powers of anything else could overflow.
     sx = overlap.x.singular_values / overlap.x.singular_values[0]
     sy = overlap.y.singular_values / overlap.y.singular_values[0]
     shared = xp.sum((sx[:, None] * overlap.matrix * sy) ** 2)
-    return Reading(float(shared / xp.sqrt(xp.sum(sx**4) * xp.sum(sy**4))), overlap)
+    return MeasureValue(float(shared / xp.sqrt(xp.sum(sx**4) * xp.sum(sy**4))), overlap)
 
 
 CKA = Measure(
@@ -32,15 +32,13 @@ CKA = Measure(
     formula="||diag(sx) M diag(sy)||_F^2 / (||sx^2|| ||sy^2||)",
     description="linear centred kernel alignment (biased, as usually reported)",
     reference="Kornblith et al. 2019, equation 5 and table 1",
-    read=_read,
+    compute=_compute,
     invariance="orthogonal",
-    chance=_chance.linear_cka,
+    chance=chance_levels.linear_cka,
 )
 
 
-def cka(
-    x: Any, y: Any, *, correction: Correction | None = None, seed: int = 0, solver: Solver = "auto"
-) -> Score:
+def cka(x: Any, y: Any, *, correct: bool = False, seed: int = 0, solver: Solver = "auto") -> Score:
     """Linear CKA: how well the samples' inner products on one side match those on the other.
 
     ``||Xc^T Yc||_F^2 / (||Xc^T Xc||_F ||Yc^T Yc||_F)`` with centred columns. Directions count by
@@ -52,8 +50,8 @@ def cka(
     ----------
     x, y : (n, a) and (n, b) arrays, or Basis
         The same n samples in rows.
-    correction, seed
-        Of the bias of few samples; see `isorep.similarity`.
+    correct, seed
+        Correct for finite-sample bias, and its random seed; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -81,10 +79,10 @@ def cka(
     >>> round(isorep.cka(x, 3 * rotated + 5).similarity, 9)
     1.0
     """
-    return CKA.between(x, y, solver=solver, correction=correction, seed=seed)
+    return CKA.between(x, y, solver=solver, correct=correct, seed=seed)
 
 
-def _read_debiased(overlap: Overlap) -> Reading:
+def _compute_debiased(overlap: Overlap) -> MeasureValue:
     n = overlap.n_samples
     if n < 4:
         raise ValueError(f"debiased CKA needs at least 4 samples, got {n}")
@@ -108,7 +106,7 @@ def _read_debiased(overlap: Overlap) -> Reading:
                 f"between samples, as when all {n} samples are equally far apart; take more samples"
             )
     shared = inner(xp.sum((sx[:, None] * overlap.matrix * sy) ** 2), k, l)
-    return Reading(shared / sqrt(own[0]) / sqrt(own[1]), overlap)
+    return MeasureValue(shared / sqrt(own[0]) / sqrt(own[1]), overlap)
 
 
 CKA_DEBIASED = Measure(
@@ -116,9 +114,9 @@ CKA_DEBIASED = Measure(
     formula="HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)), HSIC unbiased",
     description="linear centred kernel alignment without the bias of few samples",
     reference="Song et al. 2007; Szekely and Rizzo 2014; Nguyen et al. 2021",
-    read=_read_debiased,
+    compute=_compute_debiased,
     invariance="orthogonal",
-    reads="samples",
+    requires="samples",
     similarity_range=(-1.0, 1.0),
     chance=lambda overlap: 0.0,
 )

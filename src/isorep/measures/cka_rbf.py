@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from isorep.basis import Basis, Solver
-from isorep.kernel import Kernel, Matrix, check_memory
-from isorep.measures._dependence import ZERO, Product, products
-from isorep.measures._measure import Measure, Reading
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Basis, Solver
+from isorep.core.kernel import Kernel, Matrix, check_memory
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import Measure, MeasureValue
+from isorep.measures.dependence import ZERO, Product, products
 
 
 def _gaussians(
@@ -40,29 +40,29 @@ def _gaussians(
     return kernel, matrix
 
 
-def _read_biased(
+def _compute_biased(
     overlap: Overlap, bandwidth: float = 1.0, max_samples: int | None = None, seed: int = 0
-) -> Reading:
-    return _read("cka_rbf", Product.centred, overlap, bandwidth, max_samples, seed)
+) -> MeasureValue:
+    return _compute("cka_rbf", Product.centred, overlap, bandwidth, max_samples, seed)
 
 
-def _read_debiased(
+def _compute_debiased(
     overlap: Overlap, bandwidth: float = 1.0, max_samples: int | None = None, seed: int = 0
-) -> Reading:
+) -> MeasureValue:
     n = min(overlap.n_samples, max_samples or overlap.n_samples)
     if n < 4:
         raise ValueError(f"the unbiased HSIC needs 4 samples or more, not {n}")
-    return _read("cka_rbf_debiased", Product.unbiased, overlap, bandwidth, max_samples, seed)
+    return _compute("cka_rbf_debiased", Product.unbiased, overlap, bandwidth, max_samples, seed)
 
 
-def _read(
+def _compute(
     name: str,
     hsic: Callable[[Product], float],
     overlap: Overlap,
     bandwidth: float,
     max_samples: int | None,
     seed: int,
-) -> Reading:
+) -> MeasureValue:
     kernel, x = _gaussians(name, overlap.x, bandwidth, max_samples, seed)
     _, y = _gaussians(name, overlap.y, bandwidth, max_samples, seed)
     both, of_x, of_y = products(kernel, x, y)
@@ -72,7 +72,7 @@ def _read(
                 f"the samples of {side} are all as far from each other, as far as the kernel can "
                 f"tell, and {name} is 0/0: take a larger bandwidth"
             )
-    return Reading(hsic(both) / sqrt(hsic(of_x) * hsic(of_y)), overlap)
+    return MeasureValue(hsic(both) / sqrt(hsic(of_x) * hsic(of_y)), overlap)
 
 
 CKA_RBF = Measure(
@@ -80,9 +80,9 @@ CKA_RBF = Measure(
     formula="HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)), K_ij = exp(-d_ij^2 / (2 median(d)^2))",
     description="kernel alignment by Gaussians as wide as the median distance (biased)",
     reference="Kornblith et al. 2019, section 3 and table 2",
-    read=_read_biased,
+    compute=_compute_biased,
     invariance="orthogonal",
-    reads="samples",
+    requires="samples",
 )
 
 CKA_RBF_DEBIASED = Measure(
@@ -90,9 +90,9 @@ CKA_RBF_DEBIASED = Measure(
     formula="cka_rbf with the unbiased HSIC",
     description="RBF kernel alignment around 0 for unrelated data, from any number of samples",
     reference="Kornblith et al. 2019, section 3; Song et al. 2007",
-    read=_read_debiased,
+    compute=_compute_debiased,
     invariance="orthogonal",
-    reads="samples",
+    requires="samples",
     similarity_range=(-1.0, 1.0),
     chance=lambda overlap, **_: 0.0,
 )

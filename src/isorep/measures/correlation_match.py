@@ -6,22 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from isorep.basis import Solver
-from isorep.measures._matching import correlations
-from isorep.measures._measure import Measure, Reading
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import Measure, MeasureValue
+from isorep.measures.matching import correlations
 
 
-def _read_hard(overlap: Overlap) -> Reading:
+def _compute_hard(overlap: Overlap) -> MeasureValue:
     from scipy.optimize import linear_sum_assignment
 
     found = np.abs(correlations(overlap))
-    return Reading(float(found[linear_sum_assignment(found, maximize=True)].mean()), overlap)
+    return MeasureValue(float(found[linear_sum_assignment(found, maximize=True)].mean()), overlap)
 
 
-def _read_soft(overlap: Overlap) -> Reading:
-    return Reading(float(np.abs(correlations(overlap)).max(axis=1).mean()), overlap)
+def _compute_soft(overlap: Overlap) -> MeasureValue:
+    return MeasureValue(float(np.abs(correlations(overlap)).max(axis=1).mean()), overlap)
 
 
 HARD_CORRELATION = Measure(
@@ -29,7 +29,7 @@ HARD_CORRELATION = Measure(
     formula="max_P mean_i |corr(x_i, y_P(i))|, P one-to-one",
     description="mean absolute correlation of neurons, matched one to one",
     reference="Li et al. 2016; Klabunde et al. 2025",
-    read=_read_hard,
+    compute=_compute_hard,
     invariance="signed",
 )
 
@@ -38,7 +38,7 @@ SOFT_CORRELATION = Measure(
     formula="mean_i max_j |corr(x_i, y_j)|",
     description="mean absolute correlation of each neuron of x with its best partner in y",
     reference="Li et al. 2016; Klabunde et al. 2025",
-    read=_read_soft,
+    compute=_compute_soft,
     invariance="signed",
     symmetric=False,
 )

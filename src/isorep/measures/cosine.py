@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from isorep.basis import Solver
-from isorep.measures._measure import Measure, Reading
-from isorep.measures._neurons import cosine_similarity, means_product
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import Measure, MeasureValue
+from isorep.measures.neurons import cosine_similarity, means_product
 
 
-def _read(overlap: Overlap) -> Reading:
-    return Reading(cosine_similarity(overlap), overlap)
+def _compute(overlap: Overlap) -> MeasureValue:
+    return MeasureValue(cosine_similarity(overlap), overlap)
 
 
 def _chance_level(overlap: Overlap) -> float:
@@ -25,7 +25,7 @@ COSINE = Measure(
     formula="<X, Y>_F / (||X||_F ||Y||_F), not centred",
     description="cosine of the activations as they are, neuron j against neuron j (a control)",
     reference="Morcos et al. 2018, figures A2, A3, A5, A6 and A8",
-    read=_read,
+    compute=_compute,
     invariance="scaling",
     similarity_range=(-1.0, 1.0),
     chance=_chance_level,

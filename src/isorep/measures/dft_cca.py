@@ -10,13 +10,13 @@ from typing import Any, Literal, NoReturn, get_args
 import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj
 
-from isorep._arrays import Array, as_samples, check_finite
-from isorep._names import unknown_name
-from isorep.basis import Basis, NoVarianceError, Solver
-from isorep.measures._measure import Correction, Measure, check_correction, few_samples
+from isorep._utils.arrays import Array, as_samples, check_finite
+from isorep._utils.names import unknown_name
+from isorep.core.basis import Basis, NoVarianceError, Solver
+from isorep.core.overlap import Overlap, couple
+from isorep.core.score import Score
+from isorep.measures.base import Measure, few_samples
 from isorep.measures.cca import mean_correlation
-from isorep.overlap import Overlap, couple
-from isorep.score import Score
 
 Channels = Literal["first", "last"]
 
@@ -28,7 +28,7 @@ class MapMeasure(Measure):
     Its `read` is ``((x, y, solver), **options) -> Score``.
     """
 
-    read: Callable[..., Any]
+    compute: Callable[..., Any]
 
     def __call__(self, overlap: Overlap, **options: Any) -> NoReturn:
         """Refuse: an overlap has lost the maps."""
@@ -43,7 +43,7 @@ class MapMeasure(Measure):
         y: Any,
         *,
         solver: Solver = "auto",
-        correction: Correction | None = None,
+        correct: bool = False,
         seed: int = 0,
         **options: Any,
     ) -> Score:
@@ -51,12 +51,11 @@ class MapMeasure(Measure):
 
         `seed` is for callers that know the measure by its name alone: no map is drawn at random.
         """
-        check_correction(correction)
         self.check_options(options)
-        if correction is not None:
+        if correct:
             self.check_correctable(options)
-        score: Score = self.read((x, y, solver), **options)
-        return score.announce(stacklevel=3)
+        score: Score = self.compute((x, y, solver), **options)
+        return score.warn(stacklevel=3)
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ def _frequencies(x: tuple[int, int], y: tuple[int, int]) -> Iterator[tuple[int, 
             yield u, v, (v, u) == partner
 
 
-def _read(sides: tuple[Any, Any, Solver], channels: Channels = "first") -> Score:
+def _compute(sides: tuple[Any, Any, Solver], channels: Channels = "first") -> Score:
     if channels not in get_args(Channels):
         raise ValueError(unknown_name("channels", str(channels), get_args(Channels)))
     *maps, solver = sides
@@ -170,7 +169,7 @@ def _read(sides: tuple[Any, Any, Solver], channels: Channels = "first") -> Score
     similarity = min(total / count, 1.0)
     return Score(
         similarity=similarity,
-        distance=DFT_CCA.distance.of(similarity),
+        distance=DFT_CCA.distance.from_similarity(similarity),
         measure=DFT_CCA.name,
         n_samples=n,
         x_rank=x_rank,
@@ -184,9 +183,9 @@ DFT_CCA = MapMeasure(
     formula="mean(rho) of M at each spatial frequency, and the mean of these",
     description="mean canonical correlation of convolutional maps, frequency by frequency",
     reference="Raghu et al. 2017, theorem 1 (discrete Fourier transform CCA)",
-    read=_read,
+    compute=_compute,
     invariance="linear",
-    reads="maps",
+    requires="maps",
 )
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from isorep.basis import Basis, Solver
-from isorep.kernel import Kernel, Matrix
-from isorep.measures._dependence import ZERO, products
-from isorep.measures._measure import Measure, Reading
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Basis, Solver
+from isorep.core.kernel import Kernel, Matrix
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import Measure, MeasureValue
+from isorep.measures.dependence import ZERO, products
 
 
 def _distances(basis: Basis, max_samples: int | None, seed: int) -> Any:
@@ -25,7 +25,7 @@ def _distances(basis: Basis, max_samples: int | None, seed: int) -> Any:
     return kernel, matrix
 
 
-def _read(overlap: Overlap, max_samples: int | None = None, seed: int = 0) -> Reading:
+def _compute(overlap: Overlap, max_samples: int | None = None, seed: int = 0) -> MeasureValue:
     kernel, x = _distances(overlap.x, max_samples, seed)
     _, y = _distances(overlap.y, max_samples, seed)
     both, of_x, of_y = products(kernel, x, y)
@@ -36,7 +36,7 @@ def _read(overlap: Overlap, max_samples: int | None = None, seed: int = 0) -> Re
                 "more by max_samples="
             )
     square = both.centred() / sqrt(of_x.centred() * of_y.centred())
-    return Reading(sqrt(max(square, 0.0)), overlap)
+    return MeasureValue(sqrt(max(square, 0.0)), overlap)
 
 
 DISTANCE_CORRELATION = Measure(
@@ -44,9 +44,9 @@ DISTANCE_CORRELATION = Measure(
     formula="sqrt(dCov^2(X, Y) / sqrt(dCov^2(X, X) dCov^2(Y, Y)))",
     description="correlation of doubly centred distances between samples (biased, the root)",
     reference="Szekely, Rizzo and Bakirov 2007, equations 2.8 to 2.10",
-    read=_read,
+    compute=_compute,
     invariance="orthogonal",
-    reads="samples",
+    requires="samples",
 )
 
 

@@ -6,17 +6,17 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from isorep.basis import Solver
-from isorep.measures import _chance
-from isorep.measures._measure import Correction, Measure, Reading
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures import chance_levels
+from isorep.measures.base import Measure, MeasureValue
 
 
-def _read(overlap: Overlap) -> Reading:
+def _compute(overlap: Overlap) -> MeasureValue:
     xp = array_namespace(overlap.matrix)
     shared = float(xp.sum(overlap.matrix**2))
-    return Reading(shared / max(overlap.x.rank, overlap.y.rank), overlap, whitened=True)
+    return MeasureValue(shared / max(overlap.x.rank, overlap.y.rank), overlap, whitened=True)
 
 
 EIGENSPACE_OVERLAP = Measure(
@@ -24,14 +24,14 @@ EIGENSPACE_OVERLAP = Measure(
     formula="||M||_F^2 / max(rx, ry)",
     description="squared overlap of the two spans, as a share of the larger",
     reference="May et al. 2019 (eigenspace overlap score, here of centred data)",
-    read=_read,
+    compute=_compute,
     invariance="linear",
-    chance=_chance.shared_span,
+    chance=chance_levels.shared_span,
 )
 
 
 def eigenspace_overlap(
-    x: Any, y: Any, *, correction: Correction | None = None, seed: int = 0, solver: Solver = "auto"
+    x: Any, y: Any, *, correct: bool = False, seed: int = 0, solver: Solver = "auto"
 ) -> Score:
     """Eigenspace overlap score: the share of the larger span of samples that both sides have.
 
@@ -44,8 +44,8 @@ def eigenspace_overlap(
     ----------
     x, y : (n, a) and (n, b) arrays, or Basis
         The same n samples in rows.
-    correction, seed
-        Of the bias of few samples; see `isorep.similarity`.
+    correct, seed
+        Correct for finite-sample bias, and its random seed; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -70,4 +70,4 @@ def eigenspace_overlap(
     >>> round(isorep.measures.eigenspace_overlap(x, x[:, :3]).similarity, 9)
     0.75
     """
-    return EIGENSPACE_OVERLAP.between(x, y, solver=solver, correction=correction, seed=seed)
+    return EIGENSPACE_OVERLAP.between(x, y, solver=solver, correct=correct, seed=seed)

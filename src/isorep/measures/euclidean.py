@@ -7,25 +7,25 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from isorep.basis import Solver
-from isorep.measures._measure import Distance, Measure, Reading, of_reciprocal
-from isorep.measures._neurons import cosine_similarity, norm
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import Distance, Measure, MeasureValue, of_reciprocal
+from isorep.measures.neurons import cosine_similarity, norm
 
 CANCELLED = 1e-3
 """Squared distance, relative to the larger norm's, under which inner products lose too many digits:
 they err by about 1e-15 of that norm's square."""
 
 
-def _read(overlap: Overlap) -> Reading:
+def _compute(overlap: Overlap) -> MeasureValue:
     cosine = cosine_similarity(overlap)
     x_norm, y_norm = norm(overlap.x), norm(overlap.y)
     unit = max(x_norm, y_norm)
     a, b = x_norm / unit, y_norm / unit
     square = (a - b) ** 2 + 2 * a * b * (1 - cosine)
     distance = unit * (sqrt(square) if square > CANCELLED else _residual(overlap, unit))
-    return Reading(1 / (1 + distance), overlap, distance=distance)
+    return MeasureValue(1 / (1 + distance), overlap, distance=distance)
 
 
 def _residual(overlap: Overlap, unit: float) -> float:
@@ -35,7 +35,7 @@ def _residual(overlap: Overlap, unit: float) -> float:
     if not overlap.knows_samples:
         # X - Y = Qx (Rx - M Ry) - E Ry, and the means, with Qy = Qx M + E.
         inside = (x.loadings - overlap.matrix @ y.loadings) / unit
-        outside = float(xp.sum((overlap.outside @ y.loadings) * y.loadings)) / unit**2
+        outside = float(xp.sum((overlap.residual_gram @ y.loadings) * y.loadings)) / unit**2
         means = overlap.n_samples * xp.sum(((x.mean - y.mean) / unit) ** 2)
         return sqrt(float(xp.sum(inside**2) + means) + max(outside, 0.0))
     difference = x.combine(x.loadings / unit) - y.combine(y.loadings / unit)
@@ -48,7 +48,7 @@ EUCLIDEAN = Measure(
     formula="1 / (1 + ||X - Y||_F), not centred",
     description="Euclidean distance of the activations, neuron j against neuron j (a control)",
     reference="Morcos et al. 2018, figures A2, A3, A5, A6 and A8",
-    read=_read,
+    compute=_compute,
     invariance="none",
     metric=True,
     distance=Distance("||X - Y||_F", "units of the features", of_reciprocal),

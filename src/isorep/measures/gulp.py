@@ -7,18 +7,18 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from isorep._arrays import Array
-from isorep.basis import Basis, Solver
-from isorep.measures._measure import Correction, Distance, Measure, Reading, of_reciprocal
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep._utils.arrays import Array
+from isorep.core.basis import Basis, Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import Distance, Measure, MeasureValue, of_reciprocal
 
 CANCELLED = 1e-3
 """Squared distance, relative to the two sides' own terms, under which their difference loses too
 many digits."""
 
 
-def _read(overlap: Overlap, penalty: float = 1e-2) -> Reading:
+def _compute(overlap: Overlap, penalty: float = 1e-2) -> MeasureValue:
     if not (isfinite(penalty) and penalty >= 0):
         raise ValueError(f"penalty is a number of at least 0, not {penalty}")
     xp = array_namespace(overlap.matrix)
@@ -28,7 +28,7 @@ def _read(overlap: Overlap, penalty: float = 1e-2) -> Reading:
     if square < CANCELLED * own:
         square = _residual(overlap, gx, gy)
     distance = sqrt(square)
-    return Reading(1 / (1 + distance), overlap, whitened=penalty == 0, distance=distance)
+    return MeasureValue(1 / (1 + distance), overlap, whitened=penalty == 0, distance=distance)
 
 
 def _shrinkage(basis: Basis, penalty: float) -> Array:
@@ -41,7 +41,7 @@ def _shrinkage(basis: Basis, penalty: float) -> Array:
 def _residual(overlap: Overlap, gx: Array, gy: Array) -> float:
     """Return the squared distance as a sum of squares, with ``Qy = Qx M + E``."""
     xp = array_namespace(overlap.matrix)
-    outside, shrunk = overlap.outside, overlap.matrix * gy
+    outside, shrunk = overlap.residual_gram, overlap.matrix * gy
     inside = xp.eye(gx.shape[0], dtype=gx.dtype, device=gx.device) * gx - shrunk @ overlap.matrix.T
     across = float(xp.sum((shrunk @ outside) * shrunk))
     within = float(xp.sum(inside**2) + xp.sum(gy[:, None] * outside**2 * gy))
@@ -53,7 +53,7 @@ GULP = Measure(
     formula="1 / (1 + ||Hx - Hy||_F), H = Q diag(v / (v + penalty)) Q^T, v = s^2 / ||s||^2",
     description="distance of ridge regressions' predictions, over all targets",
     reference="Boix-Adsera et al. 2022, proposition 1",
-    read=_read,
+    compute=_compute,
     invariance="orthogonal",
     metric=True,
     distance=Distance("||Hx - Hy||_F", "1", of_reciprocal),
@@ -65,7 +65,7 @@ def gulp(
     y: Any,
     *,
     penalty: float = 1e-2,
-    correction: Correction | None = None,
+    correct: bool = False,
     seed: int = 0,
     solver: Solver = "auto",
 ) -> Score:
@@ -90,8 +90,8 @@ def gulp(
     penalty : float
         At least 0, in units of the total variance: directions that hold less than this share hardly
         count. The default is the one of the paper's first figure.
-    correction, seed
-        Of the bias of few samples; see `isorep.similarity`.
+    correct, seed
+        Correct for finite-sample bias, and its random seed; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -123,4 +123,4 @@ def gulp(
     ... )
     True
     """
-    return GULP.between(x, y, solver=solver, correction=correction, seed=seed, penalty=penalty)
+    return GULP.between(x, y, solver=solver, correct=correct, seed=seed, penalty=penalty)

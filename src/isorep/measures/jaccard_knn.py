@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from isorep.basis import Solver
-from isorep.measures._measure import Measure, Reading
-from isorep.measures._neighbours import Metric, neighbours, shared
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import Measure, MeasureValue
+from isorep.measures.neighbours import Metric, neighbours, shared
 
 
-def _read(
+def _compute(
     overlap: Overlap,
     k: int = 10,
     metric: Metric = "cosine",
     max_samples: int | None = None,
     seed: int = 0,
-) -> Reading:
+) -> MeasureValue:
     x, y = neighbours(overlap.x, overlap.y, k, metric, max_samples, seed)
     both = shared(x, y).sum(axis=(1, 2))
-    return Reading(float((both / (2 * k - both)).mean()), overlap)
+    return MeasureValue(float((both / (2 * k - both)).mean()), overlap)
 
 
 JACCARD_KNN = Measure(
@@ -28,10 +28,10 @@ JACCARD_KNN = Measure(
     formula="mean_i(|N_x(i) & N_y(i)| / |N_x(i) | N_y(i)|)",
     description="Jaccard similarity of each sample's 10 nearest by cosine",
     reference="Wang et al. 2020; Klabunde et al. 2025",
-    read=_read,
+    compute=_compute,
     invariance="rotation",
     metric=True,
-    reads="samples",
+    requires="samples",
 )
 
 

@@ -6,22 +6,22 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from isorep._folds import folds as split
-from isorep._folds import whitened
-from isorep.basis import Solver
-from isorep.measures import _chance
-from isorep.measures._measure import FEW_SAMPLES, Correction, Measure, Reading
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Solver
+from isorep.core.folds import folds as split
+from isorep.core.folds import whitened
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures import chance_levels
+from isorep.measures.base import FEW_SAMPLES, Measure, MeasureValue
 
 
-def _read(overlap: Overlap, folds: int | None = None, seed: int = 0) -> Reading:
+def _compute(overlap: Overlap, folds: int | None = None, seed: int = 0) -> MeasureValue:
     if folds is not None:
-        return Reading(_held_out(overlap, folds, seed), overlap, bounded=False)
+        return MeasureValue(_held_out(overlap, folds, seed), overlap, bounded=False)
     xp = array_namespace(overlap.matrix)
     sy = overlap.y.singular_values / overlap.y.singular_values[0]
     explained = xp.sum((overlap.matrix * sy) ** 2)
-    return Reading(float(explained / xp.sum(sy**2)), overlap, warnings=_few_samples(overlap))
+    return MeasureValue(float(explained / xp.sum(sy**2)), overlap, warnings=_few_samples(overlap))
 
 
 def _held_out(overlap: Overlap, n_folds: int, seed: int) -> float:
@@ -51,7 +51,7 @@ def _few_samples(overlap: Overlap) -> tuple[str, ...]:
 
 
 def _chance_level(overlap: Overlap, folds: int | None = None, seed: int = 0) -> float | None:
-    return _chance.explained_variance(overlap) if folds is None else None
+    return chance_levels.explained_variance(overlap) if folds is None else None
 
 
 LINEAR_REGRESSION = Measure(
@@ -60,7 +60,7 @@ LINEAR_REGRESSION = Measure(
     description="R^2 of y's features predicted linearly from x's, in sample",
     holds_out=lambda folds=None, **_: folds is not None,
     reference="Kornblith et al. 2019, table 1 (R^2_LR)",
-    read=_read,
+    compute=_compute,
     invariance="linear",
     chance=_chance_level,
     symmetric=False,
@@ -73,7 +73,7 @@ def linear_regression(
     *,
     folds: int | None = None,
     seed: int = 0,
-    correction: Correction | None = None,
+    correct: bool = False,
     solver: Solver = "auto",
 ) -> Score:
     """Linear predictivity: the share of y's variance that a least-squares fit from x explains.
@@ -92,8 +92,8 @@ def linear_regression(
         errors / ||Yc||_F^2`` over all samples, Yc centred by the mean of all. By default, none.
     seed : int
         Of the shuffle before the cut.
-    correction : {None, "spectrum"}
-        See `isorep.similarity`.
+    correct : bool
+        Correct for finite-sample bias; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -126,6 +126,4 @@ def linear_regression(
     >>> isorep.measures.linear_regression(x, unrelated, folds=5).similarity < 0
     True
     """
-    return LINEAR_REGRESSION.between(
-        x, y, solver=solver, correction=correction, folds=folds, seed=seed
-    )
+    return LINEAR_REGRESSION.between(x, y, solver=solver, correct=correct, folds=folds, seed=seed)

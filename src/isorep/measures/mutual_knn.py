@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from isorep.basis import Solver
-from isorep.measures._measure import Measure, Reading
-from isorep.measures._neighbours import Metric, neighbours, shared
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import Measure, MeasureValue
+from isorep.measures.neighbours import Metric, neighbours, shared
 
 
-def _read(
+def _compute(
     overlap: Overlap,
     k: int = 10,
     metric: Metric = "cosine",
     max_samples: int | None = None,
     seed: int = 0,
-) -> Reading:
+) -> MeasureValue:
     x, y = neighbours(overlap.x, overlap.y, k, metric, max_samples, seed)
-    return Reading(float(shared(x, y).sum(axis=(1, 2)).mean() / k), overlap)
+    return MeasureValue(float(shared(x, y).sum(axis=(1, 2)).mean() / k), overlap)
 
 
 MUTUAL_KNN = Measure(
@@ -27,10 +27,10 @@ MUTUAL_KNN = Measure(
     formula="mean_i(|N_x(i) & N_y(i)| / k)",
     description="share of each sample's 10 nearest by cosine that is the same on both sides",
     reference="Huh et al. 2024, appendix A",
-    read=_read,
+    compute=_compute,
     invariance="rotation",
     metric=True,
-    reads="samples",
+    requires="samples",
 )
 
 

@@ -6,20 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from isorep.basis import Solver
-from isorep.measures._matching import covariances
-from isorep.measures._measure import ANGLE, Measure, Reading
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import ANGLE, Measure, MeasureValue
+from isorep.measures.matching import covariances
 
 
-def _read(overlap: Overlap) -> Reading:
+def _compute(overlap: Overlap) -> MeasureValue:
     from scipy.optimize import linear_sum_assignment
 
     products, x_norms, y_norms = covariances(overlap)
     # Of unequal widths, neurons left over on the wider side meet zeros.
     matched = products[linear_sum_assignment(products, maximize=True)].sum()
-    return Reading(float(matched / (np.linalg.norm(x_norms) * np.linalg.norm(y_norms))), overlap)
+    return MeasureValue(
+        float(matched / (np.linalg.norm(x_norms) * np.linalg.norm(y_norms))), overlap
+    )
 
 
 PERMUTATION = Measure(
@@ -27,7 +29,7 @@ PERMUTATION = Measure(
     formula="max_P <Xc, Yc P>_F / (||Xc||_F ||Yc||_F), P a permutation",
     description="cosine after the best one-to-one matching of neurons; the distance is its angle",
     reference="Williams et al. 2021, equation 5 with the group of permutations",
-    read=_read,
+    compute=_compute,
     invariance="permutation",
     similarity_range=(-1.0, 1.0),
     distance=ANGLE,

@@ -6,12 +6,12 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from isorep._arrays import Array
-from isorep._linalg import svd
-from isorep.basis import Solver
-from isorep.measures._measure import ANGLE, Correction, Distance, Measure, Reading
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep._utils.arrays import Array
+from isorep._utils.linalg import svd
+from isorep.core.basis import Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import ANGLE, Distance, Measure, MeasureValue
 
 
 def rotated_cosine(overlap: Overlap, x_sizes: Array, y_sizes: Array) -> float:
@@ -24,10 +24,10 @@ def rotated_cosine(overlap: Overlap, x_sizes: Array, y_sizes: Array) -> float:
     return float(nuclear / xp.sqrt(xp.sum(x_sizes**2) * xp.sum(y_sizes**2)))
 
 
-def _read(overlap: Overlap) -> Reading:
+def _compute(overlap: Overlap) -> MeasureValue:
     sx = overlap.x.singular_values / overlap.x.singular_values[0]
     sy = overlap.y.singular_values / overlap.y.singular_values[0]
-    return Reading(rotated_cosine(overlap, sx, sy), overlap)
+    return MeasureValue(rotated_cosine(overlap, sx, sy), overlap)
 
 
 PROCRUSTES = Measure(
@@ -35,7 +35,7 @@ PROCRUSTES = Measure(
     formula="||diag(sx) M diag(sy)||_* / (||sx|| ||sy||)",
     description="cosine after the best rotation; the distance is its angle in radians",
     reference="Kendall 1984; Williams et al. 2021, equation 5",
-    read=_read,
+    compute=_compute,
     invariance="orthogonal",
     metric=True,
     distance=ANGLE,
@@ -43,7 +43,7 @@ PROCRUSTES = Measure(
 
 
 def procrustes(
-    x: Any, y: Any, *, correction: Correction | None = None, seed: int = 0, solver: Solver = "auto"
+    x: Any, y: Any, *, correct: bool = False, seed: int = 0, solver: Solver = "auto"
 ) -> Score:
     """Cosine between the two representations after the best rotation; distance, the angle.
 
@@ -57,8 +57,8 @@ def procrustes(
     ----------
     x, y : (n, a) and (n, b) arrays, or Basis
         The same n samples in rows.
-    correction, seed
-        Of the bias of few samples; see `isorep.similarity`.
+    correct, seed
+        Correct for finite-sample bias, and its random seed; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -89,7 +89,7 @@ def procrustes(
     >>> round(score.similarity**2, 9), round(np.degrees(score.distance))
     (0.5, 45)
     """
-    return PROCRUSTES.between(x, y, solver=solver, correction=correction, seed=seed)
+    return PROCRUSTES.between(x, y, solver=solver, correct=correct, seed=seed)
 
 
 def _twice_complement(similarity: float) -> float:
@@ -101,14 +101,14 @@ PROCRUSTES_SQUARED = Measure(
     formula="||diag(sx) M diag(sy)||_* / (||sx|| ||sy||)",
     description="cosine after the best rotation; the distance is the squared residual",
     reference="Ding et al. 2021",
-    read=_read,
+    compute=_compute,
     invariance="orthogonal",
     distance=Distance("2 - 2 similarity", "1", _twice_complement),
 )
 
 
 def procrustes_squared(
-    x: Any, y: Any, *, correction: Correction | None = None, seed: int = 0, solver: Solver = "auto"
+    x: Any, y: Any, *, correct: bool = False, seed: int = 0, solver: Solver = "auto"
 ) -> Score:
     """Squared distance of the two representations after the best rotation.
 
@@ -120,8 +120,8 @@ def procrustes_squared(
     ----------
     x, y : (n, a) and (n, b) arrays, or Basis
         The same n samples in rows.
-    correction, seed
-        Of the bias of few samples; see `isorep.similarity`.
+    correct, seed
+        Correct for finite-sample bias, and its random seed; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -148,4 +148,4 @@ def procrustes_squared(
     >>> round(isorep.measures.procrustes_squared(x, x[:, :1]).distance, 6)
     0.585786
     """
-    return PROCRUSTES_SQUARED.between(x, y, solver=solver, correction=correction, seed=seed)
+    return PROCRUSTES_SQUARED.between(x, y, solver=solver, correct=correct, seed=seed)

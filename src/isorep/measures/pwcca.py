@@ -8,25 +8,27 @@ from typing import Any, Literal, get_args
 import numpy as np
 from array_api_compat import array_namespace
 
-from isorep._arrays import to_numpy
-from isorep._names import unknown_name
-from isorep.basis import Basis, Solver
-from isorep.measures._measure import Correction, Measure, Reading
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep._utils.arrays import to_numpy
+from isorep._utils.names import unknown_name
+from isorep.core.basis import Basis, Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import Measure, MeasureValue
 
 Weighting = Literal["paper", "variance", "google"]
 Side = Literal["x", "y", "both"]
 
 
-def _read(overlap: Overlap, weights_from: Side = "x", weighting: Weighting = "paper") -> Reading:
+def _compute(
+    overlap: Overlap, weights_from: Side = "x", weighting: Weighting = "paper"
+) -> MeasureValue:
     if weights_from not in get_args(Side):
         raise ValueError(unknown_name("weights_from", str(weights_from), get_args(Side)))
     if weighting not in get_args(Weighting):
         raise ValueError(unknown_name("weighting", str(weighting), get_args(Weighting)))
     sides = ("x", "y") if weights_from == "both" else (weights_from,)
     values = [_weighted_mean(overlap, side, weighting) for side in sides]
-    return Reading(sum(values) / len(values), overlap, whitened=True)
+    return MeasureValue(sum(values) / len(values), overlap, whitened=True)
 
 
 def _weighted_mean(overlap: Overlap, side: str, weighting: Weighting) -> float:
@@ -69,7 +71,7 @@ PWCCA = Measure(
     formula="sum(alpha rho), alpha_i = sum_j |<h_i, z_j>| normalised",
     description="projection weighted canonical correlation, weights from x's features",
     reference="Morcos et al. 2018, section 2",
-    read=_read,
+    compute=_compute,
     invariance="linear",
     symmetric=False,
 )
@@ -81,7 +83,7 @@ def pwcca(
     *,
     weights_from: Side = "x",
     weighting: Weighting = "paper",
-    correction: Correction | None = None,
+    correct: bool = False,
     seed: int = 0,
     solver: Solver = "auto",
 ) -> Score:
@@ -108,8 +110,8 @@ def pwcca(
         paper (google/svcca) computes, to compare with numbers that came out of it. It equals that
         code where a <= b; where a > b that code stops with an IndexError, and
         ``weights_from="y"`` is what it means to do.
-    correction, seed
-        Of the bias of few samples; see `isorep.similarity`.
+    correct, seed
+        Correct for finite-sample bias, and its random seed; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -145,7 +147,7 @@ def pwcca(
         x,
         y,
         solver=solver,
-        correction=correction,
+        correct=correct,
         seed=seed,
         weights_from=weights_from,
         weighting=weighting,

@@ -6,26 +6,26 @@ from typing import Any
 
 import numpy as np
 
-from isorep.basis import Solver
-from isorep.measures._measure import Measure, Reading
-from isorep.measures._neighbours import Metric, neighbours, shared
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import Measure, MeasureValue
+from isorep.measures.neighbours import Metric, neighbours, shared
 
 
-def _read(
+def _compute(
     overlap: Overlap,
     k: int = 10,
     metric: Metric = "cosine",
     max_samples: int | None = None,
     seed: int = 0,
-) -> Reading:
+) -> MeasureValue:
     same = shared(*neighbours(overlap.x, overlap.y, k, metric, max_samples, seed))
     rank = np.arange(1, k + 1)
     x_rank, y_rank = rank[:, None], rank
     found = (same * (2 / ((1 + np.abs(x_rank - y_rank)) * (x_rank + y_rank)))).sum(axis=(1, 2))
     most = np.concatenate([[1.0], np.cumsum(1 / rank)])  # nothing shared: 0 / 1
-    return Reading(float((found / most[same.sum(axis=(1, 2))]).mean()), overlap)
+    return MeasureValue(float((found / most[same.sum(axis=(1, 2))]).mean()), overlap)
 
 
 RANK_SIMILARITY = Measure(
@@ -33,9 +33,9 @@ RANK_SIMILARITY = Measure(
     formula="mean_i(sum_j 2 / ((1 + |r_x - r_y|) (r_x + r_y)) / sum_(s <= |N_x & N_y|) 1/s)",
     description="order of the neighbours shared among each sample's 10 nearest by cosine",
     reference="Wang et al. 2020; Klabunde et al. 2025",
-    read=_read,
+    compute=_compute,
     invariance="rotation",
-    reads="samples",
+    requires="samples",
 )
 
 

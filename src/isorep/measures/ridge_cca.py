@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 from array_api_compat import array_namespace
 
-from isorep._arrays import Array
-from isorep._folds import folds, whitened
-from isorep._linalg import svd
-from isorep.basis import Basis, Solver
-from isorep.measures._measure import Correction, Measure, Reading
-from isorep.overlap import Overlap, couple
-from isorep.score import Score
+from isorep._utils.arrays import Array
+from isorep._utils.linalg import svd
+from isorep.core.basis import Basis, Solver
+from isorep.core.folds import folds, whitened
+from isorep.core.overlap import Overlap, couple
+from isorep.core.score import Score
+from isorep.measures.base import Measure, MeasureValue
 
 Penalty = float | tuple[float, float] | Literal["cv"]
 
@@ -24,14 +24,14 @@ FOLDS = 5
 """Parts of the samples that cross-validation holds out in turn."""
 
 
-def _read(overlap: Overlap, penalty: Penalty = 1.0, seed: int = 0) -> Reading:
+def _compute(overlap: Overlap, penalty: Penalty = 1.0, seed: int = 0) -> MeasureValue:
     x_penalty, y_penalty = _sides(choose_penalty(overlap, seed) if penalty == "cv" else penalty)
     xp = array_namespace(overlap.matrix)
     dx, dy = _shrinkage(overlap.x, x_penalty), _shrinkage(overlap.y, y_penalty)
     c = min(overlap.x.rank, overlap.y.rank)
     correlations = svd(xp, dx[:, None] * overlap.matrix * dy)[1]
     similarity = float(xp.sum(correlations) / xp.sum(dx[:c] * dy[:c]))
-    return Reading(similarity, overlap, whitened=x_penalty == y_penalty == 0)
+    return MeasureValue(similarity, overlap, whitened=x_penalty == y_penalty == 0)
 
 
 def _sides(penalty: Any) -> tuple[float, float]:
@@ -113,7 +113,7 @@ RIDGE_CCA = Measure(
     description="penalised canonical correlations, as a share of what the two spectra allow",
     holds_out=lambda penalty=1.0, **_: penalty == "cv",
     reference="Vinod 1976",
-    read=_read,
+    compute=_compute,
     invariance="orthogonal",
 )
 
@@ -124,7 +124,7 @@ def ridge_cca(
     *,
     penalty: Penalty = 1.0,
     seed: int = 0,
-    correction: Correction | None = None,
+    correct: bool = False,
     solver: Solver = "auto",
 ) -> Score:
     """Ridge CCA: canonical correlations in which directions of little variance count less.
@@ -152,8 +152,8 @@ def ridge_cca(
         ``choose_penalty`` of this module returns which.
     seed : int
         Of the shuffle before the folds of "cv".
-    correction : {None, "spectrum"}
-        See `isorep.similarity`.
+    correct : bool
+        Correct for finite-sample bias; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -188,4 +188,4 @@ def ridge_cca(
     0.57
     0.86
     """
-    return RIDGE_CCA.between(x, y, solver=solver, correction=correction, penalty=penalty, seed=seed)
+    return RIDGE_CCA.between(x, y, solver=solver, correct=correct, penalty=penalty, seed=seed)

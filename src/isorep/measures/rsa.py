@@ -6,13 +6,13 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from isorep._arrays import epsilon
-from isorep._names import unknown_name
-from isorep.basis import Basis, Solver
-from isorep.kernel import ROUNDING, Kernel, Matrix, check_memory
-from isorep.measures._measure import Measure, Reading
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep._utils.arrays import epsilon
+from isorep._utils.names import unknown_name
+from isorep.core.basis import Basis, Solver
+from isorep.core.kernel import ROUNDING, Kernel, Matrix, check_memory
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import Measure, MeasureValue
 
 Dissimilarity = Literal["correlation", "cosine", "euclidean", "squared_euclidean"]
 Comparison = Literal["spearman", "pearson", "kendall", "cosine"]
@@ -28,13 +28,13 @@ NUMBERS = 4.75
 """For each pair of samples, at the peak: two ranked sides and what ranking them takes."""
 
 
-def _read(
+def _compute(
     overlap: Overlap,
     dissimilarity: Dissimilarity = "correlation",
     comparison: Comparison = "spearman",
     max_samples: int | None = None,
     seed: int = 0,
-) -> Reading:
+) -> MeasureValue:
     for what, given, known in (
         ("dissimilarity", dissimilarity, get_args(Dissimilarity)),
         ("comparison", comparison, get_args(Comparison)),
@@ -49,8 +49,8 @@ def _read(
     if comparison == "kendall":
         from scipy.stats import kendalltau
 
-        return Reading(float(kendalltau(x, y).statistic), overlap)
-    return Reading(float(x @ y / (np.linalg.norm(x) * np.linalg.norm(y))), overlap)
+        return MeasureValue(float(kendalltau(x, y).statistic), overlap)
+    return MeasureValue(float(x @ y / (np.linalg.norm(x) * np.linalg.norm(y))), overlap)
 
 
 def _dissimilarities(
@@ -129,9 +129,9 @@ RSA = Measure(
     formula="spearman(d_x, d_y), d_ij = 1 - corr(sample i, sample j) over features, i < j",
     description="rank correlation of the dissimilarities of all pairs of samples",
     reference="Kriegeskorte et al. 2008",
-    read=_read,
+    compute=_compute,
     invariance="common",
-    reads="samples",
+    requires="samples",
     similarity_range=(-1.0, 1.0),
 )
 

@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from isorep.basis import Solver
-from isorep.kernel import Kernel, Matrix
-from isorep.measures._measure import Measure, Reading
-from isorep.measures._neighbours import Indices, kernel_of, nearest
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Solver
+from isorep.core.kernel import Kernel, Matrix
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import Measure, MeasureValue
+from isorep.measures.neighbours import Indices, kernel_of, nearest
 
 
-def _read(overlap: Overlap, k: int = 10, max_samples: int | None = None, seed: int = 0) -> Reading:
+def _compute(
+    overlap: Overlap, k: int = 10, max_samples: int | None = None, seed: int = 0
+) -> MeasureValue:
     kernels = [kernel_of(side, "cosine", max_samples, seed) for side in (overlap.x, overlap.y)]
     near = np.hstack([nearest(kernel, k, "cosine") for kernel in kernels])
     near.sort(axis=1)
@@ -25,7 +27,7 @@ def _read(overlap: Overlap, k: int = 10, max_samples: int | None = None, seed: i
     # A sample without any similarity, such as one of zeros, is like another such and no other.
     empty = ~x.any(axis=1) & ~y.any(axis=1)
     cosines = ((x * y).sum(axis=1) + empty) / np.where(norms > 0, norms, 1.0)
-    return Reading(float(cosines.mean()), overlap)
+    return MeasureValue(float(cosines.mean()), overlap)
 
 
 def _cosines(kernel: Kernel, near: Indices) -> Matrix:
@@ -41,9 +43,9 @@ SECOND_ORDER_COSINE = Measure(
     formula="mean_i(cos(s_x(i), s_y(i))), s(i) = cosines of i with N_x(i) | N_y(i)",
     description="cosine between each sample's similarities to its 10 nearest of either side",
     reference="Hamilton et al. 2016; Klabunde et al. 2025",
-    read=_read,
+    compute=_compute,
     invariance="rotation",
-    reads="samples",
+    requires="samples",
     similarity_range=(-1.0, 1.0),
 )
 

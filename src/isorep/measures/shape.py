@@ -6,20 +6,20 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from isorep._arrays import Array
-from isorep.basis import Basis, Solver
-from isorep.measures._measure import ANGLE, Correction, Measure, Reading
+from isorep._utils.arrays import Array
+from isorep.core.basis import Basis, Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import ANGLE, Measure, MeasureValue
 from isorep.measures.procrustes import rotated_cosine
-from isorep.overlap import Overlap
-from isorep.score import Score
 
 
-def _read(overlap: Overlap, alpha: float = 0.5) -> Reading:
+def _compute(overlap: Overlap, alpha: float = 0.5) -> MeasureValue:
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha runs from 0 (CCA) to 1 (Procrustes), not {alpha}")
     similarity = rotated_cosine(overlap, _sizes(overlap.x, alpha), _sizes(overlap.y, alpha))
     # Half whitening already shows most of what few samples do to full whitening.
-    return Reading(similarity, overlap, whitened=alpha < 1)
+    return MeasureValue(similarity, overlap, whitened=alpha < 1)
 
 
 def _sizes(basis: Basis, alpha: float) -> Array:
@@ -34,7 +34,7 @@ SHAPE = Measure(
     formula="||diag(dx) M diag(dy)||_* / (||dx|| ||dy||), d = alpha s / rms(s) + 1 - alpha",
     description="cosine after half whitening and the best rotation; the distance is its angle",
     reference="Williams et al. 2021 (partial whitening)",
-    read=_read,
+    compute=_compute,
     invariance="orthogonal",
     metric=True,
     distance=ANGLE,
@@ -46,7 +46,7 @@ def shape(
     y: Any,
     *,
     alpha: float = 0.5,
-    correction: Correction | None = None,
+    correct: bool = False,
     seed: int = 0,
     solver: Solver = "auto",
 ) -> Score:
@@ -70,8 +70,8 @@ def shape(
     alpha : float
         In [0, 1]. The default gives each direction's own size and equal size the same weight; the
         ends have names of their own.
-    correction, seed
-        Of the bias of few samples; see `isorep.similarity`.
+    correct, seed
+        Correct for finite-sample bias, and its random seed; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -100,4 +100,4 @@ def shape(
     >>> [round(isorep.measures.shape(x, y, alpha=alpha).similarity, 2) for alpha in (0, 0.5, 1)]
     [1.0, 0.83, 0.38]
     """
-    return SHAPE.between(x, y, solver=solver, correction=correction, seed=seed, alpha=alpha)
+    return SHAPE.between(x, y, solver=solver, correct=correct, seed=seed, alpha=alpha)

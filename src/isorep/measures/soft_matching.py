@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from isorep.basis import Solver
-from isorep.kernel import Matrix
-from isorep.measures._matching import correlations
-from isorep.measures._measure import Distance, Measure, Reading
-from isorep.overlap import Overlap
-from isorep.score import Score
+from isorep.core.basis import Solver
+from isorep.core.kernel import Matrix
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures.base import Distance, Measure, MeasureValue
+from isorep.measures.matching import correlations
 
 COPIES = 2048
 """Width of the assignment, a common multiple of both, up to which it beats a linear program."""
 
 
-def _read(overlap: Overlap) -> Reading:
-    return Reading(transported(correlations(overlap)), overlap)
+def _compute(overlap: Overlap) -> MeasureValue:
+    return MeasureValue(transported(correlations(overlap)), overlap)
 
 
 def transported(gains: Matrix) -> float:
@@ -59,7 +59,7 @@ SOFT_MATCHING = Measure(
     formula="max_P sum_ij P_ij corr(x_i, y_j), P >= 0 of rows 1/a and columns 1/b",
     description="mean correlation under the best transport of x's neurons onto y's",
     reference="Khosla and Williams 2024",
-    read=_read,
+    compute=_compute,
     invariance="neurons",
     metric=True,
     similarity_range=(-1.0, 1.0),

@@ -6,12 +6,12 @@ from typing import Any
 
 from array_api_compat import array_namespace
 
-from isorep.basis import Basis, Solver
-from isorep.measures import _chance
-from isorep.measures._measure import Correction, Measure, Reading
+from isorep.core.basis import Basis, Solver
+from isorep.core.overlap import Overlap
+from isorep.core.score import Score
+from isorep.measures import chance_levels
+from isorep.measures.base import Measure, MeasureValue
 from isorep.measures.cca import mean_correlation, mean_squared_correlation
-from isorep.overlap import Overlap
-from isorep.score import Score
 
 
 def leading_rank(basis: Basis, variance: float) -> int:
@@ -30,13 +30,13 @@ def _leading(overlap: Overlap, variance: float) -> Overlap:
     return overlap.leading(leading_rank(overlap.x, variance), leading_rank(overlap.y, variance))
 
 
-def _read(overlap: Overlap, variance: float = 0.99) -> Reading:
+def _compute(overlap: Overlap, variance: float = 0.99) -> MeasureValue:
     used = _leading(overlap, variance)
-    return Reading(mean_correlation(used), used, whitened=True)
+    return MeasureValue(mean_correlation(used), used, whitened=True)
 
 
 def _chance_level(overlap: Overlap, variance: float = 0.99) -> float | None:
-    return _chance.mean_correlation(_leading(overlap, variance))
+    return chance_levels.mean_correlation(_leading(overlap, variance))
 
 
 SVCCA = Measure(
@@ -44,7 +44,7 @@ SVCCA = Measure(
     formula="mean(rho) of M[:kx, :ky]",
     description="mean canonical correlation of the components that hold 99 % of the variance",
     reference="Raghu et al. 2017, section 2",
-    read=_read,
+    compute=_compute,
     invariance="orthogonal",
     chance=_chance_level,
 )
@@ -55,7 +55,7 @@ def svcca(
     y: Any,
     *,
     variance: float = 0.99,
-    correction: Correction | None = None,
+    correct: bool = False,
     seed: int = 0,
     solver: Solver = "auto",
 ) -> Score:
@@ -72,8 +72,8 @@ def svcca(
         The same n samples in rows.
     variance : float
         Share of each side's variance to keep, in (0, 1].
-    correction, seed
-        Of the bias of few samples; see `isorep.similarity`.
+    correct, seed
+        Correct for finite-sample bias, and its random seed; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -104,16 +104,16 @@ def svcca(
     >>> score.x_rank, round(score.similarity, 2), round(isorep.cca(x, y).similarity, 2)
     (2, 1.0, 0.24)
     """
-    return SVCCA.between(x, y, solver=solver, correction=correction, seed=seed, variance=variance)
+    return SVCCA.between(x, y, solver=solver, correct=correct, seed=seed, variance=variance)
 
 
-def _read_squared(overlap: Overlap, variance: float = 0.99) -> Reading:
+def _compute_squared(overlap: Overlap, variance: float = 0.99) -> MeasureValue:
     used = _leading(overlap, variance)
-    return Reading(mean_squared_correlation(used), used, whitened=True)
+    return MeasureValue(mean_squared_correlation(used), used, whitened=True)
 
 
 def _chance_level_squared(overlap: Overlap, variance: float = 0.99) -> float:
-    return _chance.mean_squared_correlation(_leading(overlap, variance))
+    return chance_levels.mean_squared_correlation(_leading(overlap, variance))
 
 
 SVCCA_SQUARED = Measure(
@@ -121,7 +121,7 @@ SVCCA_SQUARED = Measure(
     formula="||M[:kx, :ky]||_F^2 / min(kx, ky)",
     description="mean squared canonical correlation of the components that hold 99 % of variance",
     reference="Kornblith et al. 2019, table 1 (R^2_SVCCA)",
-    read=_read_squared,
+    compute=_compute_squared,
     invariance="orthogonal",
     chance=_chance_level_squared,
 )
@@ -132,7 +132,7 @@ def svcca_squared(
     y: Any,
     *,
     variance: float = 0.99,
-    correction: Correction | None = None,
+    correct: bool = False,
     seed: int = 0,
     solver: Solver = "auto",
 ) -> Score:
@@ -147,8 +147,8 @@ def svcca_squared(
         The same n samples in rows.
     variance : float
         Share of each side's variance to keep, in (0, 1].
-    correction, seed
-        Of the bias of few samples; see `isorep.similarity`.
+    correct, seed
+        Correct for finite-sample bias, and its random seed; see `isorep.similarity`.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
 
@@ -178,6 +178,4 @@ def svcca_squared(
     >>> score.x_rank, round(score.similarity, 2)
     (2, 1.0)
     """
-    return SVCCA_SQUARED.between(
-        x, y, solver=solver, correction=correction, seed=seed, variance=variance
-    )
+    return SVCCA_SQUARED.between(x, y, solver=solver, correct=correct, seed=seed, variance=variance)

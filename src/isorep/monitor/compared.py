@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from isorep._grid import Prepared
-from isorep.basis import Basis
+from isorep.core.basis import Basis
+from isorep.core.overlap import couple
+from isorep.core.prepare import Prepared
+from isorep.core.score import Score
 from isorep.measures import Measure
-from isorep.overlap import couple
-from isorep.score import Score
 
 
 def compared(measure: Measure, x: Prepared, y: Prepared) -> Score | str:

@@ -12,16 +12,18 @@ from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from isorep._grid import Label, Prepared, one_measure, prepare
-from isorep._optional import need
+from isorep._utils.optional import import_optional
+from isorep.comparison.inputs import Label
+from isorep.comparison.table import one_measure
+from isorep.comparison.trajectory import trajectory
+from isorep.core.prepare import Prepared, prepare
+from isorep.core.score import FewSamplesWarning, Score
 from isorep.monitor.compared import compared
-from isorep.monitor.converged import FACTOR, LEVEL, TOLERANCE, converged
-from isorep.monitor.live import Live, TensorBoard, WandB, check_tensorboard
+from isorep.monitor.convergence import FACTOR, LEVEL, TOLERANCE, converged
+from isorep.monitor.loggers import Live, TensorBoard, WandB, check_tensorboard
 from isorep.monitor.schedule import Schedule
 from isorep.monitor.store import Store, states
-from isorep.representation import Representations
-from isorep.score import FewSamplesWarning, Score
-from isorep.trajectory import trajectory
+from isorep.representations.representations import Representations
 
 if TYPE_CHECKING:
     import torch
@@ -114,7 +116,7 @@ class Monitor:
         tensorboard: Any = None,
         wandb: Any = None,
     ) -> None:
-        need("torch", "torch")
+        import_optional("torch", "torch")
         from isorep.monitor.probe import Probe
 
         self._measure = one_measure(measure)
@@ -286,7 +288,7 @@ class Monitor:
         return trajectory(
             self.states(),
             reference=reference,
-            measure=self._measure.name if measure is None else measure,
+            measures=self._measure.name if measure is None else measure,
             progress=progress,
         )
 

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from isorep.capture import capture
-from isorep.capture.batches import as_batches, batches
-from isorep.representation import Representations
+from isorep.activations.batches import as_batches, batches
+from isorep.activations.capture import capture
+from isorep.representations.representations import Representations
 
 
 class Probe:

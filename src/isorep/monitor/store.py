@@ -20,8 +20,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from isorep._grid import Label
-from isorep.representation import Representations
+from isorep.comparison.inputs import Label
+from isorep.representations.representations import Representations
 from isorep.storage import load, save
 
 _STATE = re.compile(r"step-(\d+)\.npz")

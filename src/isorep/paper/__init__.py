@@ -11,7 +11,7 @@ like the paper's section and has:
     that were trained before. A result is a frozen dataclass.
 ``draw(result) -> matplotlib.figure.Figure``
     The figure.
-``claims(result) -> list of isorep.paper.claims.Claim``
+``claims(result) -> list of isorep.paper.analysis.claims.Claim``
     What the paper says, judged.
 ``rows(result) -> iterable of dict``
     The data behind the figure, in long format; all rows have the same names.
@@ -21,7 +21,7 @@ like the paper's section and has:
 `isorep.paper.runner.reproduce` calls these in turn and writes what they return. Networks are shared
 between figures through the run: whoever asks for a network with the same description gets the same
 one. The figures of `LANGUAGE` models take trained models and texts instead;
-`isorep.paper.language.figure` gives them the parts above.
+`isorep.paper.training.language_networks.figure` gives them the parts above.
 
 To change a set-up, edit a value in a module's ``SETUPS`` and make the figure again, or do without
 the runner:
@@ -49,7 +49,7 @@ SCALES = {
 
 
 class Entry(NamedTuple):
-    """A figure: its module below `isorep.paper`, its title, and what it claims."""
+    """A figure: its module below `isorep.paper.figures`, its title, and what it claims."""
 
     module: str
     title: str

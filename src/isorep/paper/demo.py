@@ -11,20 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isorep.paper import exchange, fig3, figa9
-from isorep.paper.claims import ALPHA, MARGIN, Claim
-from isorep.paper.contrasts import TITLES
-from isorep.paper.distances import Distances, Floats
-from isorep.paper.fig3 import GENERALIZING, MEMORIZING, Result, SetUp
+from isorep.paper.analysis import permutation_tests
+from isorep.paper.analysis.claims import ALPHA, MARGIN, Claim
+from isorep.paper.analysis.contrasts import TITLES
+from isorep.paper.analysis.distances import Distances, Floats
+from isorep.paper.analysis.verdicts import claims_table
+from isorep.paper.figures import fig3, figa9
+from isorep.paper.figures.fig3 import GENERALIZING, MEMORIZING, Result, SetUp
 from isorep.paper.output import check_folder, csv_of, png, versions, write_all
 from isorep.paper.run import Run
-from isorep.paper.verdicts import claims_table
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
-    from isorep.paper.networks import Trained
+    from isorep.paper.training.networks import Trained
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +116,7 @@ def _json(result: Result, judged: Sequence[Claim]) -> str:
             **asdict(setup.plan),
             "recipe": asdict(setup.recipe),
         },
-        "criteria": {"margin": MARGIN, "alpha": ALPHA, "confidence": exchange.CONFIDENCE},
+        "criteria": {"margin": MARGIN, "alpha": ALPHA, "confidence": permutation_tests.CONFIDENCE},
         "networks": [
             {
                 "name": name,

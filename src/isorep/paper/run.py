@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from isorep._optional import need
-from isorep.paper.images import ImageData, ImageSource
-from isorep.paper.recipe import Wanted
+from isorep._utils.optional import import_optional
+from isorep.paper.data.image_data import ImageData
+from isorep.paper.data.images import ImageSource
+from isorep.paper.training.recipe import Wanted
 
 if TYPE_CHECKING:
-    from isorep.paper.classifier import Classifier
-    from isorep.paper.networks import Trained
+    from isorep.paper.models.classifier import Classifier
+    from isorep.paper.training.networks import Trained
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +47,8 @@ class Run:
 
     def networks(self, wanted: Mapping[str, Wanted], data: ImageData) -> dict[str, Trained]:
         """Give trained image networks: read if they were trained before, else trained now."""
-        need("torch", "torch")
-        from isorep.paper.networks import obtain
+        import_optional("torch", "torch")
+        from isorep.paper.training.networks import obtain
 
         return obtain(wanted, data, folder=self._networks, device=self.device, console=self.console)
 
@@ -58,7 +59,7 @@ class Run:
         layers: Sequence[str] | None = None,
     ) -> dict[str, Any]:
         """Capture layers of image networks, each filter averaged over its positions."""
-        from isorep.paper.networks import capture_all
+        from isorep.paper.training.networks import capture_all
 
         return capture_all(
             networks, images, layers=layers, device=self.device, console=self.console
@@ -72,7 +73,7 @@ class Run:
         description : dict
             Everything that determines the network, in types that JSON knows.
         """
-        from isorep.paper.networks import key
+        from isorep.paper.training.networks import key
 
         return None if self._networks is None else self._networks / key(description)
 

@@ -9,9 +9,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isorep._names import unknown_name
-from isorep.paper import FIGURES, LANGUAGE, SCALES, Entry, exchange
-from isorep.paper.claims import ALPHA, Claim
+from isorep._utils.names import unknown_name
+from isorep.paper import FIGURES, LANGUAGE, SCALES, Entry
+from isorep.paper.analysis import permutation_tests
+from isorep.paper.analysis.claims import ALPHA, Claim
 from isorep.paper.output import check_folder, csv_of, machine, png, svg, versions, write_all
 from isorep.paper.run import Run
 
@@ -61,9 +62,9 @@ def device_named(name: str) -> str:
     ValueError
         When PyTorch has no such device here.
     """
-    from isorep._optional import need
+    from isorep._utils.optional import import_optional
 
-    torch = need("torch", "torch,paper")  # so that one line brings all that figures need
+    torch = import_optional("torch", "torch,paper")  # so that one line brings all that figures need
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -132,7 +133,7 @@ def reproduce(
         "device": used,
         "machine": machine(),
         "versions": versions(),
-        "criteria": {"alpha": ALPHA, "confidence": exchange.CONFIDENCE},
+        "criteria": {"alpha": ALPHA, "confidence": permutation_tests.CONFIDENCE},
         "claims": [claim.as_dict() for claim in judged],
         "setup": asdict(setup),
         "facts": module.facts(result),
@@ -151,9 +152,9 @@ def reproduce(
 
 def module_of(entry: Entry) -> Any:
     """Import what makes a figure; see `isorep.paper` for its parts."""
-    module = import_module(f"isorep.paper.{entry.module}")
+    module = import_module(f"isorep.paper.figures.{entry.module}")
     if entry.module not in LANGUAGE:
         return module
-    from isorep.paper.language import figure
+    from isorep.paper.training.language_networks import figure
 
     return figure(module)

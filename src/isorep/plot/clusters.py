@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._names import unknown_name
-from isorep.clustering import Clustering, Method, cluster
-from isorep.plot._axis import chosen, described
-from isorep.plot._sequence import ordered_colours
+from isorep._utils.names import unknown_name
+from isorep.comparison.clustering import Clustering, Method, cluster
+from isorep.plot.axis import chosen, described
+from isorep.plot.sequence import ordered_colours
 
 if TYPE_CHECKING:
     import xarray

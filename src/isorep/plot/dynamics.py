@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from isorep.plot._axis import Quantity, bounds, chosen, described
-from isorep.plot._sequence import key, ordered_colours
+from isorep.plot.axis import Quantity, bounds, chosen, described
+from isorep.plot.sequence import key, ordered_colours
 
 if TYPE_CHECKING:
     import xarray

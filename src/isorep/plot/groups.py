@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from isorep.measures import measure_named
-from isorep.plot._axis import bounds, described
+from isorep.plot.axis import bounds, described
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from isorep.plot._axis import Quantity, Told, bounds, chosen, described
+from isorep.plot.axis import Quantity, Told, bounds, chosen, described
 
 if TYPE_CHECKING:
     import xarray

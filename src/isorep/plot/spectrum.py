@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from isorep._arrays import to_numpy
-from isorep.overlap import Overlap
-from isorep.plot._sequence import key, ordered_colours
+from isorep._utils.arrays import to_numpy
+from isorep.core.overlap import Overlap
+from isorep.plot.sequence import key, ordered_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,59 @@
+"""HDF5: datasets from elsewhere, which do not say which samples they hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isorep._formats.header import Contents
+from isorep._utils.natural_order import natural_key
+from isorep._utils.optional import import_optional
+
+
+def open_hdf5(path: Path) -> Contents:
+    """Open every 2-D dataset of numbers as a layer, by name, "fc2" before "fc10".
+
+    A dataset within groups is called by its path, such as "block1/conv". Links are not followed.
+    """
+    h5py = import_optional("h5py", "hdf5")
+    layers: dict[str, _Dataset] = {}
+    others: list[str] = []
+
+    def see(name: str, item: Any) -> None:
+        if not isinstance(item, h5py.Dataset):
+            return
+        if item.ndim == 2 and item.dtype.kind in "fiub":
+            layers[name] = _Dataset(path, name, item)
+        else:
+            others.append(f"{name} {item.shape} {item.dtype}")
+
+    try:
+        with h5py.File(path) as file:
+            file.visititems(see)
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"expected an HDF5 file, got {error}") from error
+    if not layers:
+        raise ValueError(
+            "expected 2-D datasets of numbers, (n_samples, n_features), got "
+            + (", ".join(others) or "no dataset")
+        )
+    return Contents({name: layers[name] for name in sorted(layers, key=natural_key)})
+
+
+class _Dataset:
+    """A dataset that is opened for as long as it takes to read rows: no handle stays behind."""
+
+    def __init__(self, path: Path, name: str, dataset: Any) -> None:
+        self.shape: tuple[int, ...] = dataset.shape
+        self.dtype: np.dtype[Any] = dataset.dtype
+        self.chunks: tuple[int, ...] | None = dataset.chunks
+        self._path = path
+        self._name = name
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        with import_optional("h5py", "hdf5").File(self._path) as file:
+            found: NDArray[Any] = file[self._name][rows]
+            return found

@@ -1,0 +1,70 @@
+"""Npz: one uncompressed zip of .npy arrays, ours (with a header) or from elsewhere."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isorep._formats.atomic import new_file
+from isorep._formats.header import HEADER, Contents, from_arrays, to_arrays
+from isorep._formats.npy import read_array
+
+# Deflate makes no more than so many bytes of one.
+_DEFLATED = 1032
+
+
+def write(contents: Contents, path: Path) -> None:
+    """Write `contents` to the file `path`."""
+    if path.is_dir():
+        raise ValueError(f"cannot save to {str(path)!r}: it is a folder")
+    arrays: dict[str, Any] = to_arrays(contents)
+    with new_file(path) as file:
+        np.savez(file, **arrays)
+
+
+def read(path: Path) -> Contents:
+    """Read what `write` wrote, or a layer for each array of an ``.npz`` from elsewhere."""
+    try:
+        arrays = members(path)
+    # The last: a kind of compression unknown, or a password.
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+        raise ValueError(f"expected an .npz (a zip of .npy arrays), got {error}") from error
+    return from_arrays(arrays) if HEADER in arrays else Contents(arrays)
+
+
+def members(path: Path) -> dict[str, NDArray[Any]]:
+    """Return every array of the file by name, in order.
+
+    Not through ``np.load``, which falls back to other formats and looks "x" up as "x.npy".
+    """
+    arrays = {}
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if not info.filename.endswith(".npy"):
+                raise ValueError(
+                    f"expected an .npz (a zip of .npy arrays), got a zip with {info.filename!r}"
+                )
+            name = info.filename.removesuffix(".npy")
+            try:
+                open_member = partial(_open, archive, info)
+                arrays[name] = read_array(open_member, _longest(info, path), alone=True)
+            except ValueError as error:
+                raise ValueError(f"array {name!r}: {error}") from error
+    return arrays
+
+
+def _open(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
+    return cast(BinaryIO, archive.open(info))
+
+
+def _longest(info: zipfile.ZipInfo, path: Path) -> int:
+    """Return how long a member is at most, as its own word for it may be damaged too."""
+    packed = min(info.compress_size, path.stat().st_size)
+    factor = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATED}.get(info.compress_type)
+    return info.file_size if factor is None else min(info.file_size, factor * packed)

@@ -1,0 +1,130 @@
+"""Zarr: a folder of compressed chunks, with checksums."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isorep._formats.atomic import new_folder
+from isorep._formats.header import HEADER, LABELS, Contents, from_arrays, read_header, to_arrays
+
+_CHUNK_BYTES = 2**22
+_CHUNK_ROWS = 2**12
+
+
+def write(contents: Contents, path: Path) -> None:
+    """Write `contents` to the folder `path`; only a store of ours is overwritten."""
+    import zarr
+
+    if path.exists() and not is_ours(path):
+        raise ValueError(
+            f"cannot save to {str(path)!r}: it exists and is no store of isorep's; "
+            "remove it or choose another name"
+        )
+    for name, array in contents.layers.items():
+        if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+            raise ValueError(
+                f"cannot save to {str(path)!r}: layer {name!r} has dtype {array.dtype}, which zarr "
+                "does not have; save to .npz, or make it float64"
+            )
+    with new_folder(path) as folder:
+        group = zarr.open_group(folder, mode="w", zarr_format=3)
+        for key, array in to_arrays(contents).items():
+            create(group, key, array.shape, array.dtype)[...] = array
+
+
+def create(
+    group: Any,
+    key: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    chunk_rows: int | None = None,
+) -> Any:
+    """Create an array in the zarr `group`, cut along its rows into chunks with checksums.
+
+    A reader that goes through the rows reads every chunk once. Their number of rows is a power of
+    two, so that the layers of one store can be read in step.
+    """
+    from zarr.codecs import ZstdCodec
+
+    if chunk_rows is None:
+        chunk_rows = max(1, min(shape[0], rows_of_chunk(shape[1:], dtype)))
+    return group.create_array(
+        key,
+        shape=shape,
+        chunks=(chunk_rows, *(max(1, length) for length in shape[1:])),
+        dtype=dtype,
+        compressors=[ZstdCodec(level=1, checksum=True)],
+        # Otherwise a chunk of zeros would look the same as a chunk that was lost.
+        config={"write_empty_chunks": True},
+    )
+
+
+def rows_of_chunk(features: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+    """Return how many rows of `features` make a chunk, of 4 MiB at most where one row is."""
+    fit = _CHUNK_BYTES // max(1, math.prod(features) * dtype.itemsize)
+    rows: int = 2 ** max(0, fit.bit_length() - 1)
+    # Else a few features would make chunks of so many rows that a reader meets each again and
+    # again on its way through wider layers.
+    return min(_CHUNK_ROWS, rows) if features else rows
+
+
+def read(path: Path) -> Contents:
+    """Read what `write` wrote."""
+    return from_arrays({key: _whole(key, array) for key, array in _arrays(path).items()})
+
+
+def open_zarr(path: Path) -> Contents:
+    """Open what `write` wrote."""
+    arrays = _arrays(path)
+    for key, array in arrays.items():
+        _check_complete(key, array)
+    small = {key: _whole(key, arrays[key]) for key in (HEADER, LABELS) if key in arrays}
+    return from_arrays(arrays | small)
+
+
+def header_of(path: Path) -> dict[str, Any]:
+    """Return the header of what `write` wrote."""
+    return read_header(_whole(HEADER, _arrays(path)[HEADER]))
+
+
+def is_ours(path: Path) -> bool:
+    """Tell whether `path` is a store that isorep wrote."""
+    return (path / HEADER / "zarr.json").is_file()
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    if not is_ours(path):
+        raise ValueError(
+            "expected a .zarr folder that isorep saved, and its header is missing; arrays from "
+            "elsewhere can be compared in Python, as {'name': zarr.open_array(...)}"
+        )
+    import zarr
+
+    try:
+        arrays = dict(zarr.open_group(path, mode="r").arrays())
+    # A damaged metadata file fails in whatever parser meets it.
+    except Exception as error:
+        raise ValueError(f"the store is damaged: {error}") from error
+    if HEADER not in arrays:  # zarr takes what it cannot make out for none of its own
+        raise ValueError(f"the store is damaged: {HEADER}/zarr.json describes no array")
+    return arrays
+
+
+def _check_complete(key: str, array: Any) -> None:
+    """Make sure that no chunk is missing; zarr would fill it with zeros."""
+    missing = array.nchunks - array.nchunks_initialized
+    if missing:
+        raise ValueError(f"the store is damaged: {missing} chunks of {key} are missing")
+
+
+def _whole(key: str, array: Any) -> NDArray[Any]:
+    _check_complete(key, array)
+    try:
+        return np.asarray(array[...])
+    except Exception as error:  # as above, in whatever codec
+        raise ValueError(f"the store is damaged: {error}") from error

@@ -1,0 +1,69 @@
+"""Amounts of memory: what is free, and budgets that callers give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def readable(n_bytes: float) -> str:
+    """Return a number of bytes as text.
+
+    Examples
+    --------
+    >>> readable(999), readable(481_900_000), readable(1.5e9)
+    ('999 B', '459.58 MiB', '1.40 GiB')
+    """
+    from dask.utils import format_bytes
+
+    return f"{n_bytes:.0f} B" if n_bytes < 1000 else format_bytes(int(n_bytes))
+
+
+def memory_budget(memory: str | float | None) -> int:
+    """Return a memory limit in bytes; by default half of the free memory.
+
+    Parameters
+    ----------
+    memory
+        A number of bytes, or a text such as ``"2 GB"`` (10^9 bytes each) or ``"2 GiB"`` (2^30).
+
+    Raises
+    ------
+    ValueError
+        When it is neither, or less than 1 byte.
+
+    Examples
+    --------
+    >>> memory_budget("2 GB"), memory_budget("1.5GiB"), memory_budget(10**6)
+    (2000000000, 1610612736, 1000000)
+    """
+    from dask.utils import parse_bytes
+
+    if memory is None:
+        return _free() // 2
+    try:
+        # dask reads "" as 1 byte, "GB" as 1 GB and True as 1.
+        if isinstance(memory, bool) or not any(character.isdigit() for character in str(memory)):
+            raise ValueError
+        budget = parse_bytes(str(memory))
+    except (ValueError, OverflowError):
+        budget = 0
+    if budget < 1:
+        raise ValueError(
+            f'memory must be a number of bytes or a text such as "2 GB", got {memory!r}'
+        )
+    return budget
+
+
+def _free() -> int:
+    """Return the free memory in bytes, of the container where there is one (cgroup v2)."""
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        if limit != "max":
+            used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+            free = min(free, int(limit) - used)
+    except (OSError, ValueError):  # no cgroup v2
+        pass
+    return max(free, 2 * 10**6)

@@ -1,0 +1,23 @@
+"""Import what an extra brings, or say which `pip install` line brings it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+
+def import_optional(module: str, extra: str) -> Any:
+    """Import `module`, which the optional dependency group `extra` installs.
+
+    Raises
+    ------
+    ImportError
+        When it is not installed; the message holds the command that installs it.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        top = module.partition(".")[0]
+        if error.name is None or error.name.partition(".")[0] != top:
+            raise
+        raise ImportError(f"this needs {top}: pip install 'isorep[{extra}]'") from error

@@ -1,0 +1,1 @@
+"""Activations out of PyTorch models: capture, reductions, sample ids."""

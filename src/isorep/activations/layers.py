@@ -1,0 +1,292 @@
+"""Layers: which modules to capture, how to reduce each, and which way round its output lies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import ParametrizationList
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from isorep._utils.names import unknown_name
+from isorep.activations.reductions import Reduction, reduction
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A module to capture: its name, its reduction, and whether it was asked for in full."""
+
+    name: str
+    exact: bool
+    reduction: Reduction
+
+
+def select(
+    model: nn.Module,
+    patterns: str | Iterable[str],
+    reduce: str | Callable[..., Any] | Mapping[str, Any],
+) -> dict[nn.Module, Layer]:
+    """Return the modules that match any of the globs `patterns`.
+
+    A module that stands in the model under several names goes by the first that was asked for.
+
+    Raises
+    ------
+    ValueError
+        A pattern, here or in a mapping `reduce`, matches no layer.
+    """
+    # What computes a weight is no layer: it puts out the same whatever the samples are.
+    of_weights = {
+        part for m in model.modules() if isinstance(m, ParametrizationList) for part in m.modules()
+    }
+    modules = {
+        name: m
+        for name, m in model.named_modules(remove_duplicate=False)
+        if name and m not in of_weights
+    }
+    if not modules:
+        raise ValueError(
+            f"{type(model).__name__} has no submodules to capture; wrap it: "
+            "torch.nn.Sequential(model)"
+        )
+    patterns = [patterns] if isinstance(patterns, str) else list(patterns)
+    if not patterns:
+        raise ValueError("expected at least one layer or pattern in layers, got none")
+    rules = dict(reduce) if isinstance(reduce, Mapping) else {"*": reduce}
+    for pattern in (*patterns, *rules):
+        if not isinstance(pattern, str):
+            raise TypeError(f"layers are named by strings, got {pattern!r}")
+        if not any(_matches(name, pattern) for name in modules):
+            raise ValueError(unknown_name("layer", pattern, modules))
+    reductions = {pattern: reduction(given) for pattern, given in rules.items()}
+
+    selected: dict[nn.Module, Layer] = {}
+    for name, module in modules.items():
+        if module in selected or not any(_matches(name, pattern) for pattern in patterns):
+            continue
+        rule = next((p for p in reductions if _matches(name, p)), None)
+        selected[module] = Layer(
+            name=name,
+            exact=name in patterns,
+            reduction=reduction("mean") if rule is None else reductions[rule],
+        )
+    return selected
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return name == pattern or fnmatchcase(name, pattern)
+
+
+_FEATURES_FIRST = (
+    nn.modules.conv._ConvNd,
+    nn.modules.batchnorm._NormBase,  # batch and instance norms
+    nn.GroupNorm,
+    nn.LocalResponseNorm,
+    nn.Upsample,
+)
+# Their layers have no base class in common.
+_FEATURES_FIRST_FILES = {"torch.nn.modules.pooling", "torch.nn.modules.padding"}
+_TRANSFORMERS = (
+    nn.Transformer,
+    nn.TransformerEncoder,
+    nn.TransformerDecoder,
+    nn.TransformerEncoderLayer,
+    nn.TransformerDecoderLayer,
+)
+_FEATURES_LAST = (
+    nn.Linear,
+    nn.Bilinear,
+    nn.Embedding,
+    nn.EmbeddingBag,
+    nn.RNNBase,
+    nn.MultiheadAttention,
+    *_TRANSFORMERS,
+)
+
+
+def _is(module: nn.Module, kinds: tuple[type, ...]) -> bool:
+    """Tell whether a module is of these kinds, or quantised and stands for one that is."""
+    if isinstance(module, kinds):
+        return True
+    for base in type(module).__mro__:
+        floats = vars(base).get("_FLOAT_MODULE", ())
+        floats = floats if isinstance(floats, tuple | list) else [floats]
+        if any(issubclass(found, kinds) for found in floats):
+            return True
+    return False
+
+
+# What is known of a module's samples in 3-D: (n, T, features) or (T, n, features).
+_SEQUENTIAL = (nn.RNNBase, nn.MultiheadAttention)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a tensor lies; None where that is not known.
+
+    Parameters
+    ----------
+    shape
+        Its shape, when that was found out.
+    features
+        The axis of the features, 1 or -1.
+    samples
+        The axis of the samples, 0 or 1.
+    """
+
+    shape: tuple[int, ...]
+    features: int | None
+    samples: int | None
+
+
+class Layouts:
+    """Tell the axes that the features and the samples of an output are on.
+
+    A ReLU or a Sequential does not know its layout, but the tensor it was given or hands on came
+    from a layer that does. So the layout of every output is remembered, for as long as the tensor
+    lives, and so is what the modules inside a block put out, until the block is done. Each module
+    has to pass through here, captured or not, so that the answer does not depend on which layers
+    were selected.
+
+    Parameters
+    ----------
+    model
+        The model that will run.
+    channels
+        Where the features are: ``"auto"``, ``"first"`` or ``"last"``.
+    """
+
+    def __init__(self, model: nn.Module, channels: str) -> None:
+        if channels not in ("auto", "first", "last"):
+            raise ValueError(unknown_name("channels", channels, ["auto", "first", "last"]))
+        self._fixed = {"first": 1, "last": -1}.get(channels)
+        self._samples_axes = _samples_axes(model)
+        self._any_second = 1 in self._samples_axes.values()
+        self._inside = {m: inside for m in model.modules() if (inside := set(m.modules()) - {m})}
+        self.begin({})
+
+    def begin(self, inputs: Mapping[str, Any]) -> None:
+        """Forget all, for a new forward pass; the samples of its `inputs` are first."""
+        # Beside the tensors, not on them: they may be parameters, or the caller's own.
+        self._known = WeakTensorKeyDictionary()
+        self._ran: list[tuple[nn.Module, Layout]] = []
+        for x in inputs.values():
+            if isinstance(x, Tensor) and not x.is_nested:
+                self._known[x] = Layout(tuple(x.shape), features=None, samples=0)
+
+    def of(self, module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> tuple[int, int]:
+        """Return the axes of features and samples in the tensor `output` that `module` made.
+
+        That of the samples is -1 where it may be either of the first two.
+        """
+        if output.is_nested:  # has no shape; not to be captured anyway
+            return -1, 0
+        shape = tuple(output.shape)
+        own = [known for known in self._of_tensors(output) if known.shape == shape]
+        given, inner = self._of_tensors(*inputs), self._of_inner(module)
+        features = self._features(module, shape, own, given, inner)
+        samples = self._samples(module, shape, own, given + inner)
+        layout = Layout(shape, features, samples)
+        self._known[output] = layout
+        self._ran.append((module, layout))
+        if features is None:
+            features = 1 if len(shape) > 3 else -1
+        if samples is None:
+            may_be_either = self._any_second and len(shape) == 3 and shape[0] == shape[1]
+            samples = -1 if may_be_either else 0
+        return features if self._fixed is None else self._fixed, samples
+
+    def _of_tensors(self, *tensors: Any) -> list[Layout]:
+        return [self._known[x] for x in tensors if isinstance(x, Tensor) and x in self._known]
+
+    def _of_inner(self, module: nn.Module) -> list[Layout]:
+        """Return the layouts of what ran inside `module`, the last first, and forget them."""
+        inside = self._inside.get(module, set())
+        found = []
+        while self._ran and self._ran[-1][0] in inside:
+            found.append(self._ran.pop()[1])
+        return found
+
+    def _features(
+        self,
+        module: nn.Module,
+        shape: tuple[int, ...],
+        own: list[Layout],
+        given: list[Layout],
+        inner: list[Layout],
+    ) -> int | None:
+        files = {base.__module__ for base in type(module).__mro__}
+        if _is(module, _FEATURES_FIRST) or files & _FEATURES_FIRST_FILES:
+            return 1
+        if _is(module, _FEATURES_LAST):
+            return -1
+        for known in (*own, *given, *inner):
+            if known.features is not None and known.shape == shape:
+                return known.features
+        if isinstance(module, nn.LayerNorm):
+            return -1
+        if (told := _by_parameters(module, shape)) is not None:
+            return told
+        for known in (*inner, *given):
+            if known.features is not None and _keeps(known.shape, shape, known.features):
+                return known.features
+        return None
+
+    def _samples(
+        self,
+        module: nn.Module,
+        shape: tuple[int, ...],
+        own: list[Layout],
+        others: list[Layout],
+    ) -> int | None:
+        if not self._any_second or _is(module, _FEATURES_FIRST):
+            return 0
+        if len(shape) == 3 and module in self._samples_axes:
+            return self._samples_axes[module]
+        # Where the two axes are equally long, a module of the user's may have swapped them.
+        told = shape[:1] != shape[1:2] or (
+            module not in self._inside and type(module).__module__.startswith("torch.nn.")
+        )
+        for known in own + (others if told else []):
+            if known.samples is not None and known.shape[:2] == shape[:2]:
+                return known.samples
+        return None
+
+
+def _by_parameters(module: nn.Module, shape: tuple[int, ...]) -> int | None:
+    """Tell from the parameters of a class of the user's, of which each feature has some."""
+    parameters = [tuple(x.shape) for x in module.parameters(recurse=False)]
+    # A bias has one for each feature; a weight may have the inputs first.
+    lengths = {x[0] for x in parameters if len(x) == 1} or {n for x in parameters for n in x}
+    if len(shape) < 3 or (shape[1] in lengths) == (shape[-1] in lengths):
+        return None
+    return 1 if shape[1] in lengths else -1
+
+
+def _keeps(before: tuple[int, ...], after: tuple[int, ...], axis: int) -> bool:
+    """Tell whether only positions changed in size, not their order with the features on `axis`."""
+    return (
+        len(before) == len(after)
+        and before[axis] == after[axis]
+        and sorted(before) != sorted(after)
+    )
+
+
+def _samples_axes(model: nn.Module) -> dict[nn.Module, int]:
+    """Return the modules that know which axis of their 3-D outputs the samples are on.
+
+    The second, (T, n, features), is PyTorch's default.
+    """
+    found: dict[nn.Module, int] = {}
+    for module in model.modules():
+        if _is(module, _SEQUENTIAL):
+            found[module] = 0 if module.batch_first else 1
+        elif isinstance(module, _TRANSFORMERS):
+            # What is inside sees the same axes; the attention knows which.
+            attention = [m for m in module.modules() if isinstance(m, nn.MultiheadAttention)]
+            if attention:
+                found |= dict.fromkeys(module.modules(), 0 if attention[0].batch_first else 1)
+    return found

@@ -1,0 +1,1 @@
+"""Tables of comparisons: layers, networks, states over time."""

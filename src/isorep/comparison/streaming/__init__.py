@@ -1,0 +1,1 @@
+"""Tables from second moments, gathered while rows go by."""

@@ -1,0 +1,1 @@
+"""Tables of many networks, tile by tile, on threads or a cluster."""

@@ -1,0 +1,1 @@
+"""The two nouns, `Basis` and `Overlap`, and what they are made of."""

@@ -1,0 +1,61 @@
+"""Layer grid: what the page shows of `isorep.compare`'s table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from isorep.comparison.diff import NOT_COMPARED
+from isorep.comparison.read_result import INFERRED_SHOWN
+from isorep.explorer.packing import ends, floats, names, texts
+from isorep.plot.axis import bounds
+from isorep.plot.heatmap import NOT_ABOVE_CHANCE
+
+if TYPE_CHECKING:
+    import xarray
+
+
+def layer_grid(table: xarray.Dataset, measures: list[str]) -> dict[str, Any]:
+    """Return a section of the page: the table's numbers, packed, cells row by row."""
+    table = table.transpose("x_layer", "y_layer")
+    return {
+        "kind": "grid",
+        "x_layers": names(table["x_layer"].to_numpy().tolist()),
+        "y_layers": names(table["y_layer"].to_numpy().tolist()),
+        "x_rank": table["x_rank"].to_numpy().tolist(),
+        "y_rank": table["y_rank"].to_numpy().tolist(),
+        "n_samples": floats(table["n_samples"]),
+        "n_significant": floats(table["n_significant"]) if "n_significant" in table else None,
+        "warnings": texts(table["warnings"].to_numpy()),
+        "reason": texts(table["reason"].to_numpy()),
+        "not_above_chance": NOT_ABOVE_CHANCE,
+        "diagonal": _is_diagonal(table),
+        "at_least": table.attrs.get("fail_below"),
+        "measures": [_measure(table, name) for name in measures],
+    }
+
+
+def _is_diagonal(table: xarray.Dataset) -> bool:
+    """Tell whether each layer was compared with its namesake alone: `isorep.diff`'s table."""
+    reasons = table["reason"].to_numpy()
+    aside = np.eye(*reasons.shape) == 0
+    return bool(aside.any()) and bool((reasons[aside] == NOT_COMPARED).all())
+
+
+def _measure(table: xarray.Dataset, name: str) -> dict[str, Any]:
+    similarity, distance = table[name], table[f"{name}_distance"]
+    return {
+        "name": name,
+        "description": similarity.attrs["long_name"],
+        "units": distance.attrs["units"],
+        "similarity_range": ends(bounds(similarity.attrs["range"], similarity)),
+        "distance_range": ends(bounds(distance.attrs["range"], distance)),
+        "similarity": floats(similarity),
+        "distance": floats(distance),
+        **{
+            key: floats(table[f"{name}_{key}"])
+            for key in INFERRED_SHOWN
+            if f"{name}_{key}" in table
+        },
+    }

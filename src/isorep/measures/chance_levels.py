@@ -1,0 +1,48 @@
+"""Expected similarity of unrelated samples, where theory gives it.
+
+Each is a row's `Measure.chance`. They rest on ``E M_ij^2 = 1 / (n - 1)``, which is exact for every
+distribution when samples are paired at random: two centred unit vectors in random order have mean
+product 0 and mean squared product 1 / (n - 1).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from isorep.core.overlap import Overlap
+from isorep.random_matrix.wachter import Wachter
+
+FEWEST_CORRELATIONS = 5
+"""Number of them from which Wachter's law gives their mean to 1 %."""
+
+
+def mean_correlation(overlap: Overlap) -> float | None:
+    """Expect the mean canonical correlation, by Wachter's law (see `isorep.inference.Wachter`)."""
+    law = Wachter.from_overlap(overlap)
+    return law.mean(np.sqrt) if law.n_correlations >= FEWEST_CORRELATIONS else None
+
+
+def mean_squared_correlation(overlap: Overlap) -> float:
+    """Expect ``||M||_F^2 / min(rx, ry)``: exact."""
+    return max(overlap.x.rank, overlap.y.rank) / (overlap.n_samples - 1)
+
+
+def shared_span(overlap: Overlap) -> float:
+    """Expect ``||M||_F^2 / max(rx, ry)``: exact."""
+    return min(overlap.x.rank, overlap.y.rank) / (overlap.n_samples - 1)
+
+
+def linear_cka(overlap: Overlap) -> float:
+    """Expect ``||diag(sx) M diag(sy)||_F^2 / (||sx^2|| ||sy^2||)``: exact."""
+    xp = array_namespace(overlap.matrix)
+    share = 1.0
+    for side in (overlap.x, overlap.y):
+        squares = (side.singular_values / side.singular_values[0]) ** 2
+        share *= float(xp.sum(squares) / xp.sqrt(xp.sum(squares**2)))
+    return share / (overlap.n_samples - 1)
+
+
+def explained_variance(overlap: Overlap) -> float:
+    """Expect ``||M diag(sy)||_F^2 / ||sy||^2``, of y by linear regression on x: exact."""
+    return overlap.x.rank / (overlap.n_samples - 1)

@@ -1,0 +1,36 @@
+"""What the matchings of neurons share: covariances and correlations of every pair of neurons."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from isorep._utils.arrays import to_numpy
+from isorep.core.basis import GRAM_TOLERANCE
+from isorep.core.kernel import Matrix
+from isorep.core.overlap import Overlap
+
+
+def covariances(overlap: Overlap) -> tuple[Matrix, Matrix, Matrix]:
+    """Return the inner products of x's centred neurons with y's, (a, b), and their norms.
+
+    Each side in units of its largest singular value.
+    """
+    x, y = (to_numpy(side.loadings / side.singular_values[0]) for side in (overlap.x, overlap.y))
+    products: Matrix = x.T @ to_numpy(overlap.matrix) @ y
+    return products, np.linalg.norm(x, axis=0), np.linalg.norm(y, axis=0)
+
+
+def correlations(overlap: Overlap) -> Matrix:
+    """Return the correlations of x's neurons with y's, without those that are dead, (<= a, <= b).
+
+    A neuron is dead when its norm is less than 1e-7 of the largest singular value: what the rank
+    rule of `Basis` keeps of it may be rounding.
+    """
+    products, x_norms, y_norms = covariances(overlap)
+    alive = np.ix_(x_norms > GRAM_TOLERANCE, y_norms > GRAM_TOLERANCE)
+    found: Matrix = (products / _safe(x_norms)[:, None] / _safe(y_norms))[alive]
+    return found
+
+
+def _safe(norms: Matrix) -> Matrix:
+    return np.where(norms > GRAM_TOLERANCE, norms, 1.0)

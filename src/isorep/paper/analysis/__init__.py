@@ -1,0 +1,1 @@
+"""What is computed of trained networks, and the verdicts on claims."""

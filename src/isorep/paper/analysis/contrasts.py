@@ -1,0 +1,71 @@
+"""Contrasts: differences between the mean distances of two groups of networks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from isorep.paper.analysis import permutation_tests
+from isorep.paper.analysis.claims import Contrast
+from isorep.paper.analysis.distances import Distances, Floats
+from isorep.paper.analysis.permutation_tests import Exact, Statistic
+
+TITLES = {
+    "pwcca": "PWCCA",
+    "cca": "mean CCA",
+    "svcca": "SVCCA",
+    "cosine": "cosine",
+    "euclidean": "Euclidean",
+}
+
+INTER = "inter"
+
+NO_BOUND = ("euclidean",)
+"""Measures whose distances have no upper bound: a difference is judged as a share of the mean."""
+
+
+def gap(
+    distances: Distances,
+    measure: str,
+    layer: str,
+    minuend: str,
+    subtrahend: str,
+    *,
+    two_sided: bool = False,
+) -> Contrast:
+    """Contrast two of the three mean distances (within either group, "inter") at a layer."""
+    table = comparable(distances.at(measure, layer), measure)
+    means: dict[str, Statistic] = {
+        distances.groups[0]: lambda first, second: permutation_tests.within(table, first),
+        distances.groups[1]: lambda first, second: permutation_tests.within(table, second),
+        INTER: lambda first, second: permutation_tests.between(table, first, second),
+    }
+
+    def statistic(first: Floats, second: Floats) -> Floats:
+        return means[minuend](first, second) - means[subtrahend](first, second)
+
+    n = distances.group_size
+    return contrast(
+        f"{layer}, {TITLES[measure]}: {minuend} - {subtrahend}",
+        statistic,
+        n,
+        permutation_tests.exchange_labels(statistic, n, two_sided=two_sided),
+    )
+
+
+def comparable(table: Floats, measure: str) -> Floats:
+    """Return distances as they are, or in shares of their mean where they have no bound."""
+    if measure not in NO_BOUND:
+        return table
+    mean = table[~np.eye(len(table), dtype=bool)].mean()
+    shares: Floats = table / mean
+    return shares
+
+
+def contrast(where: str, statistic: Statistic, n: int, exact: Exact) -> Contrast:
+    """Put a statistic of two groups of n networks together with its interval and p-value."""
+    return Contrast(
+        where,
+        permutation_tests.observe(statistic, n),
+        permutation_tests.interval(statistic, n),
+        exact,
+    )

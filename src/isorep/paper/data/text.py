@@ -1,0 +1,279 @@
+"""Text: the corpora that language models are trained on, as numbered words.
+
+- ``"pydoc"``: the help texts inside Python's standard library (`pydoc_data.topics`), English prose
+  and code on one subject. Nothing to download; a little different in each version of Python.
+- ``"ptb"``: Penn Treebank as preprocessed by Mikolov et al. (2010).
+- ``"wikitext-2"``: WikiText-2, word level (Merity et al. 2016).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isorep._utils.names import unknown_name
+
+UNKNOWN, END = "<unk>", "<eos>"
+
+_WORD = re.compile(r"\w+|[^\w\s]")
+_STRETCHES, _VALID_EVERY = 100, 10
+_PYDOC_MIN_COUNT = 2
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """How much of a corpus is used: the beginning of both texts, in their most frequent words.
+
+    Attributes
+    ----------
+    train, valid : int
+        Tokens to train on and to evaluate on; all, where there are fewer.
+    words : int
+        Size of the vocabulary: ``<unk>``, and the words that are most frequent in what is trained
+        on. All others become ``<unk>``.
+    """
+
+    train: int
+    valid: int
+    words: int
+
+    def __post_init__(self) -> None:
+        if min(self.train, self.valid, self.words) < 2:
+            raise ValueError(
+                f"an excerpt needs at least 2 tokens to train on, 2 to evaluate on, and 2 words: "
+                f"got {self}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """A text to train on and a text to evaluate on, in words numbered by one vocabulary.
+
+    Attributes
+    ----------
+    name : str
+        What the text is, in words.
+    vocabulary : tuple of str
+        The word of each number.
+    train, valid : (tokens,) int64 arrays
+        Numbers of the words, in the order of the text.
+    note : str
+        How this differs from the corpus as others use it; empty where it does not.
+    """
+
+    name: str
+    vocabulary: tuple[str, ...]
+    train: NDArray[np.int64]
+    valid: NDArray[np.int64]
+    note: str = ""
+
+    @property
+    def digest(self) -> str:
+        """A fingerprint of the vocabulary and both texts."""
+        digest = blake2b("\n".join(self.vocabulary).encode(), digest_size=16)
+        for text in (self.train, self.valid):
+            digest.update(f" {len(text)} ".encode())
+            digest.update(text.astype("<i8").tobytes())
+        return digest.hexdigest()
+
+    def excerpt(self, part: Excerpt) -> Corpus:
+        """Return the beginning of both texts, in their most frequent words; its note says so.
+
+        Examples
+        --------
+        >>> whole = Corpus("x", ("the", "cat", "sat"), np.array([1, 0, 2, 0, 1]), np.array([2, 0]))
+        >>> part = whole.excerpt(Excerpt(train=4, valid=9, words=2))
+        >>> part.vocabulary, part.train.tolist(), part.valid.tolist()
+        (('<unk>', 'the'), [0, 1, 0, 1], [0, 1])
+        >>> part.note
+        'x: the first 4 tokens to train on, 2 to evaluate on, in 2 words'
+        """
+        train, valid = self.train[: part.train], self.valid[: part.valid]
+        counts = Counter(train.tolist())
+        frequent = [n for n, _ in counts.most_common() if self.vocabulary[n] != UNKNOWN]
+        kept = frequent[: part.words - 1]
+        renumbered = np.zeros(len(self.vocabulary), dtype=np.int64)  # 0 is <unk>
+        renumbered[kept] = np.arange(1, len(kept) + 1)
+        vocabulary = (UNKNOWN, *(self.vocabulary[n] for n in kept))
+        said = (
+            f"the first {len(train):,} tokens to train on, {len(valid):,} to evaluate on, in "
+            f"{len(vocabulary):,} words"
+        )
+        note = f"{self.note}; {said}" if self.note else f"{self.name}: {said}"
+        return Corpus(self.name, vocabulary, renumbered[train], renumbered[valid], note)
+
+
+def load(
+    corpus: str, folder: str | os.PathLike[str] | None = None, excerpt: Excerpt | None = None
+) -> Corpus:
+    """Read a corpus, or the beginning of it.
+
+    Parameters
+    ----------
+    corpus : {"pydoc", "ptb", "wikitext-2"}
+        Which one.
+    folder : path, optional
+        Where its files are, under their standard names, or the folder above one that has the name
+        of the corpus. "pydoc" needs none.
+    excerpt : Excerpt, optional
+        How much of it; by default all.
+
+    Raises
+    ------
+    ValueError
+        When there is no such corpus, the folder was not given, or a file holds no text.
+    FileNotFoundError
+        When the files to evaluate on, or all files to train on, are not there.
+
+    Examples
+    --------
+    >>> corpus = load("pydoc")
+    >>> len(corpus.train) > 80_000, len(corpus.valid) > 8_000, len(corpus.vocabulary) > 2_000
+    (True, True, True)
+    """
+    if corpus == "pydoc":
+        whole = pydoc_topics()
+    elif corpus not in _READERS:
+        raise ValueError(unknown_name("corpus", corpus, CORPORA))
+    elif folder is None:
+        raise ValueError(f"this scale needs {TITLES[corpus]}: pass --data with {_expected(corpus)}")
+    else:
+        whole = _READERS[corpus](folder)
+    return whole if excerpt is None else whole.excerpt(excerpt)
+
+
+def pydoc_topics(min_count: int = _PYDOC_MIN_COUNT) -> Corpus:
+    """Return the help texts of the running Python, in alphabetical order of their subjects.
+
+    A word is a run of letters, digits and underscores, or a single other character; case is
+    ignored. The text is cut into a hundred stretches, and every tenth is for evaluation, so that
+    both parts are about the same subjects.
+
+    Parameters
+    ----------
+    min_count : int
+        Words that are rarer than this in the whole text become ``<unk>``.
+    """
+    import platform
+    from pydoc_data.topics import topics  # type: ignore[import-not-found, unused-ignore]
+
+    texts = [_WORD.findall(topics[name].lower()) for name in sorted(topics)]
+    words = [word for text in texts for word in (*text, END)]
+    counts = Counter(words)
+    words = [word if counts[word] >= min_count else UNKNOWN for word in words]
+    train: list[str] = []
+    valid: list[str] = []
+    stretch = -(-len(words) // _STRETCHES)
+    for number, start in enumerate(range(0, len(words), stretch)):
+        part = valid if number % _VALID_EVERY == _VALID_EVERY - 1 else train
+        part.extend(words[start : start + stretch])
+    name = f"the help texts inside Python {platform.python_version()}"
+    return _numbered(name, train, valid)
+
+
+def penn_treebank(folder: str | os.PathLike[str]) -> Corpus:
+    """Read ``ptb.train.txt``, ``ptb.valid.txt`` and ``ptb.test.txt``; each line ends a sentence."""
+    return _from_files("ptb", folder)
+
+
+def wikitext_2(folder: str | os.PathLike[str]) -> Corpus:
+    """Read ``wiki.train.tokens``, ``wiki.valid.tokens`` and ``wiki.test.tokens``."""
+    return _from_files("wikitext-2", folder)
+
+
+_READERS: Mapping[str, Callable[[str | os.PathLike[str]], Corpus]] = MappingProxyType(
+    {"ptb": penn_treebank, "wikitext-2": wikitext_2}
+)
+
+CORPORA = ("pydoc", *_READERS)
+
+TITLES: Mapping[str, str] = MappingProxyType(
+    {"pydoc": "Python's help texts", "ptb": "Penn Treebank", "wikitext-2": "WikiText-2"}
+)
+"""What figures call each corpus."""
+
+_FILES = {
+    "ptb": {part: f"ptb.{part}.txt" for part in ("train", "valid", "test")},
+    "wikitext-2": {part: f"wiki.{part}.tokens" for part in ("train", "valid", "test")},
+}
+
+
+def _expected(corpus: str) -> str:
+    files = _FILES[corpus]
+    return (
+        f"a folder that holds {files['train']} and {files['valid']}, in itself or in {corpus} "
+        "below it"
+    )
+
+
+def _from_files(corpus: str, folder: str | os.PathLike[str]) -> Corpus:
+    title, files = TITLES[corpus], _FILES[corpus]
+    place = _place(Path(folder), corpus, files)
+    if not (place / files["valid"]).is_file():
+        raise _missing(title, place, files["valid"], "to evaluate on", files)
+    valid = _read(place / files["valid"])
+    note = ""
+    if (place / files["train"]).is_file():
+        train = _read(place / files["train"])
+    elif (place / files["test"]).is_file():
+        train = _read(place / files["test"])
+        note = (
+            f"trained on {files['test']} and evaluated on {files['valid']}, because "
+            f"{files['train']} is not there: perplexities are not those of {title}"
+        )
+    else:
+        raise _missing(title, place, files["train"], "to train on", files)
+    return _numbered(title, train, valid, note)
+
+
+def _place(folder: Path, corpus: str, files: Mapping[str, str]) -> Path:
+    """Return the folder itself if it has any of the files, or else its subfolder for the corpus."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {str(folder)!r}: --data must name {_expected(corpus)}")
+    below = folder / corpus
+    if below.is_dir() and not any((folder / name).is_file() for name in files.values()):
+        return below
+    return folder
+
+
+def _missing(
+    title: str, place: Path, name: str, purpose: str, files: Mapping[str, str]
+) -> FileNotFoundError:
+    there = [other for other in files.values() if (place / other).is_file()]
+    return FileNotFoundError(
+        f"{title} needs {name} {purpose}, and it is not in {str(place)!r}, which has "
+        f"{' and '.join(there) or 'none of its files'}; the standard files are "
+        f"{', '.join(files.values())}"
+    )
+
+
+def _read(path: Path) -> list[str]:
+    """Return the words of a file, with an end of sentence after each line, empty ones too."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{str(path)!r} should be UTF-8 text: {error}") from error
+    words = [word for line in lines for word in (*line.split(), END)]
+    if not set(words) - {END}:
+        raise ValueError(f"{str(path)!r} has no words in it")
+    return words
+
+
+def _numbered(name: str, train: Sequence[str], valid: Sequence[str], note: str = "") -> Corpus:
+    # Over both texts, as awd-lstm-lm has it: a word that is only evaluated on has a number too.
+    vocabulary = tuple(dict.fromkeys((*train, *valid)))
+    numbers = {word: number for number, word in enumerate(vocabulary)}
+
+    def of(words: Iterable[str]) -> NDArray[np.int64]:
+        return np.fromiter((numbers[word] for word in words), dtype=np.int64)
+
+    return Corpus(name, vocabulary, of(train), of(valid), note)

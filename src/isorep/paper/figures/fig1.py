@@ -1,0 +1,329 @@
+"""Figure 1, image networks (1a, d): part of a representation settles, part of it is noise.
+
+Set-up. Networks trained far beyond the point where their performance has converged; one of their
+layers.
+
+What is computed. The sorted canonical correlations of the layer at each epoch with its final state
+(1a). And, of the layer's canonical variates at an early epoch against the layer at half time, the
+most and the least correlated ones (S and B), each set as a representation of its own against the
+layer at every later epoch, by mean CCA (1d).
+
+What is claimed. See `claims`. Figure A1 has the same networks' training curves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isorep._utils.one_thread import one_thread
+from isorep.paper.analysis.claims import Claim
+from isorep.paper.analysis.subspaces import coefficients, drift, first_at_least, split
+from isorep.paper.data.image_data import ImageData
+from isorep.paper.data.images import ImageSource
+from isorep.paper.training.recipe import SMALL_CONVNET, ConvNetPlan, Recipe, ResNetPlan, Wanted
+from isorep.paper.training.replicates import contrast
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from isorep.paper.run import Run
+    from isorep.paper.training.networks import Trained
+
+Floats = NDArray[np.float64]
+
+SETTLED = 0.9
+"""A canonical correlation with the final state from which a direction counts as settled."""
+
+CONVERGED = 0.98
+"""Of the best accuracy on test images: from here on performance counts as converged."""
+
+
+# --- Set-up --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SetUp:
+    """What is trained, and where the subspaces are taken.
+
+    Attributes
+    ----------
+    networks : int
+        How many; the paper has one.
+    layer : str
+        Which layer.
+    epochs : tuple of int
+        At which the layer is looked at, from the first to the last; half time is the first that is
+        at least half of the last.
+    early : int
+        The early epoch, one of them.
+    variates : int
+        Directions in each of S and B; the paper has 100.
+    """
+
+    networks: int = 5
+    layer: str = "conv6"
+    epochs: tuple[int, ...] = (0, 1, 2, 3, 4, 6, 8, 10, 12, 15, 18, 20, 24, 28, 32, 36, 40)
+    early: int = 2
+    variates: int = 16
+    images: ImageSource = field(default_factory=ImageSource)
+    plan: ConvNetPlan | ResNetPlan = field(default_factory=ConvNetPlan)
+    recipe: Recipe = field(default_factory=lambda: Recipe(target_loss=0.0, max_epochs=40))
+    compared: int = 10_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.epochs[-1] != self.recipe.max_epochs or list(self.epochs) != sorted(self.epochs):
+            raise ValueError(
+                f"epochs must ascend to the last of the training, {self.recipe.max_epochs}: got "
+                f"{self.epochs}"
+            )
+        if self.early not in self.epochs or not 0 < self.early < self.half:
+            raise ValueError(f"early must be one of the epochs before half time, got {self.early}")
+
+    @property
+    def half(self) -> int:
+        """The epoch that counts as half time."""
+        return next(epoch for epoch in self.epochs if epoch >= self.epochs[-1] / 2)
+
+
+SETUPS = {
+    "laptop": SetUp(),
+    "small": SetUp(
+        layer="conv8",
+        images=ImageSource("cifar10", n_train=3_000, n_test=2_000),
+        plan=SMALL_CONVNET,
+        variates=20,
+    ),
+    # 80,000 steps of batches of 128 are 205 epochs; the paper does not say which residual network,
+    # nor how it was trained but for the steps.
+    "paper": SetUp(
+        networks=1,
+        layer="block15",
+        epochs=(0, 1, 2, 5, 10, *range(15, 206, 10)),
+        early=5,
+        variates=32,
+        images=ImageSource("cifar10", n_train=50_000),
+        plan=ResNetPlan(),
+        recipe=Recipe(target_loss=0.0, max_epochs=205, batch_size=128),
+    ),
+}
+
+
+# --- What is computed ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a run found, over networks and epochs.
+
+    Attributes
+    ----------
+    correlations : (networks, epochs, directions) array
+        With the final state, descending.
+    stable, unstable : (networks, epochs) arrays
+        Mean CCA distance of S and of B to the layer; NaN before the early epoch.
+    """
+
+    setup: SetUp
+    data: ImageData
+    trained: Mapping[str, Trained]
+    correlations: Floats
+    stable: Floats
+    unstable: Floats
+
+
+def wanted(setup: SetUp) -> dict[str, Wanted]:
+    """Say which networks to train."""
+    return {
+        f"network-{i + 1}": Wanted(
+            setup.plan,
+            setup.recipe,
+            int(np.random.SeedSequence([setup.seed, 1, i]).generate_state(1)[0]),
+            keep=setup.epochs,
+        )
+        for i in range(setup.networks)
+    }
+
+
+def compute(setup: SetUp, run: Run) -> Result:
+    """Train, and follow the layer."""
+    data = run.images(setup.images, setup.seed)
+    trained = run.networks(wanted(setup), data)
+    correlations, distances = [], []
+    for one in trained.values():
+        states = states_of(setup, run, data, one)
+        with one_thread(), run.console.status("comparing epochs"):
+            parts = split(states, setup.layer, setup.early, setup.half, setup.variates)
+            later = {epoch: state for epoch, state in states.items() if epoch >= setup.early}
+            unseen = np.full(len(states) - len(later), np.nan)
+            correlations.append(coefficients(states, setup.layer))
+            distances.append(
+                [np.concatenate([unseen, drift(part, later, setup.layer)]) for part in parts]
+            )
+    # A final state of lower rank than another's has fewer directions.
+    directions = max(table.shape[1] for table in correlations)
+    padded = [
+        np.pad(table, ((0, 0), (0, directions - table.shape[1])), constant_values=np.nan)
+        for table in correlations
+    ]
+    stable, unstable = np.array(distances).transpose(1, 0, 2)
+    return Result(setup, data, trained, np.array(padded), stable, unstable)
+
+
+def states_of(
+    setup: SetUp, run: Run, data: ImageData, one: Trained
+) -> dict[int, Mapping[str, Any]]:
+    """Capture the layer of a network at every epoch."""
+    networks = {str(epoch): one.at(epoch) for epoch in setup.epochs}
+    captured = run.capture(networks, data.train_images[: setup.compared], [setup.layer])
+    return {int(epoch): layers for epoch, layers in captured.items()}
+
+
+# --- What is claimed -----------------------------------------------------------------------------
+
+
+def claims(result: Result) -> list[Claim]:
+    """Judge figure 1's claims; each network gives one value."""
+    setup = result.setup
+    epochs = np.array(setup.epochs)
+    unsettled = []
+    for one, table in zip(result.trained.values(), result.correlations, strict=True):
+        accuracy = np.array([epoch.test_accuracy for epoch in one.history])
+        converged = first_at_least(accuracy, CONVERGED * accuracy.max())
+        at = table[int(np.searchsorted(epochs, converged))]
+        unsettled.append(float(np.mean(at[~np.isnan(at)] < SETTLED)))
+    # Half time is where S was chosen to be near, and the last epochs tell a drift.
+    after = (epochs > setup.early) & (epochs != setup.half)
+    first = int(np.flatnonzero(after)[0])
+    return [
+        Claim(
+            "1a",
+            "Performance converges long before many coefficients do",
+            f"share of directions whose correlation with the final state is under {SETTLED:g} when "
+            f"accuracy on test images first reaches {CONVERGED:.0%} of its best",
+            "difference",
+            (contrast("share of directions that have not settled", unsettled),),
+            margin=0.25,
+        ),
+        Claim(
+            "1d",
+            "S stays closer to the layer than B at all later epochs",
+            "distance of B minus distance of S, mean over the epochs after the early one but half "
+            "time",
+            "difference",
+            (
+                contrast(
+                    "B - S", (result.unstable[:, after] - result.stable[:, after]).mean(axis=1)
+                ),
+            ),
+        ),
+        Claim(
+            "1d",
+            "S stays flat to the end",
+            "distance of S at the last epoch minus at the first after the early one",
+            "equality",
+            (
+                contrast(
+                    "S: last - first",
+                    result.stable[:, -1] - result.stable[:, first],
+                    two_sided=True,
+                ),
+            ),
+            "the layer goes on changing as long as it is trained, and even its most stable "
+            "directions with it",
+        ),
+        Claim(
+            "1d",
+            "B drifts away at once",
+            f"distance of B at epoch {epochs[first]}, the first after the early one, as compared "
+            "with that of S",
+            "difference",
+            (
+                contrast(
+                    f"epoch {epochs[first]}: B - S",
+                    result.unstable[:, first] - result.stable[:, first],
+                ),
+            ),
+        ),
+    ]
+
+
+# --- The figure and its numbers ------------------------------------------------------------------
+
+
+def draw(result: Result) -> Figure:
+    """Draw the coefficients (a), and the subspaces (d)."""
+    from matplotlib.figure import Figure
+
+    from isorep.paper.analysis.curves import curves
+    from isorep.plot.spectrum import spectrum
+
+    setup = result.setup
+    figure = Figure(figsize=(10.5, 4.1), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    mean = np.nanmean(result.correlations, axis=0)
+    spectrum(dict(zip(setup.epochs, mean, strict=True)), title="epoch", ax=left)
+    left.set(
+        xlabel=f"direction of {setup.layer}, sorted",
+        ylabel="canonical correlation with the final state",
+    )
+    seen = np.array(setup.epochs) >= setup.early
+    curves(
+        right,
+        np.array(setup.epochs)[seen],
+        {
+            f"S, {setup.variates} most correlated": result.stable[:, seen],
+            f"B, {setup.variates} least correlated": result.unstable[:, seen],
+        },
+    )
+    right.axvline(setup.half, color="0.7", linestyle=":", linewidth=1, zorder=0)
+    right.set(
+        xlabel=f"epoch (S and B: epoch {setup.early}; dotted: half time)",
+        ylabel=f"mean CCA distance to {setup.layer}",
+        ylim=(0, 1),
+    )
+    right.grid(axis="y", color="0.9", linewidth=0.8)
+    right.set_axisbelow(True)
+    right.spines[["top", "right"]].set_visible(False)
+    for ax, letter in ((left, "a"), (right, "d")):
+        ax.set_title(letter, loc="left", fontweight="bold")
+    figure.supxlabel(
+        f"{result.data.name}, training images; mean over {setup.networks} networks",
+        fontsize="small",
+    )
+    return figure
+
+
+def rows(result: Result) -> Iterator[dict[str, Any]]:
+    """Give a row for each network, epoch and number: a correlation, or a distance of S or B."""
+    for name, table, stable, unstable in zip(
+        result.trained, result.correlations, result.stable, result.unstable, strict=True
+    ):
+        for at, epoch in enumerate(result.setup.epochs):
+            numbers = [("correlation", i + 1, value) for i, value in enumerate(table[at])]
+            numbers += [("S distance", 0, stable[at]), ("B distance", 0, unstable[at])]
+            for quantity, direction, value in numbers:
+                if not np.isnan(value):
+                    yield {
+                        "network": name,
+                        "epoch": epoch,
+                        "quantity": quantity,
+                        "direction": direction or "",
+                        "value": float(value),
+                    }
+
+
+def facts(result: Result) -> dict[str, Any]:
+    """Say what was trained on what, and how far it came."""
+    return {
+        "data": result.data.name,
+        "train_images": len(result.data.train_images),
+        "test_images": len(result.data.test_images),
+        "half_time": result.setup.half,
+        "networks": {name: one.facts() for name, one in result.trained.items()},
+    }

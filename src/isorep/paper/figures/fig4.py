@@ -1,0 +1,397 @@
+"""Figure 4: wider networks are more alike.
+
+Set-up. Groups of networks that differ in the width of all their layers; within a group, in their
+seeds alone.
+
+What is computed. The PWCCA distance of the last convolution between all pairs of networks, on
+training images, as many filters drawn at random from each network as the narrowest has: against
+width (4a), and against the accuracy on test images (4b).
+
+What is claimed. See `claims`. Figure A6 looks at the same filters by other measures, figure A7 at
+the same networks before training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isorep._utils.one_thread import one_thread
+from isorep.comparison.pairwise import pairwise
+from isorep.paper.analysis import permutation_tests
+from isorep.paper.analysis.claims import STRONG, Claim, Contrast
+from isorep.paper.analysis.contrasts import TITLES, comparable, contrast
+from isorep.paper.data.image_data import ImageData
+from isorep.paper.data.images import ImageSource
+from isorep.paper.training.recipe import (
+    PAPER_CONVNET,
+    PAPER_RECIPE,
+    SMALL_CONVNET,
+    ConvNetPlan,
+    Recipe,
+    Wanted,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from isorep.paper.run import Run
+    from isorep.paper.training.networks import Trained
+
+Floats = NDArray[np.float64]
+
+
+# --- Set-up --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SetUp:
+    """What is trained and compared.
+
+    Attributes
+    ----------
+    factors : tuple of float
+        What all widths of `plan` are multiplied by, one group each; ascending.
+    networks : int
+        How many in each group.
+    filters : int
+        How many of the last convolution's filters are compared; all, where it has fewer.
+    compared : int
+        Training images to compare on, at most.
+    """
+
+    factors: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+    networks: int = 5
+    filters: int = 16
+    images: ImageSource = field(default_factory=ImageSource)
+    plan: ConvNetPlan = field(default_factory=ConvNetPlan)
+    recipe: Recipe = field(default_factory=Recipe)
+    compared: int = 10_000
+    seed: int = 0
+
+    @property
+    def widths(self) -> list[int]:
+        """Filters of the last convolution in each group."""
+        return [self.plan.scaled(factor).widths[-1] for factor in self.factors]
+
+    @property
+    def layer(self) -> str:
+        """Name of the last convolution."""
+        return f"conv{len(self.plan.widths)}"
+
+
+SETUPS = {
+    "laptop": SetUp(),
+    "small": SetUp(
+        filters=32,
+        images=ImageSource("cifar10", n_train=2_000, n_test=2_000),
+        plan=SMALL_CONVNET,
+        recipe=Recipe(target_loss=0.02, max_epochs=15),
+    ),
+    "paper": SetUp(
+        factors=(0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0),
+        filters=128,
+        images=ImageSource("cifar10", n_train=50_000),
+        plan=PAPER_CONVNET,
+        recipe=PAPER_RECIPE,
+    ),
+}
+
+
+# --- What is computed ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Widths:
+    """Distances between networks of several widths, group after group.
+
+    Attributes
+    ----------
+    tables : dict of measure to (N, N) array
+        ``[i, j]`` is the distance of network i from j; 0 on the diagonal.
+    group_size : int
+        Networks in each group.
+    """
+
+    tables: Mapping[str, Floats]
+    group_size: int
+
+    def within(self, measure: str) -> Floats:
+        """Return the distances of each group's ordered pairs, (groups, pairs)."""
+        n, table = self.group_size, self.tables[measure]
+        different = ~np.eye(n, dtype=bool)
+        blocks = [table[at : at + n, at : at + n] for at in range(0, len(table), n)]
+        return np.stack([block[different] for block in blocks])
+
+    def drop(self, measure: str, *, two_sided: bool = False, where: str = "") -> Contrast:
+        """Contrast the distances within the narrowest group with those within the widest."""
+        n, table = self.group_size, self.tables[measure]
+        ends = np.r_[0:n, len(table) - n : len(table)]
+        two = comparable(table, measure)[np.ix_(ends, ends)]
+
+        def statistic(first: Floats, second: Floats) -> Floats:
+            return permutation_tests.within(two, first) - permutation_tests.within(two, second)
+
+        return contrast(
+            where or f"{TITLES[measure]}: narrowest - widest",
+            statistic,
+            n,
+            permutation_tests.exchange_labels(statistic, n, two_sided=two_sided),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a run found; `before` is there for figure A7 alone."""
+
+    setup: SetUp
+    data: ImageData
+    trained: Mapping[str, Trained]
+    after: Widths
+    before: Widths | None = None
+
+    @property
+    def accuracies(self) -> Floats:
+        """Accuracy on test images, (groups, networks)."""
+        found = [one.last.test_accuracy for one in self.trained.values()]
+        return np.array(found).reshape(len(self.setup.factors), -1)
+
+
+def wanted(setup: SetUp) -> dict[str, Wanted]:
+    """Say which networks to train, group after group."""
+    return {
+        f"x{factor:g}-{i + 1}": Wanted(
+            setup.plan.scaled(factor),
+            setup.recipe,
+            int(np.random.SeedSequence([setup.seed, 4, number, i]).generate_state(1)[0]),
+        )
+        for number, factor in enumerate(setup.factors)
+        for i in range(setup.networks)
+    }
+
+
+def compute(setup: SetUp, run: Run) -> Result:
+    """Train the networks and compare their last convolutions."""
+    return compare(setup, run, ["pwcca"])
+
+
+def compare(setup: SetUp, run: Run, measures: Sequence[str], *, untrained: bool = False) -> Result:
+    """Compare the last convolutions of all networks, before training too if asked for."""
+    data = run.images(setup.images, setup.seed)
+    asked = wanted(setup)
+    trained = run.networks(asked, data)
+    after = _widths(setup, run, data, {k: one.network for k, one in trained.items()}, measures)
+    before = None
+    if untrained:
+        from isorep.paper.training.networks import initial
+
+        fresh = {name: initial(one, data).eval() for name, one in asked.items()}
+        before = _widths(setup, run, data, fresh, measures)
+    return Result(setup, data, trained, after, before)
+
+
+def _widths(
+    setup: SetUp, run: Run, data: ImageData, networks: Mapping[str, Any], measures: Sequence[str]
+) -> Widths:
+    captured = run.capture(networks, data.train_images[: setup.compared], [setup.layer])
+    chosen = {
+        name: {setup.layer: np.asarray(one[setup.layer])[:, draw_filters(setup, number, one)]}
+        for number, (name, one) in enumerate(captured.items())
+    }
+    with one_thread(), run.console.status("comparing all pairs of networks"):
+        table = pairwise(dict(chosen.items()), measures=list(measures), progress=False)
+    tables = {}
+    for name in measures:
+        distances = table[f"{name}_distance"].sel(layer=setup.layer).to_numpy().copy()
+        np.fill_diagonal(distances, 0.0)
+        tables[name] = distances
+    return Widths(tables, setup.networks)
+
+
+def draw_filters(setup: SetUp, number: int, captured: Mapping[str, Any]) -> NDArray[np.int64]:
+    """Draw which filters of a network are compared."""
+    p = captured[setup.layer].shape[1]
+    random = np.random.default_rng([setup.seed, 44, number])
+    return random.permutation(p)[: setup.filters]
+
+
+# --- What is claimed -----------------------------------------------------------------------------
+
+EASY = (
+    "on images this easy the last convolution of every network, narrow or wide, has come down to "
+    "the ten classes, and so few filters, all drawn from it, say little else: distances are small "
+    "at every width"
+)
+
+
+def claims(result: Result) -> list[Claim]:
+    """Judge figure 4's claims."""
+    distance = result.after.within("pwcca").mean(axis=1)
+    accuracy = result.accuracies.mean(axis=1)
+    n = len(distance)
+    return [
+        Claim(
+            "4a",
+            "Wider networks are more similar to each other",
+            "mean PWCCA distance within the narrowest group minus within the widest",
+            "difference",
+            (result.after.drop("pwcca"),),
+            EASY,
+        ),
+        Claim(
+            "4a",
+            "Distance falls with width all along",
+            "Spearman's correlation, sign changed, of width and mean PWCCA distance over groups",
+            "difference",
+            (falling("PWCCA", np.arange(n, dtype=float), distance, ranks=True),),
+            EASY,
+            margin=STRONG,
+        ),
+        Claim(
+            "4b",
+            "More similar networks do better on test data",
+            "Pearson's correlation, sign changed, of mean PWCCA distance and mean test accuracy "
+            "over groups",
+            "difference",
+            (falling("PWCCA and accuracy", distance, accuracy),),
+            "all networks do almost equally well on images this easy, and what is left of "
+            "differences in accuracy is a few test images",
+            margin=STRONG,
+        ),
+    ]
+
+
+def falling(where: str, x: Floats, y: Floats, *, ranks: bool = False) -> Contrast:
+    """Contrast a negative correlation over groups with none; effects are positive if it falls."""
+    if ranks:
+        x, y = x.argsort().argsort().astype(float), y.argsort().argsort().astype(float)
+
+    def statistic(order: NDArray[np.int64]) -> float:
+        return -float(np.corrcoef(x, y[order])[0, 1])
+
+    effect = statistic(np.arange(len(x)))
+    exact = permutation_tests.permute(statistic, len(x))
+    interval = permutation_tests.correlation_interval(effect, len(x))
+    return Contrast(f"- r of {where}, {len(x)} groups", effect, interval, exact)
+
+
+# --- The figure and its numbers ------------------------------------------------------------------
+
+
+def draw(result: Result) -> Figure:
+    """Draw distance over width, and test accuracy over distance."""
+    from matplotlib.figure import Figure
+
+    setup = result.setup
+    figure = Figure(figsize=(9.5, 4.1), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    curve(left, setup, result.after, "pwcca")
+    left.set_title("a", loc="left", fontweight="bold")
+    within = result.after.within("pwcca")
+    distance, accuracy = within.mean(axis=1), 100 * result.accuracies
+    right.errorbar(
+        distance,
+        accuracy.mean(axis=1),
+        xerr=within.std(axis=1),
+        yerr=accuracy.std(axis=1),
+        fmt="o",
+        color="#0072B2",
+        ecolor="0.75",
+        zorder=3,
+    )
+    for width, at in zip(
+        setup.widths, zip(distance, accuracy.mean(axis=1), strict=True), strict=True
+    ):
+        right.annotate(str(width), at, xytext=(5, 5), textcoords="offset points", fontsize="small")
+    r = np.corrcoef(distance, accuracy.mean(axis=1))[0, 1]
+    right.set_title("b", loc="left", fontweight="bold")
+    right.set_title(f"r = {r:.2f} over groups")
+    tidy(right)
+    right.set(xlabel="PWCCA distance within a group", ylabel="accuracy on test images (%)")
+    caption(figure, setup, result)
+    return figure
+
+
+def curve(
+    ax: Axes,
+    setup: SetUp,
+    widths: Widths,
+    measure: str,
+    *,
+    colour: str = "#0072B2",
+    label: str = "",
+) -> None:
+    """Draw the mean distance within each group over its width, with a standard deviation."""
+    within = widths.within(measure)
+    mean, std = within.mean(axis=1), within.std(axis=1)
+    ax.fill_between(setup.widths, mean - std, mean + std, color=colour, alpha=0.25, linewidth=0)
+    ax.plot(setup.widths, mean, "o-", color=colour, label=label)
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(setup.widths, [str(width) for width in setup.widths], fontsize="small")
+    ax.minorticks_off()
+    earlier = ax.get_ylim()[1] if len(ax.lines) > 1 else 0.0
+    ax.set_ylim(0, max(1.15 * float((mean + std).max()), earlier))
+    tidy(ax)
+    ax.set(xlabel="filters of the last convolution", ylabel=f"{TITLES[measure]} distance")
+
+
+def tidy(ax: Axes) -> None:
+    """Give axes the house's look."""
+    ax.grid(axis="y", color="0.9", linewidth=0.8)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def caption(figure: Figure, setup: SetUp, result: Result) -> None:
+    """Say what was compared."""
+    figure.supxlabel(
+        f"{result.data.name}; {setup.networks} networks of each width\n{setup.filters} filters of "
+        f"{setup.layer}, drawn at random; mean and standard deviation",
+        fontsize="small",
+    )
+
+
+def rows(result: Result) -> Iterator[dict[str, Any]]:
+    """Give a row for each ordered pair of networks, measure and state of training."""
+    names, n = list(result.trained), result.setup.networks
+    states = {"trained": result.after, "untrained": result.before}
+    for state, widths in states.items():
+        if widths is None:
+            continue
+        for measure, table in widths.tables.items():
+            for (i, j), value in np.ndenumerate(table):
+                if i != j:
+                    yield {
+                        "state": state,
+                        "measure": measure,
+                        "x": names[i],
+                        "y": names[j],
+                        "x_width": result.setup.widths[i // n],
+                        "y_width": result.setup.widths[j // n],
+                        "distance": float(value),
+                    }
+
+
+def facts(result: Result) -> dict[str, Any]:
+    """Say what was trained on what, and how far it came."""
+    return {
+        "data": result.data.name,
+        "train_images": len(result.data.train_images),
+        "test_images": len(result.data.test_images),
+        "networks": {name: one.facts() for name, one in result.trained.items()},
+        "mean_distances": {
+            measure: dict(
+                zip(
+                    map(str, result.setup.widths),
+                    result.after.within(measure).mean(axis=1).tolist(),
+                    strict=True,
+                )
+            )
+            for measure in result.after.tables
+        },
+    }

@@ -1,0 +1,62 @@
+"""Figure A10: figure 3 on test data.
+
+Set-up. Figure 3's networks.
+
+What is computed. Figure 3's distances, on images that no network was trained on.
+
+What is claimed. See `claims`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from isorep.paper.analysis.claims import Claim
+from isorep.paper.analysis.contrasts import INTER, gap
+from isorep.paper.figures import fig3
+from isorep.paper.figures.fig3 import (
+    GENERALIZING,
+    MEMORIZING,
+    SETUPS,
+    Result,
+    SetUp,
+    draw,
+    facts,
+    rows,
+)
+
+if TYPE_CHECKING:
+    from isorep.paper.run import Run
+
+__all__ = ["SETUPS", "SetUp", "claims", "compute", "draw", "facts", "rows"]
+
+
+def compute(setup: SetUp, run: Run) -> Result:
+    """Compare figure 3's networks on test images."""
+    return fig3.compare(setup, run, ["pwcca"], shown="test")
+
+
+def claims(result: Result) -> list[Claim]:
+    """Judge figure A10's claims."""
+    distances = result.distances
+    output = distances.layers[-1]
+    return [
+        Claim(
+            "A10",
+            "Softmax, test data: generalizing networks agree with each other and memorizing "
+            "networks do not",
+            f"mean PWCCA distance within memorizing minus within generalizing at {output}",
+            "difference",
+            (gap(distances, "pwcca", output, MEMORIZING, GENERALIZING),),
+        ),
+        Claim(
+            "A10",
+            "Softmax, test data: memorizing networks are as far from each other as from "
+            "generalizing ones",
+            f"mean PWCCA distance between the groups minus within memorizing at {output}",
+            "equality",
+            (gap(distances, "pwcca", output, INTER, MEMORIZING, two_sided=True),),
+            "the memorizing networks share the random labelling, and carry what they have in "
+            "common over to images that look alike",
+        ),
+    ]

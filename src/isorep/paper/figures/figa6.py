@@ -1,0 +1,58 @@
+"""Figure A6: figure 4 by cosine and Euclidean distance.
+
+Set-up. Figure 4's networks and filters.
+
+What is computed. Figure 4's distances, neuron by neuron.
+
+What is claimed. See `claims`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from isorep.paper.analysis.claims import Claim
+from isorep.paper.figures import fig4
+from isorep.paper.figures.fig4 import SETUPS, Result, SetUp, facts, rows
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from isorep.paper.run import Run
+
+__all__ = ["MEASURES", "SETUPS", "SetUp", "claims", "compute", "draw", "facts", "rows"]
+
+MEASURES = {"cosine": "Cosine distance", "euclidean": "Euclidean distance"}
+
+
+def compute(setup: SetUp, run: Run) -> Result:
+    """Compare figure 4's filters neuron by neuron."""
+    return fig4.compare(setup, run, list(MEASURES))
+
+
+def claims(result: Result) -> list[Claim]:
+    """Judge figure A6's claims."""
+    return [
+        Claim(
+            "A6",
+            f"{words} shows no relation with width",
+            "mean distance within the narrowest group minus within the widest"
+            + (", as a share of the mean distance" if name == "euclidean" else ""),
+            "equality",
+            (result.after.drop(name, two_sided=True),),
+            "filters of wider networks are less active each, since the layer after them adds up "
+            "more of them; a distance that is not free of scale and offset follows that",
+        )
+        for name, words in MEASURES.items()
+    ]
+
+
+def draw(result: Result) -> Figure:
+    """Draw distance over width by either measure."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9.5, 4.1), layout="constrained")
+    for ax, name in zip(figure.subplots(1, 2), MEASURES, strict=True):
+        fig4.curve(ax, result.setup, result.after, name)
+    fig4.caption(figure, result.setup, result)
+    return figure

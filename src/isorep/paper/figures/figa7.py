@@ -1,0 +1,97 @@
+"""Figure A7: figure 4 at initialisation and after training.
+
+Set-up. Figure 4's networks, and the same networks before training.
+
+What is computed. Figure 4a's distances for both.
+
+What is claimed. See `claims`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from isorep.paper.analysis.claims import Claim, Contrast
+from isorep.paper.figures import fig4
+from isorep.paper.figures.fig4 import SETUPS, Result, SetUp, facts, rows
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from isorep.paper.figures.fig4 import Widths
+    from isorep.paper.run import Run
+
+__all__ = ["SETUPS", "SetUp", "claims", "compute", "draw", "facts", "rows"]
+
+FLAT_FROM = 1000
+"""Filters past which the paper finds untrained networks equally far apart."""
+
+
+def compute(setup: SetUp, run: Run) -> Result:
+    """Compare figure 4's networks after training and before."""
+    return fig4.compare(setup, run, ["pwcca"], untrained=True)
+
+
+def claims(result: Result) -> list[Claim]:
+    """Judge figure A7's claims."""
+    before = _before(result)
+    return [
+        Claim(
+            "A7",
+            "Trained, wider networks are more similar to each other",
+            "mean PWCCA distance within the narrowest group minus within the widest",
+            "difference",
+            (result.after.drop("pwcca", where="trained: narrowest - widest"),),
+        ),
+        Claim(
+            "A7",
+            "Width explains little before training",
+            "mean PWCCA distance within the narrowest group minus within the widest, untrained",
+            "equality",
+            (before.drop("pwcca", two_sided=True, where="untrained: narrowest - widest"),),
+            "the narrow networks are far narrower than the paper's narrowest, and few random "
+            "filters see less of the images in common than many",
+        ),
+        Claim(
+            "A7",
+            f"Untrained, distances are flat past {FLAT_FROM} filters",
+            f"mean PWCCA distance within the first group of at least {FLAT_FROM} filters minus "
+            "within the widest, untrained",
+            "equality",
+            _flat(result, before),
+            f"this needs at least two widths of {FLAT_FROM} filters or more",
+        ),
+    ]
+
+
+def _flat(result: Result, before: Widths) -> tuple[Contrast, ...]:
+    widths = np.array(result.setup.widths)
+    first = int(np.searchsorted(widths, FLAT_FROM))
+    if first >= len(widths) - 1:
+        return ()
+    start = first * before.group_size
+    wide = fig4.Widths({"pwcca": before.tables["pwcca"][start:, start:]}, before.group_size)
+    return (wide.drop("pwcca", two_sided=True, where=f"untrained: {widths[first]} - widest"),)
+
+
+def _before(result: Result) -> Widths:
+    assert result.before is not None  # compute asked for them
+    return result.before
+
+
+def draw(result: Result) -> Figure:
+    """Draw distance over width, before and after training."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.5, 4.1), layout="constrained")
+    ax = figure.subplots()
+    for widths, colour, label in (
+        (_before(result), "#5A5A5A", "untrained"),
+        (result.after, "#0072B2", "trained"),
+    ):
+        fig4.curve(ax, result.setup, widths, "pwcca", colour=colour, label=label)
+    ax.legend(frameon=False, loc="center right")
+    fig4.caption(figure, result.setup, result)
+    return figure

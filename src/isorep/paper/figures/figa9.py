@@ -1,0 +1,137 @@
+"""Figure A9: figure 3 by mean CCA and by SVCCA.
+
+Set-up. Figure 3's networks.
+
+What is computed. The distance between every ordered pair of networks at every layer, by mean CCA
+and SVCCA, and by PWCCA to compare them with.
+
+What is claimed. See `claims`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from isorep.paper.analysis import permutation_tests
+from isorep.paper.analysis.claims import Claim, Contrast
+from isorep.paper.analysis.contrasts import TITLES, contrast, gap
+from isorep.paper.analysis.distances import Distances
+from isorep.paper.figures import fig3
+from isorep.paper.figures.fig3 import (
+    GENERALIZING,
+    MEMORIZING,
+    SETUPS,
+    Result,
+    SetUp,
+    draw,
+    facts,
+    rows,
+)
+
+if TYPE_CHECKING:
+    from isorep.paper.run import Run
+
+__all__ = ["MEASURES", "SETUPS", "SetUp", "claims", "compute", "draw", "facts", "rows"]
+
+MEASURES = ("pwcca", "cca", "svcca")
+
+
+def compute(setup: SetUp, run: Run) -> Result:
+    """Compare figure 3's networks by three measures."""
+    return fig3.compare(setup, run, MEASURES, across=True)
+
+
+def claims(result: Result) -> list[Claim]:
+    """Judge figure A9's claims; early and late layers are figure 3's."""
+    distances = result.distances
+    early, late = fig3.early_and_late(distances.layers)
+    before, last = fig3.last_two(distances.layers)
+    kept = distances.svcca_ranks[last][: distances.group_size].mean()
+
+    def drop(name: str, *, equality: bool = False) -> tuple[Contrast, ...]:
+        return (_drop(distances, name, before, last, two_sided=equality),)
+
+    def excess(name: str) -> tuple[Contrast, ...]:
+        return tuple(_excess(distances, name, layer) for layer in early)
+
+    return [
+        Claim(
+            "A9",
+            f"Mean CCA and SVCCA show the same broad picture: late layers ({fig3.span(late)}) of "
+            "generalizing networks are more similar than those of memorizing ones",
+            "mean distance within memorizing minus within generalizing, by either measure, layer "
+            "by layer",
+            "difference",
+            tuple(
+                gap(distances, name, layer, MEMORIZING, GENERALIZING)
+                for name in ("cca", "svcca")
+                for layer in late
+            ),
+        ),
+        Claim(
+            "A9",
+            "PWCCA sees generalizing networks become more similar over the last two convolutions",
+            f"mean PWCCA distance within generalizing at {before} minus at {last}",
+            "difference",
+            drop("pwcca"),
+        ),
+        Claim(
+            "A9",
+            "Mean CCA does not see that",
+            f"mean CCA distance within generalizing at {before} minus at {last}",
+            "equality",
+            drop("cca", equality=True),
+        ),
+        Claim(
+            "A9",
+            "SVCCA does not see that",
+            f"mean SVCCA distance within generalizing at {before} minus at {last}",
+            "equality",
+            drop("svcca", equality=True),
+            f"99 % of the variance of {last} lies in {kept:.1f} directions (mean over the "
+            "generalizing networks), and SVCCA looks at those alone",
+        ),
+        *(
+            Claim(
+                "A9",
+                f"{words} overestimates early distances ({fig3.span(early)}) relative to PWCCA",
+                f"{TITLES[name]} distance minus PWCCA distance, mean over all pairs, layer by "
+                "layer",
+                "difference",
+                excess(name),
+            )
+            for name, words in (("cca", "Mean CCA"), ("svcca", "SVCCA"))
+        ),
+    ]
+
+
+def _drop(distances: Distances, name: str, before: str, last: str, *, two_sided: bool) -> Contrast:
+    """Contrast the generalizing networks' distances at two layers."""
+    n = distances.group_size
+    early, late = distances.at(name, before), distances.at(name, last)
+    exact = permutation_tests.exchange_layers(
+        *(
+            distances.at(name, x, y)[:n, :n]
+            for x, y in ((before, before), (last, last), (before, last), (last, before))
+        ),
+        two_sided=two_sided,
+    )
+    return contrast(
+        f"{TITLES[name]}, {GENERALIZING}: {before} - {last}",
+        lambda first, second: (
+            permutation_tests.within(early, first) - permutation_tests.within(late, first)
+        ),
+        n,
+        exact,
+    )
+
+
+def _excess(distances: Distances, name: str, layer: str) -> Contrast:
+    """Contrast a measure with PWCCA on the same pairs."""
+    differences = distances.at(name, layer) - distances.at("pwcca", layer)
+    return contrast(
+        f"{layer}: {TITLES[name]} - {TITLES['pwcca']}",
+        lambda first, second: permutation_tests.within(differences, first + second),
+        distances.group_size,
+        permutation_tests.exchange_measures(differences),
+    )

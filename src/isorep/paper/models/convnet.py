@@ -1,0 +1,80 @@
+"""ConvNet: the plain convolutional network of appendix A.4, at any width."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from isorep.paper.models.classifier import Classifier
+
+
+class ConvNet(Classifier):
+    """3 x 3 convolutions with batch norm and ReLU, global average, linear, softmax.
+
+    The modules ``conv1``, ``conv2``, ... are the layers after batch norm and ReLU, and ``softmax``
+    is the output, so that `isorep.capture` finds every layer of figure 3 by its name.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Filters of each convolution.
+    strides : sequence of int
+        Stride of each convolution.
+    channels : int
+        Channels of the images.
+    classes : int
+        Number of classes.
+
+    Examples
+    --------
+    >>> import torch
+    >>> network = ConvNet([4, 6], [1, 2], channels=1, classes=10)
+    >>> network.layers
+    ('conv1', 'conv2', 'softmax')
+    >>> network(torch.zeros(5, 1, 8, 8)).shape
+    torch.Size([5, 10])
+    """
+
+    def __init__(
+        self, widths: Sequence[int], strides: Sequence[int], *, channels: int, classes: int
+    ) -> None:
+        super().__init__()
+        if len(widths) != len(strides) or not widths:
+            raise ValueError(
+                f"a width and a stride for each layer: got {len(widths)} widths and "
+                f"{len(strides)} strides"
+            )
+        inputs = channels
+        self._convolutions = [f"conv{number}" for number in range(1, len(widths) + 1)]
+        for name, width, stride in zip(self._convolutions, widths, strides, strict=True):
+            self.add_module(
+                name,
+                nn.Sequential(
+                    # Batch norm takes the mean away, so a bias would have no effect.
+                    nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False),
+                    nn.BatchNorm2d(width),
+                    nn.ReLU(),
+                ),
+            )
+            inputs = width
+        self.linear = nn.Linear(inputs, classes)
+        self.softmax = nn.Softmax(dim=1)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers that figure 3 compares, in order."""
+        return (*self._convolutions, "softmax")
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Return what the softmax is taken of, (n, classes)."""
+        x = images
+        for name in self._convolutions:
+            x = self.get_submodule(name)(x)
+        found: Tensor = self.linear(x.mean(dim=(2, 3)))
+        return found
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the probability of each class, (n, classes)."""
+        probabilities: Tensor = self.softmax(self.logits(images))
+        return probabilities

@@ -1,0 +1,97 @@
+"""Recipe: how the paper's convolutional networks are built and trained (appendix A.4).
+
+Nothing here needs PyTorch, so that a figure's set-up can be read and changed without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from isorep.paper.models.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained (with Adam), and when it is done.
+
+    Training ends after the first epoch at whose end the mean loss over the training images, of the
+    network as it will be compared (batch norm in its evaluation mode), is under `target_loss`, and
+    after `max_epochs` at the latest. A target of 0 is never reached.
+    """
+
+    learning_rate: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    batch_size: int = 32
+    target_loss: float = 0.005
+    max_epochs: int = 200
+
+
+PAPER_RECIPE = Recipe(target_loss=0.0, max_epochs=100)
+
+
+@dataclass(frozen=True)
+class ConvNetPlan:
+    """The plain convolutional network: filters and stride of each 3 x 3 convolution."""
+
+    widths: tuple[int, ...] = (16, 16, 32, 32, 32, 64, 64, 64)
+    strides: tuple[int, ...] = (1, 1, 2, 1, 1, 2, 1, 1)
+
+    def scaled(self, factor: float) -> ConvNetPlan:
+        """Return the network with all its widths multiplied."""
+        widths = tuple(max(1, round(width * factor)) for width in self.widths)
+        return ConvNetPlan(widths, self.strides)
+
+    def build(self, channels: int, classes: int) -> Classifier:
+        """Make the network, initialised from PyTorch's global generator."""
+        from isorep.paper.models.convnet import ConvNet
+
+        return ConvNet(self.widths, self.strides, channels=channels, classes=classes)
+
+
+PAPER_CONVNET = ConvNetPlan(
+    widths=(64, 64, 128, 128, 128, 256, 256, 256, 512, 512, 512),
+    strides=(1, 1, 2, 1, 1, 2, 1, 1, 2, 1, 1),
+)
+
+SMALL_CONVNET = PAPER_CONVNET.scaled(0.25)
+
+
+@dataclass(frozen=True)
+class ResNetPlan:
+    """The residual network for CIFAR-10 of He et al. (2016): 6 blocks + 2 layers."""
+
+    blocks: int = 5
+    widths: tuple[int, int, int] = (16, 32, 64)
+
+    def build(self, channels: int, classes: int) -> Classifier:
+        """Make the network, initialised from PyTorch's global generator."""
+        from isorep.paper.models.resnet import ResNet
+
+        return ResNet(self.blocks, self.widths, channels=channels, classes=classes)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A network that a figure asks for: everything but the images that determines it.
+
+    Attributes
+    ----------
+    plan : ConvNetPlan or ResNetPlan
+        Its layers.
+    recipe : Recipe
+        How it is trained.
+    seed : int
+        Of its initial weights and of the order of its batches.
+    labels : {"true", "random"}
+        Which labelling it learns.
+    keep : tuple of int
+        Epochs after which its weights are kept, beside those at the end; 0 is before the first.
+    """
+
+    plan: ConvNetPlan | ResNetPlan
+    recipe: Recipe
+    seed: int
+    labels: Literal["true", "random"] = "true"
+    keep: tuple[int, ...] = ()

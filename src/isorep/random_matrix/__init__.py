@@ -1,0 +1,1 @@
+"""Laws of noise: what canonical correlations of unrelated samples look like."""

@@ -1,0 +1,103 @@
+"""The Tracy-Widom law of the greatest canonical correlation of noise, and its centre and scale."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+LEAST = -8.0
+"""Where the law's distribution function is 2e-12, and p-values under it are all told as one."""
+
+MOST = 100.0
+"""Where it is 0: the upper tail is 1e-290."""
+
+BEYOND = 12.0
+"""Where the Airy function is 1e-13 of its greatest and falls faster than any power."""
+
+NODES = 28
+"""Of the quadrature over the kernel."""
+
+
+def tracy_widom_sf(s: ArrayLike) -> NDArray[np.float64]:
+    """Chance that a variable of the Tracy-Widom law of order 1 exceeds `s`, any shape.
+
+    ``F1(s) = det(1 - K)``, ``K(u, v) = Ai(u + v + s)`` on (0, inf), by Gauss-Legendre quadrature:
+    with a relative error of about 1e-12.
+
+    Parameters
+    ----------
+    s : array-like
+        In the law's own units (mean -1.21, standard deviation 1.27); may be infinite.
+
+    Returns
+    -------
+    float64 array
+        In [0, 1], of the shape of `s`.
+
+    References
+    ----------
+    Ferrari and Spohn 2005, A determinantal formula for the GOE Tracy-Widom distribution. Bornemann
+    2010, On the numerical evaluation of Fredholm determinants.
+
+    Examples
+    --------
+    >>> tracy_widom_sf([-3.8954, -1.2686, 0.9793, 2.0234]).round(4)
+    array([0.99, 0.5 , 0.05, 0.01])
+    """
+    from scipy.special import airy
+
+    points = np.clip(np.asarray(s, dtype=np.float64), LEAST, MOST)
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    # Of a whole spectrum most lie under the least value, which is evaluated once.
+    different, places = np.unique(points, return_inverse=True)
+    chances = np.empty(len(different))
+    for i, point in enumerate(different):
+        span = max(BEYOND - point, 4.0) / 2
+        u, root = span * (nodes + 1), np.sqrt(span * weights)
+        kernel = root[:, None] * airy(u[:, None] + u + point)[0] * root
+        # By eigenvalues and not det(), of which a small p-value would keep no digit.
+        chances[i] = -np.expm1(np.sum(np.log1p(-np.linalg.eigvalsh(kernel))))
+    return chances[places].reshape(points.shape)
+
+
+@cache
+def tracy_widom_quantile(share: float) -> float:
+    """Value that a variable of the Tracy-Widom law of order 1 exceeds with chance ``1 - share``.
+
+    Parameters
+    ----------
+    share : float
+        In (0, 1).
+
+    Returns
+    -------
+    float
+        In the law's own units; to about 1e-10.
+
+    References
+    ----------
+    See `tracy_widom_sf`.
+
+    Examples
+    --------
+    >>> round(tracy_widom_quantile(0.95), 4)
+    0.9793
+    """
+    from scipy.optimize import brentq
+
+    return float(
+        brentq(lambda s: float(tracy_widom_sf(s)) - (1 - share), LEAST, BEYOND, xtol=1e-12)
+    )
+
+
+def centre_and_scale(
+    m: float, a: int, b: int, k: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Johnstone's constants of ``m = n - 1`` centred samples, k directions a side removed."""
+    rest = m - k - 1
+    gamma = 2 * np.arcsin(np.sqrt((min(a, b) - k - 0.5) / rest))
+    phi = 2 * np.arcsin(np.sqrt((max(a, b) - k - 0.5) / rest))
+    cube = 16 / (rest**2 * np.sin(phi + gamma) ** 2 * np.sin(phi) * np.sin(gamma))
+    return 2 * np.log(np.tan((phi + gamma) / 2)), np.cbrt(cube)

@@ -1,0 +1,1 @@
+"""Representations in memory and on disk."""

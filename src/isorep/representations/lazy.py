@@ -1,0 +1,120 @@
+"""LazyRepresentations: the layers of a store, read a few rows at a time when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isorep.representations.representations import Layers, check_layer
+
+
+class LazyArray:
+    """One layer on disk: an (n_samples, n_features) array whose rows are read when asked for.
+
+    ``array[start:stop]`` gives rows as a NumPy array, and ``np.asarray(array)`` all of them.
+
+    Parameters
+    ----------
+    name
+        What errors call it.
+    shape, dtype
+        Of the array.
+    read
+        ``slice of rows -> (rows, n_features) array``.
+    chunk
+        Rows that are stored, and so had better be read, together.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        read: Callable[[slice], Any],
+        chunk: int = 1,
+    ) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.chunk = chunk
+        self._name = name
+        self._read = read
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        if not isinstance(rows, slice) or rows.step not in (None, 1):
+            raise TypeError(f"a stored layer is read by slices of rows, a:b, not {rows!r}")
+        start, stop, _ = rows.indices(self.shape[0])
+        try:
+            found = np.asarray(self._read(slice(start, max(start, stop))))
+        # A damaged chunk fails in whatever codec or parser meets it.
+        except Exception as error:
+            raise ValueError(
+                f"cannot read rows {start} to {stop - 1} of {self._name}: {error}"
+            ) from error
+        return found
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        found = self[:]
+        return found if dtype is None else found.astype(dtype, copy=False)
+
+    def __repr__(self) -> str:
+        return f"LazyArray({self._name}, shape {self.shape}, {self.dtype})"
+
+
+class LazyRepresentations(Layers[LazyArray]):
+    """The layers of a store, in execution order where it is known: on disk until they are read.
+
+    A read-only mapping of layer name to `LazyArray` that knows its samples as `Representations`
+    do, and takes the same keywords. `isorep.storage.open_store` makes it;
+    ``Representations.from_mapping(stored)`` reads all of it into memory.
+
+    Parameters
+    ----------
+    arrays
+        Layer name to 2-D array with a shape, a dtype and slices of rows that are NumPy arrays, such
+        as a zarr array or an h5py dataset.
+    place
+        What errors call the store.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> stored = LazyRepresentations({"fc": np.eye(3)}, sample_ids="abc")
+    >>> stored
+    LazyRepresentations(1 layer, 3 samples: fc (3, 3))
+    >>> stored["fc"][1:]
+    array([[0., 1., 0.],
+           [0., 0., 1.]])
+    """
+
+    def __init__(self, arrays: Any, *, place: str = "", **known: Any) -> None:
+        self._place = place
+        super().__init__(arrays, **known)
+
+    @classmethod
+    def from_layers(cls, layers: Layers[Any]) -> LazyRepresentations:
+        """Take arrays in memory for stored ones; hand on what is."""
+        return layers if isinstance(layers, cls) else cls(layers, **layers.about())
+
+    @property
+    def place(self) -> str:
+        """The path of the store; empty where it has none."""
+        return self._place
+
+    def _layer(self, name: str, value: Any) -> tuple[LazyArray, str]:
+        try:
+            shape, dtype = tuple(value.shape), np.dtype(value.dtype)
+        except AttributeError:
+            raise TypeError(
+                f"layer {name!r} is a {type(value).__name__}, which is no array"
+            ) from None
+        except RuntimeError as error:  # what h5py says of a dataset whose file was closed
+            raise ValueError(
+                f"layer {name!r} cannot be read; is its file open? ({error})"
+            ) from error
+        check_layer(name, shape, dtype)
+        described = f"layer {name!r}" + (f" of {self._place!r}" if self._place else "")
+        chunk = (getattr(value, "chunks", None) or (1,))[0]
+        return LazyArray(described, shape, dtype, value.__getitem__, chunk), dtype.name

@@ -1,0 +1,133 @@
+"""isorep pairwise and isorep trajectory: names, steps and runs from paths; what they print."""
+
+import sys
+
+import numpy as np
+import pytest
+import xarray
+
+import isorep
+from isorep import Representations
+from isorep.cli import main
+from isorep.cli.sweep_options import names_of
+
+
+@pytest.fixture
+def shell(monkeypatch, tmp_path, capsys):
+    """Run a command in a folder of two runs; return its exit status, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    rng = np.random.default_rng(0)
+    end, noise = rng.standard_normal((2, 211, 4))
+    for run in ("a", "b"):
+        (tmp_path / run).mkdir()
+        for step in (2, 10, 100):
+            state = end + (100 - step) / 50 * noise
+            dead = np.zeros((211, 2)) if (run, step) == ("a", 10) else state[:, :2]
+            Representations({"conv": state, "fc": dead}).save(tmp_path / run / f"step{step}.zarr")
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["isorep", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, out, err
+
+    return run
+
+
+def test_pairwise_writes_a_store_and_prints_a_summary(shell, tmp_path):
+    paths = sorted((tmp_path / "a").iterdir())
+    command = ["pairwise", *paths, "--measure", "pwcca", "--measure", "cka", "-o", "s.zarr"]
+    status, out, err = shell(*command)
+    assert status == 0
+    table = xarray.open_zarr("s.zarr", chunks=None)
+    assert table["x"].to_numpy().tolist() == ["step10", "step100", "step2"]
+    assert table.equals(
+        isorep.pairwise({path.stem: path for path in paths}, measures=["pwcca", "cka"])
+    )
+    values = table["cka"].sel(layer="conv").to_numpy()
+    expected = (values.sum() - 3) / 6
+    row = next(line for line in out.splitlines()[4:] if line.startswith("conv")).split()
+    assert row[1] == f"{expected:.4f}"
+    assert row[2:5] == [f"{table['cka'].sel(x='step2', y='step100', layer='conv'):.4f}", *row[3:5]]
+    assert {row[3].rstrip(","), row[4]} == {"step2", "step100"}
+    assert out.endswith("3 networks in s.zarr\n")
+    assert err.startswith(
+        "isorep: not computed (5 cells): networks['step10']['fc'] has no variance"
+    )
+
+    status, again, err = shell(*command)
+    assert (status, again) == (0, out)
+    assert err.startswith("isorep: 's.zarr' is there already, with 12 finished tiles\n")
+    status, _, err = shell("pairwise", *paths, "--layer", "conv", "-o", "s.zarr")
+    assert status == 2
+    assert "isorep: error: cannot go on with" in err
+    assert "begun with measures ['pwcca', 'cka'], and this is with ['pwcca']" in err
+
+
+def test_networks_are_named_after_what_tells_them_apart(shell, tmp_path):
+    status, out, _ = shell(
+        "pairwise", "a/step2.zarr", "b/step2.zarr", "--layer", "conv", "-o", "s.zarr"
+    )
+    assert status == 0
+    assert out.splitlines()[1].split()[-2:] == ["a/step2,", "b/step2"]
+    paths = [tmp_path / name for name in ("x.zarr", "x.npz", "y/x.zarr")]
+    assert list(names_of(paths)) == ["x.zarr", "x.npz", "y/x.zarr"]
+    status, _, err = shell("pairwise", "a/step2.zarr", "./a/../a/step2.zarr", "-o", "s.zarr")
+    assert status == 2
+    assert "is given twice: give each network once" in err
+    status, _, err = shell("pairwise", "a/step2.zarr", "-o", "s.zarr")
+    assert (status, "expected at least two networks" in err) == (2, True)
+
+
+def test_pairwise_passes_its_options_on(shell):
+    paths = ["a/step2.zarr", "b/step2.zarr"]
+    status, _, err = shell("pairwise", *paths, "-o", "s.zarr", "--memory", "1 kB")
+    assert (status, "are too few for layer 'conv'" in err) == (2, True)
+    status, _, err = shell("pairwise", *paths, "-o", "s2.zarr", "--precision", "half")
+    assert (status, "unknown precision 'half'" in err) == (2, True)
+    status, _, err = shell("pairwise", *paths, "-o", "s3.zarr", "--scheduler", "nonsense://")
+    assert (status, "no Dask scheduler answers at 'nonsense://'" in err) == (2, True)
+    status, _, err = shell("pairwise", *paths, "-o", "a/step2.zarr")
+    assert (status, "it is what is to be read" in err) == (2, True)
+    status, _, err = shell("pairwise", *paths, "-o", "a/step10.zarr")
+    assert (status, err.startswith("isorep: error: cannot write")) == (2, True)
+    assert shell("pairwise", *paths, "-o", "s4.zarr", "--precision", "single")[0] == 0
+    assert xarray.open_zarr("s4.zarr").attrs["precision"] == "single"
+
+
+def test_trajectory_sorts_steps_as_numbers(shell, tmp_path):
+    paths = sorted((tmp_path / "a").iterdir())
+    status, out, err = shell("trajectory", *paths, "-o", "p.zarr")
+    assert status == 0
+    table = xarray.open_zarr("p.zarr", chunks=None)
+    assert table["step"].to_numpy().tolist() == [2, 10, 100]
+    assert table.attrs["reference"] == 100
+    lines = [line.split() for line in out.splitlines()]
+    assert lines[0] == ["pwcca", "conv", "fc"]
+    assert [line[0] for line in lines[1:4]] == ["2", "10", "100"]
+    assert lines[2][1:] == [f"{table['pwcca'].sel(step=10, layer='conv'):.4f}", "nan"]
+    assert lines[4] == ["3", "states", "in", "p.zarr"]
+    assert "not computed (1 cells): states[10]['fc'] has no variance" in err
+
+
+def test_trajectory_of_runs_and_its_references(shell, tmp_path):
+    paths = [path for run in ("a", "b") for path in (tmp_path / run).iterdir()]
+    status, out, _ = shell(
+        *("trajectory", *paths, "--reference", "10", "--layer", "conv", "-o", "p.zarr")
+    )
+    assert status == 0
+    table = xarray.open_zarr("p.zarr", chunks=None)
+    assert (list(table["run"].to_numpy()), table.attrs["reference"]) == (["a", "b"], 10)
+    heads = [line.split() for line in out.splitlines() if line.startswith("pwcca")]
+    assert heads == [["pwcca,", run, "conv"] for run in ("a", "b")]
+    status, _, _ = shell("trajectory", *paths[:3], "--reference", "b/step2.zarr", "-o", "q.zarr")
+    assert status == 0
+    assert xarray.open_zarr("q.zarr").attrs["reference"] == "given"
+    status, _, err = shell("trajectory", *paths[:3], "--reference", "11", "-o", "r.zarr")
+    assert (status, "unknown reference '11'" in err) == (2, True)
+    (tmp_path / "a" / "step2.zarr").rename(tmp_path / "a" / "start.zarr")
+    status, _, _ = shell("trajectory", "a/step10.zarr", "a/start.zarr", "-o", "t.zarr")
+    assert status == 0
+    assert xarray.open_zarr("t.zarr")["step"].to_numpy().tolist() == ["start", "step10"]

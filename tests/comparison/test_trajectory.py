@@ -1,0 +1,170 @@
+"""Trajectory: every cell equals the measure of state and reference, in that order."""
+
+import numpy as np
+import pytest
+
+import isorep
+from isorep import Representations
+from isorep.core.basis import Basis
+
+
+def states(n=211, steps=(10, 20, 40)):
+    """Draw states that drift, of unequal widths."""
+    rng = np.random.default_rng(0)
+    start = rng.standard_normal((n, 5))
+    return {
+        step: {
+            "lstm1": start + 0.3 * i * rng.standard_normal((n, 5)),
+            "lstm2": start[:, :3] @ rng.standard_normal((3, 7)) + rng.standard_normal((n, 7)),
+        }
+        for i, step in enumerate(steps)
+    }
+
+
+@pytest.mark.parametrize(
+    ("reference", "step"), [("last", 40), ("first", 10), (20, 20), (np.int64(20), 20), (20.0, 20)]
+)
+def test_every_cell_is_the_measure_of_the_state_against_the_reference(reference, step):
+    given = states()
+    table = isorep.trajectory(given, reference=reference, measures=["pwcca", "cka"])
+    assert dict(table.sizes) == {"step": 3, "layer": 2}
+    assert table["step"].to_numpy().tolist() == [10, 20, 40]
+    assert table.attrs["reference"] == step
+    for at in given:
+        for layer in ("lstm1", "lstm2"):
+            cell = table.sel(step=at, layer=layer)
+            for name in ("pwcca", "cka"):
+                score = isorep.similarity(given[at][layer], given[step][layer], name)
+                assert cell[name].item() == score.similarity
+                assert cell[f"{name}_distance"].item() == score.distance
+    assert (table["n_samples"] == 211).all()
+    assert table["rank"].to_numpy().tolist() == [[5, 7]] * 3
+    assert table["reference_rank"].to_numpy().tolist() == [5, 7]
+
+
+def test_a_reference_of_its_own_may_have_other_widths():
+    given = states()
+    rng = np.random.default_rng(1)
+    end = {"lstm1": given[40]["lstm1"] @ rng.standard_normal((5, 3)), "lstm2": given[10]["lstm2"]}
+    table = isorep.trajectory(given, reference=end)
+    assert table.attrs["reference"] == "given"
+    assert table["reference_rank"].to_numpy().tolist() == [3, 7]
+    for step in given:
+        expected = isorep.pwcca(given[step]["lstm1"], end["lstm1"]).similarity
+        assert table["pwcca"].sel(step=step, layer="lstm1").item() == expected
+
+
+def test_each_layer_of_each_state_is_prepared_once(monkeypatch):
+    names = []
+    original = Basis.from_array.__func__
+    monkeypatch.setattr(
+        Basis,
+        "from_array",
+        classmethod(lambda cls, x, **o: names.append(o["name"]) or original(cls, x, **o)),
+    )
+    isorep.trajectory(states(), reference=20)
+    # One layer after the other; several threads are at the states of one.
+    assert [sorted(names[:3]), sorted(names[3:])] == [
+        [f"states[{step}][{layer!r}]" for step in (10, 20, 40)] for layer in ("lstm1", "lstm2")
+    ]
+
+
+def test_a_step_called_like_an_end_is_that_step():
+    given = states(steps=("last", "middle", "final"))
+    assert isorep.trajectory(given, reference="last").attrs["reference"] == "last"
+    table = isorep.trajectory(given, reference="last", layers="lstm1")
+    assert table["pwcca"].sel(step="last").item() == pytest.approx(1, abs=1e-12)
+
+
+def test_a_degenerate_state_costs_its_own_cells():
+    given = states()
+    given[20]["lstm1"] = np.where(given[20]["lstm1"] > 2, np.inf, given[20]["lstm1"])
+    table = isorep.trajectory(given)
+    np.testing.assert_array_equal(
+        np.isnan(table["pwcca"]), [[False, False], [True, False], [False, False]]
+    )
+    assert table["reason"][1, 0].item().startswith("states[20]['lstm1'] holds 0 NaN and ")
+    given[40]["lstm2"] = np.ones((211, 3))
+    table = isorep.trajectory(given)
+    assert np.isnan(table["pwcca"].sel(layer="lstm2")).all()
+    assert table["reference_rank"].to_numpy().tolist() == [5, 0]
+
+
+def test_what_cannot_be_compared():
+    given = states()
+    with pytest.raises(
+        ValueError, match=r"unknown reference 'lst'; did you mean 'last'.* Known: first, last, 10"
+    ):
+        isorep.trajectory(given, reference="lst")
+    with pytest.raises(ValueError, match="unknown reference '21'; did you mean '20' or '10'"):
+        isorep.trajectory(given, reference=21)
+    with pytest.raises(TypeError, match="a step or a mapping of layers, got ndarray"):
+        isorep.trajectory(given, reference=given[40]["lstm1"])
+    with pytest.raises(ValueError, match=r"unknown layer of reference 'lstm2'; did you mean 'lstm"):
+        isorep.trajectory(given, reference={"lstm1": given[40]["lstm1"]})
+    with pytest.raises(ValueError, match=r"unknown layer of states\[10\] 'lstm3'"):
+        isorep.trajectory(given, layers="lstm3")
+    with pytest.raises(ValueError, match="states holds nothing to compare"):
+        isorep.trajectory({})
+    ids = list(range(211))
+    with pytest.raises(
+        ValueError, match=r"states\[10\] and reference hold the same samples in another order"
+    ):
+        isorep.trajectory(
+            {step: Representations(state, sample_ids=ids) for step, state in given.items()},
+            reference=Representations(given[40], sample_ids=ids[::-1]),
+        )
+
+
+def test_several_runs_each_against_its_own_end(tmp_path):
+    """Runs of unequal steps: the table has all of them, and says which are not there."""
+    runs = {"a": states(steps=(10, 20, 40)), "b": states(n=211, steps=(5, 20, 40, 80, 90))}
+    for step in runs["b"].values():
+        step["lstm1"] = step["lstm1"] ** 3
+    table = isorep.trajectory(runs, measures=["pwcca", "cka"])
+    assert dict(table.sizes) == {"run": 2, "step": 6, "layer": 2}
+    assert table["step"].to_numpy().tolist() == [5, 10, 20, 40, 80, 90]
+    assert table.attrs["reference"] == "last"
+    for run, end in (("a", 40), ("b", 90)):
+        alone = isorep.trajectory(runs[run], measures=["pwcca", "cka"])
+        there = table.sel(run=run, step=list(runs[run]))
+        for name in ("pwcca", "cka_distance", "rank", "n_samples", "reason"):
+            np.testing.assert_array_equal(there[name], alone[name])
+        assert there["reference_rank"].equals(alone["reference_rank"].assign_coords(run=run))
+        assert table["pwcca"].sel(run=run, step=end, layer="lstm1").item() == pytest.approx(1)
+    gone = table.sel(run="a", step=[5, 80, 90])
+    assert np.isnan(gone["pwcca"]).all()
+    assert gone["reason"][0, 0].item() == "run 'a' has no step 5"
+    assert (gone["n_samples"] == 0).all()
+
+    common = isorep.trajectory(runs, reference=20)
+    assert common.attrs["reference"] == 20
+    out = tmp_path / "path.zarr"
+    stored = isorep.trajectory(runs, measures=["pwcca", "cka"], out=out)
+    assert stored.equals(table)
+    assert isorep.trajectory(runs, measures=["pwcca", "cka"], out=out).equals(table)
+
+    with pytest.raises(ValueError, match="unknown reference '10'"):
+        isorep.trajectory(runs, reference=10)  # which b lacks
+    with pytest.raises(TypeError, match=r"names in the runs must all be strings or all be numb"):
+        isorep.trajectory({"a": runs["a"], "b": {"end": runs["b"][5]}})
+    with pytest.raises(TypeError, match=r"states\['b'\] must be a mapping of name to Repr"):
+        isorep.trajectory({"a": runs["a"], "b": [1]})
+
+
+def test_stores_and_their_reference(tmp_path):
+    given = states(steps=tuple(range(0, 90, 10)))
+    paths = {}
+    for step, state in given.items():
+        paths[step] = tmp_path / f"step{step}.zarr"
+        Representations(state).save(paths[step])
+    table = isorep.trajectory(given, reference=given[30])
+    assert isorep.trajectory(paths, reference=paths[30]).equals(table)
+    assert isorep.trajectory(paths, reference=30)["pwcca"].equals(table["pwcca"])
+    runs = isorep.trajectory({"a": paths, "b": paths}, reference="first")
+    assert runs.attrs["reference"] == 0
+    np.testing.assert_array_equal(runs["pwcca"][0], isorep.trajectory(paths, reference=0)["pwcca"])
+    double = isorep.trajectory(paths, measures="cca")
+    single = isorep.trajectory(paths, precision="single", measures="cca")
+    np.testing.assert_allclose(single["cca"], double["cca"], atol=1e-6)
+    assert single["cca"].sel(step=80).to_numpy() == pytest.approx(1, abs=1e-14)

@@ -1,0 +1,319 @@
+"""What a page holds, what it refuses, and that nothing half-written stays."""
+
+import sys
+from hashlib import sha256
+
+import numpy as np
+import pytest
+from helpers.harmful import DEAD, NAMES, layers_of
+from helpers.reading import content, numbers, words
+
+import isorep
+from isorep.comparison.read_result import read_result
+from isorep.explorer.packing import coarse, floats
+
+pytest.importorskip("plotly")
+
+
+def small(seed=0, n=60):
+    rng = np.random.default_rng(seed)
+    return {f"conv{i}": rng.standard_normal((n, 3 + i)) for i in range(3)}
+
+
+def written(tmp_path, result, **options):
+    isorep.report(result, tmp_path / "page.html", **options)
+    return content(tmp_path / "page.html")
+
+
+class TestGrid:
+    def test_holds_every_number_of_the_table(self, page, table):
+        grid, *_ = content(page)
+        assert grid["x_layers"] == NAMES
+        assert grid["y_layers"] == [*NAMES, DEAD, "unrelated"]
+        assert words(grid["reason"], (7, 9)).tolist() == table["reason"].values.tolist()
+        assert words(grid["warnings"], (7, 9)).tolist() == table["warnings"].values.tolist()
+        np.testing.assert_array_equal(numbers(grid["n_significant"]), table["n_significant"])
+        for measure in grid["measures"]:
+            for key in ("similarity", "distance", "chance", "calibrated", "p_adjusted"):
+                variable = measure["name"] + ("" if key == "similarity" else f"_{key}")
+                np.testing.assert_allclose(numbers(measure[key]), table[variable], rtol=1e-7)
+
+    def test_takes_a_table_turned_round(self, tmp_path):
+        table = isorep.compare(small(0), small(1))
+        (turned,) = written(tmp_path, table.transpose("y_layer", "x_layer"))
+        np.testing.assert_allclose(numbers(turned["measures"][0]["similarity"]), table["pwcca"])
+
+    def test_an_endless_distance_is_drawn_up_to_the_greatest(self, tmp_path):
+        table = isorep.compare(small(0), small(1), measures="gulp")
+        assert table["gulp_distance"].attrs["range"][1] == np.inf
+        (grid,) = written(tmp_path, table)
+        assert grid["measures"][0]["distance_range"] == [0.0, table["gulp_distance"].max()]
+
+
+class TestDetails:
+    def test_cells_hold_correlations_weights_and_law(self, page, pair):
+        grid, *_ = content(page)
+        details = grid["details"]
+        assert details["complete"]
+        assert len(details["cells"]) == 7 * 8  # all but the dead layer's
+        for (i, x_layer), (j, y_layer) in (
+            ((1, NAMES[1]), (4, NAMES[4])),
+            ((6, NAMES[6]), (8, "unrelated")),
+        ):
+            cell = details["cells"][f"{i},{j}"]
+            # By the definition: the singular values of the product of two orthonormal bases.
+            centred = [side - side.mean(axis=0) for side in (pair[0][x_layer], pair[1][y_layer])]
+            (qx, _), (qy, _) = (np.linalg.qr(side) for side in centred)
+            u, rho, _ = np.linalg.svd(qx.T @ qy, full_matrices=False)
+            np.testing.assert_allclose(numbers(cell["correlations"]), rho, atol=1e-6)
+            weights = np.abs((qx @ u).T @ centred[0]).sum(axis=1)
+            np.testing.assert_allclose(
+                numbers(cell["x_weights"]), weights / weights.sum(), atol=1e-6
+            )
+            law = details["laws"][cell["law"]]
+            n, rx, ry = map(int, cell["law"].split(","))
+            assert (n, rx, ry) == (180, centred[0].shape[1], centred[1].shape[1])
+            # Wachter's law has the mean square of unrelated data.
+            expected = max(rx, ry) / (n - 1)
+            assert np.mean(numbers(law["noise"]) ** 2) == pytest.approx(expected, rel=0.25)
+            edges = numbers(law["edges"])
+            assert cell["n_significant"] == np.argmax(np.append(rho <= edges, True))
+
+    def test_variates_are_those_of_the_samples_chosen(self, tmp_path):
+        rng = np.random.default_rng(3)
+        x = rng.standard_normal((1000, 3))
+        a = isorep.Representations(
+            {"fc": x}, labels=rng.integers(0, 4, 1000), sample_ids=[f"s{i}" for i in range(1000)]
+        )
+        b = {"fc": x @ rng.standard_normal((3, 3)) + 0.1 * rng.standard_normal((1000, 3))}
+        (grid,) = written(tmp_path, isorep.compare(a, b), a=a, b=b)
+        points = grid["details"]["points"]["1000"]
+        rows = points["rows"]
+        assert len(rows) == len(set(rows)) == 400
+        assert points["ids"] == [f"s{row}" for row in rows]
+        classes = np.array(points["labels"]["classes"])[points["labels"]["codes"]]
+        np.testing.assert_array_equal(classes, a.labels[rows].astype(str))
+        cell = grid["details"]["cells"]["0,0"]
+        for side, name in ((a["fc"], "x_variates"), (b["fc"], "y_variates")):
+            drawn = numbers(cell[name])
+            # Each is a combination of the side's features, of unit variance.
+            centred = side - side.mean(axis=0)
+            weights, *_ = np.linalg.lstsq(centred[rows], drawn.T, rcond=None)
+            np.testing.assert_allclose(centred[rows] @ weights, drawn.T, atol=5e-4)
+            np.testing.assert_allclose(np.std(centred @ weights, axis=0), 1.0, atol=2e-3)
+
+    def test_amounts_and_many_names_as_labels(self, tmp_path):
+        x = small(0, 90)
+        kinds = {
+            "values": np.linspace(0, 1, 90),
+            "codes": np.array([f"name{min(i, 40)}" for i in range(90)]),
+        }
+        for key, labels in kinds.items():
+            a = isorep.Representations(x, labels=labels)
+            (grid,) = written(tmp_path, isorep.compare(a, a), a=a, b=a)
+            found = grid["details"]["points"]["90"]["labels"]
+            assert key in found
+        assert len(set(found["codes"])) == 20
+        assert found["classes"][found["codes"][89]] == "name40"  # the most common keeps its name
+        assert found["classes"][found["codes"][39]] == "others"
+
+    def test_the_best_of_each_row_and_column_come_first(self, tmp_path, monkeypatch):
+        from isorep.explorer import cell_details
+
+        rng = np.random.default_rng(0)
+        wide = {f"layer{i}": rng.standard_normal((300, 40)) for i in range(12)}
+        noisy = {name: x + 0.1 * rng.standard_normal(x.shape) for name, x in wide.items()}
+        table = isorep.compare(wide, noisy)
+        room = 60_000
+        found = cell_details.cell_details(table, "pwcca", wide, noisy, room=room)
+        assert not found["complete"]
+        diagonal = [f"{i},{i}" for i in range(12)]
+        assert list(found["cells"])[:12] == sorted(
+            diagonal,
+            key=lambda at: -table["pwcca"].values[int(at.split(",")[0]), int(at.split(",")[1])],
+        )
+        from isorep.explorer.page import as_text
+
+        assert 0.3 * room < len(as_text(found)) <= room
+
+    def test_positions_have_no_samples_to_name(self, tmp_path):
+        x = np.random.default_rng(0).standard_normal((120, 3))
+        a = isorep.Representations(
+            {"conv": x}, reductions={"conv": "positions"}, labels=np.arange(30), n_samples=30
+        )
+        (grid,) = written(tmp_path, isorep.compare(a, a), a=a, b=a)
+        points = grid["details"]["points"]["120"]
+        assert points["labels"] is None
+        assert points["ids"] is None
+
+    def test_other_representations_than_the_tables_are_refused(self, tmp_path):
+        table = isorep.compare(small(0), small(1))
+        page = tmp_path / "page.html"
+        with pytest.raises(
+            ValueError, match=r"not made of these a and b: at \(conv., conv.\) its pwcca is"
+        ):
+            isorep.report(table, page, a=small(1), b=small(2))
+        # In the other order, of which the most similar pair, one layer, tells nothing.
+        a, b = ({**small(seed), "same": small(7)["conv0"]} for seed in (0, 1))
+        both = isorep.compare(a, b)
+        with pytest.raises(ValueError, match="not made of these a and b"):
+            isorep.report(both, page, a=b, b=a)
+        with pytest.raises(ValueError, match="it has 60 samples, and they have 50"):
+            isorep.report(table, page, a=small(0, 50), b=small(1, 50))
+        with pytest.raises(ValueError, match="unknown layer of b 'conv1'"):
+            isorep.report(table, page, a=small(0), b={"conv0": small(1)["conv0"]})
+        with pytest.raises(ValueError, match="give both"):
+            isorep.report(table, page, a=small(0))
+        with pytest.raises(ValueError, match="there are 2: write a page for each"):
+            isorep.report({"1": table, "2": table}, page, a=small(0), b=small(1))
+        assert not list(tmp_path.iterdir())
+
+
+class TestPage:
+    def test_names_end_no_script_and_are_no_markup(self, page):
+        text = page.read_text(encoding="utf-8")
+        assert text.count("</script>") == 3
+        assert "<script>window" not in text
+        assert "\u2028" not in text[: text.index("</script>")]
+        assert "<h1>A &amp; &lt;b&gt;B&lt;/b&gt;</h1>" in text
+
+    def test_only_its_own_scripts_may_run(self, page):
+        import base64
+        import re
+
+        text = page.read_text(encoding="utf-8")
+        policy = re.search(r'Content-Security-Policy" content="(.*?)"', text)[1]
+        assert "default-src 'none'" in policy
+        scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+        assert len(scripts) == 2
+        for script in scripts:
+            hashed = base64.b64encode(sha256(script.encode()).digest()).decode()
+            assert f"'sha256-{hashed}'" in policy
+
+    def test_the_limit_of_its_size(self, page, tmp_path, monkeypatch):
+        assert page.stat().st_size < 8_000_000
+        x = small()
+        table = isorep.compare(x, x)
+        big = table.isel(x_layer=[0] * 700, y_layer=[0] * 700)
+        with pytest.raises(ValueError, match=r"more to show than a page can hold: \d+\.\d MB"):
+            isorep.report(big, tmp_path / "page.html")
+        assert not list(tmp_path.iterdir())
+
+    def test_details_fill_no_more_than_is_left(self, tmp_path):
+        layers = {f"layer{i}": np.random.default_rng(i).standard_normal((70, 2)) for i in range(2)}
+        table = isorep.compare(layers, layers)
+        many = table.isel(x_layer=[0, 1] * 60, y_layer=[0, 1] * 60)
+        isorep.report(many, tmp_path / "page.html", a=layers, b=layers)
+        size = (tmp_path / "page.html").stat().st_size
+        assert 7_000_000 < size <= 8_000_000
+        (grid,) = content(tmp_path / "page.html")
+        assert not grid["details"]["complete"]
+
+    def test_what_is_no_table_is_refused(self, tmp_path):
+        table, page = isorep.compare(small(), small()), tmp_path / "page.html"
+        for wrong in (table["pwcca"], {}, {"a": table["pwcca"]}, 3, [table]):
+            with pytest.raises(TypeError, match="expected the Dataset that"):
+                isorep.report(wrong, page)
+        with pytest.raises(ValueError, match=r"result is over \(x_layer\): expected a table over"):
+            isorep.report(table.isel(y_layer=0), page)
+        with pytest.raises(ValueError, match="result 'mine' is empty"):
+            isorep.report({"mine": table.isel(y_layer=[])}, page)
+        with pytest.raises(ValueError, match=r"of isorep\.compare: No variable named 'n_sam"):
+            isorep.report(table.drop_vars("n_samples"), page)
+        with pytest.raises(ValueError, match="no result is of it"):
+            isorep.report(table, page, groups={"a": "b"})
+        assert not list(tmp_path.iterdir())
+
+    def test_where_it_cannot_be_written(self, tmp_path):
+        table = isorep.compare(small(), small())
+        with pytest.raises(FileNotFoundError, match="no folder"):
+            isorep.report(table, tmp_path / "missing" / "page.html")
+        with pytest.raises(ValueError, match="it is a folder"):
+            isorep.report(table, tmp_path)
+
+    def test_a_missing_plotly_is_named_and_leaves_what_was_there(self, tmp_path, monkeypatch):
+        page = tmp_path / "page.html"
+        page.write_text("before")
+        monkeypatch.setitem(sys.modules, "plotly", None)
+        monkeypatch.delitem(sys.modules, "plotly.offline", raising=False)
+        with pytest.raises(ImportError, match=r"pip install 'isorep\[report\]'"):
+            isorep.report(isorep.compare(small(), small()), page)
+        assert page.read_text() == "before"
+        assert list(tmp_path.iterdir()) == [page]
+
+
+class TestTrajectory:
+    def test_holds_steps_and_numbers(self, page, path_table):
+        *_, path = content(page)
+        assert path["positions"] == [0, 1, 2, 3, 4]
+        assert path["reference"] == "4"
+        found = numbers(path["measures"][0]["distance"])
+        np.testing.assert_allclose(found, path_table["pwcca_distance"], atol=1e-7)
+
+    def test_bounds_of_a_similarity_become_those_of_the_distance(self, tmp_path):
+        table = isorep.trajectory(
+            {f"step {s}": layers_of(s, 90) for s in range(2)}, measures="procrustes"
+        )
+        low, high = table["procrustes"] * 0.8, table["procrustes"] * 0.9
+        low[0, 0] = np.nan
+        (path,) = written(tmp_path, table.assign(procrustes_low=low, procrustes_high=high))
+        assert path["positions"] is None
+        measure = path["measures"][0]
+        np.testing.assert_allclose(numbers(measure["distance_low"]), np.arccos(high), rtol=1e-6)
+        np.testing.assert_allclose(numbers(measure["distance_high"]), np.arccos(low), rtol=1e-6)
+
+    def test_steps_without_a_place_on_a_scale_are_names(self, tmp_path):
+        states = {0.5: layers_of(0, 90), np.inf: layers_of(1, 90)}
+        (path,) = written(tmp_path, isorep.trajectory(states))
+        assert path["positions"] is None
+        assert path["steps"] == ["0.5", "inf"]
+
+    def test_several_runs_are_several_sections(self, tmp_path):
+        states = {step: small(step) for step in (0, 1)}
+        table = isorep.trajectory({"p": states, "q": states})
+        found = written(tmp_path, table)
+        assert [section["heading"] for section in found] == ["p", "q"]
+        by_hand = {run: table.sel(run=run) for run in table["run"].values}
+        assert written(tmp_path, by_hand) == found
+        both = written(tmp_path, {"a": table, "b": table.sel(run="q")})
+        assert [section["heading"] for section in both] == ["a p", "a q", "b"]
+
+
+class TestConverged:
+    def test_bounds_are_the_tables_and_stay_in_range(self, tmp_path, settling):
+        (found,) = written(tmp_path, settling)
+        measure = found["measures"][0]
+        assert measure["name"] == "pwcca"
+        values = settling["distance"].to_numpy()
+        np.testing.assert_allclose(numbers(measure["distance"]), values, rtol=1e-6)
+        # 20 parts left out in turn: Student's t with 19 degrees of freedom.
+        error = 2.093024 * settling["distance_error"].to_numpy()
+        for key, bound in (("low", values - error), ("high", values + error)):
+            expected = np.clip(bound, 0, 1)
+            np.testing.assert_allclose(numbers(measure[f"distance_{key}"]), expected, atol=1e-6)
+        for name in ("converged", "converged_low", "converged_high", "noise", "threshold"):
+            np.testing.assert_allclose(
+                numbers(found["convergence"][name]), settling[name], rtol=1e-6
+            )
+        dead = list(settling["layer"].values).index(DEAD)
+        assert words(found["reason"], values.shape)[:, dead].tolist() == (
+            settling["reason"].values[dead : dead + 1].tolist() * len(values)
+        )
+
+    def test_comes_back_from_disk(self, tmp_path, settling):
+        settling.to_zarr(tmp_path / "settling.zarr", zarr_format=2)
+        (here,), (back,) = (
+            written(tmp_path, table)
+            for table in (settling, read_result(tmp_path / "settling.zarr"))
+        )
+        assert here == back
+
+
+class TestPacking:
+    def test_what_is_packed_comes_back(self):
+        values = np.array([[0.1, -2.0, np.nan], [np.inf, 1e-30, 0.0]])
+        np.testing.assert_allclose(numbers(floats(values)), values, rtol=1e-7)
+        values = np.random.default_rng(0).standard_normal((3, 50))
+        np.testing.assert_allclose(numbers(coarse(values)), values, atol=np.abs(values).max() / 3e4)
+        assert not numbers(coarse(np.zeros((2, 0)))).size
+        assert not numbers(coarse(np.zeros(3))).any()

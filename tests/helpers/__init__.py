@@ -1,0 +1,1 @@
+"""What several tests share: oracles, naive versions, small models and data."""

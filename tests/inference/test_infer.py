@@ -1,0 +1,237 @@
+"""infer: the parts in one result, for a pair and for every cell of a table."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+from helpers.oracle import two_sharing
+from scipy.stats import false_discovery_control
+
+import isorep
+from isorep.inference import calibrated, chance, interval, null_distribution, random_matrix_edge
+from isorep.measures import MEASURES
+
+
+@pytest.mark.parametrize(("name", "options"), [("pwcca", {"weighting": "variance"}), ("cka", {})])
+def test_every_part_is_what_its_function_gives(name, options):
+    x, y = two_sharing(3, 8, 200, seed=0)
+    o = isorep.overlap(x, y)
+    found = isorep.infer(x, y, name, seed=4, level=0.9, n_permutations=49, **options)
+    assert found.similarity == isorep.similarity(x, y, name, **options).similarity
+    fixed = isorep.similarity(x, y, name, correct=True, seed=4, **options)
+    assert found.corrected == fixed.similarity
+    bounds = interval(o, name, seed=4, level=0.9, **options)
+    assert found.interval == (bounds.low, bounds.high)
+    null = null_distribution(o, name, n_permutations=49, seed=4, **options)
+    assert found.p_value == null.p_value == 0.02
+    assert found.chance == chance(o, name, n_permutations=49, seed=4, **options)
+    assert found.calibrated == calibrated(found.similarity, found.chance)
+    edge = random_matrix_edge(o)
+    assert (found.n_significant, found.measure) == (edge.n_significant, name)
+    assert (found.n_samples, found.x_rank, found.y_rank) == (200, 8, 8)
+    assert found == isorep.infer(x, y, name, seed=4, level=0.9, n_permutations=49, **options)
+
+
+def test_five_shared_dimensions_of_fifty_are_five():
+    x, y = two_sharing(5, 50, 2000, seed=1)
+    assert isorep.infer(x, y, "cca", n_permutations=19).n_significant == 5
+
+
+@pytest.mark.parametrize("name", ["cca", "pwcca", "svcca", "cka", "procrustes", "cka_debiased"])
+def test_independent_data_are_reported_as_chance(name):
+    x, y = np.random.default_rng(2).standard_normal((2, 200, 100))
+    found = isorep.infer(x, y, name, n_permutations=99)
+    assert found.p_value > 0.05
+    assert abs(found.calibrated) < 0.03
+    assert found.n_significant == 0
+    if MEASURES[name].requires == "moments":  # one correlation is forced to 1
+        assert math.isnan(found.corrected)
+        assert math.isnan(found.interval[0])
+        assert any("200 samples of 100 and 100 directions cannot be" in w for w in found.warnings)
+        assert any("take 400 samples or more" in w for w in found.warnings)
+
+
+def layers():
+    rng = np.random.default_rng(3)
+    shared = rng.standard_normal((200, 3))
+    a = {
+        "conv": np.hstack([shared, rng.standard_normal((200, 4))]),
+        "noise": rng.standard_normal((200, 5)),
+        "dead": np.zeros((200, 2)),
+    }
+    return a, {"fc": np.hstack([shared, rng.standard_normal((200, 2))])}
+
+
+def test_a_table_holds_what_infer_says_of_each_cell():
+    a, b = layers()
+    inferred = {"correct": True, "interval": True, "chance": True}
+    table = isorep.compare(a, b, measures="cca", **inferred, n_permutations=49, seed=1)
+    cell = table.sel(x_layer="conv", y_layer="fc")
+    told = isorep.infer(a["conv"], b["fc"], "cca", n_permutations=49, seed=1)
+    for name in ("corrected", "chance", "calibrated", "p_value"):
+        assert cell[f"cca_{name}"].item() == getattr(told, name)
+    assert (cell["cca_low"].item(), cell["cca_high"].item()) == told.interval
+    assert cell["n_significant"].item() == told.n_significant == 3
+    assert np.isnan(table["cca_corrected"].sel(x_layer="dead").item())
+    assert table["reason"].sel(x_layer="dead", y_layer="fc").item()
+    p, adjusted = (table[f"cca_{key}"].to_numpy()[:2, 0] for key in ("p_value", "p_adjusted"))
+    assert p[0] < 0.05 < p[1]
+    np.testing.assert_allclose(adjusted, [2 * p[0], p[1]])  # Benjamini and Hochberg
+    with pytest.raises(TypeError, match="for two mappings"):
+        isorep.infer(a, b, "cca")
+
+
+def test_a_table_tells_what_was_asked_for_alone():
+    a, b = layers()
+    plain = isorep.compare(a, b)
+    assert "n_significant" not in plain
+    table = isorep.compare(a, b, measures=["cca", "rsa"], correct=True)
+    assert {"cca_corrected", "n_significant"} <= set(table)
+    assert not {"cca_low", "cca_chance"} & set(table)
+    assert np.isnan(table["rsa_corrected"]).all()
+    table = isorep.compare(a, a, chance=True, n_permutations=19)
+    assert {"pwcca_chance", "pwcca_p_adjusted"} <= set(table)
+    assert "pwcca_corrected" not in table
+
+
+def test_too_few_samples_cost_their_own_cell_the_correction_alone():
+    rng = np.random.default_rng(4)
+    a = {"wide": rng.standard_normal((30, 25)), "narrow": rng.standard_normal((30, 3))}
+    table = isorep.compare(a, {"fc": rng.standard_normal((30, 8))}, interval=True)
+    assert np.isnan(table["pwcca_low"].sel(x_layer="wide").item())
+    assert "cannot be corrected" in table["warnings"].sel(x_layer="wide").item()
+    assert table["pwcca"].notnull().all()
+    assert table["pwcca_low"].sel(x_layer="narrow").notnull().all()
+
+
+def test_what_cannot_be_inferred():
+    x, y = two_sharing(1, 3, 60, seed=5)
+    with pytest.raises(ValueError, match="level is how often"):
+        isorep.infer(x, y, level=2)
+    with pytest.raises(ValueError, match="unknown measure 'pwca'"):
+        isorep.infer(x, y, "pwca")
+    with pytest.raises(ValueError, match="unknown option of cka"):
+        isorep.infer(x, y, "cka", folds=3)
+
+
+@pytest.mark.parametrize("name", [name for name, row in MEASURES.items() if row.requires != "maps"])
+def test_infers_of_every_measure(name):
+    x, y = two_sharing(2, 5, 80, seed=6)
+    found = isorep.infer(x, y, name, n_permutations=19)
+    assert 0.05 <= found.p_value <= 1
+    low, high = MEASURES[name].similarity_range
+    assert low <= found.interval[0] <= found.interval[1] <= high
+    if name in ("cka_debiased", "cka_rbf_debiased"):  # few samples raise these by nothing
+        assert found.corrected == found.similarity
+    else:
+        assert math.isnan(found.corrected) == (MEASURES[name].requires != "moments")
+
+
+@pytest.mark.parametrize("name", ["pwcca", "cca", "cka", "procrustes", "svcca"])
+def test_what_the_measure_ignores_changes_nothing(name):
+    """Rounding and the order of columns decide no estimate and no bound."""
+    rng = np.random.default_rng(17)
+    x, y = rng.standard_normal((2, 60, 4))
+    y[:, :2] += x[:, :2]
+    o = isorep.overlap(x, y)
+    expected = interval(o, name)
+    for same in (3 * x, x[:, [1, 0, 3, 2]], x * 1.0000001, x * 1e180, x * 1e-180):
+        found = interval(isorep.overlap(same, y), name)
+        assert found.estimate == pytest.approx(expected.estimate, abs=1e-5)
+        assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-5)
+
+
+def test_a_network_against_itself():
+    rng = np.random.default_rng(7)
+    a = {f"fc{i}": rng.standard_normal((100, 4)) for i in range(3)}
+    table = isorep.compare(a, a, measures=["cca", "pwcca"], correct=True, chance=True)
+    for variable in ("cca_p_value", "cca_corrected", "cca_chance", "cca_p_adjusted"):
+        found = table[variable].to_numpy()
+        np.testing.assert_array_equal(found, found.T)
+    # The diagonal, which is no finding, lends the others nothing.
+    off = ~np.eye(3, dtype=bool)
+    p, adjusted = (table[f"cca_{key}"].to_numpy()[off] for key in ("p_value", "p_adjusted"))
+    np.testing.assert_allclose(adjusted, false_discovery_control(p))
+
+
+def test_too_few_for_bounds_are_still_corrected():
+    x, y = two_sharing(2, 3, 15, seed=8)
+    found = isorep.infer(x, y, "cca", n_permutations=19)
+    assert math.isnan(found.interval[0])
+    assert not math.isnan(found.corrected)
+    assert any(
+        "15 samples are too few to tell how far a number varies" in w for w in found.warnings
+    )
+    assert any("15 samples are few even to correct 3 and 3" in w for w in found.warnings)
+
+
+def test_groups_widen_the_bounds_and_say_what_they_leave_alone():
+    rng = np.random.default_rng(10)
+    labels = np.repeat(np.arange(40), 10)
+    shared = rng.standard_normal((40, 6))[labels]
+    x, y = (shared + 0.5 * rng.standard_normal((400, 6)) for _ in range(2))
+    alone, grouped = (
+        isorep.infer(x, y, "cka", n_permutations=19, groups=groups) for groups in (None, labels)
+    )
+    assert np.diff(grouped.interval) > 1.5 * np.diff(alone.interval)
+    assert (grouped.corrected, grouped.p_value) == (alone.corrected, alone.p_value)
+    (text,) = set(grouped.warnings) - set(alone.warnings)
+    assert "groups widen the interval alone" in text
+    assert "take the 400 samples for independent" in text
+    assert "compare one sample, or the mean, of each group" in text
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"n_permutations": 9.5}, TypeError, "n_permutations must be an integer, not 9.5"),
+        ({"n_permutations": "9"}, TypeError, "n_permutations must be an integer, not '9'"),
+        ({"n_permutations": True}, TypeError, "n_permutations must be an integer, not True"),
+        ({"n_permutations": 0}, ValueError, "at least 1 permutation is needed, not 0"),
+        ({"seed": -1}, ValueError, "seed is an integer from 0, not -1"),
+        ({"seed": None}, TypeError, "seed must be an integer, not None"),
+        ({"level": "95"}, TypeError, "level is how often bounds are to hold, in .0, 1., not '95'"),
+    ],
+)
+def test_numbers_of_another_kind(given, error, message):
+    x, y = two_sharing(1, 3, 60, seed=5)
+    with pytest.raises(error, match=message):
+        isorep.infer(x, y, **given)
+
+
+def test_all_forced_is_calibrated_to_nothing():
+    x, y = np.random.default_rng(9).standard_normal((2, 12, 20))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", isorep.FewSamplesWarning)
+        found = isorep.infer(x, y, "cca", n_permutations=19)
+    assert (found.similarity, found.p_value) == (pytest.approx(1), 1)
+    assert math.isnan(found.calibrated)
+
+
+def test_what_does_not_go_together():
+    x, y = two_sharing(1, 3, 60, seed=5)
+    with pytest.raises(
+        TypeError,
+        match=r"x is a mapping of layers, and infer compares two arrays: use isorep\.compare",
+    ):
+        isorep.infer({"fc": x}, y)
+    with pytest.raises(ValueError, match=r"groups has shape \(59,\): expected one label"):
+        isorep.infer(x, y, groups=np.arange(59))
+    with pytest.raises(ValueError, match="at least 1 permutation is needed, not 0"):
+        isorep.compare({"fc": x}, {"fc": y}, chance=True, n_permutations=0)
+
+
+@pytest.mark.parametrize(
+    ("measure", "options"), [("linear_regression", {"folds": 5}), ("ridge_cca", {"penalty": "cv"})]
+)
+def test_what_holds_samples_out_has_bounds_and_no_correction(measure, options):
+    x, y = two_sharing(3, 6, 300, seed=1)
+    found = isorep.infer(x, y, measure, n_permutations=19, **options)
+    low, high = found.interval
+    assert low < found.similarity < high
+    assert np.isnan(found.corrected)
+    (warning,) = found.warnings
+    assert warning.startswith(f"{measure}, with samples held out, is biased by few samples")
+    with pytest.raises(ValueError, match=f"{measure} reads the samples themselves to hold some ou"):
+        isorep.similarity(x, y, measure, correct=True, **options)

@@ -24,7 +24,7 @@ def opened(browser, path, viewport=LAPTOP):
     asked, complaints = [], []
     try:
         tab = context.new_page()
-        tab.set_default_timeout(10_000)
+        tab.set_default_timeout(60_000)  # a guard on a busy machine
         context.on("request", lambda request: asked.append(request.url))
         tab.on("console", lambda message: complaints.append(message.text))
         tab.on("pageerror", lambda error: complaints.append(str(error)))

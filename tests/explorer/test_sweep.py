@@ -120,9 +120,9 @@ def test_a_matrix_of_nothing_keeps_nothing():
 
 def test_bad_groups_are_refused(tmp_path, sweep_table):
     names = sweep_table["x"].values.tolist()
-    with pytest.raises(ValueError, match="network '<u>0</u>' has no group; groups has"):
+    with pytest.raises(ValueError, match="network '<u>0</u>' has no group; groups= has only"):
         isorep.report(sweep_table, tmp_path / "page.html", groups={"seed": "a"})
-    with pytest.raises(ValueError, match="cannot be called 'between groups'"):
+    with pytest.raises(ValueError, match="cannot have the name 'between groups'"):
         isorep.report(
             sweep_table, tmp_path / "page.html", groups=dict.fromkeys(names, "between groups")
         )

@@ -14,7 +14,7 @@ from typing import Any
 
 from isorep._utils.optional import import_optional
 
-MOST_BYTES = 8_000_000
+MAX_BYTES = 8_000_000
 """Size limit of a page, so that it opens quickly; Plotly takes 4.8 million of it."""
 
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "\./(.+)";$', re.MULTILINE)

@@ -188,7 +188,7 @@ def test_measure_and_quantity_can_be_switched(tab, table):
     assert "0 = same" in section.locator(".caption").first.inner_text()
     drawn = heat(tab).evaluate("gd => gd.data[0].z")
     np.testing.assert_allclose(np.array(drawn, float), table["cka_distance"], atol=1e-6)
-    section.get_by_label("Show").select_option("calibrated")
+    section.get_by_label("Show").select_option("calibrated similarity")
     drawn = heat(tab).evaluate("gd => gd.data[0].z")
     np.testing.assert_allclose(np.array(drawn, float), table["cka_calibrated"], atol=1e-6)
     section.get_by_label("Measure").select_option("pwcca")

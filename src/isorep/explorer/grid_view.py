@@ -31,7 +31,7 @@ def layer_grid(table: xarray.Dataset, measures: list[str]) -> dict[str, Any]:
         "reason": texts(table["reason"].to_numpy()),
         "not_above_chance": NOT_ABOVE_CHANCE,
         "diagonal": _is_diagonal(table),
-        "at_least": table.attrs.get("fail_below"),
+        "threshold": table.attrs.get("fail_below"),
         "measures": [_measure(table, name) for name in measures],
     }
 

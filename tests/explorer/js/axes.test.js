@@ -14,6 +14,7 @@ test("the first parts of a name become initials, numbers stay", () => {
 test("shortened names still differ", () => {
   const names = ["model.layer1.conv", "model.layer2.conv"];
   assert.deepEqual(shortNames(names, 30), names);
+  assert.deepEqual(shortNames(names, 12), ["…layer1.conv", "…layer2.conv"]);
   assert.deepEqual(shortNames(names, 9), ["…layer1…", "…layer2…"]);
 });
 

@@ -33,20 +33,21 @@ export const initials = (name, maxLength) => {
   return parts.join("") + (isCut ? `${last.slice(0, room - 1)}…` : last);
 };
 
+const dropStart = (texts) => {
+  const start = sharedLength(texts);
+  return start > 3 ? texts.map((text) => `…${text.slice(start)}`) : texts;
+};
+
 /**
- * Shorten names to at most `maxLength` characters so that they still differ: drop the start and
- * end that all names share, then use initials, then cut in the middle.
+ * Shorten names to at most `maxLength` characters so that they still differ. As long as a name is
+ * too long: drop the start that all names share, then the end, then use initials, then cut the
+ * name in the middle.
  */
 export const shortNames = (names, maxLength) => {
+  const fit = (texts) => texts.every((text) => Array.from(text).length <= maxLength);
   let texts = names.map(visible);
-  if (texts.every((text) => Array.from(text).length <= maxLength)) {
-    return texts.map((text) => plotlyText(text));
-  }
-  const start = sharedLength(texts);
-  if (start > 3) texts = texts.map((text) => `…${text.slice(start)}`);
-  const reversed = texts.map(reverse);
-  const end = sharedLength(reversed);
-  if (end > 3) texts = reversed.map((text) => reverse(`…${text.slice(end)}`));
+  if (!fit(texts)) texts = dropStart(texts);
+  if (!fit(texts)) texts = dropStart(texts.map(reverse)).map(reverse);
   return texts.map((text) => plotlyText(initials(text, maxLength), maxLength));
 };
 

@@ -36,8 +36,8 @@ const addSpectrum = (state, fileName) => {
     const parts = [
       element("strong", { class: "significant" }, significant),
       ": above the dashed edge. If the remaining directions are unrelated, the largest remaining ",
-      "correlation exceeds the edge with a probability of 5 %. The grey area shows the ",
-      "correlations of unrelated data (Wachter's law).",
+      "correlation exceeds the edge with probability 0.05. The grey area shows the correlations ",
+      "of unrelated data (Wachter's law).",
     ];
     if (nForced) {
       const verb = nForced === 1 ? "is" : "are";
@@ -67,7 +67,7 @@ const addSpectrum = (state, fileName) => {
         {
           type: "scatter",
           mode: "lines",
-          name: "edge of noise",
+          name: "edge (p = 0.05)",
           x: index,
           y: edges,
           line: { color: "#222", width: 1.4, dash: "dash" },
@@ -164,9 +164,9 @@ const addWeights = (state, fileName) => {
     title: "Projection weights",
     fileName: `${fileName}-weights`,
     caption: () =>
-      "How much each canonical direction accounts for its layer. PWCCA is the mean of the " +
-      "canonical correlations with these weights, which sum to 1. The dotted line marks equal " +
-      "weights.",
+      "The weight of each canonical direction: how much of its layer the direction accounts for. " +
+      "PWCCA is the mean of the canonical correlations with these weights, which sum to 1. The " +
+      "dotted line marks equal weights.",
     draw,
     csv: () => {
       const { xWeights, yWeights } = state.cell;

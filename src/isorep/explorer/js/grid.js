@@ -8,6 +8,7 @@ const CSV_QUANTITIES = [
   ...["similarity", "distance", "corrected", "low", "high"],
   ...["chance", "calibrated", "p_adjusted"],
 ];
+const NAMES = { corrected: "corrected similarity", calibrated: "calibrated similarity" };
 const DESCRIPTIONS = {
   corrected: "similarity corrected for finite-sample bias",
   calibrated: "calibrated similarity (0 = chance level)",
@@ -17,6 +18,8 @@ const DESCRIPTIONS = {
 const SAME = 0.9999;
 
 export const quantitiesOf = (measure) => QUANTITIES.filter((quantity) => measure[quantity]);
+
+export const nameOf = (quantity) => NAMES[quantity] || quantity;
 
 export const rangeOf = (measure, quantity) =>
   quantity === "distance" ? measure.distance_range : measure.similarity_range;
@@ -143,6 +146,6 @@ export const unpackGrid = (section) => {
     xRank: section.x_rank,
     yRank: section.y_rank,
     samplesOf: (cell) => valueAt(nSamples, cell),
-    threshold: section.at_least ?? null,
+    threshold: section.threshold ?? null,
   };
 };

@@ -2,7 +2,7 @@
 
 import { cellPanel } from "./cell_panel.js";
 import { controls, dropdown, element, setOptions } from "./elements.js";
-import { quantitiesOf, unpackGrid } from "./grid.js";
+import { nameOf, quantitiesOf, unpackGrid } from "./grid.js";
 import { addHeatmap } from "./heatmap.js";
 import { addLayerPlot } from "./layer_plot.js";
 import { count } from "./text.js";
@@ -36,7 +36,7 @@ export const gridSection = (section, fileName) => {
   const offerQuantities = () => {
     const quantities = quantitiesOf(state.measure);
     if (!quantities.includes(state.quantity)) state.quantity = "similarity";
-    setOptions(quantityDropdown.select, quantities);
+    setOptions(quantityDropdown.select, quantities.map(nameOf));
     quantityDropdown.select.value = quantities.indexOf(state.quantity);
   };
   const measureNames = measures.map(({ name }) => name);

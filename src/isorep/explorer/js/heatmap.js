@@ -4,7 +4,7 @@ import { axis, fittingTicks, longestLength, MAX_TICKS, tickLength, ticks } from 
 import { addCursor } from "./cursor.js";
 import { hint, nameElement } from "./elements.js";
 import { addFigure } from "./figure.js";
-import { describeShown, describeValue, rangeOf } from "./grid.js";
+import { describeShown, describeValue, nameOf, rangeOf } from "./grid.js";
 import { finiteOrNull, toRows } from "./packing.js";
 import { isNarrow, SEQUENTIAL } from "./style.js";
 import { plotlyText } from "./text.js";
@@ -99,7 +99,7 @@ export const addHeatmap = (grid, state, fileName, select) => {
         len: 1,
         exponentformat: "power",
         outlinewidth: 0,
-        title: { text: isNarrow(width) ? "" : quantity, side: "right" },
+        title: { text: isNarrow(width) ? "" : nameOf(quantity), side: "right" },
       },
     };
     return {

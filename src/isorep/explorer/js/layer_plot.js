@@ -4,7 +4,7 @@ import { axis, fittingTicks, ticks } from "./axes.js";
 import { addCursor, rowOutline } from "./cursor.js";
 import { hint, nameElement } from "./elements.js";
 import { addFigure } from "./figure.js";
-import { describeShown, describeValue, rangeOf } from "./grid.js";
+import { describeShown, describeValue, nameOf, rangeOf } from "./grid.js";
 import { finiteOrNull } from "./packing.js";
 import { colourOf, isNarrow, LEGEND_ABOVE } from "./style.js";
 import { count, plotlyText } from "./text.js";
@@ -73,7 +73,7 @@ export const addLayerPlot = (grid, state, fileName, select) => {
       {
         type: "scatter",
         mode: "markers",
-        name: quantity,
+        name: nameOf(quantity),
         x: finiteOrNull(values),
         y: positions,
         cliponaxis: false,
@@ -104,7 +104,7 @@ export const addLayerPlot = (grid, state, fileName, select) => {
         hoverdistance: 40,
         showlegend: traces.length > 1,
         legend: LEGEND_ABOVE,
-        xaxis: axis(quantity, { range: [least, greatest + 0.02 * (greatest - least)] }),
+        xaxis: axis(nameOf(quantity), { range: [least, greatest + 0.02 * (greatest - least)] }),
         yaxis: axis("", {
           ...ticks(layers, fittingTicks(height), isNarrow(width) ? 12 : 28),
           range: [layers.length - 0.5, -0.5],

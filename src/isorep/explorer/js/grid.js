@@ -14,7 +14,7 @@ const DESCRIPTIONS = {
   calibrated: "calibrated similarity (0 = chance level)",
 };
 
-/** Similarities from here on are those of a layer with itself. */
+/** Above this similarity, a cell most likely compares a layer with itself. */
 const SAME = 0.9999;
 
 export const quantitiesOf = (measure) => QUANTITIES.filter((quantity) => measure[quantity]);

@@ -10,7 +10,7 @@ from rich.console import Console
 from isorep.paper.data.image_data import ImageData
 from isorep.paper.training.networks import capture_all, obtain
 from isorep.paper.training.recipe import ConvNetPlan, Recipe, ResNetPlan, Wanted
-from isorep.paper.training.train import networks
+from isorep.paper.training import networks
 
 QUIET = Console(quiet=True)
 RANDOM = np.random.default_rng(0)

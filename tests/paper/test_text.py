@@ -118,7 +118,7 @@ def test_errors_name_the_file_and_what_was_expected(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"ptb.valid.txt to evaluate on.*none of its files"):
         text.load("ptb", tmp_path)
     _write(tmp_path, "ptb", ["valid"])
-    with pytest.raises(FileNotFoundError, match=r"ptb.train.txt to train on.* has ptb.valid.txt;"):
+    with pytest.raises(FileNotFoundError, match=r"ptb.train.txt to train on.* has ptb.valid.txt\."):
         text.load("ptb", tmp_path)
     (tmp_path / "ptb.train.txt").write_text("\n\n", encoding="utf-8")
     with pytest.raises(ValueError, match="contains no words"):

@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from isorep._utils.names import unknown_name
+from isorep._utils.validation import unknown_name
 from isorep.paper import FIGURES, LANGUAGE, SCALES, Entry
 from isorep.paper.analysis import permutation_tests
 from isorep.paper.analysis.claims import ALPHA, Claim

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import isorep
-from isorep._utils.one_thread import one_thread
+from isorep._utils.parallel import one_thread
 from isorep.paper.analysis.claims import Claim
 from isorep.paper.analysis.replicates import contrast
 from isorep.paper.analysis.subspaces import coefficients, drift, first_at_least, split

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import isorep
-from isorep._utils.one_thread import one_thread
+from isorep._utils.parallel import one_thread
 from isorep.paper.analysis.claims import Claim, Contrast
 from isorep.paper.analysis.contrasts import TITLES
 from isorep.paper.analysis.replicates import contrast

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import isorep
-from isorep._utils.one_thread import one_thread
+from isorep._utils.parallel import one_thread
 from isorep.paper.analysis import permutation_tests
 from isorep.paper.analysis.claims import STRONG, Claim, Contrast
 from isorep.paper.analysis.contrasts import TITLES, comparable, contrast

@@ -160,7 +160,7 @@ def test_what_save_refuses(tmp_path):
         save(example(), tmp_path / "nowhere" / "a.npz")
     (tmp_path / "mine.zarr").mkdir()
     (tmp_path / "mine.zarr" / "thesis.txt").write_text("years of work")
-    with pytest.raises(ValueError, match=r"mine.zarr'.* no store of isorep's"):
+    with pytest.raises(ValueError, match=r"mine.zarr'.* not an isorep store"):
         save(example(), tmp_path / "mine.zarr")
     assert (tmp_path / "mine.zarr" / "thesis.txt").exists()
     (tmp_path / "folder.npz").mkdir()
@@ -298,7 +298,7 @@ def test_files_that_do_not_say_whether_they_have_labels(tmp_path):
 @pytest.mark.parametrize("suffix", [".npz", ".zarr"])
 def test_what_cannot_be_written_is_named_as_it_was_asked_for(tmp_path, monkeypatch, suffix):
     """Not by the hidden name that it has until it is whole."""
-    from isorep._formats import atomic
+    from isorep._utils import atomic
 
     def refused(name):
         raise PermissionError(errno.EACCES, "Permission denied", str(name))

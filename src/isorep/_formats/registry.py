@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
-from isorep._formats.atomic import target_of
 from isorep._formats.hdf5 import open_hdf5
 from isorep._formats.header import Contents
 from isorep._formats.npy import open_npy, read_npy
 from isorep._formats.npz import read_npz, write_npz
 from isorep._formats.safetensors import read_safetensors
 from isorep._formats.zarr import open_zarr, read_zarr, write_zarr
+from isorep._utils.atomic import target_of
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._formats.atomic import new_file
 from isorep._formats.header import (
     HEADER,
     layer_key,
@@ -32,6 +31,7 @@ from isorep._formats.header import (
 from isorep._formats.lock import locked
 from isorep._formats.npz import members
 from isorep._formats.zarr import create, header_of, is_ours, rows_of_chunk
+from isorep._utils.atomic import new_file
 
 # Seconds from one commit to the next: the most work that an interruption loses.
 _SECONDS = 20.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from isorep._utils.names import unknown_name
+from isorep._utils.validation import unknown_name
 
 if TYPE_CHECKING:
     import torch

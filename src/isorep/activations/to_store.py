@@ -9,9 +9,9 @@ from typing import Any, Unpack
 
 from torch import nn
 
-from isorep._formats.atomic import target_of, writing
 from isorep._formats.resumable import ResumableStore, Rows
 from isorep._utils.arrays import to_numpy
+from isorep._utils.atomic import target_of, writing
 from isorep.activations.fingerprint import fingerprint
 from isorep.activations.options import CaptureOptions
 from isorep.activations.recorder import eager, kept_dtype

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.arrays import to_numpy
+from isorep._utils.html_table import html_table
 
 # The only reduction that gives a layer more rows than there are samples.
 _MANY_ROWS = "positions"
@@ -191,12 +192,23 @@ class Layers(Mapping[str, Held]):
         return ""
 
     def __repr__(self) -> str:
-        shown = [f"{name} {array.shape}" for name, array in self._arrays.items()]
-        if len(shown) > _REPR_LAYERS:
-            shown[_REPR_LAYERS // 2 : -_REPR_LAYERS // 2] = ["..."]
+        layers = [f"{name} {array.shape}" for name, array in self._arrays.items()]
+        if len(layers) > _REPR_LAYERS:
+            layers[_REPR_LAYERS // 2 : -_REPR_LAYERS // 2] = ["..."]
+        return f"{type(self).__name__}({self._size()}: {', '.join(layers)})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (name, array.shape, self._dtypes[name], self._reductions.get(name, ""))
+            for name, array in self._arrays.items()
+        ]
+        title = f"{type(self).__name__}: {self._size()}"
+        return html_table(title, rows, columns=("layer", "shape", "dtype", "reduction"))
+
+    def _size(self) -> str:
         layers = "1 layer" if len(self) == 1 else f"{len(self)} layers"
         samples = "1 sample" if self.n_samples == 1 else f"{self.n_samples} samples"
-        return f"{type(self).__name__}({layers}, {samples}: {', '.join(shown)})"
+        return f"{layers}, {samples}"
 
 
 class Representations(Layers[NDArray[Any]]):

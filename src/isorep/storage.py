@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from isorep._formats.registry import FORMATS, OPENABLE, one_of
+from isorep._formats.formats import FORMATS, OPENABLE, one_of
 from isorep.representations.representations import Representations
 
 if TYPE_CHECKING:

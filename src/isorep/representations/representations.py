@@ -290,8 +290,8 @@ class Representations(Layers[NDArray[Any]]):
 
     def save(self, path: str | PathLike[str]) -> None:
         """Save to `path`, an ``.npz`` file or a ``.zarr`` folder; see `isorep.storage.save`."""
+        from isorep._formats.formats import write
         from isorep._formats.header import Contents
-        from isorep._formats.registry import write
 
         write(Contents(self, self.metadata()), path)
 

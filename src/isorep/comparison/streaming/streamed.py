@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from isorep._formats.registry import OPENABLE
+from isorep._formats.formats import OPENABLE
 from isorep._utils.memory import memory_budget, readable
 from isorep._utils.progress import track
 from isorep._utils.validation import check_name

@@ -1,4 +1,4 @@
-"""Registry: the file formats, one row for each suffix. A new format is one file and one row."""
+"""Formats: one row for each suffix. A new file format is one file and one row."""
 
 from __future__ import annotations
 

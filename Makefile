@@ -19,9 +19,10 @@ test: lint types browser
 bench: .venv/.dev
 	$(BIN)/python benchmarks $(BENCH)
 
-lint: .venv/.dev
+lint: .venv/.dev node_modules/.biome
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/node node_modules/@biomejs/biome/bin/biome check --error-on-warnings
 	$(BIN)/lint-imports
 
 types: .venv/.dev
@@ -43,5 +44,10 @@ browser:
 	$(PIP) --editable '.[dev]'
 	touch $@
 
+# Node.js comes from PyPI with the dev extra; package.json pins Biome, which lints the JavaScript.
+node_modules/.biome: package.json | .venv/.dev
+	$(BIN)/npm install --no-package-lock --no-audit --no-fund --silent
+	touch $@
+
 clean:
-	rm -rf .venv
+	rm -rf .venv node_modules

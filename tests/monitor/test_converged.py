@@ -10,7 +10,7 @@ import isorep
 from isorep import Representations
 from isorep.inference import jackknife
 from isorep.inference.held_out import assign_folds
-from isorep.measures import measure_named
+from isorep.measures.registry import measure_named
 from isorep.monitor import converged
 
 N = 120

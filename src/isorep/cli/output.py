@@ -43,7 +43,7 @@ def check_targets(targets: Sequence[Path | None], sources: Sequence[Path | None]
 
 def write_file(target: Path, content: bytes) -> None:
     """Write a whole file, or leave what was there before."""
-    from isorep._formats.atomic import new_file
+    from isorep._utils.atomic import new_file
 
     if target.exists() and not target.is_file():  # a pipe or a device takes bytes, not a rename
         target.write_bytes(content)

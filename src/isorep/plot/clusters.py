@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._utils.names import unknown_name
+from isorep._utils.validation import unknown_name
 from isorep.comparison.clustering import Clustering, Method, cluster
 from isorep.plot.axis import chosen, described
 from isorep.plot.sequence import ordered_colours

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isorep.measures import measure_named
+from isorep.measures.registry import measure_named
 from isorep.plot.axis import bounds, described
 
 if TYPE_CHECKING:

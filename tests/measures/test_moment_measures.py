@@ -320,22 +320,22 @@ def test_few_samples_warn_where_directions_count_in_full():
 
 def test_options_out_of_range_say_what_was_expected():
     x, y = SHAPES["tall"]
-    with pytest.raises(ValueError, match=r"alpha runs from 0 \(CCA\) to 1 \(Procrustes\), not 2"):
+    with pytest.raises(ValueError, match=r"between 0 \(CCA\) and 1 \(Procrustes\), got 2"):
         measures.shape(x, y, alpha=2)
     for bad in (-1, float("nan"), float("inf"), "vc", (1, 2, 3), (1, -1), None):
-        with pytest.raises(ValueError, match="penalty is a number of at least 0, a pair of them"):
+        with pytest.raises(ValueError, match="must be a number of at least 0, a pair of them"):
             measures.ridge_cca(x, y, penalty=bad)
     for bad in (-1, float("nan"), float("inf")):
-        with pytest.raises(ValueError, match="penalty is a number of at least 0, not"):
+        with pytest.raises(ValueError, match="penalty must be a finite number of at least 0, got"):
             measures.gulp(x, y, penalty=bad)
     for bad in (1, 0, 212):
         with pytest.raises(ValueError, match=f"folds must be from 2 to the 211 samples, got {bad}"):
             measures.linear_regression(x, y, folds=bad)
     with pytest.raises(TypeError, match="integer"):
         measures.linear_regression(x, y, folds=2.5)
-    with pytest.raises(ValueError, match="takes at least 10 samples, got 9: give the penalty"):
+    with pytest.raises(ValueError, match="needs at least 10 samples, got 9; pass the penalty"):
         measures.ridge_cca(x[:9, :2], y[:9, :2], penalty="cv")
-    with pytest.raises(ValueError, match=r"share to keep, in \(0, 1\], not 99"):
+    with pytest.raises(ValueError, match=r"share to keep, in \(0, 1\], got 99"):
         measures.svcca_squared(x, y, variance=99)
 
 

@@ -261,7 +261,7 @@ def draw(result: Result) -> Figure:
     from matplotlib.figure import Figure
 
     from isorep.paper.analysis.curves import curves
-    from isorep.plot.spectrum import spectrum
+    from isorep.plot.correlation_spectrum import spectrum
 
     setup = result.setup
     figure = Figure(figsize=(10.5, 4.1), layout="constrained")

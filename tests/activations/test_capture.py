@@ -211,7 +211,7 @@ def test_no_data(net):
             capture(net, nothing)
     with pytest.raises(ValueError, match="max_samples should be at least 1, got 0"):
         capture(net, torch.ones(3, 2, 7, 5), max_samples=0)
-    with pytest.raises(TypeError, match="max_samples must be an integer, not '3'"):
+    with pytest.raises(TypeError, match="max_samples must be an integer, got '3'"):
         capture(net, torch.ones(3, 2, 7, 5), max_samples="3")
 
 

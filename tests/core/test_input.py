@@ -58,7 +58,9 @@ def test_sparse_and_meta_tensors():
 
 
 def test_a_measure_is_a_name():
-    with pytest.raises(TypeError, match="a measure is called by its name, a string, not list"):
+    with pytest.raises(
+        TypeError, match=r"a measure is a name, or a name with options .*, not list"
+    ):
         isorep.similarity(GOOD, GOOD, ["cka"])
 
 

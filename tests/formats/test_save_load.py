@@ -298,7 +298,7 @@ def test_files_that_do_not_say_whether_they_have_labels(tmp_path):
 @pytest.mark.parametrize("suffix", [".npz", ".zarr"])
 def test_what_cannot_be_written_is_named_as_it_was_asked_for(tmp_path, monkeypatch, suffix):
     """Not by the hidden name that it has until it is whole."""
-    from isorep._formats import atomic
+    from isorep._utils import atomic
 
     def refused(name):
         raise PermissionError(errno.EACCES, "Permission denied", str(name))

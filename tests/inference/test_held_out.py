@@ -163,10 +163,10 @@ def test_what_cannot_be_held_out():
     with pytest.raises(ValueError, match=r"shape \(3,\): expected one label for each of 50 rows"):
         held_out(o, groups=[1, 2, 3])
     for bad, error, message in [
-        ({"folds": 2.5}, TypeError, "folds must be an integer, not 2.5"),
-        ({"folds": "3"}, TypeError, "folds must be an integer, not '3'"),
-        ({"seed": -1}, ValueError, "seed is an integer from 0, not -1"),
-        ({"seed": None}, TypeError, "seed must be an integer, not None"),
+        ({"folds": 2.5}, TypeError, "folds must be an integer, got 2.5"),
+        ({"folds": "3"}, TypeError, "folds must be an integer, got '3'"),
+        ({"seed": -1}, ValueError, "seed must be a non-negative integer, got -1"),
+        ({"seed": None}, TypeError, "seed must be an integer, got None"),
     ]:
         with pytest.raises(error, match=message):
             held_out(o, **bad)

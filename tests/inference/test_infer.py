@@ -185,12 +185,12 @@ def test_groups_widen_the_bounds_and_say_what_they_leave_alone():
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        ({"n_permutations": 9.5}, TypeError, "n_permutations must be an integer, not 9.5"),
-        ({"n_permutations": "9"}, TypeError, "n_permutations must be an integer, not '9'"),
-        ({"n_permutations": True}, TypeError, "n_permutations must be an integer, not True"),
+        ({"n_permutations": 9.5}, TypeError, "n_permutations must be an integer, got 9.5"),
+        ({"n_permutations": "9"}, TypeError, "n_permutations must be an integer, got '9'"),
+        ({"n_permutations": True}, TypeError, "n_permutations must be an integer, got True"),
         ({"n_permutations": 0}, ValueError, "at least 1 permutation is needed, not 0"),
-        ({"seed": -1}, ValueError, "seed is an integer from 0, not -1"),
-        ({"seed": None}, TypeError, "seed must be an integer, not None"),
+        ({"seed": -1}, ValueError, "seed must be a non-negative integer, got -1"),
+        ({"seed": None}, TypeError, "seed must be an integer, got None"),
         ({"level": "95"}, TypeError, "level is how often bounds are to hold, in .0, 1., not '95'"),
     ],
 )

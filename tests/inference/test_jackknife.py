@@ -77,7 +77,7 @@ def test_what_cannot_be_cut():
     o = isorep.overlap(*two_sharing(2, 5, 15, seed=0))
     with pytest.raises(ValueError, match="15 samples are too few to tell how far"):
         jackknife(o, correlation)
-    with pytest.raises(TypeError, match=r"blocks must be an integer, not 2\.5"):
+    with pytest.raises(TypeError, match=r"blocks must be an integer, got 2\.5"):
         jackknife(o, correlation, 2.5)
     with pytest.raises(ValueError, match="expected one label for each of 15 rows"):
         jackknife(o, correlation, 3, groups=[1, 2])

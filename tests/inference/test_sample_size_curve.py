@@ -107,7 +107,7 @@ def test_tensors():
         ({"sizes": []}, "from 2 to 400, not none"),
         ({"repeats": 0}, "1 or more, not 0"),
         ({"folds": 1}, "2 folds or more, not 1"),
-        ({"seed": -1}, "seed is an integer from 0, not -1"),
+        ({"seed": -1}, "seed must be a non-negative integer, got -1"),
         ({"measure": "pwca"}, "did you mean 'pwcca'"),
         ({"measure": "dft_cca"}, "compares maps"),
         ({"weigting": "variance"}, "unknown option of pwcca 'weigting'"),
@@ -123,9 +123,9 @@ def test_bad_input_is_named(options, message):
     [
         ({"sizes": 100}, "sizes must be a sequence of integers, such as .100., not 100"),
         ({"sizes": ["100"]}, "sizes must be a sequence of integers, .* not '100'"),
-        ({"repeats": 1.5}, "repeats must be an integer, not 1.5"),
-        ({"folds": 2.5}, "folds must be an integer, not 2.5"),
-        ({"seed": None}, "seed must be an integer, not None"),
+        ({"repeats": 1.5}, "repeats must be an integer, got 1.5"),
+        ({"folds": 2.5}, "folds must be an integer, got 2.5"),
+        ({"seed": None}, "seed must be an integer, got None"),
     ],
 )
 def test_input_of_another_kind_is_named(options, message):

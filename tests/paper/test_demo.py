@@ -13,9 +13,9 @@ from isorep.paper import demo
 from isorep.paper.data.digits import load
 from isorep.paper.figures import fig3
 from isorep.paper.run import Run
+from isorep.paper.training import networks
+from isorep.paper.training import train as training
 from isorep.paper.training.recipe import ConvNetPlan, Recipe
-from isorep.paper.training.train import networks
-from isorep.paper.training.train import train as training
 
 QUIET = Run(console=Console(quiet=True))
 LAYERS = ("conv1", "conv2", "conv3", "softmax")

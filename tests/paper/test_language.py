@@ -12,8 +12,8 @@ from isorep.paper.data import text
 from isorep.paper.figures import fig6, figa2
 from isorep.paper.models import language_model
 from isorep.paper.run import Run
+from isorep.paper.training import language_networks as language
 from isorep.paper.training.language_recipe import LanguageModel
-from isorep.paper.training.train import language_networks as language
 
 MODEL = LanguageModel(
     "pydoc", layers=2, hidden=5, embedding=4, epochs=2, checkpoints=(0, 1, 2), batch_size=3, bptt=7

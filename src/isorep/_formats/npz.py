@@ -11,9 +11,9 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._formats.atomic import new_file
 from isorep._formats.header import HEADER, Contents, from_arrays, to_arrays
 from isorep._formats.npy import read_array
+from isorep._utils.atomic import new_file
 
 # Deflate makes no more than so many bytes of one.
 _DEFLATED = 1032

@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._formats.atomic import new_file
 from isorep._formats.header import HEADER, about, layer_key, read_header, read_labels
 from isorep._formats.lock import locked
 from isorep._formats.npz import members
 from isorep._formats.zarr import create, header_of, is_ours, rows_of_chunk
+from isorep._utils.atomic import new_file
 
 # Seconds from one commit to the next: what a kill costs at most.
 _SECONDS = 20.0

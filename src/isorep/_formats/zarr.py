@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._formats.atomic import new_folder
 from isorep._formats.header import HEADER, LABELS, Contents, from_arrays, read_header, to_arrays
+from isorep._utils.atomic import new_folder
 
 _CHUNK_BYTES = 2**22
 _CHUNK_ROWS = 2**12

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.data import DataLoader, Dataset
 
-from isorep._utils.integers import whole_number
+from isorep._utils.validation import as_integer
 
 _CHUNK = 256
 _MASK, _DECODER_MASK = "attention_mask", "decoder_attention_mask"
@@ -143,7 +143,7 @@ def batches(data: Iterable[Any], max_samples: int | None) -> Iterator[Batch]:
     ValueError
         A mask is not what it should be, or `max_samples` is not positive.
     """
-    if max_samples is not None and whole_number(max_samples, "max_samples") < 1:
+    if max_samples is not None and as_integer(max_samples, "max_samples") < 1:
         raise ValueError(f"max_samples should be at least 1, got {max_samples}")
     left = math.inf if max_samples is None else max_samples
     for i, given in enumerate(data):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from isorep._utils.names import unknown_name
+from isorep._utils.validation import unknown_name
 from isorep.activations.reductions import Reduction, reduction
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from isorep._utils.names import unknown_name
+from isorep._utils.validation import unknown_name
 from isorep.activations.outputs import Unusable
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from isorep._formats.atomic import writing
 from isorep._formats.resumable import Partial, Rows
+from isorep._utils.atomic import writing
 from isorep.activations.fingerprint import plan
 from isorep.activations.recorder import eager, kept_dtype
 from isorep.activations.stream import stream

@@ -45,7 +45,7 @@ def check_targets(targets: Sequence[Path | None], sources: Sequence[Path | None]
 
 def write_file(target: Path, content: bytes) -> None:
     """Write a whole file; if writing fails, the old file stays."""
-    from isorep._formats.atomic import new_file
+    from isorep._utils.atomic import new_file
 
     if target.exists() and not target.is_file():  # a pipe or a device cannot be replaced
         target.write_bytes(content)

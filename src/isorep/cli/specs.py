@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from isorep._utils.names import check_name
 from isorep._utils.optional import import_optional
+from isorep._utils.validation import check_name
 from isorep.cli import huggingface
 
 _ARRAYS = (".npy", ".npz", ".safetensors")

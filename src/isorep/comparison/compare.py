@@ -9,16 +9,17 @@ from itertools import product
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from isorep._utils.integers import check_seed
+from isorep._utils.parallel import parallel_map
 from isorep._utils.progress import track
-from isorep._utils.side_by_side import side_by_side
+from isorep._utils.validation import check_seed
 from isorep.comparison.streaming.plan import Plan
 from isorep.comparison.streaming.sources import Capturing
 from isorep.comparison.streaming.streamed import Stream, opened
-from isorep.comparison.table import Grid, measures_named
+from isorep.comparison.table import Grid
 from isorep.core.basis import Solver
 from isorep.core.prepare import Prepared, prepare, ranks
 from isorep.inference.null_distribution import check_permutations
+from isorep.measures.registry import measures_named
 from isorep.representations.representations import Representations
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def compare(
 
     # What reads all pairs of samples may take memory for as many numbers, and so one at a time.
     at_once = None if all(row.requires == "moments" for row in rows) else 1
-    with closing(side_by_side(fill, cells, at_once)) as filling:
+    with closing(parallel_map(fill, cells, at_once)) as filling:
         for _ in track(filling, "compare", len(cells), progress):
             pass
     return grid.dataset(
@@ -264,5 +265,5 @@ def _prepare(layers: Representations, name: str, solver: Solver, progress: bool)
     def one(layer: str) -> Prepared:
         return prepare(layers, layer, name, solver)
 
-    with closing(side_by_side(one, list(layers))) as prepared:
+    with closing(parallel_map(one, list(layers))) as prepared:
         return list(track(prepared, f"prepare {name}", len(layers), progress))

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isorep._utils.names import unknown_name
 from isorep._utils.progress import track
-from isorep.comparison.table import Grid, one_measure
+from isorep._utils.validation import unknown_name
+from isorep.comparison.table import Grid
 from isorep.core.basis import NoVarianceError
 from isorep.core.prepare import prepare, ranks
-from isorep.measures import Measure, measure_named
+from isorep.measures.base import Measure
+from isorep.measures.registry import measure_named, one_measure
 from isorep.representations.representations import Representations
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from isorep._utils.names import unknown_name
+from isorep._utils.validation import unknown_name
 from isorep.representations.representations import Layers
 
 Label = str | int | float

@@ -19,8 +19,8 @@ from isorep.comparison.sweeps.sweep import (
     outlines,
     precision_for,
 )
-from isorep.comparison.table import measures_named
 from isorep.core.basis import Solver
+from isorep.measures.registry import measures_named
 
 if TYPE_CHECKING:
     import xarray

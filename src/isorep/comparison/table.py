@@ -12,7 +12,7 @@ from isorep._utils.version import __version__
 from isorep.core.overlap import Overlap
 from isorep.core.prepare import Prepared, couple_prepared
 from isorep.core.score import Score
-from isorep.measures import Measure, measure_named
+from isorep.measures.base import Measure
 
 if TYPE_CHECKING:
     import xarray
@@ -272,29 +272,6 @@ def _inferred_names(examined: Mapping[str, Any]) -> list[str]:
     if examined.get("chance"):
         names += ["chance", "calibrated", "p_value", "p_adjusted"]
     return names
-
-
-def measures_named(names: str | Sequence[str]) -> list[Measure]:
-    """Return the rows of the table of measures that a caller asked for, at least one."""
-    measures = [measure_named(name) for name in ([names] if isinstance(names, str) else names)]
-    if not measures:
-        raise ValueError("no measure to compare by: pass at least one name in isorep.MEASURES")
-    for measure in measures:
-        if measure.requires == "maps":
-            raise ValueError(
-                f"{measure.name} compares maps, (n, channels, height, width), and a table's layers "
-                f"are (n_samples, n_features): call isorep.measures.{measure.name}(x, y) on the "
-                "maps of each pair"
-            )
-    return measures
-
-
-def one_measure(name: str) -> Measure:
-    """Return the row of the one measure that a caller named."""
-    if not isinstance(name, str):
-        raise TypeError(f"measure should be the name of one measure, got {name!r}")
-    (measure,) = measures_named(name)
-    return measure
 
 
 def _score(measure: Measure, coupled: Overlap) -> Score | Exception:

@@ -8,7 +8,7 @@ from numbers import Real
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from isorep._utils.names import unknown_name
+from isorep._utils.validation import unknown_name
 from isorep.comparison.inputs import Label, labelled, plain
 from isorep.comparison.sweeps.network import Network
 from isorep.comparison.sweeps.scheduler import run
@@ -21,8 +21,8 @@ from isorep.comparison.sweeps.sweep import (
     outlines,
     precision_for,
 )
-from isorep.comparison.table import measures_named
 from isorep.core.basis import Solver
+from isorep.measures.registry import measures_named
 from isorep.representations.representations import Layers
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from array_api_compat import array_namespace
 from isorep._utils.arrays import Array, as_samples, check_finite, epsilon
 from isorep._utils.cached_property import cached_property
 from isorep._utils.linalg import svd
-from isorep._utils.names import unknown_name
+from isorep._utils.validation import unknown_name
 from isorep.core.moments import Moments, gram_matrix
 
 Solver = Literal["auto", "gram", "svd"]

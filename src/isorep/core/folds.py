@@ -10,7 +10,7 @@ from array_api_compat import array_namespace, device
 from numpy.typing import ArrayLike, NDArray
 
 from isorep._utils.arrays import Array
-from isorep._utils.integers import check_seed, whole_number
+from isorep._utils.validation import as_integer, check_seed
 from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap, couple
 
@@ -31,7 +31,7 @@ def assign_folds(n: int, folds: int, groups: ArrayLike | None, seed: int) -> NDA
     check_seed(seed)
     labels = np.arange(n) if groups is None else group_labels(groups, n)
     members, group_of = np.unique(labels, return_inverse=True)
-    if not 2 <= whole_number(folds, "folds") <= len(members):
+    if not 2 <= as_integer(folds, "folds") <= len(members):
         kind = "samples" if groups is None else "groups"
         raise ValueError(
             f"expected 2 to {len(members)} folds of {len(members)} {kind}, not {folds}"
@@ -72,7 +72,7 @@ def folds(like: Array, n_samples: int, n_folds: int, seed: int) -> Iterator[tupl
         When `n_folds` is not in [2, n_samples], or the seed is negative.
     """
     check_seed(seed)
-    if not 2 <= whole_number(n_folds, "folds") <= n_samples:
+    if not 2 <= as_integer(n_folds, "folds") <= n_samples:
         raise ValueError(f"folds must be from 2 to the {n_samples} samples, got {n_folds}")
     order = np.random.default_rng(seed).permutation(n_samples)
     held_out = np.arange(n_samples) * n_folds // n_samples

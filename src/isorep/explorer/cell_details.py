@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.arrays import to_numpy
-from isorep._utils.names import unknown_name
 from isorep._utils.progress import track
+from isorep._utils.validation import unknown_name
 from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap, couple
 from isorep.core.prepare import Prepared, prepare
@@ -20,7 +20,7 @@ from isorep.core.score import FewSamplesWarning
 from isorep.explorer.packing import coarse, floats, names
 from isorep.explorer.page import as_text
 from isorep.inference.random_matrix_edge import random_matrix_edge
-from isorep.measures import measure_named
+from isorep.measures.registry import measure_named
 from isorep.random_matrix.spectrum import n_above_edge
 from isorep.random_matrix.wachter import Wachter
 from isorep.representations.representations import Representations

@@ -11,7 +11,7 @@ from scipy.special import stdtrit
 
 from isorep.explorer.packing import ends, floats, names, texts
 from isorep.inference.jackknife import BLOCKS
-from isorep.measures import measure_named
+from isorep.measures.registry import measure_named
 from isorep.plot.axis import bounds
 
 if TYPE_CHECKING:

@@ -187,7 +187,7 @@ def _section(
 
 
 def _write(target: Path, content: bytes) -> None:
-    from isorep._formats.atomic import new_file
+    from isorep._utils.atomic import new_file
 
     with new_file(target) as file:
         file.write(content)

@@ -8,7 +8,7 @@ from typing import Any
 from isorep.core.overlap import Overlap
 from isorep.inference.null_distribution import null_distribution
 from isorep.inference.sequential import check_overlap
-from isorep.measures import measure_named
+from isorep.measures.registry import measure_named
 
 
 def chance(

@@ -10,7 +10,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from isorep._utils.arrays import to_numpy
-from isorep._utils.integers import check_seed
+from isorep._utils.validation import check_seed
 from isorep.core.basis import Solver
 from isorep.core.folds import group_labels
 from isorep.core.overlap import Overlap, overlap
@@ -18,7 +18,8 @@ from isorep.inference.chance import calibrated
 from isorep.inference.interval import check_level, is_unbiased
 from isorep.inference.interval import interval as bounds
 from isorep.inference.null_distribution import check_permutations, null_distribution
-from isorep.measures import Measure, measure_named
+from isorep.measures.base import Measure
+from isorep.measures.registry import measure_named
 from isorep.random_matrix.population import Population
 from isorep.random_matrix.spectrum import n_above_edge
 
@@ -202,7 +203,7 @@ def examine(
         try:
             found = bounds(
                 coupled,
-                row.name,
+                row.label,
                 level=level,
                 groups=groups,
                 seed=seed,
@@ -229,7 +230,7 @@ def examine(
         theory = row.chance(coupled, **own) if row.chance is not None else None
         if coupled.knows_samples:
             null = null_distribution(
-                coupled, row.name, n_permutations=n_permutations, seed=seed, **options
+                coupled, row.label, n_permutations=n_permutations, seed=seed, **options
             )
             level_of_chance = null.chance if theory is None else theory
             p_value = null.p_value
@@ -249,7 +250,7 @@ def examine(
         n_significant=n_above_edge(
             to_numpy(coupled.correlations), coupled.n_samples, coupled.x.rank, coupled.y.rank
         ),
-        measure=row.name,
+        measure=row.label,
         n_samples=score.n_samples,
         x_rank=score.x_rank,
         y_rank=score.y_rank,

@@ -15,7 +15,8 @@ from isorep._utils.arrays import to_numpy
 from isorep.core.overlap import Overlap
 from isorep.inference.jackknife import BLOCKS, jackknife, leave_out
 from isorep.inference.sequential import check_overlap
-from isorep.measures import Measure, measure_named
+from isorep.measures.base import Measure
+from isorep.measures.registry import measure_named
 from isorep.random_matrix.population import Population
 
 
@@ -147,7 +148,7 @@ def interval(
         _clip(row, score.similarity - hypot(error, middle - low)),
         _clip(row, score.similarity + hypot(error, high - middle)),
         level,
-        row.name,
+        row.label,
         score.warnings,
     )
 
@@ -206,7 +207,7 @@ def _uncorrected(
         _clip(row, score.similarity - error),
         _clip(row, score.similarity + error),
         level,
-        row.name,
+        row.label,
         ()
         if is_unbiased(row, overlap, options)
         else (

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from isorep._utils.integers import whole_number
-from isorep._utils.one_thread import one_thread
+from isorep._utils.parallel import one_thread
+from isorep._utils.validation import as_integer
 from isorep.core.basis import NoVarianceError
 from isorep.core.folds import assign_folds, group_labels, rows_of
 from isorep.core.overlap import Overlap
@@ -90,7 +90,7 @@ def leave_out(
     """
     n = overlap.n_samples
     n_parts = n if groups is None else len(np.unique(group_labels(groups, n)))
-    if n_parts < whole_number(blocks, "blocks"):
+    if n_parts < as_integer(blocks, "blocks"):
         kind = "samples" if groups is None else "groups"
         raise ValueError(
             f"{n_parts} {kind} are too few to tell how far a number varies with them: the "

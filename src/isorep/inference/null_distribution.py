@@ -11,11 +11,11 @@ from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
 from isorep._utils.arrays import Array
-from isorep._utils.integers import check_seed, whole_number
-from isorep._utils.one_thread import one_thread
+from isorep._utils.parallel import one_thread
+from isorep._utils.validation import as_integer, check_seed
 from isorep.core.overlap import Overlap, couple
 from isorep.inference.sequential import check_overlap
-from isorep.measures import measure_named
+from isorep.measures.registry import measure_named
 
 TIE = 1e-12
 """Relative difference under which a shuffled similarity counts as equal to the observed one."""
@@ -138,7 +138,7 @@ def check_permutations(n_permutations: Any) -> None:
     TypeError, ValueError
         When it is no whole number; when there is no draw to make.
     """
-    if whole_number(n_permutations, "n_permutations") < 1:
+    if as_integer(n_permutations, "n_permutations") < 1:
         raise ValueError(f"at least 1 permutation is needed, not {n_permutations}")
 
 

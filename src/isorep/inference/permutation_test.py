@@ -10,7 +10,7 @@ from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
 from isorep._utils.arrays import Array, to_numpy
-from isorep._utils.one_thread import one_thread
+from isorep._utils.parallel import one_thread
 from isorep.core.overlap import Overlap
 from isorep.core.score import FewSamplesWarning
 from isorep.inference.null_distribution import permutations

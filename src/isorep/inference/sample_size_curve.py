@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isorep._utils.integers import check_seed, whole_number
 from isorep._utils.progress import track
+from isorep._utils.validation import as_integer, check_seed
 from isorep._utils.version import __version__
 from isorep.core.basis import NoVarianceError, Solver
 from isorep.core.folds import rows_of
 from isorep.core.overlap import Overlap, overlap
 from isorep.core.score import FewSamplesWarning
 from isorep.inference.held_out import held_out
-from isorep.measures import Measure, measure_named
+from isorep.measures.base import Measure
+from isorep.measures.registry import measure_named
 
 if TYPE_CHECKING:
     import xarray
@@ -111,11 +112,11 @@ def sample_size_curve(
     row = measure_named(measure)
     row.check_options(options)
     check_seed(seed)
-    if whole_number(repeats, "repeats") < 1:
+    if as_integer(repeats, "repeats") < 1:
         raise ValueError(
             f"repeats is how many parts to take of each size, 1 or more, not {repeats}"
         )
-    if whole_number(folds, "folds") < 2:
+    if as_integer(folds, "folds") < 2:
         raise ValueError(f"expected 2 folds or more, not {folds}")
     if row.requires == "maps":
         raise ValueError(f"{row.name} compares maps, of which no part can be taken by rows")
@@ -143,7 +144,7 @@ def sample_size_curve(
         },
         coords={"n_samples": chosen, "repeat": np.arange(repeats)},
         attrs={
-            "measure": row.name,
+            "measure": row.label,
             "range": list(row.similarity_range),
             "x_rank": whole.x.rank,
             "y_rank": whole.y.rank,

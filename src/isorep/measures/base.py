@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cache
 from math import acos, inf
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from isorep._utils.arrays import epsilon
-from isorep._utils.names import unknown_name
+from isorep._utils.validation import check_name
 from isorep.core.basis import Solver
 from isorep.core.overlap import Overlap, count_forced, overlap
 from isorep.core.score import Score
+from isorep.measures.measure_spec import plain, spec_text
 from isorep.random_matrix.population import Excess, Population, shared_scale
 
 FEW_SAMPLES = 10
@@ -45,15 +47,14 @@ class MeasureValue:
 
     `used` is the overlap whose directions entered, after any truncation; `whitened` says whether
     each of them counted in full, so that too few samples show. A formula that finds the distance
-    first hands it on, with the digits that going by the similarity would cost. `bounded` is False
-    where an option lets the similarity leave the measure's range. `warnings` are the formula's own.
+    first hands it on, with the digits that going by the similarity would cost. `warnings` are the
+    formula's own.
     """
 
     similarity: float
     used: Overlap
     whitened: bool = False
     distance: float | None = None
-    bounded: bool = True
     warnings: tuple[str, ...] = ()
 
 
@@ -103,8 +104,8 @@ class Measure:
         What it is, in a line.
     reference : str
         Paper, and where in it.
-    compute : callable
-        ``(overlap, **options) -> MeasureValue``.
+    function : callable
+        ``(overlap, **options) -> MeasureValue``, the formula.
     invariance : str
         Maps A of features for which x and ``x A`` have distance 0. "linear": every invertible
         linear map; "orthogonal": rotations and reflections; "permutation": another order of the
@@ -113,8 +114,6 @@ class Measure:
         factor for each; "signed": factors of either sign. "common": another order, with one offset
         and one factor, of either sign, for all. "scaling": positive multiples alone. "none": only x
         itself has distance 0 from x.
-    symmetric : bool
-        Whether exchanging the two sides leaves the similarity as it is, with default options.
     metric : bool
         Whether the distance obeys the triangle inequality, with default options.
     requires : {"moments", "samples", "maps"}
@@ -122,22 +121,27 @@ class Measure:
         numbers hold, or every sample, whose number then decides the cost. "maps": more than an
         overlap holds, (n, channels, height, width) arrays.
     similarity_range : (float, float)
-        Least and greatest similarity, with default options.
+        Least and greatest similarity.
     distance : Distance
         How the distance follows from the similarity.
-    chance : callable, optional
-        ``(overlap, **options) -> float or None``: the similarity to expect of independent samples
-        with these spectra, None where theory does not give it; the options are those of `read`.
-    holds_out : callable, optional
-        ``(**options) -> bool``: whether samples are held out with these options, so that they are
-        read where otherwise the second moments would do.
+    fixed_options : mapping
+        Options that differ from their defaults; see `with_options`.
+    chance_rule : callable, optional
+        ``(overlap, **options) -> float or None``; see `chance`. Like every rule, it gets all
+        options by name.
+    holds_out_rule : callable, optional
+        ``(**options) -> bool``; see `holds_out`.
+    direction_rule : callable, optional
+        ``(**options) -> str``; see `direction`.
+    range_rule : callable, optional
+        ``(**options) -> (float, float)``: the similarity's range, where options change it.
     """
 
     name: str
     formula: str
     description: str
     reference: str
-    compute: Callable[..., MeasureValue]
+    function: Callable[..., MeasureValue]
     invariance: Literal[
         "linear",
         "orthogonal",
@@ -149,17 +153,90 @@ class Measure:
         "scaling",
         "none",
     ]
-    symmetric: bool = True
     metric: bool = False
     requires: Literal["moments", "samples", "maps"] = "moments"
     similarity_range: tuple[float, float] = (0.0, 1.0)
     distance: Distance = COMPLEMENT
-    chance: Callable[..., float | None] | None = None
-    holds_out: Callable[..., bool] | None = None
+    fixed_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    chance_rule: Callable[..., float | None] | None = None
+    holds_out_rule: Callable[..., bool] | None = None
+    direction_rule: Callable[..., str] | None = None
+    range_rule: Callable[..., tuple[float, float]] | None = None
+
+    @property
+    def label(self) -> str:
+        """Name of the measure with the options that differ from their defaults.
+
+        Such as "pwcca" or "linear_regression(folds=10)".
+        """
+        return spec_text(self.name, self.fixed_options)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Names of the options that the measure takes, and their values."""
+        return {**self._defaults, **self.fixed_options}
+
+    @property
+    def _defaults(self) -> Mapping[str, Any]:
+        return _options(self.function)[0]
+
+    def with_options(self, **options: Any) -> Measure:
+        """Return the measure with these options in place of its defaults.
+
+        Raises
+        ------
+        ValueError
+            If an option is unknown, or is none of the words that it may be.
+        """
+        if not options:
+            return self
+        self.check_options(options)
+        defaults, choices = _options(self.function)
+        for name in options.keys() & choices.keys():
+            check_name(name, options[name], choices[name])
+        values = {**defaults, **self.fixed_options, **{k: plain(v) for k, v in options.items()}}
+        return replace(
+            self,
+            fixed_options={k: v for k, v in values.items() if not _same(v, defaults[k])},
+            similarity_range=self.range_rule(**values)
+            if self.range_rule
+            else self.similarity_range,
+        )
+
+    def check_options(self, options: Iterable[str]) -> None:
+        """Raise ValueError if a name is not an option of the measure."""
+        for option in options:
+            check_name(f"option of {self.name}", option, self._defaults)
+
+    @property
+    def direction(self) -> str:
+        """What differs between x and y, such as "y predicted from x"; "" for symmetric measures."""
+        return self.direction_rule(**self.options) if self.direction_rule else ""
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether the similarity stays the same when x and y are swapped."""
+        return not self.direction
+
+    def holds_out(self, **options: Any) -> bool:
+        """Tell whether the measure holds out samples.
+
+        It then needs the samples where otherwise the second moments would do.
+        """
+        rule = self.holds_out_rule
+        return rule is not None and rule(**self.with_options(**options).options)
 
     def from_moments(self, options: Mapping[str, Any]) -> bool:
-        """Tell whether second moments, which can be simulated, are all that these options need."""
-        return self.requires == "moments" and not (self.holds_out and self.holds_out(**options))
+        """Tell whether second moments, which can be simulated, are all that the measure needs."""
+        return self.requires == "moments" and not self.holds_out(**options)
+
+    def chance(self, overlap: Overlap, **options: Any) -> float | None:
+        """Return the similarity to expect of independent samples with these spectra.
+
+        None where theory does not give it.
+        """
+        rule = self.chance_rule
+        return rule(overlap, **self.with_options(**options).options) if rule else None
 
     @property
     def distance_range(self) -> tuple[float, float]:
@@ -172,35 +249,26 @@ class Measure:
         """Whether neuron j of x is compared with neuron j of y, so that both have as many."""
         return self.invariance in ("scaling", "none")
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """Names and defaults of the options that the measure takes."""
-        parameters = list(inspect.signature(self.compute).parameters.values())[1:]
-        return {parameter.name: parameter.default for parameter in parameters}
-
-    def check_options(self, options: Iterable[str]) -> None:
-        """Refuse names that are no options of the measure, with a ValueError."""
-        for option in options:
-            if option not in self.options:
-                raise ValueError(unknown_name(f"option of {self.name}", option, self.options))
+    def compute(self, overlap: Overlap, **options: Any) -> MeasureValue:
+        """Compute the formula."""
+        return self.function(overlap, **{**self.fixed_options, **options})
 
     def __call__(self, overlap: Overlap, **options: Any) -> Score:
-        """Read the measure off an overlap."""
-        self.check_options(options)
-        reading = self.compute(overlap, **options)
-        similarity, distance = reading.similarity, reading.distance
-        if reading.bounded:  # only rounding leaves the range
-            low, high = self.similarity_range
-            similarity = min(max(similarity, low), high)
+        """Compute the measure of an overlap."""
+        measure = self.with_options(**options)
+        value = measure.compute(overlap)
+        low, high = measure.similarity_range
+        similarity = min(max(value.similarity, low), high)  # only rounding leaves the range
+        distance = value.distance
         return Score(
             similarity=similarity,
             distance=self.distance.from_similarity(similarity) if distance is None else distance,
-            measure=self.name,
+            measure=self.label,
             n_samples=overlap.n_samples,
-            x_rank=reading.used.x.rank,
-            y_rank=reading.used.y.rank,
-            warnings=reading.warnings
-            or (_sample_size_warnings(reading.used) if reading.whitened else ()),
+            x_rank=value.used.x.rank,
+            y_rank=value.used.y.rank,
+            warnings=value.warnings
+            or (_sample_size_warnings(value.used) if value.whitened else ()),
         )
 
     def corrected(
@@ -224,7 +292,7 @@ class Measure:
             excess = (population or Population.estimate(overlap, seed)).excess(
                 lambda sample: self.compute(sample, **options).similarity, seed
             )
-        low, high = self.similarity_range
+        low, high = self.with_options(**options).similarity_range
         similarity = min(max(raw.similarity - float(excess.mean), low), high)
         return replace(
             raw,
@@ -248,8 +316,9 @@ class Measure:
         )
 
     def seeded(self, options: Mapping[str, Any], seed: int) -> dict[str, Any]:
-        """Return the options, with the seed where the measure itself draws at random."""
-        return {**options, "seed": seed} if "seed" in self.options else dict(options)
+        """Return the options, with the seed if the measure draws and does not fix its seed."""
+        takes_seed = "seed" in self._defaults and "seed" not in self.fixed_options
+        return {**options, "seed": seed} if takes_seed else dict(options)
 
     def between(
         self,
@@ -269,6 +338,24 @@ class Measure:
             self.check_correctable(options)
             score = self.corrected(overlap(x, y, solver=solver), seed=seed, **options)
         return score.warn(stacklevel=3)
+
+
+@cache
+def _options(
+    function: Callable[..., MeasureValue],
+) -> tuple[Mapping[str, Any], Mapping[str, tuple[str, ...]]]:
+    """Return the defaults of a formula's options, and the words that some of them may be."""
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    types = get_type_hints(function)
+    return (
+        {parameter.name: parameter.default for parameter in parameters},
+        {name: get_args(kind) for name, kind in types.items() if get_origin(kind) is Literal},
+    )
+
+
+def _same(value: Any, default: Any) -> bool:
+    """Tell whether an option has its default; True is no 1 here."""
+    return bool(value == default) and isinstance(value, bool) == isinstance(default, bool)
 
 
 def _correction_warnings(used: Overlap, corrected: float, excess: Excess) -> tuple[str, ...]:

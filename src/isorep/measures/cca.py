@@ -34,9 +34,9 @@ CCA = Measure(
     formula="mean(rho)",
     description="mean canonical correlation",
     reference="Hotelling 1936; Raghu et al. 2017; Morcos et al. 2018, section 2",
-    compute=_compute,
+    function=_compute,
     invariance="linear",
-    chance=chance_levels.mean_correlation,
+    chance_rule=chance_levels.mean_correlation,
 )
 
 
@@ -91,9 +91,9 @@ CCA_SQUARED = Measure(
     formula="mean(rho^2) = ||M||_F^2 / min(rx, ry)",
     description="mean squared canonical correlation",
     reference="Kornblith et al. 2019, table 1 (R^2_CCA)",
-    compute=_compute_squared,
+    function=_compute_squared,
     invariance="linear",
-    chance=chance_levels.mean_squared_correlation,
+    chance_rule=chance_levels.mean_squared_correlation,
 )
 
 

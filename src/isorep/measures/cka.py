@@ -32,9 +32,9 @@ CKA = Measure(
     formula="||diag(sx) M diag(sy)||_F^2 / (||sx^2|| ||sy^2||)",
     description="linear centred kernel alignment (biased, as usually reported)",
     reference="Kornblith et al. 2019, equation 5 and table 1",
-    compute=_compute,
+    function=_compute,
     invariance="orthogonal",
-    chance=chance_levels.linear_cka,
+    chance_rule=chance_levels.linear_cka,
 )
 
 
@@ -114,11 +114,11 @@ CKA_DEBIASED = Measure(
     formula="HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)), HSIC unbiased",
     description="linear centred kernel alignment without the bias of few samples",
     reference="Song et al. 2007; Szekely and Rizzo 2014; Nguyen et al. 2021",
-    compute=_compute_debiased,
+    function=_compute_debiased,
     invariance="orthogonal",
     requires="samples",
     similarity_range=(-1.0, 1.0),
-    chance=lambda overlap: 0.0,
+    chance_rule=lambda overlap: 0.0,
 )
 
 

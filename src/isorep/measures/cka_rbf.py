@@ -80,7 +80,7 @@ CKA_RBF = Measure(
     formula="HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)), K_ij = exp(-d_ij^2 / (2 median(d)^2))",
     description="kernel alignment by Gaussians as wide as the median distance (biased)",
     reference="Kornblith et al. 2019, section 3 and table 2",
-    compute=_compute_biased,
+    function=_compute_biased,
     invariance="orthogonal",
     requires="samples",
 )
@@ -90,11 +90,11 @@ CKA_RBF_DEBIASED = Measure(
     formula="cka_rbf with the unbiased HSIC",
     description="RBF kernel alignment around 0 for unrelated data, from any number of samples",
     reference="Kornblith et al. 2019, section 3; Song et al. 2007",
-    compute=_compute_debiased,
+    function=_compute_debiased,
     invariance="orthogonal",
     requires="samples",
     similarity_range=(-1.0, 1.0),
-    chance=lambda overlap, **_: 0.0,
+    chance_rule=lambda overlap, **_: 0.0,
 )
 
 

@@ -29,7 +29,7 @@ HARD_CORRELATION = Measure(
     formula="max_P mean_i |corr(x_i, y_P(i))|, P one-to-one",
     description="mean absolute correlation of neurons, matched one to one",
     reference="Li et al. 2016; Klabunde et al. 2025",
-    compute=_compute_hard,
+    function=_compute_hard,
     invariance="signed",
 )
 
@@ -38,9 +38,9 @@ SOFT_CORRELATION = Measure(
     formula="mean_i max_j |corr(x_i, y_j)|",
     description="mean absolute correlation of each neuron of x with its best partner in y",
     reference="Li et al. 2016; Klabunde et al. 2025",
-    compute=_compute_soft,
+    function=_compute_soft,
     invariance="signed",
-    symmetric=False,
+    direction_rule=lambda **_: "neurons of x matched in y",
 )
 
 

@@ -25,10 +25,10 @@ COSINE = Measure(
     formula="<X, Y>_F / (||X||_F ||Y||_F), not centred",
     description="cosine of the activations as they are, neuron j against neuron j (a control)",
     reference="Morcos et al. 2018, figures A2, A3, A5, A6 and A8",
-    compute=_compute,
+    function=_compute,
     invariance="scaling",
     similarity_range=(-1.0, 1.0),
-    chance=_chance_level,
+    chance_rule=_chance_level,
 )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj
 
 from isorep._utils.arrays import Array, as_samples, check_finite
-from isorep._utils.names import unknown_name
+from isorep._utils.validation import unknown_name
 from isorep.core.basis import Basis, NoVarianceError, Solver
 from isorep.core.overlap import Overlap, couple
 from isorep.core.score import Score
@@ -25,10 +25,10 @@ Channels = Literal["first", "last"]
 class MapMeasure(Measure):
     """A measure of maps, which an overlap cannot hold: it takes two arrays and nothing else.
 
-    Its `read` is ``((x, y, solver), **options) -> Score``.
+    Its `function` is ``((x, y, solver), **options) -> Score``.
     """
 
-    compute: Callable[..., Any]
+    function: Callable[..., Any]
 
     def __call__(self, overlap: Overlap, **options: Any) -> NoReturn:
         """Refuse: an overlap has lost the maps."""
@@ -54,7 +54,7 @@ class MapMeasure(Measure):
         self.check_options(options)
         if correct:
             self.check_correctable(options)
-        score: Score = self.compute((x, y, solver), **options)
+        score: Score = self.function((x, y, solver), **{**self.fixed_options, **options})
         return score.warn(stacklevel=3)
 
 
@@ -183,7 +183,7 @@ DFT_CCA = MapMeasure(
     formula="mean(rho) of M at each spatial frequency, and the mean of these",
     description="mean canonical correlation of convolutional maps, frequency by frequency",
     reference="Raghu et al. 2017, theorem 1 (discrete Fourier transform CCA)",
-    compute=_compute,
+    function=_compute,
     invariance="linear",
     requires="maps",
 )

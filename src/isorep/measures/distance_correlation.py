@@ -44,7 +44,7 @@ DISTANCE_CORRELATION = Measure(
     formula="sqrt(dCov^2(X, Y) / sqrt(dCov^2(X, X) dCov^2(Y, Y)))",
     description="correlation of doubly centred distances between samples (biased, the root)",
     reference="Szekely, Rizzo and Bakirov 2007, equations 2.8 to 2.10",
-    compute=_compute,
+    function=_compute,
     invariance="orthogonal",
     requires="samples",
 )

@@ -24,9 +24,9 @@ EIGENSPACE_OVERLAP = Measure(
     formula="||M||_F^2 / max(rx, ry)",
     description="squared overlap of the two spans, as a share of the larger",
     reference="May et al. 2019 (eigenspace overlap score, here of centred data)",
-    compute=_compute,
+    function=_compute,
     invariance="linear",
-    chance=chance_levels.shared_span,
+    chance_rule=chance_levels.shared_span,
 )
 
 

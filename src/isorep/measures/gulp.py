@@ -53,7 +53,7 @@ GULP = Measure(
     formula="1 / (1 + ||Hx - Hy||_F), H = Q diag(v / (v + penalty)) Q^T, v = s^2 / ||s||^2",
     description="distance of ridge regressions' predictions, over all targets",
     reference="Boix-Adsera et al. 2022, proposition 1",
-    compute=_compute,
+    function=_compute,
     invariance="orthogonal",
     metric=True,
     distance=Distance("||Hx - Hy||_F", "1", of_reciprocal),

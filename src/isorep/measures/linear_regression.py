@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from array_api_compat import array_namespace
@@ -17,7 +18,7 @@ from isorep.measures.base import FEW_SAMPLES, Measure, MeasureValue
 
 def _compute(overlap: Overlap, folds: int | None = None, seed: int = 0) -> MeasureValue:
     if folds is not None:
-        return MeasureValue(_held_out(overlap, folds, seed), overlap, bounded=False)
+        return MeasureValue(_held_out(overlap, folds, seed), overlap)
     xp = array_namespace(overlap.matrix)
     sy = overlap.y.singular_values / overlap.y.singular_values[0]
     explained = xp.sum((overlap.matrix * sy) ** 2)
@@ -58,12 +59,13 @@ LINEAR_REGRESSION = Measure(
     name="linear_regression",
     formula="||M diag(sy)||_F^2 / ||sy||^2",
     description="R^2 of y's features predicted linearly from x's, in sample",
-    holds_out=lambda folds=None, **_: folds is not None,
+    holds_out_rule=lambda folds=None, **_: folds is not None,
     reference="Kornblith et al. 2019, table 1 (R^2_LR)",
-    compute=_compute,
+    function=_compute,
     invariance="linear",
-    chance=_chance_level,
-    symmetric=False,
+    chance_rule=_chance_level,
+    direction_rule=lambda **_: "y predicted from x",
+    range_rule=lambda folds, **_: (0.0 if folds is None else -inf, 1.0),
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from isorep._utils.arrays import epsilon
-from isorep._utils.names import unknown_name
+from isorep._utils.validation import unknown_name
 from isorep.core.basis import Basis
 from isorep.core.kernel import Kernel, Matrix
 

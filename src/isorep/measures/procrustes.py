@@ -35,7 +35,7 @@ PROCRUSTES = Measure(
     formula="||diag(sx) M diag(sy)||_* / (||sx|| ||sy||)",
     description="cosine after the best rotation; the distance is its angle in radians",
     reference="Kendall 1984; Williams et al. 2021, equation 5",
-    compute=_compute,
+    function=_compute,
     invariance="orthogonal",
     metric=True,
     distance=ANGLE,
@@ -101,7 +101,7 @@ PROCRUSTES_SQUARED = Measure(
     formula="||diag(sx) M diag(sy)||_* / (||sx|| ||sy||)",
     description="cosine after the best rotation; the distance is the squared residual",
     reference="Ding et al. 2021",
-    compute=_compute,
+    function=_compute,
     invariance="orthogonal",
     distance=Distance("2 - 2 similarity", "1", _twice_complement),
 )

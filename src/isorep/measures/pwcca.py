@@ -9,7 +9,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from isorep._utils.arrays import to_numpy
-from isorep._utils.names import unknown_name
+from isorep._utils.validation import unknown_name
 from isorep.core.basis import Basis, Solver
 from isorep.core.overlap import Overlap
 from isorep.core.score import Score
@@ -66,14 +66,16 @@ def _google(x: Basis, y: Basis, matrix: np.ndarray[Any, Any]) -> float:
     return float(alpha @ rho / alpha.sum())
 
 
+_DIRECTIONS = {"x": "weights of x", "y": "weights of y", "both": ""}
+
 PWCCA = Measure(
     name="pwcca",
     formula="sum(alpha rho), alpha_i = sum_j |<h_i, z_j>| normalised",
     description="projection weighted canonical correlation, weights from x's features",
     reference="Morcos et al. 2018, section 2",
-    compute=_compute,
+    function=_compute,
     invariance="linear",
-    symmetric=False,
+    direction_rule=lambda weights_from, **_: _DIRECTIONS[weights_from],
 )
 
 

@@ -33,7 +33,7 @@ RANK_SIMILARITY = Measure(
     formula="mean_i(sum_j 2 / ((1 + |r_x - r_y|) (r_x + r_y)) / sum_(s <= |N_x & N_y|) 1/s)",
     description="order of the neighbours shared among each sample's 10 nearest by cosine",
     reference="Wang et al. 2020; Klabunde et al. 2025",
-    compute=_compute,
+    function=_compute,
     invariance="rotation",
     requires="samples",
 )

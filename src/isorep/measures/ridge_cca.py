@@ -107,13 +107,21 @@ def _mean_correlation(x: Array, y: Array) -> float:
     return float(xp.mean(products / xp.where(norms > 0, norms, xp.ones_like(norms))))
 
 
+def _direction(penalty: Penalty, **_: Any) -> str:
+    x_penalty, y_penalty = (0.0, 0.0) if penalty == "cv" else _sides(penalty)
+    if x_penalty == y_penalty:
+        return ""
+    return f"penalty {x_penalty:g} for x, {y_penalty:g} for y"
+
+
 RIDGE_CCA = Measure(
     name="ridge_cca",
     formula="||diag(dx) M diag(dy)||_* / sum(dx dy), d = sqrt(s^2 / (s^2 + penalty mean(s^2)))",
     description="penalised canonical correlations, as a share of what the two spectra allow",
-    holds_out=lambda penalty=1.0, **_: penalty == "cv",
+    direction_rule=_direction,
+    holds_out_rule=lambda penalty=1.0, **_: penalty == "cv",
     reference="Vinod 1976",
-    compute=_compute,
+    function=_compute,
     invariance="orthogonal",
 )
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from isorep._utils.arrays import epsilon
-from isorep._utils.names import unknown_name
+from isorep._utils.validation import unknown_name
 from isorep.core.basis import Basis, Solver
 from isorep.core.kernel import ROUNDING, Kernel, Matrix, check_memory
 from isorep.core.overlap import Overlap
@@ -129,7 +129,7 @@ RSA = Measure(
     formula="spearman(d_x, d_y), d_ij = 1 - corr(sample i, sample j) over features, i < j",
     description="rank correlation of the dissimilarities of all pairs of samples",
     reference="Kriegeskorte et al. 2008",
-    compute=_compute,
+    function=_compute,
     invariance="common",
     requires="samples",
     similarity_range=(-1.0, 1.0),

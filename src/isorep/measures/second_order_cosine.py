@@ -43,7 +43,7 @@ SECOND_ORDER_COSINE = Measure(
     formula="mean_i(cos(s_x(i), s_y(i))), s(i) = cosines of i with N_x(i) | N_y(i)",
     description="cosine between each sample's similarities to its 10 nearest of either side",
     reference="Hamilton et al. 2016; Klabunde et al. 2025",
-    compute=_compute,
+    function=_compute,
     invariance="rotation",
     requires="samples",
     similarity_range=(-1.0, 1.0),

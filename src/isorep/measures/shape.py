@@ -34,7 +34,7 @@ SHAPE = Measure(
     formula="||diag(dx) M diag(dy)||_* / (||dx|| ||dy||), d = alpha s / rms(s) + 1 - alpha",
     description="cosine after half whitening and the best rotation; the distance is its angle",
     reference="Williams et al. 2021 (partial whitening)",
-    compute=_compute,
+    function=_compute,
     invariance="orthogonal",
     metric=True,
     distance=ANGLE,

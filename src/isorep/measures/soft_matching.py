@@ -59,7 +59,7 @@ SOFT_MATCHING = Measure(
     formula="max_P sum_ij P_ij corr(x_i, y_j), P >= 0 of rows 1/a and columns 1/b",
     description="mean correlation under the best transport of x's neurons onto y's",
     reference="Khosla and Williams 2024",
-    compute=_compute,
+    function=_compute,
     invariance="neurons",
     metric=True,
     similarity_range=(-1.0, 1.0),

@@ -44,9 +44,9 @@ SVCCA = Measure(
     formula="mean(rho) of M[:kx, :ky]",
     description="mean canonical correlation of the components that hold 99 % of the variance",
     reference="Raghu et al. 2017, section 2",
-    compute=_compute,
+    function=_compute,
     invariance="orthogonal",
-    chance=_chance_level,
+    chance_rule=_chance_level,
 )
 
 
@@ -121,9 +121,9 @@ SVCCA_SQUARED = Measure(
     formula="||M[:kx, :ky]||_F^2 / min(kx, ky)",
     description="mean squared canonical correlation of the components that hold 99 % of variance",
     reference="Kornblith et al. 2019, table 1 (R^2_SVCCA)",
-    compute=_compute_squared,
+    function=_compute_squared,
     invariance="orthogonal",
-    chance=_chance_level_squared,
+    chance_rule=_chance_level_squared,
 )
 
 

@@ -13,14 +13,14 @@ from scipy.special import stdtrit
 from isorep._utils.progress import track
 from isorep._utils.version import __version__
 from isorep.comparison.inputs import Label, check_same_samples, labelled, layers_of_all
-from isorep.comparison.table import one_measure
 from isorep.core.basis import Basis
 from isorep.core.folds import assign_folds
 from isorep.core.prepare import Prepared
 from isorep.core.score import Score
 from isorep.inference.interval import check_level
 from isorep.inference.jackknife import BLOCKS, standard_error
-from isorep.measures import Measure
+from isorep.measures.base import Measure
+from isorep.measures.registry import one_measure
 from isorep.monitor.compared import compared
 from isorep.representations.representations import Representations
 

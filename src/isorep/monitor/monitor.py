@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from isorep._utils.optional import import_optional
 from isorep.comparison.inputs import Label
-from isorep.comparison.table import one_measure
 from isorep.comparison.trajectory import trajectory
 from isorep.core.prepare import Prepared, prepare
 from isorep.core.score import FewSamplesWarning, Score
+from isorep.measures.registry import one_measure
 from isorep.monitor.compared import compared
 from isorep.monitor.convergence import FACTOR, LEVEL, TOLERANCE, converged
 from isorep.monitor.loggers import Logger, TensorBoardLogger, WandBLogger, check_tensorboard

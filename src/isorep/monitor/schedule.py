@@ -6,8 +6,10 @@ from numbers import Integral
 from time import perf_counter
 
 SPREAD = 100
-"""Ratio of the run's time so far to the least time between two states. With it, the number of states
-and the space they take grow with the logarithm of the length of the run."""
+"""Ratio of the run's time so far to the least time between two states.
+
+With it, the number of states and the space they take grow with the logarithm of the run's length.
+"""
 
 
 class Schedule:

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from isorep._formats.atomic import new_file
+from isorep._utils.atomic import new_file
 from isorep.paper import FIGURES, SCALES
 from isorep.paper.analysis.verdicts import LEGEND
 

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isorep._formats.atomic import new_file
+from isorep._utils.atomic import new_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

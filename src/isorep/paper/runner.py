@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isorep._utils.names import unknown_name
+from isorep._utils.validation import unknown_name
 from isorep.paper import FIGURES, LANGUAGE, SCALES, Entry
 from isorep.paper.analysis import permutation_tests
 from isorep.paper.analysis.claims import ALPHA, Claim

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isorep._utils.names import unknown_name
+from isorep._utils.validation import unknown_name
 
 if TYPE_CHECKING:
     import xarray

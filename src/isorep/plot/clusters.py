@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._utils.names import check_name
+from isorep._utils.validation import check_name
 from isorep.comparison.clustering import Clustering, Method, cluster
 from isorep.plot.axis import check_kind, label_of, select_variable
 from isorep.plot.frame import axes_to_draw_into, figure_of, with_shared_parameters

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from isorep.measures import measure_named
+from isorep.measures.registry import measure_named
 from isorep.plot.axis import axis_label, bounds
 from isorep.plot.frame import axes_to_draw_into, style_lines, with_shared_parameters
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from isorep._utils.arrays import to_numpy
-from isorep._utils.integers import check_seed
-from isorep._utils.one_thread import one_thread
+from isorep._utils.parallel import one_thread
+from isorep._utils.validation import check_seed
 from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap, couple
 from isorep.random_matrix.spectrum import (

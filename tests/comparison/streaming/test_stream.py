@@ -328,9 +328,9 @@ def test_options_are_checked_before_any_work():
     broken = {"fc": object()}
     for options, kind, text in (
         ({"n_permutations": 0}, ValueError, "at least 1 permutation is needed, not 0"),
-        ({"n_permutations": 1.5}, TypeError, r"n_permutations must be an integer, not 1\.5"),
-        ({"seed": -1}, ValueError, "seed is an integer from 0, not -1"),
-        ({"seed": None}, TypeError, "seed must be an integer, not None"),
+        ({"n_permutations": 1.5}, TypeError, r"n_permutations must be an integer, got 1\.5"),
+        ({"seed": -1}, ValueError, "seed must be a non-negative integer, got -1"),
+        ({"seed": None}, TypeError, "seed must be an integer, got None"),
     ):
         with pytest.raises(kind, match=text):
             isorep.compare(broken, broken, **options)

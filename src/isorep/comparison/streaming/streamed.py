@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from isorep._utils.memory import memory_budget, readable
-from isorep._utils.names import check_name
 from isorep._utils.progress import track
+from isorep._utils.validation import check_name
 from isorep.comparison.streaming.accumulator import Key, MomentAccumulator
 from isorep.comparison.streaming.plan import Pass, Plan, make_plan
 from isorep.comparison.streaming.sources import Capturing, ModelRows, StoredRows

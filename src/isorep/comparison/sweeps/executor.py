@@ -9,10 +9,8 @@ from concurrent import futures
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from isorep._utils.full_precision import full_precision
-from isorep._utils.one_thread import one_thread
 from isorep._utils.optional import import_optional
-from isorep._utils.side_by_side import cores
+from isorep._utils.parallel import full_precision, n_workers, one_thread
 
 Future = Any
 """A `concurrent.futures.Future` or a `distributed.Future`: both have `result` and callbacks."""
@@ -105,7 +103,7 @@ def _result(argument: Any) -> Any:
 
 @contextmanager
 def _threads() -> Iterator[_Threads]:
-    size = cores()
+    size = n_workers()
     executor = futures.ThreadPoolExecutor(size, thread_name_prefix="isorep")
     try:
         with one_thread(), full_precision():  # once, rather than at each task

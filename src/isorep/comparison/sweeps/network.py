@@ -13,7 +13,7 @@ import numpy as np
 from array_api_compat import device, is_array_api_obj, is_cupy_array, is_jax_array, is_torch_array
 
 from isorep._utils.arrays import Array, to_numpy
-from isorep._utils.names import unknown_name
+from isorep._utils.validation import unknown_name
 from isorep.representations.lazy import LazyArray, LazyRepresentations
 from isorep.representations.representations import Layers, Representations
 from isorep.storage import load, open_store

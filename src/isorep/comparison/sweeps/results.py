@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
-from isorep._formats.atomic import new_folder, writing
 from isorep._formats.lock import locked
+from isorep._utils.atomic import new_folder, writing
 from isorep.comparison.sweeps.sweep import Region, Sweep, Tile
 from isorep.comparison.sweeps.tile import Cells
 from isorep.comparison.table import Grid, nothing_compared, score_variables, table_attributes

@@ -12,8 +12,8 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, get_args
 
 from isorep._utils.memory import memory_budget
-from isorep._utils.names import check_name
 from isorep._utils.progress import track
+from isorep._utils.validation import check_name
 from isorep.comparison.sweeps.executor import Future, Pool, pool
 from isorep.comparison.sweeps.order import in_groups, slots
 from isorep.comparison.sweeps.results import InMemory, Results, in_store

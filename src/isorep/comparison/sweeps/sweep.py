@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any, Literal, get_args
 
-from isorep._utils.names import check_name
+from isorep._utils.validation import check_name
 from isorep.comparison.inputs import Label, check_same_samples, layers_of_all
 from isorep.comparison.sweeps.network import Network
 from isorep.core.basis import Solver

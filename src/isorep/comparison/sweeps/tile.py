@@ -10,7 +10,7 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
-from isorep._utils.one_thread import one_thread
+from isorep._utils.parallel import one_thread
 from isorep.comparison.sweeps.network import Network
 from isorep.comparison.sweeps.row import BatchedOverlap
 from isorep.comparison.sweeps.sweep import ProductPrecision, Tile
@@ -18,7 +18,7 @@ from isorep.comparison.table import Grid
 from isorep.core.basis import Basis, Solver
 from isorep.core.overlap import Overlap
 from isorep.core.prepare import Prepared, couple_prepared, ranks
-from isorep.measures import measure_named
+from isorep.measures.registry import measure_named
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._utils.names import unknown_name
+from isorep._utils.validation import unknown_name
 
 UNKNOWN, END = "<unk>", "<eos>"
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._utils.one_thread import one_thread
+from isorep._utils.parallel import one_thread
 from isorep.paper.analysis.claims import Claim
 from isorep.paper.analysis.subspaces import coefficients, drift, first_at_least, split
 from isorep.paper.data.image_data import ImageData

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._utils.one_thread import one_thread
+from isorep._utils.parallel import one_thread
 from isorep.core.overlap import overlap
 from isorep.measures import MEASURES as ALL
 from isorep.paper.analysis.claims import Claim, Contrast

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from isorep._utils.one_thread import one_thread
+from isorep._utils.parallel import one_thread
 from isorep.paper.analysis.claims import Claim, Contrast
 from isorep.paper.analysis.contrasts import INTER, TITLES, gap
 from isorep.paper.analysis.distances import Distances, all_pairs

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._utils.one_thread import one_thread
 from isorep._utils.optional import import_optional
+from isorep._utils.parallel import one_thread
 from isorep.comparison.clustering import cluster
 from isorep.comparison.pairwise import pairwise
 from isorep.paper.analysis import permutation_tests

@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from isorep._formats.atomic import new_file
+from isorep._utils.atomic import new_file
 from isorep.paper.data.text import Corpus, Excerpt
 from isorep.paper.models.awd_lstm import AWDLSTM, State
 from isorep.paper.training.language_recipe import Dropouts, LanguageModel

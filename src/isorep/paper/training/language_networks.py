@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from isorep._utils.one_thread import one_thread
 from isorep._utils.optional import import_optional
+from isorep._utils.parallel import one_thread
 
 if TYPE_CHECKING:
     import xarray

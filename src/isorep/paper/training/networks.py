@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from isorep._formats.atomic import new_folder
+from isorep._utils.atomic import new_folder
 from isorep.paper.data.image_data import ImageData
 from isorep.paper.models.classifier import Classifier
 from isorep.paper.training.recipe import Wanted

@@ -1,19 +1,40 @@
-"""Side by side: many things share the cores, few have them to themselves, and all come in order."""
+"""Threads: the limit of one BLAS thread, and work on many items in parallel."""
 
 import threading
 import time
 
 import dask
 import pytest
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from isorep._utils.side_by_side import cores, side_by_side
+from isorep._utils.parallel import n_workers, one_thread, parallel_map
 
 
 def _blas_threads():
     return {
         library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"
     }
+
+
+def test_the_last_to_leave_lifts_the_limit():
+    with threadpool_limits(2):
+        before = _blas_threads()
+        first, second = one_thread(), one_thread()
+        first.__enter__()
+        assert _blas_threads() == {1}
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert _blas_threads() == {1}
+        second.__exit__(None, None, None)
+        assert _blas_threads() == before
+
+
+def test_an_error_lifts_the_limit_too():
+    with threadpool_limits(2):
+        before = _blas_threads()
+        with pytest.raises(RuntimeError), one_thread():
+            raise RuntimeError
+        assert _blas_threads() == before
 
 
 def _where(item):
@@ -23,8 +44,8 @@ def _where(item):
 
 def test_many_share_the_cores_in_order_with_one_blas_thread_each():
     with dask.config.set(num_workers=3):
-        assert cores() == 3
-        items, threads, blas = zip(*side_by_side(_where, range(20)), strict=True)
+        assert n_workers() == 3
+        items, threads, blas = zip(*parallel_map(_where, range(20)), strict=True)
     assert items == tuple(range(20))
     assert threading.main_thread() not in threads
     assert 1 < len(set(threads)) <= 3
@@ -34,9 +55,9 @@ def test_many_share_the_cores_in_order_with_one_blas_thread_each():
 @pytest.mark.parametrize(("workers", "count", "at_once"), [(3, 5, None), (1, 20, None), (3, 20, 1)])
 def test_few_things_and_a_single_core_are_worked_on_in_turn(workers, count, at_once):
     with dask.config.set(num_workers=workers):
-        found = list(side_by_side(_where, range(count), at_once))
-    assert [item for item, _, _ in found] == list(range(count))
-    assert {thread for _, thread, _ in found} == {threading.main_thread()}
+        results = list(parallel_map(_where, range(count), at_once))
+    assert [item for item, _, _ in results] == list(range(count))
+    assert {thread for _, thread, _ in results} == {threading.main_thread()}
 
 
 def test_an_error_comes_out_and_drops_what_is_left():
@@ -50,7 +71,7 @@ def test_an_error_comes_out_and_drops_what_is_left():
 
     before = _blas_threads()
     with dask.config.set(num_workers=2), pytest.raises(KeyError, match="three"):
-        list(side_by_side(work, range(500)))
+        list(parallel_map(work, range(500)))
     assert len(called) < 100
     assert _blas_threads() == before
 
@@ -64,7 +85,7 @@ def test_closing_drops_what_is_left():
         return item
 
     with dask.config.set(num_workers=2):
-        working = side_by_side(work, range(500))
+        working = parallel_map(work, range(500))
         assert next(working) == 0
         working.close()
     assert len(called) < 100

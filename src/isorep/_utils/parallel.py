@@ -1,0 +1,105 @@
+"""Threads: one task per core, with linear algebra limited to one thread, and full precision."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from threading import Lock
+from typing import TypeVar
+
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+ITEMS_PER_WORKER = 2
+"""With at least this many items per worker, no worker is idle for long."""
+
+_lock = Lock()
+_open_blocks = 0
+_limit = ExitStack()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Limit linear algebra to one thread while at least one such block is open.
+
+    For many small products: with several threads each, the threads wait for each other more than
+    they work, ten times longer if other programs use the cores. The limit holds for the whole
+    process. If several threads open blocks, the first sets the limit and the last lifts it.
+    """
+    global _open_blocks
+    with _lock:
+        if _open_blocks == 0:
+            _limit.enter_context(threadpool_limits(1))
+        _open_blocks += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _open_blocks -= 1
+            if _open_blocks == 0:
+                _limit.close()
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Make PyTorch multiply float32 matrices in full precision inside the block.
+
+    After ``torch.set_float32_matmul_precision("high")``, usual in training, GPUs multiply in
+    TensorFloat-32. Its 10 bits would move a correlation by about 1e-3 rather than 1e-7. The
+    setting holds for the whole process.
+    """
+    torch = sys.modules.get("torch")  # if it is not loaded, no array is a tensor
+    if torch is None:
+        yield
+        return
+    try:
+        precision = torch.get_float32_matmul_precision()
+    except RuntimeError:  # the precision was set for single backends, as PyTorch 2.9 allows
+        precision = "highest"
+    matmuls = [torch.backends.cuda.matmul, getattr(torch.backends.mkldnn, "matmul", None)]
+    by_backend = [(x, x.fp32_precision) for x in matmuls if hasattr(x, "fp32_precision")]
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
+        for matmul, backend_precision in by_backend:
+            matmul.fp32_precision = backend_precision
+
+
+def n_workers() -> int:
+    """Return the number of threads that work in parallel: Dask's ``num_workers``, or all cores."""
+    import dask
+    from dask.system import CPU_COUNT
+
+    return int(dask.config.get("num_workers", None) or CPU_COUNT)
+
+
+def parallel_map(
+    function: Callable[[Item], Result], items: Sequence[Item], at_once: int | None = None
+) -> Generator[Result, None, None]:
+    """Call a function on each item and yield the results in order.
+
+    Many items run in parallel, with linear algebra limited to one thread each: in small products
+    and decompositions, several threads would wait for each other. A few items run in turn, and
+    each may use all cores. Closing the generator waits for running calls and drops the others.
+
+    Parameters
+    ----------
+    function
+        Function of one item.
+    items
+        Its arguments.
+    at_once
+        Largest number of items processed at the same time; by default `n_workers`.
+    """
+    workers = at_once or n_workers()
+    if workers == 1 or len(items) < ITEMS_PER_WORKER * workers:
+        yield from map(function, items)
+        return
+    with one_thread(), ThreadPoolExecutor(workers, thread_name_prefix="isorep") as threads:
+        yield from threads.map(function, items)

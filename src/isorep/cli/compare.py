@@ -132,10 +132,9 @@ def compare(
     check_targets([json, csv, plot, html], sources=[a, b])
     if plot is not None and plot.suffix.lower() not in _PICTURES:
         raise ValueError(f"cannot draw {str(plot)!r}: expected a name ending in .png, .svg or .pdf")
-    x, y = (a, b) if html is None else _load_both(a, b)
+    sides = None if html is None else _load_both(a, b)
     table = compare_layers(
-        x,
-        y,
+        *(sides or (a, b)),
         measures=measures,
         correct=correct,
         interval=interval,
@@ -150,12 +149,15 @@ def compare(
         elif target is not None:
             write_file(target, write(table).encode())
     if plot is not None:
-        corrected = "corrected" if correct or interval else "similarity"
-        _draw(table, plot, "calibrated" if chance else corrected)
-    if html is not None:
+        _draw(
+            table,
+            plot,
+            "calibrated" if chance else "corrected" if correct or interval else "similarity",
+        )
+    if html is not None and sides is not None:
         from isorep.explorer.report import report
 
-        report(table, html, a=x, b=y)
+        report(table, html, a=sides[0], b=sides[1])
     if STDOUT not in (json, csv):
         _print_tables(table)
     print_notes(table)

@@ -75,8 +75,9 @@ def new_table(*headings: str, n_text_columns: int = 1) -> Table:
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for i, heading in enumerate(headings):
-        justify = "left" if i < n_text_columns else "right"
-        table.add_column(Text(heading), overflow="fold", justify=justify)
+        table.add_column(
+            Text(heading), overflow="fold", justify="left" if i < n_text_columns else "right"
+        )
     return table
 
 

@@ -13,6 +13,9 @@ from isorep._utils.validation import unknown_name
 if TYPE_CHECKING:
     import xarray
 
+_LINE_LENGTH = 34
+"""Characters of an axis label that fit beside the smallest figure."""
+
 Quantity = Literal["similarity", "distance"]
 
 InferredQuantity = Literal["corrected", "calibrated"]
@@ -39,7 +42,7 @@ def bounds(value_range: Sequence[float], values: ArrayLike) -> tuple[float, floa
 def axis_label(quantity: str, units: str = "1", measure: str = "", direction: str = "") -> str:
     """Return an axis label: the quantity, its units, and which values are chance and identity.
 
-    If the measure has a direction, a first line names both.
+    If the measure has a direction, the label begins with both. Long labels have several lines.
 
     Parameters
     ----------
@@ -54,19 +57,34 @@ def axis_label(quantity: str, units: str = "1", measure: str = "", direction: st
 
     Examples
     --------
-    >>> axis_label("pwcca distance"), axis_label("similarity")
-    ('pwcca distance, 0 is the same', 'similarity, 1 is the same')
-    >>> axis_label("distance", "radians"), axis_label("calibrated similarity")
-    ('distance (radians), 0 is the same', 'calibrated similarity, 0 is chance, 1 is the same')
-    >>> print(axis_label("similarity", "1", "linear_regression", "y predicted from x"))
-    linear_regression (y predicted from x)
-    similarity, 1 is the same
+    >>> axis_label("pwcca distance"), axis_label("distance", "radians")
+    ('pwcca distance, 0 is the same', 'distance (radians), 0 is the same')
+    >>> print(axis_label("calibrated similarity", "1", "linear_regression", "y predicted from x"))
+    linear_regression
+    (y predicted from x)
+    calibrated similarity,
+    0 is chance, 1 is the same
     """
-    text = quantity if units == "1" else f"{quantity} ({units})"
+    lines = _joined([measure, f"({direction})"]) if direction else []
+    parts = [quantity.removeprefix(measure).strip() if direction else quantity]
+    if units != "1":
+        parts[0] += f" ({units})"
     if quantity.startswith("calibrated"):
-        text += ", 0 is chance"
-    text += ", 0 is the same" if quantity.endswith("distance") else ", 1 is the same"
-    return f"{measure} ({direction})\n{text.removeprefix(measure).strip()}" if direction else text
+        parts.append("0 is chance")
+    parts.append("0 is the same" if quantity.endswith("distance") else "1 is the same")
+    parts[:-1] = [f"{part}," for part in parts[:-1]]
+    return "\n".join([*lines, *_joined(parts)])
+
+
+def _joined(parts: Sequence[str]) -> list[str]:
+    """Join parts of a text to lines, with as many parts on a line as fit."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(lines[-1]) + 1 + len(part) <= _LINE_LENGTH:
+            lines[-1] += f" {part}"
+        else:
+            lines.append(part)
+    return lines
 
 
 def label_of(variable: xarray.DataArray, quantity: str) -> str:
@@ -99,14 +117,14 @@ def select_variable(
 
 
 def check_kind(
-    table: object, kind: str, dims: Sequence[str], optional_dims: Sequence[str] = ()
+    table: xarray.Dataset, kind: str, dims: Sequence[str], optional_dims: Sequence[str] = ()
 ) -> None:
     """Check that `table` was made by a function of isorep, and over which dimensions it is.
 
     Parameters
     ----------
-    table
-        Argument of a plot.
+    table : xarray.Dataset
+        Argument of a plot, which may be anything.
     kind : str
         Name of the function, which stands in ``table.attrs["kind"]``.
     dims : sequence of str
@@ -122,9 +140,9 @@ def check_kind(
         If another function made it, or its dimensions are others.
     """
     expected = f"expected a table of isorep.{kind} over {', '.join([*dims, *optional_dims])}"
-    if not hasattr(table, "data_vars") or "kind" not in table.attrs:
+    made_by = getattr(table, "attrs", {}).get("kind")
+    if made_by is None:
         raise TypeError(f"{expected}, got {type(table).__name__}")
-    made_by = table.attrs["kind"]
     if made_by != kind:
         advice = f": draw it with isorep.plot.{_PLOTS[made_by]}" if made_by in _PLOTS else ""
         raise ValueError(f"{expected}, got a table of isorep.{made_by}{advice}")

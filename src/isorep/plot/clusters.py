@@ -105,8 +105,7 @@ def clusters(
     ax.set(xlabel="network y", ylabel="network x")
     # Inset axes follow the square matrix, whatever room it leaves in the axes.
     bar = ax.inset_axes((1.03, 0, 0.04, 1 if groups is None else 0.5))
-    label = label_of(distances, f"{name} distance").replace(", ", ",\n")
-    figure_of(ax).colorbar(image, cax=bar, label=label)
+    figure_of(ax).colorbar(image, cax=bar, label=label_of(distances, f"{name} distance"))
     bottom = 1.01
     if groups is not None:
         _draw_groups(ax, [groups[network] for network in names], groups_title, bottom)

@@ -349,7 +349,7 @@ def test_a_disk_that_is_full_at_the_start_does_not_stop_the_training(tmp_path, m
 def test_ctrl_c_passes_and_leaves_the_training_as_it_was(tmp_path, monkeypatch):
     model = net()
     monitor = watch(tmp_path, every=1).start(model)
-    monkeypatch.setattr(module, "compared", fail(KeyboardInterrupt()))
+    monkeypatch.setattr(module, "score_prepared", fail(KeyboardInterrupt()))
     random_state = torch.get_rng_state()
     with pytest.raises(KeyboardInterrupt):
         monitor.step()

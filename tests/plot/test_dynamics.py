@@ -85,7 +85,7 @@ def test_names_as_steps_other_measures_and_a_given_reference():
 def test_what_cannot_be_drawn():
     a = {"fc": np.random.default_rng(0).standard_normal((99, 3))}
     with pytest.raises(
-        ValueError, match="over step, layer, got a table of isorep.compare: .*heatmap"
+        ValueError, match=r"over step, layer, got a table of isorep\.compare: .*heatmap"
     ):
         isorep.plot.dynamics(isorep.compare(a, a))
     with pytest.raises(

@@ -111,12 +111,11 @@ def compare(
 ) -> None:
     """Compare two networks, every layer with every layer."""
     from isorep.comparison.compare import compare as compare_layers
-    from isorep.comparison.compare import planned
     from isorep.comparison.export import to_csv, to_json
 
     measures = measure or ["pwcca"]
     if dry_run:
-        plan = planned(
+        plan = compare_layers(
             a,
             b,
             measures=measures,
@@ -124,6 +123,7 @@ def compare(
             interval=interval,
             chance=chance,
             memory=memory,
+            plan_only=True,
         )
         typer.echo(str(plan))  # rich would read names of layers as markup
         return

@@ -21,7 +21,7 @@ from isorep.cli.options import (
 from isorep.cli.output import check_targets, new_console, new_table, write_file
 
 if TYPE_CHECKING:
-    from isorep.comparison.diff import Diff
+    from isorep.comparison.diff_result import Diff
     from isorep.representations.representations import Representations
 
 _STORES = (".npz", ".zarr", ".npy", ".safetensors")
@@ -92,9 +92,11 @@ def diff(
     Exit status: 0; 1 if a layer is below --fail-below; 2 for an error.
     """
     from isorep.cli.specs import check_names_model, make_data
-    from isorep.comparison.diff import between, checked, reusable
+    from isorep.comparison.diff import checked_measure, diff_representations
+    from isorep.comparison.diff_text import diff_reasons
+    from isorep.comparison.sides import reusable
 
-    checked(measure, fail_below)
+    checked_measure(measure, fail_below)
     outputs = output or []
     for target in outputs:
         if target.suffix.lower() not in _REPORTS:
@@ -129,7 +131,7 @@ def diff(
         )
     for text in dict.fromkeys(str(warning.message) for warning in caught):
         typer.echo(f"isorep: warning: {text}", err=True)
-    result = between(
+    result = diff_representations(
         x,
         y,
         layers=patterns,
@@ -140,7 +142,7 @@ def diff(
         progress=True,
     )
     _print_layers(result, x.n_samples)
-    for text in result.reasons(result.layers):
+    for text in diff_reasons(result.layers):
         typer.echo(f"isorep: warning: {text}", err=True)
     for target in outputs:
         if target.suffix.lower() == ".html":
@@ -159,7 +161,7 @@ def _activations(
 ) -> Representations:
     """Return the activations of one side: run the model, or load the file."""
     from isorep.cli.specs import make_model
-    from isorep.comparison.diff import activations
+    from isorep.comparison.sides import activations
 
     side = make_model(spec) if _is_model(spec) else spec
     with _errors_of_user_code(spec):
@@ -189,12 +191,14 @@ def _print_layers(result: Diff, n_samples: int) -> None:
     """Print the layers, most changed first."""
     from rich.text import Text
 
+    from isorep.comparison.diff_text import diff_columns, diff_mark, diff_notes
+
     threshold = "" if result.fail_below is None else f", fail below {result.fail_below}"
     console = new_console()
     heading = f"{result.measure} similarity on {n_samples} samples{threshold}"
     console.print(Text(heading, style="bold"))
-    columns = result.columns(result.layers)
-    marks = [result.mark(layer) for layer in result.layers]
+    columns = diff_columns(result, result.layers)
+    marks = [diff_mark(result, layer) for layer in result.layers]
     has_marks = any(marks)
     listing = new_table("layer", *columns, *([""] if has_marks else []))
     if has_marks:
@@ -207,7 +211,7 @@ def _print_layers(result: Diff, n_samples: int) -> None:
             style="bold red" if layer.below else None,
         )
     console.print(listing)
-    for note in result.notes():
+    for note in diff_notes(result):
         console.print(Text(note))
 
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from isorep.comparison.diff import NOT_COMPARED
 from isorep.comparison.read_result import INFERRED_SHOWN
 from isorep.explorer.packing import ends, floats, names, texts
 from isorep.plot.axis import bounds
@@ -30,17 +27,10 @@ def layer_grid(table: xarray.Dataset, measures: list[str]) -> dict[str, Any]:
         "warnings": texts(table["warnings"].to_numpy()),
         "reason": texts(table["reason"].to_numpy()),
         "not_above_chance": NOT_ABOVE_CHANCE,
-        "diagonal": _is_diagonal(table),
+        "diagonal": table.attrs["kind"] == "diff",
         "at_least": table.attrs.get("fail_below"),
         "measures": [_measure(table, name) for name in measures],
     }
-
-
-def _is_diagonal(table: xarray.Dataset) -> bool:
-    """Tell whether each layer was compared with its namesake alone: `isorep.diff`'s table."""
-    reasons = table["reason"].to_numpy()
-    aside = np.eye(*reasons.shape) == 0
-    return bool(aside.any()) and bool((reasons[aside] == NOT_COMPARED).all())
 
 
 def _measure(table: xarray.Dataset, name: str) -> dict[str, Any]:

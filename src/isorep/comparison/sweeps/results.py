@@ -18,7 +18,13 @@ from isorep._formats.lock import locked
 from isorep._utils.atomic import new_folder, writing
 from isorep.comparison.sweeps.sweep import Region, Sweep, Tile
 from isorep.comparison.sweeps.tile import Cells
-from isorep.comparison.table import Grid, nothing_compared, score_variables, table_attributes
+from isorep.comparison.table import (
+    empty_arrays,
+    make_table,
+    nothing_compared,
+    score_variables,
+    table_attributes,
+)
 
 if TYPE_CHECKING:
     import xarray
@@ -59,13 +65,13 @@ class InMemory:
 
     def __init__(self, sweep: Sweep) -> None:
         self._sweep = sweep
-        self._grid = Grid(sweep.sizes, sweep.measures)
+        self._arrays = empty_arrays(list(sweep.sizes.values()), sweep.measures)
         self._ranks = {
             name: np.zeros([sweep.sizes[dim] for dim in dims], dtype=np.int64)
             for name, dims in sweep.ranks.items()
         }
         for region, reason in sweep.missing:
-            self._grid.arrays()["reason"][region] = reason
+            self._arrays["reason"][region] = reason
 
     def __enter__(self) -> Self:
         return self
@@ -79,13 +85,15 @@ class InMemory:
 
     def write(self, tile: Tile, cells: Cells) -> None:
         """Keep what a tile found."""
-        _write(tile, cells, {**self._grid.arrays(), **self._ranks})
+        _write(tile, cells, self._arrays | self._ranks)
 
     def dataset(self) -> xarray.Dataset:
         """Return the table."""
         sweep = self._sweep
         ranks = {name: (dims, self._ranks[name]) for name, dims in sweep.ranks.items()}
-        return self._grid.dataset(sweep.coords, ranks, **sweep.attrs)
+        return make_table(
+            sweep.kind, sweep.coords, self._arrays, sweep.measures, ranks, **sweep.attrs
+        )
 
 
 class InStore:
@@ -203,8 +211,7 @@ def _identity(sweep: Sweep, digests: Sequence[str]) -> dict[str, Any]:
     tiles = [(t.layer, t.x.start, t.x.stop, t.y.start, t.y.stop) for t in sweep.tiles]
     return {
         "format": _FORMAT,
-        **table_attributes(sweep.measures),
-        "kind": sweep.kind,
+        **table_attributes(sweep.kind, sweep.measures),
         "solver": sweep.solver,
         "precision": sweep.precision,
         "coords": {name: list(labels) for name, labels in sweep.coords.items()},
@@ -223,7 +230,7 @@ def _begin(folder: Path, sweep: Sweep, identity: Mapping[str, Any]) -> None:
         folder,
         mode="w",
         zarr_format=3,
-        attributes={**table_attributes(sweep.measures), **sweep.attrs},
+        attributes={**table_attributes(sweep.kind, sweep.measures), **sweep.attrs},
     )
 
     def create(name: str, dims: Sequence[str], dtype: Any, fill: Any, attributes: Any) -> Any:

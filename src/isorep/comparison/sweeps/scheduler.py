@@ -94,7 +94,7 @@ def _layer(
 ) -> Iterator[tuple[Tile, Cells]]:
     """Compute tiles of one layer in this order, with so many of its layers prepared as `slots`."""
     layer = sweep.layers[tiles[0].layer]
-    measures = [measure.name for measure in sweep.measures]
+    measures = [measure.label for measure in sweep.measures]
     prepared: dict[int, Future] = {}
     users: Counter[int] = Counter()
     uses: defaultdict[int, deque[int]] = defaultdict(deque)  # when each source is needed next

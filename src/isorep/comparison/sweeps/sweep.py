@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from isorep._utils.validation import check_name
 from isorep.comparison.inputs import Label, check_same_samples, layers_of_all
 from isorep.comparison.sweeps.network import Network
+from isorep.comparison.table import Kind
 from isorep.core.basis import Solver
 from isorep.measures import Measure
 from isorep.representations.representations import Layers
@@ -98,7 +99,7 @@ class Sweep:
         What else the table says of itself.
     """
 
-    kind: str
+    kind: Kind
     sources: Sequence[Network]
     shapes: Sequence[Mapping[str, tuple[int, int]]]
     samples: tuple[str, ...] | None

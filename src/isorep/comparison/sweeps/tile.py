@@ -11,13 +11,12 @@ from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from isorep._utils.parallel import one_thread
+from isorep.comparison.grid import Grid
 from isorep.comparison.sweeps.network import Network
 from isorep.comparison.sweeps.row import BatchedOverlap
 from isorep.comparison.sweeps.sweep import ProductPrecision, Tile
-from isorep.comparison.table import Grid
 from isorep.core.basis import Basis, Solver
-from isorep.core.overlap import Overlap
-from isorep.core.prepare import Prepared, couple_prepared, ranks
+from isorep.core.prepare import Coupled, Prepared, couple_prepared, ranks
 from isorep.measures.registry import measure_named
 
 
@@ -69,13 +68,13 @@ def compare_layers(
     """Compare the layers of a tile; `prepared` holds those of ``tile.numbers``, in that order."""
     by_number = dict(zip(tile.numbers, prepared, strict=True))
     xs, ys = [by_number[i] for i in tile.x], [by_number[j] for j in tile.y]
-    grid = Grid({"way": 2, "x": len(xs), "y": len(ys)}, [measure_named(name) for name in measures])
+    grid = Grid((2, len(xs), len(ys)), [measure_named(name) for name in measures])
     with one_thread():
         for i, j, coupled in _couplings(tile, xs, ys, precision):
             mirror = (1, i, j) if tile.back else None
             if tile.on_diagonal:  # the pairs below it are met above it
                 mirror = (0, j, i) if i != j else None
-            grid.enter((0, i, j), coupled, mirror=mirror)
+            grid.fill((0, i, j), coupled, mirror=mirror)
     arrays = grid.arrays()
     return Cells(
         there={name: array[0] for name, array in arrays.items()},
@@ -86,7 +85,7 @@ def compare_layers(
 
 def _couplings(
     tile: Tile, xs: Sequence[Prepared], ys: Sequence[Prepared], precision: ProductPrecision
-) -> Iterator[tuple[int, int, Overlap | ValueError | TypeError]]:
+) -> Iterator[tuple[int, int, Coupled]]:
     columns = BatchedOverlap(ys) if precision == "single" else None
     for i, x in enumerate(xs):
         first = i if tile.on_diagonal else 0

@@ -1,24 +1,31 @@
-"""Tell whether two neural representations are the same up to a change of basis."""
+"""Compare representations of neural networks up to a change of basis.
 
-from isorep import plot, testing
-from isorep._utils.version import __version__
-from isorep.activations.capture import capture
-from isorep.comparison.clustering import cluster
-from isorep.comparison.compare import compare
-from isorep.comparison.diff import diff
-from isorep.comparison.pairwise import pairwise
-from isorep.comparison.trajectory import trajectory
-from isorep.core.basis import Basis
-from isorep.core.moments import Moments
-from isorep.core.overlap import Overlap, overlap
-from isorep.core.score import FewSamplesWarning, Score
-from isorep.explorer.report import report
-from isorep.inference.bartlett import bartlett
-from isorep.inference.infer import infer
-from isorep.inference.sample_size_curve import sample_size_curve
-from isorep.measures import MEASURES, cca, cka, procrustes, pwcca, similarity, svcca
-from isorep.representations.representations import Representations
-from isorep.storage import load
+Names and submodules are imported at their first use, so `import isorep` is fast.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import inference, measures, monitor, paper, plot, storage, testing
+    from ._utils.version import __version__
+    from .activations.capture import capture
+    from .comparison.clustering import cluster
+    from .comparison.compare import compare
+    from .comparison.diff import diff
+    from .comparison.pairwise import pairwise
+    from .comparison.trajectory import trajectory
+    from .core.basis import Basis
+    from .core.moments import Moments
+    from .core.overlap import Overlap, overlap
+    from .core.score import FewSamplesWarning, Score
+    from .explorer.report import report
+    from .inference.bartlett import bartlett
+    from .inference.infer import infer
+    from .inference.sample_size_curve import sample_size_curve
+    from .measures import MEASURES, cca, cka, procrustes, pwcca, similarity, svcca
+    from .representations.representations import Representations
+    from .storage import load
 
 __all__ = [
     "MEASURES",
@@ -37,16 +44,64 @@ __all__ = [
     "compare",
     "diff",
     "infer",
+    "inference",
     "load",
+    "measures",
+    "monitor",
     "overlap",
     "pairwise",
+    "paper",
     "plot",
     "procrustes",
     "pwcca",
     "report",
     "sample_size_curve",
     "similarity",
+    "storage",
     "svcca",
     "testing",
     "trajectory",
 ]
+
+_MODULES = {
+    "MEASURES": "measures",
+    "Basis": "core.basis",
+    "FewSamplesWarning": "core.score",
+    "Moments": "core.moments",
+    "Overlap": "core.overlap",
+    "Representations": "representations.representations",
+    "Score": "core.score",
+    "__version__": "_utils.version",
+    "bartlett": "inference.bartlett",
+    "capture": "activations.capture",
+    "cca": "measures",
+    "cka": "measures",
+    "cluster": "comparison.clustering",
+    "compare": "comparison.compare",
+    "diff": "comparison.diff",
+    "infer": "inference.infer",
+    "load": "storage",
+    "overlap": "core.overlap",
+    "pairwise": "comparison.pairwise",
+    "procrustes": "measures",
+    "pwcca": "measures",
+    "report": "explorer.report",
+    "sample_size_curve": "inference.sample_size_curve",
+    "similarity": "measures",
+    "svcca": "measures",
+    "trajectory": "comparison.trajectory",
+}
+"""Module that defines each name; the other names of `__all__` are submodules."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'isorep' has no attribute {name!r}")
+    if name not in _MODULES:
+        return import_module(f"isorep.{name}")
+    value = globals()[name] = getattr(import_module(f"isorep.{_MODULES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -13,7 +13,7 @@ from isorep.core.moments import CrossMoments
 from isorep.core.overlap import Overlap
 from isorep.measures import MEASURES, linear_regression, ridge_cca
 from isorep.random_matrix.population import Population, shared_scale
-from isorep.random_matrix.spectrum import BartlettFactor, Spectrum, gain, n_simulations
+from isorep.random_matrix.population_spectrum import BartlettFactor, Spectrum, gain, n_simulations
 
 CORRECTABLE = [name for name, measure in MEASURES.items() if measure.requires == "moments"]
 READERS = [
@@ -105,7 +105,7 @@ def test_draws_show_what_direct_samples_show():
     ]
 
     def read(overlap):
-        return [MEASURES[name].read(overlap, **options).similarity for name, options in READERS]
+        return [MEASURES[name].compute(overlap, **options).similarity for name, options in READERS]
 
     direct = []
     for _ in range(draws):
@@ -137,12 +137,12 @@ def test_several_numbers_have_the_excess_of_each():
     population = Population.estimate(isorep.overlap(*pair()))
 
     def read(overlap):
-        return [MEASURES[name].read(overlap, **options).similarity for name, options in READERS]
+        return [MEASURES[name].compute(overlap, **options).similarity for name, options in READERS]
 
     several = population.excess(read)
     for i, (name, options) in enumerate(READERS):
         alone = population.excess(
-            lambda o, name=name, options=options: MEASURES[name].read(o, **options).similarity
+            lambda o, name=name, options=options: MEASURES[name].compute(o, **options).similarity
         )
         assert several.mean[i] == pytest.approx(alone.mean, abs=1e-12)
         assert several.error[i] == pytest.approx(alone.error, abs=1e-12)
@@ -205,7 +205,9 @@ def test_every_measure_of_moments_takes_the_correction(name):
     assert low <= found.similarity <= high
     assert found.uncorrected == pytest.approx(raw.similarity)
     assert raw.uncorrected is None
-    assert found.distance == pytest.approx(MEASURES[name].distance.of(found.similarity))
+    assert found.distance == pytest.approx(
+        MEASURES[name].distance.from_similarity(found.similarity)
+    )
     assert (found.measure, found.n_samples) == (name, 120)
 
 

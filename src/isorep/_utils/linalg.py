@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 from array_api_compat import device
 
 from isorep._utils.arrays import Array, to_numpy
@@ -26,7 +25,9 @@ def svd(xp: Any, matrix: Array) -> tuple[Array, Array, Array]:
     try:
         return tuple(xp.linalg.svd(matrix, full_matrices=False))
     except (np.linalg.LinAlgError, RuntimeError):  # PyTorch's and CuPy's errors are RuntimeErrors
-        parts = scipy.linalg.svd(to_numpy(matrix), full_matrices=False, lapack_driver="gesvd")
+        from scipy.linalg import svd as scipy_svd
+
+        parts = scipy_svd(to_numpy(matrix), full_matrices=False, lapack_driver="gesvd")
         u, s, vt = (xp.asarray(part, device=device(matrix)) for part in parts)
         return u, s, vt
 

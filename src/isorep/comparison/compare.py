@@ -11,7 +11,7 @@ from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.open_pairs import open_pairs
 from isorep.comparison.streaming.plan import Plan
 from isorep.comparison.streaming.sources import CaptureOptions
-from isorep.comparison.table import make_table
+from isorep.comparison.table import make_table, table_attributes
 from isorep.core.basis import Solver
 from isorep.core.prepare import Coupled
 from isorep.measures.measure_spec import Spec
@@ -204,10 +204,10 @@ def compare(
 
         ranks = pairs.couple(take)
     return make_table(
-        "compare",
         {"x_layer": pairs.x_layers, "y_layer": pairs.y_layers},
         grid.arrays(),
         rows,
         {"x_rank": ("x_layer", ranks.x), "y_rank": ("y_layer", ranks.y)},
+        table_attributes("compare", rows),
         inference,
     )

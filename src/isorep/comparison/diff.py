@@ -14,7 +14,7 @@ from isorep.comparison.diff_text import shortened
 from isorep.comparison.grid import Grid
 from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.sides import activations, reusable
-from isorep.comparison.table import make_table
+from isorep.comparison.table import make_table, table_attributes
 from isorep.core.basis import NoVarianceError
 from isorep.core.prepare import couple_prepared, prepare, ranks
 from isorep.measures.base import Measure
@@ -174,11 +174,11 @@ def diff_representations(
         if isinstance(x, NoVarianceError) and isinstance(y, NoVarianceError):
             dead.append(layer)
     table = make_table(
-        "diff",
         {"layer": common},
         grid.arrays(),
         [row],
         {"x_rank": ("layer", x_ranks), "y_rank": ("layer", y_ranks)},
+        table_attributes("diff", [row]),
         options,
     )
     notes = {**grid.warnings, **grid.reasons}

@@ -39,20 +39,17 @@ def empty_arrays(
 
 
 def make_table(
-    kind: Kind,
     coords: Mapping[str, Any],
     arrays: Arrays,
     measures: Sequence[Measure],
     ranks: Mapping[str, Any],
+    attrs: Mapping[str, Any],
     options: InferenceOptions = NOTHING,
-    **attrs: Any,
 ) -> xarray.Dataset:
     """Return the table of filled cells.
 
     Parameters
     ----------
-    kind
-        The function that the table is of.
     coords
         Dimension to labels, in the order of the arrays' axes.
     arrays
@@ -61,8 +58,8 @@ def make_table(
         What the cells were compared by, and what was inferred.
     ranks
         Variables with the ranks of layers.
-    **attrs
-        Further attributes of the table.
+    attrs
+        Attributes of the table; see `table_attributes`.
 
     Raises
     ------
@@ -86,7 +83,7 @@ def make_table(
             "reason": (dims, arrays["reason"].astype(str)),
         },
         coords=coords,
-        attrs={**table_attributes(kind, measures), **attrs},
+        attrs=attrs,
     )
 
 
@@ -118,7 +115,7 @@ def distance_variable(measure: Measure) -> str:
     return f"{measure.label}_distance"
 
 
-def table_attributes(kind: str, measures: Iterable[Measure]) -> dict[str, Any]:
+def table_attributes(kind: Kind, measures: Iterable[Measure]) -> dict[str, Any]:
     """Return the attributes that every table has."""
     return {
         "kind": kind,

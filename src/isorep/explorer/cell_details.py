@@ -21,7 +21,7 @@ from isorep.explorer.packing import coarse, floats, names
 from isorep.explorer.page import as_text
 from isorep.inference.random_matrix_edge import random_matrix_edge
 from isorep.measures.registry import measure_named
-from isorep.random_matrix.spectrum import n_above_edge
+from isorep.random_matrix.tracy_widom import n_above_edge
 from isorep.random_matrix.wachter import Wachter
 from isorep.representations.representations import Representations
 

@@ -21,7 +21,7 @@ from isorep.inference.null_distribution import check_permutations, null_distribu
 from isorep.measures.base import Measure
 from isorep.measures.registry import measure_named
 from isorep.random_matrix.population import Population
-from isorep.random_matrix.spectrum import n_above_edge
+from isorep.random_matrix.tracy_widom import n_above_edge
 
 LEVEL = 0.95
 """How often bounds are to hold."""

@@ -15,15 +15,15 @@ from isorep._utils.parallel import one_thread
 from isorep._utils.validation import check_seed
 from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap, couple
-from isorep.random_matrix.spectrum import (
+from isorep.random_matrix.population_spectrum import (
     BartlettFactor,
     Floats,
     Spectrum,
     gain,
     match_spectrum,
-    n_above_edge,
     n_simulations,
 )
+from isorep.random_matrix.tracy_widom import n_above_edge
 
 ROUNDS_BACK = 1 + sqrt(0.5)
 """How many times the change from one round of sampling to the next leads back to none: between 1,

@@ -101,3 +101,15 @@ def centre_and_scale(
     phi = 2 * np.arcsin(np.sqrt((max(a, b) - k - 0.5) / rest))
     cube = 16 / (rest**2 * np.sin(phi + gamma) ** 2 * np.sin(phi) * np.sin(gamma))
     return 2 * np.log(np.tan((phi + gamma) / 2)), np.cbrt(cube)
+
+
+def n_above_edge(observed: NDArray[np.float64], n_samples: float, x_rank: int, y_rank: int) -> int:
+    """Count the leading correlations past what unrelated data show, one after the other."""
+    if x_rank + y_rank >= n_samples - 1:  # noise may reach 1
+        return 0
+    from scipy.special import expit
+
+    steps = np.arange(len(observed))
+    centre, scale = centre_and_scale(n_samples - 1, x_rank, y_rank, steps)
+    under = observed**2 <= expit(centre + scale * tracy_widom_quantile(0.95))
+    return int(np.argmax(under)) if np.any(under) else len(observed)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy.stats import ortho_group
 
-from isorep.random_matrix.spectrum import (
+from isorep.random_matrix.population_spectrum import (
     BartlettFactor,
     match_spectrum,
-    n_above_edge,
     n_simulations,
 )
+from isorep.random_matrix.tracy_widom import n_above_edge
 
 
 def sampled_correlations(n, a, b, rho, rng):

@@ -8,7 +8,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep.random_matrix.tracy_widom import centre_and_scale, tracy_widom_quantile
+from isorep.random_matrix.tracy_widom import n_above_edge
 
 Floats = NDArray[np.float64]
 
@@ -193,18 +193,6 @@ def gain(n_samples: float, x_rank: int, y_rank: int) -> float:
 def n_simulations(n_correlations: int) -> int:
     """Return how many samples to simulate: spectra are rigid, and the longer, the fewer will do."""
     return min(64, max(4, -(-1024 // n_correlations)))
-
-
-def n_above_edge(observed: Floats, n_samples: float, x_rank: int, y_rank: int) -> int:
-    """Count the leading correlations past what unrelated data show, one after the other."""
-    if x_rank + y_rank >= n_samples - 1:  # noise may reach 1
-        return 0
-    from scipy.special import expit
-
-    steps = np.arange(len(observed))
-    centre, scale = centre_and_scale(n_samples - 1, x_rank, y_rank, steps)
-    under = observed**2 <= expit(centre + scale * tracy_widom_quantile(0.95))
-    return int(np.argmax(under)) if np.any(under) else len(observed)
 
 
 def _concentration(tail: Floats) -> Floats:

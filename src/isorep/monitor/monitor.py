@@ -395,7 +395,7 @@ class Monitor:
         self._first = bases[earlier[0]] if earlier else {}
         self._recent.extend((stored, bases[stored]) for stored in earlier[-self._lag :])
 
-    def _show_live(self, purge_step: int | None) -> None:
+    def _open_loggers(self, purge_step: int | None) -> None:
         self._loggers = []
         if self._tensorboard is not None:
             self._loggers.append(TensorBoardLogger(self._tensorboard, purge_step))

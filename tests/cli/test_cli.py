@@ -44,7 +44,7 @@ class TestCompare:
         )
         assert status == 0
         lines = out.splitlines()
-        assert lines[0] == "pwcca similarity (1 is the same)"
+        assert lines[0] == "pwcca similarity (weights of x; 1 is the same)"
         assert lines[1].split() == ["x", "\\", "y", "conv1", "conv2"]
         assert lines[2].split()[:2] == ["conv1", "1.0000"]
         assert lines[4].split() == ["dead", "nan", "nan"]
@@ -105,14 +105,15 @@ class TestCompare:
 
     def test_explains_what_it_lists_and_no_more(self, shell):
         _, out, _ = shell("compare", "a.npz", "b.npz", "--measure", "cka", "--correct")
-        assert out.splitlines()[-1] == "real: canonical correlations beyond noise"
+        last = "significant: number of canonical correlations above the edge of noise"
+        assert out.splitlines()[-1] == last
 
     def test_says_how_far_to_trust_each_cell(self, shell):
         asked = ("--correct", "--interval", "--chance", "--measure", "cka")
         status, out, _ = shell("compare", "a.npz", "b.npz", *asked, "--plot", "heat.png")
         assert status == 0
         lines = out.splitlines()
-        heading = "x y raw corrected low high chance calibrated p real"
+        heading = "x y raw corrected low high chance calibrated p significant"
         assert lines[5].split() == heading.split()
         assert lines[6].split()[:3] == ["conv1", "conv1", "1.000"]
         assert int(lines[6].split()[-1]) > 0
@@ -173,10 +174,10 @@ class TestCompare:
                 ["a.npz", "b.npz", "--plot", "t.doc"],
                 "cannot draw 't.doc': expected a name",
             ),
-            (["a.npz", "b.npz", "--json", "-", "--csv", "-"], "both want stdout"),
+            (["a.npz", "b.npz", "--json", "-", "--csv", "-"], "both write to stdout"),
             (
                 ["a.npz", "b.npz", "--json", "a.npz"],
-                "cannot write 'a.npz': it is what is to be read",
+                "cannot write 'a.npz': it is an input of this command",
             ),
             (["a.npz", "b.npz", "--json", "o", "--csv", "o"], "cannot write 'o' twice"),
             (["a.npz", "b.npz", "--csv", "folder"], "cannot write 'folder': it is a folder"),
@@ -258,10 +259,10 @@ class TestCapture:
         assert (status, "'a.zarr': it is incomplete, 4 samples so far" in err) == (2, True)
         status, out, err = shell("capture", *source, "nets_for_cli:images")
         assert (status, out) == (0, "")
-        assert "a.zarr: going on after 4 samples" in err
+        assert "a.zarr: resuming after 4 samples" in err
         assert "a.zarr: LazyRepresentations(1 layer, 10 samples: 0 (10, 4))" in err
         status, _, err = shell("capture", *source, "nets_for_cli:images")
-        assert (status, "is there already; looking whether it is of this" in err) == (0, True)
+        assert (status, "exists; checking that it holds this capture" in err) == (0, True)
         status, _, err = shell("capture", *source, "nets_for_cli:images", "--reduce", "max")
         assert (status, "layers '0' was mean and is now max" in err) == (2, True)
 
@@ -313,14 +314,39 @@ class TestCapture:
         assert not (tmp_path / "ran").exists()
 
 
-def test_measures_lists_every_row(shell):
+def test_measures_lists_every_row(shell, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     status, out, _ = shell("measures")
     assert status == 0
-    flat = " ".join(out.split())
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert lines[0] == "measure direction description"
     for name, row in isorep.MEASURES.items():
-        assert f"{name}: {row.description}" in flat
-        assert row.formula in flat
-        assert row.reference in flat
+        assert f"{name} {row.direction or 'symmetric'} {row.description}" in lines
+
+
+@pytest.mark.parametrize("name", isorep.MEASURES)
+def test_measures_describes_one(shell, monkeypatch, name):
+    monkeypatch.setenv("COLUMNS", "300")
+    status, out, _ = shell("measures", name)
+    assert status == 0
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    row = isorep.MEASURES[name]
+    assert lines[0] == f"{name} {row.description}"
+    assert f"similarity {row.formula}" in lines
+    assert f"direction {row.direction or 'symmetric'}" in lines
+    assert f"reference {row.reference}" in lines
+    options = next(line for line in lines if line.startswith("options "))
+    assert all(f"{option}={value!r}" in options for option, value in row.options.items())
+
+
+def test_measures_describes_one_with_options(shell):
+    status, out, _ = shell("measures", "linear_regression(folds=10)")
+    assert status == 0
+    assert out.startswith("linear_regression(folds=10) ")
+    assert "folds=10" in out.splitlines()[-2]
+    status, out, err = shell("measures", "pwca")
+    assert (status, out) == (2, "")
+    assert err.startswith("isorep: error: unknown measure 'pwca'; did you mean 'pwcca'")
 
 
 def test_version_and_help(shell):

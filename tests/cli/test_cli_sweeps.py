@@ -1,4 +1,4 @@
-"""isorep pairwise and isorep trajectory: names, steps and runs from paths; what they print."""
+"""isorep pairwise and isorep trajectory: labels, steps and runs from paths; what they print."""
 
 import sys
 
@@ -9,7 +9,7 @@ import xarray
 import isorep
 from isorep import Representations
 from isorep.cli import main
-from isorep.cli.sweep_options import names_of
+from isorep.cli.file_labels import labels_of_files
 
 
 @pytest.fixture
@@ -52,14 +52,14 @@ def test_pairwise_writes_a_store_and_prints_a_summary(shell, tmp_path):
     assert row[1] == f"{expected:.4f}"
     assert row[2:5] == [f"{table['cka'].sel(x='step2', y='step100', layer='conv'):.4f}", *row[3:5]]
     assert {row[3].rstrip(","), row[4]} == {"step2", "step100"}
-    assert out.endswith("3 networks in s.zarr\n")
+    assert out.endswith("wrote s.zarr (3 networks)\n")
     assert err.startswith(
         "isorep: not computed (5 cells): networks['step10']['fc'] has no variance"
     )
 
     status, again, err = shell(*command)
     assert (status, again) == (0, out)
-    assert err.startswith("isorep: 's.zarr' is there already, with 12 finished tiles\n")
+    assert err.startswith("isorep: resuming 's.zarr': 12 tiles are finished\n")
     status, _, err = shell("pairwise", *paths, "--layer", "conv", "-o", "s.zarr")
     assert status == 2
     assert "isorep: error: cannot resume" in err
@@ -73,7 +73,7 @@ def test_networks_are_named_after_what_tells_them_apart(shell, tmp_path):
     assert status == 0
     assert out.splitlines()[1].split()[-2:] == ["a/step2,", "b/step2"]
     paths = [tmp_path / name for name in ("x.zarr", "x.npz", "y/x.zarr")]
-    assert list(names_of(paths)) == ["x.zarr", "x.npz", "y/x.zarr"]
+    assert list(labels_of_files(paths)) == ["x.zarr", "x.npz", "y/x.zarr"]
     status, _, err = shell("pairwise", "a/step2.zarr", "./a/../a/step2.zarr", "-o", "s.zarr")
     assert status == 2
     assert "is given twice: give each network once" in err
@@ -90,7 +90,7 @@ def test_pairwise_passes_its_options_on(shell):
     status, _, err = shell("pairwise", *paths, "-o", "s3.zarr", "--scheduler", "nonsense://")
     assert (status, "no Dask scheduler answers at 'nonsense://'" in err) == (2, True)
     status, _, err = shell("pairwise", *paths, "-o", "a/step2.zarr")
-    assert (status, "it is what is to be read" in err) == (2, True)
+    assert (status, "it is an input of this command" in err) == (2, True)
     status, _, err = shell("pairwise", *paths, "-o", "a/step10.zarr")
     assert (status, err.startswith("isorep: error: cannot write")) == (2, True)
     assert shell("pairwise", *paths, "-o", "s4.zarr", "--precision", "single")[0] == 0
@@ -108,8 +108,8 @@ def test_trajectory_sorts_steps_as_numbers(shell, tmp_path):
     assert lines[0] == ["pwcca", "conv", "fc"]
     assert [line[0] for line in lines[1:4]] == ["2", "10", "100"]
     assert lines[2][1:] == [f"{table['pwcca'].sel(step=10, layer='conv'):.4f}", "nan"]
-    assert lines[4] == ["3", "states", "in", "p.zarr"]
-    assert "not computed (1 cells): states[10]['fc'] has no variance" in err
+    assert lines[4] == ["wrote", "p.zarr", "(3", "states)"]
+    assert "not computed (1 cell): states[10]['fc'] has no variance" in err
 
 
 def test_trajectory_of_runs_and_its_references(shell, tmp_path):

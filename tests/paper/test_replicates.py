@@ -39,7 +39,5 @@ def test_one_network_has_no_interval_and_decides_nothing():
 
 @pytest.mark.parametrize("bad", [[], [[0.1, 0.2]], np.zeros(21)])
 def test_it_wants_one_value_for_each_network(bad):
-    with pytest.raises(
-        ValueError, match="one value for each of 1 to 20 networks"
-    ):
+    with pytest.raises(ValueError, match="one value for each of 1 to 20 networks"):
         contrast("x", bad)

@@ -7,11 +7,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from isorep._formats.formats import OPENABLE
 from isorep._utils.layer_patterns import as_patterns, matching
 from isorep._utils.validation import unknown_name
 from isorep.representations.lazy import LazyRepresentations
 from isorep.representations.representations import Representations
-from isorep._formats.formats import OPENABLE
 from isorep.storage import load, open_store
 
 

@@ -297,7 +297,9 @@ def test_data_that_changes_between_passes():
 def test_what_a_stream_cannot_do(tmp_path):
     a, b = models()
     paths = saved(pair(), tmp_path)
-    with pytest.raises(ValueError, match="mutual_knn reads the samples themselves, and comparing models keeps"):
+    with pytest.raises(
+        ValueError, match="mutual_knn reads the samples themselves, and comparing models keeps"
+    ):
         isorep.compare(a, b, data=images(), measures="mutual_knn")
     with pytest.raises(
         ValueError, match=r"rsa reads the samples themselves, which take 1\.20 MiB in"
@@ -309,7 +311,9 @@ def test_what_a_stream_cannot_do(tmp_path):
         isorep.compare(a, b)
     with pytest.raises(TypeError, match="data= is for two models, and b is a dict"):
         isorep.compare(a, {"fc": np.eye(3)}, data=images())
-    with pytest.raises(ValueError, match=r"layers, reduce, .* apply only when comparing models \(pass data=\)"):
+    with pytest.raises(
+        ValueError, match=r"layers, reduce, .* apply only when comparing models \(pass data=\)"
+    ):
         isorep.compare(*paths, layers="conv*")
     with pytest.raises(ValueError, match=r'a number of bytes or a text such as "2 GB", got'):
         isorep.compare(*paths, memory="lots")
@@ -410,7 +414,9 @@ def test_a_budget_holds_for_layers_that_are_in_memory_anyway(tmp_path):
     layers = {"fc": np.random.default_rng(0).standard_normal((500, 8))}
     isorep.Representations(layers).save(tmp_path / "a.npz")
     for side in (layers, tmp_path / "a.npz"):
-        with pytest.raises(ValueError, match=r"take .* kiB in memory and memory= allows 19\.53 kiB"):
+        with pytest.raises(
+            ValueError, match=r"take .* kiB in memory and memory= allows 19\.53 kiB"
+        ):
             isorep.compare(side, side, memory="20 kB")
         with pytest.raises(ValueError, match=r"save them as \.zarr, which is read in parts"):
             isorep.compare(side, side, memory="20 kB", plan_only=True)

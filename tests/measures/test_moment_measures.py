@@ -245,7 +245,9 @@ def test_held_out_regression_equals_scikit_learns(folds, case):
 
 def test_held_out_regression_of_unrelated_data_is_negative_and_not_clipped():
     x, y = np.random.default_rng(12).standard_normal((2, 40, 30))
-    with pytest.warns(isorep.FewSamplesWarning, match=r"for 30 directions of x .* an R\^2 of 0.77"):
+    with pytest.warns(
+        isorep.FewSamplesWarning, match=r"fit of 30 directions of x.* an R\^2 of 0.77"
+    ):
         assert measures.linear_regression(x, y).similarity == pytest.approx(0.77, abs=0.05)
     assert measures.linear_regression(x, y, folds=10).similarity < -1
     # Few samples for y's directions are no matter: only x is fitted.
@@ -281,7 +283,7 @@ def test_debiased_cka_where_it_is_undefined():
     # All samples equally far apart.
     for sides, name in (((np.eye(9), x), "x"), ((x, 7 * np.eye(9)), "y")):
         with pytest.raises(
-            ValueError, match=f"nothing of {name}'s inner products .* all 9 samples"
+            ValueError, match=f"U-centred inner products of {name} are 0, .* all 9 samples"
         ):
             measures.cka_debiased(*sides)
     table = isorep.compare({"a": np.eye(9)}, {"b": x}, measures=["cka", "cka_debiased"])

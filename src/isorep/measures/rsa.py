@@ -141,8 +141,7 @@ def rsa(
         With correlations, invariant to the order of the features and to one affine map common to
         all features, but neither to translations of single features nor to rotation. With cosines,
         to rotation, reflection and isotropic scaling; with Euclidean distances, to translation too.
-        Symmetric;
-        similarity in [-1, 1], distance in [0, 2].
+        Symmetric; similarity in [-1, 1], distance in [0, 2].
 
     Raises
     ------

@@ -70,7 +70,9 @@ class TestCompare:
         assert (status, out) == (2, "")
         assert err.startswith("isorep: error: rsa reads the samples themselves, which take ")
         status, out, err = shell(*command, "--memory", "much")
-        assert err.endswith("memory must be a number of bytes or a text such as \"2 GB\", got 'much'\n")
+        assert err.endswith(
+            "memory must be a number of bytes or a text such as \"2 GB\", got 'much'\n"
+        )
 
     def test_a_grid_wider_than_the_terminal_becomes_best_partners(self, shell, monkeypatch):
         monkeypatch.setenv("COLUMNS", "60")

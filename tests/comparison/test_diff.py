@@ -241,7 +241,7 @@ def test_samples_and_reductions_must_be_the_same():
 def test_what_sides_are_not():
     with pytest.raises(TypeError, match=r"changed: expected Representations .* got int"):
         isorep.diff({"fc": np.eye(3)}, 3)
-    with pytest.raises(ValueError, match="base is a model: give data"):
+    with pytest.raises(ValueError, match="base is a model: pass data"):
         isorep.diff(net(), net())
     with pytest.raises(ValueError, match="changed: the model failed on batch 0: RuntimeError"):
         isorep.diff(net(), nn.Sequential(nn.Linear(3, 3)), IMAGES, layers=["*"])

@@ -24,10 +24,9 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def empty_arrays(
-    shape: Sequence[int], measures: Iterable[Measure], options: InferenceOptions = NOTHING
+    shape: Sequence[int], measures: Sequence[Measure], options: InferenceOptions = NOTHING
 ) -> Arrays:
     """Return the cells of a table before any is filled: numbers are NaN, texts are empty."""
-    measures = list(measures)
     names = [*score_variables(measures), *inferred_variables(measures, options)]
     names += ["n_significant"] if options.names else []
     return {

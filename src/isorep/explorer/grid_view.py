@@ -1,4 +1,4 @@
-"""Layer grid: what the page shows of `isorep.compare`'s table."""
+"""Grid view: the section of a table of `isorep.compare` or `isorep.diff`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def layer_grid(table: xarray.Dataset, measures: list[str]) -> dict[str, Any]:
-    """Return a section of the page: the table's numbers, packed, cells row by row."""
+    """Return the section: the packed numbers of the table, with the cells in row-major order."""
     table = table.transpose("x_layer", "y_layer")
     return {
         "kind": "grid",
@@ -28,7 +28,7 @@ def layer_grid(table: xarray.Dataset, measures: list[str]) -> dict[str, Any]:
         "reason": texts(table["reason"].to_numpy()),
         "not_above_chance": NOT_ABOVE_CHANCE,
         "diagonal": table.attrs["kind"] == "diff",
-        "at_least": table.attrs.get("fail_below"),
+        "threshold": table.attrs.get("fail_below"),
         "measures": [_measure(table, name) for name in measures],
     }
 

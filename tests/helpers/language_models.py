@@ -6,8 +6,9 @@ from functools import cache
 import numpy as np
 
 from isorep.paper.data.text import Corpus
-from isorep.paper.models.language_model import Task, train_language_models
-from isorep.paper.training.language_recipe import Dropouts, LanguageModel
+from isorep.paper.models.dropouts import Dropouts
+from isorep.paper.training.language_recipe import LanguageModel
+from isorep.paper.training.language_training import Task, train_language_models
 
 WORDS = 17
 SHALLOW = LanguageModel(

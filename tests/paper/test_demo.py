@@ -197,7 +197,7 @@ def test_refuses_a_negative_seed(tmp_path):
 
 
 def test_refuses_two_convolutions():
-    with pytest.raises(ValueError, match="at least 3 convolutions are needed"):
+    with pytest.raises(ValueError, match="plan must have at least 3 convolutions"):
         fig3.SetUp(plan=ConvNetPlan((4, 4), (1, 1)))
 
 

@@ -136,7 +136,7 @@ def test_rows_and_figure(result):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"epochs": (0, 1, 3)}, "epochs must ascend to the last of the training, 4"),
+        ({"epochs": (0, 1, 3)}, "epochs must ascend to the last epoch of the training, 4"),
         ({"early": 3}, "early must be one of the epochs before half time, got 3"),
         ({"early": 2}, "early must be one of the epochs before half time, got 2"),
     ],

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import subspace_angles
 
+from isorep.paper.analysis.state_distances import STEP_MEASURES
 from isorep.paper.figures import figa2
 
 SETUP = figa2.SetUp(width=5, samples=83, steps=30, every=3, alphas=(0.0, 2.0), networks=3)
@@ -62,7 +63,7 @@ def test_claims_and_figure(result):
     same, controls, bent = figa2.claims(result)
     means = {  # over the networks, and the steps but the last
         name: result[f"{name}_distance"].to_numpy()[:, :, :-1].mean(axis=(0, 2))
-        for name in figa2.MEASURES
+        for name in STEP_MEASURES
     }
     assert same.contrasts[0].effect == pytest.approx(means["cca"][0], abs=1e-12)
     assert [one.effect for one in bent.contrasts] == pytest.approx([means["cca"][1]])

@@ -8,6 +8,7 @@ import pytest
 from helpers import language_models as toy
 from helpers import naive
 
+from isorep.paper import FIGURES, runner
 from isorep.paper.analysis import rnn_states
 from isorep.paper.data.text import Corpus
 from isorep.paper.figures import fig1_language, fig6, figa1_language, figa3, figa4, figa8
@@ -189,7 +190,7 @@ def test_figures_a3_and_a4_compare_each_step_with_the_last(figure_a3, figure_a4,
     model = toy.trained()[name][1].at(4)
     train = toy.corpus().train
     by_index = rnn_states.by_index(model, train[:800], 4)
-    repeated = rnn_states.of_repeated_input(model, train[:500], 4, start=20, stride=5)
+    repeated = rnn_states.under_repeated_input(model, train[:500], 4, start=20, stride=5)
     for states, table in (
         (by_index, figure_a3[name].sel(network=1)),
         (repeated, figure_a4[name].sel(network=1, start=81)),  # 81 % of 25 tokens is 20
@@ -229,12 +230,13 @@ def test_every_figure_is_drawn(figure1, figure6, figure_a3, figure_a4, figure_a8
         figure.canvas.draw()
 
 
-@pytest.mark.parametrize("module", [fig1_language, fig6, figa3, figa4, figa8])
-def test_set_ups_share_their_models(module):
-    assert set(module.SETUPS) == {"laptop", "small", "paper"}
-    for scale, setup in module.SETUPS.items():
-        assert setup.models == fig6.SETUPS[scale].models
-        assert setup.networks == fig6.SETUPS[scale].networks
+@pytest.mark.parametrize("name", ["fig1-language", "fig6", "figA3", "figA4", "figA8"])
+def test_set_ups_share_their_models(name):
+    setups = runner.module_of(FIGURES[name]).SETUPS
+    assert set(setups) == {"laptop", "small", "paper"}
+    for scale, setup in setups.items():
+        assert setup.figure.models == fig6.SETUPS[scale].models
+        assert setup.figure.networks == fig6.SETUPS[scale].networks
 
 
 @pytest.mark.parametrize("scale", ["laptop", "small", "paper"])
@@ -255,5 +257,6 @@ def test_set_ups_fit_together(scale):
 
 def test_another_text_is_refused():
     other = Corpus("other", toy.corpus().vocabulary, VALID, VALID)
-    with pytest.raises(ValueError, match="was trained on a toy, and this is another text: other"):
+    message = r"was trained on a toy with digest \w+, but the text is other with digest \w+\."
+    with pytest.raises(ValueError, match=message):
         fig6.compute(toy.trained(), {"pydoc": other})

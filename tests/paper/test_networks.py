@@ -8,9 +8,9 @@ import torch
 from rich.console import Console
 
 from isorep.paper.data.image_data import ImageData
+from isorep.paper.training import networks
 from isorep.paper.training.networks import capture_all, obtain
 from isorep.paper.training.recipe import ConvNetPlan, Recipe, ResNetPlan, Wanted
-from isorep.paper.training.train import networks
 
 QUIET = Console(quiet=True)
 RANDOM = np.random.default_rng(0)
@@ -136,7 +136,7 @@ def test_a_damaged_folder_is_named(tmp_path, file):
     (folder,) = tmp_path.iterdir()
     content = (folder / file).read_bytes()
     (folder / file).write_bytes(content[: len(content) // 2])
-    with pytest.raises(ValueError, match=r"cannot read the trained network in .*remove the folder"):
+    with pytest.raises(ValueError, match=r"cannot read the trained network in .*Remove the folder"):
         get(tmp_path, 1)
 
 

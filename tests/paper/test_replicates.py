@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from isorep.paper.training.replicates import contrast
+from isorep.paper.analysis.replicates import contrast
 
 VALUES = np.array([0.3, -0.1, 0.25, 0.4])
 
@@ -39,5 +39,5 @@ def test_one_network_has_no_interval_and_decides_nothing():
 
 @pytest.mark.parametrize("bad", [[], [[0.1, 0.2]], np.zeros(21)])
 def test_it_wants_one_value_for_each_network(bad):
-    with pytest.raises(ValueError, match="one difference for each of 1 to 20 networks"):
+    with pytest.raises(ValueError, match="one value for each of 1 to 20 networks"):
         contrast("x", bad)

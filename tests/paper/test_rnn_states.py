@@ -45,8 +45,8 @@ def test_by_index_modulo_the_steps(model):
 
 
 @pytest.mark.parametrize("start", [1, 13])
-def test_of_repeated_input(model, start):
-    found = rnn_states.of_repeated_input(model, TOKENS, 5, start=start, stride=7)
+def test_under_repeated_input(model, start):
+    found = rnn_states.under_repeated_input(model, TOKENS, 5, start=start, stride=7)
     begins = range(0, 240 - start, 7)
     for row, begin in enumerate(begins):
         sequence = [*TOKENS[begin : begin + start], *[TOKENS[begin + start]] * 5]

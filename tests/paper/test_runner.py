@@ -122,7 +122,7 @@ def shell(capsys, monkeypatch, tmp_path):
         (["fgi3"], "unknown figure 'fgi3'; did you mean 'fig3'"),
         (["fig3", "--scale", "labtop"], "unknown scale 'labtop'; did you mean 'laptop'"),
         (["fig3", "--seed", "-1"], "seed must not be negative, got -1"),
-        (["fig3", "--device", "abacus"], "cannot compute on device 'abacus'"),
+        (["fig3", "--device", "abacus"], "device 'abacus' is not available"),
         (["fig3", "--scale", "small"], "pass --data with a folder that holds data_batch_1.bin"),
         (["fig3", "--scale", "small", "--data", "none"], "no folder 'none'"),
         (["fig3", "--scale", "small", "--data", "."], "no CIFAR-10 in '.': expected a folder"),

@@ -46,7 +46,7 @@ def test_what_stays_is_told_from_what_goes(states):
 
 
 def test_no_variate_is_in_both(states):
-    with pytest.raises(ValueError, match="5 canonical variates: k must be from 1 to 2"):
+    with pytest.raises(ValueError, match="5 canonical variates, so k must be from 1 to 2"):
         subspaces.split(states, "h", 0, 1, 3)
 
 

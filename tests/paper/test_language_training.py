@@ -10,9 +10,14 @@ import pytest
 import torch
 
 from isorep.paper.data.text import Corpus, Excerpt
-from isorep.paper.models import language_model as lm
+from isorep.paper.data.text_windows import windows
 from isorep.paper.models.awd_lstm import AWDLSTM
-from isorep.paper.training.language_recipe import MODELS, Dropouts, LanguageModel
+from isorep.paper.models.dropouts import Dropouts
+from isorep.paper.training import language_training as lm
+from isorep.paper.training.language_recipe import MODELS, LanguageModel
+from isorep.paper.training.nt_asgd import Average, no_longer_improving
+from isorep.paper.training.perplexity import perplexity
+from isorep.paper.training.trained_language_model import load
 
 WORDS = 13
 RECIPE = LanguageModel(
@@ -52,7 +57,7 @@ def _same(a, b):
 
 
 def test_windows_cover_the_text_once_and_vary():
-    found = list(lm.windows(5003, 70, np.random.default_rng(0)))
+    found = list(windows(5003, 70, np.random.default_rng(0)))
     assert found[0][0] == 0
     assert sum(length for _, length in found) == 5003
     assert all(a + b == c for (a, b), (c, _) in pairwise(found))
@@ -66,7 +71,7 @@ def test_a_uniform_model_has_the_perplexity_of_its_vocabulary():
     model = AWDLSTM(WORDS, embedding=4, hidden=6, layers=2)
     torch.nn.init.zeros_(model.embedding.weight)
     tokens = np.random.default_rng(0).integers(0, WORDS, 997)
-    assert lm.perplexity(model, tokens) == pytest.approx(WORDS, rel=1e-6)
+    assert perplexity(model, tokens) == pytest.approx(WORDS, rel=1e-6)
 
 
 def test_perplexity_is_that_of_a_direct_computation():
@@ -79,7 +84,7 @@ def test_perplexity_is_that_of_a_direct_computation():
             logits = model.decode(model(torch.as_tensor(row[None, :-1]))[0])[0].double()
         logp = logits - logits.logsumexp(-1, keepdim=True)
         losses += [-logp[i, word].item() for i, word in enumerate(row[1:])]
-    assert lm.perplexity(model, tokens) == pytest.approx(math.exp(np.mean(losses)), rel=1e-6)
+    assert perplexity(model, tokens) == pytest.approx(math.exp(np.mean(losses)), rel=1e-6)
 
 
 def test_regularisation_is_that_of_the_paper():
@@ -94,7 +99,7 @@ def test_a_step_is_clipped_and_in_proportion_to_its_window(corpus):
     run = lm._Run(recipe, corpus, 5, torch.device("cpu"), None, None)
     run._train_window(4, 6, None)
 
-    model = lm._new_model(recipe, WORDS, 5)
+    model = recipe.build(WORDS, 5)
     text = torch.as_tensor(corpus.train.reshape(3, 100))
     hidden, _ = model(text[:, 4:10])
     logp = model.decode(hidden).log_softmax(-1)
@@ -114,7 +119,7 @@ def test_the_average_is_the_arithmetic_mean():
     steps = [
         [torch.randn(3, 2, generator=random), torch.randn(5, generator=random)] for _ in "abcd"
     ]
-    average = lm.Average(steps[0])
+    average = Average(steps[0])
     for step in steps:
         average.add(step)
     for i, mean in enumerate(average.mean):
@@ -147,10 +152,10 @@ def test_nt_asgd_averages_the_iterates_since_the_trigger(corpus, monkeypatch):
 
 def test_the_trigger_is_non_monotonic():
     falling = [9.0, 8, 7, 6, 5, 4, 3]
-    assert not any(lm.no_longer_improving(falling[:k], 2) for k in range(1, 8))
+    assert not any(no_longer_improving(falling[:k], 2) for k in range(1, 8))
     # Above the last one, but not above the best of those that are over two epochs older.
-    assert not lm.no_longer_improving([9.0, 8, 7, 7.5], 2)
-    assert lm.no_longer_improving([9.0, 5, 6, 6, 5.5], 2)
+    assert not no_longer_improving([9.0, 8, 7, 7.5], 2)
+    assert no_longer_improving([9.0, 5, 6, 6, 5.5], 2)
 
 
 def test_training_learns_and_depends_on_the_seed_alone(corpus):
@@ -198,7 +203,7 @@ def test_a_checkpoint_is_the_model_that_was_evaluated(corpus):
     trained = lm.train_language_model(replace(ASGD, nonmono=0, learning_rate=30.0), corpus)
     assert trained.averaged_from is not None
     for epoch in (0, 2, 4):
-        found = lm.perplexity(trained.at(epoch), corpus.valid)
+        found = perplexity(trained.at(epoch), corpus.valid)
         assert found == pytest.approx(trained.valid_perplexity[epoch], rel=1e-6)
     with pytest.raises(ValueError, match=r"no checkpoint of epoch 3; expected one of \[0, 2, 4\]"):
         trained.at(3)
@@ -219,14 +224,14 @@ def test_an_interrupted_training_goes_on_to_the_same_end(
     with pytest.raises(InterruptionError):
         lm.train_language_model(recipe, corpus, folder=tmp_path / "lm", on_epoch=interrupt)
     with pytest.raises(ValueError, match=rf"after {interrupted_after} of 4 epochs"):
-        lm.load(tmp_path / "lm")
+        load(tmp_path / "lm")
     told = []
     resumed = lm.train_language_model(
         recipe, corpus, folder=tmp_path / "lm", on_epoch=lambda epoch, _: told.append(epoch)
     )
     assert told == list(range(interrupted_after + 1, 5))
     _same(resumed, lm.train_language_model(recipe, corpus))
-    _same(resumed, lm.load(tmp_path / "lm"))
+    _same(resumed, load(tmp_path / "lm"))
     # What is finished is read, not trained.
     again = lm.train_language_model(recipe, corpus, folder=tmp_path / "lm", on_epoch=interrupt)
     _same(again, resumed)
@@ -235,25 +240,25 @@ def test_an_interrupted_training_goes_on_to_the_same_end(
 def test_saved_and_loaded_is_the_same(corpus, tmp_path):
     trained = lm.train_language_model(RECIPE, corpus, 7)
     trained.save(tmp_path / "lm")
-    _same(lm.load(tmp_path / "lm"), trained)
+    _same(load(tmp_path / "lm"), trained)
     trained.save(tmp_path / "lm")  # over itself
     part = lm.train_language_model(replace(RECIPE, excerpt=Excerpt(300, 100, 13)), corpus)
     part.save(tmp_path / "part")
-    _same(lm.load(tmp_path / "part"), part)
+    _same(load(tmp_path / "part"), part)
 
 
 def test_folders_of_other_trainings_and_damaged_ones_are_refused(corpus, tmp_path):
     trained = lm.train_language_model(RECIPE, corpus)
     trained.save(tmp_path / "lm")
-    with pytest.raises(ValueError, match="keeps another training, with a different seed"):
+    with pytest.raises(ValueError, match="holds another training, with a different seed"):
         lm.train_language_model(RECIPE, corpus, 1, folder=tmp_path / "lm")
     with pytest.raises(ValueError, match="different recipe"):
         lm.train_language_model(replace(RECIPE, alpha=0.5), corpus, folder=tmp_path / "lm")
     (tmp_path / "lm" / "epoch-0002.npz").write_bytes(b"PK")
     with pytest.raises(ValueError, match="is damaged"):
-        lm.load(tmp_path / "lm")
+        load(tmp_path / "lm")
     with pytest.raises(FileNotFoundError, match="no language model in"):
-        lm.load(tmp_path / "nowhere")
+        load(tmp_path / "nowhere")
 
 
 def test_a_training_can_be_stopped(corpus):

@@ -1,7 +1,8 @@
-"""Replicates: a contrast between conditions that every network was seen in.
+"""Replicates: a contrast between two conditions that were measured in every network.
 
-The networks are the sample: each gives one value, the difference between two conditions, and under
-the null hypothesis that the conditions do not differ each value could as well have the other sign.
+The networks are the sample. Each gives one value, the difference between two conditions. Under the
+null hypothesis that the conditions do not differ, each value has either sign with equal
+probability.
 """
 
 from __future__ import annotations
@@ -16,37 +17,37 @@ from isorep.paper.analysis.claims import Contrast
 from isorep.paper.analysis.permutation_tests import CONFIDENCE, Exact
 
 MOST_EXACT = 20
-"""Networks up to which all 2^n changes of sign are gone through."""
+"""Largest number of networks; the test enumerates all 2^n changes of sign."""
 
 
 def contrast(where: str, differences: ArrayLike, *, two_sided: bool = False) -> Contrast:
-    """Return the mean of a difference that was seen in each network, with what it is worth.
+    """Return the mean difference over networks with its interval and p-value.
 
     Parameters
     ----------
     where : str
-        What is subtracted from what.
+        Description of the difference, such as "late - early".
     differences : (n,) array
-        One for each network.
+        Difference in each network.
     two_sided : bool
-        Whether the p-value is that of a difference in either direction.
+        Test against a difference in either direction.
 
     Returns
     -------
     Contrast
-        The interval is Student's, with n - 1 degrees of freedom, and None for a single network; the
+        The interval is Student's, with n - 1 degrees of freedom; it is None for one network. The
         p-value is exact, over the 2^n changes of sign.
 
     Examples
     --------
-    >>> found = contrast("late - early", [0.2, 0.3, 0.1, 0.2, 0.2])
-    >>> round(found.effect, 3), found.exact.p_value == 1 / 32
+    >>> late = contrast("late - early", [0.2, 0.3, 0.1, 0.2, 0.2])
+    >>> round(late.effect, 3), late.exact.p_value == 1 / 32
     (0.2, True)
     """
     values = np.asarray(differences, dtype=np.float64)
     if values.ndim != 1 or not 1 <= len(values) <= MOST_EXACT:
         raise ValueError(
-            f"expected one difference for each of 1 to {MOST_EXACT} networks, got shape "
+            f"differences must have one value for each of 1 to {MOST_EXACT} networks, got shape "
             f"{values.shape}"
         )
     return Contrast(where, float(values.mean()), _interval(values), _signs(values, two_sided))
@@ -65,6 +66,6 @@ def _signs(values: NDArray[np.float64], two_sided: bool) -> Exact:
     observed = values.sum()
     if two_sided:
         sums, observed = np.abs(sums), abs(observed)
-    # The signs as they are must count in spite of rounding.
+    # The tolerance counts the observed signs in spite of rounding errors.
     extreme = int(np.sum(sums >= observed - 1e-12 * np.abs(values).sum()))
     return Exact(extreme / len(sums), min(1.0, (2 if two_sided else 1) / len(sums)))

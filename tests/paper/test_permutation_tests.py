@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from isorep.paper.analysis import permutation_tests as exchange
+from isorep.paper.analysis.permutation_tests import (
+    between,
+    interval,
+    permute_labels,
+    permute_layers,
+    permute_measures,
+    within,
+)
 
 N = 3
 
@@ -37,19 +44,19 @@ def test_within_and_between():
     table = distances(0) + 99 * np.eye(2 * N)  # the diagonal must not count
     first, second = [(0, 1, 2), (5, 0), (1, 4, 3, 2)], [(3, 4, 5), (1, 2), (0, 5)]
     expected = [naive_within(table, group) for group in first]
-    np.testing.assert_allclose(exchange.within(table, members(*first)), expected, rtol=1e-13)
+    np.testing.assert_allclose(within(table, members(*first)), expected, rtol=1e-13)
     expected = [naive_between(table, *pair) for pair in zip(first, second, strict=True)]
-    found = exchange.between(table, members(*first), members(*second))
+    found = between(table, members(*first), members(*second))
     np.testing.assert_allclose(found, expected, rtol=1e-13)
 
 
 @pytest.mark.parametrize("two_sided", [False, True])
 @pytest.mark.parametrize("seed", range(4))
-def test_exchange_labels_counts_all_assignments(seed, two_sided):
+def test_permute_labels_counts_all_assignments(seed, two_sided):
     table = distances(seed)
 
     def statistic(first, second):
-        return exchange.between(table, first, second) - exchange.within(table, second)
+        return between(table, first, second) - within(table, second)
 
     def naive(first):
         second = sorted(set(range(2 * N)) - set(first))
@@ -57,7 +64,7 @@ def test_exchange_labels_counts_all_assignments(seed, two_sided):
         return abs(value) if two_sided else value
 
     values = [naive(first) for first in combinations(range(2 * N), N)]
-    found = exchange.exchange_labels(statistic, N, two_sided=two_sided)
+    found = permute_labels(statistic, N, two_sided=two_sided)
     assert found.p_value == np.mean(np.array(values) >= naive((0, 1, 2)) - 1e-12)
     assert found.smallest == (2 if two_sided else 1) / comb(2 * N, N)
 
@@ -66,21 +73,23 @@ def test_exchange_labels_counts_all_assignments(seed, two_sided):
 def test_two_clear_groups_reach_the_smallest_p_value(n, smallest):
     table = np.full((2 * n, 2 * n), 0.9)
     table[:n, :n] = 0.1
-    found = exchange.exchange_labels(
-        lambda first, second: exchange.within(table, second) - exchange.within(table, first), n
+    found = permute_labels(
+        lambda first, second: within(table, second) - within(table, first),
+        n,
     )
     assert found == (smallest, smallest)
 
 
-def test_exchange_labels_is_a_valid_test():
+def test_permute_labels_is_a_valid_test():
     random = np.random.default_rng(0)
     p_values = []
     for _ in range(400):
         points = random.standard_normal((8, 3))
         table = np.linalg.norm(points[:, None] - points, axis=-1)
         p_values.append(
-            exchange.exchange_labels(
-                lambda a, b, d=table: exchange.within(d, b) - exchange.within(d, a), 4
+            permute_labels(
+                lambda a, b, d=table: within(d, b) - within(d, a),
+                4,
             ).p_value
         )
     for level in (0.05, 0.2, 0.5):
@@ -90,7 +99,7 @@ def test_exchange_labels_is_a_valid_test():
 
 @pytest.mark.parametrize("two_sided", [False, True])
 @pytest.mark.parametrize("seed", range(4))
-def test_exchange_layers_counts_all_arrangements(seed, two_sided):
+def test_permute_layers_counts_all_arrangements(seed, two_sided):
     n = 4
     both = distances(seed, 2 * n)  # rows 0-3: early layers; rows 4-7: late layers
 
@@ -101,7 +110,7 @@ def test_exchange_layers_counts_all_arrangements(seed, two_sided):
         return abs(value) if two_sided else value
 
     values = [naive(swaps) for swaps in product([0, 1], repeat=n)]
-    found = exchange.exchange_layers(
+    found = permute_layers(
         both[:n, :n], both[n:, n:], both[:n, n:], both[n:, :n], two_sided=two_sided
     )
     assert found.p_value == np.mean(np.array(values) >= naive((0,) * n) - 1e-12)
@@ -109,11 +118,11 @@ def test_exchange_layers_counts_all_arrangements(seed, two_sided):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_exchange_measures_changes_signs_of_disjoint_pairs(seed):
+def test_permute_measures_changes_signs_of_disjoint_pairs(seed):
     differences = distances(seed) - 0.3
     pairs = [(differences[i, i + 1] + differences[i + 1, i]) / 2 for i in (0, 2, 4)]
     values = [np.dot(signs, pairs) for signs in product([1, -1], repeat=3)]
-    found = exchange.exchange_measures(differences)
+    found = permute_measures(differences)
     assert found.p_value == np.mean(np.array(values) >= sum(pairs) - 1e-12)
     assert found.smallest == 1 / 8
 
@@ -132,11 +141,9 @@ def test_interval_leaves_out_each_network():
         variance += (N - 1) / N * sum((value - np.mean(values)) ** 2 for value in values)
     half = t.ppf(0.95, N - 1) * np.sqrt(variance)
 
-    found = exchange.interval(
-        lambda a, b: exchange.between(table, a, b) - exchange.within(table, a), N
-    )
+    found = interval(lambda a, b: between(table, a, b) - within(table, a), N)
     assert found == pytest.approx((naive() - half, naive() + half), rel=1e-12)
 
 
 def test_two_networks_make_no_interval():
-    assert exchange.interval(lambda a, b: exchange.between(distances(0, 4), a, b), 2) is None
+    assert interval(lambda a, b: between(distances(0, 4), a, b), 2) is None

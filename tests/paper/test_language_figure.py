@@ -10,9 +10,9 @@ from rich.console import Console
 
 from isorep.paper.data import text
 from isorep.paper.figures import fig6, figa2
-from isorep.paper.models import language_model
+from isorep.paper.figures import language_figure as language
 from isorep.paper.run import Run
-from isorep.paper.training import language_networks as language
+from isorep.paper.training import language_networks, language_training
 from isorep.paper.training.language_recipe import LanguageModel
 
 MODEL = LanguageModel(
@@ -35,7 +35,7 @@ def figure():
         claims=fig6.claims,
         draw=fig6.draw,
     )
-    return language.figure(module)
+    return language.language_figure(module)
 
 
 def test_trains_once_and_gives_what_the_module_computes(figure, tmp_path, monkeypatch):
@@ -45,7 +45,7 @@ def test_trains_once_and_gives_what_the_module_computes(figure, tmp_path, monkey
     assert len(list((tmp_path / "networks").iterdir())) == 2
 
     epochs = []
-    real = language_model.train_language_models
+    real = language_training.train_language_models
 
     def spy(tasks, *, on_epoch, **named):
         def told(*state):
@@ -54,10 +54,10 @@ def test_trains_once_and_gives_what_the_module_computes(figure, tmp_path, monkey
 
         return real(tasks, on_epoch=told, **named)
 
-    monkeypatch.setattr(language_model, "train_language_models", spy)
+    monkeypatch.setattr(language_training, "train_language_models", spy)
     again = figure.compute(setup, run)
     assert epochs == []  # read, not trained
-    trained, corpora = language.train((MODEL,), 2, 3, run)
+    trained, corpora = language_networks.train((MODEL,), 2, 3, run)
     assert [one.seed for one in trained[MODEL.name]] == [6, 7]
     expected = fig6.compute(trained, corpora)
     for found in (result, again):
@@ -83,12 +83,12 @@ def test_says_how_the_text_differs_and_uses_one_excerpt_of_it(figure, monkeypatc
     part = text.Excerpt(300, 100, 13)
     own = replace(MODEL, epochs=1, checkpoints=(0, 1), excerpt=part)
     run = Run(console=Console(record=True, file=io.StringIO()))
-    trained, _ = language.train((own, replace(own, layers=1)), 1, 0, run)
+    trained, _ = language_networks.train((own, replace(own, layers=1)), 1, 0, run)
     assert asked == [("pydoc", None, part)]
     assert trained[own.name][0].recipe.excerpt == part
     assert "half a toy" in run.console.export_text()
     with pytest.raises(ValueError, match="models on one corpus must use the same excerpt of it"):
-        language.train((own, replace(MODEL, layers=1)), 1, 0, run)
+        language_networks.train((own, replace(MODEL, layers=1)), 1, 0, run)
 
 
 def test_another_seed_makes_other_networks(figure, tmp_path):
@@ -100,9 +100,9 @@ def test_another_seed_makes_other_networks(figure, tmp_path):
 
 def test_toys_take_the_seed():
     own = figa2.SetUp(width=4, samples=53, steps=4, every=2, alphas=(0.0, 1.0), networks=2)
-    made = language.figure(figa2)
+    made = language.language_figure(figa2)
     result = made.compute(language.SetUp(own, seed=5), Run(console=Console(quiet=True)))
     expected = figa2.compute(replace(own, seed=5))
-    assert result.found.identical(expected)
+    assert result.computed.identical(expected)
     assert len(list(made.rows(result))) == sum(expected[name].size for name in expected.data_vars)
     assert made.facts(result)["networks"] == {}

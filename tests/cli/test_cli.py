@@ -60,7 +60,7 @@ class TestCompare:
         assert (status, err) == (0, "")
         lines = out.splitlines()
         assert lines[0].startswith("3 passes over the data, at most ")
-        assert lines[1].startswith("  1: 2 pairs, conv1 with conv1, conv2: 10")
+        assert lines[1].startswith("  1: 2 pairs, conv1 with conv1, conv2: 9.90 kiB")
         assert not (tmp_path / "out.json").exists()
         _, streamed, err = shell(*command, *memory)
         assert err.startswith("isorep: 3 passes over the data, at most ")
@@ -70,7 +70,9 @@ class TestCompare:
         assert (status, out) == (2, "")
         assert err.startswith("isorep: error: rsa reads the samples themselves, which take ")
         status, out, err = shell(*command, "--memory", "much")
-        assert err.endswith("memory is a number of bytes or a text such as \"2 GB\", not 'much'\n")
+        assert err.endswith(
+            "memory must be a number of bytes or a text such as \"2 GB\", got 'much'\n"
+        )
 
     def test_a_grid_wider_than_the_terminal_becomes_best_partners(self, shell, monkeypatch):
         monkeypatch.setenv("COLUMNS", "60")
@@ -132,6 +134,31 @@ class TestCompare:
         ]
         with open("t.csv") as file:
             assert file.readline().endswith("calibrated,p_value,p_adjusted,n_significant\n")
+
+    def test_measures_with_options(self, shell):
+        measure = "linear_regression(folds=5)"
+        command = ("compare", "a.npz", "b.npz", "--measure", measure)
+        status, out, _ = shell(*command)
+        assert status == 0
+        assert out.startswith(f"{measure} similarity (y predicted from x; 1 is the same)\n")
+        _, out, _ = shell(*command, "--json", "-", "--plot", "heat.png")
+        table = isorep.compare(isorep.load("a.npz"), isorep.load("b.npz"), measures=measure)
+        found = json.loads(out)["measures"][measure]["similarity"]
+        np.testing.assert_array_equal(found[:2], table[measure].to_numpy()[:2])
+        status, _, err = shell("compare", "a.npz", "b.npz", "--measure", "svcca(variance=")
+        assert status == 2
+        assert err.startswith("isorep: error: cannot read the measure 'svcca(variance='")
+
+    def test_a_page_reads_each_input_once(self, shell, monkeypatch):
+        loaded = []
+        load = isorep.load
+        monkeypatch.setattr(
+            "isorep.storage.load", lambda path: loaded.append(str(path)) or load(path)
+        )
+        assert shell("compare", "a.npz", "b.npz", "--html", "page.html")[0] == 0
+        assert loaded == ["a.npz", "b.npz"]
+        assert shell("compare", "a.npz", "./a.npz", "--html", "page.html")[0] == 0
+        assert loaded == ["a.npz", "b.npz", "a.npz"]
 
     def test_layer_names_are_no_markup(self, shell):
         x = np.random.default_rng(1).standard_normal((99, 3))
@@ -331,7 +358,7 @@ def test_measures_describes_one(shell, monkeypatch, name):
     assert status == 0
     lines = [" ".join(line.split()) for line in out.splitlines()]
     row = isorep.MEASURES[name]
-    assert lines[0] == f"{name} {row.description}"
+    assert lines[0] == f"{name}: {row.description}"
     assert f"similarity {row.formula}" in lines
     assert f"direction {row.direction or 'symmetric'}" in lines
     assert f"reference {row.reference}" in lines
@@ -342,7 +369,7 @@ def test_measures_describes_one(shell, monkeypatch, name):
 def test_measures_describes_one_with_options(shell):
     status, out, _ = shell("measures", "linear_regression(folds=10)")
     assert status == 0
-    assert out.startswith("linear_regression(folds=10) ")
+    assert out.startswith("linear_regression(folds=10): ")
     assert "folds=10" in out.splitlines()[-2]
     status, out, err = shell("measures", "pwca")
     assert (status, out) == (2, "")

@@ -94,10 +94,12 @@ def parts(folder):
     return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
 
 
+@pytest.mark.filterwarnings("ignore:Object at .* is not recognized")
 @pytest.mark.parametrize("damage", ["missing", "empty", "text", "half", "zeros", "swapped"])
 @pytest.mark.parametrize("name", ["a.zarr", "sweep.zarr"])
 def test_stores(shell, tmp_path, name, damage):
-    make(tmp_path / "whole" / name) if (tmp_path / "whole").mkdir() is None else None
+    (tmp_path / "whole").mkdir()
+    make(tmp_path / "whole" / name)
     make_other(tmp_path)
     results = []
     for number, part in enumerate(parts(tmp_path / "whole" / name)):
@@ -115,7 +117,8 @@ def test_stores(shell, tmp_path, name, damage):
     assert any(status == 2 for status, _ in results)
     for status, err in results:  # some parts are not needed to read the numbers
         assert status in (0, 2), err
-        assert status == 0 or (err.startswith("isorep: ") and "\nisorep: error: " in f"\n{err}")
+        assert status == 0 or err.splitlines()[-1].startswith("isorep: error: ")
+        assert "Traceback" not in err
 
 
 @pytest.mark.parametrize(

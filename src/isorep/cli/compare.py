@@ -16,6 +16,7 @@ from isorep.cli.output import (
     fits,
     new_console,
     new_table,
+    print_heading,
     print_notes,
     write_file,
 )
@@ -194,9 +195,7 @@ def _print_tables(table: xarray.Dataset) -> None:
     console = new_console()
     for name in table.attrs["measures"]:
         grid = _grid(table, name)
-        direction = table[name].attrs["direction"]
-        described = f"{name} similarity ({direction}; " if direction else f"{name} similarity ("
-        console.print(f"{described}1 is the same)", style="bold", markup=False)
+        print_heading(console, table, name)
         console.print(grid if fits(grid, console) else _most_similar(table, name))
         if "n_significant" in table:
             console.print(_inference(table, name))

@@ -195,7 +195,9 @@ def _print_layers(result: Diff, n_samples: int) -> None:
 
     threshold = "" if result.fail_below is None else f", fail below {result.fail_below}"
     console = new_console()
-    heading = f"{result.measure} similarity on {n_samples} samples{threshold}"
+    direction = result.table[result.measure].attrs["direction"]
+    details = f" ({direction}; x is base)" if direction else ""
+    heading = f"{result.measure} similarity{details} on {n_samples} samples{threshold}"
     console.print(Text(heading, style="bold"))
     columns = diff_columns(result, result.layers)
     marks = [diff_mark(result, layer) for layer in result.layers]

@@ -50,7 +50,7 @@ def measures(
         console.print("isorep measures MEASURE describes one measure.")
         return
     row = measure_named(measure)
-    console.print(Text(row.label, style="bold"), Text(row.description))
+    console.print(Text.assemble((row.label, "bold"), f": {row.description}"))
     console.print(_description(row))
 
 

@@ -81,6 +81,15 @@ def new_table(*headings: str, n_text_columns: int = 1) -> Table:
     return table
 
 
+def print_heading(
+    console: Console, table: xarray.Dataset, measure: str, subject: str = "similarity"
+) -> None:
+    """Print the heading of a measure's numbers, with its direction."""
+    direction = table[measure].attrs["direction"]
+    details = f"{direction}; 1 is the same" if direction else "1 is the same"
+    console.print(f"{measure} {subject} ({details})", style="bold", markup=False)
+
+
 def print_notes(table: xarray.Dataset) -> None:
     """Print to stderr, each text once, why cells need care and why cells were not computed."""
     for variable, heading in (("warnings", "warning"), ("reason", "not computed")):

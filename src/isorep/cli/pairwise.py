@@ -22,6 +22,7 @@ from isorep.cli.output import (
     check_targets,
     new_console,
     new_table,
+    print_heading,
     print_notes,
     print_resumed_tiles,
 )
@@ -73,6 +74,7 @@ def pairwise(
     )
     console = new_console()
     for name in table.attrs["measures"]:
+        print_heading(console, table, name)
         console.print(_summary(table, name))
     typer.echo(f"wrote {output} ({len(networks)} networks)")
     print_notes(table)
@@ -84,7 +86,7 @@ def _summary(table: xarray.Dataset, measure: str) -> Table:
     from rich.text import Text
 
     networks = [str(network) for network in table["x"].to_numpy()]
-    summary = new_table(measure, "mean", "minimum", "between", "maximum", "between")
+    summary = new_table("layer", "mean", "minimum", "between", "maximum", "between")
     for k, layer in enumerate(table["layer"].to_numpy()):
         similarities = np.array(table[measure].isel(layer=k).to_numpy())
         np.fill_diagonal(similarities, np.nan)

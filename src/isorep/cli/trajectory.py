@@ -22,6 +22,7 @@ from isorep.cli.output import (
     check_targets,
     new_console,
     new_table,
+    print_heading,
     print_notes,
     print_resumed_tiles,
 )
@@ -81,11 +82,11 @@ def trajectory(
     )
     console = new_console()
     for name in table.attrs["measures"]:
-        if "run" not in table.dims:
-            console.print(_similarities(table, name, heading=name))
-            continue
-        for run in table["run"].to_numpy():
-            console.print(_similarities(table.sel(run=run), name, heading=f"{name}, {run}"))
+        for run in table["run"].to_numpy() if "run" in table.dims else [None]:
+            subject = f"similarity to {_reference_text(table)}"
+            subject += "" if run is None else f", run {run}"
+            print_heading(console, table, name, subject)
+            console.print(_similarities(table if run is None else table.sel(run=run), name))
     typer.echo(f"wrote {output} ({len(states)} states)")
     print_notes(table)
 
@@ -100,11 +101,19 @@ def _reference_state(text: str, runs: Mapping[str, Mapping[int | str, Path]]) ->
     return text
 
 
-def _similarities(table: xarray.Dataset, measure: str, heading: str) -> Table:
+def _reference_text(table: xarray.Dataset) -> str:
+    """Return the reference of a trajectory in words."""
+    reference = table.attrs["reference"]
+    if reference == "given":
+        return "the reference"
+    return f"the {reference} step" if reference in ("first", "last") else f"step {reference}"
+
+
+def _similarities(table: xarray.Dataset, measure: str) -> Table:
     """List the similarity of each step with the reference, one column per layer."""
     from rich.text import Text
 
-    listing = new_table(heading, *(str(layer) for layer in table["layer"].to_numpy()))
+    listing = new_table("step", *(str(layer) for layer in table["layer"].to_numpy()))
     rows = zip(table["step"].to_numpy(), table[measure].to_numpy(), strict=True)
     for step, similarities in rows:
         listing.add_row(Text(str(step)), *(f"{similarity:.4f}" for similarity in similarities))

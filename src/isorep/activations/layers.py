@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from isorep._utils.layer_patterns import matches
 from isorep._utils.validation import unknown_name
 from isorep.activations.reductions import Reduction, reduction
 
@@ -59,25 +59,21 @@ def select(
     for pattern in (*patterns, *rules):
         if not isinstance(pattern, str):
             raise TypeError(f"layers are named by strings, got {pattern!r}")
-        if not any(_matches(name, pattern) for name in modules):
+        if not any(matches(name, pattern) for name in modules):
             raise ValueError(unknown_name("layer", pattern, modules))
     reductions = {pattern: reduction(given) for pattern, given in rules.items()}
 
     selected: dict[nn.Module, Layer] = {}
     for name, module in modules.items():
-        if module in selected or not any(_matches(name, pattern) for pattern in patterns):
+        if module in selected or not any(matches(name, pattern) for pattern in patterns):
             continue
-        rule = next((p for p in reductions if _matches(name, p)), None)
+        rule = next((p for p in reductions if matches(name, p)), None)
         selected[module] = Layer(
             name=name,
             exact=name in patterns,
             reduction=reduction("mean") if rule is None else reductions[rule],
         )
     return selected
-
-
-def _matches(name: str, pattern: str) -> bool:
-    return name == pattern or fnmatchcase(name, pattern)
 
 
 _FEATURES_FIRST = (

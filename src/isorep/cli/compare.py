@@ -84,12 +84,11 @@ def compare(
 ) -> None:
     """Compare two networks layer by layer."""
     from isorep.comparison.compare import compare as compare_layers
-    from isorep.comparison.compare import planned
     from isorep.comparison.export import to_csv, to_json
 
     measures = measure or ["pwcca"]
     if dry_run:
-        plan = planned(
+        plan = compare_layers(
             a,
             b,
             measures=measures,
@@ -97,6 +96,7 @@ def compare(
             interval=interval,
             chance=chance,
             memory=memory,
+            plan_only=True,
         )
         typer.echo(str(plan))  # to rich, names of layers could be markup
         return

@@ -15,7 +15,7 @@ from isorep.cli.app import app
 from isorep.cli.output import check_targets, new_console, new_table, write_file
 
 if TYPE_CHECKING:
-    from isorep.comparison.diff import Diff
+    from isorep.comparison.diff_result import Diff
     from isorep.representations.representations import Representations
 
 _STORES = (".npz", ".zarr", ".npy", ".safetensors")
@@ -76,9 +76,11 @@ def diff(
     Exit status: 0, or 1 if a layer is below --fail-below, or 2 if there is nothing to tell.
     """
     from isorep.cli.specs import check_names_model, make_data
-    from isorep.comparison.diff import between, checked, reusable
+    from isorep.comparison.diff import checked_measure, diff_representations
+    from isorep.comparison.diff_text import diff_reasons
+    from isorep.comparison.sides import reusable
 
-    checked(measure, fail_below)
+    checked_measure(measure, fail_below)
     outputs = output or []
     for target in outputs:
         if target.suffix.lower() not in _REPORTS:
@@ -107,7 +109,7 @@ def diff(
         )
     for text in dict.fromkeys(str(warning.message) for warning in warned):
         typer.echo(f"isorep: warning: {text}", err=True)
-    found = between(
+    found = diff_representations(
         x,
         y,
         layers=patterns,
@@ -118,7 +120,7 @@ def diff(
         progress=True,
     )
     _show(found, x.n_samples)
-    for text in found.reasons(found.layers):
+    for text in diff_reasons(found.layers):
         typer.echo(f"isorep: warning: {text}", err=True)
     for target in outputs:
         if target.suffix.lower() == ".html":
@@ -148,7 +150,7 @@ def _activations(
     spec: str, name: str, batches: Any, layers: list[str], reduce: str, device: str | None
 ) -> Representations:
     from isorep.cli.specs import make_model
-    from isorep.comparison.diff import activations
+    from isorep.comparison.sides import activations
 
     side = make_model(spec) if _is_model(spec) else spec
     with _users_code(spec):
@@ -177,11 +179,13 @@ def _show(found: Diff, n_samples: int) -> None:
     """Print the layers, most changed first."""
     from rich.text import Text
 
+    from isorep.comparison.diff_text import diff_columns, diff_mark, diff_notes
+
     bar = "" if found.fail_below is None else f", at least {found.fail_below}"
     console = new_console()
     console.print(Text(f"{found.measure} similarity on {n_samples} samples{bar}", style="bold"))
-    columns = found.columns(found.layers)
-    marks = [found.mark(layer) for layer in found.layers]
+    columns = diff_columns(found, found.layers)
+    marks = [diff_mark(found, layer) for layer in found.layers]
     marked = [""] if any(marks) else []
     listing = new_table("layer", *columns, *marked)
     listing.columns[-1].justify = "left" if marked else "right"
@@ -193,7 +197,7 @@ def _show(found: Diff, n_samples: int) -> None:
             style="bold red" if layer.below else None,
         )
     console.print(listing)
-    for note in found.notes():
+    for note in diff_notes(found):
         console.print(Text(note))
 
 

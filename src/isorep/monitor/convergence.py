@@ -12,6 +12,7 @@ from scipy.special import stdtrit
 
 from isorep._utils.progress import track
 from isorep._utils.version import __version__
+from isorep.comparison.grid import score_prepared
 from isorep.comparison.inputs import Label, check_same_samples, labelled, layers_of_all
 from isorep.core.basis import Basis
 from isorep.core.folds import assign_folds
@@ -21,7 +22,6 @@ from isorep.inference.interval import check_level
 from isorep.inference.jackknife import BLOCKS, standard_error
 from isorep.measures import Measure
 from isorep.measures.registry import one_measure
-from isorep.monitor.compared import compared
 from isorep.representations.representations import Representations
 
 if TYPE_CHECKING:
@@ -189,16 +189,16 @@ class _Rule:
 
     def distances(self, layer: Sequence[_State]) -> _Distances:
         bases = [state.prepared() for state in layer]
-        scores = [compared(self._measure, basis, bases[-1]) for basis in bases]
+        scores = [score_prepared(self._measure, basis, bases[-1]) for basis in bases]
         late = bases[-(len(bases) // 4) - 1 :]
-        moves = [compared(self._measure, after, before) for before, after in pairwise(late)]
+        moves = [score_prepared(self._measure, after, before) for before, after in pairwise(late)]
         known = [move.distance for move in moves if isinstance(move, Score)]
         noise = float(np.median(known)) if known else np.nan
         return _Distances(
             np.array([score.distance if isinstance(score, Score) else np.nan for score in scores]),
             noise,
             float(np.maximum(self._tolerance, self._factor * noise)),
-            tuple(dict.fromkeys(score for score in scores if isinstance(score, str))),
+            tuple(dict.fromkeys(str(error) for error in scores if isinstance(error, Exception))),
         )
 
 
@@ -291,5 +291,10 @@ def _table(
             ),
         },
         coords={"step": list(steps), "layer": list(layers)},
-        attrs={"isorep_version": __version__, "level": level, "reference": steps[-1]},
+        attrs={
+            "kind": "converged",
+            "isorep_version": __version__,
+            "level": level,
+            "reference": steps[-1],
+        },
     )

@@ -13,12 +13,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from isorep._utils.optional import import_optional
+from isorep.comparison.grid import score_prepared
 from isorep.comparison.inputs import Label
 from isorep.comparison.trajectory import trajectory
 from isorep.core.prepare import Prepared, prepare
 from isorep.core.score import FewSamplesWarning, Score
 from isorep.measures.registry import one_measure
-from isorep.monitor.compared import compared
 from isorep.monitor.convergence import FACTOR, LEVEL, TOLERANCE, converged
 from isorep.monitor.loggers import Live, TensorBoard, WandB, check_tensorboard
 from isorep.monitor.schedule import Schedule
@@ -363,10 +363,10 @@ class Monitor:
         self, x: Mapping[str, Prepared], y: Mapping[str, Prepared]
     ) -> tuple[dict[str, float | None], dict[str, str]]:
         """Return the distance of each layer, None where there is none, and why not."""
-        found = {layer: compared(self._measure, x[layer], y[layer]) for layer in x}
+        scores = {layer: score_prepared(self._measure, x[layer], y[layer]) for layer in x}
         return (
-            {k: v.distance if isinstance(v, Score) else None for k, v in found.items()},
-            {k: v for k, v in found.items() if isinstance(v, str)},
+            {k: v.distance if isinstance(v, Score) else None for k, v in scores.items()},
+            {k: str(v) for k, v in scores.items() if isinstance(v, Exception)},
         )
 
     def _check_continues(self, state: Representations, step: int) -> None:
@@ -411,9 +411,11 @@ class Monitor:
                 stacklevel=3,
             )
         _, bases = self._recent[-1]
-        scores = {layer: compared(self._measure, basis, basis) for layer, basis in bases.items()}
+        scores = {
+            layer: score_prepared(self._measure, basis, basis) for layer, basis in bases.items()
+        }
         for layer, reason in scores.items():
-            if isinstance(reason, str):
+            if isinstance(reason, Exception):
                 warnings.warn(f"layer {layer!r}: {reason}", UserWarning, stacklevel=3)
         few = [(x.x_rank, k, x) for k, x in scores.items() if isinstance(x, Score) and x.warnings]
         if few:

@@ -71,10 +71,10 @@ def capture(
         found.save(output)
         typer.echo(f"{output}: {found}", err=True)
         return
-    from isorep._formats.resumable import n_so_far
+    from isorep._formats.resumable import n_committed
     from isorep.storage import open_store
 
-    there = n_so_far(output)
+    there = n_committed(output)
     if output.exists():
         typer.echo(f"{output} is there already; looking whether it is of this capture", err=True)
     elif there:

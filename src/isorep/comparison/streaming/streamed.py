@@ -10,6 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from isorep._formats.formats import OPENABLE
 from isorep._utils.memory import memory_budget, readable
 from isorep._utils.progress import track
 from isorep._utils.validation import check_name
@@ -23,7 +24,7 @@ from isorep.inference.jackknife import BLOCKS
 from isorep.measures import Measure
 from isorep.representations.lazy import LazyRepresentations
 from isorep.representations.representations import Layers, Representations
-from isorep.storage import LAZY, load, open_store
+from isorep.storage import load, open_store
 
 if TYPE_CHECKING:
     import xarray
@@ -207,7 +208,7 @@ def _side(given: Any) -> Representations | LazyRepresentations:
         return given
     if isinstance(given, str | PathLike):
         path = Path(given)
-        return open_store(path) if path.suffix.lower() in LAZY else load(path)
+        return open_store(path) if path.suffix.lower() in OPENABLE else load(path)
     if isinstance(given, Mapping) and any(map(_is_lazy, given.values())):
         return LazyRepresentations(
             {

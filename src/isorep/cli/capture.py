@@ -75,10 +75,10 @@ def capture(
         representations.save(output)
         typer.echo(f"{output}: {representations}", err=True)
         return
-    from isorep._formats.resumable import n_so_far
+    from isorep._formats.resumable import n_committed
     from isorep.storage import open_store
 
-    n_captured = n_so_far(output)
+    n_captured = n_committed(output)
     if output.exists():
         typer.echo(f"{output} exists; checking that it holds this capture", err=True)
     elif n_captured:

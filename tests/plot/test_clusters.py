@@ -113,5 +113,5 @@ def test_what_cannot_be_drawn(table):
         isorep.plot.clusters(table, layer="fc", groups={"seed0": 1})
     broken = networks()
     broken["seed3"]["fc"] = np.zeros((101, 2))
-    with pytest.raises(ValueError, match=r"13 distances are NaN or infinite, .* such as 'seed3'"):
+    with pytest.raises(ValueError, match=r"got 13 NaN or infinite values, .* such as 'seed3'"):
         isorep.plot.clusters(isorep.pairwise(broken), layer="fc")

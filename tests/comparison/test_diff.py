@@ -374,7 +374,9 @@ class TestShell:
         status, out, err = shell(*told, "--fail-below", "0.9", "-o", "d.json", "-o", "d.csv")
         assert status == 1
         lines = out.splitlines()
-        assert lines[0] == "pwcca similarity on 301 samples, at least 0.9"
+        assert (
+            lines[0] == "pwcca similarity (weights of x; x is base) on 301 samples, fail below 0.9"
+        )
         assert lines[1].split() == ["layer", "similarity", "low", "high", "raw", "chance"]
         assert lines[2].split()[0] == "3"
         assert lines[2].endswith("below 0.9")
@@ -472,7 +474,7 @@ class TestShell:
         ("arguments", "message"),
         [
             (["a.npz", "a.npz"], "cannot load 'a.npz': there is no such file"),
-            (["nets:make", "nets:other"], "nets_for_diff:make is a model: it needs --data"),
+            (["nets:make", "nets:other"], "nets_for_diff:make is a model: pass --data"),
             (["a.npz", "b.npz", "--data", "nets:images"], "--data is for models"),
             (["a.npz", "b.npz", "--reduce", "max"], "--reduce is for models"),
             (["a.npz", "b.npz", "--device", "cuda"], "--device is for models"),

@@ -131,7 +131,7 @@ class TestShell:
         for arguments, said in (
             (("sweep.zarr", "-o", "no/r.html"), "no folder 'no'"),
             (("sweep.zarr", "sweep.zarr", "-o", "r.html"), "given twice"),
-            (("sweep.zarr", "--group", "s", "-o", "r.html"), "expected NAME=PATTERN"),
+            (("sweep.zarr", "--group", "s", "-o", "r.html"), "expected NAME=GLOB"),
             (("sweep.zarr", "--group", "a=s", "-o", "r.html"), "network 't' is in no group"),
             (("sweep.zarr", "--a", "x.npz", "-o", "r.html"), "no such file"),
             (("sweep.csv", "-o", "r.html"), "expected a result"),

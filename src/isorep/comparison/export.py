@@ -39,6 +39,8 @@ def to_json(table: xarray.Dataset) -> str:
                 "distance_range": _range(table[f"{measure}_distance"]),
                 "distance_units": table[f"{measure}_distance"].attrs["units"],
                 "symmetric": bool(table[measure].attrs["symmetric"]),
+                "direction": table[measure].attrs["direction"],
+                "options": json.loads(table[measure].attrs["options"]),
                 "description": table[measure].attrs["long_name"],
                 "reference": table[measure].attrs["reference"],
                 **{name: _nested(table[f"{measure}_{name}"]) for name in _inferred(table)},

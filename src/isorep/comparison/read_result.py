@@ -47,7 +47,8 @@ def read_result(path: str | PathLike[str]) -> xarray.Dataset:
         return read(path)
     except KeyError as error:
         raise ValueError(f"{_not_a_result(path)}: {error} is missing") from error
-    except (TypeError, ValueError) as error:
+    # Damaged JSON, metadata and compressed chunks raise errors of these types.
+    except (AttributeError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"{_not_a_result(path)}: {error}") from error
 
 
@@ -73,10 +74,15 @@ def _from_json(path: Path) -> xarray.Dataset:
     content = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise ValueError(f"expected an object, got a {type(content).__name__}")
+    if not content["measures"]:
+        raise ValueError("it has no measures")
     cells = ("x_layer", "y_layer")
     variables: dict[str, Any] = {}
     for measure, numbers in content["measures"].items():
         attrs = {
+            "measure": measure,
+            "options": json.dumps(numbers["options"]),
+            "direction": numbers["direction"],
             "long_name": numbers["description"],
             "units": numbers["distance_units"],
             "symmetric": int(numbers["symmetric"]),

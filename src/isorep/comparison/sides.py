@@ -7,11 +7,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from isorep._formats.formats import OPENABLE
 from isorep._utils.layer_patterns import as_patterns, matching
 from isorep._utils.validation import unknown_name
 from isorep.representations.lazy import LazyRepresentations
 from isorep.representations.representations import Representations
-from isorep.storage import LAZY, load, open_store
+from isorep.storage import load, open_store
 
 
 def is_model(side: Any) -> bool:
@@ -43,7 +44,7 @@ def as_layers(side: Any) -> Representations | LazyRepresentations:
         return side
     if isinstance(side, str | PathLike):
         path = Path(side)
-        return open_store(path) if path.suffix.lower() in LAZY else load(path)
+        return open_store(path) if path.suffix.lower() in OPENABLE else load(path)
     if isinstance(side, Mapping) and any(map(_is_lazy, side.values())):
         return LazyRepresentations(
             {

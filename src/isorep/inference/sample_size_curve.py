@@ -144,7 +144,9 @@ def sample_size_curve(
         },
         coords={"n_samples": chosen, "repeat": np.arange(repeats)},
         attrs={
+            "kind": "sample_size_curve",
             "measure": row.label,
+            "direction": row.direction,
             "range": list(row.similarity_range),
             "x_rank": whole.x.rank,
             "y_rank": whole.y.rank,

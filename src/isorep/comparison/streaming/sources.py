@@ -21,7 +21,7 @@ from isorep.representations.lazy import LazyArray, LazyRepresentations
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from isorep.activations.stream import ActivationBatch
+    from isorep.activations.activation_batch import ActivationBatch
 
 
 class StoredRows:

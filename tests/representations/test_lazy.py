@@ -38,7 +38,7 @@ def test_a_store_of_ours_is_opened_as_it_was_saved(reps, tmp_path):
     stored.check_same_samples(reps)
     with pytest.raises(ValueError, match="a and b hold different samples"):
         stored.check_same_samples(Representations({"fc": np.ones((53, 1))}, sample_ids=range(53)))
-    with pytest.raises(TypeError, match=r"read by slices of rows, a:b, not 3"):
+    with pytest.raises(TypeError, match=r"read by slices of rows, a:b, got 3"):
         stored["fc"][3]
 
 
@@ -111,7 +111,7 @@ def test_what_cannot_be_opened(tmp_path):
     (tmp_path / "a.zarr").mkdir()
     with pytest.raises(ValueError, match="its header is missing"):
         open_store(tmp_path / "a.zarr")
-    with pytest.raises(TypeError, match=r"layer 'group' is a dict, which is no array"):
+    with pytest.raises(TypeError, match=r"layer 'group' is a dict; expected an array on disk"):
         LazyRepresentations({"group": {}})
     with pytest.raises(ValueError, match=r"layer 'maps' is 3-D"):
         LazyRepresentations({"maps": np.ones((3, 2, 2))})

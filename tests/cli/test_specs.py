@@ -1,4 +1,4 @@
-"""What the command line names: models of the user's, and weights."""
+"""Arguments of the shell that name objects of the user, models and weights."""
 
 import sys
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from isorep.cli.specs import load_weights, make
+from isorep.cli.specs import load_weights, make_object
 
 
 @pytest.fixture
@@ -31,13 +31,13 @@ def module(tmp_path, monkeypatch):
 def test_a_module_that_cannot_be_imported(module, text, message):
     module(text)
     with pytest.raises(ValueError, match=f"importing 'users_nets' failed: {message}"):
-        make("users_nets:make")
+        make_object("users_nets:make")
 
 
 @pytest.mark.parametrize("name", ["no_such_nets", "no_such.nets"])
 def test_a_module_that_is_not_there(module, name):
     with pytest.raises(ValueError, match=f"no module '{name}' in "):
-        make(f"{name}:make")
+        make_object(f"{name}:make")
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])

@@ -1,4 +1,4 @@
-"""Spectrum: the sorted canonical correlations of one pair, or of states over time (figure 1a)."""
+"""Correlation spectrum: the sorted canonical correlations of one pair or several."""
 
 from __future__ import annotations
 
@@ -10,81 +10,74 @@ from numpy.typing import ArrayLike, NDArray
 
 from isorep._utils.arrays import to_numpy
 from isorep.core.overlap import Overlap
-from isorep.plot.sequence import key, ordered_colours
+from isorep.plot.frame import axes_to_draw_into, style_lines, with_shared_parameters
+from isorep.plot.sequence import add_colour_key, ordered_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@with_shared_parameters
 def spectrum(
     correlations: Overlap | ArrayLike | Mapping[Any, Overlap | ArrayLike],
     *,
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw canonical correlations, greatest first, against their index.
+    """Draw canonical correlations, greatest first, over their index (figure 1a).
 
-    Several spectra, such as a layer's against its final state over training, are drawn dark to
-    light in their order.
+    Several spectra, such as those of a layer with its final state over training, are drawn from
+    dark to light in their order.
 
     Parameters
     ----------
     correlations : Overlap, (c,) array, or mapping of label to either
         Canonical correlations in any order.
     title : str, optional
-        What the labels of a mapping are, such as "step"; heads the legend or colour bar.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure by default.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+        Title of the legend or colour bar, such as "step".
+    {ax}
 
     Raises
     ------
     ValueError
-        When something is no sequence of numbers in [0, 1], or there is nothing to draw.
+        If a spectrum is empty or is not a sequence of numbers in [0, 1].
 
     Examples
     --------
     >>> import numpy as np, isorep
     >>> end, noise = np.random.default_rng(0).standard_normal((2, 99, 4))
-    >>> found = {step: isorep.overlap(end + noise / step, end) for step in (1, 2, 4)}
-    >>> ax = isorep.plot.spectrum(found, title="step")
+    >>> overlaps = {step: isorep.overlap(end + noise / step, end) for step in (1, 2, 4)}
+    >>> ax = isorep.plot.spectrum(overlaps, title="step")
     >>> [line.get_label() for line in ax.lines]
     ['1', '2', '4']
     """
     several = isinstance(correlations, Mapping)
-    given = correlations if isinstance(correlations, Mapping) else {"": correlations}
-    if not given:
+    by_label = correlations if isinstance(correlations, Mapping) else {"": correlations}
+    if not by_label:
         raise ValueError("no correlations to draw: expected label -> Overlap or (c,) array")
-    spectra = {label: _sorted(value, label) for label, value in given.items()}
+    spectra = {label: _sorted(value, label) for label, value in by_label.items()}
 
     from matplotlib.ticker import MaxNLocator
 
-    if ax is None:
-        from matplotlib import pyplot
-
-        _, ax = pyplot.subplots(figsize=(5.6, 3.8), layout="constrained")
+    ax = axes_to_draw_into(ax, 5.6, 3.8)
     colours = ordered_colours(len(spectra))
     for (label, values), colour in zip(spectra.items(), colours, strict=True):
         index = np.arange(1, len(values) + 1)
         ax.plot(index, values, color=colour, label=str(label), linewidth=1.6, clip_on=False)
     ax.set_ylim(0, 1)
     ax.set_xlim(1, max(2, *(len(values) for values in spectra.values())))
-    ax.grid(axis="y", color="0.9", linewidth=0.8)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
+    style_lines(ax)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set(xlabel="index, greatest first", ylabel="canonical correlation")
     if several:
-        key(ax, list(spectra), colours, title or "")
+        add_colour_key(ax, list(spectra), colours, title or "")
     return ax
 
 
-def _sorted(value: Any, label: Any) -> NDArray[np.float64]:
+def _sorted(spectrum: Any, label: Any) -> NDArray[np.float64]:
+    """Return the correlations of one spectrum, greatest first."""
     values = np.asarray(
-        to_numpy(value.correlations if isinstance(value, Overlap) else value), dtype=float
+        to_numpy(spectrum.correlations if isinstance(spectrum, Overlap) else spectrum), dtype=float
     )
     name = f"correlations[{label!r}]" if label != "" else "correlations"
     if values.ndim != 1 or not len(values):

@@ -15,8 +15,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import isorep
-from isorep._formats import resumable as partial
-from isorep._formats import zarr
+from isorep._formats import resumable, zarr
 from isorep.activations.capture import capture
 from isorep.storage import open_store
 
@@ -39,7 +38,7 @@ def images():
 
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch):
-    monkeypatch.setattr(partial, "_SECONDS", 0.0)  # a commit after each batch
+    monkeypatch.setattr(resumable, "_SECONDS", 0.0)  # a commit after each batch
     monkeypatch.setattr(zarr, "_CHUNK_ROWS", 4)
 
 
@@ -186,14 +185,14 @@ def test_a_store_that_is_complete_is_checked_and_kept(tmp_path, images):
     never.register_forward_pre_hook(lambda *_: pytest.fail("nothing is to be run"))
     assert capture(never, loader(images), out=path) == path
     with pytest.raises(
-        ValueError, match=r"complete, but .*otherwise: model was Sequential .* and is"
+        ValueError, match=r"complete, but .*holds another capture: model was Sequential .* and is"
     ):
         capture(network(seed=1), loader(images), out=path)
     with pytest.raises(ValueError, match=r"the data is not the data that was captured before: "):
         capture(never, loader(images + 1), out=path)
     with pytest.raises(ValueError, match=r"ended after 12 samples, and 17 were captured"):
         capture(never, loader(images), out=path, max_samples=12)
-    with pytest.raises(ValueError, match=r"is complete with 17 samples, and the data goes on"):
+    with pytest.raises(ValueError, match=r"is complete with 17 samples, and the data has more"):
         capture(network(), [*images.split(B), images], out=path)
     assert store_of(path) == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.zarr"]
@@ -202,12 +201,15 @@ def test_a_store_that_is_complete_is_checked_and_kept(tmp_path, images):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model": network(seed=1)}, "otherwise: model was Sequential .* and is now Sequential"),
-        ({"model": network(width=5)}, "otherwise: model was"),
-        ({"layers": ["0", "1"]}, "otherwise: layers '2' was mean and is now not there"),
-        ({"reduce": {"0": "max"}}, "otherwise: layers '0' was mean and is now max"),
-        ({"channels": "last"}, "otherwise: channels was auto and is now last"),
-        ({"dtype": "float64"}, "otherwise: dtype was as computed and is now float64"),
+        (
+            {"model": network(seed=1)},
+            "another capture: model was Sequential .* and is now Sequential",
+        ),
+        ({"model": network(width=5)}, "another capture: model was"),
+        ({"layers": ["0", "1"]}, "another capture: layers '2' was mean and is now missing"),
+        ({"reduce": {"0": "max"}}, "another capture: layers '0' was mean and is now max"),
+        ({"channels": "last"}, "another capture: channels was auto and is now last"),
+        ({"dtype": "float64"}, "another capture: dtype was as computed and is now float64"),
         ({"data": "shuffled"}, r"in another order than was captured before: sample \d+ was '"),
         ({"data": "other"}, r"is not the data that was captured before: sample 7 was '"),
         ({"data": "fewer"}, r"ended after 4 samples, and 10 were captured before"),
@@ -253,7 +255,9 @@ def test_a_capture_that_fails_early_leaves_nothing(tmp_path, images):
 
 def test_where_it_does_not_write(tmp_path, images):
     model = network()
-    with pytest.raises(ValueError, match=r"a.npz'.* ending in .zarr; for a file, capture without"):
+    with pytest.raises(
+        ValueError, match=r"a.npz'.* ending in .zarr; for another format, capture without"
+    ):
         capture(model, images, out=tmp_path / "a.npz")
     with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere"):
         capture(model, images, out=tmp_path / "nowhere" / "a.zarr")
@@ -261,7 +265,10 @@ def test_where_it_does_not_write(tmp_path, images):
     (tmp_path / "mine.zarr").mkdir()
     (tmp_path / "mine.zarr" / "thesis.txt").write_text("years of work")
     for name in ("a.zarr", "mine.zarr"):
-        with pytest.raises(ValueError, match=rf"{name}': something else is there; remove it"):
+        with pytest.raises(
+            ValueError,
+            match=rf"{name}': it exists and is not a store that a capture wrote; remove it",
+        ):
             capture(model, images, out=tmp_path / name)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.zarr", "mine.zarr"]
     (tmp_path / "far").mkdir()
@@ -271,7 +278,6 @@ def test_where_it_does_not_write(tmp_path, images):
     assert isorep.load(tmp_path / "link.zarr") == capture(model, images)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no such locks there")
 def test_one_process_at_a_time(tmp_path, images):
     model = network()
 
@@ -318,13 +324,13 @@ def test_a_chunk_that_was_lost_is_missed(tmp_path, images):
 
 def test_memory_holds_no_more_than_chunks(tmp_path, monkeypatch):
     kept = []
-    add = partial.Partial.add
+    add = resumable.ResumableStore.add
 
     def watch(self, *arguments):
         add(self, *arguments)
         kept.append(sum(len(x) for layer in self._layers.values() for x in layer.tails))
 
-    monkeypatch.setattr(partial.Partial, "add", watch)
+    monkeypatch.setattr(resumable.ResumableStore, "add", watch)
     capture(nn.Sequential(nn.Identity()), torch.ones(5000, 3), out=tmp_path / "a.zarr")
     assert len(kept) == 20
     assert max(kept) < 4

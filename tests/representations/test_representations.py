@@ -1,10 +1,12 @@
 import pickle
 from types import MappingProxyType
 
+import ml_dtypes
 import numpy as np
 import pytest
 import torch
 
+from isorep.representations.lazy import LazyRepresentations
 from isorep.representations.representations import Representations
 
 
@@ -98,11 +100,11 @@ def test_what_does_not_fit_together():
         Representations({})
     with pytest.raises(TypeError, match=r"names are strings, got 3 \(int\)"):
         Representations({3: np.ones((5, 2))})
-    with pytest.raises(ValueError, match=r"'a' says 5 samples and layer 'b' says 4.*transpose"):
+    with pytest.raises(ValueError, match=r"'a' has 5 samples and layer 'b' has 4.*transpose"):
         Representations({"a": np.ones((5, 2)), "b": np.ones((4, 5))})
-    with pytest.raises(ValueError, match="sample_ids says 6 samples and layer 'conv1' says 7"):
+    with pytest.raises(ValueError, match="sample_ids has 6 samples and layer 'conv1' has 7"):
         Representations(arrays(), sample_ids=range(6))
-    with pytest.raises(ValueError, match="labels says 8 samples and layer 'conv1' says 7"):
+    with pytest.raises(ValueError, match="labels has 8 samples and layer 'conv1' has 7"):
         Representations(arrays(), labels=range(8))
     with pytest.raises(ValueError, match=r"one label per sample.*shape \(7, 1\)"):
         Representations(arrays(), labels=np.ones((7, 1)))
@@ -110,7 +112,10 @@ def test_what_does_not_fit_together():
         Representations(arrays(), labels=np.full(7, None))
     with pytest.raises(TypeError, match=r"strings or integers, got 1.5 \(float\) for sample 2"):
         Representations(arrays(), sample_ids=[0, 1, 1.5, 2, 3, 4, 5])
-    with pytest.raises(ValueError, match=r"reductions names layers that are not there: \['fc2'\]"):
+    with pytest.raises(
+        ValueError,
+        match=r"reductions has unknown layers \['fc2'\]; the layers are \['conv1', 'fc'\]",
+    ):
         Representations(arrays(), reductions={"fc2": "mean"})
 
 
@@ -119,7 +124,7 @@ def test_positions_have_more_rows_than_samples():
     reps = Representations(layers, reductions={"conv": "positions", "fc": "positions"}, n_samples=7)
     assert reps.n_samples == 7
     assert Representations(layers, reductions={"conv": "positions"}).n_samples == 7
-    with pytest.raises(ValueError, match="cannot tell the number of samples"):
+    with pytest.raises(ValueError, match="the number of samples is unknown"):
         Representations({"conv": layers["conv"]}, reductions={"conv": "positions"})
 
 
@@ -187,3 +192,25 @@ def test_masked_arrays_only_without_masked_values():
         match="layer 'fc' is a masked array with masked values: drop those samples or fill them in",
     ):
         Representations({"fc": array})
+
+
+def test_bfloat16_is_float32_to_the_last_bit_from_any_library():
+    bits = np.arange(2**16, dtype=np.uint16).reshape(-1, 256)
+    expected = (bits.astype(np.uint32) << 16).tobytes()
+    tensor = torch.from_numpy(bits.view(np.int16)).view(torch.bfloat16)
+    for array in (tensor, tensor.T.contiguous().T, bits.view(ml_dtypes.bfloat16)):
+        reps = Representations({"fc": array})
+        assert reps["fc"].dtype == np.float32
+        assert reps["fc"].tobytes() == expected
+        assert reps.dtypes == {"fc": "bfloat16"}
+
+
+def test_html_is_a_table_of_the_layers():
+    layers = {"conv<1>": np.ones((35, 2)), "fc": torch.ones((7, 3)).bfloat16()}
+    reps = Representations(layers, reductions={"conv<1>": "positions"})
+    html = reps._repr_html_()
+    assert "<caption>Representations: 2 layers, 7 samples</caption>" in html
+    assert "<th>conv&lt;1&gt;</th><td>(35, 2)</td><td>float64</td><td>positions</td>" in html
+    assert "<th>fc</th><td>(7, 3)</td><td>bfloat16</td><td></td>" in html
+    lazy = LazyRepresentations.from_layers(reps)._repr_html_()
+    assert lazy == html.replace("Representations", "LazyRepresentations")

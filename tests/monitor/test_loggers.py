@@ -1,4 +1,4 @@
-"""Live: what TensorBoard and Weights & Biases are told is what the log says."""
+"""Loggers: TensorBoard and Weights & Biases get the numbers of the log."""
 
 import warnings
 

@@ -60,7 +60,7 @@ def test_the_rule_is_the_one_described(measure):
         assert cell["noise"].item() == pytest.approx(noise, abs=1e-12)
         assert cell["threshold"].item() == pytest.approx(threshold, abs=1e-12)
         assert cell["converged"].item() == list(states)[at]
-    assert table.attrs["reference"] == 22
+    assert (table.attrs["kind"], table.attrs["reference"]) == ("converged", 22)
 
 
 def test_layers_converge_where_they_do():
@@ -173,7 +173,7 @@ def test_what_moves_as_much_as_it_learned_is_warned_of():
     states = {step: {"layer": rng.standard_normal((N, 4))} for step in range(9)}
     table = converged(states)
     assert "are 0.8" in table["warnings"].item()
-    assert "what it learned hardly shows beside how it moves" in table["warnings"].item()
+    assert "the noise hides what the layer learned" in table["warnings"].item()
 
 
 def test_what_cannot_be_judged():
@@ -182,13 +182,13 @@ def test_what_cannot_be_judged():
         converged({step: states[step] for step in (0, 2, 4)})
     with pytest.raises(ValueError, match="at ascending steps, got"):
         converged(dict(reversed(states.items())))
-    with pytest.raises(TypeError, match="steps should be numbers, got"):
+    with pytest.raises(TypeError, match="steps must be numbers, got"):
         converged({str(step): state for step, state in states.items()})
     with pytest.raises(ValueError, match="15 samples are too few for bounds: the jackknife leaves"):
         converged(run(n=15))
     with pytest.raises(ValueError, match=r"unknown layer of states\[0\] 'setles'"):
         converged(states, layers="setles")
-    with pytest.raises(ValueError, match="tolerance and factor are numbers from 0 on, not -1"):
+    with pytest.raises(ValueError, match="tolerance and factor must be at least 0, got -1"):
         converged(states, tolerance=-1)
     with pytest.raises(ValueError, match="level is how often bounds are to hold"):
         converged(states, level=95)

@@ -36,41 +36,41 @@ def state(model):
     return modes, [len(module._forward_hooks) for module in model.modules()]
 
 
-def joined(pieces, k, layer):
-    return torch.cat([piece.arrays[k][layer] for piece in pieces]).numpy()
+def joined(batches, k, layer):
+    return torch.cat([batch.arrays[k][layer] for batch in batches]).numpy()
 
 
 @pytest.mark.parametrize("once", [False, True])
 def test_each_model_sees_the_same_samples_in_any_order(images, once):
     a, b = network(4), network(6, seed=2)
     data = loader(images, shuffle=True, generator=torch.Generator().manual_seed(3))
-    pieces = list(stream([a, b], iter(data) if once else data, reduce={"0": "flatten"}))
-    assert [piece.n_samples for piece in pieces] == [5, 5, 5, 2]
-    order = np.concatenate([piece.labels for piece in pieces])
+    batches = list(stream([a, b], iter(data) if once else data, reduce={"0": "flatten"}))
+    assert [batch.n_samples for batch in batches] == [5, 5, 5, 2]
+    order = np.concatenate([batch.labels for batch in batches])
     assert sorted(order) == list(range(N))
     assert order.tolist() != list(range(N))
     for k, model in enumerate((a, b)):
         alone = capture(model, images, reduce={"0": "flatten"})
-        assert [i for piece in pieces for i in piece.sample_ids] == [
+        assert [i for batch in batches for i in batch.sample_ids] == [
             alone.sample_ids[i] for i in order
         ]
         for layer, x in alone.items():
-            np.testing.assert_allclose(joined(pieces, k, layer), x[order], rtol=1e-5, atol=1e-6)
-        for piece in pieces:
-            assert list(piece.arrays[k]) == list(alone)
-            assert piece.reductions[k] == alone.reductions
-            assert piece.dtypes[k] == alone.dtypes
+            np.testing.assert_allclose(joined(batches, k, layer), x[order], rtol=1e-5, atol=1e-6)
+        for batch in batches:
+            assert list(batch.arrays[k]) == list(alone)
+            assert batch.reductions[k] == alone.reductions
+            assert batch.dtypes[k] == alone.dtypes
 
 
 def test_a_model_twice_and_a_part_of_another(images):
     whole = nn.Sequential(network(), nn.Flatten())
     part = whole[0]
     alone = capture(part, images, layers="0")["0"]
-    (piece,) = stream([part, whole, part], images, layers="0")
+    (batch,) = stream([part, whole, part], images, layers="0")
     for k in (0, 2):
-        np.testing.assert_array_equal(piece.arrays[k]["0"].numpy(), alone)
+        np.testing.assert_array_equal(batch.arrays[k]["0"].numpy(), alone)
     np.testing.assert_array_equal(
-        piece.arrays[1]["0"].numpy(), capture(whole, images, layers="0")["0"]
+        batch.arrays[1]["0"].numpy(), capture(whole, images, layers="0")["0"]
     )
 
 
@@ -81,8 +81,8 @@ def test_a_model_that_writes_into_its_inputs_changes_no_other(images):
     for data in (loader(images), [{"input": images.clone()}]):
         (batch, *_) = stream([model, nn.Sequential(nn.Identity())], data, layers="0")
         np.testing.assert_array_equal(batch.arrays[1]["0"].numpy(), expected[: batch.n_samples])
-    (piece,) = stream([model], images.clone(), layers="1")
-    assert piece.sample_ids == ids
+    (batch,) = stream([model], images.clone(), layers="1")
+    assert batch.sample_ids == ids
 
 
 def test_all_is_restored_however_it_ends(images):
@@ -102,10 +102,10 @@ def test_all_is_restored_however_it_ends(images):
     for _ in stream([a, b], data):
         break  # drops the generator
     check()
-    pieces = stream([a, b], data)
-    next(pieces)
+    batches = stream([a, b], data)
+    next(batches)
     assert state(a) != before[0]
-    pieces.close()
+    batches.close()
     check()
     with pytest.raises(ValueError, match=r"model 1: the model failed on batch 0: RuntimeError: "):
         list(stream([a, nn.Sequential(nn.Conv2d(3, 2, 1))], data))
@@ -114,7 +114,7 @@ def test_all_is_restored_however_it_ends(images):
     check()
 
 
-def test_the_consumer_of_a_piece_may_train(images):
+def test_the_consumer_of_a_batch_may_train(images):
     model = network()
     for _ in stream([model], loader(images)):
         assert torch.is_grad_enabled()
@@ -122,11 +122,11 @@ def test_the_consumer_of_a_piece_may_train(images):
         nn.Linear(2, 2)(torch.ones(1, 2)).sum().backward()
 
 
-def test_nothing_is_kept_of_a_piece(images):
+def test_nothing_is_kept_of_a_batch(images):
     seen, alive = [], []
-    for piece in stream([network(), network()], loader(images)):
-        seen += [weakref.ref(x) for arrays in piece.arrays for x in arrays.values()]
-        del piece
+    for batch in stream([network(), network()], loader(images)):
+        seen += [weakref.ref(x) for arrays in batch.arrays for x in arrays.values()]
+        del batch
         gc.collect()
         alive.append(sum(ref() is not None for ref in seen))
     assert alive == [0] * 4
@@ -135,21 +135,21 @@ def test_nothing_is_kept_of_a_piece(images):
 def test_bfloat16_stays_and_so_does_the_device():
     x = torch.randn(N, 3)
     model = nn.Sequential(nn.Linear(3, 4)).to(torch.bfloat16)
-    (piece,) = stream([model], x.bfloat16(), keep_on=None)
-    assert piece.arrays[0]["0"].dtype == torch.bfloat16
-    assert piece.arrays[0]["0"].device == model[0].weight.device
-    (piece,) = stream([model], x.bfloat16(), dtype="float16")
-    assert piece.arrays[0]["0"].dtype == torch.float16
-    assert piece.dtypes == ({"0": "bfloat16"},)
+    (batch,) = stream([model], x.bfloat16(), keep_on=None)
+    assert batch.arrays[0]["0"].dtype == torch.bfloat16
+    assert batch.arrays[0]["0"].device == model[0].weight.device
+    (batch,) = stream([model], x.bfloat16(), dtype="float16")
+    assert batch.arrays[0]["0"].dtype == torch.float16
+    assert batch.dtypes == ({"0": "bfloat16"},)
 
 
 def test_a_layer_found_out_late_is_left_out_from_there():
     data = late_batches(N)
     text = r"layers of model 1 left out: 'odd' has shape \(3,\)"
     with pytest.warns(UserWarning, match=text) as caught:
-        pieces = list(stream([nn.Sequential(nn.Identity()), LateLayer()], data))
+        batches = list(stream([nn.Sequential(nn.Identity()), LateLayer()], data))
     assert [warning.filename for warning in caught] == [__file__]
-    assert [list(piece.arrays[1]) for piece in pieces] == [["odd", "even"]] * 3 + [["even"]]
+    assert [list(batch.arrays[1]) for batch in batches] == [["odd", "even"]] * 3 + [["even"]]
     with pytest.warns(UserWarning, match="layers left out: 'odd' has") as caught:
         assert list(capture(LateLayer(), data)) == ["even"]
     assert [warning.filename for warning in caught] == [__file__]

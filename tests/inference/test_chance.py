@@ -16,7 +16,7 @@ from helpers.oracle import (
 
 import isorep
 from isorep.inference import calibrated, chance, null_distribution
-from isorep.measures import MEASURES, _chance
+from isorep.measures import MEASURES, chance_levels
 
 FORMULAS = [name for name, row in MEASURES.items() if row.chance_rule is not None]
 
@@ -32,9 +32,9 @@ def naive_explained(x, y):
     [
         (MEASURES["cka"].chance, naive_cka),
         (MEASURES["cosine"].chance, naive_cosine),
-        (_chance.mean_squared_correlation, lambda x, y: np.mean(naive_cca(x, y)[0] ** 2)),
-        (_chance.explained_variance, naive_explained),
-        (_chance.shared_span, naive_eigenspace_overlap),
+        (chance_levels.mean_squared_correlation, lambda x, y: np.mean(naive_cca(x, y)[0] ** 2)),
+        (chance_levels.explained_variance, naive_explained),
+        (chance_levels.shared_span, naive_eigenspace_overlap),
         (MEASURES["cka_debiased"].chance, naive_cka_debiased),
     ],
 )

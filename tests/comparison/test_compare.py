@@ -194,3 +194,74 @@ def test_json_and_csv_hold_every_number():
     cells = lines[1].split(",")
     assert cells[:3] == ["conv1", "conv1", "pwcca"]
     assert float(cells[3]) == table["pwcca"][0, 0].item()
+
+
+def test_measures_with_options_are_variables_of_their_own():
+    a, b = layers(0), layers(1)
+    specs = [
+        "pwcca",
+        "linear_regression",
+        {"linear_regression": {"folds": 10}},
+        "svcca(variance=0.5)",
+    ]
+    table = isorep.compare(a, b, measures=specs)
+    labels = ["pwcca", "linear_regression", "linear_regression(folds=10)", "svcca(variance=0.5)"]
+    assert table.attrs["measures"] == labels
+    for spec, label in zip(specs, labels, strict=True):
+        score = isorep.similarity(a["conv1"], b["conv2"], spec)
+        cell = table.sel(x_layer="conv1", y_layer="conv2")
+        assert cell[label].item() == score.similarity
+        assert cell[f"{label}_distance"].item() == score.distance
+        assert table[label].attrs["measure"] == table[f"{label}_distance"].attrs["measure"] == label
+    assert json.loads(table[labels[2]].attrs["options"])["folds"] == 10
+    assert table[labels[2]].attrs["direction"] == "y predicted from x"
+    assert json.loads(to_json(table))["measures"].keys() == set(labels)
+    assert [line.split(",")[2] for line in to_csv(table).splitlines()[1:5]] == labels
+
+
+def test_every_table_says_its_kind():
+    a, b = layers(0), layers(1)
+    assert isorep.compare(a, b).attrs["kind"] == "compare"
+    assert isorep.diff(a, b, interval=False).table.attrs["kind"] == "diff"
+    assert isorep.diff(a, b, interval=False).grid().attrs["kind"] == "diff"
+    assert isorep.pairwise({"a": a, "b": b}).attrs["kind"] == "pairwise"
+    assert isorep.trajectory({0: a, 1: b}).attrs["kind"] == "trajectory"
+
+
+def test_a_plan_compares_nothing(monkeypatch):
+    a = layers(0)
+    monkeypatch.setattr("isorep.comparison.prepared_pairs.prepare", None)
+    plan = isorep.compare(a, a, memory="1 GB", plan_only=True)
+    assert plan.passes == ()
+    assert 211 * (7 + 5 + 3) * 16 < plan.n_bytes < plan.memory == 10**9
+    assert str(plan).startswith("all layers in memory, ")
+    with pytest.raises(TypeError, match="mapping of layer name"):
+        isorep.compare(a["conv1"], a, plan_only=True)
+
+
+def test_csv_holds_what_is_inferred():
+    import io
+
+    import pandas
+
+    a = {**layers(0), "dead, or not": np.zeros((211, 2))}
+    table = isorep.compare(
+        a, layers(1), measures=["pwcca", "euclidean"], chance=True, n_permutations=9
+    )
+    frame = pandas.read_csv(
+        io.StringIO(to_csv(table)), dtype={"similarity": str, "distance": str, "chance": str}
+    )
+    assert list(frame.columns[-5:]) == [
+        "chance", "calibrated", "p_value", "p_adjusted", "n_significant",
+    ]  # fmt: skip
+    for row in frame.itertuples():
+        cell = table.sel(x_layer=row.x_layer, y_layer=row.y_layer)
+        for column, variable in (
+            ("similarity", ""),
+            ("distance", "_distance"),
+            ("chance", "_chance"),
+        ):
+            expected = cell[f"{row.measure}{variable}"].item()
+            assert float(getattr(row, column)) == expected or np.isnan(expected)
+        assert row.x_rank == cell["x_rank"].item()
+    assert set(frame["x_layer"]) == set(a)

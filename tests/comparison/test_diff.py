@@ -552,3 +552,74 @@ def test_the_grid_for_a_report_is_that_of_compare_on_its_diagonal():
         "only layers with the same name were compared"
     }
     assert set(np.diag(found["reason"])) == {""}
+
+
+# --- Display and other forms ----------------------------------------------------------------------
+
+
+def test_a_diff_is_a_mapping_of_layers_most_changed_first():
+    a, b = layered(211)
+    diff = isorep.diff(a, b, fail_below=0.9, interval=False)
+    assert list(diff) == ["other", "noisy", "same"]
+    assert len(diff) == 3
+    assert [diff[name] for name in diff] == list(diff.values()) == list(diff.layers)
+    assert "conv" not in diff
+    with pytest.raises(KeyError, match="conv"):
+        diff["conv"]
+
+
+def test_a_diff_in_one_line_and_as_html():
+    a, b = layered(211)
+    a["<b>"], b["<b>"] = a["same"], b["same"]
+    diff = isorep.diff(a, b, fail_below=0.9, interval=False)
+    lowest = diff["other"].similarity
+    assert repr(diff) == f"Diff(pwcca, 4 layers, 2 below 0.9, lowest {lowest:.4f})"
+    bare = isorep.diff(a, b, interval=False)
+    assert repr(bare) == f"Diff(pwcca, 4 layers, lowest {lowest:.4f})"
+    html = diff._repr_html_()
+    assert f"<th>other</th><td>{lowest:.4g}</td><td>below 0.9</td>" in html
+    assert "<th>&lt;b&gt;</th>" in html
+    assert "<b>" not in html
+
+
+def test_a_diff_as_a_frame_and_as_plain_values():
+    a, b = layered(211)
+    b["noisy"][3, 1] = np.nan
+    diff = isorep.diff(a, b, fail_below=0.9)
+    frame = diff.to_dataframe()
+    assert list(frame.index) == list(diff) == ["noisy", "other", "same"]
+    for name, layer in diff.items():
+        values = vars(layer) | {}
+        del values["layer"]
+        for column, value in values.items():
+            shown = frame.loc[name, column]
+            assert shown == value or (np.isnan(shown) and np.isnan(value))
+    content = diff.to_dict()
+    assert json.loads(diff.to_json()) == content
+    assert content["layers"][0]["similarity"] is None
+    assert content["layers"][1] == vars(diff["other"])
+    assert diff.to_csv().splitlines()[1].startswith("noisy,,,,,,True,0,")
+
+
+def test_warnings_of_a_layer_have_no_measures_name():
+    """A measure with options has a label that stands before its warnings in the table alone."""
+    x, y = rng.standard_normal((2, 61, 9))
+    for measure in ("pwcca", {"pwcca": {"weights_from": "both"}}):
+        diff = isorep.diff({"fc": x}, {"fc": y}, measure=measure, interval=False)
+        assert diff.measure == diff.table.attrs["measures"][0]
+        warnings = diff.table["warnings"].item()
+        assert warnings.startswith(f"{diff.measure}: 61 samples are few")
+        assert diff["fc"].reason.startswith("61 samples are few")
+        assert diff.measure not in diff["fc"].reason
+        assert "\n" not in repr(diff)
+        score = isorep.similarity(x, y, measure, correct=True)
+        assert diff["fc"].similarity == score.similarity
+        assert diff["fc"].raw == score.uncorrected
+
+
+def test_a_measure_that_holds_samples_out_counts_as_it_is():
+    x, y = rng.standard_normal((2, 211, 4))
+    measure = "linear_regression(folds=5)"
+    diff = isorep.diff({"fc": x}, {"fc": y}, measure=measure, interval=False)
+    score = isorep.similarity(x, y, measure)
+    assert diff["fc"].similarity == diff["fc"].raw == score.similarity

@@ -330,7 +330,7 @@ def test_a_declared_metric_obeys_the_triangle_inequality(name):
 def test_controls_refuse_different_widths(name):
     x, y = pair("pwcca")
     message = (
-        "x has 7 features and y has 5, but this measure compares neuron j with neuron j; use "
+        "x has 7 features and y has 5, but neuron j of x is compared with neuron j of y; use "
         "pwcca, cca, svcca, cka or procrustes"
     )
     with pytest.raises(ValueError, match=message):

@@ -30,7 +30,7 @@ def claim(words, verdict, **others):
 
 @pytest.fixture
 def folder(tmp_path):
-    found = {
+    records = {
         "fig4": about(claim("C", "reproduced")),
         "fig2": about(
             claim("A", "reproduced"),
@@ -39,7 +39,7 @@ def folder(tmp_path):
         ),
         "figA1": about(),
     }
-    for name, contents in found.items():
+    for name, contents in records.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "claims.json").write_text(json.dumps(contents))
     (tmp_path / "networks").mkdir()

@@ -46,8 +46,8 @@ def test_distances_are_those_of_direct_formulas(run, number, measures, shown):
     data = SETUP.images.load(None, 3)
     images = data.train_images[:211] if shown == "training" else data.test_images
     captured = [
-        isorep.capture(one.network, [images], layers=["conv*", "softmax"], reduce="mean")
-        for one in result.trained.values()
+        isorep.capture(network.network, [images], layers=["conv*", "softmax"], reduce="mean")
+        for network in result.trained.values()
     ]
     rows = iter(figure.rows(result))
     for layer in ("conv1", "conv2", "conv3", "softmax"):
@@ -113,15 +113,15 @@ class TestClaims:
             return mixed + noise * random.standard_normal((samples, 6))
 
         representations = {}
-        for group, own in (("generalizing", "true"), ("memorizing", "random")):
+        for group, labels in (("generalizing", "true"), ("memorizing", "random")):
             for i in range(cls.N):
-                late = 0.2 if own == "true" else 8.0
+                late = 0.2 if labels == "true" else 8.0
                 representations[f"{group}-{i}"] = {
                     "conv1": layer("all", 0.5),
                     "conv2": layer("all", 1.0),
                     "conv3": layer("all", 1.0),
-                    "conv4": layer(own, late),
-                    "softmax": layer(own, 0.001),
+                    "conv4": layer(labels, late),
+                    "softmax": layer(labels, 0.001),
                 }
         distances = all_pairs(
             representations,
@@ -166,7 +166,7 @@ class TestClaims:
         )
         cca = distances.pairs("cca")
         everything = [
-            np.concatenate([one[:, 0] for one in pairs.values()])
+            np.concatenate([values[:, 0] for values in pairs.values()])
             for pairs in (cca, distances.pairs("pwcca"))
         ]
         assert claims[9].deciding.effect == pytest.approx(

@@ -48,21 +48,21 @@ def test_trains_once_and_gives_what_the_module_computes(figure, tmp_path, monkey
     real = language_training.train_language_models
 
     def spy(tasks, *, on_epoch, **named):
-        def told(*state):
+        def record(*state):
             epochs.append(state)
             on_epoch(*state)
 
-        return real(tasks, on_epoch=told, **named)
+        return real(tasks, on_epoch=record, **named)
 
     monkeypatch.setattr(language_training, "train_language_models", spy)
     again = figure.compute(setup, run)
     assert epochs == []  # read, not trained
     trained, corpora = language_networks.train((MODEL,), 2, 3, run)
-    assert [one.seed for one in trained[MODEL.name]] == [6, 7]
+    assert [network.seed for network in trained[MODEL.name]] == [6, 7]
     expected = fig6.compute(trained, corpora)
-    for found in (result, again):
+    for computed in (result, again):
         for name, table in expected.items():
-            assert found.tables[name].identical(table)
+            assert computed.tables[name].identical(table)
     rows = list(figure.rows(result))
     table = expected[MODEL.name]
     assert len(rows) == sum(table[name].size for name in table.data_vars)
@@ -81,14 +81,14 @@ def test_says_how_the_text_differs_and_uses_one_excerpt_of_it(figure, monkeypatc
     corpus = text.Corpus("toy", tuple("abcdefghijklm"), tokens[:300], tokens[300:], "half a toy")
     monkeypatch.setattr(text, "load", lambda *given: asked.append(given) or corpus)
     part = text.Excerpt(300, 100, 13)
-    own = replace(MODEL, epochs=1, checkpoints=(0, 1), excerpt=part)
+    short = replace(MODEL, epochs=1, checkpoints=(0, 1), excerpt=part)
     run = Run(console=Console(record=True, file=io.StringIO()))
-    trained, _ = language_networks.train((own, replace(own, layers=1)), 1, 0, run)
+    trained, _ = language_networks.train((short, replace(short, layers=1)), 1, 0, run)
     assert asked == [("pydoc", None, part)]
-    assert trained[own.name][0].recipe.excerpt == part
+    assert trained[short.name][0].recipe.excerpt == part
     assert "half a toy" in run.console.export_text()
     with pytest.raises(ValueError, match="models on one corpus must use the same excerpt of it"):
-        language_networks.train((own, replace(MODEL, layers=1)), 1, 0, run)
+        language_networks.train((short, replace(MODEL, layers=1)), 1, 0, run)
 
 
 def test_another_seed_makes_other_networks(figure, tmp_path):
@@ -99,10 +99,10 @@ def test_another_seed_makes_other_networks(figure, tmp_path):
 
 
 def test_toys_take_the_seed():
-    own = figa2.SetUp(width=4, samples=53, steps=4, every=2, alphas=(0.0, 1.0), networks=2)
+    toy = figa2.SetUp(width=4, samples=53, steps=4, every=2, alphas=(0.0, 1.0), networks=2)
     made = language.language_figure(figa2)
-    result = made.compute(language.SetUp(own, seed=5), Run(console=Console(quiet=True)))
-    expected = figa2.compute(replace(own, seed=5))
+    result = made.compute(language.SetUp(toy, seed=5), Run(console=Console(quiet=True)))
+    expected = figa2.compute(replace(toy, seed=5))
     assert result.computed.identical(expected)
     assert len(list(made.rows(result))) == sum(expected[name].size for name in expected.data_vars)
     assert made.facts(result)["networks"] == {}

@@ -57,11 +57,11 @@ def _same(a, b):
 
 
 def test_windows_cover_the_text_once_and_vary():
-    found = list(windows(5003, 70, np.random.default_rng(0)))
-    assert found[0][0] == 0
-    assert sum(length for _, length in found) == 5003
-    assert all(a + b == c for (a, b), (c, _) in pairwise(found))
-    lengths = np.array([length for _, length in found[:-1]])
+    pieces = list(windows(5003, 70, np.random.default_rng(0)))
+    assert pieces[0][0] == 0
+    assert sum(length for _, length in pieces) == 5003
+    assert all(a + b == c for (a, b), (c, _) in pairwise(pieces))
+    lengths = np.array([length for _, length in pieces[:-1]])
     assert lengths.min() >= 5
     assert np.mean(lengths > 50) > 0.85
     assert np.mean(lengths < 50) > 0
@@ -172,12 +172,12 @@ def test_training_learns_and_depends_on_the_seed_alone(corpus):
 def test_side_by_side_gives_what_one_after_the_other_gives(corpus):
     threads = torch.get_num_threads()
     tasks = [lm.Task(RECIPE, corpus, 3), lm.Task(ASGD, corpus, 4), lm.Task(RECIPE, corpus, 5)]
-    told = []
-    together = lm.train_language_models(tasks, on_epoch=lambda *state: told.append(state[:2]))
+    epochs = []
+    together = lm.train_language_models(tasks, on_epoch=lambda *state: epochs.append(state[:2]))
     assert torch.get_num_threads() == threads
-    assert sorted(told) == [(index, epoch) for index in range(3) for epoch in range(5)]
-    for task, one in zip(tasks, together, strict=True):
-        _same(one, lm.train_language_model(task.recipe, corpus, task.seed))
+    assert sorted(epochs) == [(index, epoch) for index in range(3) for epoch in range(5)]
+    for task, trained in zip(tasks, together, strict=True):
+        _same(trained, lm.train_language_model(task.recipe, corpus, task.seed))
 
 
 def test_the_error_of_one_training_ends_the_others(corpus):
@@ -203,8 +203,8 @@ def test_a_checkpoint_is_the_model_that_was_evaluated(corpus):
     trained = lm.train_language_model(replace(ASGD, nonmono=0, learning_rate=30.0), corpus)
     assert trained.averaged_from is not None
     for epoch in (0, 2, 4):
-        found = perplexity(trained.at(epoch), corpus.valid)
-        assert found == pytest.approx(trained.valid_perplexity[epoch], rel=1e-6)
+        value = perplexity(trained.at(epoch), corpus.valid)
+        assert value == pytest.approx(trained.valid_perplexity[epoch], rel=1e-6)
     with pytest.raises(ValueError, match=r"no checkpoint of epoch 3; expected one of \[0, 2, 4\]"):
         trained.at(3)
 
@@ -225,11 +225,11 @@ def test_an_interrupted_training_goes_on_to_the_same_end(
         lm.train_language_model(recipe, corpus, folder=tmp_path / "lm", on_epoch=interrupt)
     with pytest.raises(ValueError, match=rf"after {interrupted_after} of 4 epochs"):
         load(tmp_path / "lm")
-    told = []
+    epochs = []
     resumed = lm.train_language_model(
-        recipe, corpus, folder=tmp_path / "lm", on_epoch=lambda epoch, _: told.append(epoch)
+        recipe, corpus, folder=tmp_path / "lm", on_epoch=lambda epoch, _: epochs.append(epoch)
     )
-    assert told == list(range(interrupted_after + 1, 5))
+    assert epochs == list(range(interrupted_after + 1, 5))
     _same(resumed, lm.train_language_model(recipe, corpus))
     _same(resumed, load(tmp_path / "lm"))
     # What is finished is read, not trained.

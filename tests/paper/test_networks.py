@@ -180,8 +180,8 @@ def test_kept_weights_are_those_of_a_shorter_training():
 
 def test_captures_means_over_positions():
     network = get(None, 1)["n1"].network
-    found = capture_all({"a": network}, DATA.test_images, layers=["conv1"], console=QUIET)
+    captured = capture_all({"a": network}, DATA.test_images, layers=["conv1"], console=QUIET)
     with torch.no_grad():
         expected = network.get_submodule("conv1")(torch.as_tensor(DATA.test_images)).mean((2, 3))
-    assert list(found["a"]) == ["conv1"]
-    np.testing.assert_allclose(found["a"]["conv1"], expected.numpy(), atol=1e-6)
+    assert list(captured["a"]) == ["conv1"]
+    np.testing.assert_allclose(captured["a"]["conv1"], expected.numpy(), atol=1e-6)

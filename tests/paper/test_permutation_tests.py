@@ -46,8 +46,8 @@ def test_within_and_between():
     expected = [naive_within(table, group) for group in first]
     np.testing.assert_allclose(within(table, members(*first)), expected, rtol=1e-13)
     expected = [naive_between(table, *pair) for pair in zip(first, second, strict=True)]
-    found = between(table, members(*first), members(*second))
-    np.testing.assert_allclose(found, expected, rtol=1e-13)
+    values = between(table, members(*first), members(*second))
+    np.testing.assert_allclose(values, expected, rtol=1e-13)
 
 
 @pytest.mark.parametrize("two_sided", [False, True])
@@ -64,20 +64,20 @@ def test_permute_labels_counts_all_assignments(seed, two_sided):
         return abs(value) if two_sided else value
 
     values = [naive(first) for first in combinations(range(2 * N), N)]
-    found = permute_labels(statistic, N, two_sided=two_sided)
-    assert found.p_value == np.mean(np.array(values) >= naive((0, 1, 2)) - 1e-12)
-    assert found.smallest == (2 if two_sided else 1) / comb(2 * N, N)
+    exact = permute_labels(statistic, N, two_sided=two_sided)
+    assert exact.p_value == np.mean(np.array(values) >= naive((0, 1, 2)) - 1e-12)
+    assert exact.smallest == (2 if two_sided else 1) / comb(2 * N, N)
 
 
 @pytest.mark.parametrize(("n", "smallest"), [(2, 1 / 6), (3, 1 / 20), (5, 1 / 252)])
 def test_two_clear_groups_reach_the_smallest_p_value(n, smallest):
     table = np.full((2 * n, 2 * n), 0.9)
     table[:n, :n] = 0.1
-    found = permute_labels(
+    exact = permute_labels(
         lambda first, second: within(table, second) - within(table, first),
         n,
     )
-    assert found == (smallest, smallest)
+    assert exact == (smallest, smallest)
 
 
 def test_permute_labels_is_a_valid_test():
@@ -110,11 +110,11 @@ def test_permute_layers_counts_all_arrangements(seed, two_sided):
         return abs(value) if two_sided else value
 
     values = [naive(swaps) for swaps in product([0, 1], repeat=n)]
-    found = permute_layers(
+    exact = permute_layers(
         both[:n, :n], both[n:, n:], both[:n, n:], both[n:, :n], two_sided=two_sided
     )
-    assert found.p_value == np.mean(np.array(values) >= naive((0,) * n) - 1e-12)
-    assert found.smallest == (2 if two_sided else 1) / 2**n
+    assert exact.p_value == np.mean(np.array(values) >= naive((0,) * n) - 1e-12)
+    assert exact.smallest == (2 if two_sided else 1) / 2**n
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -122,9 +122,9 @@ def test_permute_measures_changes_signs_of_disjoint_pairs(seed):
     differences = distances(seed) - 0.3
     pairs = [(differences[i, i + 1] + differences[i + 1, i]) / 2 for i in (0, 2, 4)]
     values = [np.dot(signs, pairs) for signs in product([1, -1], repeat=3)]
-    found = permute_measures(differences)
-    assert found.p_value == np.mean(np.array(values) >= sum(pairs) - 1e-12)
-    assert found.smallest == 1 / 8
+    exact = permute_measures(differences)
+    assert exact.p_value == np.mean(np.array(values) >= sum(pairs) - 1e-12)
+    assert exact.smallest == 1 / 8
 
 
 def test_interval_leaves_out_each_network():
@@ -141,8 +141,8 @@ def test_interval_leaves_out_each_network():
         variance += (N - 1) / N * sum((value - np.mean(values)) ** 2 for value in values)
     half = t.ppf(0.95, N - 1) * np.sqrt(variance)
 
-    found = interval(lambda a, b: between(table, a, b) - within(table, a), N)
-    assert found == pytest.approx((naive() - half, naive() + half), rel=1e-12)
+    bounds = interval(lambda a, b: between(table, a, b) - within(table, a), N)
+    assert bounds == pytest.approx((naive() - half, naive() + half), rel=1e-12)
 
 
 def test_two_networks_make_no_interval():

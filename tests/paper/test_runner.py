@@ -58,12 +58,12 @@ def test_writes_figure_data_and_claims(figure, tmp_path):
     assert (out / "figX" / "figX.png").read_bytes().startswith(b"\x89PNG")
     with (out / "figX" / "figX.csv").open() as file:
         assert list(csv.DictReader(file)) == [{"size": "1", "value": "0.1"}]
-    found = json.loads((out / "figX" / "claims.json").read_text())
-    assert found["claims"][0]["verdict"] == "reproduced"
-    assert found["setup"] == asdict(setup)
-    assert found["facts"] == {"data": "none"}
-    assert found["command"].startswith("isorep paper figX --scale small --device auto --seed 7")
-    assert found["versions"]["isorep"]
+    written = json.loads((out / "figX" / "claims.json").read_text())
+    assert written["claims"][0]["verdict"] == "reproduced"
+    assert written["setup"] == asdict(setup)
+    assert written["facts"] == {"data": "none"}
+    assert written["command"].startswith("isorep paper figX --scale small --device auto --seed 7")
+    assert written["versions"]["isorep"]
 
 
 def test_the_same_run_writes_the_same_bytes(figure, tmp_path):

@@ -141,10 +141,10 @@ def test_the_help_texts_are_the_same_each_time_and_split_nine_to_one():
 
 
 def test_the_digest_sees_every_part():
-    one = text.Corpus("x", ("a", "b"), np.array([0, 1]), np.array([1]))
+    corpus = text.Corpus("x", ("a", "b"), np.array([0, 1]), np.array([1]))
     others = [
         text.Corpus("x", ("a", "c"), np.array([0, 1]), np.array([1])),
         text.Corpus("x", ("a", "b"), np.array([1, 1]), np.array([1])),
         text.Corpus("x", ("a", "b"), np.array([0]), np.array([1, 1])),
     ]
-    assert len({one.digest, *(other.digest for other in others)}) == 4
+    assert len({corpus.digest, *(other.digest for other in others)}) == 4

@@ -100,15 +100,17 @@ def diff(
     --------
     Two of the six inputs of the last layer are cut off:
 
-    >>> import copy, isorep, torch
+    >>> import copy, isorep, numpy as np, torch
     >>> _ = torch.manual_seed(0)
     >>> model = torch.nn.Sequential(torch.nn.Linear(8, 6), torch.nn.Tanh(), torch.nn.Linear(6, 4))
     >>> changed = copy.deepcopy(model)
     >>> changed[2].weight.data[:, :2] = 0
-    >>> diff = isorep.diff(model, changed, torch.randn(500, 8), fail_below=0.95, interval=False)
+    >>> x = np.random.default_rng(0).standard_normal((500, 8), dtype=np.float32)
+    >>> x = torch.from_numpy(x)
+    >>> diff = isorep.diff(model, changed, x, fail_below=0.95, interval=False)
     >>> print(diff)
     layer  similarity
-    2          0.8803  below 0.95
+    2          0.8771  below 0.95
     0          1.0000
     1          1.0000
     >>> diff["2"].below

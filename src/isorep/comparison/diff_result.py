@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isorep.comparison.diff_text import diff_summary, diff_text
+from isorep._utils.html_table import html_table
+from isorep.comparison.diff_text import diff_columns, diff_mark, diff_summary, diff_text
 from isorep.measures.registry import measure_named
 
 if TYPE_CHECKING:
@@ -111,6 +112,14 @@ class Diff(Mapping[str, LayerDiff]):
 
     def __str__(self) -> str:
         return self.to_text()
+
+    def _repr_html_(self) -> str:
+        columns = diff_columns(self, self.layers)
+        rows = [
+            (layer.layer, *(values[i] for values in columns.values()), diff_mark(self, layer))
+            for i, layer in enumerate(self.layers)
+        ]
+        return html_table(repr(self), rows, ["layer", *columns, ""])
 
     @cached_property
     def layers(self) -> tuple[LayerDiff, ...]:

@@ -45,8 +45,8 @@ def means_product(overlap: Overlap) -> float:
     x, y = overlap.x, overlap.y
     if x.n_features != y.n_features:
         raise ValueError(
-            f"x has {x.n_features} features and y has {y.n_features}, but this measure compares "
-            "neuron j with neuron j; use pwcca, cca, svcca, cka or procrustes for any widths"
+            f"x has {x.n_features} features and y has {y.n_features}, but neuron j of x is "
+            "compared with neuron j of y; use pwcca, cca, svcca, cka or procrustes for any widths"
         )
     xp = array_namespace(overlap.matrix)
     return float(overlap.n_samples * xp.sum((x.mean / norm(x)) * (y.mean / norm(y))))

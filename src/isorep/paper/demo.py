@@ -16,7 +16,7 @@ from isorep.paper.analysis import permutation_tests
 from isorep.paper.analysis.claims import ALPHA, MARGIN, Claim
 from isorep.paper.analysis.contrasts import TITLES
 from isorep.paper.analysis.distances import Distances, Floats
-from isorep.paper.analysis.verdicts import claims_table
+from isorep.paper.analysis.verdicts import claims_table, plain_table
 from isorep.paper.figures import fig3, figa9
 from isorep.paper.figures.fig3 import GENERALIZING, MEMORIZING, Result, SetUp
 from isorep.paper.output import check_folder, csv_of, png, versions, write_all
@@ -156,15 +156,7 @@ def _networks_line(trained: Mapping[str, Trained]) -> str:
 
 
 def _distances_table(distances: Distances) -> Table:
-    from rich.table import Table
-
-    listing = Table(
-        title="Mean distance between networks (0: identical)",
-        title_justify="left",
-        box=None,
-        header_style="bold",
-        pad_edge=False,
-    )
+    listing = plain_table("Mean distance between networks (0: identical)")
     listing.add_column("\nlayer")
     columns: list[Mapping[str, Floats]] = [distances.pairs(name) for name in distances.measures]
     for name in distances.measures:

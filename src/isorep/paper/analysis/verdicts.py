@@ -19,18 +19,18 @@ LEGEND = (
 )
 
 
+def plain_table(title: str) -> Table:
+    """Return an empty table without lines."""
+    from rich.table import Table
+
+    return Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+
+
 def claims_table(judged: Sequence[Claim]) -> Table:
     """Return a table with figure, verdict, words and the deciding numbers of each claim."""
-    from rich.table import Table
     from rich.text import Text
 
-    listing = Table(
-        title="The paper's claims",
-        title_justify="left",
-        box=None,
-        header_style="bold",
-        pad_edge=False,
-    )
+    listing = plain_table("The paper's claims")
     listing.add_column("figure")
     listing.add_column("verdict", width=14)
     listing.add_column("claim, and the number that decides it")

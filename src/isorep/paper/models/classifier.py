@@ -10,6 +10,8 @@ from torch import Tensor, nn
 class Classifier(nn.Module, ABC):
     """A network from images to classes; `isorep.capture` finds its layers by name."""
 
+    softmax: nn.Softmax
+
     @property
     @abstractmethod
     def layers(self) -> tuple[str, ...]:
@@ -18,3 +20,8 @@ class Classifier(nn.Module, ABC):
     @abstractmethod
     def logits(self, images: Tensor) -> Tensor:
         """Return the input of the softmax, (n, classes)."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the probability of each class, (n, classes)."""
+        probabilities: Tensor = self.softmax(self.logits(images))
+        return probabilities

@@ -73,8 +73,3 @@ class ConvNet(Classifier):
             x = self.get_submodule(name)(x)
         logits: Tensor = self.linear(x.mean(dim=(2, 3)))
         return logits
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the probability of each class, (n, classes)."""
-        probabilities: Tensor = self.softmax(self.logits(images))
-        return probabilities

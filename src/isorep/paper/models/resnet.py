@@ -67,11 +67,6 @@ class ResNet(Classifier):
         logits: Tensor = self.linear(x.mean(dim=(2, 3)))
         return logits
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the probability of each class, (n, classes)."""
-        probabilities: Tensor = self.softmax(self.logits(images))
-        return probabilities
-
 
 class _Block(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:

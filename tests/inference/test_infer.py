@@ -233,5 +233,5 @@ def test_what_holds_samples_out_has_bounds_and_no_correction(measure, options):
     assert np.isnan(found.corrected)
     (warning,) = found.warnings
     assert warning.startswith(f"{measure}, with samples held out, is biased by few samples")
-    with pytest.raises(ValueError, match=f"{measure} reads the samples themselves to hold some ou"):
+    with pytest.raises(ValueError, match=f"{measure} needs the samples themselves to hold some ou"):
         isorep.similarity(x, y, measure, correct=True, **options)

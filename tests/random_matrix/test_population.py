@@ -171,7 +171,7 @@ def test_shapes_that_differ_are_told():
     score = MEASURES["cca"].corrected(isorep.overlap(x, 0.3 * x + noise))
     (text,) = score.warnings
     assert "do not show whether few or many correlations are hidden in noise" in text
-    low, high = map(float, re.search(r"lies from (\S+) to (\S+);", text).groups())
+    low, high = map(float, re.search(r"lies between (\S+) and (\S+);", text).groups())
     assert low < score.similarity < high
     assert 0.02 < high - low < 0.2
     x, noise = rng.standard_normal((2, 4000, 12))
@@ -237,7 +237,7 @@ def test_forced_correlations_are_refused_with_the_number_that_would_do():
 @pytest.mark.parametrize("name", [name for name in MEASURES if name not in CORRECTABLE])
 def test_measures_that_read_samples_refuse(name):
     x, y = pair()
-    with pytest.raises(ValueError, match=f"{name} reads (the samples themselves|maps)"):
+    with pytest.raises(ValueError, match=f"{name} needs (the samples themselves|maps)"):
         isorep.similarity(x, y, name, correct=True)
 
 

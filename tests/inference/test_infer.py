@@ -216,7 +216,9 @@ def test_what_does_not_go_together():
         match=r"x is a mapping of layers, and infer compares two arrays: use isorep\.compare",
     ):
         isorep.infer({"fc": x}, y)
-    with pytest.raises(ValueError, match=r"groups has shape \(59,\): expected one label"):
+    with pytest.raises(
+        ValueError, match=r"groups must hold one label for each of 60 rows, got shape \(59,\)"
+    ):
         isorep.infer(x, y, groups=np.arange(59))
     with pytest.raises(ValueError, match="at least 1 permutation is needed, not 0"):
         isorep.compare({"fc": x}, {"fc": y}, chance=True, n_permutations=0)

@@ -1,4 +1,4 @@
-"""Write beside the target and move into place, so that no one ever sees half a file."""
+"""Atomic writes: fill a temporary file or folder beside the target, then rename it."""
 
 from __future__ import annotations
 
@@ -12,29 +12,26 @@ from typing import BinaryIO
 
 
 def _beside(path: Path) -> Path:
-    """Name a hidden neighbour: the same folder is the same disk, so a move is a rename."""
+    """Return a hidden name in the same folder, so on the same disk: a move is then a rename."""
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
 
 
 @contextmanager
 def writing(path: Path, temporary: Path | None = None) -> Iterator[None]:
-    """Have errors of the system, such as a full disk, say what was to be written.
-
-    Not nothing, that is, and not the name of what stands in for it so far.
-    """
+    """Name the target path, not the temporary one, in OSErrors such as "disk full"."""
     try:
         yield
     except OSError as error:
-        told = error.filename
-        hidden = temporary is not None and str(told).startswith(str(temporary))
-        if error.errno is not None and (told is None or hidden):
+        filename = error.filename
+        hidden = temporary is not None and str(filename).startswith(str(temporary))
+        if error.errno is not None and (filename is None or hidden):
             error.filename = str(path)
         raise
 
 
 @contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
-    """Give a file to write; it becomes `path` when the block ends well, and goes when it fails."""
+    """Open a file to write; it becomes `path` if the block succeeds and is deleted if it fails."""
     temporary = _beside(path)
     try:
         with writing(path, temporary), open(temporary, "xb") as file:
@@ -49,11 +46,11 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def new_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
-    """Give a folder to fill; it becomes `path` when the block ends well, and goes when it fails.
+    """Make a folder to fill; it becomes `path` if the block succeeds and is deleted if it fails.
 
-    A folder cannot be renamed onto a full one, so the old one steps aside first and comes back if
-    the new one cannot take its place. Without `replace`, what another process put there in the
-    meantime stays, and is an OSError.
+    A folder cannot be renamed onto one that has files, so the old folder is renamed first, and
+    renamed back if the new one cannot take its place. Without `replace`, if another process created
+    `path` in the meantime, it stays and an OSError is raised.
     """
     temporary, old = _beside(path), _beside(path)
     try:

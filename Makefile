@@ -16,9 +16,10 @@ test: .venv/.dev lint browser
 bench: .venv/.dev
 	$(BIN)/python benchmarks $(BENCH)
 
-lint: .venv/.dev
+lint: .venv/.dev node_modules/.biome
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/node node_modules/@biomejs/biome/bin/biome check --error-on-warnings
 
 # The tests of pages need Chromium, and are skipped where there is none and only root could install it.
 browser:
@@ -36,5 +37,10 @@ browser:
 	$(PIP) --editable '.[dev]'
 	touch $@
 
+# Node.js comes from PyPI with the dev extra; package.json pins Biome, which lints the JavaScript.
+node_modules/.biome: package.json | .venv/.dev
+	$(BIN)/npm install --no-package-lock --no-audit --no-fund --silent
+	touch $@
+
 clean:
-	rm -rf .venv
+	rm -rf .venv node_modules

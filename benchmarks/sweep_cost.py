@@ -1,15 +1,15 @@
-"""What a sweep costs: measure tiles on one core, fit how time grows, predict large sweeps.
+"""Cost of a sweep: measure tiles on one core, fit how time grows, predict large sweeps.
 
 ``OMP_NUM_THREADS=1 python benchmarks/sweep_cost.py [--precision single] [--measure pwcca]``
 
-Time is that of the processor, and the least of several runs, since other work on the machine can
-only add to it. The fit is
+Times are CPU times, the least of several runs, because other work on the machine only adds time.
+The fit is
 
 - a layer of one network (from memory; centred, whitened): n p^2, p^3, n p;
 - a pair, both ways (product, decomposition, measure): n p^2, p^3, n p, and a constant,
 
-with coefficients that are not negative, by relative error. Last, a whole sweep is run and compared
-with what the fit predicts for it.
+with non-negative coefficients, by relative error. Last, a whole sweep runs and its time is compared
+with the prediction.
 """
 
 from __future__ import annotations
@@ -23,32 +23,31 @@ from scipy.optimize import nnls
 
 import isorep
 from isorep.comparison.sweeps.network import Network
-from isorep.comparison.sweeps.sweep import Tile
-from isorep.comparison.sweeps.tile import compare_layers, prepare_layer
+from isorep.comparison.sweeps.tile import Tile, compare_layers, prepare_layer
 
 SAMPLES = (2_000, 5_000, 10_000)
 WIDTHS = (64, 128, 256, 512, 1024)
 
 
 def networks(count: int, n: int, p: int) -> dict[str, dict[str, np.ndarray]]:
-    """Draw layers that share half of their directions, of variances that fall off."""
+    """Draw layers that share half of their directions, with falling variances."""
     rng = np.random.default_rng(0)
     shared = rng.standard_normal((n, p // 2), dtype=np.float32)
     falling = (1 / np.sqrt(1 + np.arange(p))).astype(np.float32)
-    found = {}
+    drawn = {}
     for i in range(count):
         x = rng.standard_normal((n, p), dtype=np.float32)
         x[:, : p // 2] += shared
         mixing = np.linalg.qr(rng.standard_normal((p, p)))[0].astype(np.float32)
-        found[f"net{i}"] = {"layer": (x * falling) @ mixing}
-    return found
+        drawn[f"net{i}"] = {"layer": (x * falling) @ mixing}
+    return drawn
 
 
 def one_tile(n: int, p: int, measure: str, precision: str) -> tuple[float, float]:
-    """Return seconds of one core for a layer, and for a pair."""
+    """Return the CPU seconds of a layer and of a pair."""
     edge = 4 if p <= 256 else 2
-    given = networks(2 * edge, n, p)
-    sources = [Network.from_mapping(name, layers) for name, layers in given.items()]
+    nets = networks(2 * edge, n, p)
+    sources = [Network.from_source(name, layers) for name, layers in nets.items()]
     start = time.thread_time()
     prepared = [prepare_layer(source, "layer", "auto", precision) for source in sources]
     middle = time.thread_time()
@@ -60,7 +59,7 @@ def one_tile(n: int, p: int, measure: str, precision: str) -> tuple[float, float
 
 
 def terms(n: int, p: int, constant: bool) -> list[float]:
-    """Return what time grows with, in billions, and for a pair also what it does not grow with."""
+    """Return the terms that time grows with, in billions, and for a pair a constant."""
     grows = [n * p * p / 1e9, p**3 / 1e9, n * p / 1e9]
     return [*grows, 1.0] if constant else grows
 
@@ -68,8 +67,8 @@ def terms(n: int, p: int, constant: bool) -> list[float]:
 def fit(sizes: list[tuple[int, int]], seconds: list[float], constant: bool) -> np.ndarray:
     """Fit coefficients by relative error."""
     rows = np.array([terms(n, p, constant) for n, p in sizes])
-    found, _ = nnls(rows / np.array(seconds)[:, None], np.ones(len(seconds)))
-    return found
+    coefficients, _ = nnls(rows / np.array(seconds)[:, None], np.ones(len(seconds)))
+    return coefficients
 
 
 def main() -> None:
@@ -77,10 +76,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--precision", choices=["single", "double"], default="single")
     parser.add_argument("--measure", default="pwcca")
-    parser.add_argument("--networks", type=int, default=24, help="of the sweep that checks the fit")
+    parser.add_argument(
+        "--networks",
+        type=int,
+        default=24,
+        help="Number of networks of the sweep that checks the fit.",
+    )
     chosen = parser.parse_args()
 
-    one_tile(1_000, 32, chosen.measure, chosen.precision)  # what the first call alone costs
+    one_tile(1_000, 32, chosen.measure, chosen.precision)  # the first call is slower
     sizes, layers, pairs = [], [], []
     print(f"{chosen.measure}, {chosen.precision}: milliseconds of one core")
     print(f"{'n':>7} {'p':>5} {'layer':>9} {'pair':>9}")
@@ -97,12 +101,17 @@ def main() -> None:
         print(f"{n:7d} {p:5d} {1e3 * layer:9.2f} {1e3 * pair:9.2f}", flush=True)
 
     a, b = fit(sizes, layers, constant=False), fit(sizes, pairs, constant=True)
-    for name, found, measured, constant in (("layer", a, layers, False), ("pair", b, pairs, True)):
-        fitted = [float(np.dot(found, terms(n, p, constant))) for n, p in sizes]
+    for name, coefficients, measured, constant in (
+        ("layer", a, layers, False),
+        ("pair", b, pairs, True),
+    ):
+        fitted = [float(np.dot(coefficients, terms(n, p, constant))) for n, p in sizes]
         errors = np.abs(np.array(fitted) / measured - 1)
         shown = ", ".join(
             f"{value:.3g} {unit}"
-            for value, unit in zip(found, ("n p^2/1e9", "p^3/1e9", "n p/1e9", "s"), strict=False)
+            for value, unit in zip(
+                coefficients, ("n p^2/1e9", "p^3/1e9", "n p/1e9", "s"), strict=False
+            )
         )
         print(
             f"seconds a {name} = {shown}; median error {np.median(errors):.0%}, "
@@ -110,13 +119,13 @@ def main() -> None:
         )
 
     def predicted(count: int, n: int, p: int) -> float:
-        one, two = np.dot(a, terms(n, p, False)), np.dot(b, terms(n, p, True))
-        return float(count * one + count * (count + 1) / 2 * two)
+        layer, pair = np.dot(a, terms(n, p, False)), np.dot(b, terms(n, p, True))
+        return float(count * layer + count * (count + 1) / 2 * pair)
 
     count, n, p = chosen.networks, 10_000, 256
-    given = networks(count, n, p)
+    nets = networks(count, n, p)
     start, wall = time.process_time(), time.perf_counter()
-    isorep.pairwise(given, measures=chosen.measure, precision=chosen.precision, progress=False)
+    isorep.pairwise(nets, measures=chosen.measure, precision=chosen.precision, progress=False)
     took, elapsed = time.process_time() - start, time.perf_counter() - wall
     n_pairs = count * (count + 1) // 2
     print(

@@ -62,8 +62,8 @@ def test_pairwise_writes_a_store_and_prints_a_summary(shell, tmp_path):
     assert err.startswith("isorep: 's.zarr' is there already, with 12 finished tiles\n")
     status, _, err = shell("pairwise", *paths, "--layer", "conv", "-o", "s.zarr")
     assert status == 2
-    assert "isorep: error: cannot go on with" in err
-    assert "begun with measures ['pwcca', 'cka'], and this is with ['pwcca']" in err
+    assert "isorep: error: cannot resume" in err
+    assert "started with measures ['pwcca', 'cka'], but this sweep has ['pwcca']" in err
 
 
 def test_networks_are_named_after_what_tells_them_apart(shell, tmp_path):
@@ -84,7 +84,7 @@ def test_networks_are_named_after_what_tells_them_apart(shell, tmp_path):
 def test_pairwise_passes_its_options_on(shell):
     paths = ["a/step2.zarr", "b/step2.zarr"]
     status, _, err = shell("pairwise", *paths, "-o", "s.zarr", "--memory", "1 kB")
-    assert (status, "are too few for layer 'conv'" in err) == (2, True)
+    assert (status, "is too low for layer 'conv'" in err) == (2, True)
     status, _, err = shell("pairwise", *paths, "-o", "s2.zarr", "--precision", "half")
     assert (status, "unknown precision 'half'" in err) == (2, True)
     status, _, err = shell("pairwise", *paths, "-o", "s3.zarr", "--scheduler", "nonsense://")

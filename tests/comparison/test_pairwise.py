@@ -17,13 +17,13 @@ def networks(n=211, widths=((7, 5), (4, 6), (7, 3))):
     """Draw three networks of unequal widths that share part of what they hold."""
     rng = np.random.default_rng(0)
     shared = rng.standard_normal((n, 3))
-    found = {}
+    drawn = {}
     for i, sizes in enumerate(widths):
-        found[f"seed{i}"] = {}
+        drawn[f"seed{i}"] = {}
         for layer, p in zip(("conv", "fc"), sizes, strict=True):
             mixed = shared @ rng.standard_normal((3, p))
-            found[f"seed{i}"][layer] = mixed + rng.standard_normal((n, p))
-    return found
+            drawn[f"seed{i}"][layer] = mixed + rng.standard_normal((n, p))
+    return drawn
 
 
 @pytest.fixture
@@ -39,13 +39,13 @@ def prepared(monkeypatch):
 
 
 def test_every_cell_is_the_measure_of_its_ordered_pair():
-    given = networks()
-    table = isorep.pairwise(given, measures=CCA_FAMILY)
+    nets = networks()
+    table = isorep.pairwise(nets, measures=CCA_FAMILY)
     assert dict(table.sizes) == {"x": 3, "y": 3, "layer": 2}
     assert list(table["layer"].to_numpy()) == ["conv", "fc"]
-    for name, x, y, layer in product(CCA_FAMILY, given, given, ("conv", "fc")):
+    for name, x, y, layer in product(CCA_FAMILY, nets, nets, ("conv", "fc")):
         cell = table.sel(x=x, y=y, layer=layer)
-        score = isorep.similarity(given[x][layer], given[y][layer], name)
+        score = isorep.similarity(nets[x][layer], nets[y][layer], name)
         assert cell[name].item() == pytest.approx(score.similarity, abs=1e-12)
         # The angle turns a rounding of eps below 1, on the diagonal, into sqrt(2 eps).
         assert cell[f"{name}_distance"].item() == pytest.approx(score.distance, abs=1e-7)
@@ -84,28 +84,28 @@ def test_each_unordered_pair_is_decomposed_once(monkeypatch):
 
 
 def test_layers_are_chosen_and_need_not_be_the_firsts():
-    given = networks()
-    given["seed1"]["extra"] = given["seed1"]["fc"]
-    assert isorep.pairwise(given)["layer"].to_numpy().tolist() == ["conv", "fc"]
-    chosen = isorep.pairwise(given, layers="fc")
+    nets = networks()
+    nets["seed1"]["extra"] = nets["seed1"]["fc"]
+    assert isorep.pairwise(nets)["layer"].to_numpy().tolist() == ["conv", "fc"]
+    chosen = isorep.pairwise(nets, layers="fc")
     assert chosen["layer"].to_numpy().tolist() == ["fc"]
-    assert chosen["pwcca"].equals(isorep.pairwise(given)["pwcca"].sel(layer=["fc"]))
+    assert chosen["pwcca"].equals(isorep.pairwise(nets)["pwcca"].sel(layer=["fc"]))
     with pytest.raises(
         ValueError,
         match=r"unknown layer of networks\['seed0'\] 'extra'\. Known: conv, fc",
     ):
-        isorep.pairwise(given, layers=["fc", "extra"])
+        isorep.pairwise(nets, layers=["fc", "extra"])
     with pytest.raises(ValueError, match="no layer to compare"):
-        isorep.pairwise(given, layers=[])
-    del given["seed2"]["fc"]
+        isorep.pairwise(nets, layers=[])
+    del nets["seed2"]["fc"]
     with pytest.raises(ValueError, match=r"unknown layer of networks\['seed2'\] 'fc'"):
-        isorep.pairwise(given)
+        isorep.pairwise(nets)
 
 
 def test_a_degenerate_layer_costs_its_own_cells():
-    given = networks()
-    given["seed1"]["fc"] = np.full((211, 2), 0.1)
-    table = isorep.pairwise(given, measures=["pwcca", "cka"])
+    nets = networks()
+    nets["seed1"]["fc"] = np.full((211, 2), 0.1)
+    table = isorep.pairwise(nets, measures=["pwcca", "cka"])
     broken = np.zeros((3, 3, 2), dtype=bool)
     broken[1, :, 1] = broken[:, 1, 1] = True
     for name in ("pwcca", "cka_distance"):
@@ -155,21 +155,21 @@ def test_samples_are_checked_across_all_networks():
 
 
 def test_what_cannot_be_compared():
-    given = networks()
+    nets = networks()
     with pytest.raises(TypeError, match=r"networks must be a mapping of name to Rep.*, got list"):
-        isorep.pairwise(list(given.values()))
+        isorep.pairwise(list(nets.values()))
     with pytest.raises(TypeError, match=r"networks\['conv'\]: expected Representations or a map"):
-        isorep.pairwise(given["seed0"])
+        isorep.pairwise(nets["seed0"])
     with pytest.raises(ValueError, match=r"networks\['seed1'\]: layer 'conv' is 3-D"):
-        isorep.pairwise(given | {"seed1": {"conv": np.ones((211, 2, 2))}})
+        isorep.pairwise(nets | {"seed1": {"conv": np.ones((211, 2, 2))}})
     with pytest.raises(ValueError, match="networks holds nothing to compare"):
         isorep.pairwise({})
     with pytest.raises(TypeError, match=r"all be strings or all be numbers, got \['seed0', 1\]"):
-        isorep.pairwise({"seed0": given["seed0"], 1: given["seed1"]})
+        isorep.pairwise({"seed0": nets["seed0"], 1: nets["seed1"]})
     with pytest.raises(ValueError, match=r"unknown measure 'pwca'; did you mean 'pwcca'"):
-        isorep.pairwise(given, measures="pwca")
+        isorep.pairwise(nets, measures="pwca")
     with pytest.raises(ValueError, match="no measure to compare by"):
-        isorep.pairwise(given, measures=[])
+        isorep.pairwise(nets, measures=[])
     dead = {"fc": np.zeros((211, 2))}
     with pytest.raises(ValueError, match=r"no pair of layers could be.*networks\['a'\]\['fc'\]"):
         isorep.pairwise({"a": dead, "b": dead})

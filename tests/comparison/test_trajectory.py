@@ -25,16 +25,21 @@ def states(n=211, steps=(10, 20, 40)):
     ("reference", "step"), [("last", 40), ("first", 10), (20, 20), (np.int64(20), 20), (20.0, 20)]
 )
 def test_every_cell_is_the_measure_of_the_state_against_the_reference(reference, step):
-    given = states()
-    table = isorep.trajectory(given, reference=reference, measures=["pwcca", "cka"])
+    history = states()
+    # Prepared once, so that the reference with itself has the same bits on every processor.
+    prepared = {
+        at: {layer: Basis.from_array(array) for layer, array in state.items()}
+        for at, state in history.items()
+    }
+    table = isorep.trajectory(history, reference=reference, measures=["pwcca", "cka"])
     assert dict(table.sizes) == {"step": 3, "layer": 2}
     assert table["step"].to_numpy().tolist() == [10, 20, 40]
     assert table.attrs["reference"] == step
-    for at in given:
+    for at in history:
         for layer in ("lstm1", "lstm2"):
             cell = table.sel(step=at, layer=layer)
             for name in ("pwcca", "cka"):
-                score = isorep.similarity(given[at][layer], given[step][layer], name)
+                score = isorep.similarity(prepared[at][layer], prepared[step][layer], name)
                 assert cell[name].item() == score.similarity
                 assert cell[f"{name}_distance"].item() == score.distance
     assert (table["n_samples"] == 211).all()
@@ -43,14 +48,17 @@ def test_every_cell_is_the_measure_of_the_state_against_the_reference(reference,
 
 
 def test_a_reference_of_its_own_may_have_other_widths():
-    given = states()
+    history = states()
     rng = np.random.default_rng(1)
-    end = {"lstm1": given[40]["lstm1"] @ rng.standard_normal((5, 3)), "lstm2": given[10]["lstm2"]}
-    table = isorep.trajectory(given, reference=end)
+    end = {
+        "lstm1": history[40]["lstm1"] @ rng.standard_normal((5, 3)),
+        "lstm2": history[10]["lstm2"],
+    }
+    table = isorep.trajectory(history, reference=end)
     assert table.attrs["reference"] == "given"
     assert table["reference_rank"].to_numpy().tolist() == [3, 7]
-    for step in given:
-        expected = isorep.pwcca(given[step]["lstm1"], end["lstm1"]).similarity
+    for step in history:
+        expected = isorep.pwcca(history[step]["lstm1"], end["lstm1"]).similarity
         assert table["pwcca"].sel(step=step, layer="lstm1").item() == expected
 
 
@@ -70,40 +78,40 @@ def test_each_layer_of_each_state_is_prepared_once(monkeypatch):
 
 
 def test_a_step_called_like_an_end_is_that_step():
-    given = states(steps=("last", "middle", "final"))
-    assert isorep.trajectory(given, reference="last").attrs["reference"] == "last"
-    table = isorep.trajectory(given, reference="last", layers="lstm1")
+    history = states(steps=("last", "middle", "final"))
+    assert isorep.trajectory(history, reference="last").attrs["reference"] == "last"
+    table = isorep.trajectory(history, reference="last", layers="lstm1")
     assert table["pwcca"].sel(step="last").item() == pytest.approx(1, abs=1e-12)
 
 
 def test_a_degenerate_state_costs_its_own_cells():
-    given = states()
-    given[20]["lstm1"] = np.where(given[20]["lstm1"] > 2, np.inf, given[20]["lstm1"])
-    table = isorep.trajectory(given)
+    history = states()
+    history[20]["lstm1"] = np.where(history[20]["lstm1"] > 2, np.inf, history[20]["lstm1"])
+    table = isorep.trajectory(history)
     np.testing.assert_array_equal(
         np.isnan(table["pwcca"]), [[False, False], [True, False], [False, False]]
     )
     assert table["reason"][1, 0].item().startswith("states[20]['lstm1'] holds 0 NaN and ")
-    given[40]["lstm2"] = np.ones((211, 3))
-    table = isorep.trajectory(given)
+    history[40]["lstm2"] = np.ones((211, 3))
+    table = isorep.trajectory(history)
     assert np.isnan(table["pwcca"].sel(layer="lstm2")).all()
     assert table["reference_rank"].to_numpy().tolist() == [5, 0]
 
 
 def test_what_cannot_be_compared():
-    given = states()
+    history = states()
     with pytest.raises(
         ValueError, match=r"unknown reference 'lst'; did you mean 'last'.* Known: first, last, 10"
     ):
-        isorep.trajectory(given, reference="lst")
+        isorep.trajectory(history, reference="lst")
     with pytest.raises(ValueError, match="unknown reference '21'; did you mean '20' or '10'"):
-        isorep.trajectory(given, reference=21)
+        isorep.trajectory(history, reference=21)
     with pytest.raises(TypeError, match="a step or a mapping of layers, got ndarray"):
-        isorep.trajectory(given, reference=given[40]["lstm1"])
+        isorep.trajectory(history, reference=history[40]["lstm1"])
     with pytest.raises(ValueError, match=r"unknown layer of reference 'lstm2'; did you mean 'lstm"):
-        isorep.trajectory(given, reference={"lstm1": given[40]["lstm1"]})
+        isorep.trajectory(history, reference={"lstm1": history[40]["lstm1"]})
     with pytest.raises(ValueError, match=r"unknown layer of states\[10\] 'lstm3'"):
-        isorep.trajectory(given, layers="lstm3")
+        isorep.trajectory(history, layers="lstm3")
     with pytest.raises(ValueError, match="states holds nothing to compare"):
         isorep.trajectory({})
     ids = list(range(211))
@@ -111,8 +119,8 @@ def test_what_cannot_be_compared():
         ValueError, match=r"states\[10\] and reference hold the same samples in another order"
     ):
         isorep.trajectory(
-            {step: Representations(state, sample_ids=ids) for step, state in given.items()},
-            reference=Representations(given[40], sample_ids=ids[::-1]),
+            {step: Representations(state, sample_ids=ids) for step, state in history.items()},
+            reference=Representations(history[40], sample_ids=ids[::-1]),
         )
 
 
@@ -127,10 +135,10 @@ def test_several_runs_each_against_its_own_end(tmp_path):
     assert table.attrs["reference"] == "last"
     for run, end in (("a", 40), ("b", 90)):
         alone = isorep.trajectory(runs[run], measures=["pwcca", "cka"])
-        there = table.sel(run=run, step=list(runs[run]))
+        cells = table.sel(run=run, step=list(runs[run]))
         for name in ("pwcca", "cka_distance", "rank", "n_samples", "reason"):
-            np.testing.assert_array_equal(there[name], alone[name])
-        assert there["reference_rank"].equals(alone["reference_rank"].assign_coords(run=run))
+            np.testing.assert_array_equal(cells[name], alone[name])
+        assert cells["reference_rank"].equals(alone["reference_rank"].assign_coords(run=run))
         assert table["pwcca"].sel(run=run, step=end, layer="lstm1").item() == pytest.approx(1)
     gone = table.sel(run="a", step=[5, 80, 90])
     assert np.isnan(gone["pwcca"]).all()
@@ -153,14 +161,19 @@ def test_several_runs_each_against_its_own_end(tmp_path):
 
 
 def test_stores_and_their_reference(tmp_path):
-    given = states(steps=tuple(range(0, 90, 10)))
+    history = states(steps=tuple(range(0, 90, 10)))
     paths = {}
-    for step, state in given.items():
+    for step, state in history.items():
         paths[step] = tmp_path / f"step{step}.zarr"
         Representations(state).save(paths[step])
-    table = isorep.trajectory(given, reference=given[30])
+    table = isorep.trajectory(history, reference=history[30])
     assert isorep.trajectory(paths, reference=paths[30]).equals(table)
-    assert isorep.trajectory(paths, reference=30)["pwcca"].equals(table["pwcca"])
+    from_paths = isorep.trajectory(paths, reference=30)
+    assert from_paths.equals(isorep.trajectory(history, reference=30))
+    # The reference with itself is one prepared layer above and two in `table`.
+    others = [step for step in history if step != 30]
+    assert from_paths["pwcca"].sel(step=others).equals(table["pwcca"].sel(step=others))
+    np.testing.assert_allclose(from_paths["pwcca"], table["pwcca"], rtol=0, atol=1e-14)
     runs = isorep.trajectory({"a": paths, "b": paths}, reference="first")
     assert runs.attrs["reference"] == 0
     np.testing.assert_array_equal(runs["pwcca"][0], isorep.trajectory(paths, reference=0)["pwcca"])

@@ -91,7 +91,7 @@ class TestDetails:
         rows = points["rows"]
         assert len(rows) == len(set(rows)) == 400
         assert points["ids"] == [f"s{row}" for row in rows]
-        classes = np.array(points["labels"]["classes"])[points["labels"]["at"]]
+        classes = np.array(points["labels"]["classes"])[points["labels"]["codes"]]
         np.testing.assert_array_equal(classes, a.labels[rows].astype(str))
         cell = grid["details"]["cells"]["0,0"]
         for side, name in ((a["fc"], "x_variates"), (b["fc"], "y_variates")):
@@ -105,17 +105,17 @@ class TestDetails:
     def test_amounts_and_many_names_as_labels(self, tmp_path):
         x = small(0, 90)
         kinds = {
-            "amounts": np.linspace(0, 1, 90),
-            "at": np.array([f"name{min(i, 40)}" for i in range(90)]),
+            "values": np.linspace(0, 1, 90),
+            "codes": np.array([f"name{min(i, 40)}" for i in range(90)]),
         }
         for key, labels in kinds.items():
             a = isorep.Representations(x, labels=labels)
             (grid,) = written(tmp_path, isorep.compare(a, a), a=a, b=a)
             found = grid["details"]["points"]["90"]["labels"]
             assert key in found
-        assert len(set(found["at"])) == 20
-        assert found["classes"][found["at"][89]] == "name40"  # the most common keeps its name
-        assert found["classes"][found["at"][39]] == "others"
+        assert len(set(found["codes"])) == 20
+        assert found["classes"][found["codes"][89]] == "name40"  # the most common keeps its name
+        assert found["classes"][found["codes"][39]] == "others"
 
     def test_the_best_of_each_row_and_column_come_first(self, tmp_path, monkeypatch):
         from isorep.explorer import cell_details
@@ -150,21 +150,21 @@ class TestDetails:
         table = isorep.compare(small(0), small(1))
         page = tmp_path / "page.html"
         with pytest.raises(
-            ValueError, match=r"not made of these a and b: at \(conv., conv.\) its pwcca is"
+            ValueError, match=r"do not match this table: pwcca at \(conv., conv.\) is"
         ):
             isorep.report(table, page, a=small(1), b=small(2))
         # In the other order, of which the most similar pair, one layer, tells nothing.
         a, b = ({**small(seed), "same": small(7)["conv0"]} for seed in (0, 1))
         both = isorep.compare(a, b)
-        with pytest.raises(ValueError, match="not made of these a and b"):
+        with pytest.raises(ValueError, match="a and b do not match this table"):
             isorep.report(both, page, a=b, b=a)
-        with pytest.raises(ValueError, match="it has 60 samples, and they have 50"):
+        with pytest.raises(ValueError, match="has 60 samples in the table, 50 in a and b"):
             isorep.report(table, page, a=small(0, 50), b=small(1, 50))
         with pytest.raises(ValueError, match="unknown layer of b 'conv1'"):
             isorep.report(table, page, a=small(0), b={"conv0": small(1)["conv0"]})
-        with pytest.raises(ValueError, match="give both"):
+        with pytest.raises(ValueError, match="pass both a= and b="):
             isorep.report(table, page, a=small(0))
-        with pytest.raises(ValueError, match="there are 2: write a page for each"):
+        with pytest.raises(ValueError, match="the result has 2; write a page for each"):
             isorep.report({"1": table, "2": table}, page, a=small(0), b=small(1))
         assert not list(tmp_path.iterdir())
 
@@ -195,7 +195,9 @@ class TestPage:
         x = small()
         table = isorep.compare(x, x)
         big = table.isel(x_layer=[0] * 700, y_layer=[0] * 700)
-        with pytest.raises(ValueError, match=r"more to show than a page can hold: \d+\.\d MB"):
+        with pytest.raises(
+            ValueError, match=r"the page would have \d+\.\d MB, more than the limit"
+        ):
             isorep.report(big, tmp_path / "page.html")
         assert not list(tmp_path.iterdir())
 
@@ -212,15 +214,15 @@ class TestPage:
     def test_what_is_no_table_is_refused(self, tmp_path):
         table, page = isorep.compare(small(), small()), tmp_path / "page.html"
         for wrong in (table["pwcca"], {}, {"a": table["pwcca"]}, 3, [table]):
-            with pytest.raises(TypeError, match="expected the Dataset that"):
+            with pytest.raises(TypeError, match=r"expected a Dataset of isorep\.compare, "):
                 isorep.report(wrong, page)
-        with pytest.raises(ValueError, match=r"result is over \(x_layer\): expected a table over"):
+        with pytest.raises(ValueError, match=r"result has dimensions \(x_layer\), expected "):
             isorep.report(table.isel(y_layer=0), page)
         with pytest.raises(ValueError, match="result 'mine' is empty"):
             isorep.report({"mine": table.isel(y_layer=[])}, page)
         with pytest.raises(ValueError, match=r"of isorep\.compare: No variable named 'n_sam"):
             isorep.report(table.drop_vars("n_samples"), page)
-        with pytest.raises(ValueError, match="no result is of it"):
+        with pytest.raises(ValueError, match="no result is such a table"):
             isorep.report(table, page, groups={"a": "b"})
         assert not list(tmp_path.iterdir())
 
@@ -245,7 +247,7 @@ class TestPage:
 class TestTrajectory:
     def test_holds_steps_and_numbers(self, page, path_table):
         *_, path = content(page)
-        assert path["at"] == [0, 1, 2, 3, 4]
+        assert path["positions"] == [0, 1, 2, 3, 4]
         assert path["reference"] == "4"
         found = numbers(path["measures"][0]["distance"])
         np.testing.assert_allclose(found, path_table["pwcca_distance"], atol=1e-7)
@@ -257,7 +259,7 @@ class TestTrajectory:
         low, high = table["procrustes"] * 0.8, table["procrustes"] * 0.9
         low[0, 0] = np.nan
         (path,) = written(tmp_path, table.assign(procrustes_low=low, procrustes_high=high))
-        assert path["at"] is None
+        assert path["positions"] is None
         measure = path["measures"][0]
         np.testing.assert_allclose(numbers(measure["distance_low"]), np.arccos(high), rtol=1e-6)
         np.testing.assert_allclose(numbers(measure["distance_high"]), np.arccos(low), rtol=1e-6)
@@ -265,7 +267,7 @@ class TestTrajectory:
     def test_steps_without_a_place_on_a_scale_are_names(self, tmp_path):
         states = {0.5: layers_of(0, 90), np.inf: layers_of(1, 90)}
         (path,) = written(tmp_path, isorep.trajectory(states))
-        assert path["at"] is None
+        assert path["positions"] is None
         assert path["steps"] == ["0.5", "inf"]
 
     def test_several_runs_are_several_sections(self, tmp_path):
@@ -292,7 +294,9 @@ class TestConverged:
             expected = np.clip(bound, 0, 1)
             np.testing.assert_allclose(numbers(measure[f"distance_{key}"]), expected, atol=1e-6)
         for name in ("converged", "converged_low", "converged_high", "noise", "threshold"):
-            np.testing.assert_allclose(numbers(found["settled"][name]), settling[name], rtol=1e-6)
+            np.testing.assert_allclose(
+                numbers(found["convergence"][name]), settling[name], rtol=1e-6
+            )
         dead = list(settling["layer"].values).index(DEAD)
         assert words(found["reason"], values.shape)[:, dead].tolist() == (
             settling["reason"].values[dead : dead + 1].tolist() * len(values)

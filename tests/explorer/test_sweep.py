@@ -106,9 +106,9 @@ def test_one_bad_network_costs_itself_alone(tmp_path):
     (sweep,) = content(tmp_path / "page.html")
     layer = sweep["measures"][0]["layers"][0]
     assert layer["kept"] == [0, 1, 3]
-    (left_out,) = layer["left_out"]
-    assert left_out["network"] == "2"
-    assert "has no variance" in left_out["reason"]
+    (excluded,) = layer["excluded"]
+    assert excluded["network"] == "2"
+    assert "has no variance" in excluded["reason"]
     assert sweep["groups"] == ["1", "1", "1", "1"]
     assert sweep["measures"][0]["curves"][0]["pairs"] == [6]
 
@@ -120,9 +120,9 @@ def test_a_matrix_of_nothing_keeps_nothing():
 
 def test_bad_groups_are_refused(tmp_path, sweep_table):
     names = sweep_table["x"].values.tolist()
-    with pytest.raises(ValueError, match="network '<u>0</u>' has no group; groups has"):
+    with pytest.raises(ValueError, match="network '<u>0</u>' has no group; groups= has only"):
         isorep.report(sweep_table, tmp_path / "page.html", groups={"seed": "a"})
-    with pytest.raises(ValueError, match="cannot be called 'between groups'"):
+    with pytest.raises(ValueError, match="cannot have the name 'between groups'"):
         isorep.report(
             sweep_table, tmp_path / "page.html", groups=dict.fromkeys(names, "between groups")
         )

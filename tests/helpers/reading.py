@@ -23,4 +23,4 @@ def numbers(packed):
 
 
 def words(packed, shape):
-    return np.array(packed["known"], dtype=object)[packed["at"]].reshape(shape)
+    return np.array(packed["texts"], dtype=object)[packed["codes"]].reshape(shape)

@@ -7,15 +7,15 @@ def networks(count=11, n=307, dead=3):
     """Draw networks of two layers that share part of what they hold; one layer is constant."""
     rng = np.random.default_rng(0)
     shared = rng.standard_normal((n, 5))
-    found = {}
+    drawn = {}
     for i in range(count):
         conv = shared @ rng.standard_normal((5, 19 + i % 3)) + rng.standard_normal((n, 19 + i % 3))
         fc = shared[:, :3] @ rng.standard_normal((3, 7)) + rng.standard_normal((n, 7))
-        found[f"seed{i}"] = {
+        drawn[f"seed{i}"] = {
             "conv": conv.astype(np.float32),
             "fc": np.ones((n, 2)) if i == dead else fc,
         }
-    return found
+    return drawn
 
 
 def saved(given, folder):
@@ -30,5 +30,5 @@ def saved(given, folder):
 
 
 def equal(a, b):
-    """Tell whether two tables are the same, bit for bit, whatever holds their strings."""
+    """Return whether two tables are the same, bit for bit, whatever holds their strings."""
     return a.equals(b) and a.attrs == b.attrs

@@ -129,7 +129,8 @@ def diff(
                 .sel(x_layer=order, y_layer=order)
                 .assign_attrs({} if fail_below is None else {"fail_below": fail_below})
             )
-            import_optional("isorep.report", "report").report(table, target, a=x, b=y, title=title)
+            explorer = import_optional("isorep.explorer.report", "report")
+            explorer.report(table, target, a=x, b=y, title=title)
         else:
             _write(found, target)
     if found.below:

@@ -34,7 +34,7 @@ Scheduler = Annotated[
 ]
 Memory = Annotated[
     str | None,
-    typer.Option(help="What may be held at a time, such as '8 GB'. \\[default: one layer of all]"),
+    typer.Option(help="Memory limit, such as '8 GB'. \\[default: half of the free memory]"),
 ]
 
 

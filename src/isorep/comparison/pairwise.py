@@ -1,4 +1,4 @@
-"""Pairwise: every network against every other, layer by layer."""
+"""Pairwise: compare every network with every other, layer by layer."""
 
 from __future__ import annotations
 
@@ -10,17 +10,10 @@ from typing import TYPE_CHECKING, Any
 from isorep.comparison.inputs import Label, labelled
 from isorep.comparison.sweeps.network import Network
 from isorep.comparison.sweeps.scheduler import run
-from isorep.comparison.sweeps.sweep import (
-    Precision,
-    Sweep,
-    Tile,
-    cut,
-    edge_of,
-    outlines,
-    precision_for,
-)
+from isorep.comparison.sweeps.sweep import Precision, Sweep, SweepInputs
+from isorep.comparison.sweeps.tile import Tile, tile_sides
 from isorep.core.basis import Solver
-from isorep.measures.registry import measures_named
+from isorep.measures.measure_spec import Spec
 
 if TYPE_CHECKING:
     import xarray
@@ -30,7 +23,7 @@ def pairwise(
     networks: Mapping[Label, Mapping[str, Any] | str | PathLike[str]],
     *,
     layers: str | Sequence[str] | None = None,
-    measures: str | Sequence[str] = "pwcca",
+    measures: Spec | Sequence[Spec] = "pwcca",
     solver: Solver = "auto",
     precision: Precision = "auto",
     out: str | PathLike[str] | None = None,
@@ -38,76 +31,79 @@ def pairwise(
     memory: int | str | None = None,
     progress: bool = True,
 ) -> xarray.Dataset:
-    """Compare every network with every other at each layer, both ways round.
+    """Compare every network with every other at each layer, in both orders.
 
-    The work is cut into tiles of up to 64 networks by 64, one layer at a time, and runs on all
-    cores or on a Dask cluster. Each layer of each network is prepared once, as long as `memory`
-    allows. Each pair is coupled once for both orders; a symmetric measure is computed once and
-    written into both. Networks are compared with themselves like with any other. A layer that
-    cannot be compared costs its own cells: they are NaN, with the reason beside them.
+    The sweep is cut into tiles of up to 64 by 64 networks, one layer at a time, which run on all
+    cores or on a Dask cluster. Each layer of each network is prepared once, if `memory` allows, and
+    each pair is coupled once for both orders. A symmetric measure is computed once a pair. Every
+    network is compared with itself too. If a layer cannot be compared (constant, NaN), its cells
+    are NaN and ``table["reason"]`` says why.
 
     Parameters
     ----------
     networks : mapping of name to Representations, mapping of layer to (n, p) array, or path
-        On the same samples in the same order; where networks know their samples, this is checked.
-        Names are strings or numbers. Of what is given by the path of its store, no more is read at
-        a time than one layer. PyTorch and CuPy arrays on a GPU are compared there.
+        Networks on the same samples in the same order, which is checked if they have sample ids.
+        Names are strings or numbers. A network given by the path of its store is read one layer at
+        a time. PyTorch and CuPy arrays on a GPU are compared there.
     layers : str or sequence of str, optional
-        Layers to compare, which every network must have; by default those of the first.
-    measures : str or sequence of str
-        Names in `isorep.MEASURES`.
+        Layers to compare, which every network must have. Default: the layers of the first network.
+    measures : str, mapping or sequence of these
+        Names in `isorep.MEASURES`, alone or with options: ``"linear_regression(folds=10)"`` or
+        ``{"linear_regression": {"folds": 10}}``.
     solver : {"auto", "gram", "svd"}
-        See `isorep.Basis.from_array`.
+        How layers are prepared; see `isorep.Basis.from_array`.
     precision : {"auto", "double", "single"}
-        Of the products of two bases; everything else is float64. "double" gives the numbers of
-        `isorep.similarity`. "single", for measures of second moments, takes about half of the time
-        and moves correlations by some 1e-7 and measures by less than 1e-5, but for PWCCA where
-        correlations are tied and its weights therefore arbitrary. "auto" is "single" for more than
-        1,000 pairs of networks (45 networks and more) where every measure allows it. A network is
-        like itself in either, to rounding.
+        Precision of the products of two bases; everything else is float64. "double" gives the
+        numbers of `isorep.similarity`. "single", for measures that need only second moments, takes
+        about half of the time. It changes correlations by about 1e-7 and measures by less than
+        1e-5, except PWCCA of tied correlations, whose weights are arbitrary. "auto" is "single" for
+        more than 1,000 pairs (45 networks and more) if every measure allows it. In both, a network
+        compared with itself has correlations of 1, up to rounding.
     out : path, optional
-        A zarr store that is filled tile by tile. A sweep that was stopped, in whatever way, goes on
-        when it is called again with the same networks, layers and options: no finished tile is
-        computed twice, and the numbers are bit for bit those of a sweep that was never stopped, as
-        they do not depend on the number of threads or workers either, on processors of one kind.
+        Path of a zarr store that is filled tile by tile. Call again with the same networks, layers
+        and options to resume a sweep that was stopped: finished tiles are not computed again. The
+        numbers are bit for bit those of an uninterrupted sweep, and do not depend on `memory` or
+        on the number of threads or workers, on processors of the same kind.
     scheduler : str or distributed.Client, optional
-        A Dask cluster to compute on, by the address of its scheduler, such as
-        ``"tcp://10.0.0.1:8786"``, or by its client. Its workers must see the stores under the same
-        paths; arrays in memory are sent to them. By default, threads of this process, as many as
-        there are cores, or ``dask.config.set(num_workers=...)``, each with one BLAS thread.
+        Dask cluster to compute on: the address of its scheduler, such as
+        ``"tcp://10.0.0.1:8786"``, or its client. The workers must see the stores under the same
+        paths; arrays in memory are sent to them. Default: threads of this process, one per core or
+        ``dask.config.set(num_workers=...)``, each with one BLAS thread.
     memory : int or str, optional
-        Bytes, or a text such as ``"8 GB"``, for what is held at a time beside the arrays given, on
-        a cluster by all workers together. By default, one layer of all networks, prepared.
+        Memory limit in bytes, or as text such as ``"8 GB"``, for what is held at a time beside
+        arrays in `networks`; on a cluster for all workers together. With a lower limit, layers are
+        prepared more often. Default: half of the free memory, or on a cluster half of the workers'
+        memory limits.
     progress : bool
-        Show a progress bar, if standard error is a terminal.
+        Whether to show a progress bar, if standard error is a terminal.
 
     Returns
     -------
     xarray.Dataset
-        Over (x, y, layer), x and y both all the networks. Measures that are not symmetric take x as
-        their first argument: `isorep.pwcca` takes its weights from x.
+        Table over (x, y, layer); x and y are both all the networks. For a measure that is not
+        symmetric, x is the first argument: `isorep.pwcca` takes its weights from x.
 
         - for each measure, ``table["pwcca"]`` is its similarity and ``table["pwcca_distance"]`` its
-          distance;
-        - ``rank`` (x, layer), the directions of each network's layer;
-        - ``n_samples`` (x, y, layer), rows that entered;
-        - ``warnings`` (x, y, layer), why to read a cell with care, and ``reason``, why a cell is
-          NaN; empty strings where there is none.
+          distance. A measure with options has them in its name:
+          ``table["linear_regression(folds=10)"]``;
+        - ``rank`` (x, layer): number of directions of each network's layer;
+        - ``n_samples`` (x, y, layer): number of samples compared;
+        - ``warnings`` (x, y, layer): reasons to read a cell with care, and ``reason``: why a cell
+          is NaN; both empty if there are none.
 
-        With `out`, the table of that store, whose numbers are read when they are asked for; so does
-        ``xarray.open_zarr(out)`` read them. ``table.attrs["precision"]`` is that of the products.
+        ``table.attrs["precision"]`` is the precision of the products. With `out`, the table of the
+        store, as ``xarray.open_zarr(out)`` opens it; its numbers are read when they are used.
 
     Raises
     ------
     ValueError
-        When the samples or their order differ between two networks (it says which), a layer or a
-        measure is unknown, not a single pair could be compared, `out` holds anything but this
-        sweep, or `memory` is too little for one tile.
+        If the samples or their order differ between two networks, a layer or a measure is unknown,
+        no pair could be compared, `out` exists and is not this sweep, or `memory` is too low for
+        one tile.
     TypeError
-        When `networks` is no mapping of mappings and paths.
+        If `networks` is not a mapping of mappings and paths.
     OSError
-        When a store cannot be read (it says which), or no scheduler answers. Finished tiles stay in
-        `out`.
+        If a store cannot be read, or no scheduler answers. Finished tiles stay in `out`.
 
     Examples
     --------
@@ -126,7 +122,7 @@ def pairwise(
     >>> table["cca_distance"].sel(x="seed0", y="seed2", layer="late").item() > 0.8
     True
 
-    From stores, into a store that can be continued:
+    From stores, into a store that can be resumed:
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -138,36 +134,35 @@ def pairwise(
     ...     stored.equals(table)
     True
     """
-    rows = measures_named(measures)
-    given = labelled("networks", networks)
-    sources = [
-        Network.from_mapping(f"networks[{name!r}]", network) for name, network in given.items()
-    ]
-    chosen, shapes, samples = outlines(sources, layers)
-    n = len(sources)
-    products = precision_for(precision, rows, n * (n + 1) // 2)
+    named_networks = labelled("networks", networks)
+    n = len(named_networks)
+    inputs = SweepInputs.from_networks(
+        [
+            Network.from_source(f"networks[{name!r}]", network)
+            for name, network in named_networks.items()
+        ],
+        layers=layers,
+        measures=measures,
+        solver=solver,
+        precision=precision,
+        n_pairs=n * (n + 1) // 2,
+    )
+    names = list(named_networks)
     sweep = Sweep(
         kind="pairwise",
-        sources=sources,
-        shapes=shapes,
-        samples=samples,
-        layers=chosen,
-        measures=rows,
-        solver=solver,
-        precision=products,
-        coords={"x": list(given), "y": list(given), "layer": chosen},
+        inputs=inputs,
+        coords={"x": names, "y": names, "layer": inputs.layers},
         ranks={"rank": ("x", "layer")},
-        tiles=_tiles(len(chosen), cut(n, edge_of(n, shapes, products))),
-        attrs={"precision": products},
+        tiles=_tiles(len(inputs.layers), tile_sides(n, inputs.edge)),
     )
     return run(sweep, out=out, scheduler=scheduler, memory=memory, progress=progress)
 
 
-def _tiles(n_layers: int, parts: Sequence[range]) -> list[Tile]:
-    """Pair the parts of the networks, on and above the diagonal, at each layer."""
+def _tiles(n_layers: int, sides: Sequence[range]) -> list[Tile]:
+    """Pair the ranges of networks, on and above the diagonal, at each layer."""
     tiles: list[Tile] = []
     for layer in range(n_layers):
-        for x, y in combinations_with_replacement(parts, 2):
+        for x, y in combinations_with_replacement(sides, 2):
             rows, columns = slice(x.start, x.stop), slice(y.start, y.stop)
             tiles.append(
                 Tile(
@@ -175,8 +170,8 @@ def _tiles(n_layers: int, parts: Sequence[range]) -> list[Tile]:
                     layer=layer,
                     x=x,
                     y=y,
-                    at=(rows, columns, layer),
-                    back=None if x == y else (columns, rows, layer),
+                    xy=(rows, columns, layer),
+                    yx=None if x == y else (columns, rows, layer),
                     ranks=(("rank", "x", (rows, layer)),) if x == y else (),
                 )
             )

@@ -1,4 +1,4 @@
-"""Trajectory: the states of one network over time against one of them."""
+"""Trajectory: compare the states of a network over time with one reference state."""
 
 from __future__ import annotations
 
@@ -12,17 +12,10 @@ from isorep._utils.validation import unknown_name
 from isorep.comparison.inputs import Label, labelled, plain
 from isorep.comparison.sweeps.network import Network
 from isorep.comparison.sweeps.scheduler import run
-from isorep.comparison.sweeps.sweep import (
-    Precision,
-    Sweep,
-    Tile,
-    cut,
-    edge_of,
-    outlines,
-    precision_for,
-)
+from isorep.comparison.sweeps.sweep import Precision, Sweep, SweepInputs
+from isorep.comparison.sweeps.tile import Tile, tile_sides
 from isorep.core.basis import Solver
-from isorep.measures.registry import measures_named
+from isorep.measures.measure_spec import Spec
 from isorep.representations.representations import Layers
 
 if TYPE_CHECKING:
@@ -36,7 +29,7 @@ def trajectory(
     *,
     reference: Label | Mapping[str, Any] | PathLike[str] = "last",
     layers: str | Sequence[str] | None = None,
-    measures: str | Sequence[str] = "pwcca",
+    measures: Spec | Sequence[Spec] = "pwcca",
     solver: Solver = "auto",
     precision: Precision = "auto",
     out: str | PathLike[str] | None = None,
@@ -44,65 +37,51 @@ def trajectory(
     memory: int | str | None = None,
     progress: bool = True,
 ) -> xarray.Dataset:
-    """Compare every state of a network with one reference, layer by layer.
+    """Compare every state of a network with one reference state, layer by layer.
 
-    Steps may be epochs of training, or positions in a sequence. The state is x and the reference is
-    y, which matters to measures that are not symmetric: `isorep.pwcca` weighs by the state. Each
-    layer of each state is prepared once, one layer at a time. A layer that cannot be compared costs
-    its own cells: they are NaN, with the reason beside them.
+    Steps are epochs of training, for example, or positions in a sequence. The state is x and the
+    reference is y: for a measure that is not symmetric, such as `isorep.pwcca`, the weights are
+    those of the state. If a layer cannot be compared (constant, NaN), its cells are NaN and
+    ``table["reason"]`` says why.
 
     Parameters
     ----------
     states : mapping of step to Representations, mapping of layer to (n, p) array, or path
-        In order, on the same samples in the same order; where states know their samples, this is
-        checked. Steps are numbers or strings. Or several runs, as a mapping of run to such a
-        mapping; each is compared with its own reference. Where their steps differ, the table has
-        those of all, numbers in ascending order, and the cells of the others say so.
+        States in order, on the same samples in the same order, which is checked if they have sample
+        ids. Steps are numbers or strings. For several runs, a mapping of run to such a mapping; the
+        states of a run are compared with the reference of that run. If the steps of the runs
+        differ, the table has all of them, numbers in ascending order, and cells without a state are
+        NaN.
     reference : {"last", "first"}, step, mapping of layers or pathlib.Path
-        What each state is compared with: one of the states of its run, or representations of its
-        own.
+        The reference: a state of each run, or other representations.
     layers : str or sequence of str, optional
-        Layers to compare, which every state and the reference must have; by default those of the
+        Layers to compare, which every state and the reference must have. Default: the layers of the
         first state.
-    measures : str or sequence of str
-        Names in `isorep.MEASURES`.
-    solver : {"auto", "gram", "svd"}
-        See `isorep.Basis.from_array`.
-    precision, out, scheduler, memory
+    measures, solver, precision, out, scheduler, memory, progress
         See `isorep.pairwise`.
-    progress : bool
-        Show a progress bar, if standard error is a terminal.
 
     Returns
     -------
     xarray.Dataset
-        Over (step, layer), or (run, step, layer) of several runs:
-
-        - for each measure, ``table["pwcca"]`` is its similarity and ``table["pwcca_distance"]`` its
-          distance;
-        - ``rank`` (step, layer) and ``reference_rank`` (layer), the directions of each layer;
-        - ``n_samples`` (step, layer), rows that entered;
-        - ``warnings`` (step, layer), why to read a cell with care, and ``reason``, why a cell is
-          NaN; empty strings where there is none.
-
-        ``table.attrs["reference"]`` is the step of the reference; "first" or "last" where that is
-        not the same in each run; or "given".
+        Table over (step, layer), or (run, step, layer) for several runs. It has the variables of
+        `isorep.pairwise`, but ``rank`` (step, layer) is the rank of the state and
+        ``reference_rank`` (layer) that of the reference. ``table.attrs["reference"]`` is the step
+        of the reference, "first" or "last" if the step differs between runs, or "given" if the
+        reference is not a state.
 
     Raises
     ------
     ValueError
-        When the samples or their order differ between two states (it says which), the reference, a
-        layer or a measure is unknown, not a single pair could be compared, `out` holds anything but
-        this sweep, or `memory` is too little for one tile.
+        If the reference is unknown; otherwise see `isorep.pairwise`.
     TypeError
-        When `states` is no mapping of mappings or paths, or the reference neither step nor mapping
-        nor path.
+        If `states` is not a mapping of mappings or paths, or the reference is not a step, a mapping
+        or a path.
     OSError
-        As in `isorep.pairwise`.
+        See `isorep.pairwise`.
 
     Examples
     --------
-    A representation that settles down:
+    A representation that converges:
 
     >>> import numpy as np, isorep
     >>> rng = np.random.default_rng(0)
@@ -112,66 +91,70 @@ def trajectory(
     >>> table["pwcca_distance"].sel(layer="lstm").round(1).values
     array([0.8, 0.7, 0.6, 0.3, 0. ])
 
-    Two runs of it, each against its own end:
+    Two runs, each compared with its own last state:
 
     >>> runs = {"seed0": states, "seed1": {epoch: states[epoch] for epoch in (0, 2, 4)}}
     >>> isorep.trajectory(runs)["pwcca_distance"].sel(layer="lstm").round(1).values
     array([[0.8, 0.7, 0.6, 0.3, 0. ],
            [0.8, nan, 0.6, nan, 0. ]])
     """
-    rows = measures_named(measures)
-    several = _are_runs(states)
+    has_runs = _are_runs(states)
     runs: dict[Label, dict[Label, Any]] = (
-        _runs(states) if several else {"": labelled("states", states)}
+        _runs(states) if has_runs else {"": labelled("states", states)}
     )
     steps = _steps(runs)
-    sources: list[Network] = []
-    ends: list[int] = []
-    names: list[Label] = []
-    for name, found in runs.items():
-        called = f"states[{name!r}]" if several else "states"
-        step = _reference_step(reference, found)
-        in_order = [label for label in steps if label in found]
+    networks: list[Network] = []
+    references: list[int] = []  # of each run, among the networks
+    reference_steps: list[Label] = []
+    for run_name, run_states in runs.items():
+        prefix = f"states[{run_name!r}]" if has_runs else "states"
+        step = _reference_step(reference, run_states)
+        run_steps = [label for label in steps if label in run_states]
         if step is not None:
-            ends.append(len(sources) + in_order.index(step))
-            names.append(step)
-        sources += [
-            Network.from_mapping(f"{called}[{label!r}]", found[label]) for label in in_order
+            references.append(len(networks) + run_steps.index(step))
+            reference_steps.append(step)
+        networks += [
+            Network.from_source(f"{prefix}[{label!r}]", run_states[label]) for label in run_steps
         ]
-    if not ends:
-        sources.append(Network.from_mapping("reference", reference))
-        ends = [len(sources) - 1] * len(runs)
-    chosen, shapes, samples = outlines(sources, layers)
-    products = precision_for(precision, rows, sum(map(len, runs.values())))
-    known = "given" if not names else names[0] if len(set(names)) == 1 else str(reference)
-    lead = ("run",) if several else ()
+    if not references:
+        networks.append(Network.from_source("reference", reference))
+        references = [len(networks) - 1] * len(runs)
+        reference_name: Label = "given"
+    else:
+        same_step = len(set(reference_steps)) == 1
+        reference_name = reference_steps[0] if same_step else str(reference)
+    inputs = SweepInputs.from_networks(
+        networks,
+        layers=layers,
+        measures=measures,
+        solver=solver,
+        precision=precision,
+        n_pairs=sum(map(len, runs.values())),
+    )
+    run_dims = ("run",) if has_runs else ()
     sweep = Sweep(
         kind="trajectory",
-        sources=sources,
-        shapes=shapes,
-        samples=samples,
-        layers=chosen,
-        measures=rows,
-        solver=solver,
-        precision=products,
-        coords={**({"run": list(runs)} if several else {}), "step": steps, "layer": chosen},
-        ranks={"rank": (*lead, "step", "layer"), "reference_rank": (*lead, "layer")},
-        tiles=_tiles(
-            len(chosen), runs, steps, ends, edge_of(len(sources), shapes, products), several
-        ),
+        inputs=inputs,
+        coords={
+            **({"run": list(runs)} if has_runs else {}),
+            "step": steps,
+            "layer": inputs.layers,
+        },
+        ranks={"rank": (*run_dims, "step", "layer"), "reference_rank": (*run_dims, "layer")},
+        tiles=_tiles(len(inputs.layers), runs, steps, references, inputs.edge, has_runs),
         missing=[
-            ((i, j, slice(None)), f"run {name!r} has no step {step!r}")
-            for i, (name, found) in enumerate(runs.items())
+            ((i, j, slice(None)), f"run {run_name!r} has no step {step!r}")
+            for i, (run_name, run_states) in enumerate(runs.items())
             for j, step in enumerate(steps)
-            if step not in found
+            if step not in run_states
         ],
-        attrs={"reference": known, "precision": products},
+        attrs={"reference": reference_name},
     )
     return run(sweep, out=out, scheduler=scheduler, memory=memory, progress=progress)
 
 
 def _are_runs(states: Any) -> bool:
-    """Tell runs of states from states: what is in a state is arrays."""
+    """Return whether `states` is a mapping of runs: the values of a state are arrays."""
     if not isinstance(states, Mapping) or not states:
         return False
     first = next(iter(states.values()))
@@ -185,16 +168,17 @@ def _are_runs(states: Any) -> bool:
 
 def _runs(states: Mapping[Label, Any]) -> dict[Label, dict[Label, Any]]:
     runs = {
-        name: labelled(f"states[{name!r}]", found)
-        for name, found in labelled("states", states).items()
+        run_name: labelled(f"states[{run_name!r}]", run_states)
+        for run_name, run_states in labelled("states", states).items()
     }
-    labelled("the runs", dict.fromkeys(chain(*runs.values())))  # numbers or strings in all of them
+    # Raises TypeError if some runs have numbers as steps and others have strings.
+    labelled("the runs", dict.fromkeys(chain(*runs.values())))
     return runs
 
 
 def _steps(runs: Mapping[Label, Mapping[Label, Any]]) -> list[Label]:
     """Return the steps of all runs, in order."""
-    first, *others = (list(found) for found in runs.values())
+    first, *others = (list(run_states) for run_states in runs.values())
     if all(steps == first for steps in others):
         return first
     steps = list(dict.fromkeys(chain(first, *others)))
@@ -205,31 +189,34 @@ def _tiles(
     n_layers: int,
     runs: Mapping[Label, Mapping[Label, Any]],
     steps: Sequence[Label],
-    ends: Sequence[int],
+    references: Sequence[int],
     edge: int,
-    several: bool,
+    has_runs: bool,
 ) -> list[Tile]:
-    """Pair parts of each run, which are next to each other in the table, with its reference."""
+    """Pair ranges of each run's states, without gaps in the table, with the run's reference."""
     tiles: list[Tile] = []
     for layer in range(n_layers):
-        first = 0  # of the sources
-        for i, found in enumerate(runs.values()):
-            lead = (i,) if several else ()
-            places = [place for place, step in enumerate(steps) if step in found]
-            for _, together in groupby(enumerate(places), key=lambda item: item[1] - item[0]):
-                block = list(together)
+        first = 0  # network of the run's first state
+        for i, run_states in enumerate(runs.values()):
+            run_index = (i,) if has_runs else ()
+            places = [place for place, step in enumerate(steps) if step in run_states]
+            for _, group in groupby(enumerate(places), key=lambda item: item[1] - item[0]):
+                block = list(group)
                 offset = block[0][1] - (first + block[0][0])
-                for x in cut(len(block), edge, first + block[0][0]):
-                    at = (*lead, slice(x.start + offset, x.stop + offset), layer)
+                for x in tile_sides(len(block), edge, first + block[0][0]):
+                    cells = (*run_index, slice(x.start + offset, x.stop + offset), layer)
                     tiles.append(
                         Tile(
                             number=len(tiles),
                             layer=layer,
                             x=x,
-                            y=range(ends[i], ends[i] + 1),
-                            at=at,
-                            back=None,
-                            ranks=(("rank", "x", at), ("reference_rank", "y", (*lead, layer))),
+                            y=range(references[i], references[i] + 1),
+                            xy=cells,
+                            yx=None,
+                            ranks=(
+                                ("rank", "x", cells),
+                                ("reference_rank", "y", (*run_index, layer)),
+                            ),
                         )
                     )
             first += len(places)
@@ -239,7 +226,7 @@ def _tiles(
 def _reference_step(
     reference: Label | Mapping[str, Any] | PathLike[str], states: Mapping[Label, Any]
 ) -> Label | None:
-    """Return the step that is the reference, None where it is no step but given."""
+    """Return the step of the reference, or None if the reference is not a state."""
     if isinstance(reference, Mapping | PathLike):
         return None
     if not isinstance(reference, str | Real):
@@ -247,7 +234,7 @@ def _reference_step(
             "expected the reference to be 'first', 'last', a pathlib.Path, a step or a mapping of "
             f"layers, got {type(reference).__name__}"
         )
-    if reference in states:  # before the two words, which may be steps' names
+    if reference in states:  # first, since a step may be called "first" or "last"
         return plain(reference)
     if reference in _ENDS:
         return list(states)[_ENDS[str(reference)]]

@@ -1,4 +1,4 @@
-"""Cell details: what lies behind the cells of a layer grid, as far as there is room on the page."""
+"""Cell details: canonical correlations, weights and variates of the cells of a layer grid."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ from isorep.representations.representations import Representations
 if TYPE_CHECKING:
     import xarray
 
-MOST_POINTS = 400
-"""Samples drawn in a scatter of variates."""
+MAX_POINTS = 400
+"""Number of samples in a scatter plot of variates."""
 
-MOST_VARIATES = 5
-"""Leading canonical pairs that a scatter can show."""
+MAX_VARIATES = 5
+"""Number of leading canonical pairs that a scatter plot can show."""
 
 SPECTRA_SHARE = 0.7
-"""Of the room, at most, for spectra and weights; scatters have what they leave."""
+"""Largest share of the room for spectra and weights; scatter plots use the rest."""
 
-MOST_CLASSES = 20
-"""Labels that a scatter tells apart; past it numbers go along a scale, and rare names together."""
+MAX_CLASSES = 20
+"""Number of distinct labels with their own symbol. If there are more, numeric labels become a
+colour scale, and the rarest names become one class."""
 
 OTHERS = "others"
 
 OVERHEAD = 300
-"""Bytes of JSON about each part of a cell, beside the numbers themselves."""
+"""Bytes of JSON for each part of a cell, in addition to its numbers."""
 
-SAME = 1e-3
-"""How far a measure may be from the table's where the representations are those it was made of."""
+TOLERANCE = 1e-3
+"""Largest difference between a table's similarity and the recomputed one."""
 
-
-CELLS_TRIED = 4
-"""At how many cells that is made sure of, at most."""
+MAX_CHECKED = 4
+"""Number of cells at which the table is compared with the representations."""
 
 
 def cell_details(
@@ -62,26 +62,28 @@ def cell_details(
     room: int,
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Return spectra, weights and variates of as many cells as there is room for.
+    """Return spectra, weights and variates of as many cells as fit.
 
-    The most similar pair of each row and column comes first, then the second of each, and so on.
+    The most similar cell of each row and column comes first, then the second most similar, and so
+    on.
 
     Parameters
     ----------
     table : xarray.Dataset
-        What `isorep.compare` returned for `a` and `b`, or some of its layers.
+        Table of `isorep.compare` for `a` and `b`, or a selection of its layers.
     measure : str
-        By which pairs are the most similar.
+        Measure that orders the cells by similarity.
     a, b : Representations or mapping of layer name to array
+        Representations that `isorep.compare` compared.
     room : int
-        Bytes of JSON to stay under.
+        Size limit of the JSON, in bytes.
     progress : bool
         Show a progress bar, if standard error is a terminal.
 
     Raises
     ------
     ValueError
-        When a layer of the table is in neither, or the table was not made of them.
+        If `a` or `b` lacks a layer of the table, or does not match the numbers of the table.
     """
     table = table.transpose("x_layer", "y_layer")
     x = Representations.from_mapping(a)
@@ -92,109 +94,114 @@ def cell_details(
     _check_layers(y_layers, y, "b")
 
     cells = _by_interest(table, measure)
-    rows = table["n_samples"].to_numpy()
-    points = {str(n): _points(x, y, n) for n in sorted(set(rows[rows > 0].tolist()))}
+    n_samples = table["n_samples"].to_numpy()
+    points = {str(n): _points(x, y, n) for n in sorted(set(n_samples[n_samples > 0].tolist()))}
     room -= len(as_text(points))
-    with_spectrum, left = _fitting(cells, _costs_of_spectra(table, cells), room * SPECTRA_SHARE)
-    with_scatter, _ = _fitting(
-        with_spectrum,
-        _costs_of_scatters(table, with_spectrum),
-        left + room * (1 - SPECTRA_SHARE),
-    )
+    spectrum_room = room * SPECTRA_SHARE
+    with_spectrum, unused = _fitting(cells, _spectrum_sizes(table, cells), spectrum_room)
+    scatter_room = unused + room * (1 - SPECTRA_SHARE)
+    with_scatter, _ = _fitting(with_spectrum, _scatter_sizes(table, with_spectrum), scatter_room)
 
-    shown = set(with_scatter)
-    # Some of all ranks: the most similar pair may be one layer on both sides, the same both ways.
-    tried = set(with_spectrum[:: -(-len(with_spectrum) // CELLS_TRIED) or 1])
-    found: dict[str, Any] = {}
+    scatter_cells = set(with_scatter)
+    # The most similar cell may compare a layer with itself, so it cannot reveal swapped a and b.
+    checked_cells = set(with_spectrum[:: -(-len(with_spectrum) // MAX_CHECKED) or 1])
+    details: dict[str, Any] = {}
     laws: dict[str, Any] = {}
-    for cell, coupled in track(
+    for cell, overlap in track(
         _overlaps(x, y, x_layers, y_layers, with_spectrum),
         "details",
         len(with_spectrum),
         progress,
     ):
-        if cell in tried:
-            _check_belongs(table, measure, cell, coupled)
-        n, rx, ry = coupled.n_samples, coupled.x.rank, coupled.y.rank
-        law = f"{n},{rx},{ry}"
+        if cell in checked_cells:
+            _check_match(table, measure, cell, overlap)
+        n, x_rank, y_rank = overlap.n_samples, overlap.x.rank, overlap.y.rank
+        law = f"{n},{x_rank},{y_rank}"
         if law not in laws:
-            laws[law] = _law(coupled)
-        told = {
+            laws[law] = _law(overlap)
+        cell_data = {
             "law": law,
-            "correlations": floats(coupled.correlations),
-            "x_weights": floats(coupled.x_weights),
-            "y_weights": floats(coupled.y_weights),
-            "n_significant": n_above_edge(to_numpy(coupled.correlations), n, rx, ry),
-            "n_forced": coupled.n_forced,
+            "correlations": floats(overlap.correlations),
+            "x_weights": floats(overlap.x_weights),
+            "y_weights": floats(overlap.y_weights),
+            "n_significant": n_above_edge(to_numpy(overlap.correlations), n, x_rank, y_rank),
+            "n_forced": overlap.n_forced,
         }
-        if cell in shown:
-            told |= _variates(coupled, points[str(n)]["rows"])
-        found[f"{cell[0]},{cell[1]}"] = told
+        if cell in scatter_cells:
+            cell_data |= _variates(overlap, points[str(n)]["rows"])
+        details[f"{cell[0]},{cell[1]}"] = cell_data
     return {
-        "cells": found,
+        "cells": details,
         "laws": laws,
         "points": points,
         "complete": len(with_spectrum) == len(cells),
     }
 
 
-def _check_layers(layers: Sequence[str], given: Representations, name: str) -> None:
+def _check_layers(layers: Sequence[str], side: Representations, name: str) -> None:
     for layer in layers:
-        if layer not in given:
-            raise ValueError(unknown_name(f"layer of {name}", str(layer), given))
+        if layer not in side:
+            raise ValueError(unknown_name(f"layer of {name}", str(layer), side))
 
 
 def _by_interest(table: xarray.Dataset, measure: str) -> list[tuple[int, int]]:
-    """Sort the cells that were computed: the best of each row and column, the second best ..."""
+    """Return the computed cells: the best of each row and column, then the second best, ..."""
     values = table[measure].to_numpy()
-    computed = table["n_samples"].to_numpy() > 0
+    is_computed = table["n_samples"].to_numpy() > 0
     similarity = np.where(np.isnan(values), -np.inf, values)
-    places = [np.argsort(np.argsort(-similarity, axis=axis), axis=axis) for axis in (0, 1)]
-    place = np.minimum(*places)
-    order = np.lexsort((-similarity.ravel(), place.ravel()))
-    cells = [divmod(int(at), values.shape[1]) for at in order]
-    return [cell for cell in cells if computed[cell]]
+    ranks = [np.argsort(np.argsort(-similarity, axis=axis), axis=axis) for axis in (0, 1)]
+    rank = np.minimum(*ranks)
+    order = np.lexsort((-similarity.ravel(), rank.ravel()))
+    cells = [divmod(int(index), values.shape[1]) for index in order]
+    return [cell for cell in cells if is_computed[cell]]
 
 
 def _fitting(
-    cells: Sequence[tuple[int, int]], costs: Sequence[float], room: float
+    cells: Sequence[tuple[int, int]], sizes: Sequence[float], room: float
 ) -> tuple[list[tuple[int, int]], float]:
-    """Take cells in their order while there is room; return them and the room that is left."""
-    taken = []
-    for cell, cost in zip(cells, costs, strict=True):
-        if cost > room:
+    """Return the first cells that fit, and the room that remains."""
+    fitting = []
+    for cell, size in zip(cells, sizes, strict=True):
+        if size > room:
             break
-        taken.append(cell)
-        room -= cost
-    return taken, room
+        fitting.append(cell)
+        room -= size
+    return fitting, room
 
 
-def _costs_of_spectra(table: xarray.Dataset, cells: Sequence[tuple[int, int]]) -> list[int]:
-    """Bytes of each cell's correlations and weights, and of its law where it is the first of it."""
-    x_rank, y_rank, rows = (table[name].to_numpy() for name in ("x_rank", "y_rank", "n_samples"))
+def _spectrum_sizes(table: xarray.Dataset, cells: Sequence[tuple[int, int]]) -> list[int]:
+    """Return the bytes of the correlations and weights of each cell, and of each new law."""
+    x_rank, y_rank, n_samples = _shape_variables(table)
     laws: set[tuple[int, int, int]] = set()
-    costs = []
+    sizes = []
     for i, j in cells:
-        law = int(rows[i, j]), int(x_rank[i]), int(y_rank[j])
-        array = _base64(4 * min(law[1:]))
-        costs.append(OVERHEAD + (3 if law in laws else 5) * array)
+        law = int(n_samples[i, j]), int(x_rank[i]), int(y_rank[j])
+        array_size = _base64_size(4 * min(law[1:]))
+        sizes.append(OVERHEAD + (3 if law in laws else 5) * array_size)
         laws.add(law)
-    return costs
+    return sizes
 
 
-def _costs_of_scatters(table: xarray.Dataset, cells: Sequence[tuple[int, int]]) -> list[int]:
-    """Bytes of each cell's variates of both sides."""
-    x_rank, y_rank, rows = (table[name].to_numpy() for name in ("x_rank", "y_rank", "n_samples"))
-    costs = []
+def _scatter_sizes(table: xarray.Dataset, cells: Sequence[tuple[int, int]]) -> list[int]:
+    """Return the bytes of the variates of each cell."""
+    x_rank, y_rank, n_samples = _shape_variables(table)
+    sizes = []
     for i, j in cells:
-        count = min(int(rows[i, j]), MOST_POINTS) * min(
-            int(x_rank[i]), int(y_rank[j]), MOST_VARIATES
-        )
-        costs.append(OVERHEAD + 2 * _base64(2 * count))
-    return costs
+        n_points = min(int(n_samples[i, j]), MAX_POINTS)
+        n_variates = min(int(x_rank[i]), int(y_rank[j]), MAX_VARIATES)
+        sizes.append(OVERHEAD + 2 * _base64_size(2 * n_points * n_variates))
+    return sizes
 
 
-def _base64(n_bytes: int) -> int:
+def _shape_variables(table: xarray.Dataset) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    return (
+        table["x_rank"].to_numpy(),
+        table["y_rank"].to_numpy(),
+        table["n_samples"].to_numpy(),
+    )
+
+
+def _base64_size(n_bytes: int) -> int:
     return 4 * -(-n_bytes // 3)
 
 
@@ -205,84 +212,92 @@ def _overlaps(
     y_layers: Sequence[str],
     cells: Sequence[tuple[int, int]],
 ) -> Iterator[tuple[tuple[int, int], Overlap]]:
-    """Prepare each layer once, when first needed."""
+    """Yield each cell and its overlap. Each layer is prepared once, when first needed."""
     prepared: dict[tuple[int, str], Prepared] = {}
 
     def basis(side: Representations, layer: str, name: str) -> Basis:
         key = id(side), layer
         if key not in prepared:
             prepared[key] = prepare(side, layer, name, "auto")
-        made = prepared[key]
-        if isinstance(made, Exception):
-            raise ValueError(f"{_NOT_THESE}: {made}") from made
-        return made
+        layer_basis = prepared[key]
+        if isinstance(layer_basis, Exception):
+            raise ValueError(f"{_NO_MATCH}: {layer_basis}") from layer_basis
+        return layer_basis
 
     for i, j in cells:
         yield (i, j), couple(basis(x, x_layers[i], "a"), basis(y, y_layers[j], "b"))
 
 
-_NOT_THESE = "the table was not made of these a and b"
+_NO_MATCH = "a and b do not match this table"
+_PASS_THESE = "pass the representations that isorep.compare compared, in the same order"
 
 
-def _check_belongs(
-    table: xarray.Dataset, measure: str, cell: tuple[int, int], coupled: Overlap
+def _check_match(
+    table: xarray.Dataset, measure: str, cell: tuple[int, int], overlap: Overlap
 ) -> None:
-    """Make sure, at one cell, that the table tells of these representations."""
+    """Raise ValueError if the overlap has another similarity than the cell of the table."""
     i, j = cell
     x_layer, y_layer = table["x_layer"].to_numpy()[i], table["y_layer"].to_numpy()[j]
-    where = f"{_NOT_THESE}: at ({x_layer}, {y_layer})"
-    told, here = int(table["n_samples"].to_numpy()[cell]), coupled.n_samples
-    if told != here:
-        raise ValueError(f"{where} it has {told} samples, and they have {here}")
+    n_samples = int(table["n_samples"].to_numpy()[cell])
+    if n_samples != overlap.n_samples:
+        raise ValueError(
+            f"{_NO_MATCH}: ({x_layer}, {y_layer}) has {n_samples} samples in the table, "
+            f"{overlap.n_samples} in a and b; {_PASS_THESE}"
+        )
     similarity = float(table[measure].to_numpy()[cell])
-    if isnan(similarity):  # the measure does not apply; another's number stands in the table
+    if isnan(similarity):  # this measure does not apply to the cell
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FewSamplesWarning)
-        now = measure_named(measure)(coupled).similarity
-    if not abs(similarity - now) <= SAME:
-        raise ValueError(f"{where} its {measure} is {similarity:.4f}, and theirs {now:.4f}")
+        recomputed = measure_named(measure)(overlap).similarity
+    if not abs(similarity - recomputed) <= TOLERANCE:
+        raise ValueError(
+            f"{_NO_MATCH}: {measure} at ({x_layer}, {y_layer}) is {similarity:.4f} in the table, "
+            f"{recomputed:.4f} recomputed; {_PASS_THESE}"
+        )
 
 
-def _law(coupled: Overlap) -> dict[str, Any]:
-    """Tell what unrelated data of these ranks would show, and what they would not exceed."""
+def _law(overlap: Overlap) -> dict[str, Any]:
+    """Return the correlations of unrelated data of the same ranks, and the significance edges."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FewSamplesWarning)
-        edges = random_matrix_edge(coupled).edges
-    return {"noise": floats(Wachter.from_overlap(coupled).correlations()), "edges": floats(edges)}
+        edges = random_matrix_edge(overlap).edges
+    return {"noise": floats(Wachter.from_overlap(overlap).correlations()), "edges": floats(edges)}
 
 
 def _points(x: Representations, y: Representations, n: int) -> dict[str, Any]:
-    """Choose the rows to draw, and say which samples they are where that is known."""
-    rows = np.sort(np.random.default_rng(0).permutation(n)[:MOST_POINTS])
-    whole = n == x.n_samples  # else rows are positions, of which several are one sample's
+    """Return the rows to draw, with the labels and ids of their samples, if known."""
+    rows = np.sort(np.random.default_rng(0).permutation(n)[:MAX_POINTS])
+    rows_are_samples = n == x.n_samples  # otherwise rows are positions, several for each sample
     labels = x.labels if x.labels is not None else y.labels
     ids = x.sample_ids if x.sample_ids is not None else y.sample_ids
     return {
         "rows": rows.tolist(),
         "n": n,
-        "labels": _labels(labels[rows]) if whole and labels is not None else None,
-        "ids": [ids[row] for row in rows] if whole and ids is not None else None,
+        "labels": _labels(labels[rows]) if rows_are_samples and labels is not None else None,
+        "ids": [ids[row] for row in rows] if rows_are_samples and ids is not None else None,
     }
 
 
 def _labels(labels: NDArray[Any]) -> dict[str, Any]:
-    """Tell classes, each with a mark of its own, from amounts, along a scale."""
-    known, at = np.unique(labels, return_inverse=True)
-    if len(known) > MOST_CLASSES and labels.dtype.kind in "fiu":
-        return {"amounts": floats(labels)}
-    if len(known) > MOST_CLASSES:
-        rare = np.argsort(-np.bincount(at), kind="stable")[MOST_CLASSES - 1 :]
-        at = np.where(np.isin(at, rare), len(known), at)
-        known = np.append(known, OTHERS)
-    return {"classes": names(known.tolist()), "at": at.tolist()}
+    """Return labels as classes with codes, or as values if many distinct labels are numbers."""
+    classes, codes = np.unique(labels, return_inverse=True)
+    if len(classes) > MAX_CLASSES and labels.dtype.kind in "fiu":
+        return {"values": floats(labels)}
+    if len(classes) > MAX_CLASSES:
+        rare = np.argsort(-np.bincount(codes), kind="stable")[MAX_CLASSES - 1 :]
+        codes = np.where(np.isin(codes, rare), len(classes), codes)
+        classes = np.append(classes, OTHERS)
+    return {"classes": names(classes.tolist()), "codes": codes.tolist()}
 
 
-def _variates(coupled: Overlap, rows: Sequence[int]) -> dict[str, Any]:
-    """Return the leading canonical variates, in standard deviations, at the rows to draw."""
-    unit = np.sqrt(coupled.n_samples - 1)
-    k = MOST_VARIATES
+def _variates(overlap: Overlap, rows: Sequence[int]) -> dict[str, Any]:
+    """Return the leading canonical variates at the given rows, in standard deviations."""
+    scale = np.sqrt(overlap.n_samples - 1)
+    x_rotation, y_rotation = (
+        rotation[:, :MAX_VARIATES] for rotation in (overlap.x_rotation, overlap.y_rotation)
+    )
     return {
-        "x_variates": coarse(unit * to_numpy(coupled.x.combine(coupled.x_rotation[:, :k]))[rows].T),
-        "y_variates": coarse(unit * to_numpy(coupled.y.combine(coupled.y_rotation[:, :k]))[rows].T),
+        "x_variates": coarse(scale * to_numpy(overlap.x.combine(x_rotation))[rows].T),
+        "y_variates": coarse(scale * to_numpy(overlap.y.combine(y_rotation))[rows].T),
     }

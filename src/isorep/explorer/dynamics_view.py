@@ -1,4 +1,4 @@
-"""Dynamics: what the page shows of the tables of `trajectory` and `monitor.converged`."""
+"""Dynamics view: the section of a table of `isorep.trajectory` or `isorep.monitor.converged`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def dynamics(table: xarray.Dataset, measures: list[str]) -> dict[str, Any]:
-    """Return a section of the page: every state's numbers, with intervals where there are any."""
+    """Return the section of `isorep.trajectory`: values of each state, with intervals if known."""
     table = table.transpose("step", "layer")
     return _section(
         table, table["warnings"], table["reason"], [_measure(table, name) for name in measures]
@@ -27,34 +27,34 @@ def dynamics(table: xarray.Dataset, measures: list[str]) -> dict[str, Any]:
 
 
 def convergence(table: xarray.Dataset) -> dict[str, Any]:
-    """Return the same for `isorep.monitor.converged`: with intervals, and when each had settled."""
+    """Return the section of `isorep.monitor.converged`: also when each layer had converged."""
     table = table.transpose("step", "layer", ...)
     distance, level = table["distance"], float(table.attrs["level"])
-    row = measure_named(distance.attrs["measure"])
+    spec = measure_named(distance.attrs["measure"])
     error = stdtrit(BLOCKS - 1, (1 + level) / 2) * table["distance_error"]
-    least, most = row.distance_range
+    lowest, highest = spec.distance_range
     measure = {
-        "name": row.name,
-        "description": row.description,
+        "name": spec.name,
+        "description": spec.description,
         "units": distance.attrs["units"],
-        "distance_range": ends(bounds(row.distance_range, distance)),
+        "distance_range": ends(bounds(spec.distance_range, distance)),
         "distance": floats(distance),
-        "distance_low": floats((distance - error).clip(least, most)),
-        "distance_high": floats((distance + error).clip(least, most)),
+        "distance_low": floats((distance - error).clip(lowest, highest)),
+        "distance_high": floats((distance + error).clip(lowest, highest)),
     }
-    # What is said of a layer is said of each of its states.
+    # The table has a warning and a reason for each layer; the section has them for each state.
     warnings, reason = (
         table[name].broadcast_like(distance).transpose(*distance.dims)
         for name in ("warnings", "reason")
     )
-    settled = {
+    converged = {
         name: floats(table[name])
         for name in ("converged", "converged_low", "converged_high", "threshold", "noise")
     }
     return {
         **_section(table, warnings, reason, [measure]),
         "level": level,
-        "settled": settled,
+        "convergence": converged,
     }
 
 
@@ -65,12 +65,12 @@ def _section(
     measures: list[dict[str, Any]],
 ) -> dict[str, Any]:
     steps = table["step"].to_numpy()
-    to_scale = steps.dtype.kind in "iuf" and np.isfinite(steps).all()
+    are_numbers = steps.dtype.kind in "iuf" and np.isfinite(steps).all()
     reference = table.attrs["reference"]
     return {
         "kind": "trajectory",
         "steps": names(steps.tolist()),
-        "at": steps.astype(float).tolist() if to_scale else None,
+        "positions": steps.astype(float).tolist() if are_numbers else None,
         "layers": names(table["layer"].to_numpy().tolist()),
         "reference": None if str(reference) == "given" else str(reference),
         "warnings": texts(warnings.to_numpy()),
@@ -81,7 +81,7 @@ def _section(
 
 def _measure(table: xarray.Dataset, name: str) -> dict[str, Any]:
     similarity, distance = table[name], table[f"{name}_distance"]
-    found = {
+    section = {
         "name": name,
         "description": similarity.attrs["long_name"],
         "units": distance.attrs["units"],
@@ -92,12 +92,14 @@ def _measure(table: xarray.Dataset, name: str) -> dict[str, Any]:
     }
     if f"{name}_low" in table:
         low, high = (table[f"{name}_{end}"].to_numpy() for end in ("low", "high"))
-        of = np.vectorize(_of_known(measure_named(name).distance.from_similarity), otypes=[float])
-        found |= {"similarity_low": floats(low), "similarity_high": floats(high)}
-        # A distance falls as the similarity rises, so that the bounds change places.
-        found |= {"distance_low": floats(of(high)), "distance_high": floats(of(low))}
-    return found
+        from_similarity = measure_named(name).distance.from_similarity
+        distances = np.vectorize(_keep_nan(from_similarity), otypes=[float])
+        section |= {"similarity_low": floats(low), "similarity_high": floats(high)}
+        # A distance falls when its similarity rises, so the bounds swap.
+        section["distance_low"] = floats(distances(high))
+        section["distance_high"] = floats(distances(low))
+    return section
 
 
-def _of_known(distance: Callable[[float], float]) -> Callable[[float], float]:
+def _keep_nan(distance: Callable[[float], float]) -> Callable[[float], float]:
     return lambda similarity: nan if isnan(similarity) else distance(similarity)

@@ -1,4 +1,4 @@
-"""Embedding: points in a plane, as far apart as the items they stand for."""
+"""Embedding: points in a plane whose distances approximate given distances."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from numpy.typing import NDArray
 def embedding(distances: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     """Place items in a plane by classical multidimensional scaling.
 
-    With ``J = I - 1/n`` and D the distances, the mean of both orders where they differ, the
-    coordinates are the two leading eigenvectors of ``-J D^2 J / 2`` times the roots of their
-    eigenvalues. Each coordinate has the sign that makes its greatest value positive.
+    The coordinates are the two leading eigenvectors of ``-J D^2 J / 2``, times the square roots of
+    their eigenvalues, with ``J = I - 1/n`` and D the distances. If D is not symmetric, D is the
+    mean of D and its transpose. Each column's entry of largest absolute value is positive.
 
     Parameters
     ----------
     distances : (n, n) array
-        Finite.
+        Finite distances.
 
     Returns
     -------
     points : (n, 2) float64 array
-        Their distances are as near those given as two dimensions allow, in the sense of the
-        eigenvalues.
+        Coordinates of the items.
     share : float
-        The two eigenvalues over the sum of the positive ones: 1 where two dimensions suffice. 1
-        too where all items are in one place.
+        Sum of the two leading eigenvalues over the sum of all positive eigenvalues. It is 1 if two
+        dimensions suffice, also if all items are at the same point.
 
     References
     ----------
@@ -35,8 +34,8 @@ def embedding(distances: NDArray[np.float64]) -> tuple[NDArray[np.float64], floa
     --------
     Three towns on a road:
 
-    >>> at = np.array([0.0, 1.0, 4.0])
-    >>> points, share = embedding(abs(at[:, None] - at))
+    >>> positions = np.array([0.0, 1.0, 4.0])
+    >>> points, share = embedding(abs(positions[:, None] - positions))
     >>> abs(np.diff(points[:, 0])).round(6), round(share, 6)
     (array([1., 3.]), 1.0)
     """

@@ -1,4 +1,4 @@
-"""Layer grid: what the page shows of `isorep.compare`'s table."""
+"""Grid view: the section of a table of `isorep.compare` or `isorep.diff`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def layer_grid(table: xarray.Dataset, measures: list[str]) -> dict[str, Any]:
-    """Return a section of the page: the table's numbers, packed, cells row by row."""
+    """Return the section: the packed numbers of the table, with the cells in row-major order."""
     table = table.transpose("x_layer", "y_layer")
     return {
         "kind": "grid",
@@ -31,16 +31,16 @@ def layer_grid(table: xarray.Dataset, measures: list[str]) -> dict[str, Any]:
         "reason": texts(table["reason"].to_numpy()),
         "not_above_chance": NOT_ABOVE_CHANCE,
         "diagonal": _is_diagonal(table),
-        "at_least": table.attrs.get("fail_below"),
+        "threshold": table.attrs.get("fail_below"),
         "measures": [_measure(table, name) for name in measures],
     }
 
 
 def _is_diagonal(table: xarray.Dataset) -> bool:
-    """Tell whether each layer was compared with its namesake alone: `isorep.diff`'s table."""
+    """Return whether `isorep.diff` compared each layer only with the layer of the same name."""
     reasons = table["reason"].to_numpy()
-    aside = np.eye(*reasons.shape) == 0
-    return bool(aside.any()) and bool((reasons[aside] == NOT_COMPARED).all())
+    off_diagonal = np.eye(*reasons.shape) == 0
+    return bool(off_diagonal.any()) and bool((reasons[off_diagonal] == NOT_COMPARED).all())
 
 
 def _measure(table: xarray.Dataset, name: str) -> dict[str, Any]:

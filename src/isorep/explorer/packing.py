@@ -1,4 +1,4 @@
-"""Packing: arrays and texts as JSON that a page holds compactly."""
+"""Packing: arrays and texts as compact JSON."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from isorep._utils.arrays import to_numpy
 
 
 def floats(values: Any) -> dict[str, Any]:
-    """Pack numbers as float32, little-endian, in base64; NaN and infinity stay what they are.
+    """Pack numbers as little-endian float32 in base64, including NaN and infinity.
 
     Examples
     --------
     >>> floats([[1.0, 2.0]])
     {'shape': [1, 2], 'f32': 'AACAPwAAAEA='}
     """
-    with np.errstate(over="ignore"):  # past 3e38 is infinite, on a page
+    with np.errstate(over="ignore"):  # beyond 3e38, float32 is infinite
         array = np.asarray(to_numpy(values)).astype("<f4")
     return {"shape": list(array.shape), "f32": b64encode(array.tobytes()).decode()}
 
 
 def coarse(values: Any) -> dict[str, Any]:
-    """Pack what is only to be drawn as 16-bit integers, 4 digits of the greatest.
+    """Pack numbers as 16-bit integers, with about 4 digits; enough for drawing.
 
     Examples
     --------
@@ -34,39 +34,39 @@ def coarse(values: Any) -> dict[str, Any]:
     '/x8BgAAA'
     """
     array = np.asarray(to_numpy(values), dtype=np.float64)
-    greatest = float(np.abs(array).max(initial=0.0)) or 1.0
-    whole = np.trunc(array / greatest * 32767).astype("<i2")
+    scale = float(np.abs(array).max(initial=0.0)) or 1.0
+    integers = np.trunc(array / scale * 32767).astype("<i2")
     return {
         "shape": list(array.shape),
-        "i16": b64encode(whole.tobytes()).decode(),
-        "unit": greatest / 32767,
+        "i16": b64encode(integers.tobytes()).decode(),
+        "unit": scale / 32767,
     }
 
 
 def texts(values: NDArray[Any]) -> dict[str, Any]:
-    """Pack texts of which many are equal: each once, and which is where.
+    """Pack texts with many repeats: the distinct texts, and the code of each text.
 
     Examples
     --------
     >>> texts(np.array([["", "few samples"], ["few samples", ""]]))
-    {'known': ['', 'few samples'], 'at': [0, 1, 1, 0]}
+    {'texts': ['', 'few samples'], 'codes': [0, 1, 1, 0]}
     """
     flat = [str(text) for text in np.asarray(values).ravel().tolist()]
-    known = list(dict.fromkeys(flat))
-    place = {text: i for i, text in enumerate(known)}
-    return {"known": known, "at": [place[text] for text in flat]}
+    distinct = list(dict.fromkeys(flat))
+    codes = {text: code for code, text in enumerate(distinct)}
+    return {"texts": distinct, "codes": [codes[text] for text in flat]}
 
 
 def names(values: Iterable[Any]) -> list[str]:
-    """Return labels, which may be numbers, as text."""
+    """Return labels, which may be numbers, as strings."""
     return [str(value) for value in values]
 
 
 def number(value: float) -> float | None:
-    """Return a number as JSON knows it: what is not finite is null."""
+    """Return a number for JSON: None if it is not finite."""
     return float(value) if np.isfinite(value) else None
 
 
-def ends(whole: ArrayLike) -> list[float | None]:
-    """Return a range, whose ends may be infinite, as JSON knows it."""
-    return [number(end) for end in np.asarray(whole, dtype=float).tolist()]
+def ends(interval: ArrayLike) -> list[float | None]:
+    """Return the ends of a range for JSON: None for an infinite end."""
+    return [number(end) for end in np.asarray(interval, dtype=float).tolist()]

@@ -1,4 +1,4 @@
-"""Report: a finished comparison as one HTML file to explore."""
+"""Report: write finished comparisons as one interactive HTML file."""
 
 from __future__ import annotations
 
@@ -23,44 +23,50 @@ def report(
     title: str = "Comparison of representations",
     progress: bool = True,
 ) -> None:
-    """Write a page to explore a comparison: one HTML file of up to 8 MB.
+    """Write an interactive page of a comparison: one HTML file of up to 8 MB.
 
-    The file holds all it needs, opens from disk and asks no network for anything. A table of
-    `isorep.compare` becomes a grid of layers; one of `isorep.pairwise` a matrix with its tree and a
-    map of the networks; one of `isorep.trajectory` curves over the steps; and one of
-    `isorep.monitor.converged` such curves with intervals, and the step at which each had settled.
+    The file contains everything it needs: it opens from disk and makes no network requests. Each
+    table becomes a section of the page:
+
+    - `isorep.compare`: a grid of layers;
+    - `isorep.pairwise`: a distance matrix with its tree, and a map of the networks;
+    - `isorep.trajectory`: curves over the steps;
+    - `isorep.monitor.converged`: the same curves with confidence intervals, and the step at which
+      each layer had converged.
 
     Parameters
     ----------
     result : xarray.Dataset, or mapping of heading to xarray.Dataset
-        What `isorep.compare`, `isorep.pairwise`, `isorep.trajectory` or `isorep.monitor.converged`
-        returned; several make several sections, and so do the runs of a trajectory.
+        Table that `isorep.compare`, `isorep.pairwise`, `isorep.trajectory` or
+        `isorep.monitor.converged` returned, or several tables by heading. Each run of a trajectory
+        becomes a section of its own.
     path : path
-        File to write; an old one is replaced once the new one is whole.
+        HTML file to write. An existing file is replaced only when the new page is complete.
     a, b : Representations or mapping of layer name to (n, p) array, optional
-        What `isorep.compare` was given, in the same order, for a result that is one such table.
-        Each cell then opens: canonical correlations with those of unrelated data, projection
-        weights, and the leading variates of up to 400 samples, with labels where they are known.
-        Where there is no room for all cells, the most similar ones come first.
+        Representations that `isorep.compare` compared, in the same order; only for a result with
+        exactly one table of `isorep.compare`. The page then shows details of each cell: canonical
+        correlations and their distribution for unrelated data, projection weights, and the leading
+        variates of up to 400 samples with their labels, if known. If the page has no room for all
+        cells, the most similar pairs come first.
     groups : mapping of network to group, optional
-        Of the networks of `isorep.pairwise`: adds the mean distance within each group and between
-        groups, layer by layer (Morcos et al. 2018, figure 3).
+        Group of each network of `isorep.pairwise`. The page then also shows the mean distance
+        within each group and between groups at each layer (Morcos et al. 2018, figure 3).
     title : str
-        Of the page.
+        Title of the page.
     progress : bool
         Show a progress bar, if standard error is a terminal.
 
     Raises
     ------
     ValueError
-        When a result is no such table; when there is more of it than a page can hold; when a and b
-        are not what the table was made of; or when a network has no group.
+        If a result is not such a table or is too large for a page, if `a` and `b` do not match
+        the table, or if a network has no group.
     TypeError
-        When a result is no Dataset.
+        If a result is not a Dataset.
     FileNotFoundError
-        When there is no folder to write into.
+        If the folder of `path` does not exist.
     ImportError
-        When Plotly is not installed.
+        If Plotly is not installed.
 
     Examples
     --------
@@ -72,7 +78,7 @@ def report(
     ...     (Path(folder) / "report.html").stat().st_size < 8_000_000
     True
     """
-    from isorep.explorer.page import MOST_BYTES, as_text, page
+    from isorep.explorer.page import MAX_BYTES, as_text, page
 
     target = _target(path)
     tables = _tables(result)
@@ -83,22 +89,25 @@ def report(
         if section["kind"] == "grid"
     ]
     if groups is not None and not any(section["kind"] == "sweep" for section in sections):
-        raise ValueError("groups are of the networks of isorep.pairwise, and no result is of it")
+        raise ValueError(
+            "groups= applies to tables of isorep.pairwise, but no result is such a table; "
+            "omit groups="
+        )
     if (a is None) != (b is None):
-        raise ValueError("a and b go together: give both, as isorep.compare had them")
+        raise ValueError("pass both a= and b=, in the order of isorep.compare")
     if a is not None and len(grids) != 1:
         raise ValueError(
-            f"a and b belong to one table of isorep.compare, and there are {len(grids)}: write a "
-            "page for each"
+            "a= and b= apply to exactly one table of isorep.compare, but the result has "
+            f"{len(grids)}; write a page for each table"
         )
 
-    bare = len(page(title, {"sections": []}))
-    room = MOST_BYTES - bare - len(as_text(sections))
+    empty_size = len(page(title, {"sections": []}))
+    room = MAX_BYTES - empty_size - len(as_text(sections))
     if room < 0:
         raise ValueError(
-            f"there is more to show than a page can hold: {(MOST_BYTES - room) / 1e6:.1f} MB, and "
-            f"at most {MOST_BYTES / 1e6:.0f} MB are opened quickly; choose fewer layers or "
-            "networks (table.sel) or compare by fewer measures"
+            f"the page would have {(MAX_BYTES - room) / 1e6:.1f} MB, more than the limit of "
+            f"{MAX_BYTES / 1e6:.0f} MB; select fewer layers or networks with table.sel, or compare "
+            "with fewer measures"
         )
     if a is not None and b is not None:
         from isorep.explorer.cell_details import cell_details
@@ -111,14 +120,14 @@ def report(
 
 
 _EXPECTED = (
-    "expected the Dataset that isorep.compare, isorep.pairwise, isorep.trajectory or "
-    "isorep.monitor.converged returns, or a mapping of heading to such"
+    "expected a Dataset of isorep.compare, isorep.pairwise, isorep.trajectory or "
+    "isorep.monitor.converged, or a mapping of heading to Dataset"
 )
 
 
 def _tables(result: Any) -> Mapping[str, xarray.Dataset]:
-    """Return the tables by their headings, one for each run; one alone has none."""
-    if hasattr(result, "data_vars"):  # a Dataset, told without importing xarray
+    """Return the tables by heading, one for each run; a single table has an empty heading."""
+    if hasattr(result, "data_vars"):  # a Dataset; do not import xarray to check
         result = {"": result}
     if not isinstance(result, Mapping) or not result:
         raise TypeError(f"{_EXPECTED}, got {type(result).__name__}")
@@ -133,23 +142,25 @@ def _tables(result: Any) -> Mapping[str, xarray.Dataset]:
 
 
 def _target(path: str | PathLike[str]) -> Path:
-    """Refuse, before any work is done, what cannot be written."""
+    """Return the absolute path, or raise before any work if the file cannot be written."""
     target = Path(path)
-    if target.exists() and not target.is_file():  # a rename would replace a device, too
-        what = "a folder" if target.is_dir() else "no file"
-        raise ValueError(f"cannot write {str(target)!r}: it is {what}")
+    if target.exists() and not target.is_file():  # a rename would also replace a device
+        kind = "a folder" if target.is_dir() else "not a regular file"
+        raise ValueError(f"cannot write {str(target)!r}: it is {kind}; choose another path")
     if not target.resolve().parent.is_dir():
-        raise FileNotFoundError(f"cannot write {str(target)!r}: no folder {str(target.parent)!r}")
+        raise FileNotFoundError(
+            f"cannot write {str(target)!r}: no folder {str(target.parent)!r}; create it first"
+        )
     return target.resolve()
 
 
 def _section(
     heading: str, table: xarray.Dataset, groups: Mapping[Any, Hashable] | None
 ) -> dict[str, Any]:
-    """Return what the page shows of one table."""
+    """Return the section of one table, as JSON."""
     if not hasattr(table, "data_vars"):
         raise TypeError(f"{_EXPECTED}, got {type(table).__name__}")
-    where = f"result {heading!r}" if heading else "result"
+    subject = f"result {heading!r}" if heading else "result"
     dims = set(table.sizes)
     kinds = {"x_layer, y_layer": "compare", "layer, x, y": "pairwise", "layer, step": "trajectory"}
     kind = kinds.get(", ".join(sorted(map(str, dims))))
@@ -158,11 +169,13 @@ def _section(
     elif kind is None or "measures" not in table.attrs:
         known = "; ".join(f"({dims}) of isorep.{name}" for dims, name in kinds.items())
         raise ValueError(
-            f"{where} is over ({', '.join(map(str, table.sizes))}): expected a table over {known} "
-            "or isorep.monitor.converged. To choose one layer, give a list: table.sel(layer=['fc'])"
+            f"{subject} has dimensions ({', '.join(map(str, table.sizes))}), expected {known} or "
+            "isorep.monitor.converged. To select one layer, use a list: table.sel(layer=['fc'])"
         )
     if not all(table.sizes.values()):
-        raise ValueError(f"{where} is empty: {dict(table.sizes)}")
+        raise ValueError(
+            f"{subject} is empty, its sizes are {dict(table.sizes)}; select some layers"
+        )
 
     import numpy as np
 
@@ -182,7 +195,10 @@ def _section(
             section = dynamics(table, measures)
     except KeyError as error:
         missing = str(error.args[0]).partition(".")[0]
-        raise ValueError(f"{where} is no whole table of isorep.{kind}: {missing}") from error
+        raise ValueError(
+            f"{subject} is not a complete table of isorep.{kind}: {missing}; "
+            "keep all variables of the table"
+        ) from error
     return {"heading": heading, **section}
 
 

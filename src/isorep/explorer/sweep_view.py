@@ -1,4 +1,4 @@
-"""Sweep: what the page shows of `isorep.pairwise`'s table."""
+"""Sweep view: the section of a table of `isorep.pairwise`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BETWEEN = "between groups"
 def sweep(
     table: xarray.Dataset, measures: list[str], groups: Mapping[Any, Hashable] | None
 ) -> dict[str, Any]:
-    """Return a section of the page: for each measure and layer, matrix, tree and embedding."""
+    """Return the section: distances, tree and embedding for each measure and layer."""
     table = table.transpose("layer", "x", "y", ...)
     networks = names(table["x"].to_numpy().tolist())
     group_of = None if groups is None else _groups(groups, networks)
@@ -37,19 +37,23 @@ def sweep(
 
 
 def _groups(groups: Mapping[Any, Hashable], networks: Sequence[str]) -> list[str]:
-    """Return the group of each network; the names may be numbers on either side."""
+    """Return the group of each network; names are compared as strings."""
     if not isinstance(groups, Mapping):
         raise TypeError(
-            f"groups should be a mapping of network to group, got {type(groups).__name__}"
+            f"expected groups as a mapping of network to group, got {type(groups).__name__}"
         )
-    given = {str(network): str(group) for network, group in groups.items()}
+    group_by_name = {str(network): str(group) for network, group in groups.items()}
     for network in networks:
-        if network not in given:
-            raise ValueError(f"network {network!r} has no group; groups has {list(given)}")
-    found = [given[network] for network in networks]
-    if BETWEEN in found:
-        raise ValueError(f"a group cannot be called {BETWEEN!r}: the page has a curve of that name")
-    return found
+        if network not in group_by_name:
+            raise ValueError(
+                f"network {network!r} has no group; groups= has only {list(group_by_name)}"
+            )
+    group_of = [group_by_name[network] for network in networks]
+    if BETWEEN in group_of:
+        raise ValueError(
+            f"a group cannot have the name {BETWEEN!r}, which the page uses; rename the group"
+        )
+    return group_of
 
 
 def _measure(
@@ -74,7 +78,7 @@ def _measure(
 def _layer(
     distances: NDArray[np.float64], reason: NDArray[Any], networks: Sequence[str]
 ) -> dict[str, Any]:
-    kept, left_out = comparable(distances)
+    kept, excluded = comparable(distances)
     values = distances[np.ix_(kept, kept)]
     if len(kept) > 1:
         tree = cluster(values)
@@ -85,15 +89,15 @@ def _layer(
     points, share = embedding(values) if kept else (np.zeros((0, 2)), 1.0)
     return {
         "kept": kept,
-        "left_out": [
+        "excluded": [
             {
                 "network": networks[i],
                 "reason": next(
                     (str(text) for text in (reason[i, i], *reason[i], *reason[:, i]) if text),
-                    "a distance from it is infinite",
+                    "one of its distances is infinite",
                 ),
             }
-            for i in left_out
+            for i in excluded
         ],
         "distances": floats(values),
         "order": order,
@@ -105,7 +109,9 @@ def _layer(
 
 
 def comparable(distances: NDArray[np.float64]) -> tuple[list[int], list[int]]:
-    """Leave out the networks that could not be compared, the worst first, until all others can.
+    """Return the networks to show and those to exclude, so that all distances shown are finite.
+
+    The network with the most missing distances is excluded first.
 
     Examples
     --------
@@ -115,41 +121,46 @@ def comparable(distances: NDArray[np.float64]) -> tuple[list[int], list[int]]:
     ([0, 2], [1])
     """
     kept = list(range(len(distances)))
-    left_out: list[int] = []
+    excluded: list[int] = []
     while True:
-        bad = ~np.isfinite(distances[np.ix_(kept, kept)])
-        if not bad.any():
-            return kept, sorted(left_out)
-        left_out.append(kept.pop(int(np.argmax(bad.sum(axis=0) + bad.sum(axis=1)))))
+        is_missing = ~np.isfinite(distances[np.ix_(kept, kept)])
+        if not is_missing.any():
+            return kept, sorted(excluded)
+        n_missing = is_missing.sum(axis=0) + is_missing.sum(axis=1)
+        excluded.append(kept.pop(int(np.argmax(n_missing))))
 
 
 def branches(tree: Clustering) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return heights and places, (n - 1, 4) each, of the four corners of each merge's bracket.
+    """Return heights and positions, (n - 1, 4) each, of the four corners of each merge's bracket.
 
-    Leaves stand at 0 to n - 1 in the tree's order, at height 0; a merge in the middle of its two.
+    The leaves are at positions 0 to n - 1, in the order of the tree, and at height 0. A merge is
+    midway between its two branches.
     """
     n = len(tree.names)
-    place, height = np.zeros(2 * n - 1), np.zeros(2 * n - 1)
-    place[list(tree.order)] = np.arange(n)
-    heights, places = np.zeros((n - 1, 4)), np.zeros((n - 1, 4))
+    position, height = np.zeros(2 * n - 1), np.zeros(2 * n - 1)
+    position[list(tree.order)] = np.arange(n)
+    heights, positions = np.zeros((n - 1, 4)), np.zeros((n - 1, 4))
     for merge, (a, b, top) in enumerate(tree.linkage[:, :3].tolist()):
-        left, right = int(a), int(b)
-        places[merge] = place[left], place[left], place[right], place[right]
-        heights[merge] = height[left], top, top, height[right]
-        place[n + merge], height[n + merge] = (place[left] + place[right]) / 2, top
-    return heights, places
+        first, second = int(a), int(b)
+        positions[merge] = position[first], position[first], position[second], position[second]
+        heights[merge] = height[first], top, top, height[second]
+        position[n + merge] = (position[first] + position[second]) / 2
+        height[n + merge] = top
+    return heights, positions
 
 
 def curves(distances: NDArray[np.float64], group_of: Sequence[str]) -> list[dict[str, Any]]:
-    """Return each group's mean distance over ordered pairs of different networks, by layer.
+    """Return the mean distance within each group and between groups, for each layer.
 
-    Pairs within each group, then those of different groups; with the standard deviation and how
-    many pairs. Pairs that could not be compared do not count.
+    Each curve has the mean, standard deviation and number of the ordered pairs of different
+    networks. Pairs with a missing distance do not count.
 
     Parameters
     ----------
     distances : (layers, n, n) array
+        Distances between n networks at each layer.
     group_of : sequence of n str
+        Group of each network.
     """
     distinct = list(dict.fromkeys(group_of))
     pairs: dict[str, list[tuple[int, int]]] = {group: [] for group in distinct}
@@ -158,16 +169,17 @@ def curves(distances: NDArray[np.float64], group_of: Sequence[str]) -> list[dict
     for i, j in product(range(len(group_of)), repeat=2):
         if i != j:
             pairs[group_of[i] if group_of[i] == group_of[j] else BETWEEN].append((i, j))
-    found = []
-    for group, own in pairs.items():
-        rows, columns = np.array(own, dtype=np.int64).reshape(-1, 2).T
+    group_curves = []
+    for group, group_pairs in pairs.items():
+        rows, columns = np.array(group_pairs, dtype=np.int64).reshape(-1, 2).T
         values = distances[:, rows, columns]
-        known = np.isfinite(values)
-        count = known.sum(axis=1)
-        some = np.where(count > 0, count, np.nan)
-        mean = np.where(known, values, 0.0).sum(axis=1) / some
-        spread = np.sqrt((np.where(known, values - mean[:, None], 0.0) ** 2).sum(axis=1) / some)
-        found.append(
-            {"group": group, "mean": floats(mean), "sd": floats(spread), "pairs": count.tolist()}
+        is_known = np.isfinite(values)
+        count = is_known.sum(axis=1)
+        divisor = np.where(count > 0, count, np.nan)
+        mean = np.where(is_known, values, 0.0).sum(axis=1) / divisor
+        squares = np.where(is_known, values - mean[:, None], 0.0) ** 2
+        sd = np.sqrt(squares.sum(axis=1) / divisor)
+        group_curves.append(
+            {"group": group, "mean": floats(mean), "sd": floats(sd), "pairs": count.tolist()}
         )
-    return found
+    return group_curves

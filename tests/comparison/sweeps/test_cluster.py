@@ -1,4 +1,4 @@
-"""A real scheduler and worker processes: the numbers of threads, whatever dies on the way."""
+"""A real scheduler and worker processes: the numbers of threads, even if a worker dies."""
 
 import os
 import signal
@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 import isorep
 from isorep.cli.app import app
-from isorep.comparison.sweeps.executor import pool
+from isorep.comparison.sweeps import scheduler
+from isorep.comparison.sweeps.executor import DaskExecutor, open_executor
 
 distributed = pytest.importorskip("distributed")
 
@@ -25,8 +26,8 @@ def client():
     cluster = distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0
     )
-    with cluster, distributed.Client(cluster, set_as_default=False) as found:
-        yield found
+    with cluster, distributed.Client(cluster, set_as_default=False) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +43,9 @@ def _finished(path):
 
 def test_workers_give_the_numbers_of_threads(client, stores, tmp_path):
     for precision in ("double", "single"):
-        here = isorep.pairwise(stores, measures=MEASURES, precision=precision)
-        there = isorep.pairwise(stores, measures=MEASURES, precision=precision, scheduler=client)
-        assert equal(there, here)
+        local = isorep.pairwise(stores, measures=MEASURES, precision=precision)
+        remote = isorep.pairwise(stores, measures=MEASURES, precision=precision, scheduler=client)
+        assert equal(remote, local)
     sent = isorep.pairwise(networks(4), scheduler=client)  # from memory
     assert equal(sent, isorep.pairwise(networks(4)))
     path = isorep.trajectory(stores, scheduler=client, out=tmp_path / "path.zarr")
@@ -90,28 +91,62 @@ def test_bad_data_on_a_worker_names_store_and_layer(client, tmp_path):
 
 def test_a_store_that_a_worker_cannot_read_stops_the_sweep(client, tmp_path, monkeypatch):
     stores = saved(networks(3, dead=None), tmp_path)
-    original = isorep.comparison.sweeps.scheduler._tiles
+    original = scheduler._compute
 
-    def gone(*arguments):
+    def moved(*arguments):
         stores["seed2"].rename(tmp_path / "elsewhere")
         return original(*arguments)
 
-    monkeypatch.setattr(isorep.comparison.sweeps.scheduler, "_tiles", gone)
+    monkeypatch.setattr(scheduler, "_compute", moved)
     with pytest.raises(FileNotFoundError, match=r"networks\['seed2'\]: cannot load '.*seed2.zarr'"):
         isorep.pairwise(stores, scheduler=client, out=tmp_path / "sweep.zarr")
     (tmp_path / "elsewhere").rename(stores["seed2"])
-    monkeypatch.setattr(isorep.comparison.sweeps.scheduler, "_tiles", original)
+    monkeypatch.setattr(scheduler, "_compute", original)
     table = isorep.pairwise(stores, scheduler=client, out=tmp_path / "sweep.zarr")
     assert table.equals(isorep.pairwise(stores))
 
 
 def test_a_cluster_that_is_lost_says_what_to_do(client):
     """As when the scheduler ends, or a task has ended every worker that tried it."""
-    with pool(client) as workers:
-        task = workers.submit(time.sleep, 5)
+    with open_executor(client) as executor:
+        task = executor.submit(time.sleep, 5)
         client.cancel(task, force=True)
-        with pytest.raises(OSError, match=r"the Dask cluster lost a task .*: call again to go on"):
-            workers.result(task)
+        with pytest.raises(OSError, match=r"the Dask cluster lost a task .*: call again to cont"):
+            executor.result(task)
+
+
+def test_options_of_measures_reach_the_workers(client, stores):
+    measures = ["pwcca(weights_from=both)", {"shape": {"alpha": 0.5}}]
+    table = isorep.pairwise(stores, measures=measures, scheduler=client)
+    assert equal(table, isorep.pairwise(stores, measures=measures))
+
+
+class _Workers:
+    """A client of workers with these memory limits."""
+
+    def __init__(self, *limits):
+        self._limits = limits
+
+    def wait_for_workers(self, n_workers):
+        assert n_workers <= len(self._limits)
+
+    def scheduler_info(self, **_):
+        return {"workers": {i: {"memory_limit": limit} for i, limit in enumerate(self._limits)}}
+
+
+def test_the_default_memory_is_half_of_the_workers_limits(monkeypatch):
+    """Or half of the free memory of this machine, for threads and if a worker has no limit."""
+    monkeypatch.setattr("isorep._utils.memory._free", lambda: 10**9)
+    assert DaskExecutor(_Workers(6 * 10**9, 2 * 10**9)).default_memory == 4 * 10**9
+    assert DaskExecutor(_Workers(6 * 10**9, 0)).default_memory == 5 * 10**8
+    with open_executor(None) as threads:
+        assert threads.default_memory == 5 * 10**8
+
+
+def test_a_cluster_has_a_default_memory(client):
+    with open_executor(client) as executor:
+        assert executor.default_memory >= 10**6
+        assert executor.n_threads == 2
 
 
 def test_the_shell_takes_the_address(client, stores, tmp_path):
@@ -127,7 +162,7 @@ def test_the_shell_takes_the_address(client, stores, tmp_path):
     assert isorep.pairwise(stores, out=out).equals(isorep.pairwise(stores))
 
 
-def test_what_is_no_scheduler():
+def test_other_types_of_scheduler_are_refused():
     with pytest.raises(TypeError, match=r"distributed\.Client or None for threads, got int"):
         isorep.pairwise(networks(2), scheduler=3)
     with pytest.raises(OSError, match=r"no Dask scheduler answers at 'nonsense://'"):

@@ -5,11 +5,12 @@ import pytest
 from helpers.sweeps import equal, networks
 
 import isorep
-from isorep.comparison.sweeps import network as source
-from isorep.comparison.sweeps.row import BatchedOverlap
-from isorep.comparison.sweeps.sweep import edge_of, precision_for
-from isorep.comparison.sweeps.tile import prepare_layer
-from isorep.measures import MEASURES
+from isorep.comparison.sweeps import network
+from isorep.comparison.sweeps.batched_overlap import BatchedOverlap
+from isorep.comparison.sweeps.network import Network
+from isorep.comparison.sweeps.sweep import choose_precision
+from isorep.comparison.sweeps.tile import prepare_layer, tile_edge
+from isorep.measures.registry import MEASURES, measures_named
 
 OF_MOMENTS = [
     *("pwcca", "cca", "cca_squared", "svcca", "cka", "procrustes", "eigenspace_overlap"),
@@ -20,9 +21,9 @@ OF_MOMENTS = [
 @pytest.mark.parametrize(("n", "measures"), [(307, OF_MOMENTS), (31, OF_MOMENTS[1:])])
 def test_single_precision_gives_the_numbers_of_double(n, measures):
     """At n = 31 many correlations are forced to 1, and the paper's weights of them arbitrary."""
-    given = networks(n=n)
-    double = isorep.pairwise(given, measures=measures, precision="double")
-    single = isorep.pairwise(given, measures=measures, precision="single")
+    nets = networks(n=n)
+    double = isorep.pairwise(nets, measures=measures, precision="double")
+    single = isorep.pairwise(nets, measures=measures, precision="single")
     assert (double.attrs["precision"], single.attrs["precision"]) == ("double", "single")
     for name in measures:
         np.testing.assert_allclose(single[name], double[name], atol=1e-5, rtol=1e-5)
@@ -44,7 +45,7 @@ def test_a_network_is_exactly_like_itself():
 
 def _prepared(arrays):
     return [
-        prepare_layer(source.Network.from_mapping(f"x{i}", {"a": array}), "a", "auto", "single")
+        prepare_layer(Network.from_source(f"x{i}", {"a": array}), "a", "auto", "single")
         for i, array in enumerate(arrays)
     ]
 
@@ -95,10 +96,10 @@ def test_batches_decompose_what_they_couple(monkeypatch):
 def test_arrays_on_a_device_stay_there(monkeypatch):
     """CPU tensors stand in for those of a GPU, which only `on_a_device` can tell."""
     torch = pytest.importorskip("torch")
-    given = networks(count=5)
+    arrays = networks(count=5)
     tensors = {
         name: {layer: torch.as_tensor(array) for layer, array in layers.items()}
-        for name, layers in given.items()
+        for name, layers in arrays.items()
     }
     kinds = []
     original = isorep.Basis.from_array.__func__
@@ -108,22 +109,22 @@ def test_arrays_on_a_device_stay_there(monkeypatch):
         return original(cls, x, **options)
 
     monkeypatch.setattr(isorep.Basis, "from_array", classmethod(seen))
-    monkeypatch.setattr(source, "on_a_device", torch.is_tensor)
+    monkeypatch.setattr(network, "on_a_device", torch.is_tensor)
     for precision, near in (("double", 1e-12), ("single", 1e-5)):
         kinds.clear()
-        there = isorep.pairwise(tensors, measures=["pwcca", "cka"], precision=precision)
+        on_device = isorep.pairwise(tensors, measures=["pwcca", "cka"], precision=precision)
         assert set(kinds) == {torch.Tensor}
-        here = isorep.pairwise(given, measures=["pwcca", "cka"], precision=precision)
+        on_cpu = isorep.pairwise(arrays, measures=["pwcca", "cka"], precision=precision)
         for name in ("pwcca", "cka"):
-            np.testing.assert_allclose(there[name], here[name], atol=near)
-        assert there["reason"].equals(here["reason"])
-    mixed = {"here": given["seed0"], "there": tensors["seed1"]}
+            np.testing.assert_allclose(on_device[name], on_cpu[name], atol=near)
+        assert on_device["reason"].equals(on_cpu["reason"])
+    mixed = {"numpy": arrays["seed0"], "torch": tensors["seed1"]}
     table = isorep.pairwise(mixed, layers="conv", precision="single")
     assert "convert one of them" in table["reason"][0, 1, 0].item()
     with pytest.raises(ValueError, match=r"networks\['a'\]: layer 'fc' is 1-D, shape \(4,\)"):
         isorep.pairwise({"a": {"fc": torch.ones(4)}})
     monkeypatch.undo()
-    assert equal(isorep.pairwise(tensors), isorep.pairwise(given))
+    assert equal(isorep.pairwise(tensors), isorep.pairwise(arrays))
 
 
 @pytest.mark.parametrize("by_backend", [False, True])
@@ -162,12 +163,16 @@ def test_products_of_tensors_have_all_of_their_digits(by_backend, monkeypatch):
 
 def test_precision_follows_the_number_of_pairs_and_the_measures():
     moments, samples = [MEASURES["pwcca"]], [MEASURES["pwcca"], MEASURES["rsa"]]
-    assert precision_for("auto", moments, 1000) == "double"
-    assert precision_for("auto", moments, 1001) == "single"
-    assert precision_for("auto", samples, 1001) == "double"
-    assert precision_for("single", moments, 1) == "single"
-    with pytest.raises(ValueError, match="rsa must read the samples"):
-        precision_for("single", samples, 1)
+    assert choose_precision("auto", moments, 1000) == "double"
+    assert choose_precision("auto", moments, 1001) == "single"
+    assert choose_precision("auto", samples, 1001) == "double"
+    assert choose_precision("single", moments, 1) == "single"
+    held_out = measures_named(["cka", "linear_regression(folds=10)"])
+    assert choose_precision("auto", held_out, 1001) == "double"
+    with pytest.raises(ValueError, match=r"which linear_regression\(folds=10\) must read"):
+        choose_precision("single", held_out, 1001)
+    with pytest.raises(ValueError, match="rounds the samples, which rsa must read"):
+        choose_precision("single", samples, 1)
     with pytest.raises(ValueError, match="unknown precision 'half'"):
         isorep.pairwise(networks(2), precision="half")
     few = np.random.default_rng(0).standard_normal((45, 11, 2))
@@ -178,19 +183,19 @@ def test_precision_follows_the_number_of_pairs_and_the_measures():
 
 
 def test_measures_of_samples_run_in_the_same_tiles():
-    given = networks(count=4)
-    table = isorep.pairwise(given, layers="conv", measures=["rsa", "cka"])
-    for x in given:
-        for y in given:
-            expected = isorep.similarity(given[x]["conv"], given[y]["conv"], "rsa").similarity
-            found = table["rsa"].sel(x=x, y=y, layer="conv").item()
-            assert found == pytest.approx(expected, abs=1e-12)
+    nets = networks(count=4)
+    table = isorep.pairwise(nets, layers="conv", measures=["rsa", "cka"])
+    for x in nets:
+        for y in nets:
+            expected = isorep.similarity(nets[x]["conv"], nets[y]["conv"], "rsa").similarity
+            cell = table["rsa"].sel(x=x, y=y, layer="conv").item()
+            assert cell == pytest.approx(expected, abs=1e-12)
 
 
 def test_tiles_are_smaller_where_networks_are_few_or_large():
     small, large = [{"a": (100, 10)}], [{"a": (100, 10), "b": (10_000, 2048)}]
     counts = [1, 3, 8, 12, 63, 64, 5000]
-    assert [edge_of(count, small, "double") for count in counts] == [1, 1, 2, 2, 8, 16, 16]
-    assert [edge_of(count, small, "single") for count in counts] == [1, 1, 2, 2, 8, 16, 64]
-    assert edge_of(5000, large, "single") == 2
-    assert edge_of(5000, [{"a": (10**6, 4096)}], "double") == 1
+    assert [tile_edge(count, small, "double") for count in counts] == [1, 1, 2, 2, 8, 16, 16]
+    assert [tile_edge(count, small, "single") for count in counts] == [1, 1, 2, 2, 8, 16, 64]
+    assert tile_edge(5000, large, "single") == 2
+    assert tile_edge(5000, [{"a": (10**6, 4096)}], "double") == 1

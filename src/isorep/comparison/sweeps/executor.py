@@ -1,4 +1,4 @@
-"""Pool: where a sweep's tasks run, threads of this process or the workers of a Dask cluster."""
+"""Executor: runs a sweep's tasks in threads of this process or on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -9,51 +9,57 @@ from concurrent import futures
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from isorep._utils.cached_property import cached_property
+from isorep._utils.memory import memory_budget
 from isorep._utils.optional import import_optional
 from isorep._utils.parallel import full_precision, n_workers, one_thread
 
 Future = Any
 """A `concurrent.futures.Future` or a `distributed.Future`: both have `result` and callbacks."""
 
+_REFRESH_SECONDS = 1.0
+"""Time after which we ask the cluster again for its number of threads."""
 
-_LOOK_AGAIN = 1.0
-"""Seconds after which a cluster may have other workers."""
 
-
-class Pool(Protocol):
-    """What runs tasks. Futures among the arguments, also in lists, arrive as their results."""
+class Executor(Protocol):
+    """Runs tasks. Futures among the arguments, also in lists, are replaced by their results."""
 
     @property
-    def size(self) -> int:
-        """How many tasks run at a time; a cluster's workers come and go."""
+    def n_threads(self) -> int:
+        """Number of tasks that run at a time; it changes as workers of a cluster come and go."""
+        ...
+
+    @property
+    def default_memory(self) -> int:
+        """Default memory limit of a sweep in bytes; it grows with a cluster."""
         ...
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future:
-        """Start a task as soon as there is room; those handed in first start first."""
+        """Start a task as soon as a thread is free; tasks start in the order of submission."""
         ...
 
     def result(self, task: Future) -> Any:
-        """Wait for what a task returns, or raise what it raised."""
+        """Wait for a task, and return its result or raise its error."""
         ...
 
     def cancel(self, tasks: Sequence[Future]) -> None:
-        """Give up what is not needed any more."""
+        """Cancel tasks that are not needed any more."""
         ...
 
 
 @contextmanager
-def pool(scheduler: Any) -> Iterator[Pool]:
-    """Give threads, or the cluster of a `distributed.Client` or of a scheduler's address.
+def open_executor(scheduler: Any) -> Iterator[Executor]:
+    """Return threads, or the cluster of a `distributed.Client` or of a scheduler's address.
 
     Raises
     ------
     TypeError
-        When `scheduler` is neither.
+        If `scheduler` is neither.
     OSError
-        When no scheduler answers at the address.
+        If no scheduler answers at the address.
     """
     if scheduler is None:
-        with _threads() as threads:
+        with _thread_executor() as threads:
             yield threads
     elif isinstance(scheduler, str):
         distributed = import_optional("distributed", "distributed")
@@ -62,9 +68,9 @@ def pool(scheduler: Any) -> Iterator[Pool]:
         except (OSError, TimeoutError, ValueError) as error:
             raise OSError(f"no Dask scheduler answers at {scheduler!r}: {error}") from error
         with client:
-            yield _Cluster(client)
+            yield DaskExecutor(client)
     elif hasattr(scheduler, "submit") and hasattr(scheduler, "nthreads"):
-        yield _Cluster(scheduler)
+        yield DaskExecutor(scheduler)
     else:
         raise TypeError(
             "expected the scheduler to be an address such as 'tcp://10.0.0.1:8786', a "
@@ -72,19 +78,28 @@ def pool(scheduler: Any) -> Iterator[Pool]:
         )
 
 
-class _Threads:
-    def __init__(self, executor: futures.ThreadPoolExecutor, size: int) -> None:
-        self._executor, self.size = executor, size
+class ThreadExecutor:
+    """Runs tasks in threads of this process."""
+
+    def __init__(self, threads: futures.ThreadPoolExecutor, n_threads: int) -> None:
+        self._threads, self.n_threads = threads, n_threads
+
+    @cached_property
+    def default_memory(self) -> int:
+        """Half of the memory that is free when the sweep starts."""
+        return memory_budget(None)
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future:
-        # No task waits for one that was handed in later, so that however few the threads are, one
-        # of them can go on.
-        return self._executor.submit(_call, function, arguments)
+        """Start a task as soon as a thread is free."""
+        # A task waits only for tasks submitted before it, so even one thread makes progress.
+        return self._threads.submit(_call, function, arguments)
 
     def result(self, task: Future) -> Any:
+        """Wait for a task, and return its result or raise its error."""
         return task.result()
 
     def cancel(self, tasks: Sequence[Future]) -> None:
+        """Cancel tasks that have not started."""
         for task in tasks:
             task.cancel()
 
@@ -102,48 +117,68 @@ def _result(argument: Any) -> Any:
 
 
 @contextmanager
-def _threads() -> Iterator[_Threads]:
-    size = n_workers()
-    executor = futures.ThreadPoolExecutor(size, thread_name_prefix="isorep")
+def _thread_executor() -> Iterator[ThreadExecutor]:
+    n_threads = n_workers()
+    threads = futures.ThreadPoolExecutor(n_threads, thread_name_prefix="isorep")
     try:
-        with one_thread(), full_precision():  # once, rather than at each task
-            yield _Threads(executor, size)
+        with one_thread(), full_precision():  # once, rather than in each task
+            yield ThreadExecutor(threads, n_threads)
     finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+        threads.shutdown(wait=True, cancel_futures=True)
 
 
-class _Cluster:
+class DaskExecutor:
+    """Runs tasks on the workers of a Dask cluster."""
+
     def __init__(self, client: Any) -> None:
         self._client = client
-        self._size, self._asked = 1, -math.inf
+        self._n_threads, self._refreshed = 1, -math.inf
 
     @property
-    def size(self) -> int:
+    def n_threads(self) -> int:
+        """Number of threads of all workers, at least 1."""
         now = time.monotonic()
-        if now > self._asked + _LOOK_AGAIN:
-            self._asked = now
-            self._size = max(1, sum(self._client.nthreads().values()))
-        return self._size
+        if now > self._refreshed + _REFRESH_SECONDS:
+            self._refreshed = now
+            self._n_threads = max(1, sum(self._client.nthreads().values()))
+        return self._n_threads
+
+    @property
+    def default_memory(self) -> int:
+        """Half of the workers' limits; if one has none, half of the free memory of this machine."""
+        self._client.wait_for_workers(1)
+        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        limits = [worker["memory_limit"] for worker in workers]
+        return sum(limits) // 2 if all(limits) else memory_budget(None)
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future:
+        """Start a task as soon as a worker is free."""
         import dask
 
-        # What is in memory must be sent, however large; the docs advise stores.
+        # Arrays in memory have to be sent, however large; the docs advise stores.
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 PB"}):
             return self._client.submit(function, *arguments, pure=False)
 
     def result(self, task: Future) -> Any:
+        """Wait for a task, and return its result or raise its error.
+
+        Raises
+        ------
+        OSError
+            If the cluster lost the task.
+        """
         from distributed import KilledWorker
 
         try:
             return task.result()
         except (futures.CancelledError, KilledWorker) as error:
             raise OSError(
-                f"the Dask cluster lost a task ({error}). What is finished stays in `out`: call "
-                "again to go on, with more memory for the workers if that is what they lacked"
+                f"the Dask cluster lost a task ({error}). Finished tiles stay in `out`: call again "
+                "to continue, with more memory for the workers if they ran out of it"
             ) from error
 
     def cancel(self, tasks: Sequence[Future]) -> None:
-        left = [task for task in tasks if not task.done()]
-        if left:
-            self._client.cancel(left, force=True)
+        """Cancel tasks that are not finished."""
+        unfinished = [task for task in tasks if not task.done()]
+        if unfinished:
+            self._client.cancel(unfinished, force=True)

@@ -1,4 +1,4 @@
-"""Network: where a sweep finds the layers of one network, in memory, on a device or in a store."""
+"""Network: reads the layers of one network from memory, a device or a store."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from isorep.representations.lazy import LazyArray, LazyRepresentations
 from isorep.representations.representations import Layers, Representations
 from isorep.storage import load, open_store
 
-_DIGEST_ROWS = 65536
-"""Rows that are hashed at once."""
+_HASHED_ROWS = 65536
+"""Number of rows that are hashed at once."""
 
-_OPENED = (".zarr", ".npy", ".h5", ".hdf5")
+_LAZY_SUFFIXES = (".zarr", ".npy", ".h5", ".hdf5")
 """Stores whose layers are read one at a time; others are loaded whole."""
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """The layers of one network, to be read one at a time by whichever process needs them.
+    """The layers of one network, read one at a time by the process that needs them.
 
-    Make one with `of`.
+    Make one with `Network.from_source`.
 
     Attributes
     ----------
     name : str
-        What errors call the network, such as ``networks['seed0']``.
+        Name of the network in errors, such as ``networks['seed0']``.
     layers : Layers, mapping of layer to array on a device, or path of a store
     """
 
@@ -42,7 +42,7 @@ class Network:
     layers: Layers[Any] | Mapping[str, Array] | Path
 
     @classmethod
-    def from_mapping(cls, name: str, given: Any) -> Network:
+    def from_source(cls, name: str, source: Any) -> Network:
         """Take `Representations`, a mapping of layer to (n, p) array, or a store or its path.
 
         Arrays on a device other than the CPU stay there.
@@ -50,43 +50,43 @@ class Network:
         Raises
         ------
         TypeError, ValueError
-            When it is none of these; it names the network.
+            If the source is none of these; the error names the network.
         """
-        if isinstance(given, LazyRepresentations) and given.place:
-            given = given.place
-        if isinstance(given, str | os.PathLike):
-            # Absolute, since a worker may have been started in another folder.
-            return cls(name, Path(os.path.abspath(given)))
-        if isinstance(given, Layers):
-            return cls(name, given)
-        if isinstance(given, Mapping) and any(on_a_device(array) for array in given.values()):
-            return cls(name, dict(given))
+        if isinstance(source, LazyRepresentations) and source.place:
+            source = source.place
+        if isinstance(source, str | os.PathLike):
+            # Absolute, since a worker may run in another folder.
+            return cls(name, Path(os.path.abspath(source)))
+        if isinstance(source, Layers):
+            return cls(name, source)
+        if isinstance(source, Mapping) and any(on_a_device(array) for array in source.values()):
+            return cls(name, dict(source))
         try:
-            return cls(name, Representations.from_mapping(given))
+            return cls(name, Representations.from_mapping(source))
         except (TypeError, ValueError) as error:
             raise type(error)(f"{name}: {error}") from error
 
     @property
     def in_store(self) -> bool:
-        """Whether other processes need only the path."""
+        """Whether the layers are in a store, of which other processes need only the path."""
         return isinstance(self.layers, Path)
 
     def outline(self) -> Layers[Any]:
-        """Return layers that tell shapes and samples; of arrays on a device they hold zeros."""
+        """Return the shapes and sample ids, as layers; zeros stand in for arrays on a device."""
         layers = self._open()
         if isinstance(layers, Layers):
             return layers
-        shapes = {  # in no memory
+        zeros = {  # a view of one number, which takes no memory
             name: np.broadcast_to(np.float32(0), tuple(array.shape))
             for name, array in layers.items()
         }
         try:
-            return Representations(shapes)
+            return Representations(zeros)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{self.name}: {error}") from error
 
-    def only(self, layer: str) -> Network:
-        """Return the source of one layer alone, which is less to send."""
+    def with_layer(self, layer: str) -> Network:
+        """Return the network with one layer alone, which is less to send to a worker."""
         layers = self.layers
         if isinstance(layers, Path):
             return self
@@ -97,36 +97,36 @@ class Network:
             )
         return replace(self, layers={layer: layers[layer]})
 
-    def read(self, layer: str) -> tuple[Array, str | None]:
-        """Return a layer, and the name of the dtype it was computed in, where that is known.
+    def read_layer(self, layer: str) -> tuple[Array, str | None]:
+        """Return a layer, and the name of the dtype it was computed in, if known.
 
         Raises
         ------
         ValueError
-            When the store is damaged or has no such layer any more; it names both.
+            If the store is damaged or does not have the layer any more.
         OSError
-            When the store cannot be read.
+            If the store cannot be read.
         """
-        array, dtype = self._find(self._open(), layer)
+        array, dtype = self._find_layer(self._open(), layer)
         return np.asarray(array) if isinstance(array, LazyArray) else array, dtype
 
-    def digest(self, layers: Sequence[str]) -> str:
-        """Return a fingerprint of all that these layers hold; damage has one of its own."""
+    def fingerprint(self, layers: Sequence[str]) -> str:
+        """Return a hash of these layers; damaged layers have a hash of their own."""
         summary = blake2b(digest_size=16)
-        found = self._open()
+        opened = self._open()
         for layer in layers:
             try:
-                array, dtype = self._find(found, layer)
-                about = (layer, tuple(array.shape), dtype or str(array.dtype))
-                summary.update(repr(about).encode(errors="surrogatepass"))
-                for first in range(0, array.shape[0], _DIGEST_ROWS):
-                    rows = np.ascontiguousarray(to_numpy(array[first : first + _DIGEST_ROWS]))
+                array, dtype = self._find_layer(opened, layer)
+                header = (layer, tuple(array.shape), dtype or str(array.dtype))
+                summary.update(repr(header).encode(errors="surrogatepass"))
+                for first in range(0, array.shape[0], _HASHED_ROWS):
+                    rows = np.ascontiguousarray(to_numpy(array[first : first + _HASHED_ROWS]))
                     summary.update(rows.view(np.uint8).data)
             except ValueError:
                 summary.update(b"damaged")
         return summary.hexdigest()
 
-    def _find(self, layers: Mapping[str, Any], layer: str) -> tuple[Any, str | None]:
+    def _find_layer(self, layers: Mapping[str, Any], layer: str) -> tuple[Any, str | None]:
         if layer not in layers:
             raise ValueError(unknown_name(f"layer of {self.name}", layer, layers))
         return layers[layer], _dtype(layers, layer).get(layer)
@@ -134,7 +134,7 @@ class Network:
     def _open(self) -> Layers[Any] | Mapping[str, Array]:
         if not isinstance(self.layers, Path):
             return self.layers
-        opening = open_store if self.layers.suffix.lower() in _OPENED else load
+        opening = open_store if self.layers.suffix.lower() in _LAZY_SUFFIXES else load
         try:
             return opening(self.layers)
         except (ValueError, OSError) as error:
@@ -146,7 +146,7 @@ def _dtype(layers: Mapping[str, Any], layer: str) -> dict[str, str]:
 
 
 def on_a_device(array: Any) -> bool:
-    """Tell whether an array lies elsewhere than in the memory of the CPU."""
+    """Return whether an array is on a device other than the CPU."""
     if not is_array_api_obj(array) or isinstance(array, np.ndarray):
         return False
     if is_torch_array(array):

@@ -1,4 +1,4 @@
-"""Results: where the cells of finished tiles go, in memory or in a zarr store that outlives us."""
+"""Results: the table of a sweep while it is filled, in memory or in a resumable zarr store."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ import numpy as np
 
 from isorep._formats.lock import locked
 from isorep._utils.atomic import new_folder, writing
-from isorep.comparison.sweeps.sweep import Region, Sweep, Tile
-from isorep.comparison.sweeps.tile import Cells
-from isorep.comparison.table import Grid, nothing_compared, score_variables, table_attributes
+from isorep.comparison.sweeps.sweep import Sweep
+from isorep.comparison.sweeps.tile import Cells, Region, Tile
+from isorep.comparison.table import Grid, nothing_compared, score_variables
 
 if TYPE_CHECKING:
     import xarray
 
 _CHUNK = 64
-"""Cells of a chunk along each dimension but that of layers: 32 kB of numbers."""
+"""Cells of a chunk along each dimension except that of layers: 32 kB of numbers."""
 
 _RECORD = "isorep-sweep"
-"""The group, beside the table, that says which sweep it is, and the file in it of what is done."""
+"""Group in the store that identifies the sweep."""
 
 _FINISHED = "finished"
+"""File in that group with the numbers of the finished tiles, one a line."""
 
 _FORMAT = 1
 
@@ -42,11 +43,11 @@ class Results(Protocol):
     def __exit__(self, *exception: object) -> None: ...
 
     def has(self, tile: Tile) -> bool:
-        """Tell whether a tile is finished."""
+        """Return whether a tile is finished."""
         ...
 
     def write(self, tile: Tile, cells: Cells) -> None:
-        """Keep what a tile found."""
+        """Add the cells of a tile."""
         ...
 
     def dataset(self) -> xarray.Dataset:
@@ -54,12 +55,12 @@ class Results(Protocol):
         ...
 
 
-class InMemory:
+class ResultsInMemory:
     """A table in memory."""
 
     def __init__(self, sweep: Sweep) -> None:
         self._sweep = sweep
-        self._grid = Grid(sweep.sizes, sweep.measures)
+        self._grid = Grid(sweep.sizes, sweep.inputs.measures)
         self._ranks = {
             name: np.zeros([sweep.sizes[dim] for dim in dims], dtype=np.int64)
             for name, dims in sweep.ranks.items()
@@ -74,105 +75,116 @@ class InMemory:
         pass
 
     def has(self, tile: Tile) -> bool:
-        """Say that nothing is finished before it is begun."""
+        """Return False, since a sweep in memory starts empty."""
         return False
 
     def write(self, tile: Tile, cells: Cells) -> None:
-        """Keep what a tile found."""
+        """Add the cells of a tile."""
         _write(tile, cells, {**self._grid.arrays(), **self._ranks})
 
     def dataset(self) -> xarray.Dataset:
         """Return the table."""
         sweep = self._sweep
         ranks = {name: (dims, self._ranks[name]) for name, dims in sweep.ranks.items()}
-        return self._grid.dataset(sweep.coords, ranks, **sweep.attrs)
+        return self._grid.dataset(sweep.coords, ranks, **sweep.table_attrs)
 
 
-class InStore:
+class ResultsInStore:
     """A table in a zarr store, with a list of the tiles that are finished.
 
-    Only the process that runs the sweep writes to it. A tile's cells are written first and then its
-    number is added to the list, so that a tile in the list is there; whatever a sweep that was
-    killed left of other tiles is written anew.
+    Only the process that runs the sweep writes to it. It writes the cells of a tile before it adds
+    the tile's number to the list, so a tile in the list is complete. A resumed sweep writes all
+    other tiles anew.
     """
 
     def __init__(self, sweep: Sweep, path: Path) -> None:
         self._sweep, self._path = sweep, path
-        self._open = ExitStack()
+        self._resources = ExitStack()
 
     def __enter__(self) -> Self:
         import zarr
 
         record = self._path / _RECORD
-        self._open.enter_context(locked(record))
-        self._file = self._open.enter_context((record / _FINISHED).open("a+b"))
+        self._resources.enter_context(locked(record))
+        self._file = self._resources.enter_context((record / _FINISHED).open("a+b"))
         self._file.seek(0)
         *lines, unfinished = self._file.read().split(b"\n")
         self._file.truncate(self._file.tell() - len(unfinished))
-        self._done = {int(line) for line in lines}
+        self._finished = {int(line) for line in lines}
         self._arrays = dict(zarr.open_group(self._path, mode="r+").arrays())
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._open.close()
+        self._resources.close()
 
     def has(self, tile: Tile) -> bool:
-        """Tell whether a tile is finished."""
-        return tile.number in self._done
+        """Return whether a tile is finished."""
+        return tile.number in self._finished
 
     def write(self, tile: Tile, cells: Cells) -> None:
-        """Write what a tile found, and that it is finished."""
+        """Write the cells of a tile and mark it as finished."""
         with writing(self._path):
             _write(tile, cells, self._arrays)
             self._file.write(b"%d\n" % tile.number)
             self._file.flush()
 
     def dataset(self) -> xarray.Dataset:
-        """Open the table; its numbers are read when they are asked for.
+        """Open the table; xarray reads its numbers when they are used.
 
         Raises
         ------
         ValueError
-            When there is no number in it at all.
+            If all numbers are NaN.
         """
         import xarray
 
         table: xarray.Dataset = xarray.open_zarr(self._path, chunks=None)
-        names = list(score_variables(self._sweep.measures))
+        names = score_variables(self._sweep.inputs.measures)
         if not any(_has_number(self._arrays[name]) for name in names):
             raise nothing_compared(table["reason"].to_numpy().ravel())
         return table
 
 
-def in_store(sweep: Sweep, path: str | PathLike[str], digests: Sequence[str]) -> InStore:
-    """Begin a store for a sweep at `path`, or go on with the one that is there.
+def open_results(
+    sweep: Sweep, path: str | PathLike[str], fingerprints: Sequence[str]
+) -> ResultsInStore:
+    """Create the store of a sweep at `path`, or resume it.
+
+    Parameters
+    ----------
+    sweep
+        The sweep.
+    path
+        Path of the store, ending in .zarr.
+    fingerprints
+        Fingerprints of the sweep's networks.
 
     Raises
     ------
     ValueError
-        When `path` is no name for a store, or holds something else, or another sweep.
+        If `path` does not end in .zarr, or something else or another sweep is there.
     FileNotFoundError
-        The folder to write into does not exist.
+        If the folder to write into does not exist.
     """
     path = Path(os.path.realpath(path))
     if path.suffix.lower() != ".zarr":
         raise ValueError(f"cannot write {str(path)!r}: expected a name ending in .zarr")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot write {str(path)!r}: no folder {str(path.parent)!r}")
-    identity = _identity(sweep, digests)
+    identity = _identity(sweep, fingerprints)
     if not path.exists():
         try:
             with new_folder(path, replace=False) as folder:
-                _begin(folder, sweep, identity)
+                _create(folder, sweep, identity)
         except OSError:
             if not path.exists():
-                raise  # otherwise another process has begun it just now
+                raise  # otherwise another process has created it in the meantime
     _check_identity(path, identity)
-    return InStore(sweep, path)
+    return ResultsInStore(sweep, path)
 
 
 def n_finished(path: Path) -> int | None:
-    """Return how many tiles are finished in the store at `path`; None: it is no sweep's."""
+    """Return the number of finished tiles in the store at `path`, or None if it is not a sweep."""
     try:
         return (path / _RECORD / _FINISHED).read_bytes().count(b"\n")
     except OSError:
@@ -180,51 +192,44 @@ def n_finished(path: Path) -> int | None:
 
 
 def _write(tile: Tile, cells: Cells, arrays: Mapping[str, Any]) -> None:
-    """Put the cells of a tile where they belong; the arrays are NumPy's or zarr's."""
-    for there, region in ((cells.there, tile.at), (cells.back, tile.back)):
-        if there is None or region is None:
+    """Write the cells of a tile into the table's arrays, which are NumPy's or zarr's."""
+    for variables, region in ((cells.xy, tile.xy), (cells.yx, tile.yx)):
+        if variables is None or region is None:
             continue
-        for name, found in there.items():
-            _put(arrays[name], region, found)
+        for name, values in variables.items():
+            _put(arrays[name], region, values)
     for name, side, region in tile.ranks:
         _put(arrays[name], region, cells.ranks[side])
 
 
-def _put(array: Any, region: Region, found: np.ndarray[Any, Any]) -> None:
-    if found.dtype == object and not found.any():  # texts, all empty, as the array is at first
+def _put(array: Any, region: Region, values: np.ndarray[Any, Any]) -> None:
+    if values.dtype == object and not values.any():  # empty texts, which the array has already
         return
     lengths = [part.stop - part.start for part in region if isinstance(part, slice)]
-    array[region] = found.reshape(lengths)
+    array[region] = values.reshape(lengths)
 
 
-def _identity(sweep: Sweep, digests: Sequence[str]) -> dict[str, Any]:
-    """Return what two sweeps must have in common to be one."""
-    samples = blake2b(repr(sweep.samples).encode(errors="surrogatepass"), digest_size=16)
+def _identity(sweep: Sweep, fingerprints: Sequence[str]) -> dict[str, Any]:
+    """Return all that a sweep must have in common with a store to resume it."""
+    inputs = sweep.inputs
+    samples = blake2b(repr(inputs.sample_ids).encode(errors="surrogatepass"), digest_size=16)
     tiles = [(t.layer, t.x.start, t.x.stop, t.y.start, t.y.stop) for t in sweep.tiles]
     return {
         "format": _FORMAT,
-        **table_attributes(sweep.measures),
-        "kind": sweep.kind,
-        "solver": sweep.solver,
-        "precision": sweep.precision,
+        **sweep.table_attrs,
+        "solver": inputs.solver,
         "coords": {name: list(labels) for name, labels in sweep.coords.items()},
-        "attrs": dict(sweep.attrs),
         "tiles": blake2b(repr(tiles).encode(), digest_size=16).hexdigest(),
         "samples": samples.hexdigest(),
-        "data": dict(zip((source.name for source in sweep.sources), digests, strict=True)),
+        "data": dict(zip((n.name for n in inputs.networks), fingerprints, strict=True)),
     }
 
 
-def _begin(folder: Path, sweep: Sweep, identity: Mapping[str, Any]) -> None:
-    """Write an empty table, to be filled."""
+def _create(folder: Path, sweep: Sweep, identity: Mapping[str, Any]) -> None:
+    """Write the empty table of a sweep."""
     import zarr
 
-    group = zarr.open_group(
-        folder,
-        mode="w",
-        zarr_format=3,
-        attributes={**table_attributes(sweep.measures), **sweep.attrs},
-    )
+    group = zarr.open_group(folder, mode="w", zarr_format=3, attributes=sweep.table_attrs)
 
     def create(name: str, dims: Sequence[str], dtype: Any, fill: Any, attributes: Any) -> Any:
         shape = [sweep.sizes[dim] for dim in dims]
@@ -242,7 +247,7 @@ def _begin(folder: Path, sweep: Sweep, identity: Mapping[str, Any]) -> None:
         )
 
     dims = list(sweep.coords)
-    for name, attributes in score_variables(sweep.measures).items():
+    for name, attributes in score_variables(sweep.inputs.measures).items():
         create(name, dims, "float64", np.nan, attributes)
     for name, rank_dims in sweep.ranks.items():
         create(name, rank_dims, "int64", 0, {})
@@ -252,56 +257,62 @@ def _begin(folder: Path, sweep: Sweep, identity: Mapping[str, Any]) -> None:
     for region, text in sweep.missing:
         reason[region] = text
     for name, labels in sweep.coords.items():
-        named = isinstance(labels[0], str)
-        held = np.array(labels, dtype=object if named else None)
-        create(name, [name], "str" if named else held.dtype, "" if named else 0, {})[...] = held
+        is_text = isinstance(labels[0], str)
+        values = np.array(labels, dtype=object if is_text else None)
+        create(name, [name], "str" if is_text else values.dtype, "" if is_text else 0, {})[...] = (
+            values
+        )
     group.create_group(_RECORD, attributes={"sweep": dict(identity)})
     with warnings.catch_warnings():
-        # xarray reads it, and warns where it is missing.
+        # xarray warns if the consolidated metadata are missing.
         warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
         zarr.consolidate_metadata(folder)
     (folder / _RECORD / _FINISHED).touch()
 
 
 def _check_identity(path: Path, identity: Mapping[str, Any]) -> None:
-    """Make sure that the store at `path` is that of the same sweep."""
+    """Raise ValueError if the store at `path` is not of the same sweep."""
     try:
-        told = json.loads((path / _RECORD / "zarr.json").read_bytes())["attributes"]["sweep"]
+        stored = json.loads((path / _RECORD / "zarr.json").read_bytes())["attributes"]["sweep"]
     except (OSError, ValueError, KeyError, TypeError):
         raise ValueError(
-            f"cannot write {str(path)!r}: something is there that is no sweep of isorep's; remove "
-            "it or choose another name"
+            f"cannot write {str(path)!r}: the path exists and is not an isorep sweep. Remove it or "
+            "choose another name"
         ) from None
-    # Through JSON, as the store has gone: tuples are lists, and 1.0 is a number.
-    wanted = json.loads(json.dumps(identity))
-    for difference in _differences(told, wanted):
+    # Through JSON, like the stored identity, which makes lists of tuples.
+    expected = json.loads(json.dumps(identity))
+    for difference in _differences(stored, expected):
         raise ValueError(
-            f"cannot go on with {str(path)!r}: {difference}. Choose another name for this sweep, "
-            "or remove the store to begin anew"
+            f"cannot resume {str(path)!r}: {difference}. Choose another name for this sweep, or "
+            "remove the store to start anew"
         )
 
 
-def _differences(told: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
-    for name, value in wanted.items():
-        held = told.get(name)
-        if held == value:
+def _differences(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
+    """Describe how the identity in a store differs from that of the sweep."""
+    for name, value in expected.items():
+        before = stored.get(name)
+        if before == value:
             continue
-        if name == "data" and isinstance(held, dict) and held.keys() == value.keys():
-            changed = [network for network in value if held[network] != value[network]]
+        if name == "data" and isinstance(before, dict) and before.keys() == value.keys():
+            changed = [network for network in value if before[network] != value[network]]
             yield (
-                f"since it was begun the data of {', '.join(changed[:3])}"
+                f"the data of {', '.join(changed[:3])}"
                 + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
-                + " changed"
+                + " changed since it was started"
             )
         elif name in ("data", "samples", "tiles"):
-            yield "it is of other networks, samples or layers"
-        elif name == "coords" and isinstance(held, dict):
-            (dim, labels), *_ = [(d, v) for d, v in value.items() if held.get(d) != v] or [
-                (", ".join(held), value)
+            yield "it has other networks, samples or layers"
+        elif name == "coords" and isinstance(before, dict):
+            (dim, labels), *_ = [(d, v) for d, v in value.items() if before.get(d) != v] or [
+                (", ".join(before), value)
             ]
-            yield f"it holds {dim} {_short(held.get(dim))}, and these are {_short(labels)}"
+            yield f"it has {dim} {_short(before.get(dim))}, but this sweep has {_short(labels)}"
         else:
-            yield f"it was begun with {name.replace('_', ' ')} {held!r}, and this is with {value!r}"
+            yield (
+                f"it was started with {name.replace('_', ' ')} {before!r}, but this sweep has "
+                f"{value!r}"
+            )
 
 
 def _short(labels: Any) -> str:
@@ -310,6 +321,6 @@ def _short(labels: Any) -> str:
 
 
 def _has_number(array: Any) -> bool:
-    """Look for a number chunk by chunk, since the table may not fit in memory."""
+    """Return whether an array has a number, read by chunks as it may not fit in memory."""
     counts = [-(-n // chunk) for n, chunk in zip(array.shape, array.chunks, strict=True)]
     return any(not np.isnan(array.blocks[index]).all() for index in np.ndindex(*counts))

@@ -1,4 +1,4 @@
-"""Run: the tiles of a sweep that are left to do, and the table they make."""
+"""Scheduler: the order in which the tiles of a sweep run, within a limit of memory."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from heapq import nlargest
 from itertools import groupby
+from math import ceil
 from os import PathLike
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from isorep._utils.memory import memory_budget
+from isorep._utils.memory import memory_budget, readable
 from isorep._utils.progress import track
-from isorep._utils.validation import check_name
-from isorep.comparison.sweeps.executor import Future, Pool, pool
-from isorep.comparison.sweeps.order import in_groups, slots
-from isorep.comparison.sweeps.results import InMemory, Results, in_store
-from isorep.comparison.sweeps.sweep import Sweep, Tile
-from isorep.comparison.sweeps.tile import Cells, compare_layers, prepare_layer
-from isorep.core.basis import Solver
+from isorep.comparison.sweeps.executor import Executor, Future, open_executor
+from isorep.comparison.sweeps.results import Results, ResultsInMemory, open_results
+from isorep.comparison.sweeps.sweep import Sweep
+from isorep.comparison.sweeps.tile import Cells, Tile, compare_layers, prepare_layer
 
 if TYPE_CHECKING:
     import xarray
+
+_DOUBLE, _SINGLE = 8, 4
+"""Bytes of a number."""
 
 
 def run(
@@ -33,116 +34,203 @@ def run(
     memory: int | str | None,
     progress: bool,
 ) -> xarray.Dataset:
-    """Compute what is left to do of a sweep and return its table; see `isorep.pairwise`."""
-    check_name("solver", sweep.solver, get_args(Solver))
-    budget = None if memory is None else memory_budget(memory)
-    with pool(scheduler) as workers:
-        _check_memory(sweep, budget, workers)
-        results: Results
+    """Compute the tiles of a sweep that are not finished and return the table.
+
+    The parameters are those of `isorep.pairwise`.
+    """
+    with open_executor(scheduler) as executor:
+        limit = None if memory is None else memory_budget(memory)
+        for layer_tiles in _by_layer(sweep.tiles):  # before anything is written
+            max_prepared(sweep, layer_tiles, limit or executor.default_memory, executor.n_threads)
         if out is None:
-            results = InMemory(sweep)
+            results: Results = ResultsInMemory(sweep)
         else:
-            results = in_store(sweep, out, _digests(sweep, workers, progress))
+            results = open_results(sweep, out, _fingerprints(sweep, executor, progress))
         with results:
-            left = [tile for tile in sweep.tiles if not results.has(tile)]
-            done = _tiles(sweep, left, workers, budget)
-            with closing(track(done, sweep.kind, len(left), progress)) as tracked:
+            tiles = [tile for tile in sweep.tiles if not results.has(tile)]
+            computed = _compute(sweep, tiles, executor, limit)
+            with closing(track(computed, sweep.kind, len(tiles), progress)) as tracked:
                 for tile, cells in tracked:
                     results.write(tile, cells)
             return results.dataset()
 
 
-def _check_memory(sweep: Sweep, memory: int | None, workers: Pool) -> None:
-    """Refuse too small a budget before anything is written."""
-    if memory is not None:
-        for _, of_layer in groupby(sweep.tiles, key=lambda tile: tile.layer):
-            slots(sweep, list(of_layer), memory, workers.size)
-
-
-def _digests(sweep: Sweep, workers: Pool, progress: bool) -> list[str]:
-    """Take the fingerprint of each source, there where it is read."""
-    tasks = []
-    for source in sweep.sources:
-        if source.in_store:
-            tasks.append(workers.submit(source.digest, sweep.layers))
-        else:
-            tasks.append(source.digest(sweep.layers))
+def _fingerprints(sweep: Sweep, executor: Executor, progress: bool) -> list[str]:
+    """Return the fingerprint of each network, computed where the network is read."""
+    layers = sweep.inputs.layers
+    tasks = [
+        executor.submit(network.fingerprint, layers)
+        if network.in_store
+        else network.fingerprint(layers)
+        for network in sweep.inputs.networks
+    ]
     try:
-        found = track(tasks, "looking at the data", len(tasks), progress)
-        return [task if isinstance(task, str) else workers.result(task) for task in found]
+        return [
+            task if isinstance(task, str) else executor.result(task)
+            for task in track(tasks, "checking the data", len(tasks), progress)
+        ]
     finally:
-        workers.cancel([task for task in tasks if not isinstance(task, str)])
+        executor.cancel([task for task in tasks if not isinstance(task, str)])
 
 
-def _tiles(
-    sweep: Sweep, tiles: Sequence[Tile], workers: Pool, memory: int | None
+def _by_layer(tiles: Sequence[Tile]) -> Iterator[list[Tile]]:
+    for _, layer_tiles in groupby(tiles, key=lambda tile: tile.layer):
+        yield list(layer_tiles)
+
+
+def max_prepared(sweep: Sweep, tiles: Sequence[Tile], memory: int, n_tasks: int) -> int:
+    """Return how many prepared layers fit in memory beside the tasks that run.
+
+    Parameters
+    ----------
+    sweep
+        The sweep.
+    tiles
+        Tiles of one layer.
+    memory
+        Memory limit in bytes.
+    n_tasks
+        Number of tasks that run at a time.
+
+    Raises
+    ------
+    ValueError
+        If not even one tile fits.
+    """
+    networks = {network for tile in tiles for network in tile.networks}
+    layer = sweep.inputs.layers[tiles[0].layer]
+    shapes = [sweep.inputs.shapes[network][layer] for network in networks]
+    most = max(len(tile.networks) for tile in tiles)
+    columns = max(len(tile.y) for tile in tiles)
+    single = sweep.inputs.precision == "single"
+    prepared = max(_prepared_bytes(n, p, single) for n, p in shapes)
+    working = n_tasks * max(_working_bytes(n, p, columns, single) for n, p in shapes)
+    least = working + most * prepared
+    if memory < least:
+        tasks = "1 task" if n_tasks == 1 else f"{n_tasks} tasks"
+        raise ValueError(
+            f"a memory limit of {readable(memory)} is too low for layer {layer!r}: {tasks} at a "
+            f"time and the {most} networks of a tile need {readable(least)}. Pass a higher "
+            "memory=, or use fewer threads (dask.config.set(num_workers=...))"
+        )
+    return min(len(networks), (memory - working) // prepared)
+
+
+def _prepared_bytes(n: int, p: int, single: bool) -> int:
+    """Bytes of a prepared layer: its orthonormal basis, or the centred data, and two maps."""
+    return n * p * (_SINGLE if single else _DOUBLE) + 2 * p * p * _DOUBLE
+
+
+def _working_bytes(n: int, p: int, columns: int, single: bool) -> int:
+    """Bytes that a task allocates while it runs."""
+    preparing = 5 * n * p * _DOUBLE  # as stored, as read, in float64, centred, whitened
+    decomposing = 5 * p * p * _DOUBLE
+    if single:  # the stacked y layers, their product with x, its decomposition
+        return max(preparing, columns * (n * p * _SINGLE + p * p * _SINGLE + decomposing))
+    return max(preparing, decomposing)
+
+
+def order_tiles(tiles: Sequence[Tile], n_prepared: int, window: int) -> list[Tile]:
+    """Order the tiles of one layer so that few layers are prepared more than once.
+
+    Several ranges of x stay prepared while every y goes by, as many as `n_prepared` layers allow.
+
+    Parameters
+    ----------
+    tiles
+        Tiles of one layer.
+    n_prepared
+        Maximal number of prepared layers.
+    window
+        Number of tiles in progress at a time.
+    """
+    networks = {network for tile in tiles for network in tile.networks}
+    starts = sorted({tile.x.start for tile in tiles})
+    widest = max(max(len(tile.x), len(tile.y)) for tile in tiles)
+    staying = len(starts)
+    if n_prepared < len(networks):
+        # The ranges of y in progress need room beside the staying ranges of x.
+        while staying > 1 and staying + 1 + ceil(window / staying) > n_prepared // widest:
+            staying -= 1
+    place = {start: k for k, start in enumerate(starts)}
+    return sorted(tiles, key=lambda t: (place[t.x.start] // staying, t.y.start, t.x.start))
+
+
+def _compute(
+    sweep: Sweep, tiles: Sequence[Tile], executor: Executor, limit: int | None
 ) -> Iterator[tuple[Tile, Cells]]:
-    """Compute tiles, layer by layer, and hand each on when it is finished."""
-    for _, of_layer in groupby(tiles, key=lambda tile: tile.layer):
-        some = list(of_layer)
-        held = slots(sweep, some, memory, workers.size)
-        yield from _layer(sweep, in_groups(some, held, _window(workers)), held, workers)
+    """Compute tiles, layer by layer, and yield each when it is finished."""
+    for layer_tiles in _by_layer(tiles):
+        memory = limit or executor.default_memory
+        n_prepared = max_prepared(sweep, layer_tiles, memory, executor.n_threads)
+        ordered = order_tiles(layer_tiles, n_prepared, _window(executor))
+        yield from _compute_layer(sweep, ordered, n_prepared, executor)
 
 
-def _window(workers: Pool) -> int:
-    """Return how many tiles to hand out: more than can run, so that no one waits for us."""
-    return 2 * workers.size
+def _window(executor: Executor) -> int:
+    """Return how many tiles to submit: more than can run, so that no thread waits for us."""
+    return 2 * executor.n_threads
 
 
-def _layer(
-    sweep: Sweep, tiles: Sequence[Tile], slots: int, workers: Pool
+def _compute_layer(
+    sweep: Sweep, tiles: Sequence[Tile], n_prepared: int, executor: Executor
 ) -> Iterator[tuple[Tile, Cells]]:
-    """Compute tiles of one layer in this order, with so many of its layers prepared as `slots`."""
-    layer = sweep.layers[tiles[0].layer]
-    measures = [measure.name for measure in sweep.measures]
+    """Compute tiles of one layer in this order, with at most `n_prepared` prepared layers."""
+    inputs = sweep.inputs
+    layer = inputs.layers[tiles[0].layer]
+    labels = [measure.label for measure in inputs.measures]
     prepared: dict[int, Future] = {}
-    users: Counter[int] = Counter()
-    uses: defaultdict[int, deque[int]] = defaultdict(deque)  # when each source is needed next
-    for moment, tile in enumerate(tiles):
-        for k in tile.numbers:
-            uses[k].append(moment)
+    users: Counter[int] = Counter()  # running tiles that use a prepared layer
+    uses: defaultdict[int, deque[int]] = defaultdict(deque)  # places of the tiles still to start
+    for place, tile in enumerate(tiles):
+        for network in tile.networks:
+            uses[network].append(place)
     running: dict[int, Future] = {}
     finished: SimpleQueue[Tile] = SimpleQueue()
 
     def make_room(tile: Tile) -> bool:
-        """Let go of what will not be needed for longest; tell if the tile has room then.
+        """Release the layers that are needed again last; return whether the tile has room then.
 
-        Where that is still in use, it is waited for, rather than to let go of what comes sooner.
+        If a running tile uses such a layer, the tile has to wait, because to release a layer that
+        is needed sooner would prepare more layers twice.
         """
-        needed = set(tile.numbers)
-        over = len(prepared) + len(needed - prepared.keys()) - slots
-        if over <= 0:
+        needed = set(tile.networks)
+        excess = len(prepared) + len(needed - prepared.keys()) - n_prepared
+        if excess <= 0:
             return True
-        others = (k for k in prepared if k not in needed)
-        for k in nlargest(over, others, lambda k: uses[k][0] if uses[k] else len(tiles)):
-            if users[k]:
+        others = (network for network in prepared if network not in needed)
+        for network in nlargest(excess, others, lambda k: uses[k][0] if uses[k] else len(tiles)):
+            if users[network]:
                 return False
-            del prepared[k]
+            del prepared[network]
         return True
 
     def start(tile: Tile) -> None:
-        for k in tile.numbers:
+        for k in tile.networks:
             if k not in prepared:
-                source = sweep.sources[k].only(layer)
-                prepared[k] = workers.submit(
-                    prepare_layer, source, layer, sweep.solver, sweep.precision
+                prepared[k] = executor.submit(
+                    prepare_layer,
+                    inputs.networks[k].with_layer(layer),
+                    layer,
+                    inputs.solver,
+                    inputs.precision,
                 )
             users[k] += 1
             uses[k].popleft()
-        needed = [prepared[k] for k in tile.numbers]
-        running[tile.number] = workers.submit(
-            compare_layers, tile, needed, measures, sweep.precision
+        needed = [prepared[k] for k in tile.networks]
+        running[tile.number] = executor.submit(
+            compare_layers, tile, needed, labels, inputs.precision
         )
         running[tile.number].add_done_callback(lambda _: finished.put(tile))
 
     waiting = deque(tiles)
     try:
         while waiting or running:
-            window = _window(workers)  # workers come and go
+            window = _window(executor)  # a cluster's workers come and go
             while waiting and len(running) < window and make_room(waiting[0]):
                 start(waiting.popleft())
             tile = finished.get()
-            users.subtract(tile.numbers)
-            yield tile, workers.result(running.pop(tile.number))
+            users.subtract(tile.networks)
+            yield tile, executor.result(running.pop(tile.number))
     finally:
-        workers.cancel(list(running.values()))
+        executor.cancel(list(running.values()))

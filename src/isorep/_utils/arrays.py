@@ -24,6 +24,8 @@ class Array(Protocol):
     @property
     def dtype(self) -> Any: ...
     @property
+    def device(self) -> Any: ...
+    @property
     def T(self) -> Array: ...
     def __getitem__(self, key: Any, /) -> Array: ...
     def __bool__(self, /) -> bool: ...
@@ -79,23 +81,24 @@ def as_samples(x: ArrayLike, name: str, *, fewest: int = 2) -> tuple[Array, str]
         raise ValueError(
             f"{name} is a masked array with masked values: drop those samples or fill them in first"
         )
+    array: Any = x
     if not is_array_api_obj(x) or isinstance(x, np.ndarray):
-        x = np.asarray(x)  # a subclass, such as a matrix, may multiply in its own way
-    if is_torch_array(x):
+        array = np.asarray(x)  # subclasses, such as np.matrix, may multiply in another way
+    elif is_torch_array(x):
         if x.is_sparse or x.is_sparse_csr or x.is_meta:
             raise TypeError(f"{name} is a sparse or meta tensor; a dense one with values is needed")
-        x = x.detach()
-    xp = array_namespace(x)
-    _check_dtype(xp, x, name)
-    _check_shape(x, name, fewest)
-    dtype = str(x.dtype).removeprefix("torch.")
-    if is_jax_array(x) and xp.asarray(0.0).dtype != xp.float64:
+        array = x.detach()
+    xp = array_namespace(array)
+    _check_dtype(xp, array, name)
+    _check_shape(array, name, fewest)
+    dtype = str(array.dtype).removeprefix("torch.")
+    if is_jax_array(array) and xp.asarray(0.0).dtype != xp.float64:
         raise TypeError(
             f"{name} is a JAX array and JAX has float64 switched off; call "
             "jax.config.update('jax_enable_x64', True) at the start of the program"
         )
     try:
-        samples: Array = xp.astype(x, xp.float64, copy=False)
+        samples: Array = xp.astype(array, xp.float64, copy=False)
     except TypeError as error:
         raise TypeError(
             f"{name} is on a device without float64 ({error}); move it to the CPU first"

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, device
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from isorep._utils.arrays import Array
+from isorep._utils.arrays import Array, ArrayLike
 from isorep._utils.validation import as_integer, check_seed
 from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap, couple

@@ -27,7 +27,7 @@ from isorep.random_matrix.tracy_widom import n_above_edge
 
 ROUNDS_BACK = 1 + sqrt(0.5)
 """Factor of the extrapolation from one and two rounds of sampling to none. It would be 1 if the
-excess grew with the rounds and 1 + sqrt(2) if it grew with their square root; this is the middle."""
+excess grew with the rounds and 1 + sqrt(2) if it grew with their root; this is the middle."""
 
 ROUNDS_ERROR = sqrt(1 / 6)
 """Standard error of `ROUNDS_BACK`, if the true factor may be anywhere between 1 and 1 + sqrt(2)."""

@@ -84,7 +84,7 @@ class Wachter:
 
     @property
     def edges(self) -> tuple[float, float]:
-        """Ends ``d-`` and ``d+`` of the interval of the squared correlations that are not forced."""
+        """Ends ``d-`` and ``d+`` of the interval of squared correlations that are not forced."""
         middle, half = self._interval
         return max(middle - half, 0.0), min(middle + half, 1.0)
 
@@ -135,7 +135,7 @@ class Wachter:
     def mean(
         self, function: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
     ) -> float:
-        """Return the mean of a function f of the squared correlations; by default f is the identity.
+        """Return the mean of a function f of the squared correlations, by default of themselves.
 
         The mean over c correlations differs from the mean of the limit law by a term in 1/c,
 
@@ -151,8 +151,7 @@ class Wachter:
         angle, weights = pi * (nodes + 1) / 2, weights * pi / 2
         x = np.clip(middle - half * np.cos(angle), 1e-300, 1 - 1e-16)
         low, high = (function(np.array(edge)) for edge in self.edges)
-        # As a function of the angle the density has no square roots: (d+ - x)(x - d-) is the squared
-        # sine.
+        # In terms of the angle the density has no square root: (d+ - x)(x - d-) is a squared sine.
         slope = (half * np.sin(angle)) ** 2 / (2 * pi * min(self._shares) * x * (1 - x))
         noise = (low + high) / 4 - float(weights @ function(x)) / (2 * pi)
         return float(

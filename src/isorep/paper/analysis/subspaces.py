@@ -48,7 +48,7 @@ def coefficients(states: Mapping[Step, Mapping[str, Any]], layer: str) -> Floats
     found = np.zeros((len(arrays), last.rank))
     for row, array in zip(found, arrays, strict=True):
         rho = isorep.overlap(array, last).correlations
-        row[: len(rho)] = rho
+        row[: rho.shape[0]] = rho
     return found
 
 

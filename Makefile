@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test bench lint browser clean
+.PHONY: demo check test bench lint types browser clean
 
 demo: .venv/.demo
 	$(BIN)/isorep demo
 
-test: .venv/.dev lint browser
-	$(BIN)/mypy
+# Lint, types and the tests that are not slow: under three minutes on two cores.
+check: lint types
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal -m "not slow and not browser"
+
+test: lint types browser
 # Two processes of one BLAS thread each: threads that compete for two cores only wait for each other.
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal
 
@@ -20,6 +23,10 @@ lint: .venv/.dev node_modules/.biome
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/node node_modules/@biomejs/biome/bin/biome check --error-on-warnings
+	$(BIN)/lint-imports
+
+types: .venv/.dev
+	$(BIN)/mypy
 
 # The tests of pages need Chromium, and are skipped where there is none and only root could install it.
 browser:

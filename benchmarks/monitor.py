@@ -25,8 +25,8 @@ from torch.nn.functional import cross_entropy
 
 from isorep.monitor import Monitor
 from isorep.paper.data import digits, text
+from isorep.paper.data.text_windows import rows_of_text
 from isorep.paper.models.awd_lstm import AWDLSTM
-from isorep.paper.models.language_model import rows_of_text
 from isorep.paper.training.language_recipe import MODELS
 from isorep.paper.training.recipe import ConvNetPlan, Recipe
 

@@ -53,7 +53,7 @@ def one_tile(n: int, p: int, measure: str, precision: str) -> tuple[float, float
     middle = time.thread_time()
     tile = Tile(0, 0, range(edge), range(edge, 2 * edge), (0,), (0,), ())
     by_number = dict(enumerate(prepared))
-    compare_layers(tile, [by_number[k] for k in tile.numbers], [measure], precision)
+    compare_layers(tile, [by_number[k] for k in tile.networks], [measure], precision)
     end = time.thread_time()
     return (middle - start) / (2 * edge), (end - middle) / edge**2
 

@@ -1,15 +1,15 @@
 """Prune a CNN: its layers change before its accuracy does.
 
-Trains the convolutional network of `isorep demo` on scikit-learn's digits, sets the smallest 30 to
-95 % of its weights to zero, and compares every layer with itself before.
+The script trains the convolutional network of `isorep demo` on scikit-learn's digits, sets the
+smallest 30 to 95 % of its weights to zero, and compares every layer before and after.
 
-What to expect: the layers in the middle change first and most, while the first, close to the
-images, and the output, which has only ten classes to tell apart, hold out. At 50 % the accuracy has
-hardly moved, and a bar of 0.95 on the layers already names the ones that will fail; from 70 to 85 %
-the accuracy collapses. Pruning can also kill neurons: PWCCA tells how alike the directions are that
-a layer has left, and isorep says beside it how many it lost.
+What to expect: the layers in the middle change first and most. The first layer, close to the
+images, and the output, which separates only ten classes, change last. At 50 % the accuracy has
+hardly moved, but a threshold of 0.95 already names the layers that will fail; from 70 to 85 % the
+accuracy collapses. Pruning can also remove directions: PWCCA compares the directions that a layer
+still has, and isorep prints how many it lost.
 
-Run it: ``python examples/prune_cnn.py`` (half a minute), or with ``--quick`` to see that it works.
+Run it with ``python examples/prune_cnn.py`` (half a minute); ``--quick`` only shows that it works.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from isorep.paper.data.digits import load
 from isorep.paper.training.recipe import ConvNetPlan, Recipe
 from isorep.paper.training.train import Task, evaluate, train
 
-BAR = 0.95
+THRESHOLD = 0.95
 
 
 def pruned(network, share):
@@ -44,8 +44,10 @@ def pruned(network, share):
 def main(arguments=None):
     """Train, prune, compare and draw."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="small and untrained, for a test")
-    parser.add_argument("--out", default="prune_cnn.png", help="where to draw")
+    parser.add_argument(
+        "--quick", action="store_true", help="use a small untrained network, for a test"
+    )
+    parser.add_argument("--out", default="prune_cnn.png", help="file to draw into")
     options = parser.parse_args(arguments)
 
     data = load(seed=0)
@@ -60,23 +62,23 @@ def main(arguments=None):
     _, ax = pyplot.subplots(figsize=(8.4, 4), layout="constrained")
     for share in (0.5, 0.95) if options.quick else (0.3, 0.5, 0.7, 0.85, 0.95):
         changed = pruned(network, share)
-        found = isorep.diff(
-            network, changed, data.train_images, layers=network.layers, fail_below=BAR
+        result = isorep.diff(
+            network, changed, data.train_images, layers=network.layers, fail_below=THRESHOLD
         )
         accuracy = evaluate(changed, images, labels)[1]
-        worst, below = found.layers[0], ", ".join(layer.layer for layer in found.below)
+        worst, below = result.layers[0], ", ".join(layer.layer for layer in result.below)
         print(
             f"{share:.0%} pruned: accuracy {accuracy:.1%}; least similar {worst.layer}, "
-            f"{worst.similarity:.3f}; layers below {BAR}: {below or 'none'}"
+            f"{worst.similarity:.3f}; layers below {THRESHOLD}: {below or 'none'}"
         )
         if share == 0.85:
-            print(f"\n{found}\n")
-        table, colour = found.table, pyplot.get_cmap("viridis")(1 - share)
+            print(f"\n{result}\n")
+        table, colour = result.table, pyplot.get_cmap("viridis")(1 - share)
         names, label = table["layer"].to_numpy(), f"{share:.0%} pruned,\naccuracy {accuracy:.0%}"
         ax.plot(names, table["pwcca_corrected"], color=colour, marker="o", label=label)
         ax.fill_between(names, table["pwcca_low"], table["pwcca_high"], color=colour, alpha=0.25)
-    ax.axhline(BAR, color="0.4", linestyle="--", linewidth=1)
-    ax.set(ylim=(None, 1.005), ylabel="PWCCA to itself before, corrected")
+    ax.axhline(THRESHOLD, color="0.4", linestyle="--", linewidth=1)
+    ax.set(ylim=(None, 1.005), ylabel="PWCCA before and after, corrected")
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     ax.figure.savefig(options.out, dpi=150)
     print(f"wrote {options.out}")

@@ -1,18 +1,17 @@
 """Quantise a transformer: int8 changes nothing that matters, and fewer bits do.
 
-Trains a small character-level language model on the help texts of Python's standard library, then
-quantises its linear layers: to 8 bits by PyTorch's dynamic quantisation, as one would to run it,
-and to 4, 3 and 2 bits by rounding the weights. Every block, and what its attention and its
-perceptron put out, is compared with itself before, at the last character of held-out pieces of
-text.
+The script trains a small character-level language model on the help texts of Python's standard
+library, then quantises its linear layers: to 8 bits by PyTorch's dynamic quantisation, which is
+fast, and to 4, 3 and 2 bits by rounding the weights. It compares every block, and the outputs of
+its attention and its perceptron, before and after, at the last character of held-out texts.
 
-What to expect: in 8 bits no layer falls under 0.99, and the loss hardly moves (1.417 to 1.421).
-With 4 bits the last layers are at 0.97, with 3 bits at 0.87 and the loss at 1.64, and with 2 bits
-the model is broken: a bar of 0.95 on the layers parts 4 bits from 3. What is lost adds up from
-block to block. The modules that PyTorch puts in have other classes but the same names, so that they
-are compared like any others.
+What to expect: with 8 bits no layer falls below 0.99, and the loss hardly moves (1.417 to 1.421).
+With 4 bits the last layers are at 0.97, with 3 bits at 0.87 with a loss of 1.64, and with 2 bits
+the model is broken. A threshold of 0.95 separates 4 bits from 3. The errors add up from block to
+block. The modules that PyTorch inserts have other classes but the same names, so they are compared
+like any others.
 
-Run it: ``python examples/quantise_transformer.py`` (some minutes), or with ``--quick`` to see that
+Run it with ``python examples/quantise_transformer.py`` (some minutes); ``--quick`` only shows that
 it works.
 """
 
@@ -31,27 +30,27 @@ from torch.nn.functional import cross_entropy, scaled_dot_product_attention
 import isorep
 
 HEADS, LENGTH = 4, 48
-BAR = 0.95
+THRESHOLD = 0.95
 
 
 class Attention(nn.Module):
-    """Causal self-attention, its linear layers as modules, so that they are quantised."""
+    """Causal self-attention; its linear layers are modules, so that they are quantised."""
 
     def __init__(self, width):
         super().__init__()
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
 
     def forward(self, x):
-        """Return what the positions gather, (n, length, width)."""
+        """Return the output at each position, (n, length, width)."""
         q, k, v = (
             part.unflatten(-1, (HEADS, -1)).transpose(1, 2) for part in self.qkv(x).chunk(3, -1)
         )
-        found = scaled_dot_product_attention(q, k, v, is_causal=True)
-        return self.out(found.transpose(1, 2).flatten(2))
+        attended = scaled_dot_product_attention(q, k, v, is_causal=True)
+        return self.out(attended.transpose(1, 2).flatten(2))
 
 
 class Block(nn.Module):
-    """Attention and perceptron, each after a norm and added to the stream."""
+    """Attention and perceptron, each after a norm and added to the residual stream."""
 
     def __init__(self, width):
         super().__init__()
@@ -62,13 +61,13 @@ class Block(nn.Module):
         )
 
     def forward(self, x):
-        """Return the stream after the block."""
+        """Return the residual stream after the block."""
         x = x + self.attention(self.norm1(x))
         return x + self.mlp(self.norm2(x))
 
 
 class LanguageModel(nn.Module):
-    """From characters, (n, length) integers, to what the next one may be."""
+    """Predicts the next character from characters, (n, length) integers."""
 
     def __init__(self, n_characters, n_blocks, width):
         super().__init__()
@@ -83,7 +82,7 @@ class LanguageModel(nn.Module):
 
 
 def corpus():
-    """Return the text as numbers, and how many characters there are."""
+    """Return the text as numbers, and the number of distinct characters."""
     text = "\n".join(pydoc_data.topics.topics.values())
     characters = sorted(set(text))
     number = {character: i for i, character in enumerate(characters)}
@@ -91,7 +90,7 @@ def corpus():
 
 
 def pieces(text, n, generator):
-    """Return n pieces of the text, from anywhere."""
+    """Return n pieces of the text from random places."""
     starts = torch.randint(len(text) - LENGTH, (n,), generator=generator)
     return torch.stack([text[start : start + LENGTH] for start in starts.tolist()])
 
@@ -102,7 +101,7 @@ def loss_of(model, batch):
 
 
 def trained(text, n_characters, steps, n_blocks, width):
-    """Return a model that has learnt the text."""
+    """Return a model trained on the text."""
     torch.manual_seed(0)
     model = LanguageModel(n_characters, n_blocks, width)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
@@ -117,16 +116,16 @@ def trained(text, n_characters, steps, n_blocks, width):
 
 
 def to_int8(model):
-    """Return a copy whose linear layers hold and multiply integers."""
+    """Return a copy whose linear layers store and multiply integers."""
     from torch.ao.quantization import quantize_dynamic
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PyTorch is about to move it to torchao
+        warnings.simplefilter("ignore")  # PyTorch announces that this moves to torchao
         return quantize_dynamic(model, {nn.Linear}, dtype=torch.qint8)
 
 
 def rounded(model, bits):
-    """Return a copy with the weights of each output neuron on a grid of 2^bits - 1 values."""
+    """Return a copy whose weights of each output neuron are rounded to 2^bits - 1 values."""
     model = copy.deepcopy(model)
     for module in model.modules():
         if isinstance(module, nn.Linear):
@@ -139,8 +138,10 @@ def rounded(model, bits):
 def main(arguments=None):
     """Train, quantise, compare and draw."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="small and untrained, for a test")
-    parser.add_argument("--out", default="quantise_transformer.png", help="where to draw")
+    parser.add_argument(
+        "--quick", action="store_true", help="use a small untrained network, for a test"
+    )
+    parser.add_argument("--out", default="quantise_transformer.png", help="file to draw into")
     options = parser.parse_args(arguments)
 
     text, n_characters = corpus()
@@ -160,19 +161,23 @@ def main(arguments=None):
         print(f"loss on held-out text: {loss_of(model, samples):.3f}\n")
     variants = {"int8": to_int8(model)} | {f"{b} bits": rounded(model, b) for b in (4, 3, 2)}
     for i, (name, changed) in enumerate(variants.items()):
-        found = isorep.diff(model, changed, samples, layers=layers, reduce="last", fail_below=BAR)
+        result = isorep.diff(
+            model, changed, samples, layers=layers, reduce="last", fail_below=THRESHOLD
+        )
         with torch.no_grad():
             loss = loss_of(changed, samples)
-        n_layers = len(found.layers)
-        print(f"{name}: loss {loss:.3f}, {len(found.below)} of {n_layers} layers below {BAR}")
-        print(f"{found}\n")
-        table, colour = found.table, pyplot.get_cmap("viridis")(0.9 - 0.28 * i)
+        n_layers = len(result.layers)
+        print(
+            f"{name}: loss {loss:.3f}, {len(result.below)} of {n_layers} layers below {THRESHOLD}"
+        )
+        print(f"{result}\n")
+        table, colour = result.table, pyplot.get_cmap("viridis")(0.9 - 0.28 * i)
         names, label = table["layer"].to_numpy(), f"{name},\nloss {loss:.2f}"
         ax.plot(names, table["pwcca_corrected"], color=colour, marker="o", label=label)
         ax.fill_between(names, table["pwcca_low"], table["pwcca_high"], color=colour, alpha=0.2)
-    ax.axhline(BAR, color="0.4", linestyle="--", linewidth=1)
+    ax.axhline(THRESHOLD, color="0.4", linestyle="--", linewidth=1)
     pyplot.setp(ax.get_xticklabels(), rotation=45, ha="right")
-    ax.set(ylim=(None, 1.005), ylabel="PWCCA to itself before, corrected")
+    ax.set(ylim=(None, 1.005), ylabel="PWCCA before and after, corrected")
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     ax.figure.savefig(options.out, dpi=150)
     print(f"wrote {options.out}")

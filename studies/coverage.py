@@ -1,10 +1,10 @@
-"""How often intervals cover the population's value.
+"""How often confidence intervals cover the population value.
 
     python studies/coverage.py --repeats 200 --out coverage.csv
 
-Gaussian samples of populations whose canonical correlations are known: few strong ones (8 from 0.95
-to 0.8, the others 0), or many that fall off to 0. The first correlated coordinates are the largest.
-With --degrees, samples share the scale of a multivariate t of so many degrees of freedom.
+Draws Gaussian samples of populations with known canonical correlations: few strong ones (8 from
+0.95 to 0.8, the others 0), or many that decrease to 0. The most correlated coordinates have the
+largest variances. With --degrees, samples are multivariate t with that many degrees of freedom.
 """
 
 from __future__ import annotations
@@ -30,31 +30,31 @@ MEASURED = (
 
 
 def few(p):
-    """Eight strong correlations, the others none."""
+    """Return eight strong correlations; the others are 0."""
     return np.concatenate([np.linspace(0.95, 0.8, 8), np.zeros(p - 8)])
 
 
 def many(p):
-    """Correlations that fall off to none."""
+    """Return correlations that decrease to 0."""
     return np.linspace(0.9, 0, p) ** 1.5
 
 
 def main():
-    """Print and write the share of intervals that hold."""
+    """Print and write the share of intervals that cover the population value."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--p", type=int, nargs="+", choices=SAMPLES, default=list(SAMPLES))
-    parser.add_argument("--degrees", type=int, help="of freedom; Gaussian without")
+    parser.add_argument("--degrees", type=int, help="Degrees of freedom of a t; default: Gaussian.")
     parser.add_argument("--out", type=Path, default=Path("coverage.csv"))
-    asked = parser.parse_args()
+    options = parser.parse_args()
     rows = []
-    for p in asked.p:
+    for p in options.p:
         for population in (few, many):
-            for found in study(p, SAMPLES[p], population, asked.repeats, asked.degrees):
-                rows.append(found)
-                print(*found, sep="  ", flush=True)
+            for row in study(p, SAMPLES[p], population, options.repeats, options.degrees):
+                rows.append(row)
+                print(*row, sep="  ", flush=True)
     heading = ("p", "n", "correlations", "measure", "weighting", "population", "mean estimate")
-    with asked.out.open("w", newline="") as file:
+    with options.out.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*heading, "mean width", "covered", "repeats"])
         writer.writerows(rows)
@@ -70,7 +70,7 @@ def study(p, n, population, repeats, degrees=None):
         y = rho * x + np.sqrt(1 - rho**2) * noise
         return isorep.overlap(x * sizes @ x_turn, y * sizes @ y_turn, solver=solver)
 
-    # Orthonormal columns without mean are a sample without sampling error.
+    # Orthonormal centred columns are a sample without sampling error.
     exact = np.linalg.qr(np.column_stack([np.ones(4 * p), rng.standard_normal((4 * p, 2 * p))]))[0]
     whole = couple(exact[:, 1 : p + 1], exact[:, p + 1 :], solver="svd")
 
@@ -82,7 +82,7 @@ def study(p, n, population, repeats, degrees=None):
     populations = [Population.estimate(o, seed) for seed, o in enumerate(overlaps)]
     for name, options in MEASURED:
         truth = MEASURES[name](whole, **options).similarity
-        found = [
+        intervals = [
             interval(o, name, seed=seed, population=population, **options)
             for seed, (o, population) in enumerate(zip(overlaps, populations, strict=True))
         ]
@@ -93,9 +93,9 @@ def study(p, n, population, repeats, degrees=None):
             name,
             options.get("weighting", ""),
             round(truth, 4),
-            round(np.mean([i.estimate for i in found]), 4),
-            round(np.mean([i.high - i.low for i in found]), 4),
-            round(np.mean([i.low <= truth <= i.high for i in found]), 3),
+            round(np.mean([i.estimate for i in intervals]), 4),
+            round(np.mean([i.high - i.low for i in intervals]), 4),
+            round(np.mean([i.low <= truth <= i.high for i in intervals]), 3),
             repeats,
         )
 

@@ -1,12 +1,12 @@
-"""How far the correction for the number of samples can be trusted: its error, measured.
+"""Error of the correction for finite-sample bias.
 
-Simulated data have an exact answer. Activations of trained networks have the corrected value of all
-their samples instead. Samples of 2, 4 and 8 times p + q rows are drawn from either, and mean CCA
-and PWCCA compared with that answer, as they are and corrected.
+For simulated data, the reference is the exact population value. For activations of trained
+networks, it is the corrected value of all samples. The study draws samples of 2, 4 and 8 times
+p + q rows, and compares raw and corrected mean CCA and PWCCA with the reference.
 
 Writes ``sample-size.csv`` (a row for each case, number of samples and measure) and
-``sample-size.png``. Without ``--activations``, two networks of `isorep demo` are trained on
-scikit-learn's digits and nothing is read; with it, two files of layers are studied beside them.
+``sample-size.png``. The study trains two networks of `isorep demo` on scikit-learn's digits; with
+``--activations``, it also reads two files of layers.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ MEASURES = {
     "PWCCA, by variance": ("pwcca", {"weighting": "variance"}),
 }
 RATIOS = (2, 4, 8)
-"""Samples for each direction of both sides."""
+"""Numbers of samples per direction of both sides."""
 
 DEGREES = 5
-"""Of freedom of the heavy-tailed distributions; the fourth moment is the last that they have."""
+"""Degrees of freedom of the heavy-tailed distributions; the fourth moment is their last."""
 
 DISTRIBUTIONS = ("gaussian", "t(5) coordinates", "t(5) scale of a sample")
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
@@ -47,7 +47,7 @@ FIGURE = "sample-size.png"
 
 @dataclass(frozen=True)
 class Row:
-    """What one measure showed in one case; errors are means over the repeats."""
+    """The result of a measure in a case; errors are means over the repeats."""
 
     data: str
     kind: str
@@ -64,21 +64,20 @@ class Row:
     repeats: int
 
 
-def read(overlap: isorep.Overlap) -> Floats:
-    """Return all the measures of an overlap, (3,)."""
+def similarities(overlap: isorep.Overlap) -> Floats:
+    """Return all measures of an overlap, (3,)."""
     return np.array(
         [
-            isorep.MEASURES[name].read(overlap, **options).similarity
+            isorep.MEASURES[name].compute(overlap, **options).similarity
             for name, options in MEASURES.values()
         ]
     )
 
 
 def corrected(overlap: isorep.Overlap, seed: int) -> Floats:
-    """Return what `correction="spectrum"` makes of all the measures, from one population."""
-    return np.clip(
-        read(overlap) - Population.estimate(overlap, seed).excess(read, seed).mean, 0.0, 1.0
-    )
+    """Return all measures as `correct=True` corrects them, from one population, (3,)."""
+    excess = Population.estimate(overlap, seed).excess(similarities, seed)
+    return np.clip(similarities(overlap) - excess.mean, 0.0, 1.0)
 
 
 def study(
@@ -90,14 +89,15 @@ def study(
     repeats: int,
     seed: int,
 ) -> Iterator[Row]:
-    """Compare samples of one case with its answer."""
+    """Compare samples of a case with its reference value."""
     for ratio in RATIOS:
         n = ratio * sum(ranks)
-        found = []
+        estimates = []
         for stream in np.random.SeedSequence([seed, ratio]).spawn(repeats):
             sample = draw(n, np.random.default_rng(stream))
-            found.append([read(sample), corrected(sample, int(stream.generate_state(1)[0]))])
-        errors = np.array(found) - truth
+            seed_of_sample = int(stream.generate_state(1)[0])
+            estimates.append([similarities(sample), corrected(sample, seed_of_sample)])
+        errors = np.array(estimates) - truth
         means, spreads = errors.mean(axis=0), errors.std(axis=0, ddof=1)
         for i, measure in enumerate(MEASURES):
             numbers = (truth[i], means[0, i], spreads[0, i], means[1, i], spreads[1, i])
@@ -121,7 +121,7 @@ def spectra(p: int) -> dict[str, Floats]:
 def couple(
     z: Floats, e: Floats, rho: Floats, loadings: tuple[Floats, Floats], solver: str = "auto"
 ) -> isorep.Overlap:
-    """Give samples with canonical correlations rho their features."""
+    """Return the overlap of two sides with canonical correlations rho."""
     return isorep.overlap(
         z @ loadings[0], (z * rho + e * np.sqrt(1 - rho**2)) @ loadings[1], solver=solver
     )
@@ -135,7 +135,7 @@ def simulated(
     loadings: tuple[Floats, Floats],
     distribution: str,
 ) -> isorep.Overlap:
-    """Draw samples, all coordinates of unit variance up to a common factor."""
+    """Draw samples; all coordinates have the same variance."""
     z, e = rng.standard_normal((2, n, len(rho)))
     if distribution == "t(5) coordinates":
         z, e = rng.standard_t(DEGREES, (2, n, len(rho)))
@@ -146,11 +146,11 @@ def simulated(
 
 
 def exact(rho: Floats, loadings: tuple[Floats, Floats], rng: np.random.Generator) -> Floats:
-    """Return the measures of the population: of samples whose second moments are its own."""
+    """Return the measures of the population, from samples with its exact second moments."""
     p = len(rho)
     columns = np.column_stack([np.ones(4 * p), rng.standard_normal((4 * p, 2 * p))])
     q = np.linalg.qr(columns)[0][:, 1:]
-    return read(couple(q[:, :p], q[:, p:], rho, loadings, "svd"))
+    return similarities(couple(q[:, :p], q[:, p:], rho, loadings, "svd"))
 
 
 def simulations(repeats: int, seed: int) -> Iterator[Row]:
@@ -158,7 +158,7 @@ def simulations(repeats: int, seed: int) -> Iterator[Row]:
     for p in (64, 32):
         rng = np.random.default_rng([seed, p])
         for data, rho in spectra(p).items():
-            # Variances fall off a hundredfold, in directions that are not the canonical ones.
+            # Variances decrease a hundredfold, in directions other than the canonical ones.
             loadings = tuple(
                 np.geomspace(1, 0.1, p)[:, None] * np.linalg.qr(rng.standard_normal((p, p)))[0]
                 for _ in range(2)
@@ -176,15 +176,17 @@ def simulations(repeats: int, seed: int) -> Iterator[Row]:
 
 
 def subset(n: int, rng: np.random.Generator, *, x: isorep.Basis, y: isorep.Basis) -> isorep.Overlap:
-    """Draw some of the samples."""
+    """Draw a subset of the samples."""
     rows = rng.choice(x.n_samples, n, replace=False)
     return isorep.overlap(x.take(rows), y.take(rows))
 
 
-def activations(data: str, a: dict, b: dict, repeats: int, seed: int) -> Iterator[Row]:
-    """Study layers of two networks against the corrected value of all samples."""
-    for layer in a:
-        x, y = (isorep.Basis.from_array(side[layer], name=layer) for side in (a, b))
+def activations(
+    data: str, x_layers: dict, y_layers: dict, repeats: int, seed: int
+) -> Iterator[Row]:
+    """Study layers of two networks; the reference is the corrected value of all samples."""
+    for layer in x_layers:
+        x, y = (isorep.Basis.from_array(side[layer], name=layer) for side in (x_layers, y_layers))
         ranks = x.rank, y.rank
         truth = corrected(isorep.overlap(x, y), seed)
         draw = partial(subset, x=x, y=y)
@@ -199,7 +201,7 @@ def digits(layers: tuple[str, ...]) -> tuple[dict, dict]:
     setup, run = fig3.SETUPS["laptop"], Run()
     data = run.images(setup.images, setup.seed)
     wanted = dict(list(fig3.wanted(setup).items())[:2])
-    networks = {name: one.network for name, one in run.networks(wanted, data).items()}
+    networks = {name: trained.network for name, trained in run.networks(wanted, data).items()}
     images = np.concatenate([data.train_images, data.test_images])
     captured = run.capture(networks, images)
     first, second = ({layer: net[layer] for layer in layers} for net in captured.values())
@@ -210,7 +212,7 @@ def digits(layers: tuple[str, ...]) -> tuple[dict, dict]:
 
 
 def draw_figure(rows: list[Row], path: Path) -> None:
-    """Draw the errors against the number of samples: a row a measure, a column a kind of data."""
+    """Draw the errors over the number of samples: a row per measure, a column per kind of data."""
     from matplotlib.figure import Figure
 
     shown = [row for row in rows if row.p == 64 or row.data not in spectra(64)]
@@ -219,8 +221,8 @@ def draw_figure(rows: list[Row], path: Path) -> None:
     grid = figure.subplots(len(MEASURES), len(columns), sharex=True, sharey=True, squeeze=False)
     for line, measure in zip(grid, MEASURES, strict=True):
         for ax, data in zip(line, columns, strict=True):
-            mine = [row for row in shown if (row.measure, row.data) == (measure, data)]
-            _panel(ax, mine)
+            cell = [row for row in shown if (row.measure, row.data) == (measure, data)]
+            _panel(ax, cell)
         line[0].set_ylabel(f"{measure}\nerror")
     for column, data in zip(grid.T, columns, strict=True):
         column[0].set_title(data if data in spectra(64) else f"networks: {data}", fontsize=10)
@@ -242,14 +244,16 @@ def _panel(ax, rows: list[Row]) -> None:
     ax.axhline(0, color="0.5", linewidth=0.8)
     kinds = list(dict.fromkeys(row.kind for row in rows))
     for i, (kind, colour) in enumerate(zip(kinds, COLOURS, strict=False)):
-        mine = [row for row in rows if row.kind == kind]
-        # Beside each other, so that every bar shows.
-        at = np.array([row.samples_per_direction for row in mine]) * 1.05 ** (i - 1)
-        ax.plot(at, [row.raw_error for row in mine], color=colour, linestyle="--", linewidth=1)
+        points = [row for row in rows if row.kind == kind]
+        # Small shifts, so that all error bars are visible.
+        positions = np.array([row.samples_per_direction for row in points]) * 1.05 ** (i - 1)
+        ax.plot(
+            positions, [row.raw_error for row in points], color=colour, linestyle="--", linewidth=1
+        )
         ax.errorbar(
-            at,
-            [row.corrected_error for row in mine],
-            [row.corrected_sd for row in mine],
+            positions,
+            [row.corrected_error for row in points],
+            [row.corrected_sd for row in points],
             color=colour,
             marker="o",
             markersize=4,
@@ -269,15 +273,17 @@ def _panel(ax, rows: list[Row]) -> None:
 
 
 def main() -> None:
-    """Run the study, or draw the figure of one that was run."""
+    """Run the study, or draw the figure of a finished one."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", type=Path, default=Path("docs"), help="folder for both files")
-    parser.add_argument("--repeats", type=int, default=20, help="samples drawn for each number")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--activations", nargs=2, metavar=("A.npz", "B.npz"), help="two networks")
-    parser.add_argument("--layers", nargs="+", help="of --activations; all that both have, if none")
-    parser.add_argument("--name", default="given", help="what --activations are, in the figure")
-    parser.add_argument("--draw", action="store_true", help="draw the figure from the table only")
+    parser.add_argument("--out", type=Path, default=Path("docs"), help="Folder for both files.")
+    parser.add_argument("--repeats", type=int, default=20, help="Samples per case and size.")
+    parser.add_argument("--seed", type=int, default=0, help="Random seed.")
+    parser.add_argument(
+        "--activations", nargs=2, metavar=("A.npz", "B.npz"), help="Files of two networks."
+    )
+    parser.add_argument("--layers", nargs="+", help="Layers of --activations; default: common.")
+    parser.add_argument("--name", default="given", help="Name of --activations in the figure.")
+    parser.add_argument("--draw", action="store_true", help="Draw the figure of an existing table.")
     options = parser.parse_args()
     warnings.simplefilter("ignore", isorep.FewSamplesWarning)
     table = options.out / RESULTS
@@ -286,8 +292,8 @@ def main() -> None:
             types = {"n": int, "p": int, "q": int, "repeats": int}
             text = ("data", "kind", "measure")
             rows = [
-                Row(**{k: v if k in text else types.get(k, float)(v) for k, v in one.items()})
-                for one in csv.DictReader(file)
+                Row(**{k: v if k in text else types.get(k, float)(v) for k, v in record.items()})
+                for record in csv.DictReader(file)
             ]
         draw_figure(rows, options.out / FIGURE)
         return
@@ -314,9 +320,9 @@ def _all(options: argparse.Namespace) -> Iterator[Row]:
     yield from simulations(options.repeats, options.seed)
     yield from activations("digits", *digits(("conv5", "conv8")), options.repeats, options.seed)
     if options.activations:
-        a, b = (isorep.load(path) for path in options.activations)
-        layers = options.layers or [layer for layer in a if layer in b]
-        both = ({layer: side[layer] for layer in layers} for side in (a, b))
+        x, y = (isorep.load(path) for path in options.activations)
+        layers = options.layers or [layer for layer in x if layer in y]
+        both = ({layer: side[layer] for layer in layers} for side in (x, y))
         yield from activations(options.name, *both, options.repeats, options.seed)
 
 

@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("torch")
 EXAMPLES = Path(__file__).parents[1] / "examples"
-SAID = {
-    "finetune_half": ["trained on with 0 to 4, digits 5 to 9: accuracy on", "conv1 "],
+EXPECTED_TEXTS = {
+    "finetune_half": ["fine-tuned on 0 to 4, digits 5 to 9: accuracy on", "conv1 "],
     "prune_cnn": ["95% pruned: accuracy", "layers below 0.95: "],
     "quantise_transformer": ["int8: loss ", "2 bits: loss ", "blocks.0.attention "],
 }
@@ -16,11 +16,11 @@ SAID = {
 
 def test_all_examples_are_here_and_on_the_page():
     page = (EXAMPLES / "README.md").read_text()
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == set(SAID)
-    assert all(f"{name}.py" in page for name in SAID)
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == set(EXPECTED_TEXTS)
+    assert all(f"{name}.py" in page for name in EXPECTED_TEXTS)
 
 
-@pytest.mark.parametrize("name", SAID)
+@pytest.mark.parametrize("name", EXPECTED_TEXTS)
 def test_an_example_runs(name, tmp_path, monkeypatch, capsys):
     if name != "quantise_transformer":
         pytest.importorskip("sklearn")
@@ -31,7 +31,7 @@ def test_an_example_runs(name, tmp_path, monkeypatch, capsys):
     script["main"](["--quick", "--out", "figure.png"])
     matplotlib.pyplot.close("all")
     out = capsys.readouterr().out
-    for text in SAID[name]:
+    for text in EXPECTED_TEXTS[name]:
         assert text in out
     assert out.splitlines()[-1] == "wrote figure.png"
     assert Path("figure.png").read_bytes().startswith(b"\x89PNG")

@@ -15,7 +15,7 @@ def test_alike_up_to_a_change_of_basis():
     assert_similar(X, turned)
     assert_similar({"fc": X}, isorep.Representations({"fc": turned}), fail_below=1)
     with pytest.raises(AssertionError, match="cka similarity of 1 of 1 layers is below"):
-        assert_similar(X, turned, "cka")
+        assert_similar(X, turned, measure="cka")
 
 
 def test_shows_the_worst_layers_in_an_aligned_table():
@@ -58,7 +58,7 @@ def test_models(tmp_path):
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.Tanh(), torch.nn.Linear(5, 4))
     inputs = torch.randn(301, 6)
-    assert_similar(model, model, data=inputs)
+    assert_similar(model, model, inputs)
     # Against what was captured of the model that is known to be good.
     isorep.capture(model, inputs).save(tmp_path / "good.npz")
     half = torch.nn.Sequential(*(m for m in model)).bfloat16().float()

@@ -1,29 +1,27 @@
-"""Save, load and open representations: npz and zarr of our own, and arrays from elsewhere."""
+"""Save, load and open representations: npz and zarr of our own, and plain arrays of others."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from isorep._formats.formats import FORMATS, OPENABLE, one_of
 from isorep.representations.representations import Representations
 
 if TYPE_CHECKING:
-    from isorep._formats.header import Contents
     from isorep.representations.lazy import LazyRepresentations
 
 __all__ = ["load", "open_store", "save"]
-
-LAZY = (".zarr", ".npy", ".h5", ".hdf5")
-"""Suffixes of what `open_store` opens."""
 
 
 def save(representations: Representations, path: str | PathLike[str]) -> None:
     """Save layers, reductions, dtypes, sample ids and labels to one ``.npz`` or ``.zarr``.
 
-    The file is written beside `path` and then takes its place: when writing fails, what was there
-    before is untouched. A link stays, and what it points to is written. Nothing is pickled.
+    The file is written beside `path` and then takes its place: if writing fails, the file that was
+    there before is untouched. If `path` is a link, the file that it points to is written. Nothing
+    is pickled.
 
     Parameters
     ----------
@@ -31,12 +29,12 @@ def save(representations: Representations, path: str | PathLike[str]) -> None:
         `Representations`, or a mapping of layer name to (n_samples, n_features) array.
     path
         A name that ends in ``.npz`` (one uncompressed file) or ``.zarr`` (a folder of compressed
-        chunks, which also suits what is larger than memory later on).
+        chunks, which `open_store` can read a few rows at a time).
 
     Raises
     ------
     ValueError
-        Another suffix, or `path` holds something that is not ours to overwrite.
+        The suffix is another one, or `path` holds something that isorep did not save.
     FileNotFoundError
         The folder to write into does not exist.
 
@@ -55,31 +53,30 @@ def save(representations: Representations, path: str | PathLike[str]) -> None:
 
 
 def load(path: str | PathLike[str]) -> Representations:
-    """Load what `save` wrote, or arrays from elsewhere.
+    """Load what `save` wrote, or plain arrays of other programs.
 
     Parameters
     ----------
     path
-        ``.npz`` or ``.zarr`` written by `save`; or plain arrays, (n_samples, n_features) each, from
-        elsewhere: ``.npy`` (one layer, named after the file), ``.npz`` or ``.safetensors`` (a layer
-        for each array), ``.h5`` or ``.hdf5`` (a layer for each 2-D dataset, also those within
+        ``.npz`` or ``.zarr`` written by `save`; or plain arrays, (n_samples, n_features) each, of
+        other programs: ``.npy`` (one layer, named after the file), ``.npz`` or ``.safetensors`` (a
+        layer for each array), ``.h5`` or ``.hdf5`` (a layer for each 2-D dataset, also those within
         groups). Plain arrays do not say which samples they hold.
 
     Returns
     -------
     Representations
-        float16 stays float16; bfloat16 comes as float32, with ``dtypes[layer] == "bfloat16"``.
+        float16 stays float16; bfloat16 becomes float32, with ``dtypes[layer] == "bfloat16"``.
 
     Raises
     ------
     FileNotFoundError
-        Nothing is there.
+        Nothing is at `path`.
     ValueError
-        Another suffix, a damaged file, a capture that is not complete, or arrays that are no
-        representations; it names the file.
-        Pickled objects are never loaded.
+        The suffix is another one, the file is damaged, the capture is not complete, or the arrays
+        are no representations. The message names the file. Pickled objects are never loaded.
     ImportError
-        What reads the format is not installed.
+        The library that reads the format is not installed.
 
     Examples
     --------
@@ -90,24 +87,7 @@ def load(path: str | PathLike[str]) -> Representations:
     ...     load(Path(folder) / "fc.npy")
     Representations(1 layer, 3 samples: fc (3, 3))
     """
-    from isorep._formats import npy, npz, safetensors, zarr
-
-    readers = {
-        ".npz": npz.read,
-        ".zarr": zarr.read,
-        ".npy": npy.read_npy,
-        ".safetensors": safetensors.read_safetensors,
-    }
-    openers = _openers()
-
-    def read(path: Path) -> Representations:
-        reader = readers.get(path.suffix.lower())
-        if reader is None:
-            return Representations.from_mapping(_open(path, openers))
-        contents = reader(path)
-        return Representations(contents.layers, **contents.known)
-
-    return _read(path, dict.fromkeys(readers | openers), read)
+    return _checked(path, tuple(FORMATS), _load)
 
 
 def open_store(path: str | PathLike[str]) -> LazyRepresentations:
@@ -125,17 +105,17 @@ def open_store(path: str | PathLike[str]) -> LazyRepresentations:
     LazyRepresentations
         A read-only mapping of layer name to an array that is read by slices of rows. It knows its
         samples as `Representations` do; ``Representations.from_mapping`` reads all of it into
-        memory. bfloat16 comes as float32. Checksums of ``.zarr`` are compared as chunks are read.
+        memory. bfloat16 is read as float32. Checksums of ``.zarr`` are compared as chunks are read.
 
     Raises
     ------
     FileNotFoundError
-        Nothing is there.
+        Nothing is at `path`.
     ValueError
-        Another suffix, a damaged store, or arrays that are no representations; it names the store,
-        and the layer where one is damaged, which may only show when it is read.
+        The suffix is another one, the store is damaged, or the arrays are no representations. The
+        message names the store, and the damaged layer. Some damage only shows when rows are read.
     ImportError
-        What reads the format is not installed.
+        The library that reads the format is not installed.
 
     Examples
     --------
@@ -147,46 +127,40 @@ def open_store(path: str | PathLike[str]) -> LazyRepresentations:
     ...     stored["fc"].shape, stored["fc"][:1]
     ((3, 3), array([[1., 0., 0.]]))
     """
-    openers = _openers()
-    return _read(path, openers, lambda path: _open(path, openers))
+    return _checked(path, OPENABLE, _open)
 
 
-Found = TypeVar("Found")
-Opener = Callable[[Path], "Contents"]
+def _load(path: Path) -> Representations:
+    read = FORMATS[path.suffix.lower()].read
+    if read is None:
+        return Representations.from_mapping(_open(path))
+    contents = read(path)
+    return Representations(contents.layers, **contents.metadata)
 
 
-def _openers() -> dict[str, Opener]:
-    """Return what opens a file whose rows are read when they are asked for, by suffix."""
-    from isorep._formats import hdf5, npy, zarr
-
-    return {
-        ".zarr": zarr.open_zarr,
-        ".npy": npy.open_npy,
-        ".h5": hdf5.open_hdf5,
-        ".hdf5": hdf5.open_hdf5,
-    }
-
-
-def _open(path: Path, openers: Mapping[str, Opener]) -> LazyRepresentations:
+def _open(path: Path) -> LazyRepresentations:
     from isorep.representations.lazy import LazyRepresentations
 
-    contents = openers[path.suffix.lower()](path)
-    return LazyRepresentations(contents.layers, place=str(path), **contents.known)
+    open_format = FORMATS[path.suffix.lower()].open
+    assert open_format is not None
+    contents = open_format(path)
+    return LazyRepresentations(contents.layers, place=str(path), **contents.metadata)
 
 
-def _read(
-    path: str | PathLike[str], suffixes: Iterable[str], read: Callable[[Path], Found]
-) -> Found:
+Read = TypeVar("Read")
+
+
+def _checked(
+    path: str | PathLike[str], suffixes: tuple[str, ...], read: Callable[[Path], Read]
+) -> Read:
+    """Return ``read(path)``; errors about its suffix, existence and contents name `path`."""
     path = Path(path)
     if path.suffix.lower() not in suffixes:
-        *most, last = suffixes
-        raise ValueError(
-            f"cannot load {str(path)!r}: expected a name ending in {', '.join(most)} or {last}"
-        )
+        raise ValueError(f"cannot load {str(path)!r}: expected a name ending in {one_of(suffixes)}")
     if not path.exists():
-        from isorep._formats import resumable
+        from isorep._formats.resumable import n_committed
 
-        n = resumable.n_so_far(path)
+        n = n_committed(path)
         if n is not None:
             raise ValueError(
                 f"cannot load {str(path)!r}: it is incomplete, {n} samples so far; run the capture "

@@ -6,46 +6,47 @@ from collections.abc import Iterable
 from typing import Any
 
 from isorep.comparison.diff import diff
+from isorep.measures.measure_spec import Spec
 
 __all__ = ["assert_similar"]
 
-_SHOWN = 10
+_MOST_SHOWN = 10
 
 
 def assert_similar(
-    a: Any,
-    b: Any,
-    measure: str = "pwcca",
-    fail_below: float = 0.95,
-    layers: str | Iterable[str] | None = None,
+    base: Any,
+    changed: Any,
     data: Any = None,
     *,
+    layers: str | Iterable[str] = "*",
     reduce: Any = "mean",
+    measure: Spec = "pwcca",
+    fail_below: float = 0.95,
 ) -> None:
-    """Fail if a layer of `b` is less similar to its layer in `a` than that.
+    """Fail if a layer of `changed` is less similar to its layer in `base` than a threshold.
 
     Parameters
     ----------
-    a, b
-        Two models, or what was captured of them: as `isorep.diff` takes its two sides.
-    measure : str
-        A name in `isorep.MEASURES`.
-    fail_below : float
-        The least similarity allowed, corrected for the number of samples where the measure can be.
-    layers : str or iterable of str, optional
-        Globs over the layers' names; all by default.
-    data
-        What models run on; see `isorep.capture`.
-    reduce
+    base, changed : torch.nn.Module, Representations, mapping, path or array
+        Two models, or captures of them; see `isorep.diff`.
+    data : iterable of batches, optional
+        Data to run models on; see `isorep.capture`.
+    layers : str or iterable of str
+        Globs over the names of layers.
+    reduce : str, callable or mapping
         How a model's positions become features; see `isorep.capture`.
+    measure : str or mapping
+        A name in `isorep.MEASURES`, alone or with options; see `isorep.compare`.
+    fail_below : float
+        Smallest similarity allowed, corrected for finite-sample bias if the measure can be.
 
     Raises
     ------
     AssertionError
-        When a layer is less similar, cannot be told for want of samples, or holds NaN; it shows the
-        worst layers.
+        When a layer is less similar, has too few samples to correct, or contains NaN; the message
+        shows the most changed layers.
     TypeError, ValueError
-        When there is nothing to compare; see `isorep.diff`.
+        When nothing can be compared; see `isorep.diff`.
 
     Examples
     --------
@@ -59,17 +60,17 @@ def assert_similar(
     layer  similarity
     fc         0.8490  below 0.95
     """
-    __tracebackhide__ = True  # by pytest, so that it shows the test's own line
-    found = diff(
-        a,
-        b,
+    __tracebackhide__ = True  # pytest then shows the line of the test
+    result = diff(
+        base,
+        changed,
         data,
-        layers="*" if layers is None else layers,
+        layers=layers,
         reduce=reduce,
         measure=measure,
         fail_below=fail_below,
         interval=False,
         progress=False,
     )
-    if found.below:
-        raise AssertionError(f"{found.summary()}\n{found.to_text(_SHOWN)}")
+    if result.below:
+        raise AssertionError(f"{result.summary()}\n{result.to_text(_MOST_SHOWN)}")

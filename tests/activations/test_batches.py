@@ -166,7 +166,11 @@ def test_a_dataset_is_batched():
         ([torch.tensor(1.0)], ValueError, "batch 0 is a single number"),
         ([{"x": [1, 2]}], TypeError, "batch 0 is a dict without a tensor .* x: list"),
         ({"labels": torch.ones(3)}, TypeError, "the data is a dict without a tensor"),
-        ([np.array(["a", "b"])], TypeError, "batch 0 has an array of dtype <U1, not of numbers"),
+        (
+            [np.array(["a", "b"])],
+            TypeError,
+            "batch 0 should have arrays of numbers, got one of dtype <U1",
+        ),
     ],
 )
 def test_what_is_no_batch(data, error, text):

@@ -240,7 +240,7 @@ def test_sizes_that_vary(images):
     data = [images, images[:, :, :4]]
     with pytest.raises(
         ValueError,
-        match=r"'0' put out \(17, 3, 7, 5\) before and now \(17, 3, 4, 5\), which 'flatten'",
+        match=r"'0' had shape \(17, 3, 7, 5\) before and now has \(17, 3, 4, 5\), which 'flatten'",
     ):
         capture(model, data, reduce="flatten")
     assert capture(model, data)["0"].shape == (2 * N, 3)
@@ -297,7 +297,7 @@ def test_values_that_do_not_fit_the_kept_dtype():
     model = nn.Sequential(nn.Identity())
     x = torch.tensor([[1.0, -7e4], [torch.inf, 2.0]])
     with pytest.raises(
-        ValueError, match=r"layer '0' has values up to 70000, .* float16 holds is 65504; keep"
+        ValueError, match=r"layer '0' has values up to 70000, .* value of float16 is 65504; pass"
     ):
         capture(model, x, dtype="float16")
     # What was infinite, or not a number, before is not the fault of the dtype.
@@ -365,7 +365,7 @@ def test_a_model_that_fails_says_on_which_batch(net, images):
 def test_a_device_that_is_not_there(net, images, device):
     before = state(net)
     for model in (net, nn.Sequential(nn.ReLU())):
-        with pytest.raises(ValueError, match=f"device '{device}' is not to be had: .*Error: "):
+        with pytest.raises(ValueError, match=f"device '{device}' is not available: .*Error: "):
             capture(model, images, device=device)
     assert_same_state(state(net), before)
 

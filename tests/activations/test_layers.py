@@ -72,7 +72,9 @@ class Lists(nn.Module):
 def test_layers_that_never_run():
     x = torch.ones(N, 2)
     assert list(capture(Lists(), x)) == ["blocks.0"]
-    with pytest.raises(ValueError, match="the model did not run 'blocks', 'idle'; containers"):
+    with pytest.raises(
+        ValueError, match="the model did not run 'blocks', 'idle'; select other layers: containers"
+    ):
         capture(Lists(), x, layers=["idle", "blocks", "*0"])
     with pytest.raises(ValueError, match=r"none of the 1 selected layers is usable: .* ran none"):
         capture(Lists(), x, layers="idl*")

@@ -14,7 +14,7 @@ N, T, H = 5, 7, 3
 
 
 class Returns(nn.Module):
-    """Puts its input out in some wrapping."""
+    """Returns its input in some wrapping."""
 
     def __init__(self, wrap):
         super().__init__()
@@ -82,9 +82,9 @@ UNUSABLE = {
     "position": (lambda x: torch.ones(1, T, H), r"'position' has shape \(1, 7, 3\)"),
     "rows": (lambda x: x.repeat(T, 1), r"'rows' has shape \(35, 3\)"),
     "loss": (lambda x: x.sum(), r"'loss' has shape \(\)"),
-    "ints": (lambda x: x.argmax(1), r"'ints' has shape \(5,\) and dtype int64, no float"),
-    "nothing": (lambda x: None, "'nothing' puts out no tensor but NoneType"),
-    "sparse": (lambda x: x.to_sparse(), "'sparse' puts out a nested or sparse tensor"),
+    "ints": (lambda x: x.argmax(1), r"'ints' has shape \(5,\) and dtype int64; expected a float"),
+    "nothing": (lambda x: None, "'nothing' returns NoneType; expected a tensor"),
+    "sparse": (lambda x: x.to_sparse(), "'sparse' returns a nested or sparse tensor"),
 }
 
 

@@ -93,7 +93,7 @@ def test_does_not_depend_on_batch_size_or_padding(side, reduce):
 
 
 def test_flatten_of_padding_that_varies_is_an_error():
-    with pytest.raises(ValueError, match=r"'spoil' put out \(5, 7, 3\) .* \(5, 9, 3\)"):
+    with pytest.raises(ValueError, match=r"'spoil' had shape \(5, 7, 3\) .* has \(5, 9, 3\)"):
         capture(Text(), [batch("left"), batch("left", extra=2)], layers="spoil", reduce="flatten")
 
 
@@ -108,7 +108,7 @@ def test_a_mask_for_other_positions():
             self.pairs(x.transpose(1, 2))
             return self.pool(x[:, 0])
 
-    text = r"'pairs' has shape \(5, 3, 3\), while the attention mask is for 7 positions"
+    text = r"'pairs' has shape \(5, 3, 3\), but the attention mask has 7 positions"
     with pytest.raises(ValueError, match=text):
         capture(Pairs(), batch("left"), layers="pairs")
     with pytest.warns(UserWarning, match=text):
@@ -148,7 +148,10 @@ def test_the_mask_reaches_layers_with_features_first():
         (torch.ones(N, 1, T, T), r"attention_mask of batch 0 should be \(5, T\).* \(5, 1, 7, 7\)"),
         (torch.ones(N + 1, T), r"should be \(5, T\), one row for each sample, got shape \(6, 7\)"),
         (torch.where(torch.eye(N, T) > 0, 0.0, -1e9), "1 for tokens and 0 for padding only"),
-        (torch.ones(N, T) * (torch.arange(N) != 3)[:, None], "no token of sample 3 in the batch"),
+        (
+            torch.ones(N, T) * (torch.arange(N) != 3)[:, None],
+            "should have a token in every sample, and masks all of sample 3",
+        ),
         ("yes", "got a str"),
     ],
 )
@@ -186,7 +189,7 @@ def test_maps():
         )
     for reduce in ("first", "last"):
         with pytest.raises(
-            ValueError, match=rf"layer '0': has shape \(5, 2, 4, 3\): '{reduce}' is for sequences"
+            ValueError, match=rf"layer '0': has shape \(5, 2, 4, 3\): '{reduce}' needs sequences"
         ):
             capture(model, x, reduce=reduce)
 

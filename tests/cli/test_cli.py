@@ -44,7 +44,7 @@ class TestCompare:
         )
         assert status == 0
         lines = out.splitlines()
-        assert lines[0] == "pwcca similarity (1 is the same)"
+        assert lines[0] == "pwcca similarity (weights of x; 1 is the same)"
         assert lines[1].split() == ["x", "\\", "y", "conv1", "conv2"]
         assert lines[2].split()[:2] == ["conv1", "1.0000"]
         assert lines[4].split() == ["dead", "nan", "nan"]
@@ -60,7 +60,7 @@ class TestCompare:
         assert (status, err) == (0, "")
         lines = out.splitlines()
         assert lines[0].startswith("3 passes over the data, at most ")
-        assert lines[1].startswith("  1: 2 pairs, conv1 with conv1, conv2: 10")
+        assert lines[1].startswith("  1: 2 pairs, conv1 with conv1, conv2: 9.90 kiB")
         assert not (tmp_path / "out.json").exists()
         _, streamed, err = shell(*command, *memory)
         assert err.startswith("isorep: 3 passes over the data, at most ")
@@ -70,7 +70,9 @@ class TestCompare:
         assert (status, out) == (2, "")
         assert err.startswith("isorep: error: rsa reads the samples themselves, which take ")
         status, out, err = shell(*command, "--memory", "much")
-        assert err.endswith("memory is a number of bytes or a text such as \"2 GB\", not 'much'\n")
+        assert err.endswith(
+            "memory must be a number of bytes or a text such as \"2 GB\", got 'much'\n"
+        )
 
     def test_a_grid_wider_than_the_terminal_becomes_best_partners(self, shell, monkeypatch):
         monkeypatch.setenv("COLUMNS", "60")
@@ -105,14 +107,15 @@ class TestCompare:
 
     def test_explains_what_it_lists_and_no_more(self, shell):
         _, out, _ = shell("compare", "a.npz", "b.npz", "--measure", "cka", "--correct")
-        assert out.splitlines()[-1] == "real: canonical correlations beyond noise"
+        last = "significant: number of canonical correlations above the edge of noise"
+        assert out.splitlines()[-1] == last
 
     def test_says_how_far_to_trust_each_cell(self, shell):
         asked = ("--correct", "--interval", "--chance", "--measure", "cka")
         status, out, _ = shell("compare", "a.npz", "b.npz", *asked, "--plot", "heat.png")
         assert status == 0
         lines = out.splitlines()
-        heading = "x y raw corrected low high chance calibrated p real"
+        heading = "x y raw corrected low high chance calibrated p significant"
         assert lines[5].split() == heading.split()
         assert lines[6].split()[:3] == ["conv1", "conv1", "1.000"]
         assert int(lines[6].split()[-1]) > 0
@@ -131,6 +134,31 @@ class TestCompare:
         ]
         with open("t.csv") as file:
             assert file.readline().endswith("calibrated,p_value,p_adjusted,n_significant\n")
+
+    def test_measures_with_options(self, shell):
+        measure = "linear_regression(folds=5)"
+        command = ("compare", "a.npz", "b.npz", "--measure", measure)
+        status, out, _ = shell(*command)
+        assert status == 0
+        assert out.startswith(f"{measure} similarity (y predicted from x; 1 is the same)\n")
+        _, out, _ = shell(*command, "--json", "-", "--plot", "heat.png")
+        table = isorep.compare(isorep.load("a.npz"), isorep.load("b.npz"), measures=measure)
+        found = json.loads(out)["measures"][measure]["similarity"]
+        np.testing.assert_array_equal(found[:2], table[measure].to_numpy()[:2])
+        status, _, err = shell("compare", "a.npz", "b.npz", "--measure", "svcca(variance=")
+        assert status == 2
+        assert err.startswith("isorep: error: cannot read the measure 'svcca(variance='")
+
+    def test_a_page_reads_each_input_once(self, shell, monkeypatch):
+        loaded = []
+        load = isorep.load
+        monkeypatch.setattr(
+            "isorep.storage.load", lambda path: loaded.append(str(path)) or load(path)
+        )
+        assert shell("compare", "a.npz", "b.npz", "--html", "page.html")[0] == 0
+        assert loaded == ["a.npz", "b.npz"]
+        assert shell("compare", "a.npz", "./a.npz", "--html", "page.html")[0] == 0
+        assert loaded == ["a.npz", "b.npz", "a.npz"]
 
     def test_layer_names_are_no_markup(self, shell):
         x = np.random.default_rng(1).standard_normal((99, 3))
@@ -173,10 +201,10 @@ class TestCompare:
                 ["a.npz", "b.npz", "--plot", "t.doc"],
                 "cannot draw 't.doc': expected a name",
             ),
-            (["a.npz", "b.npz", "--json", "-", "--csv", "-"], "both want stdout"),
+            (["a.npz", "b.npz", "--json", "-", "--csv", "-"], "both write to stdout"),
             (
                 ["a.npz", "b.npz", "--json", "a.npz"],
-                "cannot write 'a.npz': it is what is to be read",
+                "cannot write 'a.npz': it is an input of this command",
             ),
             (["a.npz", "b.npz", "--json", "o", "--csv", "o"], "cannot write 'o' twice"),
             (["a.npz", "b.npz", "--csv", "folder"], "cannot write 'folder': it is a folder"),
@@ -258,10 +286,10 @@ class TestCapture:
         assert (status, "'a.zarr': it is incomplete, 4 samples so far" in err) == (2, True)
         status, out, err = shell("capture", *source, "nets_for_cli:images")
         assert (status, out) == (0, "")
-        assert "a.zarr: going on after 4 samples" in err
+        assert "a.zarr: resuming after 4 samples" in err
         assert "a.zarr: LazyRepresentations(1 layer, 10 samples: 0 (10, 4))" in err
         status, _, err = shell("capture", *source, "nets_for_cli:images")
-        assert (status, "is there already; looking whether it is of this" in err) == (0, True)
+        assert (status, "exists; checking that it holds this capture" in err) == (0, True)
         status, _, err = shell("capture", *source, "nets_for_cli:images", "--reduce", "max")
         assert (status, "layers '0' was mean and is now max" in err) == (2, True)
 
@@ -313,14 +341,39 @@ class TestCapture:
         assert not (tmp_path / "ran").exists()
 
 
-def test_measures_lists_every_row(shell):
+def test_measures_lists_every_row(shell, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     status, out, _ = shell("measures")
     assert status == 0
-    flat = " ".join(out.split())
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert lines[0] == "measure direction description"
     for name, row in isorep.MEASURES.items():
-        assert f"{name}: {row.description}" in flat
-        assert row.formula in flat
-        assert row.reference in flat
+        assert f"{name} {row.direction or 'symmetric'} {row.description}" in lines
+
+
+@pytest.mark.parametrize("name", isorep.MEASURES)
+def test_measures_describes_one(shell, monkeypatch, name):
+    monkeypatch.setenv("COLUMNS", "300")
+    status, out, _ = shell("measures", name)
+    assert status == 0
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    row = isorep.MEASURES[name]
+    assert lines[0] == f"{name}: {row.description}"
+    assert f"similarity {row.formula}" in lines
+    assert f"direction {row.direction or 'symmetric'}" in lines
+    assert f"reference {row.reference}" in lines
+    options = next(line for line in lines if line.startswith("options "))
+    assert all(f"{option}={value!r}" in options for option, value in row.options.items())
+
+
+def test_measures_describes_one_with_options(shell):
+    status, out, _ = shell("measures", "linear_regression(folds=10)")
+    assert status == 0
+    assert out.startswith("linear_regression(folds=10): ")
+    assert "folds=10" in out.splitlines()[-2]
+    status, out, err = shell("measures", "pwca")
+    assert (status, out) == (2, "")
+    assert err.startswith("isorep: error: unknown measure 'pwca'; did you mean 'pwcca'")
 
 
 def test_version_and_help(shell):

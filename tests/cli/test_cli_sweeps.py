@@ -1,4 +1,4 @@
-"""isorep pairwise and isorep trajectory: names, steps and runs from paths; what they print."""
+"""isorep pairwise and isorep trajectory: labels, steps and runs from paths; what they print."""
 
 import sys
 
@@ -9,7 +9,7 @@ import xarray
 import isorep
 from isorep import Representations
 from isorep.cli import main
-from isorep.cli.sweep_options import names_of
+from isorep.cli.file_labels import labels_of_files
 
 
 @pytest.fixture
@@ -48,18 +48,18 @@ def test_pairwise_writes_a_store_and_prints_a_summary(shell, tmp_path):
     )
     values = table["cka"].sel(layer="conv").to_numpy()
     expected = (values.sum() - 3) / 6
-    row = next(line for line in out.splitlines()[4:] if line.startswith("conv")).split()
+    row = next(line for line in out.splitlines()[5:] if line.startswith("conv")).split()
     assert row[1] == f"{expected:.4f}"
     assert row[2:5] == [f"{table['cka'].sel(x='step2', y='step100', layer='conv'):.4f}", *row[3:5]]
     assert {row[3].rstrip(","), row[4]} == {"step2", "step100"}
-    assert out.endswith("3 networks in s.zarr\n")
+    assert out.endswith("wrote s.zarr (3 networks)\n")
     assert err.startswith(
         "isorep: not computed (5 cells): networks['step10']['fc'] has no variance"
     )
 
     status, again, err = shell(*command)
     assert (status, again) == (0, out)
-    assert err.startswith("isorep: 's.zarr' is there already, with 12 finished tiles\n")
+    assert err.startswith("isorep: resuming 's.zarr': 12 tiles are finished\n")
     status, _, err = shell("pairwise", *paths, "--layer", "conv", "-o", "s.zarr")
     assert status == 2
     assert "isorep: error: cannot resume" in err
@@ -71,9 +71,9 @@ def test_networks_are_named_after_what_tells_them_apart(shell, tmp_path):
         "pairwise", "a/step2.zarr", "b/step2.zarr", "--layer", "conv", "-o", "s.zarr"
     )
     assert status == 0
-    assert out.splitlines()[1].split()[-2:] == ["a/step2,", "b/step2"]
+    assert out.splitlines()[2].split()[-2:] == ["a/step2,", "b/step2"]
     paths = [tmp_path / name for name in ("x.zarr", "x.npz", "y/x.zarr")]
-    assert list(names_of(paths)) == ["x.zarr", "x.npz", "y/x.zarr"]
+    assert list(labels_of_files(paths)) == ["x.zarr", "x.npz", "y/x.zarr"]
     status, _, err = shell("pairwise", "a/step2.zarr", "./a/../a/step2.zarr", "-o", "s.zarr")
     assert status == 2
     assert "is given twice: give each network once" in err
@@ -90,7 +90,7 @@ def test_pairwise_passes_its_options_on(shell):
     status, _, err = shell("pairwise", *paths, "-o", "s3.zarr", "--scheduler", "nonsense://")
     assert (status, "no Dask scheduler answers at 'nonsense://'" in err) == (2, True)
     status, _, err = shell("pairwise", *paths, "-o", "a/step2.zarr")
-    assert (status, "it is what is to be read" in err) == (2, True)
+    assert (status, "it is an input of this command" in err) == (2, True)
     status, _, err = shell("pairwise", *paths, "-o", "a/step10.zarr")
     assert (status, err.startswith("isorep: error: cannot write")) == (2, True)
     assert shell("pairwise", *paths, "-o", "s4.zarr", "--precision", "single")[0] == 0
@@ -105,11 +105,12 @@ def test_trajectory_sorts_steps_as_numbers(shell, tmp_path):
     assert table["step"].to_numpy().tolist() == [2, 10, 100]
     assert table.attrs["reference"] == 100
     lines = [line.split() for line in out.splitlines()]
-    assert lines[0] == ["pwcca", "conv", "fc"]
-    assert [line[0] for line in lines[1:4]] == ["2", "10", "100"]
-    assert lines[2][1:] == [f"{table['pwcca'].sel(step=10, layer='conv'):.4f}", "nan"]
-    assert lines[4] == ["3", "states", "in", "p.zarr"]
-    assert "not computed (1 cells): states[10]['fc'] has no variance" in err
+    assert " ".join(lines[0]) == ("pwcca similarity to step 100 (weights of x; 1 is the same)")
+    assert lines[1] == ["step", "conv", "fc"]
+    assert [line[0] for line in lines[2:5]] == ["2", "10", "100"]
+    assert lines[3][1:] == [f"{table['pwcca'].sel(step=10, layer='conv'):.4f}", "nan"]
+    assert lines[5] == ["wrote", "p.zarr", "(3", "states)"]
+    assert "not computed (1 cell): states[10]['fc'] has no variance" in err
 
 
 def test_trajectory_of_runs_and_its_references(shell, tmp_path):
@@ -120,8 +121,10 @@ def test_trajectory_of_runs_and_its_references(shell, tmp_path):
     assert status == 0
     table = xarray.open_zarr("p.zarr", chunks=None)
     assert (list(table["run"].to_numpy()), table.attrs["reference"]) == (["a", "b"], 10)
-    heads = [line.split() for line in out.splitlines() if line.startswith("pwcca")]
-    assert heads == [["pwcca,", run, "conv"] for run in ("a", "b")]
+    headings = [line for line in out.splitlines() if line.startswith("pwcca")]
+    details = "(weights of x; 1 is the same)"
+    assert headings == [f"pwcca similarity to step 10, run {run} {details}" for run in ("a", "b")]
+    assert [line for line in out.splitlines() if line.split() == ["step", "conv"]]
     status, _, _ = shell("trajectory", *paths[:3], "--reference", "b/step2.zarr", "-o", "q.zarr")
     assert status == 0
     assert xarray.open_zarr("q.zarr").attrs["reference"] == "given"
@@ -131,3 +134,19 @@ def test_trajectory_of_runs_and_its_references(shell, tmp_path):
     status, _, _ = shell("trajectory", "a/step10.zarr", "a/start.zarr", "-o", "t.zarr")
     assert status == 0
     assert xarray.open_zarr("t.zarr")["step"].to_numpy().tolist() == ["start", "step10"]
+
+
+def test_measures_with_options(shell):
+    measure = "linear_regression(folds=5)"
+    paths = ["a/step2.zarr", "b/step10.zarr"]
+    command = (*paths, "--layer", "conv", "--measure", measure, "--measure", "cka")
+    for name in ("pairwise", "trajectory"):
+        status, out, err = shell(name, *command, "-o", f"{name}.zarr")
+        assert status == 0, err
+        table = xarray.open_zarr(f"{name}.zarr", chunks=None)
+        assert table.attrs["measures"] == [measure, "cka"]
+        assert "(y predicted from x; 1 is the same)" in out
+        assert "cka similarity" in out
+    status, _, err = shell("pairwise", *paths, "--measure", "cka(folds=5)", "-o", "t.zarr")
+    assert status == 2
+    assert err.startswith("isorep: error: unknown option of cka 'folds'")

@@ -9,7 +9,7 @@ import pytest
 
 import isorep
 from isorep.cli import main
-from isorep.cli.huggingface import tokenized
+from isorep.cli.huggingface import tokenize
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -165,7 +165,7 @@ def test_texts_are_cut_to_what_model_and_tokenizer_take(shell, told, longest):
     if told is not None:
         own.model_max_length = told
     save("limited", bert(), own)
-    (batch,) = tokenized([" ".join(WORDS * 3), "the cat"], [Path("limited")])
+    (batch,) = tokenize([" ".join(WORDS * 3), "the cat"], [Path("limited")])
     assert batch["input_ids"].shape == (2, longest)
     asked = ("--data", "texts.txt", *selected(*LAYERS), "--no-interval")
     status, _, err = shell("diff", "limited", "limited", *asked)
@@ -180,7 +180,7 @@ def test_positions_behind_that_of_padding(shell):
     save("roberta", transformers.RobertaModel(config), tokenizer(pad="[UNK]"))
     code, _, err = shell("diff", "roberta", "roberta", "--data", "texts.txt", "--no-interval")
     assert code == 0, err
-    (batch,) = tokenized([" ".join(WORDS * 3)], [Path("roberta")])
+    (batch,) = tokenize([" ".join(WORDS * 3)], [Path("roberta")])
     assert batch["input_ids"].shape == (1, 7)
 
 
@@ -209,7 +209,7 @@ def test_no_pickle_and_no_half_models(shell, made):
     (made / "foreign" / "code.py").write_text("open('ran', 'w')\n")
     for name, message in {
         "pickled": "cannot load a model from 'pickled': expected config.json and safetensors",
-        "cut": "4 of its weights are not there, the first of them 'encoder.layer.1.output.",
+        "cut": "4 of its weights are missing, the first of them 'encoder.layer.1.output.",
         "empty": "'empty' is a folder without config.json",
         "foreign": "cannot load a model from 'foreign'",
     }.items():
@@ -220,7 +220,7 @@ def test_no_pickle_and_no_half_models(shell, made):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"\n \n", "holds no text"), (b"\xff\xfe", "is no UTF-8 text")]
+    ("content", "message"), [(b"\n \n", "holds no text"), (b"\xff\xfe", "is not UTF-8 text")]
 )
 def test_files_without_text(shell, made, content, message):
     (made / "bad.txt").write_bytes(content)

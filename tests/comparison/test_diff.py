@@ -12,6 +12,7 @@ from helpers import oracle
 
 import isorep
 from isorep.cli import main
+from isorep.comparison.diff_text import diff_columns
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -86,7 +87,7 @@ def test_without_intervals_the_verdict_is_the_same():
     assert [x.layer for x in quick.below] == [x.layer for x in whole.below] == ["other", "noisy"]
     assert [x.similarity for x in quick.layers] == [x.similarity for x in whole.layers]
     assert all(np.isnan((x.low, x.high, x.chance)).all() for x in quick.layers)
-    assert list(quick.columns(quick.layers)) == ["similarity"]
+    assert list(diff_columns(quick, quick.layers)) == ["similarity"]
 
 
 def test_a_measure_that_cannot_be_corrected_counts_as_it_is():
@@ -159,7 +160,7 @@ def test_identity_passes_a_bar_of_one():
 
 
 def test_a_bar_out_of_range():
-    with pytest.raises(ValueError, match="for pwcca from 0 to 1, not 95"):
+    with pytest.raises(ValueError, match="fail_below must be between 0 and 1 for pwcca, got 95"):
         isorep.diff(*layered(), fail_below=95)
 
 
@@ -240,7 +241,7 @@ def test_samples_and_reductions_must_be_the_same():
 def test_what_sides_are_not():
     with pytest.raises(TypeError, match=r"changed: expected Representations .* got int"):
         isorep.diff({"fc": np.eye(3)}, 3)
-    with pytest.raises(ValueError, match="base is a model: give data"):
+    with pytest.raises(ValueError, match="base is a model: pass data"):
         isorep.diff(net(), net())
     with pytest.raises(ValueError, match="changed: the model failed on batch 0: RuntimeError"):
         isorep.diff(net(), nn.Sequential(nn.Linear(3, 3)), IMAGES, layers=["*"])
@@ -373,7 +374,9 @@ class TestShell:
         status, out, err = shell(*told, "--fail-below", "0.9", "-o", "d.json", "-o", "d.csv")
         assert status == 1
         lines = out.splitlines()
-        assert lines[0] == "pwcca similarity on 301 samples, at least 0.9"
+        assert (
+            lines[0] == "pwcca similarity (weights of x; x is base) on 301 samples, fail below 0.9"
+        )
         assert lines[1].split() == ["layer", "similarity", "low", "high", "raw", "chance"]
         assert lines[2].split()[0] == "3"
         assert lines[2].endswith("below 0.9")
@@ -471,7 +474,7 @@ class TestShell:
         ("arguments", "message"),
         [
             (["a.npz", "a.npz"], "cannot load 'a.npz': there is no such file"),
-            (["nets:make", "nets:other"], "nets_for_diff:make is a model: it needs --data"),
+            (["nets:make", "nets:other"], "nets_for_diff:make is a model: pass --data"),
             (["a.npz", "b.npz", "--data", "nets:images"], "--data is for models"),
             (["a.npz", "b.npz", "--reduce", "max"], "--reduce is for models"),
             (["a.npz", "b.npz", "--device", "cuda"], "--device is for models"),
@@ -495,7 +498,7 @@ class TestShell:
             (["nets:make", "nets:make", "--data", "nets:images", "-o", "d.png"], "'d.png'"),
             (["nets:make", "nets:make", "--data", "nets:images", "-o", "no/d.csv"], "no folder"),
             (["a.npz", "b.npz", "--measure", "pwca"], "did you mean 'pwcca'"),
-            (["a.npz", "b.npz", "--fail-below", "2"], "for pwcca from 0 to 1, not 2"),
+            (["a.npz", "b.npz", "--fail-below", "2"], "must be between 0 and 1 for pwcca, got 2"),
         ],
         ids=str,
     )
@@ -535,7 +538,8 @@ class TestShell:
 def test_the_grid_for_a_report_is_that_of_compare_on_its_diagonal():
     a, b = layered(211)
     found, whole = isorep.diff(a, b).grid(), isorep.compare(a, b, interval=True, chance=True)
-    assert found.attrs == whole.attrs
+    assert found.attrs == whole.attrs | {"kind": "diff"}
+    assert whole.attrs["kind"] == "compare"
     assert set(found) == set(whole)
     for name in ("pwcca", "pwcca_distance", "pwcca_corrected", "pwcca_low", "n_samples"):
         assert found[name].attrs == whole[name].attrs
@@ -544,5 +548,7 @@ def test_the_grid_for_a_report_is_that_of_compare_on_its_diagonal():
     np.testing.assert_array_equal(found["x_rank"], whole["x_rank"])
     aside = ~np.eye(3, dtype=bool)
     assert np.isnan(found["pwcca"].to_numpy()[aside]).all()
-    assert set(found["reason"].to_numpy()[aside]) == {"layers of one name alone were compared"}
+    assert set(found["reason"].to_numpy()[aside]) == {
+        "only layers with the same name were compared"
+    }
     assert set(np.diag(found["reason"])) == {""}

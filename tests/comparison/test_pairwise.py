@@ -1,5 +1,6 @@
 """Pairwise: every cell equals the measure of its pair, each layer is prepared once."""
 
+import json
 from itertools import product
 
 import numpy as np
@@ -56,6 +57,29 @@ def test_every_cell_is_the_measure_of_its_ordered_pair():
     assert table.attrs["measures"] == CCA_FAMILY
     off = table["pwcca"] - table["pwcca"].transpose("y", "x", "layer").to_numpy()
     assert abs(off).max() > 0.001
+
+
+def test_measures_have_options():
+    nets = networks()
+    specs = ["pwcca", "pwcca(weights_from=y)", {"linear_regression": {"folds": 3}}]
+    table = isorep.pairwise(nets, layers="conv", measures=specs)
+    labels = ["pwcca", "pwcca(weights_from=y)", "linear_regression(folds=3)"]
+    assert table.attrs["kind"] == "pairwise"
+    assert table.attrs["measures"] == labels
+    directions = ["weights of x", "weights of y", "y predicted from x"]
+    for label, direction in zip(labels, directions, strict=True):
+        for name in (label, f"{label}_distance"):
+            assert table[name].attrs["measure"] == label
+            assert table[name].attrs["direction"] == direction
+        for x, y in product(nets, nets):
+            score = isorep.similarity(nets[x]["conv"], nets[y]["conv"], label)
+            cell = table.sel(x=x, y=y, layer="conv")
+            assert cell[label].item() == pytest.approx(score.similarity, abs=1e-12)
+            assert cell[f"{label}_distance"].item() == pytest.approx(score.distance, abs=1e-12)
+    options = json.loads(table["linear_regression(folds=3)"].attrs["options"])
+    assert options["folds"] == 3
+    with pytest.raises(ValueError, match="unknown option of pwcca 'weights'"):
+        isorep.pairwise(nets, measures="pwcca(weights=x)")
 
 
 def test_symmetric_measures_are_computed_once_a_pair_and_mirrored():

@@ -47,6 +47,20 @@ def test_every_cell_is_the_measure_of_the_state_against_the_reference(reference,
     assert table["reference_rank"].to_numpy().tolist() == [5, 7]
 
 
+def test_measures_have_options():
+    """Weights of the reference, which is y, in place of those of the state."""
+    history = states()
+    table = isorep.trajectory(history, measures=["pwcca", {"pwcca": {"weights_from": "y"}}])
+    assert table.attrs["kind"] == "trajectory"
+    label = "pwcca(weights_from=y)"
+    assert table.attrs["measures"] == ["pwcca", label]
+    assert table[label].attrs["direction"] == "weights of y"
+    for step in history:
+        score = isorep.pwcca(history[40]["lstm1"], history[step]["lstm1"])
+        cell = table.sel(step=step, layer="lstm1")
+        assert cell[label].item() == pytest.approx(score.similarity, abs=1e-12)
+
+
 def test_a_reference_of_its_own_may_have_other_widths():
     history = states()
     rng = np.random.default_rng(1)

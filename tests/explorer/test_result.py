@@ -84,10 +84,10 @@ def test_what_is_no_result_is_named(tmp_path):
     (tmp_path / "empty.zarr").mkdir()
     for name, said in {
         "other.json": "'measures' is missing",
-        "list.json": "expected an object, found a list",
+        "list.json": "expected an object, got a list",
         "broken.json": "Expecting property name",
-        "activations.zarr": "is no result of",
-        "empty.zarr": "is no result of",
+        "activations.zarr": "is not a result of",
+        "empty.zarr": "is not a result of",
     }.items():
         with pytest.raises(ValueError, match=said) as told:
             read_result(tmp_path / name)
@@ -131,7 +131,7 @@ class TestShell:
         for arguments, said in (
             (("sweep.zarr", "-o", "no/r.html"), "no folder 'no'"),
             (("sweep.zarr", "sweep.zarr", "-o", "r.html"), "given twice"),
-            (("sweep.zarr", "--group", "s", "-o", "r.html"), "expected NAME=PATTERN"),
+            (("sweep.zarr", "--group", "s", "-o", "r.html"), "expected NAME=GLOB"),
             (("sweep.zarr", "--group", "a=s", "-o", "r.html"), "network 't' is in no group"),
             (("sweep.zarr", "--a", "x.npz", "-o", "r.html"), "no such file"),
             (("sweep.csv", "-o", "r.html"), "expected a result"),

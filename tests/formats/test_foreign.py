@@ -100,7 +100,7 @@ def test_arrays_that_are_no_representations(tmp_path):
     with pytest.raises(ValueError, match=r"a.npz'.*layer 'y' is 1-D"):
         load(tmp_path / "a.npz")
     np.savez(tmp_path / "a.npz", x=np.ones((5, 2)), y=np.ones((4, 2)))
-    with pytest.raises(ValueError, match=r"a.npz'.*'x' says 5 samples and layer 'y' says 4"):
+    with pytest.raises(ValueError, match=r"a.npz'.*'x' has 5 samples and layer 'y' has 4"):
         load(tmp_path / "a.npz")
     np.savez(tmp_path / "a.npz")
     with pytest.raises(ValueError, match=r"a.npz'.*at least one layer"):

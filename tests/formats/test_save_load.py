@@ -160,7 +160,7 @@ def test_what_save_refuses(tmp_path):
         save(example(), tmp_path / "nowhere" / "a.npz")
     (tmp_path / "mine.zarr").mkdir()
     (tmp_path / "mine.zarr" / "thesis.txt").write_text("years of work")
-    with pytest.raises(ValueError, match=r"mine.zarr'.* no store of isorep's"):
+    with pytest.raises(ValueError, match=r"mine.zarr'.* not an isorep store"):
         save(example(), tmp_path / "mine.zarr")
     assert (tmp_path / "mine.zarr" / "thesis.txt").exists()
     (tmp_path / "folder.npz").mkdir()
@@ -287,7 +287,7 @@ def test_labels_that_were_lost(tmp_path):
 
 def test_files_that_do_not_say_whether_they_have_labels(tmp_path):
     for reps in (example(), Representations({"x": np.ones((3, 2))})):
-        arrays = to_arrays(Contents(reps, reps.about()))
+        arrays = to_arrays(Contents(reps, reps.metadata()))
         header = json.loads(arrays[HEADER].tobytes())
         del header["has_labels"]
         arrays[HEADER] = np.frombuffer(json.dumps(header).encode(), np.uint8)

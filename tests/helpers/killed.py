@@ -1,4 +1,4 @@
-"""Captures into a store and is killed over and over; `test_into_store` runs it as a process.
+"""Captures into a store and is killed over and over; `test_to_store` runs it as a process.
 
 Each capture runs in a fork, which has what this process has imported.
 """
@@ -19,7 +19,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import isorep
-from isorep._formats import resumable as partial
+from isorep._formats import resumable
 from isorep._formats import zarr as store
 
 SAMPLES, BATCH = 23, 4
@@ -105,7 +105,7 @@ def store_of(out):
 
 def check(out, expected):
     assert store_of(out) == expected, out
-    assert not partial.part_of(out).exists()
+    assert not resumable.part_of(out).exists()
     # Each sample ran, and few more than once: those of the batches after the last commit.
     ran = list(map(int, out.with_suffix(".log").read_text().split()))
     assert set(ran) == set(range(SAMPLES))
@@ -113,7 +113,7 @@ def check(out, expected):
 
 
 def main(folder, every):
-    partial._SECONDS = 0.0  # a commit after each batch
+    resumable._SECONDS = 0.0  # a commit after each batch
     store._CHUNK_ROWS = 8
     torch.set_num_threads(1)
     plain = folder / "plain.zarr"

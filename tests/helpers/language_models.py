@@ -1,4 +1,4 @@
-"""Tiny language models, trained once for all tests, and their states by the LSTM's equations."""
+"""Tiny language models, trained once for all tests, and their states by the LSTM equations."""
 
 from dataclasses import replace
 from functools import cache
@@ -6,8 +6,9 @@ from functools import cache
 import numpy as np
 
 from isorep.paper.data.text import Corpus
-from isorep.paper.models.language_model import Task, train_language_models
-from isorep.paper.training.language_recipe import Dropouts, LanguageModel
+from isorep.paper.models.dropouts import Dropouts
+from isorep.paper.training.language_recipe import LanguageModel
+from isorep.paper.training.language_training import Task, train_language_models
 
 WORDS = 17
 SHALLOW = LanguageModel(
@@ -48,10 +49,10 @@ def corpora():
 
 
 def read(model, tokens):
-    """Return the states of each layer, layer -> (tokens, p), float64, one token after another."""
+    """Return the states of each layer, layer -> (tokens, p), float64, computed token by token."""
     weights = {name: value.numpy().astype(np.float64) for name, value in model.state_dict().items()}
     inputs = weights["embedding.weight"][tokens]
-    found = {}
+    states = {}
     for layer in model.layers:
         w_in, w_h, b_in, b_h = (
             weights[f"{layer}.{name}"]
@@ -64,14 +65,16 @@ def read(model, tokens):
             c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
             h = _sigmoid(o) * np.tanh(c)
             outputs.append(h)
-        inputs = found[layer] = np.array(outputs)
-    return found
+        inputs = states[layer] = np.array(outputs)
+    return states
 
 
 def read_rows(model, tokens, rows=10):
-    """Return `read` of equal stretches of a text, one below the other."""
+    """Return `read` of equal stretches of a text, stacked."""
     stretches = [read(model, part) for part in np.split(tokens, rows)]
-    return {layer: np.concatenate([one[layer] for one in stretches]) for layer in model.layers}
+    return {
+        layer: np.concatenate([states[layer] for states in stretches]) for layer in model.layers
+    }
 
 
 def _sigmoid(x):

@@ -1,4 +1,4 @@
-"""A small training, and what a monitor of it wrote, for the tests of the monitor."""
+"""A small training and the log of its monitor, for the tests of the monitor."""
 
 import json
 import random
@@ -12,7 +12,7 @@ PROBE = torch.randn(97, 1, 6, 6, generator=torch.Generator().manual_seed(5))
 
 
 class Net(nn.Module):
-    """Convolution, batch norm, dropout; and `noisy` draws in eval mode too, from all generators."""
+    """Convolution, batch norm and dropout; if `noisy`, it also draws in evaluation mode."""
 
     def __init__(self, noisy=False):
         super().__init__()
@@ -36,7 +36,7 @@ def net(seed=0, **options):
 
 
 class Training:
-    """Steps on random batches, which follow from the global generator."""
+    """Steps on random batches from the global generator."""
 
     def __init__(self, model):
         self.model = model

@@ -18,7 +18,7 @@ import isorep
 from isorep.inference import calibrated, chance, null_distribution
 from isorep.measures import MEASURES, _chance
 
-FORMULAS = [name for name, row in MEASURES.items() if row.chance is not None]
+FORMULAS = [name for name, row in MEASURES.items() if row.chance_rule is not None]
 
 
 def naive_explained(x, y):

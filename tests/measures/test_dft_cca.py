@@ -43,7 +43,10 @@ def test_similarity_by_name_and_channels_last():
         score.similarity, abs=1e-12
     )
     assert isorep.similarity(x, y, "dft_cca", seed=3) == score
-    with pytest.raises(ValueError, match=r"dft_cca .*without correction, or with pwcca"):
+    with pytest.raises(
+        ValueError,
+        match=r"dft_cca needs maps, but the correction .*pass correct=False, or use .* pwcca",
+    ):
         isorep.similarity(x, y, "dft_cca", correct=True)
 
 

@@ -229,7 +229,7 @@ def test_one_feature_a_side(name):
     x, y = pair(name)
     x, y = x[:, :1], y[:, :1]
     if name == "rsa":
-        with pytest.raises(ValueError, match="x has 1 feature, and the correlation of two samples"):
+        with pytest.raises(ValueError, match="x has 1 feature, but the correlation of two samples"):
             isorep.similarity(x, y, name)
         return
     score = isorep.similarity(x, y, name)
@@ -293,7 +293,7 @@ def test_unknown_measures_and_options_name_the_nearest():
         isorep.pwcca(x, y, weights_from="z")
     with pytest.raises(ValueError, match=r"unknown solver 'qr'"):
         isorep.cca(x, y, solver="qr")
-    with pytest.raises(ValueError, match=r"share to keep, in \(0, 1\], not 99"):
+    with pytest.raises(ValueError, match=r"share to keep, in \(0, 1\], got 99"):
         isorep.svcca(x, y, variance=99)
 
 
@@ -330,8 +330,8 @@ def test_a_declared_metric_obeys_the_triangle_inequality(name):
 def test_controls_refuse_different_widths(name):
     x, y = pair("pwcca")
     message = (
-        "x has 7 features and y has 5, but neuron j is compared with neuron j; take pwcca, cca, "
-        "svcca, cka or procrustes"
+        "x has 7 features and y has 5, but neuron j of x is compared with neuron j of y; use "
+        "pwcca, cca, svcca, cka or procrustes"
     )
     with pytest.raises(ValueError, match=message):
         isorep.similarity(x, y, name)

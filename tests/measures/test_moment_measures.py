@@ -245,7 +245,9 @@ def test_held_out_regression_equals_scikit_learns(folds, case):
 
 def test_held_out_regression_of_unrelated_data_is_negative_and_not_clipped():
     x, y = np.random.default_rng(12).standard_normal((2, 40, 30))
-    with pytest.warns(isorep.FewSamplesWarning, match=r"for 30 directions of x .* an R\^2 of 0.77"):
+    with pytest.warns(
+        isorep.FewSamplesWarning, match=r"fit of 30 directions of x.* an R\^2 of 0.77"
+    ):
         assert measures.linear_regression(x, y).similarity == pytest.approx(0.77, abs=0.05)
     assert measures.linear_regression(x, y, folds=10).similarity < -1
     # Few samples for y's directions are no matter: only x is fitted.
@@ -281,7 +283,7 @@ def test_debiased_cka_where_it_is_undefined():
     # All samples equally far apart.
     for sides, name in (((np.eye(9), x), "x"), ((x, 7 * np.eye(9)), "y")):
         with pytest.raises(
-            ValueError, match=f"nothing of {name}'s inner products .* all 9 samples"
+            ValueError, match=f"U-centred inner products of {name} are 0, .* all 9 samples"
         ):
             measures.cka_debiased(*sides)
     table = isorep.compare({"a": np.eye(9)}, {"b": x}, measures=["cka", "cka_debiased"])
@@ -320,22 +322,22 @@ def test_few_samples_warn_where_directions_count_in_full():
 
 def test_options_out_of_range_say_what_was_expected():
     x, y = SHAPES["tall"]
-    with pytest.raises(ValueError, match=r"alpha runs from 0 \(CCA\) to 1 \(Procrustes\), not 2"):
+    with pytest.raises(ValueError, match=r"between 0 \(CCA\) and 1 \(Procrustes\), got 2"):
         measures.shape(x, y, alpha=2)
     for bad in (-1, float("nan"), float("inf"), "vc", (1, 2, 3), (1, -1), None):
-        with pytest.raises(ValueError, match="penalty is a number of at least 0, a pair of them"):
+        with pytest.raises(ValueError, match="must be a number of at least 0, a pair of them"):
             measures.ridge_cca(x, y, penalty=bad)
     for bad in (-1, float("nan"), float("inf")):
-        with pytest.raises(ValueError, match="penalty is a number of at least 0, not"):
+        with pytest.raises(ValueError, match="penalty must be a finite number of at least 0, got"):
             measures.gulp(x, y, penalty=bad)
     for bad in (1, 0, 212):
         with pytest.raises(ValueError, match=f"folds must be from 2 to the 211 samples, got {bad}"):
             measures.linear_regression(x, y, folds=bad)
     with pytest.raises(TypeError, match="integer"):
         measures.linear_regression(x, y, folds=2.5)
-    with pytest.raises(ValueError, match="takes at least 10 samples, got 9: give the penalty"):
+    with pytest.raises(ValueError, match="needs at least 10 samples, got 9; pass the penalty"):
         measures.ridge_cca(x[:9, :2], y[:9, :2], penalty="cv")
-    with pytest.raises(ValueError, match=r"share to keep, in \(0, 1\], not 99"):
+    with pytest.raises(ValueError, match=r"share to keep, in \(0, 1\], got 99"):
         measures.svcca_squared(x, y, variance=99)
 
 

@@ -86,14 +86,14 @@ class Overwrites(nn.Module):
         return self.own(x.sub_(1))
 
 
-def test_the_probe_is_the_same_at_every_look():
+def test_the_probe_is_the_same_for_every_state():
     model = net(noisy=True)
     probe = Probe(DataLoader(Augmented(), batch_size=16), "*", "mean")
-    assert probe.look(model) == probe.look(model)
+    assert probe.capture(model) == probe.capture(model)
     given = PROBE.clone()
     probe = Probe(given, "own", "mean")
-    first = probe.look(Overwrites())
-    assert first == probe.look(Overwrites())
+    first = probe.capture(Overwrites())
+    assert first == probe.capture(Overwrites())
     assert torch.equal(given, PROBE)
 
 
@@ -178,9 +178,9 @@ def test_wrapped_models_are_watched_inside(tmp_path):
 
     with pytest.raises(ValueError, match=r"spread over several processes \(FSDP, ZeRO-3\)"):
         watch(tmp_path / "b").start(FullyShardedDataParallel())
-    with pytest.raises(TypeError, match=r"model should be a torch.nn.Module, got str"):
+    with pytest.raises(TypeError, match=r"model must be a torch.nn.Module, got str"):
         watch(tmp_path / "b").start("net")
-    with pytest.raises(ValueError, match=r"lazy modules whose weights are not there yet"):
+    with pytest.raises(ValueError, match=r"lazy modules whose weights are not initialised"):
         watch(tmp_path / "b").start(nn.Sequential(nn.LazyLinear(3)))
 
 
@@ -234,7 +234,7 @@ def test_a_store_of_something_else_is_refused(tmp_path):
     watch(store).start(net()).finish()
     before = (store / "log.jsonl").read_bytes()
     with pytest.raises(
-        ValueError, match=r"has the layers conv \(mean\), out \(mean\), and this tr"
+        ValueError, match=r"has the layers conv \(mean\), out \(mean\), but this mo"
     ):
         watch(store, layers="conv").start(net(), step=5)
     with pytest.raises(ValueError, match=r"has the layers conv \(mean\), .* conv \(flatten\)"):
@@ -245,9 +245,9 @@ def test_a_store_of_something_else_is_refused(tmp_path):
         watch(store, layers="cnv").start(net(), step=5)
     assert (store / "log.jsonl").read_bytes() == before
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(ValueError, match="a folder of other things and no monitor's store; name a"):
+    with pytest.raises(ValueError, match="holds other files and is not a monitor's store; pass a"):
         watch(tmp_path)
-    with pytest.raises(ValueError, match=r"thesis.tex' is a file; name a folder"):
+    with pytest.raises(ValueError, match=r"thesis.tex' is a file; pass a folder"):
         watch(tmp_path / "thesis.tex")
 
 
@@ -278,18 +278,21 @@ class BadRun:
 @pytest.mark.parametrize(
     ("break_it", "reason"),
     [
-        (lambda patch: patch.setattr(Probe, "look", fail(MemoryError("no more"))), "MemoryError"),
+        (
+            lambda patch: patch.setattr(Probe, "capture", fail(MemoryError("no more"))),
+            "MemoryError",
+        ),
         (
             lambda patch: patch.setattr(Store, "save", fail(FullDiskError())),
             "FullDiskError: [Errno 28] No s",
         ),
         (
-            lambda patch: patch.setattr(Store, "note", fail(FullDiskError())),
+            lambda patch: patch.setattr(Store, "log", fail(FullDiskError())),
             "FullDiskError: [Errno 28] No s",
         ),
         (lambda patch: None, "ConnectionError: no network"),
     ],
-    ids=["look", "save", "note", "wandb"],
+    ids=["capture", "save", "log", "wandb"],
 )
 def test_what_goes_wrong_is_told_once_and_does_not_stop_the_training(
     tmp_path, monkeypatch, break_it, reason
@@ -303,11 +306,11 @@ def test_what_goes_wrong_is_told_once_and_does_not_stop_the_training(
         monitor.finish()
     (one,) = caught
     text = str(one.message)
-    assert text.startswith("the monitor stopped after step 5, and training goes on without it: ")
+    assert text.startswith("the monitor stopped after step 5; training continues without it: ")
     assert reason in text
     assert "and more" not in text
     monkeypatch.undo()
-    if "not noted in the store" in text:
+    if "not logged in the store" in text:
         assert not log(tmp_path, "error")
     else:
         (line,) = log(tmp_path, "error")
@@ -325,11 +328,11 @@ def fail(error):
 
 def test_where_warnings_are_errors_it_is_printed(tmp_path, monkeypatch, capsys):
     monitor = watch(tmp_path, every=1).start(net())
-    monkeypatch.setattr(Probe, "look", fail(RuntimeError("out of memory")))
+    monkeypatch.setattr(Probe, "capture", fail(RuntimeError("out of memory")))
     monitor.step()  # pytest turns warnings into errors
     monitor.step()
     assert capsys.readouterr().err == (
-        "the monitor stopped after step 1, and training goes on without it: "
+        "the monitor stopped after step 1; training continues without it: "
         "RuntimeError: out of memory\n"
     )
 
@@ -346,7 +349,7 @@ def test_a_disk_that_is_full_at_the_start_does_not_stop_the_training(tmp_path, m
 def test_ctrl_c_passes_and_leaves_the_training_as_it_was(tmp_path, monkeypatch):
     model = net()
     monitor = watch(tmp_path, every=1).start(model)
-    monkeypatch.setattr(module, "compared", fail(KeyboardInterrupt()))
+    monkeypatch.setattr(module, "score_prepared", fail(KeyboardInterrupt()))
     random_state = torch.get_rng_state()
     with pytest.raises(KeyboardInterrupt):
         monitor.step()
@@ -373,30 +376,30 @@ def test_an_exception_in_the_block_leaves_no_final_state(tmp_path):
 
 
 def test_what_it_is_given_is_checked(tmp_path):
-    with pytest.raises(TypeError, match="every is a number of steps or 'auto', not 'often'"):
+    with pytest.raises(TypeError, match="every must be a number of steps or 'auto', got 'often'"):
         watch(tmp_path, every="often")
-    with pytest.raises(ValueError, match="every is a number of steps from 1 on, or 'auto', not 0"):
+    with pytest.raises(ValueError, match="every must be at least 1 step, or 'auto', got 0"):
         watch(tmp_path, every=0)
-    with pytest.raises(ValueError, match=r"max_share is a part of the time, in \(0, 1\), not 3"):
+    with pytest.raises(
+        ValueError, match=r"max_share must be a share of the time, in \(0, 1\), got 3"
+    ):
         watch(tmp_path, max_share=3)
     with pytest.raises(ValueError, match="unknown measure 'pwca'; did you mean 'pwcca'"):
         watch(tmp_path, measure="pwca")
-    with pytest.raises(ValueError, match="lag is a number of states, at least 1, not 0"):
+    with pytest.raises(ValueError, match="lag must be a number of states, at least 1, got 0"):
         watch(tmp_path, lag=0)
-    with pytest.raises(TypeError, match=r"wandb should be a run with .log, got str"):
+    with pytest.raises(TypeError, match=r"wandb must be a run with .log, got str"):
         watch(tmp_path, wandb="my-project")
-    with pytest.raises(
-        TypeError, match=r"tensorboard should be a SummaryWriter or a folder, got i"
-    ):
+    with pytest.raises(TypeError, match=r"tensorboard must be a SummaryWriter or a folder, got i"):
         watch(tmp_path, tensorboard=5)
     with pytest.raises(TypeError, match=r"the name of one measure, got \['pwcca', 'cka'\]"):
         watch(tmp_path, measure=["pwcca", "cka"])
     for step in (-1, 1.5):
         with pytest.raises(
-            ValueError, match=f"how many steps the model is trained for, not {step}"
+            ValueError, match=f"number of steps the model is trained for, got {step}"
         ):
             watch(tmp_path).start(torch.nn.Linear(4, 2), step=step)
-    with pytest.raises(ValueError, match="the probe yielded no samples"):
+    with pytest.raises(ValueError, match="the probe holds no samples"):
         Monitor([], store=tmp_path)
     with pytest.raises(RuntimeError, match=r"call start\(model\) before step\(\)"):
         watch(tmp_path).step()

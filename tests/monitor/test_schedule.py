@@ -19,14 +19,14 @@ def run(clock, every, max_share, *, steps, step, cost, first=0.0):
     plan.begin()
     since = clock.now
     clock.now += first
-    plan.spent(since)
+    plan.add_state(since)
     taken, times = [], []
     for number in range(1, steps + 1):
         clock.now += step
         if plan.due(number):
             since = clock.now
             clock.now += cost()
-            plan.spent(since)
+            plan.add_state(since)
             taken.append(number)
             times.append(since)
     plan.end()

@@ -15,12 +15,12 @@ def state(value=1.0):
 
 def test_a_torn_line_spoils_no_other(tmp_path):
     store = Store(tmp_path / "run")
-    store.note("start", 0, layers=["ä"])
-    store.note("state", 0)
+    store.log("start", 0, layers=["ä"])
+    store.log("state", 0)
     log = tmp_path / "run/log.jsonl"
     whole = log.read_bytes()
     log.write_bytes(whole + b'{"event": "sta')  # power was cut
-    store.note("start", 5)
+    store.log("start", 5)
     assert log.read_bytes().startswith(whole)  # what is there is never changed
     lines = log.read_text().splitlines()
     assert len(lines) == 4
@@ -58,5 +58,5 @@ def test_steps_are_ordered_as_numbers(tmp_path):
 
 def test_nothing_but_numbers_goes_into_the_log(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
-        Store(tmp_path).note("state", 1, to_start={"conv": float("nan")})
+        Store(tmp_path).log("state", 1, to_start={"conv": float("nan")})
     assert not (tmp_path / "log.jsonl").exists()

@@ -27,9 +27,9 @@ def test_in_evaluation_mode_it_is_plain_lstms_with_the_same_weights():
     tokens = _tokens()
     x = nn.functional.embedding(tokens, model.embedding.weight)
     for name in model.layers:
-        own = model.get_submodule(name)
-        plain = nn.LSTM(own.input_size, own.hidden_size, batch_first=True)
-        plain.load_state_dict(own.state_dict())
+        lstm = model.get_submodule(name)
+        plain = nn.LSTM(lstm.input_size, lstm.hidden_size, batch_first=True)
+        plain.load_state_dict(lstm.state_dict())
         x, _ = plain(x)
     hidden, state = model(tokens)
     assert torch.equal(hidden, x)
@@ -59,7 +59,7 @@ def test_dropconnect_masks_the_hidden_weights_once_for_all_steps():
     layer = WeightDropLSTM(4, 6, 0.5).train()
     layer.generator = torch.Generator().manual_seed(3)
     x = torch.randn(2, 9, 4)
-    found, (h, c) = layer(x)
+    output, (h, c) = layer(x)
 
     mask = torch.empty(24, 6).bernoulli_(0.5, generator=torch.Generator().manual_seed(3)) / 0.5
     assert set(mask.unique().tolist()) == {0.0, 2.0}
@@ -68,9 +68,9 @@ def test_dropconnect_masks_the_hidden_weights_once_for_all_steps():
     with torch.no_grad():
         plain.weight_hh_l0 *= mask
     expected, (h_expected, c_expected) = plain(x)
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(output, expected)
     torch.testing.assert_close((h, c), (h_expected, c_expected))
-    assert not torch.equal(layer(x)[0], found)  # another mask in another forward pass
+    assert not torch.equal(layer(x)[0], output)  # another mask in another forward pass
 
 
 def test_gradients_reach_the_weights_that_were_kept_and_no_others():
@@ -133,8 +133,8 @@ def test_capture_finds_each_layer_by_its_name_with_its_features_last():
         "lstm3": (33, 5),
     }
     hidden, _ = model.eval()(tokens)
-    found = torch.from_numpy(reps["lstm3"].copy())
-    torch.testing.assert_close(found, hidden.detach().flatten(0, 1))
+    output = torch.from_numpy(reps["lstm3"].copy())
+    torch.testing.assert_close(output, hidden.detach().flatten(0, 1))
 
 
 @pytest.mark.parametrize("layers", [1, 5])

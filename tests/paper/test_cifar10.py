@@ -98,14 +98,14 @@ def test_damaged_files_are_named(folder, tmp_path_factory):
     with pytest.raises(ValueError, match="must be a multiple of 3073 bytes"):
         load(folder, n_train=7)
     (folder / TEST).write_bytes(b"\x0b" + batch(TEST)[1:])
-    with pytest.raises(ValueError, match="labels must be 0 to 9, found 11"):
+    with pytest.raises(ValueError, match="labels must be 0 to 9, got 11"):
         load(folder, n_train=7)
     other = tmp_path_factory.mktemp("other")
     archive(other / ARCHIVE)
     content = (other / ARCHIVE).read_bytes()
     for damaged in (content[: len(content) // 2], b"no archive", gzip.compress(b"no tar" * 999)):
         (other / ARCHIVE).write_bytes(damaged)
-        with pytest.raises(ValueError, match="download it again"):
+        with pytest.raises(ValueError, match="Download it again"):
             load(other, n_train=7)
 
 

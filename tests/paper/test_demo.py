@@ -49,30 +49,30 @@ def setup():
 
 
 @pytest.fixture(scope="module")
-def found(setup, tmp_path_factory):
+def finished(setup, tmp_path_factory):
     folder = tmp_path_factory.mktemp("fig3") / "a" / "b"
     return demo.reproduce(setup, folder, QUIET)
 
 
 @pytest.fixture(scope="module")
-def written(found):
-    folder = found.files[0].parent
+def written(finished):
+    folder = finished.files[0].parent
     assert {file.name for file in folder.iterdir()} == FILES
     return json.loads((folder / "results.json").read_text())
 
 
 @pytest.mark.parametrize("measure", ["pwcca", "cca", "svcca"])
-def test_means_are_those_of_a_plain_loop(data, found, written, measure):
+def test_means_are_those_of_a_plain_loop(data, finished, written, measure):
     images = torch.as_tensor(data.train_images)
     activations = []
-    for one in found.result.trained.values():
-        network, x, own = one.network.eval(), images, []
+    for trained_network in finished.result.trained.values():
+        network, x, selected = trained_network.network.eval(), images, []
         with torch.no_grad():
             for layer in LAYERS[:-1]:
                 x = network.get_submodule(layer)(x)
-                own.append(x.mean(dim=(2, 3)).double().numpy().astype(np.float32))
-            own.append(network(images).numpy())
-        activations.append(own)
+                selected.append(x.mean(dim=(2, 3)).double().numpy().astype(np.float32))
+            selected.append(network(images).numpy())
+        activations.append(selected)
     for at, layer in enumerate(LAYERS):
         values = {"generalizing": [], "memorizing": [], "inter": []}
         for i in range(4):
@@ -88,37 +88,40 @@ def test_means_are_those_of_a_plain_loop(data, found, written, measure):
             assert cell["std"] == pytest.approx(np.std(each), abs=1e-6)
 
 
-def test_csv_has_a_row_for_each_ordered_pair_layer_and_measure(found, written):
-    with found.files[1].open() as file:
+def test_csv_has_a_row_for_each_ordered_pair_layer_and_measure(finished, written):
+    with finished.files[1].open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 4 * 3 * len(LAYERS) * 3
     for name, groups in written["distances"].items():
         for group, layers in groups.items():
             for layer, cell in layers.items():
-                own = [
+                selected = [
                     float(row["distance"])
                     for row in rows
                     if (row["measure"], row["group"], row["layer"]) == (name, group, layer)
                 ]
-                assert len(own) == cell["ordered_pairs"]
-                assert np.mean(own) == pytest.approx(cell["mean"], abs=1e-12)
+                assert len(selected) == cell["ordered_pairs"]
+                assert np.mean(selected) == pytest.approx(cell["mean"], abs=1e-12)
     first = rows[0]
     assert (first["x"], first["y"]) == ("generalizing-1", "generalizing-2")
-    assert float(first["distance"]) == found.result.distances.at("pwcca", "conv1")[0, 1]
+    assert float(first["distance"]) == finished.result.distances.at("pwcca", "conv1")[0, 1]
 
 
 def test_results_say_what_was_done(written):
     assert written["setup"]["train_images"] == 101
     assert written["setup"]["recipe"]["max_epochs"] == 2
     assert written["versions"]["torch"]
-    assert [one["name"] for one in written["networks"]] == [
+    assert [trained_network["name"] for trained_network in written["networks"]] == [
         "generalizing-1",
         "generalizing-2",
         "memorizing-1",
         "memorizing-2",
     ]
-    assert all(one["epochs"] == 2 and not one["converged"] for one in written["networks"])
-    assert len({one["seed"] for one in written["networks"]}) == 4
+    assert all(
+        trained_network["epochs"] == 2 and not trained_network["converged"]
+        for trained_network in written["networks"]
+    )
+    assert len({trained_network["seed"] for trained_network in written["networks"]}) == 4
 
 
 def test_two_networks_decide_nothing(written):
@@ -126,10 +129,10 @@ def test_two_networks_decide_nothing(written):
     assert {claim["verdict"] for claim in written["claims"]} == {"not decidable at this scale"}
 
 
-def test_same_seed_same_files(setup, found, tmp_path):
+def test_same_seed_same_files(setup, finished, tmp_path):
     again = demo.reproduce(setup, tmp_path, QUIET)
-    for one, other in zip(found.files, again.files, strict=True):
-        assert one.read_bytes() == other.read_bytes()
+    for trained_network, other in zip(finished.files, again.files, strict=True):
+        assert trained_network.read_bytes() == other.read_bytes()
 
 
 def test_each_group_has_its_labels_and_each_network_its_own_weights(data, setup, monkeypatch):
@@ -145,10 +148,10 @@ def test_each_group_has_its_labels_and_each_network_its_own_weights(data, setup,
     assert list(trained) == ["generalizing-1", "generalizing-2", "memorizing-1", "memorizing-2"]
     labels, weights = zip(*seen, strict=True)
     # The memorizing ones, which take longest, are trained first.
-    for own, expected in zip(
+    for selected, expected in zip(
         labels, [data.random_labels] * 2 + [data.train_labels] * 2, strict=True
     ):
-        assert np.array_equal(own, expected)
+        assert np.array_equal(selected, expected)
     for i in range(4):
         assert not any(torch.equal(weights[i], weights[j]) for j in range(i))
 
@@ -159,13 +162,13 @@ def test_training_leaves_the_global_generator_alone(data, setup):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_figure_shows_the_means(found):
-    figure = fig3.draw(found.result)
+def test_figure_shows_the_means(finished):
+    figure = fig3.draw(finished.result)
     assert [ax.get_title() for ax in figure.axes] == ["PWCCA", "mean CCA", "SVCCA"]
     for ax, measure in zip(figure.axes, ("pwcca", "cca", "svcca"), strict=True):
         assert ax.get_ylim()[0] == 0
         for line, values in zip(
-            ax.lines, found.result.distances.pairs(measure).values(), strict=True
+            ax.lines, finished.result.distances.pairs(measure).values(), strict=True
         ):
             np.testing.assert_allclose(line.get_ydata(), values.mean(axis=0))
     assert figure.get_suptitle() == (
@@ -173,14 +176,14 @@ def test_figure_shows_the_means(found):
     )
 
 
-def test_tables_print_in_80_columns(found):
+def test_tables_print_in_80_columns(finished):
     console = Console(width=80, record=True, file=io.StringIO())
-    for part in found.tables():
+    for part in finished.tables():
         console.print(part)
     text = console.export_text()
     assert "not decidable" in text
     assert "generalizing-1 did not reach near-zero loss" in text
-    mean = found.result.distances.pairs("pwcca")["inter"][:, 3].mean()
+    mean = finished.result.distances.pairs("pwcca")["inter"][:, 3].mean()
     assert f"{mean:.3f}" in text
 
 
@@ -197,7 +200,7 @@ def test_refuses_a_negative_seed(tmp_path):
 
 
 def test_refuses_two_convolutions():
-    with pytest.raises(ValueError, match="at least 3 convolutions are needed"):
+    with pytest.raises(ValueError, match="plan must have at least 3 convolutions"):
         fig3.SetUp(plan=ConvNetPlan((4, 4), (1, 1)))
 
 

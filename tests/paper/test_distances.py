@@ -22,7 +22,7 @@ def representations():
 
 
 @pytest.fixture(scope="module")
-def found(representations):
+def computed(representations):
     return all_pairs(
         representations, ("first", "second"), measures=list(DIRECT), across=[("a", "b")]
     )
@@ -30,7 +30,7 @@ def found(representations):
 
 @pytest.mark.parametrize("measure", DIRECT)
 @pytest.mark.parametrize("layers", [("a", "a"), ("b", "b"), ("a", "b")])
-def test_each_pair_is_what_the_measure_says(representations, found, measure, layers):
+def test_each_pair_is_what_the_measure_says(representations, computed, measure, layers):
     networks = list(representations.values())
     expected = [
         [
@@ -39,21 +39,21 @@ def test_each_pair_is_what_the_measure_says(representations, found, measure, lay
         ]
         for i, x in enumerate(networks)
     ]
-    np.testing.assert_allclose(found.at(measure, *layers), expected, atol=1e-9)
+    np.testing.assert_allclose(computed.at(measure, *layers), expected, atol=1e-9)
 
 
-def test_pairs_are_split_by_group(found):
+def test_pairs_are_split_by_group(computed):
     groups = {"first": [], "second": [], "inter": []}
     for i in range(6):
         for j in range(6):
             if i != j:
-                assert found.group_of(i, j) == (
+                assert computed.group_of(i, j) == (
                     "inter" if (i < 3) != (j < 3) else "first" if i < 3 else "second"
                 )
-                groups[found.group_of(i, j)].append(
-                    [found.at("pwcca", layer)[i, j] for layer in LAYERS]
+                groups[computed.group_of(i, j)].append(
+                    [computed.at("pwcca", layer)[i, j] for layer in LAYERS]
                 )
-    pairs = found.pairs("pwcca")
+    pairs = computed.pairs("pwcca")
     assert list(pairs) == list(groups)
     for name, values in groups.items():
         assert len(values) == {"first": 6, "second": 6, "inter": 18}[name]
@@ -62,9 +62,11 @@ def test_pairs_are_split_by_group(found):
         )
 
 
-def test_svcca_ranks_hold_the_variance(representations, found):
+def test_svcca_ranks_hold_the_variance(representations, computed):
     for layer in LAYERS:
-        for network, rank in zip(representations.values(), found.svcca_ranks[layer], strict=True):
+        for network, rank in zip(
+            representations.values(), computed.svcca_ranks[layer], strict=True
+        ):
             variance = np.linalg.svd(network[layer] - network[layer].mean(0))[1] ** 2
             share = np.cumsum(variance) / variance.sum()
             assert share[rank - 1] >= 0.99 > (share[rank - 2] if rank > 1 else 0)

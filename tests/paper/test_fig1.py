@@ -38,11 +38,13 @@ def result(run):
 
 def test_follows_the_formulas(result):
     images = result.data.train_images[:211]
-    for number, one in enumerate(result.trained.values()):
+    for number, network in enumerate(result.trained.values()):
         layers = []
         for epoch in SETUP.epochs:
-            found = isorep.capture(one.at(epoch), [images], layers=["conv2"], reduce="mean")
-            layers.append(np.asarray(found["conv2"], dtype=float))
+            representations = isorep.capture(
+                network.at(epoch), [images], layers=["conv2"], reduce="mean"
+            )
+            layers.append(np.asarray(representations["conv2"], dtype=float))
         bases = [np.linalg.qr(layer - layer.mean(axis=0))[0] for layer in layers]
         for at in range(4):
             rho = np.linalg.svd(bases[at].T @ bases[-1])[1]
@@ -95,28 +97,28 @@ def test_unsettled_directions_are_counted_when_performance_has_converged(result)
     tables = np.full((2, 4, 4), 1.0)
     tables[:, 2, 1:] = 0.5  # 3 of 4 directions at epoch 2
 
-    def trained(one):
+    def trained(network):
         accuracy = (0.1, 0.5, 0.99, 0.98, 1.0)
         history = tuple(
             epoch._replace(test_accuracy=value)
-            for epoch, value in zip(one.history, accuracy, strict=True)
+            for epoch, value in zip(network.history, accuracy, strict=True)
         )
-        return replace(one, history=history)
+        return replace(network, history=history)
 
     made = replace(
         result,
-        trained={name: trained(one) for name, one in result.trained.items()},
+        trained={name: trained(network) for name, network in result.trained.items()},
         correlations=tables,
     )
     assert fig1.claims(made)[0].contrasts[0].effect == 0.75
-    left = figa1.claims(figa1.Result(SETUP, made.data, made.trained))[0].contrasts[0].effect
-    assert left == 0.5  # epoch 2 of 4
+    remaining = figa1.claims(figa1.Result(SETUP, made.data, made.trained))[0].contrasts[0].effect
+    assert remaining == 0.5  # epoch 2 of 4
 
 
 def test_curves_share_the_networks(run, result):
     curves = figa1.compute(SETUP, run)
-    assert [one.history for one in curves.trained.values()] == [
-        one.history for one in result.trained.values()
+    assert [network.history for network in curves.trained.values()] == [
+        network.history for network in result.trained.values()
     ]
     assert curves.curve("test_accuracy").shape == (2, 5)
     rows = list(figa1.rows(curves))
@@ -136,7 +138,7 @@ def test_rows_and_figure(result):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"epochs": (0, 1, 3)}, "epochs must ascend to the last of the training, 4"),
+        ({"epochs": (0, 1, 3)}, "epochs must ascend to the last epoch of the training, 4"),
         ({"early": 3}, "early must be one of the epochs before half time, got 3"),
         ({"early": 2}, "early must be one of the epochs before half time, got 2"),
     ],

@@ -38,29 +38,29 @@ def test_distances_follow_the_formulas(result):
             partners = qy @ (qy.T @ variates)
             np.testing.assert_allclose(np.linalg.norm(partners, axis=0), rho, atol=1e-7)
             weights = np.abs(variates.T @ x).sum(axis=1)
-            found = {name: table[repetition, at] for name, table in result.distances.items()}
-            assert found["cca"] == pytest.approx(1 - rho.mean(), abs=1e-9)
-            assert found["pwcca"] == pytest.approx(1 - weights @ rho / weights.sum(), abs=1e-7)
+            values = {name: table[repetition, at] for name, table in result.distances.items()}
+            assert values["cca"] == pytest.approx(1 - rho.mean(), abs=1e-9)
+            assert values["pwcca"] == pytest.approx(1 - weights @ rho / weights.sum(), abs=1e-7)
             bases = []
             for side in (x, y):
-                left, s, _ = np.linalg.svd(side, full_matrices=False)
+                basis, s, _ = np.linalg.svd(side, full_matrices=False)
                 kept = np.searchsorted(np.cumsum(s**2) / np.sum(s**2), 0.99) + 1
-                bases.append(left[:, :kept])
+                bases.append(basis[:, :kept])
             rho = np.linalg.svd(bases[0].T @ bases[1])[1]
-            assert found["svcca"] == pytest.approx(1 - rho.mean(), abs=1e-9)
+            assert values["svcca"] == pytest.approx(1 - rho.mean(), abs=1e-9)
 
 
 def test_claims_compare_the_means(result):
     claims = fig2.claims(result)
     means = {name: table.mean(axis=0) for name, table in result.distances.items()}
     assert claims[0].contrasts[0].effect == pytest.approx(means["cca"][0] - means["pwcca"][0])
-    between = [one.effect for one in claims[1].contrasts]
+    between = [contrast.effect for contrast in claims[1].contrasts]
     assert between == pytest.approx(
         [means["cca"][0] - means["svcca"][0], means["svcca"][0] - means["pwcca"][0]]
     )
     ranges = {name: np.ptp(table, axis=1).mean() for name, table in result.distances.items()}
     assert claims[2].contrasts[0].effect == pytest.approx(ranges["cca"] - ranges["pwcca"])
-    meet = [one.effect for one in claims[4].contrasts]
+    meet = [contrast.effect for contrast in claims[4].contrasts]
     assert meet == pytest.approx([means[name][2] - means["pwcca"][2] for name in ("cca", "svcca")])
     assert claims[0].contrasts[0].exact == (1 / 32, 1 / 32)
     assert claims[0].verdict == "reproduced"

@@ -8,6 +8,7 @@ from helpers import naive
 from rich.console import Console
 
 import isorep
+from isorep.paper import FIGURES, runner
 from isorep.paper.analysis.distances import all_pairs
 from isorep.paper.data.images import ImageSource
 from isorep.paper.figures import fig3, figa5, figa9, figa10
@@ -30,22 +31,23 @@ def run(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("figure", "measures", "shown"),
+    ("number", "measures", "shown"),
     [
-        (fig3, ["pwcca"], "training"),
-        (figa5, ["cosine", "euclidean"], "training"),
-        (figa9, ["pwcca", "cca", "svcca"], "training"),
-        (figa10, ["pwcca"], "test"),
+        ("3", ["pwcca"], "training"),
+        ("A5", ["cosine", "euclidean"], "training"),
+        ("A9", ["pwcca", "cca", "svcca"], "training"),
+        ("A10", ["pwcca"], "test"),
     ],
     ids=["3", "A5", "A9", "A10"],
 )
-def test_distances_are_those_of_direct_formulas(run, figure, measures, shown):
+def test_distances_are_those_of_direct_formulas(run, number, measures, shown):
+    figure = runner.module_of(FIGURES[f"fig{number}"])
     result = figure.compute(SETUP, run)
     data = SETUP.images.load(None, 3)
     images = data.train_images[:211] if shown == "training" else data.test_images
     captured = [
-        isorep.capture(one.network, [images], layers=["conv*", "softmax"], reduce="mean")
-        for one in result.trained.values()
+        isorep.capture(network.network, [images], layers=["conv*", "softmax"], reduce="mean")
+        for network in result.trained.values()
     ]
     rows = iter(figure.rows(result))
     for layer in ("conv1", "conv2", "conv3", "softmax"):
@@ -63,11 +65,7 @@ def test_distances_are_those_of_direct_formulas(run, figure, measures, shown):
                         group = ("generalizing", "memorizing")[i // 2] if i // 2 == j // 2 else ""
                         assert row["group"] == (group or "inter")
     assert next(rows, None) is None
-    assert {claim.figure for claim in figure.claims(result)} == {
-        {"fig3": "3", "figa5": "A5", "figa9": "A9", "figa10": "A10"}[
-            figure.__name__.rpartition(".")[2]
-        ]
-    }
+    assert {claim.figure for claim in figure.claims(result)} == {number}
     assert figure.facts(result)["compared_on"] == f"{shown} images"
     assert len(figure.draw(result).axes) == len(measures)
 
@@ -115,15 +113,15 @@ class TestClaims:
             return mixed + noise * random.standard_normal((samples, 6))
 
         representations = {}
-        for group, own in (("generalizing", "true"), ("memorizing", "random")):
+        for group, labels in (("generalizing", "true"), ("memorizing", "random")):
             for i in range(cls.N):
-                late = 0.2 if own == "true" else 8.0
+                late = 0.2 if labels == "true" else 8.0
                 representations[f"{group}-{i}"] = {
                     "conv1": layer("all", 0.5),
                     "conv2": layer("all", 1.0),
                     "conv3": layer("all", 1.0),
-                    "conv4": layer(own, late),
-                    "softmax": layer(own, 0.001),
+                    "conv4": layer(labels, late),
+                    "softmax": layer(labels, 0.001),
                 }
         distances = all_pairs(
             representations,
@@ -168,7 +166,7 @@ class TestClaims:
         )
         cca = distances.pairs("cca")
         everything = [
-            np.concatenate([one[:, 0] for one in pairs.values()])
+            np.concatenate([values[:, 0] for values in pairs.values()])
             for pairs in (cca, distances.pairs("pwcca"))
         ]
         assert claims[9].deciding.effect == pytest.approx(

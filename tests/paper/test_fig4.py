@@ -39,18 +39,18 @@ def result(run):
 
 def captured(networks):
     images = SETUP.images.load(None, 3).train_images[:211]
-    found = []
+    arrays = []
     for number, network in enumerate(networks):
         layers = isorep.capture(network, [images], layers=["conv2"], reduce="mean")
-        found.append(np.asarray(layers["conv2"])[:, fig4.draw_filters(SETUP, number, layers)])
-    return found
+        arrays.append(np.asarray(layers["conv2"])[:, fig4.draw_filters(SETUP, number, layers)])
+    return arrays
 
 
 @pytest.mark.parametrize("state", ["after", "before"])
 def test_distances_are_those_of_direct_formulas(result, state):
     data = SETUP.images.load(None, 3)
-    trained = [one.network for one in result.trained.values()]
-    fresh = [initial(one, data).eval() for one in fig4.wanted(SETUP).values()]
+    trained = [network.network for network in result.trained.values()]
+    fresh = [initial(network, data).eval() for network in fig4.wanted(SETUP).values()]
     arrays = captured(trained if state == "after" else fresh)
     assert [array.shape for array in arrays] == [(211, 3)] * 9
     widths = getattr(result, state)
@@ -86,7 +86,7 @@ def test_claims_are_about_the_means_of_the_groups(result):
     distance = result.after.within("pwcca").mean(axis=1)
     assert drop.contrasts[0].effect == pytest.approx(distance[0] - distance[2])
     assert falling.contrasts[0].effect == pytest.approx(-spearmanr([4, 8, 12], distance)[0])
-    accuracy = np.array([one.last.test_accuracy for one in result.trained.values()])
+    accuracy = np.array([network.last.test_accuracy for network in result.trained.values()])
     expected = np.corrcoef(distance, accuracy.reshape(3, 3).mean(axis=1))[0, 1]
     assert claim.contrasts[0].effect == pytest.approx(-expected)
     assert claim.contrasts[0].exact.smallest == 1 / 6
@@ -95,9 +95,9 @@ def test_claims_are_about_the_means_of_the_groups(result):
 @pytest.mark.parametrize(("n", "p"), [(4, 1 / 24), (5, 1 / 120)])
 def test_falling_all_along_has_the_smallest_p_value(n, p):
     x = np.arange(n, dtype=float)
-    found = fig4.falling("it", x, -(x**3), ranks=True)
-    assert found.effect == pytest.approx(1)
-    assert found.exact == pytest.approx((p, p))
+    falling = fig4.falling("it", x, -(x**3), ranks=True)
+    assert falling.effect == pytest.approx(1)
+    assert falling.exact == pytest.approx((p, p))
 
 
 def test_widths_and_layers():
@@ -117,18 +117,18 @@ def test_claims_on_distances_that_are_known(result):
             for j in range(15):
                 if max(i, j) // 5 == group:
                     table[i, j] = distance + 0.01 * random.random()
-    found = fig4.Widths({"pwcca": table, "euclidean": 7 * table}, 5)
-    drop = found.drop("pwcca")
+    widths = fig4.Widths({"pwcca": table, "euclidean": 7 * table}, 5)
+    drop = widths.drop("pwcca")
     assert drop.effect == pytest.approx(0.3, abs=0.01)
     off = ~np.eye(15, dtype=bool)
-    assert found.drop("euclidean").effect == pytest.approx(
+    assert widths.drop("euclidean").effect == pytest.approx(
         drop.effect / table[off].mean(), rel=1e-9
     )
 
 
 def test_neuron_by_neuron(run):
     result = figa6.compute(SETUP, run)
-    arrays = captured(one.network for one in result.trained.values())
+    arrays = captured(network.network for network in result.trained.values())
     for i, j in ((0, 1), (4, 8)):
         x, y = arrays[i].astype(float), arrays[j].astype(float)
         cosine = 1 - np.sum(x * y) / np.linalg.norm(x) / np.linalg.norm(y)
@@ -155,10 +155,10 @@ def test_nothing_to_say_about_1000_filters(result):
 def test_flat_past_1000_filters_begins_at_the_first_width_that_large(result):
     wide = replace(result, setup=replace(SETUP, plan=ConvNetPlan((4, 1100), (2, 2))))
     assert wide.setup.widths == [550, 1100, 1650]
-    (found,) = figa7.claims(wide)[2].contrasts
+    (contrast,) = figa7.claims(wide)[2].contrasts
     means = result.before.within("pwcca").mean(axis=1)
-    assert found.where == "untrained: 1100 - widest"
-    assert found.effect == pytest.approx(means[1] - means[2])
+    assert contrast.where == "untrained: 1100 - widest"
+    assert contrast.effect == pytest.approx(means[1] - means[2])
 
 
 def test_rows_and_figures(result):
@@ -166,7 +166,9 @@ def test_rows_and_figures(result):
     assert len(rows) == 2 * 9 * 8
     assert {row["state"] for row in rows} == {"trained", "untrained"}
     assert (rows[0]["x"], rows[0]["y"], rows[0]["x_width"]) == ("x0.5-1", "x0.5-2", 4)
-    left, _ = fig4.draw(result).axes
-    np.testing.assert_allclose(left.lines[0].get_ydata(), result.after.within("pwcca").mean(axis=1))
+    left_ax, _ = fig4.draw(result).axes
+    np.testing.assert_allclose(
+        left_ax.lines[0].get_ydata(), result.after.within("pwcca").mean(axis=1)
+    )
     (ax,) = figa7.draw(result).axes
     assert [line.get_label() for line in ax.lines] == ["untrained", "trained"]

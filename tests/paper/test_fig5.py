@@ -41,8 +41,8 @@ def result(tmp_path_factory):
 def test_distances_and_clusters_are_those_of_direct_formulas(result):
     images = result.data.train_images[:211]
     arrays = [
-        isorep.capture(one.network, [images], layers=["conv2"], reduce="mean")["conv2"]
-        for one in result.trained.values()
+        isorep.capture(network.network, [images], layers=["conv2"], reduce="mean")["conv2"]
+        for network in result.trained.values()
     ]
     for i, x in enumerate(arrays):
         for j, y in enumerate(arrays):
@@ -54,16 +54,16 @@ def test_distances_and_clusters_are_those_of_direct_formulas(result):
     np.testing.assert_array_equal(
         result.clusters[:, None] == result.clusters, expected[:, None] == expected
     )
-    rates = [one.wanted.recipe.learning_rate for one in result.trained.values()]
+    rates = [network.wanted.recipe.learning_rate for network in result.trained.values()]
     assert rates == [1e-3] * 3 + [1e-2] * 3
     assert list(result.groups) == [0, 0, 0, 1, 1, 1]
 
 
 def test_error_and_robustness(result):
-    for i, one in enumerate(result.trained.values()):
-        assert result.error[i] == one.last.train_accuracy - one.last.test_accuracy
+    for i, network in enumerate(result.trained.values()):
+        assert result.error[i] == network.last.train_accuracy - network.last.test_accuracy
         curve = ablation_curve(
-            one.network,
+            network.network,
             result.data.train_images[:53],
             result.data.train_labels[:53],
             fractions=3,
@@ -80,7 +80,7 @@ def test_ablation_zeroes_ever_more_filters_of_all_convolutions():
     random = np.random.default_rng(0)
     images = random.random((53, 1, 5, 5), dtype=np.float32)
     labels = random.integers(0, 3, 53)
-    found = ablation_curve(network, images, labels, fractions=7, orders=3, seed=5)
+    accuracies = ablation_curve(network, images, labels, fractions=7, orders=3, seed=5)
 
     orders = np.random.default_rng(5)
     expected = []
@@ -94,11 +94,11 @@ def test_ablation_zeroes_ever_more_filters_of_all_convolutions():
                 x[:, torch.as_tensor(np.flatnonzero(rank[3:] < gone))] = 0
                 right = network.linear(x.mean((2, 3))).argmax(1).numpy() == labels
             expected.append(right.mean())
-    np.testing.assert_allclose(found.ravel(), expected)
+    np.testing.assert_allclose(accuracies.ravel(), expected)
     # Nothing is left behind.
     with torch.no_grad():
         whole = (network.logits(torch.as_tensor(images)).argmax(1).numpy() == labels).mean()
-    assert found[0, 0] == whole
+    assert accuracies[0, 0] == whole
     # A network that says the same whatever is shown loses nothing.
     network.linear.weight.data.zero_()
     share = np.mean(labels == int(network.linear.bias.argmax()))
@@ -164,9 +164,9 @@ class TestClaims:
             "learning rate 0.001 (nearest: 0.0001)",
             "learning rate 0.01 (nearest: 0.001)",
         ]
-        own = made.distances[:5, :5][~np.eye(5, dtype=bool)].mean()
+        own_distance = made.distances[:5, :5][~np.eye(5, dtype=bool)].mean()
         apart = (made.distances[:5, 5:10].mean() + made.distances[5:10, :5].mean()) / 2
-        assert claims[1].contrasts[0].effect == pytest.approx(apart - own)
+        assert claims[1].contrasts[0].effect == pytest.approx(apart - own_distance)
         assert claims[2].contrasts[0].where == "learning rate 0.01"
         away = made.distances[10:, :10].mean()
         assert claims[2].contrasts[0].effect == pytest.approx(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import subspace_angles
 
+from isorep.paper.analysis.state_distances import STEP_MEASURES
 from isorep.paper.figures import figa2
 
 SETUP = figa2.SetUp(width=5, samples=83, steps=30, every=3, alphas=(0.0, 2.0), networks=3)
@@ -24,8 +25,8 @@ def test_the_linear_network_rotates():
 
 
 def test_the_nonlinear_network_is_the_formula():
-    one = figa2.SetUp(width=4, samples=11, steps=2, every=1, alphas=(0.0, 3.0), networks=1)
-    straight, bent = dict(figa2.states(one, 0.0, 0)), dict(figa2.states(one, 3.0, 0))
+    setup = figa2.SetUp(width=4, samples=11, steps=2, every=1, alphas=(0.0, 3.0), networks=1)
+    straight, bent = dict(figa2.states(setup, 0.0, 0)), dict(figa2.states(setup, 3.0, 0))
     np.testing.assert_array_equal(straight[0], bent[0])
     # What the two differ by after one step is alpha * sigmoid(W h) + b, entry by entry in (b, b+3).
     added = bent[1] - straight[1]
@@ -45,10 +46,10 @@ def test_the_distances_are_those_of_direct_formulas(result):
             rho = np.cos(subspace_angles(h - h.mean(0), last - last.mean(0)))
             cosine = np.sum(h * last) / np.linalg.norm(h) / np.linalg.norm(last)
             euclidean = np.linalg.norm(h - last) / np.linalg.norm(last)
-            found = cell.sel(step=step)
-            assert found["cca_distance"].item() == pytest.approx(1 - rho.mean(), abs=1e-7)
-            assert found["cosine_distance"].item() == pytest.approx(1 - cosine, abs=1e-9)
-            assert found["euclidean_distance"].item() == pytest.approx(euclidean, abs=1e-7)
+            row = cell.sel(step=step)
+            assert row["cca_distance"].item() == pytest.approx(1 - rho.mean(), abs=1e-7)
+            assert row["cosine_distance"].item() == pytest.approx(1 - cosine, abs=1e-9)
+            assert row["euclidean_distance"].item() == pytest.approx(euclidean, abs=1e-7)
 
 
 def test_cca_is_blind_to_rotation_at_every_step(result):
@@ -62,11 +63,11 @@ def test_claims_and_figure(result):
     same, controls, bent = figa2.claims(result)
     means = {  # over the networks, and the steps but the last
         name: result[f"{name}_distance"].to_numpy()[:, :, :-1].mean(axis=(0, 2))
-        for name in figa2.MEASURES
+        for name in STEP_MEASURES
     }
     assert same.contrasts[0].effect == pytest.approx(means["cca"][0], abs=1e-12)
-    assert [one.effect for one in bent.contrasts] == pytest.approx([means["cca"][1]])
-    assert [one.effect for one in controls.contrasts] == pytest.approx(
+    assert [contrast.effect for contrast in bent.contrasts] == pytest.approx([means["cca"][1]])
+    assert [contrast.effect for contrast in controls.contrasts] == pytest.approx(
         [means[name][0] - means["cca"][0] for name in ("cosine", "euclidean")]
     )
     assert same.verdict == "reproduced"

@@ -8,9 +8,9 @@ import torch
 from rich.console import Console
 
 from isorep.paper.data.image_data import ImageData
+from isorep.paper.training import networks
 from isorep.paper.training.networks import capture_all, obtain
 from isorep.paper.training.recipe import ConvNetPlan, Recipe, ResNetPlan, Wanted
-from isorep.paper.training.train import networks
 
 QUIET = Console(quiet=True)
 RANDOM = np.random.default_rng(0)
@@ -136,7 +136,7 @@ def test_a_damaged_folder_is_named(tmp_path, file):
     (folder,) = tmp_path.iterdir()
     content = (folder / file).read_bytes()
     (folder / file).write_bytes(content[: len(content) // 2])
-    with pytest.raises(ValueError, match=r"cannot read the trained network in .*remove the folder"):
+    with pytest.raises(ValueError, match=r"cannot read the trained network in .*Remove the folder"):
         get(tmp_path, 1)
 
 
@@ -180,8 +180,8 @@ def test_kept_weights_are_those_of_a_shorter_training():
 
 def test_captures_means_over_positions():
     network = get(None, 1)["n1"].network
-    found = capture_all({"a": network}, DATA.test_images, layers=["conv1"], console=QUIET)
+    captured = capture_all({"a": network}, DATA.test_images, layers=["conv1"], console=QUIET)
     with torch.no_grad():
         expected = network.get_submodule("conv1")(torch.as_tensor(DATA.test_images)).mean((2, 3))
-    assert list(found["a"]) == ["conv1"]
-    np.testing.assert_allclose(found["a"]["conv1"], expected.numpy(), atol=1e-6)
+    assert list(captured["a"]) == ["conv1"]
+    np.testing.assert_allclose(captured["a"]["conv1"], expected.numpy(), atol=1e-6)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from isorep.paper.training.replicates import contrast
+from isorep.paper.analysis.replicates import contrast
 
 VALUES = np.array([0.3, -0.1, 0.25, 0.4])
 
@@ -19,10 +19,10 @@ def test_the_p_value_is_that_of_all_changes_of_sign(two_sided):
         for signs in product([1, -1], repeat=4)
     ]
     expected = np.mean([s >= size(VALUES.sum()) - 1e-12 for s in sums])
-    found = contrast("x", VALUES, two_sided=two_sided)
-    assert found.exact.p_value == expected
-    assert found.exact.smallest == (2 if two_sided else 1) / 16
-    assert found.effect == pytest.approx(VALUES.mean())
+    result = contrast("x", VALUES, two_sided=two_sided)
+    assert result.exact.p_value == expected
+    assert result.exact.smallest == (2 if two_sided else 1) / 16
+    assert result.effect == pytest.approx(VALUES.mean())
 
 
 def test_the_interval_is_students():
@@ -31,13 +31,13 @@ def test_the_interval_is_students():
 
 
 def test_one_network_has_no_interval_and_decides_nothing():
-    found = contrast("x", [0.5])
-    assert found.interval is None
-    assert found.exact == (0.5, 0.5)
+    result = contrast("x", [0.5])
+    assert result.interval is None
+    assert result.exact == (0.5, 0.5)
     assert contrast("x", [0.5], two_sided=True).exact == (1.0, 1.0)
 
 
 @pytest.mark.parametrize("bad", [[], [[0.1, 0.2]], np.zeros(21)])
 def test_it_wants_one_value_for_each_network(bad):
-    with pytest.raises(ValueError, match="one difference for each of 1 to 20 networks"):
+    with pytest.raises(ValueError, match="one value for each of 1 to 20 networks"):
         contrast("x", bad)

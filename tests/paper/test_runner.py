@@ -58,12 +58,12 @@ def test_writes_figure_data_and_claims(figure, tmp_path):
     assert (out / "figX" / "figX.png").read_bytes().startswith(b"\x89PNG")
     with (out / "figX" / "figX.csv").open() as file:
         assert list(csv.DictReader(file)) == [{"size": "1", "value": "0.1"}]
-    found = json.loads((out / "figX" / "claims.json").read_text())
-    assert found["claims"][0]["verdict"] == "reproduced"
-    assert found["setup"] == asdict(setup)
-    assert found["facts"] == {"data": "none"}
-    assert found["command"].startswith("isorep paper figX --scale small --device auto --seed 7")
-    assert found["versions"]["isorep"]
+    written = json.loads((out / "figX" / "claims.json").read_text())
+    assert written["claims"][0]["verdict"] == "reproduced"
+    assert written["setup"] == asdict(setup)
+    assert written["facts"] == {"data": "none"}
+    assert written["command"].startswith("isorep paper figX --scale small --device auto --seed 7")
+    assert written["versions"]["isorep"]
 
 
 def test_the_same_run_writes_the_same_bytes(figure, tmp_path):
@@ -122,7 +122,7 @@ def shell(capsys, monkeypatch, tmp_path):
         (["fgi3"], "unknown figure 'fgi3'; did you mean 'fig3'"),
         (["fig3", "--scale", "labtop"], "unknown scale 'labtop'; did you mean 'laptop'"),
         (["fig3", "--seed", "-1"], "seed must not be negative, got -1"),
-        (["fig3", "--device", "abacus"], "cannot compute on device 'abacus'"),
+        (["fig3", "--device", "abacus"], "device 'abacus' is not available"),
         (["fig3", "--scale", "small"], "pass --data with a folder that holds data_batch_1.bin"),
         (["fig3", "--scale", "small", "--data", "none"], "no folder 'none'"),
         (["fig3", "--scale", "small", "--data", "."], "no CIFAR-10 in '.': expected a folder"),

@@ -21,19 +21,19 @@ def states():
 
 
 def test_coefficients_are_sorted_and_one_at_the_end(states):
-    found = subspaces.coefficients(states, "h")
-    assert found.shape == (4, 5)
-    np.testing.assert_allclose(found[-1], 1)
-    np.testing.assert_allclose(found[:3, :3], 1)
-    assert found[:3, 3:].max() < 0.1
-    assert (np.diff(found, axis=1) <= 1e-12).all()
+    correlations = subspaces.coefficients(states, "h")
+    assert correlations.shape == (4, 5)
+    np.testing.assert_allclose(correlations[-1], 1)
+    np.testing.assert_allclose(correlations[:3, :3], 1)
+    assert correlations[:3, 3:].max() < 0.1
+    assert (np.diff(correlations, axis=1) <= 1e-12).all()
 
 
 def test_a_state_of_lower_rank_has_zeros(states):
     states[0] = {"h": states[0]["h"][:, :2]}
-    found = subspaces.coefficients(states, "h")
-    assert (found[0, 2:] == 0).all()
-    assert (found[0, :2] > 0).all()
+    correlations = subspaces.coefficients(states, "h")
+    assert (correlations[0, 2:] == 0).all()
+    assert (correlations[0, :2] > 0).all()
 
 
 def test_what_stays_is_told_from_what_goes(states):
@@ -46,7 +46,7 @@ def test_what_stays_is_told_from_what_goes(states):
 
 
 def test_no_variate_is_in_both(states):
-    with pytest.raises(ValueError, match="5 canonical variates: k must be from 1 to 2"):
+    with pytest.raises(ValueError, match="5 canonical variates, so k must be from 1 to 2"):
         subspaces.split(states, "h", 0, 1, 3)
 
 

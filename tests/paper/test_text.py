@@ -92,7 +92,7 @@ def test_an_excerpt_of_what_is_there_says_both(tmp_path):
 
 @pytest.mark.parametrize("sizes", [(1, 2, 2), (2, 1, 2), (2, 2, 1)])
 def test_an_excerpt_of_nothing_is_refused(sizes):
-    with pytest.raises(ValueError, match="an excerpt needs at least 2 tokens to train on"):
+    with pytest.raises(ValueError, match="an excerpt needs at least 2 training tokens"):
         text.Excerpt(*sizes)
 
 
@@ -118,13 +118,13 @@ def test_errors_name_the_file_and_what_was_expected(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"ptb.valid.txt to evaluate on.*none of its files"):
         text.load("ptb", tmp_path)
     _write(tmp_path, "ptb", ["valid"])
-    with pytest.raises(FileNotFoundError, match=r"ptb.train.txt to train on.* has ptb.valid.txt;"):
+    with pytest.raises(FileNotFoundError, match=r"ptb.train.txt to train on.* has ptb.valid.txt\."):
         text.load("ptb", tmp_path)
     (tmp_path / "ptb.train.txt").write_text("\n\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="no words"):
+    with pytest.raises(ValueError, match="contains no words"):
         text.load("ptb", tmp_path)
     (tmp_path / "ptb.train.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ValueError, match="should be UTF-8"):
+    with pytest.raises(ValueError, match="must be UTF-8"):
         text.load("ptb", tmp_path)
 
 
@@ -141,10 +141,10 @@ def test_the_help_texts_are_the_same_each_time_and_split_nine_to_one():
 
 
 def test_the_digest_sees_every_part():
-    one = text.Corpus("x", ("a", "b"), np.array([0, 1]), np.array([1]))
+    corpus = text.Corpus("x", ("a", "b"), np.array([0, 1]), np.array([1]))
     others = [
         text.Corpus("x", ("a", "c"), np.array([0, 1]), np.array([1])),
         text.Corpus("x", ("a", "b"), np.array([1, 1]), np.array([1])),
         text.Corpus("x", ("a", "b"), np.array([0]), np.array([1, 1])),
     ]
-    assert len({one.digest, *(other.digest for other in others)}) == 4
+    assert len({corpus.digest, *(other.digest for other in others)}) == 4

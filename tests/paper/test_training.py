@@ -29,7 +29,7 @@ def weights(network):
 def test_does_what_a_plain_loop_of_adam_does():
     ours = task(7, Recipe(batch_size=20, max_epochs=3, target_loss=0.0))
     plain = copy.deepcopy(ours.network)
-    (found,) = train([ours], IMAGES)
+    (training,) = train([ours], IMAGES)
 
     torch.set_num_threads(threads := torch.get_num_threads())
     images, labels = torch.as_tensor(IMAGES), torch.as_tensor(ours.labels)
@@ -44,7 +44,7 @@ def test_does_what_a_plain_loop_of_adam_does():
     torch.testing.assert_close(weights(ours.network), weights(plain), rtol=0, atol=1e-5)
     plain.eval()
     with torch.no_grad():
-        assert found.history[-1].train_loss == pytest.approx(
+        assert training.history[-1].train_loss == pytest.approx(
             cross_entropy(plain.logits(images), labels).item(), 1e-4
         )
     assert torch.get_num_threads() == threads
@@ -57,39 +57,39 @@ def test_a_network_does_not_depend_on_those_beside_it():
     together = [task(seed, recipe) for seed in (1, 2, 3)]
     (expected,) = train([alone], IMAGES, test=test)
     state = torch.get_rng_state()
-    found = train(together, IMAGES, test=test)
+    training = train(together, IMAGES, test=test)
     assert torch.equal(torch.get_rng_state(), state)
-    assert found[1] == expected
+    assert training[1] == expected
     assert torch.equal(weights(together[1].network), weights(alone.network))
 
 
 def test_stops_at_the_first_epoch_under_the_target():
     losses = []
     recipe = Recipe(learning_rate=0.01, target_loss=0.9, max_epochs=200)
-    (found,) = train([task(0, recipe)], IMAGES, lambda *state: losses.append(state))
-    assert found.converged
-    assert found.history[-1].train_loss == losses[-1][2] < 0.9
+    (training,) = train([task(0, recipe)], IMAGES, lambda *state: losses.append(state))
+    assert training.converged
+    assert training.history[-1].train_loss == losses[-1][2] < 0.9
     assert all(loss >= 0.9 for _, _, loss in losses[:-1])
-    assert [epoch for _, epoch, _ in losses] == list(range(1, found.epochs + 1))
+    assert [epoch for _, epoch, _ in losses] == list(range(1, training.epochs + 1))
 
 
 def test_says_when_the_target_was_not_reached():
-    (found,) = train([task(0, Recipe(max_epochs=2))], IMAGES)
-    assert (found.epochs, found.converged) == (2, False)
-    assert found.history[-1].train_loss > 0.005
+    (training,) = train([task(0, Recipe(max_epochs=2))], IMAGES)
+    assert (training.epochs, training.converged) == (2, False)
+    assert training.history[-1].train_loss > 0.005
 
 
 def test_keeps_the_weights_of_the_epochs_asked_for():
     ours = task(0, Recipe(max_epochs=3, target_loss=0.0), keep=(0, 2))
     start = weights(ours.network)
-    (found,) = train([ours], IMAGES)
-    assert list(found.states) == [0, 2]
+    (training,) = train([ours], IMAGES)
+    assert list(training.states) == [0, 2]
     kept = copy.deepcopy(ours.network)
-    kept.load_state_dict(found.states[0])
+    kept.load_state_dict(training.states[0])
     assert torch.equal(weights(kept), start)
     shorter = task(0, Recipe(max_epochs=2, target_loss=0.0))
     train([shorter], IMAGES)
-    kept.load_state_dict(found.states[2])
+    kept.load_state_dict(training.states[2])
     assert torch.equal(weights(kept), weights(shorter.network))
     assert not torch.equal(weights(kept), weights(ours.network))
 
@@ -99,17 +99,17 @@ def test_history_has_every_epoch_and_the_test_images():
     images, labels = IMAGES[:11] + 1, np.arange(11) % 3
     with torch.no_grad():
         logits = ours.network.eval().logits(torch.as_tensor(images))
-    (found,) = train([ours], IMAGES, test=(images, labels))
-    assert len(found.history) == 3
-    assert found.history[0].test_loss == pytest.approx(
+    (training,) = train([ours], IMAGES, test=(images, labels))
+    assert len(training.history) == 3
+    assert training.history[0].test_loss == pytest.approx(
         cross_entropy(logits, torch.as_tensor(labels)).item(), 1e-5
     )
-    assert found.history[2][2:] == pytest.approx(
+    assert training.history[2][2:] == pytest.approx(
         evaluate(ours.network, torch.as_tensor(images), torch.as_tensor(labels))
     )
     (without,) = train([task(0, Recipe(max_epochs=1))], IMAGES)
     assert np.isnan(without.history[1].test_loss)
-    assert without.history[1][:2] == found.history[1][:2]
+    assert without.history[1][:2] == training.history[1][:2]
 
 
 def test_tells_when_each_network_is_done():

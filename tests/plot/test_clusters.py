@@ -46,7 +46,7 @@ def test_draws_the_reordered_matrix_into_the_given_axes(table):
     for labels in (ax.get_xticklabels(), ax.get_yticklabels()):
         assert [label.get_text() for label in labels] == names
     assert (ax.get_ylabel(), ax.get_xlabel()) == ("network x", "network y")
-    assert ax.child_axes[0].get_ylabel() == "pwcca distance,\n0 is the same"
+    assert ax.child_axes[0].get_ylabel() == "pwcca (weights of x)\ndistance, 0 is the same"
 
 
 def test_the_tree_is_scipys_drawing_of_it(table):
@@ -97,7 +97,7 @@ def test_two_networks_are_enough():
 
 def test_what_cannot_be_drawn(table):
     a = networks()["seed0"]
-    with pytest.raises(ValueError, match="over x, y and layer; this one is over x_layer, y_layer"):
+    with pytest.raises(ValueError, match=r"over x, y, layer, got a table of isorep\.compare"):
         isorep.plot.clusters(isorep.compare(a, a))
     with pytest.raises(ValueError, match="choose one of the table's layers: conv, fc"):
         isorep.plot.clusters(table)
@@ -113,5 +113,5 @@ def test_what_cannot_be_drawn(table):
         isorep.plot.clusters(table, layer="fc", groups={"seed0": 1})
     broken = networks()
     broken["seed3"]["fc"] = np.zeros((101, 2))
-    with pytest.raises(ValueError, match=r"13 distances are NaN or infinite, .* such as 'seed3'"):
+    with pytest.raises(ValueError, match=r"got 13 NaN or infinite values, .* such as 'seed3'"):
         isorep.plot.clusters(isorep.pairwise(broken), layer="fc")

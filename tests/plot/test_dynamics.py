@@ -26,7 +26,7 @@ def table(steps=(0, 1, 10), layers=3, **options):
 
 
 def test_draws_a_line_a_layer_into_the_given_axes():
-    found = table(measure=["pwcca", "procrustes"])
+    found = table(measures=["pwcca", "procrustes"])
     given = Figure().subplots()
     ax = isorep.plot.dynamics(found, ax=given)
     assert ax is given
@@ -37,7 +37,7 @@ def test_draws_a_line_a_layer_into_the_given_axes():
         np.testing.assert_array_equal(line.get_ydata(), expected)
     assert ax.get_ylim() == (0, 1)
     assert ax.get_title() == "pwcca distance to step 10"
-    assert ax.get_ylabel() == "distance, 0 is the same"
+    assert ax.get_ylabel() == "pwcca (weights of x)\ndistance, 0 is the same"
     legend = ax.get_legend()
     assert legend.get_title().get_text() == "layer"
     assert [text.get_text() for text in legend.get_texts()] == ["lstm0", "lstm1", "lstm2"]
@@ -67,7 +67,7 @@ def test_many_layers_share_a_colour_bar():
 
 
 def test_names_as_steps_other_measures_and_a_given_reference():
-    found = table(("early", "middle", "late"), measure=["cka", "procrustes", "euclidean"])
+    found = table(("early", "middle", "late"), measures=["cka", "procrustes", "euclidean"])
     ax = isorep.plot.dynamics(found, "procrustes")
     assert [label.get_text() for label in ax.get_xticklabels()] == ["early", "middle", "late"]
     assert ax.get_ylim() == pytest.approx((0, np.pi / 2))
@@ -84,7 +84,9 @@ def test_names_as_steps_other_measures_and_a_given_reference():
 
 def test_what_cannot_be_drawn():
     a = {"fc": np.random.default_rng(0).standard_normal((99, 3))}
-    with pytest.raises(ValueError, match="over step and layer; this one is over x_layer, y_layer"):
+    with pytest.raises(
+        ValueError, match=r"over step, layer, got a table of isorep\.compare: .*heatmap"
+    ):
         isorep.plot.dynamics(isorep.compare(a, a))
     with pytest.raises(
         ValueError, match="unknown measure of this table 'cka'; did you mean 'pwcca'"
@@ -92,3 +94,12 @@ def test_what_cannot_be_drawn():
         isorep.plot.dynamics(table(), "cka")
     with pytest.raises(ValueError, match="unknown quantity 'distnce'; did you mean 'distance'"):
         isorep.plot.dynamics(table(), quantity="distnce")
+
+
+def test_several_runs_cannot_be_drawn_at_once():
+    state = {"fc": np.random.default_rng(0).standard_normal((99, 3))}
+    runs = {name: {0: state, 1: state} for name in ("a", "b")}
+    found = isorep.trajectory(runs)
+    with pytest.raises(ValueError, match="over step, layer; this table is over run, step, layer"):
+        isorep.plot.dynamics(found)
+    assert len(isorep.plot.dynamics(found.sel(run="a")).lines) == 1

@@ -34,7 +34,7 @@ def test_draws_means_and_spreads_into_the_given_axes():
     [
         ("svcca", 1, "svcca distance, 0 is the same"),
         ("cosine", 2, "cosine distance, 0 is the same"),
-        ("procrustes", np.pi / 2, "procrustes distance (radians), 0 is the same"),
+        ("procrustes", np.pi / 2, "procrustes distance (radians),\n0 is the same"),
     ],
 )
 def test_axis_spans_the_measures_range(measure, top, label):
@@ -71,3 +71,9 @@ def test_refuses_no_group_and_too_many(n):
 def test_refuses_an_unknown_measure():
     with pytest.raises(ValueError, match="unknown measure 'pwca'; did you mean 'pwcca'"):
         groups({"all": pairs()}, LAYERS, "pwca")
+
+
+def test_the_direction_and_the_options_are_on_the_axis():
+    ax = groups({"all": pairs()}, LAYERS, "linear_regression(folds=10)", ax=Figure().subplots())
+    label = "linear_regression(folds=10)\n(y predicted from x)\ndistance, 0 is the same"
+    assert ax.get_ylabel() == label

@@ -56,7 +56,7 @@ def test_a_range_without_end_ends_at_the_greatest_value():
     assert ax.get_images()[0].get_clim() == (0, np.nanmax(values))
     assert ax.texts[1].get_text() == f"{values[0, 1]:.3g}"
     bar = ax.get_figure().axes[-1]
-    assert bar.get_ylabel() == "distance (units of the features), 0 is the same"
+    assert bar.get_ylabel() == "distance (units of the features),\n0 is the same"
     ax = isorep.plot.heatmap(isorep.compare(a, {"conv0": a["conv0"]}, measures="euclidean"))
     assert ax.get_images()[0].get_clim() == (0, 1)
 
@@ -111,11 +111,13 @@ def test_cells_that_are_not_above_chance_are_hatched(quantity):
     assert chance.tolist() == [False, True, True]
     assert over == [(-0.5, 0.5), (-0.5, 1.5)]
     assert len(ax.patches) == 2 + 3  # the dead layer's cells
-    assert ax.get_figure().axes[-1].get_ylabel().endswith("; hatched: chance")
+    assert ax.get_figure().axes[-1].get_ylabel().endswith("\nhatched: not above chance")
 
 
 def test_a_table_that_was_not_asked_says_how_to_ask():
-    with pytest.raises(ValueError, match=r"no corrected similarity: compare with correct=True, or"):
+    with pytest.raises(
+        ValueError, match=r"no corrected similarity: compare with correct=True, or in the"
+    ):
         isorep.plot.heatmap(told(chance=True), quantity="corrected")
     with pytest.raises(ValueError, match=r"no calibrated similarity: .* shell with --chance"):
         isorep.plot.heatmap(told(correct=True), quantity="calibrated")
@@ -127,13 +129,48 @@ def test_other_tables_are_refused_by_what_they_are():
     rng = np.random.default_rng(0)
     layers = {name: {"fc": rng.standard_normal((50, 3))} for name in ("a", "b", "c")}
     sweep = isorep.pairwise(layers, measures="cka")
-    with pytest.raises(ValueError, match=r"over x_layer and y_layer; this one is over x, y, layer"):
+    with pytest.raises(
+        ValueError,
+        match=r"over x_layer, y_layer, got a table of isorep\.pairwise: .*plot\.clusters",
+    ):
         isorep.plot.heatmap(sweep)
     path = isorep.trajectory(dict(enumerate(layers.values())), measures="cka")
-    with pytest.raises(ValueError, match=r"this one is over step, layer: see .*plot\.dynamics"):
+    with pytest.raises(
+        ValueError, match=r"got a table of isorep\.trajectory: draw it .*plot\.dynamics"
+    ):
         isorep.plot.heatmap(path)
     for other in (np.eye(3), sweep["cka"]):
-        with pytest.raises(TypeError, match=r"expected the table of isorep\.compare, .* got"):
+        with pytest.raises(TypeError, match=r"expected a table of isorep\.compare over .*, got"):
             isorep.plot.heatmap(other)
-    with pytest.raises(TypeError, match=r"a dict of group to \(pairs, layers\) array .* Dataset"):
+    with pytest.raises(
+        TypeError, match=r"a dict of group to \(pairs, layers\) array .* isorep\.pairwise"
+    ):
         isorep.plot.groups(sweep, ["fc"])
+
+
+def test_the_direction_and_the_options_are_on_the_colour_bar():
+    rng = np.random.default_rng(3)
+    a = {f"conv{i}": rng.standard_normal((90, 4)) for i in range(3)}
+    measure = "linear_regression(folds=5)"
+    table = isorep.compare(a, a, measures=[measure, "cka"])
+    ax = isorep.plot.heatmap(table)
+    assert ax.get_title() == f"{measure} similarity"
+    label = ax.get_figure().axes[-1].get_ylabel()
+    assert label == f"{measure}\n(y predicted from x)\nsimilarity, 1 is the same"
+    ax = isorep.plot.heatmap(table, "cka")
+    assert ax.get_figure().axes[-1].get_ylabel() == "similarity, 1 is the same"
+
+
+def test_a_table_without_a_dimension_is_refused(table):
+    with pytest.raises(ValueError, match=r"over x_layer, y_layer; this table is over x_layer$"):
+        isorep.plot.heatmap(table.sel(y_layer="fc"))
+
+
+def test_labels_stay_inside_the_smallest_figure():
+    table = told(correct=True, chance=True)
+    for quantity in ("similarity", "corrected", "calibrated"):
+        figure = isorep.plot.heatmap(table, quantity=quantity).get_figure()
+        figure.canvas.draw()
+        box = figure.axes[-1].yaxis.label.get_window_extent()
+        assert 0 <= box.y0 < box.y1 <= figure.bbox.y1
+        assert box.x1 <= figure.bbox.x1

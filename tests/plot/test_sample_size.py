@@ -24,7 +24,7 @@ def test_draws_means_and_the_bands_of_the_repeats():
     given = Figure().subplots()
     ax = isorep.plot.sample_size(curve, ax=given)
     assert ax is given
-    assert [line.get_label() for line in ax.lines] == ["as it is", "corrected", "held out"]
+    assert [line.get_label() for line in ax.lines] == ["raw", "corrected", "held out"]
     for line, band, name in zip(
         ax.lines, ax.collections, ("raw", "corrected", "held_out"), strict=True
     ):
@@ -41,12 +41,12 @@ def test_draws_means_and_the_bands_of_the_repeats():
 def test_what_could_not_be_computed_is_left_out():
     curve = isorep.sample_size_curve(X, Y, "cka_rbf", sizes=[20, 200], repeats=2)
     ax = isorep.plot.sample_size(curve)
-    assert [line.get_label() for line in ax.lines] == ["as it is"]
+    assert [line.get_label() for line in ax.lines] == ["raw"]
     curve = isorep.sample_size_curve(X, Y, "cca", sizes=[8, 200], repeats=2)
     ax = isorep.plot.sample_size(curve)
     assert [len(line.get_xdata()) for line in ax.lines] == [2, 1, 1]
 
 
 def test_another_table_cannot_be_drawn():
-    with pytest.raises(ValueError, match="this one is over x_layer, y_layer"):
+    with pytest.raises(ValueError, match=r"over n_samples, repeat, got a table of isorep\.compare"):
         isorep.plot.sample_size(isorep.compare({"fc": X}, {"fc": Y}))

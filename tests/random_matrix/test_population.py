@@ -171,7 +171,7 @@ def test_shapes_that_differ_are_told():
     x, noise = rng.standard_normal((2, 80, 12))
     score = MEASURES["cca"].corrected(isorep.overlap(x, 0.3 * x + noise))
     (text,) = score.warnings
-    assert "do not tell whether the correlations lost in noise are few or many" in text
+    assert "do not show whether few or many correlations are hidden in noise" in text
     low, high = map(float, re.search(r"lies from (\S+) to (\S+);", text).groups())
     assert low < score.similarity < high
     assert 0.02 < high - low < 0.2
@@ -247,7 +247,7 @@ def test_measures_that_read_samples_refuse(name):
 )
 def test_options_that_read_samples_refuse(measure, options):
     x, y = pair()
-    with pytest.raises(ValueError, match=r"reads the samples themselves to hold some out, and the"):
+    with pytest.raises(ValueError, match=r"needs the samples themselves to hold some out, but the"):
         measure(x, y, correct=True, **options)
 
 
@@ -314,7 +314,7 @@ def test_a_scale_that_samples_share_warns():
     scale = np.sqrt(5 / rng.chisquare(5, (300, 1)))
 
     def warns(x, y):
-        text = "samples that are large on one side are large on the other too"
+        text = "some samples have large norms on both sides, more than their correlations"
         found = isorep.MEASURES["cca"].corrected(isorep.overlap(x, y)).warnings
         return any(text in warning for warning in found)
 

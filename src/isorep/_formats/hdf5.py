@@ -1,4 +1,4 @@
-"""HDF5: datasets from elsewhere, which do not say which samples they hold."""
+"""HDF5: a layer for each 2-D dataset. Such files do not say which samples they hold."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from isorep._utils.optional import import_optional
 def open_hdf5(path: Path) -> Contents:
     """Open every 2-D dataset of numbers as a layer, by name, "fc2" before "fc10".
 
-    A dataset within groups is called by its path, such as "block1/conv". Links are not followed.
+    A dataset within groups is named by its path, such as "block1/conv". Links are not followed.
     """
     h5py = import_optional("h5py", "hdf5")
     layers: dict[str, _Dataset] = {}
     others: list[str] = []
 
-    def see(name: str, item: Any) -> None:
+    def visit(name: str, item: Any) -> None:
         if not isinstance(item, h5py.Dataset):
             return
         if item.ndim == 2 and item.dtype.kind in "fiub":
@@ -32,7 +32,7 @@ def open_hdf5(path: Path) -> Contents:
 
     try:
         with h5py.File(path) as file:
-            file.visititems(see)
+            file.visititems(visit)
     except (OSError, RuntimeError) as error:
         raise ValueError(f"expected an HDF5 file, got {error}") from error
     if not layers:
@@ -44,7 +44,7 @@ def open_hdf5(path: Path) -> Contents:
 
 
 class _Dataset:
-    """A dataset that is opened for as long as it takes to read rows: no handle stays behind."""
+    """A dataset whose file is open only while rows are read, so that no handle stays open."""
 
     def __init__(self, path: Path, name: str, dataset: Any) -> None:
         self.shape: tuple[int, ...] = dataset.shape
@@ -55,5 +55,5 @@ class _Dataset:
 
     def __getitem__(self, rows: slice) -> NDArray[Any]:
         with import_optional("h5py", "hdf5").File(self._path) as file:
-            found: NDArray[Any] = file[self._name][rows]
-            return found
+            values: NDArray[Any] = file[self._name][rows]
+            return values

@@ -1,13 +1,13 @@
-"""Record: what both file formats hold, as named arrays of numbers and a header in JSON.
+"""Header: how npz and zarr files hold representations, as named arrays of numbers and a JSON text.
 
-A file holds one array for each layer, ``labels`` where they are known, and ``header``, the bytes of
-a JSON object with the format's marker and version, the version of isorep, the layers in order
-(name, key of the array, reduction, dtype), the sample ids, whether there are labels, and labels
-that are strings. Text goes into JSON because arrays of strings would need pickle in one format and
-have no fixed specification in the other.
+A file holds one array for each layer, ``labels`` if they are known, and ``header``: the bytes of a
+JSON object with the format's marker and version, the version of isorep, the layers in order (name,
+key of the array, reduction, dtype), the sample ids, whether there are labels, and labels that are
+strings. Text is stored in JSON because arrays of strings would need pickle in npz and have no fixed
+specification in zarr.
 
-NumPy and zarr have no bfloat16: a layer with ``"bits": "bfloat16"`` is an array of uint16, the bits
-of its values. What a capture wrote says under ``"capture"`` what it was a capture of.
+npz and zarr have no bfloat16: a layer with ``"bits": "bfloat16"`` is an array of uint16, the bits
+of its values. A store that a capture wrote has the capture's fingerprint under ``"capture"``.
 """
 
 from __future__ import annotations
@@ -21,43 +21,42 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._formats.bfloat16 import Widened
 from isorep._utils.version import __version__
 
 HEADER = "isorep-header"
 _FORMAT = "isorep.representations"
 _VERSION = 2
-_READ = (1, 2)  # 2 has layers of bits
+_READABLE_VERSIONS = (1, 2)  # version 2 added layers of bits
 LABELS = "labels"
 
 
 @dataclass(frozen=True)
 class Contents:
-    """Layers as a file holds them.
+    """The contents of a file.
 
     Attributes
     ----------
     layers
         Layer name to array (n_samples, n_features), in memory or read when its rows are asked for.
-    known
+    metadata
         Sample ids, labels, reductions, dtypes and number of samples, as far as the file has them:
         keywords of `isorep.Representations`.
     """
 
     layers: Mapping[str, Any]
-    known: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 def layer_key(i: int, name: str) -> str:
-    """Return the key of the array of layer number `i`: short, and safe as a file name anywhere."""
-    # The number makes the key unique, also where names differ in case only or are cut; the name
-    # is for people. Quoting leaves no separator in it.
+    """Return the key of the array of layer number `i`: short, and a safe file name anywhere."""
+    # The number makes the key unique, also for names that differ only in case or after the cut; the
+    # name is for people. Quoting leaves no separator in it.
     return f"layer{i:04d}-{quote(name, safe='', errors='surrogatepass')[:80]}"
 
 
 def to_arrays(contents: Contents) -> dict[str, NDArray[Any]]:
-    """Return key -> array, of contents that say all that `Contents.known` may."""
-    known = contents.known
+    """Return key -> array of contents whose metadata is complete."""
+    metadata = contents.metadata
     arrays: dict[str, NDArray[Any]] = {}
     layers = []
     for i, (name, array) in enumerate(contents.layers.items()):
@@ -66,15 +65,17 @@ def to_arrays(contents: Contents) -> dict[str, NDArray[Any]]:
             {
                 "name": name,
                 "key": key,
-                "reduction": known["reductions"].get(name),
-                "dtype": known["dtypes"][name],
+                "reduction": metadata["reductions"].get(name),
+                "dtype": metadata["dtypes"][name],
             }
         )
         arrays[key] = array
-    return arrays | about(layers, known["sample_ids"], known["labels"], known["n_samples"])
+    return arrays | metadata_arrays(
+        layers, metadata["sample_ids"], metadata["labels"], metadata["n_samples"]
+    )
 
 
-def about(
+def metadata_arrays(
     layers: Sequence[Mapping[str, Any]],
     sample_ids: Sequence[str] | None,
     labels: NDArray[Any] | None,
@@ -108,7 +109,7 @@ def read_header(array: NDArray[Any]) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        It is not ours, or is newer than this isorep.
+        It is not isorep's, or a newer isorep wrote it.
     """
     try:
         header: dict[str, Any] = json.loads(np.asarray(array).tobytes())
@@ -117,10 +118,10 @@ def read_header(array: NDArray[Any]) -> dict[str, Any]:
         version, writer = header["format_version"], header["isorep_version"]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"its header is damaged or not isorep's ({error})") from error
-    if version not in _READ:
+    if version not in _READABLE_VERSIONS:
         raise ValueError(
             f"isorep {writer} wrote it in format {version}, and this isorep reads formats "
-            f"{_READ[0]} to {_READ[-1]}; upgrade isorep"
+            f"{_READABLE_VERSIONS[0]} to {_READABLE_VERSIONS[-1]}; upgrade isorep"
         )
     return header
 
@@ -128,21 +129,21 @@ def read_header(array: NDArray[Any]) -> dict[str, Any]:
 def read_labels(
     header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
 ) -> NDArray[Any] | None:
-    """Return the labels that `about` was given."""
+    """Return the labels that `metadata_arrays` stored."""
     if header["text_labels"] is not None:
         return np.asarray(header["text_labels"], dtype=np.str_)
-    if header.get("has_labels", LABELS in arrays):  # which early files do not say
+    if header.get("has_labels", LABELS in arrays):  # early files have no "has_labels"
         return arrays[LABELS]
     return None
 
 
 def from_arrays(arrays: Mapping[str, Any]) -> Contents:
-    """Return what `to_arrays` took.
+    """Return the contents that `to_arrays` turned into arrays.
 
     Raises
     ------
     ValueError
-        The header is not ours, is newer than this isorep, or does not fit the arrays.
+        The header is not isorep's, comes from a newer isorep, or does not fit the arrays.
     """
     header = read_header(arrays[HEADER])
     try:
@@ -163,6 +164,16 @@ def from_arrays(arrays: Mapping[str, Any]) -> Contents:
         raise ValueError(f"it is damaged: {error} is missing") from error
 
 
+def storable(array: NDArray[Any]) -> tuple[NDArray[Any], str | None]:
+    """Return an array of numbers that npz and zarr have, and the dtype that its bits stand for.
+
+    That dtype is None if the array is stored as it is.
+    """
+    if array.dtype.name == "bfloat16":
+        return array.view(np.uint16), "bfloat16"
+    return array, None
+
+
 def _values(layer: Mapping[str, Any], arrays: Mapping[str, Any]) -> Any:
     array = arrays[layer["key"]]
     bits = layer.get("bits")
@@ -170,4 +181,22 @@ def _values(layer: Mapping[str, Any], arrays: Mapping[str, Any]) -> Any:
         return array
     if bits != "bfloat16" or array.dtype != np.uint16:
         raise ValueError(f"it is damaged: layer {layer['name']!r} holds {array.dtype} for {bits}")
-    return Widened(array)
+    return _BFloat16(array)
+
+
+class _BFloat16:
+    """An array of the bits of bfloat16 values, in memory or on disk, read as bfloat16."""
+
+    def __init__(self, bits: Any) -> None:
+        from ml_dtypes import bfloat16
+
+        self.shape: tuple[int, ...] = bits.shape
+        self.dtype: np.dtype[Any] = np.dtype(bfloat16)
+        self.chunks: tuple[int, ...] | None = getattr(bits, "chunks", None)
+        self._bits = bits
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        return np.asarray(self._bits[rows]).view(self.dtype)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return self[:].astype(dtype or self.dtype, copy=False)

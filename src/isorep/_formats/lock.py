@@ -1,34 +1,40 @@
-"""Lock: one process at a time, told by the system, so that a killed one leaves no lock behind."""
+"""Lock: one process at a time writes to a folder. The system drops the lock of a killed process."""
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# A file system without locks, such as Lustre or NFS where they are switched off.
+_NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}
+
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Have `folder` to oneself while the block lasts; Windows has no such locks, and no wait.
+    """Lock `folder` while the block runs; do nothing where the file system has no locks.
 
     Raises
     ------
     ValueError
-        Another process has it.
+        Another process holds the lock.
     """
+    from filelock import FileLock, Timeout
+
+    # Without the fallback: a file that only marks the folder as taken would outlive a killed run.
+    lock = FileLock(folder / "lock", timeout=0, fallback_to_soft=False)
     try:
-        import fcntl
-    except ImportError:
+        lock.acquire()
+    except Timeout:
+        raise ValueError(
+            f"another process is writing to {str(folder)!r}; wait until it is done, or choose "
+            "another name"
+        ) from None
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+    try:
         yield
-        return
-    with (folder / "lock").open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(
-                f"another process is writing to {str(folder)!r}; wait until it is done, or choose "
-                "another name"
-            ) from None
-        except OSError:  # a file system without locks, such as Lustre where they are switched off
-            pass
-        yield
+    finally:
+        lock.release()

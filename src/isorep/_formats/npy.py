@@ -1,4 +1,4 @@
-"""Arrays: one array in .npy format, read without trust in what its header claims."""
+"""Npy: one array in .npy format. Nothing that the header claims is trusted before it is checked."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ from numpy.typing import NDArray
 
 from isorep._formats.header import Contents
 
-UNREADABLE = (TokenError, OverflowError, RecursionError)
-"""What NumPy lets through of a header that is no Python, or claims numbers past 64 bits."""
+_BAD_HEADER = (TokenError, OverflowError, RecursionError)
+"""What NumPy raises for a header that is no Python, or claims numbers past 64 bits."""
 
 
 def read_array(
     open_file: Callable[[], BinaryIO], size: int, *, alone: bool = False
 ) -> NDArray[Any]:
-    """Read the array that a file of `size` bytes begins with.
+    """Read the array at the start of a file of `size` bytes.
 
     Parameters
     ----------
     open_file
-        Opens the file at its start; it is opened twice.
+        Opens the file at its start. It is called twice.
     size
-        How long it is at most. A header that claims more is found out before memory is taken.
+        Largest possible size of the file in bytes. A header that claims more raises an error before
+        memory is allocated.
     alone
-        Whether nothing may come after the array. In a zip, it is at the end of a member that the
-        checksum is compared.
+        Whether data after the array is an error. In a zip, the checksum of a member is compared
+        only when its end is read.
 
     Raises
     ------
     ValueError
-        It is damaged, is no .npy, or holds objects.
+        The file is damaged, is no .npy, or holds objects.
     """
     try:
         _check_header(open_file, size)
@@ -43,35 +44,35 @@ def read_array(
             array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
             if alone and file.read(1):
                 raise ValueError("it is damaged: data after its end")
-    except UNREADABLE as error:
+    except _BAD_HEADER as error:
         raise ValueError(f"its header is damaged: {error}") from error
     return array
 
 
 def _check_header(open_file: Callable[[], BinaryIO], size: int) -> None:
-    """Make sure that a file has as many bytes as its header claims."""
+    """Raise ValueError if the header claims more bytes than the file can have."""
     with open_file() as file:
         shape, dtype = _header(file)
-        claimed, left = math.prod(shape) * dtype.itemsize, size - file.tell()
-    if not dtype.hasobject and (min(shape, default=0) < 0 or claimed > left):
+        claimed, available = math.prod(shape) * dtype.itemsize, size - file.tell()
+    if not dtype.hasobject and (min(shape, default=0) < 0 or claimed > available):
         raise ValueError(
             f"it is damaged: its header claims shape {shape}, dtype {dtype}, which is "
-            f"{claimed} bytes, and at most {left} are there"
+            f"{claimed} bytes, and the file has at most {available}"
         )
 
 
-def map_array(path: Path) -> NDArray[Any]:
-    """Map the array of an ``.npy`` file into memory, read-only: what is not used is not read.
+def _map_array(path: Path) -> NDArray[Any]:
+    """Map the array of an ``.npy`` file into memory, read-only; unused parts are not read.
 
     Raises
     ------
     ValueError
-        It is damaged, is no .npy, or holds objects.
+        The file is damaged, is no .npy, or holds objects.
     """
     try:
         _check_header(lambda: path.open("rb"), path.stat().st_size)
         return np.lib.format.open_memmap(path, mode="r")
-    except UNREADABLE as error:
+    except _BAD_HEADER as error:
         raise ValueError(f"its header is damaged: {error}") from error
 
 
@@ -88,30 +89,29 @@ def _header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 def read_npy(path: Path) -> Contents:
     """Read one array (n_samples, n_features); the layer is named after the file."""
-    try:
-        array = read_array(lambda: path.open("rb"), path.stat().st_size)
-    except (ValueError, EOFError, OSError) as error:
-        raise ValueError(f"expected an .npy array of numbers, got {error}") from error
-    return Contents({path.stem: array})
+    return _contents(path, lambda: read_array(lambda: path.open("rb"), path.stat().st_size))
 
 
 def open_npy(path: Path) -> Contents:
     """Open one array (n_samples, n_features); the layer is named after the file."""
+    return _contents(path, lambda: _Mapped(path))
+
+
+def _contents(path: Path, read: Callable[[], Any]) -> Contents:
     try:
-        mapped = _Mapped(path)
+        return Contents({path.stem: read()})
     except (ValueError, EOFError, OSError) as error:
         raise ValueError(f"expected an .npy array of numbers, got {error}") from error
-    return Contents({path.stem: mapped})
 
 
 class _Mapped:
-    """An ``.npy`` file, mapped for as long as it takes to read rows: what was read is let go."""
+    """An ``.npy`` file that is mapped only while rows are read, so that memory is freed again."""
 
     def __init__(self, path: Path) -> None:
-        array = map_array(path)
+        array = _map_array(path)
         self.shape = array.shape
         self.dtype = array.dtype
         self._path = path
 
     def __getitem__(self, rows: slice) -> NDArray[Any]:
-        return np.array(map_array(self._path)[rows])
+        return np.array(_map_array(self._path)[rows])

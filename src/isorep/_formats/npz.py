@@ -1,4 +1,4 @@
-"""Npz: one uncompressed zip of .npy arrays, ours (with a header) or from elsewhere."""
+"""Npz: an uncompressed zip of .npy arrays, with our header or without."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from isorep._formats.header import HEADER, Contents, from_arrays, to_arrays
 from isorep._formats.npy import read_array
 from isorep._utils.atomic import new_file
 
-# Deflate makes no more than so many bytes of one.
-_DEFLATED = 1032
+_DEFLATE_RATIO = 1032
+"""The most bytes that one byte of deflated data can stand for."""
 
 
-def write(contents: Contents, path: Path) -> None:
+def write_npz(contents: Contents, path: Path) -> None:
     """Write `contents` to the file `path`."""
     if path.is_dir():
         raise ValueError(f"cannot save to {str(path)!r}: it is a folder")
@@ -28,11 +28,11 @@ def write(contents: Contents, path: Path) -> None:
         np.savez(file, **arrays)
 
 
-def read(path: Path) -> Contents:
-    """Read what `write` wrote, or a layer for each array of an ``.npz`` from elsewhere."""
+def read_npz(path: Path) -> Contents:
+    """Read what `write_npz` wrote, or a layer for each array of any other ``.npz``."""
     try:
         arrays = members(path)
-    # The last: a kind of compression unknown, or a password.
+    # RuntimeError: an unknown kind of compression, or a password.
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise ValueError(f"expected an .npz (a zip of .npy arrays), got {error}") from error
     return from_arrays(arrays) if HEADER in arrays else Contents(arrays)
@@ -41,7 +41,7 @@ def read(path: Path) -> Contents:
 def members(path: Path) -> dict[str, NDArray[Any]]:
     """Return every array of the file by name, in order.
 
-    Not through ``np.load``, which falls back to other formats and looks "x" up as "x.npy".
+    ``np.load`` is not used: it falls back to other formats, and takes "x" and "x.npy" for the same.
     """
     arrays = {}
     with zipfile.ZipFile(path) as archive:
@@ -53,7 +53,7 @@ def members(path: Path) -> dict[str, NDArray[Any]]:
             name = info.filename.removesuffix(".npy")
             try:
                 open_member = partial(_open, archive, info)
-                arrays[name] = read_array(open_member, _longest(info, path), alone=True)
+                arrays[name] = read_array(open_member, _largest_size(info, path), alone=True)
             except ValueError as error:
                 raise ValueError(f"array {name!r}: {error}") from error
     return arrays
@@ -63,8 +63,8 @@ def _open(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
     return cast(BinaryIO, archive.open(info))
 
 
-def _longest(info: zipfile.ZipInfo, path: Path) -> int:
-    """Return how long a member is at most, as its own word for it may be damaged too."""
+def _largest_size(info: zipfile.ZipInfo, path: Path) -> int:
+    """Return the largest possible size of a member, since its recorded size may be damaged too."""
     packed = min(info.compress_size, path.stat().st_size)
-    factor = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATED}.get(info.compress_type)
-    return info.file_size if factor is None else min(info.file_size, factor * packed)
+    ratio = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATE_RATIO}.get(info.compress_type)
+    return info.file_size if ratio is None else min(info.file_size, ratio * packed)

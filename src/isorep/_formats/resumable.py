@@ -1,9 +1,9 @@
-"""Partial: a zarr store that grows, and of which a kill costs only what came last.
+"""Resumable: a zarr store that grows. An interruption loses only the rows after the last commit.
 
-A store ``a.zarr`` is made in the folder ``a.zarr.part``, and moves into place when it is complete.
-Rows that fill whole chunks are in its arrays. ``progress.npz``, replaced as a whole at each commit,
-has what a store's header and labels say, about the samples so far, and the rows that fill no chunk
-yet. Whatever else is in the arrays goes when the work is taken up again.
+The store ``a.zarr`` is made in the folder ``a.zarr.part`` and moves into place when it is complete.
+Rows that fill whole chunks are in its arrays. ``progress.npz``, which each commit replaces as a
+whole, has the header and the labels of the samples so far, and the rows that fill no chunk yet.
+Everything else in the arrays is removed when the store is resumed.
 """
 
 from __future__ import annotations
@@ -12,64 +12,68 @@ import shutil
 import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._formats.header import HEADER, about, layer_key, read_header, read_labels
+from isorep._formats.header import (
+    HEADER,
+    layer_key,
+    metadata_arrays,
+    read_header,
+    read_labels,
+    storable,
+)
 from isorep._formats.lock import locked
 from isorep._formats.npz import members
 from isorep._formats.zarr import create, header_of, is_ours, rows_of_chunk
 from isorep._utils.atomic import new_file
 
-# Seconds from one commit to the next: what a kill costs at most.
+# Seconds from one commit to the next: the most work that an interruption loses.
 _SECONDS = 20.0
 _PROGRESS = "progress.npz"
 
 
 @dataclass(frozen=True)
 class Rows:
-    """New rows of one layer, and what is to be said of them.
+    """New rows of one layer.
 
     Parameters
     ----------
     values
-        (rows, p).
+        Array (rows, p), also of bfloat16.
     dtype
-        The coarsest dtype that they passed through.
+        Name of the coarsest dtype that the values passed through.
     reduction
-        What made them.
-    bits
-        The dtype, which NumPy lacks, that `values` are the bits of; None: they are numbers.
+        Name of the reduction that made them.
     """
 
     values: NDArray[Any]
     dtype: str
     reduction: str
-    bits: str | None = None
 
 
-class Partial:
-    """The store that will be at a path, as far as it is there; see `open`.
+class ResumableStore:
+    """The store that will be at a path when it is complete; see `open`.
 
     Attributes
     ----------
     sample_ids
-        Of the samples in it.
+        Ids of the samples in it.
     complete
         Whether it was complete when it was opened, so that nothing can be added.
     """
 
-    def __init__(self, path: Path, plan: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, fingerprint: Mapping[str, Any]) -> None:
         self.sample_ids: list[str] = []
         self.complete = False
         self._path = path
         self._part = part_of(path)
-        self._plan = dict(plan)
+        self._fingerprint = dict(fingerprint)
         self._layers: dict[str, _Layer] = {}
         self._labels: list[NDArray[Any]] | None = []
         self._group: Any = None
@@ -77,31 +81,37 @@ class Partial:
 
     @classmethod
     @contextmanager
-    def open(cls, path: Path, plan: Mapping[str, Any]) -> Iterator[Partial]:
-        """Begin the store at `path`, or take it up; no two processes at a time.
+    def open(cls, path: Path, fingerprint: Mapping[str, Any]) -> Iterator[Self]:
+        """Begin or resume the store at `path`; only one process at a time can have it open.
 
         Parameters
         ----------
         path
-            Where it will be when it is complete.
-        plan
-            What will be in it, as JSON: a store that was begun with one is not gone on with by
-            another.
+            Path of the complete store.
+        fingerprint
+            Description of the capture, as JSON. A store is resumed only with the fingerprint that
+            it was begun with.
 
         Raises
         ------
         ValueError
-            It was begun with another plan; something else is there; another process is at it.
+            The store has another fingerprint, something else is at the path, or another process has
+            the store open.
         """
-        self = cls(path, plan)
-        self._part.mkdir(exist_ok=True)
-        with locked(self._part):
-            try:
-                self._take_up()
-                yield self
-            finally:
-                if not (self._part / _PROGRESS).exists():  # nothing to go on from
-                    shutil.rmtree(self._part)
+        store = cls(path, fingerprint)
+        store._part.mkdir(exist_ok=True)
+        try:
+            with locked(store._part):
+                try:
+                    store._resume()
+                    yield store
+                finally:
+                    if not store._progress.exists():  # nothing to resume
+                        # Windows removes neither a locked file nor the folder that it is in.
+                        shutil.rmtree(store._part, ignore_errors=True)
+        finally:
+            with suppress(OSError):  # so only an empty folder goes, which nobody has locked since
+                store._part.rmdir()
 
     def add(
         self,
@@ -109,7 +119,7 @@ class Partial:
         sample_ids: Sequence[str],
         labels: NDArray[Any] | None,
     ) -> None:
-        """Add samples, the same layers each time; one that is missing once is dropped for good.
+        """Add samples, with the same layers each time; a layer that is missing once is dropped.
 
         Raises
         ------
@@ -118,12 +128,9 @@ class Partial:
         """
         if not self.sample_ids:
             for i, (name, new) in enumerate(rows.items()):
+                values, bits = storable(new.values)
                 self._layers[name] = _Layer(
-                    layer_key(i, name),
-                    new.dtype,
-                    new.reduction,
-                    new.bits,
-                    tails=[new.values[:0].copy()],
+                    layer_key(i, name), new.dtype, new.reduction, bits, tails=[values[:0].copy()]
                 )
         self._layers = {name: layer for name, layer in self._layers.items() if name in rows}
         if not self._layers:
@@ -142,60 +149,63 @@ class Partial:
             self.commit()
 
     def commit(self) -> None:
-        """Make sure that what was added stays, whatever happens now."""
+        """Write the samples so far to disk, so that an interruption does not lose them."""
         arrays: dict[str, Any] = {layer.key: layer.tail() for layer in self._layers.values()}
-        arrays |= self._about(partial=True)
-        with new_file(self._part / _PROGRESS) as file:
+        arrays |= self._metadata(partial=True)
+        with new_file(self._progress) as file:
             np.savez(file, **arrays)
         self._committed_at = time.monotonic()
 
     def finish(self) -> None:
-        """Put the store, which holds all samples now, in its place."""
+        """Move the store, which now holds all samples, into place."""
         kept = {"zarr.json", *(layer.key for layer in self._layers.values())}
         for entry in self._store.iterdir():
             if entry.name not in kept:  # of a layer that was dropped
                 _remove(entry)
         for layer in self._layers.values():
             layer.finish(self._group)
-        for key, array in self._about().items():
+        for key, array in self._metadata().items():
             create(self._group, key, array.shape, array.dtype)[...] = array
         self._store.rename(self._path)
-        (self._part / _PROGRESS).unlink(missing_ok=True)
+        self._progress.unlink(missing_ok=True)
 
     @property
     def _store(self) -> Path:
         return self._part / "store"
 
-    def _about(self, *, partial: bool = False) -> dict[str, NDArray[Any]]:
+    @property
+    def _progress(self) -> Path:
+        return self._part / _PROGRESS
+
+    def _metadata(self, *, partial: bool = False) -> dict[str, NDArray[Any]]:
         layers = []
         for name, layer in self._layers.items():
-            said = {
+            entry = {
                 "name": name,
                 "key": layer.key,
                 "reduction": layer.reduction,
                 "dtype": layer.dtype,
             }
             if layer.bits is not None:
-                said["bits"] = layer.bits
-            layers.append(said | {"written": layer.written} if partial else said)
+                entry["bits"] = layer.bits
+            layers.append(entry | {"written": layer.written} if partial else entry)
         labels = np.concatenate(self._labels) if self._labels else None
         n = len(self.sample_ids)
-        return about(layers, self.sample_ids, labels, n, capture=self._plan)
+        return metadata_arrays(layers, self.sample_ids, labels, n, capture=self._fingerprint)
 
-    def _take_up(self) -> None:
+    def _resume(self) -> None:
         import zarr
 
-        progress = self._part / _PROGRESS
         if self._path.exists():
-            self._take_up_complete()
-            progress.unlink(missing_ok=True)  # the last run had no time to
+            self._resume_complete()
+            self._progress.unlink(missing_ok=True)  # if the last run ended before it could
             return
-        if progress.exists():
-            self._take_up_progress(_read(progress))
+        if self._progress.exists():
+            self._resume_progress(_read(self._progress))
         self._store.mkdir(exist_ok=True)
         layers = {layer.key: layer for layer in self._layers.values() if layer.written}
         for layer in layers.values():
-            layer.keep_written(self._store / layer.key)
+            layer.remove_uncommitted(self._store / layer.key)
         for entry in self._store.iterdir():
             if entry.name not in layers:
                 _remove(entry)
@@ -203,84 +213,83 @@ class Partial:
         for layer in layers.values():
             layer.create(self._group)
 
-    def _take_up_complete(self) -> None:
-        there = header_of(self._path) if is_ours(self._path) else {}
-        if "capture" not in there:
+    def _resume_complete(self) -> None:
+        header = header_of(self._path) if is_ours(self._path) else {}
+        if "capture" not in header:
             raise ValueError(
-                f"cannot capture into {str(self._path)!r}: something else is there; remove it or "
-                "choose another name"
+                f"cannot capture into {str(self._path)!r}: it exists and is not a store that a "
+                "capture wrote; remove it or choose another name"
             )
-        self._check_plan(there["capture"], f"{str(self._path)!r} is complete, but")
-        self.sample_ids = there["sample_ids"]
+        self._check_fingerprint(header["capture"], f"{str(self._path)!r} is complete, but")
+        self.sample_ids = header["sample_ids"]
         self.complete = True
 
-    def _take_up_progress(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        there = read_header(arrays[HEADER])
-        self._check_plan(
-            there["capture"], f"cannot go on with {str(self._part)!r}, which holds a part and"
-        )
-        labels = read_labels(there, arrays)
-        self.sample_ids = there["sample_ids"]
+    def _resume_progress(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        header = read_header(arrays[HEADER])
+        self._check_fingerprint(header["capture"], f"cannot resume {str(self._part)!r}, which")
+        labels = read_labels(header, arrays)
+        self.sample_ids = header["sample_ids"]
         self._labels = None if labels is None else [labels]
-        for said in there["layers"]:
-            self._layers[said["name"]] = _Layer(
-                said["key"],
-                said["dtype"],
-                said["reduction"],
-                said.get("bits"),
-                tails=[arrays[said["key"]]],
-                written=said["written"],
+        for entry in header["layers"]:
+            self._layers[entry["name"]] = _Layer(
+                entry["key"],
+                entry["dtype"],
+                entry["reduction"],
+                entry.get("bits"),
+                tails=[arrays[entry["key"]]],
+                written=entry["written"],
             )
 
-    def _check_plan(self, there: Mapping[str, Any], what: str) -> None:
-        for key, now in self._plan.items():
-            if there.get(key) != now:
+    def _check_fingerprint(self, stored: Mapping[str, Any], store: str) -> None:
+        for key, value in self._fingerprint.items():
+            if stored.get(key) != value:
                 raise ValueError(
-                    f"{what} was captured otherwise: {key} {_difference(there.get(key), now)}; "
-                    "capture as before, or remove it, or choose another name"
+                    f"{store} holds another capture: {key} {_difference(stored.get(key), value)}; "
+                    "repeat that capture, remove the store, or choose another name"
                 )
 
 
 @dataclass
 class _Layer:
-    """One layer: the rows that fill chunks in its array, the others here."""
+    """One layer: the rows that fill chunks are in its array, the others are here."""
 
     key: str
     dtype: str
     reduction: str
-    bits: str | None
-    tails: list[NDArray[Any]]  # at least one, which tells width and dtype
+    bits: str | None  # the dtype that the values are the bits of
+    tails: list[NDArray[Any]]  # at least one array, which may be empty: it has width and dtype
     written: int = 0  # rows in the array
-    array: Any = None  # which is made when there is something to write
+    array: Any = None  # made when there are rows to write
 
     @property
     def chunk_rows(self) -> int:
         return rows_of_chunk(self.tails[0].shape[1:], self.tails[0].dtype)
 
     def add(self, rows: Rows, group: Any) -> None:
-        """Take `rows`, and write what fills chunks."""
-        usual, new = self.tails[0], rows.values
-        if (new.shape[1], new.dtype, rows.bits) != (usual.shape[1], usual.dtype, self.bits):
+        """Add `rows`, and write whole chunks."""
+        usual = self.tails[0]
+        values, bits = storable(rows.values)
+        if (values.shape[1], values.dtype, bits) != (usual.shape[1], usual.dtype, self.bits):
             raise ValueError(
-                f"had {usual.shape[1]} features of {self.bits or usual.dtype} so far, and now "
-                f"{new.shape[1]} of {rows.bits or new.dtype}; all batches should be alike"
+                f"had {usual.shape[1]} features of {self.bits or usual.dtype} so far, and has "
+                f"{values.shape[1]} of {bits or values.dtype} in this batch; make all batches alike"
             )
         self.dtype = rows.dtype
-        self.tails.append(new)
+        self.tails.append(values)
         n = sum(map(len, self.tails))
         if n >= self.chunk_rows:
             block = self.tail()
             whole = n - n % self.chunk_rows
             self._write(block[:whole], group)
-            self.tails = [block[whole:].copy()]  # so that the block can go
+            self.tails = [block[whole:].copy()]  # a copy, to free the block
 
     def tail(self) -> NDArray[Any]:
-        """Return the rows that are in no chunk yet, and have them in one array."""
+        """Join the rows that are in no chunk yet into one array, and return it."""
         self.tails = [np.concatenate(self.tails)]
         return self.tails[0]
 
     def finish(self, group: Any) -> None:
-        """Write what is left."""
+        """Write the remaining rows."""
         if self.array is None:
             rows = self.tail()
             create(group, self.key, rows.shape, rows.dtype)[...] = rows
@@ -294,14 +303,14 @@ class _Layer:
         self.written += len(rows)
 
     def create(self, group: Any) -> None:
-        """Make the array, or its metadata anew, with the rows that are written."""
+        """Create the array, or its metadata anew if its chunks are there."""
         shape = (self.written, self.tails[0].shape[1])
         self.array = create(group, self.key, shape, self.tails[0].dtype, self.chunk_rows)
 
-    def keep_written(self, folder: Path) -> None:
-        """Remove from the array's `folder` all but the chunks of the last commit."""
-        whole = {str(i) for i in range(self.written // self.chunk_rows)}
-        missing = whole - {entry.name for entry in (folder / "c").glob("*")}
+    def remove_uncommitted(self, folder: Path) -> None:
+        """Remove everything from the array's `folder` but the chunks of the last commit."""
+        committed = {str(i) for i in range(self.written // self.chunk_rows)}
+        missing = committed - {entry.name for entry in (folder / "c").glob("*")}
         if missing:
             raise ValueError(
                 f"{str(folder)!r} is damaged: {len(missing)} of its chunks are missing; remove "
@@ -311,19 +320,19 @@ class _Layer:
             if entry.name != "c":
                 _remove(entry)
         for entry in (folder / "c").iterdir():
-            if entry.name not in whole:
+            if entry.name not in committed:
                 _remove(entry)
 
 
 def part_of(path: Path) -> Path:
-    """Return where the store at `path` is made."""
+    """Return the folder in which the store at `path` is made."""
     return path.with_name(path.name + ".part")
 
 
-def n_so_far(path: Path) -> int | None:
-    """Return how many samples are sure to be in the store that is made for `path`; None: no store.
+def n_committed(path: Path) -> int | None:
+    """Return the number of committed samples of the unfinished store for `path`; None: no store.
 
-    Its folder may have been begun, and hold none yet.
+    It is 0 for a store that was begun and has no commit yet.
     """
     if not part_of(path).is_dir():
         return None
@@ -349,10 +358,10 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def _difference(there: Any, now: Any) -> str:
-    """Tell two parts of a plan apart, by their first difference."""
-    if isinstance(there, dict) and isinstance(now, dict):
-        for key in [*there, *now]:
-            if there.get(key) != now.get(key):
-                return f"{key!r} {_difference(there.get(key), now.get(key))}"
-    return f"was {there or 'not there'} and is now {now or 'not there'}"
+def _difference(stored: Any, new: Any) -> str:
+    """Describe the first difference of two parts of a fingerprint."""
+    if isinstance(stored, dict) and isinstance(new, dict):
+        for key in [*stored, *new]:
+            if stored.get(key) != new.get(key):
+                return f"{key!r} {_difference(stored.get(key), new.get(key))}"
+    return f"was {stored or 'missing'} and is now {new or 'missing'}"

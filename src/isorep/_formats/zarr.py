@@ -16,13 +16,13 @@ _CHUNK_BYTES = 2**22
 _CHUNK_ROWS = 2**12
 
 
-def write(contents: Contents, path: Path) -> None:
-    """Write `contents` to the folder `path`; only a store of ours is overwritten."""
+def write_zarr(contents: Contents, path: Path) -> None:
+    """Write `contents` to the folder `path`; only a store of isorep's is overwritten."""
     import zarr
 
     if path.exists() and not is_ours(path):
         raise ValueError(
-            f"cannot save to {str(path)!r}: it exists and is no store of isorep's; "
+            f"cannot save to {str(path)!r}: it exists and is not an isorep store; "
             "remove it or choose another name"
         )
     for name, array in contents.layers.items():
@@ -46,8 +46,8 @@ def create(
 ) -> Any:
     """Create an array in the zarr `group`, cut along its rows into chunks with checksums.
 
-    A reader that goes through the rows reads every chunk once. Their number of rows is a power of
-    two, so that the layers of one store can be read in step.
+    A reader that goes through the rows reads every chunk once. Chunks have a power of two of rows,
+    so that the layers of one store can be read in step.
     """
     from zarr.codecs import ZstdCodec
 
@@ -59,27 +59,27 @@ def create(
         chunks=(chunk_rows, *(max(1, length) for length in shape[1:])),
         dtype=dtype,
         compressors=[ZstdCodec(level=1, checksum=True)],
-        # Otherwise a chunk of zeros would look the same as a chunk that was lost.
+        # Otherwise a chunk of zeros would look the same as a lost chunk.
         config={"write_empty_chunks": True},
     )
 
 
 def rows_of_chunk(features: tuple[int, ...], dtype: np.dtype[Any]) -> int:
-    """Return how many rows of `features` make a chunk, of 4 MiB at most where one row is."""
+    """Return the number of rows of `features` in a chunk: 4 MiB at most, but at least one row."""
     fit = _CHUNK_BYTES // max(1, math.prod(features) * dtype.itemsize)
     rows: int = 2 ** max(0, fit.bit_length() - 1)
-    # Else a few features would make chunks of so many rows that a reader meets each again and
-    # again on its way through wider layers.
+    # Without a limit, chunks of narrow layers would have so many rows that a reader of all layers
+    # in step decompresses each of them several times.
     return min(_CHUNK_ROWS, rows) if features else rows
 
 
-def read(path: Path) -> Contents:
-    """Read what `write` wrote."""
+def read_zarr(path: Path) -> Contents:
+    """Read what `write_zarr` wrote."""
     return from_arrays({key: _whole(key, array) for key, array in _arrays(path).items()})
 
 
 def open_zarr(path: Path) -> Contents:
-    """Open what `write` wrote."""
+    """Open what `write_zarr` wrote."""
     arrays = _arrays(path)
     for key, array in arrays.items():
         _check_complete(key, array)
@@ -88,35 +88,35 @@ def open_zarr(path: Path) -> Contents:
 
 
 def header_of(path: Path) -> dict[str, Any]:
-    """Return the header of what `write` wrote."""
+    """Return the header of what `write_zarr` wrote."""
     return read_header(_whole(HEADER, _arrays(path)[HEADER]))
 
 
 def is_ours(path: Path) -> bool:
-    """Tell whether `path` is a store that isorep wrote."""
+    """Return whether `path` is a store that isorep wrote."""
     return (path / HEADER / "zarr.json").is_file()
 
 
 def _arrays(path: Path) -> dict[str, Any]:
     if not is_ours(path):
         raise ValueError(
-            "expected a .zarr folder that isorep saved, and its header is missing; arrays from "
-            "elsewhere can be compared in Python, as {'name': zarr.open_array(...)}"
+            "expected a .zarr folder that isorep saved, and its header is missing; other zarr "
+            "arrays can be compared in Python, as {'name': zarr.open_array(...)}"
         )
     import zarr
 
     try:
         arrays = dict(zarr.open_group(path, mode="r").arrays())
-    # A damaged metadata file fails in whatever parser meets it.
+    # A damaged metadata file can raise anything, depending on the parser.
     except Exception as error:
         raise ValueError(f"the store is damaged: {error}") from error
-    if HEADER not in arrays:  # zarr takes what it cannot make out for none of its own
+    if HEADER not in arrays:  # zarr skips files that it cannot parse
         raise ValueError(f"the store is damaged: {HEADER}/zarr.json describes no array")
     return arrays
 
 
 def _check_complete(key: str, array: Any) -> None:
-    """Make sure that no chunk is missing; zarr would fill it with zeros."""
+    """Raise ValueError for a missing chunk, which zarr would fill with zeros."""
     missing = array.nchunks - array.nchunks_initialized
     if missing:
         raise ValueError(f"the store is damaged: {missing} chunks of {key} are missing")
@@ -126,5 +126,5 @@ def _whole(key: str, array: Any) -> NDArray[Any]:
     _check_complete(key, array)
     try:
         return np.asarray(array[...])
-    except Exception as error:  # as above, in whatever codec
+    except Exception as error:  # as above, depending on the codec
         raise ValueError(f"the store is damaged: {error}") from error

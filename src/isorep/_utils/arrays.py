@@ -167,17 +167,20 @@ def epsilon(dtype: str) -> float:
     >>> epsilon("float16"), epsilon("bfloat16"), epsilon("int64") == epsilon("float64")
     (0.0009765625, 0.0078125, True)
     """
-    if dtype == "bfloat16":  # NumPy does not have it
-        return 2.0**-7
-    if dtype.startswith("float"):
-        return float(np.finfo(dtype).eps)
-    return float(np.finfo("float64").eps)
+    from ml_dtypes import finfo  # also of bfloat16, which NumPy lacks
+
+    info = finfo(dtype if "float" in dtype else "float64")  # type: ignore[no-untyped-call]
+    return float(info.eps)
 
 
 def to_numpy(x: Any) -> np.ndarray[Any, Any]:
-    """Return an array of any library and device as a NumPy array."""
+    """Return an array of any library and device as a NumPy array; also bfloat16."""
     if is_torch_array(x):
         x = x.detach().cpu()
+        if str(x.dtype) == "torch.bfloat16":
+            from ml_dtypes import bfloat16
+
+            return np.asarray(x.contiguous().view(array_namespace(x).int16)).view(bfloat16)
     elif is_cupy_array(x):
         x = x.get()
     return np.asarray(x)

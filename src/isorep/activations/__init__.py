@@ -1,1 +1,20 @@
-"""Activations out of PyTorch models: capture, reductions, sample ids."""
+"""Activations of PyTorch models: capture in memory or to a store, stream, moments of shards."""
+
+from typing import TYPE_CHECKING, Any
+
+from isorep.activations.capture import capture
+from isorep.activations.stream import stream
+
+if TYPE_CHECKING:
+    from isorep.activations.distributed import capture_moments, merge_over_ranks
+
+__all__ = ["capture", "capture_moments", "merge_over_ranks", "stream"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the functions that need PyTorch when they are asked for."""
+    if name in ("capture_moments", "merge_over_ranks"):
+        from isorep.activations import distributed
+
+        return getattr(distributed, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Batches: what a data set yields, taken apart into inputs, labels, mask and sample identity."""
+"""Batches: split what a data set yields into inputs, labels, masks and sample digests."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _LABELS = ("labels", "label")
 
 @dataclass(frozen=True)
 class Batch:
-    """`n` samples: the model's input, a tensor or keywords, and what is known about the samples."""
+    """`n` samples: the model's input, a tensor or keywords, with labels and masks."""
 
     inputs: Tensor | dict[str, Any]
     n: int
     labels: NDArray[Any] | None
     mask: Tensor | None  # (n, T), True for tokens and False for padding
-    decoder_mask: Tensor | None = None  # the same of the tokens that a decoder is given
+    decoder_mask: Tensor | None = None  # the mask of the decoder's input
 
     def cut(self, start: int, stop: int) -> Batch:
         """Return the samples from `start` up to `stop`."""
@@ -55,7 +55,7 @@ class Batch:
         )
 
     def copied_to(self, device: torch.device | None) -> Batch:
-        """Return the same batch with tensors of its own on `device`; None: where they are."""
+        """Return a copy with its own tensors on `device`; None keeps each tensor's device."""
 
         def move(value: Any) -> Any:
             return value.to(device, copy=True) if isinstance(value, Tensor) else value
@@ -69,22 +69,24 @@ class Batch:
         )
 
     def mask_of(self, layer: str, positions: int) -> Tensor | None:
-        """Return the mask for the tokens that a layer puts out, by its name in Hugging Face's way.
+        """Return the mask of the tokens in a layer's output, by Hugging Face's layer names.
 
-        What is inside a decoder has its tokens, but for the keys and values of what it attends to.
+        Layers inside a decoder have the decoder's tokens, except for the keys and values of cross
+        attention, which have the encoder's.
         """
         *parts, last = layer.partition("#")[0].split(".")
         of_encoder = last in _KEYS_AND_VALUES and not _CROSS_ATTENTION.isdisjoint(parts)
         masks = [self.mask]
         if self.decoder_mask is not None and _DECODER in (*parts, last):
             masks = [self.mask, self.decoder_mask] if of_encoder else [self.decoder_mask, self.mask]
-        return next((x for x in masks if x is not None and x.shape[1] == positions), masks[0])
+        fitting = (mask for mask in masks if mask is not None and mask.shape[1] == positions)
+        return next(fitting, masks[0])
 
     def digests(self) -> list[str]:
-        """Return a digest of each sample's input: its names, dtypes, shapes and bytes.
+        """Return a digest of each sample's input: names, dtypes, shapes and bytes.
 
-        Padding is left out, and so are tensors that the samples of a batch share: a sample has the
-        same digest in whatever batch it comes.
+        Padding and tensors that all samples of a batch share are left out, so that the digest of a
+        sample does not depend on its batch.
         """
         inputs = {"": self.inputs} if isinstance(self.inputs, Tensor) else self.inputs
         parts: list[tuple[str, Tensor, NDArray[np.uint8], NDArray[np.bool_] | None]] = []
@@ -112,16 +114,16 @@ class Batch:
 
 
 def as_batches(data: Any) -> Iterable[Any]:
-    """Return `data` as an iterable of batches; what is a single one is cut.
+    """Return `data` as an iterable of batches; a single batch is cut into smaller ones.
 
     Raises
     ------
     TypeError
-        When it cannot be iterated over, or is a packed sequence.
+        `data` is not iterable, or is a packed sequence.
     """
     if isinstance(data, Dataset):
-        return DataLoader(data, batch_size=_CHUNK)  # over single samples otherwise
-    is_packed = isinstance(data, PackedSequence)  # a tuple, too
+        return DataLoader(data, batch_size=_CHUNK)  # a Dataset itself yields single samples
+    is_packed = isinstance(data, PackedSequence)  # which is also a tuple
     if _is_array(data) or isinstance(data, Mapping) or is_packed or _is_inputs_and_labels(data):
         whole = _parse(data, "the data")
         return [whole.cut(start, start + _CHUNK) for start in range(0, whole.n, _CHUNK)]
@@ -134,31 +136,31 @@ def as_batches(data: Any) -> Iterable[Any]:
 
 
 def batches(data: Iterable[Any], max_samples: int | None) -> Iterator[Batch]:
-    """Yield the batches of `data`, at most `max_samples` samples in all, none of them empty.
+    """Yield the non-empty batches of `data`, with at most `max_samples` samples in all.
 
     Raises
     ------
     TypeError
-        A batch has no tensor, or is a packed sequence; `max_samples` is no integer.
+        A batch has no tensor or is a packed sequence, or `max_samples` is no integer.
     ValueError
-        A mask is not what it should be, or `max_samples` is not positive.
+        A mask has a wrong shape or wrong values, or `max_samples` is not positive.
     """
     if max_samples is not None and as_integer(max_samples, "max_samples") < 1:
         raise ValueError(f"max_samples should be at least 1, got {max_samples}")
-    left = math.inf if max_samples is None else max_samples
-    for i, given in enumerate(data):
-        batch = given if isinstance(given, Batch) else _parse(given, f"batch {i}")
-        if batch.n > left:
-            batch = batch.cut(0, int(left))
+    remaining = math.inf if max_samples is None else max_samples
+    for i, item in enumerate(data):
+        batch = item if isinstance(item, Batch) else _parse(item, f"batch {i}")
+        if batch.n > remaining:
+            batch = batch.cut(0, int(remaining))
         if batch.n:
             yield batch
-        left -= batch.n
-        if not left:  # without asking for one batch more
+        remaining -= batch.n
+        if not remaining:  # return here, so that the loop does not ask for another batch
             return
 
 
 def _is_inputs_and_labels(data: Any) -> bool:
-    """Tell (x, y) from two batches: no two batches differ in their number of axes."""
+    """Return whether `data` is (inputs, labels): two batches would have equally many axes."""
     return (
         isinstance(data, tuple)
         and len(data) == 2
@@ -170,33 +172,33 @@ def _is_inputs_and_labels(data: Any) -> bool:
 
 
 def _parse(batch: Any, where: str) -> Batch:
-    """Take `batch`, which errors call `where`, apart."""
-    given, labels = batch, None
-    is_packed = isinstance(batch, PackedSequence)  # a tuple, too, of its raw parts
+    """Split `batch`, which errors call `where`, into its parts."""
+    samples, labels = batch, None
+    is_packed = isinstance(batch, PackedSequence)  # which is also a tuple, of its raw parts
     if isinstance(batch, tuple | list) and batch and not is_packed:
-        given, labels = batch[0], (batch[1] if len(batch) > 1 else None)
-    if isinstance(given, PackedSequence):
+        samples, labels = batch[0], (batch[1] if len(batch) > 1 else None)
+    if isinstance(samples, PackedSequence):
         raise TypeError(
             f"{where} is a PackedSequence, which has no row for each sample; pad the sequences and "
             "pass an attention_mask, or pack them inside the model"
         )
-    if _is_array(given):
-        x = _tensor(given, where)
+    if _is_array(samples):
+        x = _tensor(samples, where)
         if x.ndim == 0:
             raise ValueError(f"{where} is a single number; its first axis should be the samples")
         return Batch(x, len(x), _labels(labels, len(x)), mask=None)
-    if not isinstance(given, Mapping):
+    if not isinstance(samples, Mapping):
         raise TypeError(
             f"{where} should be a tensor, a tuple or list that begins with one, or a dict of "
             f"tensors, got {_describe(batch)}"
         )
-    inputs = {key: _tensor(x, where) if _is_array(x) else x for key, x in given.items()}
+    inputs = {key: _tensor(x, where) if _is_array(x) else x for key, x in samples.items()}
     for key in _LABELS:
-        own = inputs.pop(key, None)
-        labels = own if labels is None else labels
+        value = inputs.pop(key, None)
+        labels = value if labels is None else labels
     n = next((len(x) for x in inputs.values() if isinstance(x, Tensor) and x.ndim), None)
     if n is None:
-        raise TypeError(f"{where} is a dict without a tensor of inputs: {_describe(given)}")
+        raise TypeError(f"{where} is a dict without a tensor of inputs: {_describe(samples)}")
     mask, decoder_mask = (
         _mask(inputs.get(name), name, n, where) for name in (_MASK, _DECODER_MASK)
     )
@@ -206,42 +208,48 @@ def _parse(batch: Any, where: str) -> Batch:
     return Batch(inputs, n, _labels(labels, n), mask, decoder_mask)
 
 
-def _mask(given: Any, name: str, n: int, where: str) -> Tensor | None:
-    if given is None:
+def _mask(values: Any, name: str, n: int, where: str) -> Tensor | None:
+    if values is None:
         return None
-    if not isinstance(given, Tensor) or given.ndim != 2 or len(given) != n:
+    if not isinstance(values, Tensor) or values.ndim != 2 or len(values) != n:
         raise ValueError(
-            f"{name} of {where} should be ({n}, T), one row for each sample, got {_describe(given)}"
+            f"{name} of {where} should be ({n}, T), one row for each sample, got "
+            f"{_describe(values)}"
         )
-    mask = given == 1
-    if not (mask | (given == 0)).all():
+    mask = values == 1
+    if not (mask | (values == 0)).all():
         raise ValueError(f"{name} of {where} should hold 1 for tokens and 0 for padding only")
     if not mask.any(1).all():
         sample = int(mask.any(1).int().argmin())
-        raise ValueError(f"{name} of {where} leaves no token of sample {sample} in the batch")
+        raise ValueError(
+            f"{name} of {where} should have a token in every sample, and masks all of sample "
+            f"{sample} of the batch"
+        )
     return mask
 
 
-def _labels(given: Any, n: int) -> NDArray[Any] | None:
-    """Return labels if `given` is one for each sample; what else comes with inputs is ignored."""
-    if isinstance(given, Tensor):
-        given = given.detach().cpu().numpy() if given.ndim == 1 else None
-    elif isinstance(given, tuple | list):  # how a DataLoader collates strings
-        given = np.asarray(given) if all(isinstance(x, str) for x in given) else None
+def _labels(values: Any, n: int) -> NDArray[Any] | None:
+    """Return `values` if they are one label for each sample; else return None."""
+    if isinstance(values, Tensor):
+        values = values.detach().cpu().numpy() if values.ndim == 1 else None
+    elif isinstance(values, tuple | list):  # how a DataLoader collates strings
+        values = np.asarray(values) if all(isinstance(x, str) for x in values) else None
     is_labels = (
-        isinstance(given, np.ndarray) and given.shape == (n,) and given.dtype.kind in "fiubU"
+        isinstance(values, np.ndarray) and values.shape == (n,) and values.dtype.kind in "fiubU"
     )
-    return given if is_labels else None
+    return values if is_labels else None
 
 
 def _tensor(array: Any, where: str) -> Tensor:
     if isinstance(array, Tensor):
         return array
     try:
-        # A copy where PyTorch would warn that it cannot keep the array from being written to.
+        # np.require copies a read-only array, for which PyTorch would warn.
         return torch.from_numpy(np.require(array, requirements=["C", "W"]))
     except TypeError as error:
-        raise TypeError(f"{where} has an array of dtype {array.dtype}, not of numbers") from error
+        raise TypeError(
+            f"{where} should have arrays of numbers, got one of dtype {array.dtype}"
+        ) from error
 
 
 def _is_array(x: Any) -> bool:
@@ -253,10 +261,7 @@ def _has_samples(x: Any, n: int) -> bool:
 
 
 def as_bytes(tensor: Tensor, kept_axes: int) -> NDArray[np.uint8]:
-    """Return the bytes of `tensor`, its first axes kept and the others joined to one.
-
-    NumPy has no bfloat16, so the bytes are taken by PyTorch.
-    """
+    """Return the bytes of `tensor`, with its first axes kept and the others joined to one axis."""
     shape = tensor.shape[:kept_axes]
     rows = tensor.detach().cpu().contiguous().reshape(*shape, math.prod(tensor.shape[kept_axes:]))
     return rows.view(torch.uint8).numpy()

@@ -1,13 +1,14 @@
-"""Capture: activations out of PyTorch models, as `Representations`."""
+"""Capture: the activations of a PyTorch model, as `Representations` or in a store."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from isorep._utils.optional import import_optional
+from isorep.activations.options import CaptureOptions
 from isorep.representations.representations import Representations
 
 if TYPE_CHECKING:
@@ -18,18 +19,7 @@ __all__ = ["capture"]
 
 @overload
 def capture(
-    model: torch.nn.Module,
-    data: Any,
-    *,
-    layers: str | Iterable[str] = ...,
-    reduce: str | Callable[..., Any] | Mapping[str, Any] = ...,
-    sample_ids: Sequence[str | int] | None = ...,
-    channels: str = ...,
-    max_samples: int | None = ...,
-    device: torch.device | str | int | None = ...,
-    dtype: Any = ...,
-    out: None = ...,
-    progress: bool = ...,
+    model: torch.nn.Module, data: Any, *, out: None = None, **options: Unpack[CaptureOptions]
 ) -> Representations: ...
 
 
@@ -38,15 +28,8 @@ def capture(
     model: torch.nn.Module,
     data: Any,
     *,
-    layers: str | Iterable[str] = ...,
-    reduce: str | Callable[..., Any] | Mapping[str, Any] = ...,
-    sample_ids: Sequence[str | int] | None = ...,
-    channels: str = ...,
-    max_samples: int | None = ...,
-    device: torch.device | str | int | None = ...,
-    dtype: Any = ...,
     out: str | PathLike[str],
-    progress: bool = ...,
+    **options: Unpack[CaptureOptions],
 ) -> Path: ...
 
 
@@ -64,95 +47,105 @@ def capture(
     out: str | PathLike[str] | None = None,
     progress: bool = True,
 ) -> Representations | Path:
-    """Run `data` through `model` and keep what its layers put out, one row per sample.
+    """Run `data` through `model` and return the activations of its layers, one row per sample.
 
-    The model runs in eval mode and without gradients. Afterwards, also after an exception, the
-    training flag of every submodule is what it was and no hook is left.
+    The model runs in eval mode and without gradients. Afterwards, also after an exception, every
+    submodule has its training flag back and all hooks are removed.
 
     Parameters
     ----------
     model
-        Any `torch.nn.Module` that has submodules. What is compiled in it runs uncompiled.
+        Any `torch.nn.Module` that has submodules. Compiled parts of it run uncompiled.
     data
-        An iterable of batches, such as a `DataLoader`. A batch is the input, a tensor whose first
-        axis is the samples; a tuple or list, (input, labels or anything else); or a dict, passed as
-        keywords, less ``"labels"`` and ``"label"``. Labels are kept where they are 1-D, one for
-        each sample. ``"attention_mask"`` (n, T), 1 for a token and 0 for padding, masks the
-        padding in every named reduction; inside a module called ``decoder`` it is
-        ``"decoder_attention_mask"``, or else all of ``"decoder_input_ids"`` are tokens. Arrays do
-        as well as tensors, and none is written to, whatever the model does. A single tensor, array
-        or dict is cut into batches of 256, and so is a `Dataset`.
+        Iterable of batches, such as a `DataLoader`. A batch is one of the following.
+
+        - A tensor: the input, whose first axis is the samples.
+        - A tuple or list: (input, labels or anything else).
+        - A dict: keywords of the model. ``"labels"`` and ``"label"`` are not passed on.
+
+        Labels are kept if they are 1-D, one for each sample. ``"attention_mask"`` (n, T), 1 for a
+        token and 0 for padding, excludes the padding from every named reduction. Inside a module
+        called ``decoder`` the mask is ``"decoder_attention_mask"``; without it, all of
+        ``"decoder_input_ids"`` are tokens. NumPy arrays can be used instead of tensors. No input is
+        written to, even if the model works in place. A single tensor, array or dict, and a
+        `Dataset`, is cut into batches of 256.
     layers
-        Globs over ``model.named_modules()``, case-sensitive; ``*`` also matches dots.
+        Glob patterns for ``model.named_modules()``, case-sensitive; ``*`` also matches dots.
     reduce
-        How the positions of a sample (pixels, tokens, time steps) become its features. One of the
-        following for all layers, or a mapping of glob to one of them, where the first that matches
-        a layer counts, and ``"mean"`` where none does.
+        Reduction of the positions of a sample (pixels, tokens, time steps) to its features. Either
+        one reduction for all layers, or a mapping of glob pattern to reduction: the first pattern
+        that matches a layer applies, and ``"mean"`` if none does. A reduction is one of:
 
         - ``"mean"``: average over the positions. Half precision is averaged, and kept, in float32.
         - ``"max"``: maximum over the positions.
         - ``"flatten"``: every feature at every position is a feature; padding is 0.
         - ``"positions"``: every position is a row, sample after sample, without the padding.
-        - ``"first"``, ``"last"``: the first or last token of a sequence, padding aside.
-        - a callable: tensor (n, ...), samples first, to tensor (n, p). It sees the padding.
+        - ``"first"``, ``"last"``: the first or last token of a sequence that is not padding.
+        - a callable: tensor (n, ...), samples first, to tensor (n, p). It also sees the padding.
 
-        Outputs (n, p) have no positions, and named reductions keep them as they are.
+        Outputs (n, p) have no positions, and named reductions keep them unchanged.
     sample_ids
-        Ids of the samples in the order of the data, also of more samples than `max_samples`. By
-        default a digest of each input, which depends neither on the size of the batches nor on the
-        padding that an attention mask masks.
+        Ids of the samples in the order of the data; with `max_samples` there may be more ids than
+        samples. By default an id is a digest of the input, which depends neither on the batch size
+        nor on padding that an attention mask masks.
     channels
-        Which axis the features are on. ``"auto"``: the first after the samples for convolutions,
-        pooling, padding, batch, instance and group norms; the last for linear layers, embeddings,
-        attention and recurrent layers. Other modules keep the axis of the tensor that they hand on
-        (as `Sequential` does), that they were given (as activation functions do) or that a layer
-        inside them put out, if they keep its shape, or at least its number of features and of axes;
-        else it is the last for layer norms and in 3-D outputs, and the first in 4-D and 5-D.
-        ``"first"`` or ``"last"``: that, for all layers.
+        Axis of the features. ``"first"`` or ``"last"`` set it for all layers. ``"auto"`` takes:
+
+        - the first axis after the samples for convolutions, pooling, padding, and batch, instance
+          and group norms;
+        - the last axis for linear layers, embeddings, attention and recurrent layers;
+        - for other modules, the axis of a related tensor: the one that they return unchanged (as
+          `Sequential` does), their input (as for activation functions), or the output of a layer
+          inside them. The shape must be the same, or at least the numbers of features and of axes;
+        - otherwise the last axis for layer norms and 3-D outputs, and the first for 4-D and 5-D.
     max_samples
-        Stop after so many samples.
+        Number of samples after which to stop.
     device
-        Where to run; the model goes there and comes back. By default where its parameters are.
+        Device to run on; the model is moved there and back. By default the device of its
+        parameters.
     dtype
-        The dtype to keep arrays in: ``"float16"``, ``"float32"`` or ``"float64"``. By default as
-        computed; bfloat16 is held as float32. ``dtypes[layer]`` of the result is the coarser of the
-        dtype computed in and the dtype kept in, such as ``"bfloat16"`` here.
+        dtype of the arrays: ``"float16"``, ``"float32"`` or ``"float64"``. By default the dtype of
+        the activations, with bfloat16 held as float32. ``dtypes[layer]`` of the result is the
+        coarser of the dtype of the activations and the dtype of the array; it can be
+        ``"bfloat16"``.
     out
-        A name that ends in ``.zarr``: the activations go into this store as they come, and never
-        are all in memory. bfloat16 stays so there. Until all samples are in it, the store is made
-        in a folder beside, ``<out>.part``, and nothing is at `out`. After a kill, the same call
-        goes on after the last samples that are sure to be there: those before are read, and have to
-        be the same in the same order, but are not run again. The result is the same bytes, given
-        the same batches. Of a store that is complete, the call checks that it is of this model and
-        this data.
+        Path that ends in ``.zarr``: a store that the activations are written to as they are
+        computed, so that they are never all in memory. bfloat16 stays bfloat16 in it. Until it is
+        complete, the store is in the folder ``<out>.part`` and nothing is at `out`. After an
+        interruption, the same call resumes after the last committed sample: earlier samples are
+        read, and must be the same in the same order, but are not run again. With the same batches
+        the result has the same bytes. If the store is complete, the call only checks that it is of
+        this model and this data.
     progress
-        Show a progress bar, if standard error is a terminal.
+        Whether to show a progress bar, if standard error is a terminal.
 
     Returns
     -------
     Representations
         Layers in the order in which they ran. The second call of a layer within one forward pass is
-        ``name#2``, the third ``name#3``. Rows are in the order of the data. With `out`, its path
-        instead; `isorep.load` reads it.
+        ``name#2``, the third ``name#3``. Rows are in the order of the data. With `out`, the path of
+        the store is returned instead; `isorep.load` reads it.
 
     Warns
     -----
     UserWarning
-        Once, naming layers that only a wildcard selected and that put out nothing with a row for
-        each sample (position tables, say), or of which it cannot be told: 3-D outputs with two
-        axes as long as the batch, in a model with layers that take samples second. They are left
-        out.
+        Some layers that only a wildcard selected are left out; one warning names them. Either their
+        output has no row for each sample (position tables, for example), or the axis of the samples
+        is unknown: a 3-D output with two axes as long as the batch, in a model with layers whose
+        samples are on the second axis.
 
     Raises
     ------
     TypeError
-        Something is not of the kind described here.
+        An argument has another type than described here.
     ValueError
-        The model fails on a batch; the device is not there; a pattern matches no layer; a layer
-        named in full never ran or put out nothing with a row for each sample, as far as can be
-        told; the widths of a layer, or its number of calls, vary between batches; a value does not
-        fit into `dtype`; the ids are not as many as the samples; there is no data; at `out` is
-        something else, or what was begun there is of another model, layers, reduction or data.
+        - The model fails on a batch, or the device is not available.
+        - A pattern matches no layer. A layer named in full did not run, its output has no row for
+          each sample, or the axis of the samples is unknown.
+        - The width of a layer, or its number of calls, varies between batches.
+        - A value does not fit into `dtype`.
+        - There are no samples, or not as many ids as samples.
+        - `out` is something else, or holds a capture with another model, layers, reduction or data.
     ImportError
         PyTorch is not installed.
 
@@ -168,11 +161,11 @@ def capture(
     {'0': 'mean', '1': 'flatten'}
     """
     import_optional("torch", "torch")
-    from isorep.activations.in_memory import gather
+    from isorep.activations.in_memory import joined
     from isorep.activations.stream import stream
-    from isorep.activations.to_store import into_store
+    from isorep.activations.to_store import capture_to_store
 
-    options: dict[str, Any] = {
+    options: CaptureOptions = {
         "layers": layers,
         "reduce": reduce,
         "sample_ids": sample_ids,
@@ -183,5 +176,5 @@ def capture(
         "progress": progress,
     }
     if out is not None:
-        return into_store(out, model, data, **options)
-    return gather(stream([model], data, **options))
+        return capture_to_store(out, model, data, **options)
+    return joined(stream([model], data, **options))

@@ -1,10 +1,10 @@
-"""Distributed: moments of what many processes captured, each of its own shard of the data.
+"""Distributed: moments of activations that several processes capture, each on its own shard.
 
-For processes that torchrun starts, or whatever else initialises `torch.distributed`: gloo, NCCL or
-MPI. Where it is not initialised, one process has all the data, and the same code does the same.
+It works with processes that torchrun starts, or anything else that initialises `torch.distributed`:
+gloo, NCCL or MPI. If `torch.distributed` is not initialised, the one process has all the data.
 
-Only numbers and JSON are sent. Every process merges the parts in the order of the ranks, so that
-all have the same moments, to the last bit.
+Processes exchange only numbers and JSON. Every process merges the parts in the order of the ranks,
+so that all have the same moments, to the last bit.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import fields
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch import distributed as dist
 
+from isorep.activations.options import CaptureOptions
 from isorep.activations.sample_ids import NoSamplesError
 from isorep.activations.stream import stream
 from isorep.core.moments import CrossMoments, Moments
@@ -31,70 +32,72 @@ Part = TypeVar("Part", Moments, CrossMoments)
 _KINDS: dict[str, Any] = {kind.__name__: kind for kind in (Moments, CrossMoments)}
 
 
-def capture_moments(model: nn.Module, data: Any, **options: Any) -> dict[str, Moments]:
-    """Run `model` over this process's shard of the data; return the moments of all shards.
+def capture_moments(
+    model: nn.Module, data: Any, **options: Unpack[CaptureOptions]
+) -> dict[str, Moments]:
+    """Run `model` over this process's shard of the data, and return the moments of all shards.
 
-    Every process calls this, with the same model and options, and its own `data`. Activations are
-    held for one batch at a time, and p^2 numbers for a layer of p features.
+    Every process calls this function, with the same model and options, and its own `data`. It holds
+    the activations of one batch at a time, and p^2 numbers for a layer of p features.
 
-    Shards may differ in length, and one may have no samples; so cut the data without padding, such
-    as into ``torch.utils.data.Subset(data, range(rank, len(data), world_size))``. A
-    ``DistributedSampler`` repeats samples until all shards are equally long, and these would count
-    twice: it is warned of.
+    Shards may differ in length and may be empty. So cut the data without padding, for example with
+    ``torch.utils.data.Subset(data, range(rank, len(data), world_size))``. A ``DistributedSampler``
+    repeats samples until all shards are equally long. Repeated samples would count twice, and cause
+    a warning.
 
     Parameters
     ----------
     model
-        The model; it is run in every process.
+        The model; every process runs it.
     data
-        This process's samples, as for `isorep.capture`.
+        The samples of this process, as for `isorep.capture`.
     **options
-        Those of `isorep.capture` but `out`.
+        Options of `isorep.capture`, but not ``out``.
 
     Returns
     -------
     dict of str to Moments
-        Layer name to the moments of its rows, in every process.
+        Layer name to the moments of its rows, the same in every process.
 
     Warns
     -----
     UserWarning
-        Samples with the same id, which by default is the digest of the input, are in several
-        shards.
+        Several shards contain samples with the same id, which by default is a digest of the input.
 
     Raises
     ------
     ValueError
-        As `isorep.capture` does; or shards disagree in the layers that are usable or in their
-        widths.
+        As `isorep.capture` does; or the shards have different usable layers or widths.
     RuntimeError
-        It failed in another process; the text is that of the error there.
+        Another process failed; the message is that of its error.
 
     Examples
     --------
     >>> model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU())
     >>> moments = capture_moments(model, torch.rand(10, 3))
-    >>> {layer: (found.n, found.n_features) for layer, found in moments.items()}
+    >>> {layer: (x.n, x.n_features) for layer, x in moments.items()}
     {'0': (10, 4), '1': (10, 4)}
     """
-    found: dict[str, Moments] | None = None
+    moments: dict[str, Moments] | None = None
     ids: list[bytes] = []
     failure: Exception | None = None
     try:
-        for piece in stream([model], data, **options):
-            ids += (blake2b(one.encode(), digest_size=8).digest() for one in piece.sample_ids)
-            (arrays,), (dtypes,) = piece.arrays, piece.dtypes
+        for batch in stream([model], data, **options):
+            ids += (blake2b(i.encode(), digest_size=8).digest() for i in batch.sample_ids)
+            (arrays,), (dtypes,) = batch.arrays, batch.dtypes
             new = {
                 name: Moments.from_batch(rows, dtype=dtypes[name], name=f"layer {name!r}")
                 for name, rows in arrays.items()
             }
-            # A layer that is missing once is left out, as `stream` says.
-            found = new if found is None else {name: found[name].merge(new[name]) for name in new}
+            # A layer that is missing from one batch is left out, as `stream` says.
+            moments = (
+                new if moments is None else {name: moments[name].merge(new[name]) for name in new}
+            )
     except NoSamplesError:
         pass  # other processes may have some
     except Exception as error:
         failure = error
-    merged = _merged(found or {}, failure)
+    merged = _merged(moments or {}, failure)
     if not merged:
         raise NoSamplesError("no process had any samples; an iterator can be used only once")
     _warn_of_repeated(np.frombuffer(b"".join(ids), np.int64))
@@ -102,25 +105,25 @@ def capture_moments(model: nn.Module, data: Any, **options: Any) -> dict[str, Mo
 
 
 def merge_over_ranks(parts: Mapping[Any, Part]) -> dict[Any, Part]:
-    """Return the moments of the samples of all processes, given those of this one's.
+    """Merge the moments of this process's samples with those of all other processes.
 
-    Every process calls this. One without samples may have empty moments, or no parts at all.
+    Every process calls this function. A process without samples may pass empty moments or no parts.
 
     Parameters
     ----------
     parts
-        Name to `Moments` or `CrossMoments`, the same names in every process that has any. A name is
-        a string, a number or a tuple of such.
+        Name to `Moments` or `CrossMoments`, with the same names in every process that has any. A
+        name is a string, a number or a tuple of strings and numbers.
 
     Returns
     -------
     dict
-        The same names, in every process.
+        The same names, with the moments of the samples of all processes.
 
     Raises
     ------
     ValueError
-        Processes disagree in the names or in the numbers of features. All of them raise it.
+        The processes have different names or numbers of features. Every process raises it.
 
     Examples
     --------
@@ -132,31 +135,35 @@ def merge_over_ranks(parts: Mapping[Any, Part]) -> dict[Any, Part]:
 
 
 def _merged(parts: Mapping[Any, Part], failure: Exception | None) -> dict[Any, Part]:
-    """Merge `parts`, or raise in every process where there was a `failure` in one."""
+    """Merge `parts`, or raise an error in every process if one process has a `failure`."""
     if not _several():
         if failure is not None:
             raise failure
         return dict(parts)
-    # What went wrong goes first, as the others would wait for this process's numbers for ever.
+    # The failure is sent first, since the others would wait for this process's numbers for ever.
     text = None if failure is None else f"{type(failure).__name__}: {failure}"
-    said = {"failure": text, "parts": [[name, _described(part)] for name, part in parts.items()]}
-    told = [json.loads(one.numpy().tobytes()) for one in _gathered(_bytes(json.dumps(said)))]
+    report = {"failure": text, "parts": [[name, _described(x)] for name, x in parts.items()]}
+    reports = [json.loads(x.numpy().tobytes()) for x in _gathered(_bytes(json.dumps(report)))]
     if failure is not None:
         raise failure
-    failed = [f"rank {rank} failed: {x['failure']}" for rank, x in enumerate(told) if x["failure"]]
+    failed = [
+        f"rank {rank} failed: {report['failure']}"
+        for rank, report in enumerate(reports)
+        if report["failure"]
+    ]
     if failed:
         raise RuntimeError("; ".join(failed))
     ranks = {
-        rank: {_key(name): described for name, described in one["parts"]}
-        for rank, one in enumerate(told)
-        if one["parts"]
+        rank: {_key(name): described for name, described in report["parts"]}
+        for rank, report in enumerate(reports)
+        if report["parts"]
     }
     _check_alike(ranks)
     merged: dict[Any, Part] = {}
-    # One layer of one rank at a time: no process ever holds more than two of each.
+    # One layer of one rank at a time: no process ever holds more than two parts of a layer.
     for name in next(iter(ranks.values()), {}):
         for rank, described in ranks.items():
-            part = _sent(parts.get(name), described[name], rank)
+            part = _broadcast(parts.get(name), described[name], rank)
             merged[name] = merged[name].merge(part) if name in merged else part
     return merged
 
@@ -166,15 +173,15 @@ def _several() -> bool:
 
 
 def _described(part: Part) -> dict[str, Any]:
-    """Return what is to be known of `part` before its arrays come, in terms of JSON."""
+    """Return the type of `part`, the shapes of its arrays and its other fields, as JSON."""
     values = {field.name: getattr(part, field.name) for field in fields(part)}
     arrays = {name: x.shape for name, x in values.items() if isinstance(x, np.ndarray)}
-    rest = {name: x for name, x in values.items() if name not in arrays}
-    return {"kind": type(part).__name__, "arrays": arrays, "rest": rest}
+    others = {name: x for name, x in values.items() if name not in arrays}
+    return {"kind": type(part).__name__, "arrays": arrays, "others": others}
 
 
-def _sent(part: Part | None, described: Mapping[str, Any], rank: int) -> Part:
-    """Return, in every process, the part that process number `rank` has, as `described`."""
+def _broadcast(part: Part | None, described: Mapping[str, Any], rank: int) -> Part:
+    """Send the part of process number `rank`, as `described`, to every process."""
     arrays = {}
     for name, shape in described["arrays"].items():
         if rank == dist.get_rank():
@@ -184,32 +191,31 @@ def _sent(part: Part | None, described: Mapping[str, Any], rank: int) -> Part:
         numbers = numbers.to(_device())
         dist.broadcast(numbers, src=rank)
         arrays[name] = numbers.cpu().numpy()
-    found: Part = _KINDS[described["kind"]](**arrays, **described["rest"])
-    return found
+    received: Part = _KINDS[described["kind"]](**arrays, **described["others"])
+    return received
 
 
 def _check_alike(ranks: Mapping[int, Mapping[Any, Mapping[str, Any]]]) -> None:
     first, *others = ranks or [0]
     for rank in others:
         for name in [*ranks[first], *ranks[rank]]:
-            kinds = [ranks[one].get(name, {}) for one in (first, rank)]
-            shapes = [(kind.get("kind"), kind.get("arrays")) for kind in kinds]
-            if shapes[0] != shapes[1]:
-                told = [_size(kind) for kind in kinds]
+            a, b = ranks[first].get(name, {}), ranks[rank].get(name, {})
+            if (a.get("kind"), a.get("arrays")) != (b.get("kind"), b.get("arrays")):
                 raise ValueError(
-                    f"the processes have different parts: {name!r} {told[0]} on rank {first} and "
-                    f"{told[1]} on rank {rank}; run the same model with the same layers in each"
+                    f"the processes have different parts: {name!r} is {_size(a)} on rank {first} "
+                    f"and {_size(b)} on rank {rank}; run the same model with the same layers in "
+                    "each process"
                 )
 
 
 def _size(described: Mapping[str, Any]) -> str:
     if not described:
-        return "is not there"
-    return f"is {described['kind']} of {tuple(described['arrays']['scatter'])}"
+        return "missing"
+    return f"{described['kind']} of {tuple(described['arrays']['scatter'])}"
 
 
 def _key(name: Any) -> Any:
-    return tuple(map(_key, name)) if isinstance(name, list) else name  # a tuple, in JSON
+    return tuple(map(_key, name)) if isinstance(name, list) else name  # JSON has no tuples
 
 
 def _warn_of_repeated(ids: NDArray[np.int64]) -> None:
@@ -219,8 +225,9 @@ def _warn_of_repeated(ids: NDArray[np.int64]) -> None:
     n = len(np.concatenate(shards)) - len(np.unique(np.concatenate(shards)))
     if n and not dist.get_rank():
         warnings.warn(
-            f"{n} samples came in several shards and count as often; a DistributedSampler repeats "
-            "samples to make shards equally long, which they need not be here",
+            f"{n} samples are in several shards and count more than once; avoid a "
+            "DistributedSampler, which repeats samples to make shards equally long: here they may "
+            "differ in length",
             UserWarning,
             stacklevel=3,
         )
@@ -230,22 +237,22 @@ def _bytes(text: str) -> Tensor:
     return torch.frombuffer(bytearray(text.encode("ascii")), dtype=torch.uint8)
 
 
-def _gathered(mine: Tensor) -> list[Tensor]:
-    """Return the vector that each process has, which may differ in length, by rank."""
+def _gathered(vector: Tensor) -> list[Tensor]:
+    """Return the vectors of all processes, which may differ in length, by rank."""
     device = _device()
-    length = torch.tensor([len(mine)], device=device)
+    length = torch.tensor([len(vector)], device=device)
     lengths = [torch.empty_like(length) for _ in range(dist.get_world_size())]
     dist.all_gather(lengths, length)
     longest = int(max(lengths))
-    padded = torch.zeros(longest, dtype=mine.dtype, device=device)
-    padded[: len(mine)] = mine.to(device)
-    found = [torch.empty_like(padded) for _ in lengths]
-    dist.all_gather(found, padded)
-    return [one[: int(n)].cpu() for one, n in zip(found, lengths, strict=True)]
+    padded = torch.zeros(longest, dtype=vector.dtype, device=device)
+    padded[: len(vector)] = vector.to(device)
+    vectors = [torch.empty_like(padded) for _ in lengths]
+    dist.all_gather(vectors, padded)
+    return [x[: int(n)].cpu() for x, n in zip(vectors, lengths, strict=True)]
 
 
 def _device() -> torch.device:
-    """Return where tensors have to be to be sent."""
-    # Such as "cpu:gloo,cuda:nccl", which is what comes of naming none.
-    kinds = [one.partition(":")[0] for one in dist.get_backend_config().split(",")]
+    """Return the device that tensors must be on to be sent."""
+    # The configuration is, for example, "cpu:gloo,cuda:nccl" if the caller named no backend.
+    kinds = [backend.partition(":")[0] for backend in dist.get_backend_config().split(",")]
     return torch.device("cpu" if "cpu" in kinds else kinds[0])

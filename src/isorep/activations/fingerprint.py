@@ -1,4 +1,4 @@
-"""Plan: what tells one capture from another, so that a begun one is gone on with by no other."""
+"""Fingerprint of a capture, so that only an identical capture resumes it."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from isorep.activations.batches import as_bytes
 from isorep.activations.layers import select
 
 
-def plan(
+def fingerprint(
     model: nn.Module,
     layers: str | Iterable[str],
     reduce: str | Callable[..., Any] | Mapping[str, Any],
     channels: str,
     dtype: torch.dtype | None,
 ) -> dict[str, Any]:
-    """Return what a capture depends on beside its data, in terms of JSON.
+    """Return everything that a capture depends on besides its data, as JSON.
 
-    Of the model: its structure, as it is printed, and its parameters and buffers. What its code
-    does, or a reduction of the caller's own, is not looked into.
+    The model enters with its structure, as it is printed, and its parameters and buffers. The code
+    of its modules, and of reduction functions, does not enter.
     """
+    selected = select(model, layers, reduce).values()
     return {
         "model": f"{type(model).__name__} {_digest(model)}",
-        "layers": {one.name: one.reduction.name for one in select(model, layers, reduce).values()},
+        "layers": {layer.name: layer.reduction.name for layer in selected},
         "channels": channels,
         "dtype": "as computed" if dtype is None else str(dtype).removeprefix("torch."),
     }
@@ -37,7 +38,7 @@ def plan(
 
 def _digest(model: nn.Module) -> str:
     digest = blake2b(digest_size=8)
-    # Without the addresses in memory that what a module prints may hold.
+    # Without the memory addresses that a printed module may contain.
     digest.update(re.sub(r"0x[0-9a-f]+", "", repr(model)).encode())
     for name, x in model.state_dict(keep_vars=True).items():
         if not isinstance(x, Tensor) or is_lazy(x) or x.layout != torch.strided:

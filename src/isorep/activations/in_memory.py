@@ -1,4 +1,4 @@
-"""Gather: a stream of one model's activations, joined in memory."""
+"""In memory: join a stream of one model's activations to `Representations`."""
 
 from __future__ import annotations
 
@@ -9,35 +9,34 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isorep.activations.stream import ActivationBatch
+from isorep.activations.activation_batch import ActivationBatch
 from isorep.representations.representations import Representations
 
 
-def gather(pieces: Generator[ActivationBatch, None, None]) -> Representations:
-    """Return all samples of `pieces`, of which there is at least one; of the first model."""
+def joined(batches: Generator[ActivationBatch, None, None]) -> Representations:
+    """Return all samples of the first model of `batches`, which holds at least one batch."""
     chunks: dict[str, list[Tensor]] = {}
     ids: list[str] = []
     labels = []
-    with closing(pieces):
-        for piece in pieces:
-            last = piece
-            ids += piece.sample_ids
-            labels.append(piece.labels)
-            for name, rows in piece.arrays[0].items():
+    with closing(batches):
+        for batch in batches:
+            last = batch
+            ids += batch.sample_ids
+            labels.append(batch.labels)
+            for name, rows in batch.arrays[0].items():
                 chunks.setdefault(name, []).append(rows)
-    # Joined one by one, so that only one layer is ever held twice.
-    (found,), (dtypes,), (reductions,) = last.arrays, last.dtypes, last.reductions
-    arrays = {name: _joined(chunks.pop(name)) for name in list(chunks) if name in found}
-    known = [x for x in labels if x is not None]
+    usable = last.arrays[0]  # a layer that is missing once is dropped
+    # Layer by layer, so that only one layer is ever held twice.
+    arrays = {name: _whole(chunks.pop(name)) for name in list(chunks) if name in usable}
+    known = [batch_labels for batch_labels in labels if batch_labels is not None]
     return Representations(
         arrays,
         sample_ids=ids,
         labels=np.concatenate(known) if len(known) == len(labels) else None,
-        reductions=reductions,
-        dtypes=dtypes,
+        reductions=last.reductions[0],
+        dtypes=last.dtypes[0],
     )
 
 
-def _joined(parts: list[Tensor]) -> Tensor:
-    whole = parts[0] if len(parts) == 1 else torch.cat(parts)
-    return whole.float() if whole.dtype == torch.bfloat16 else whole  # which NumPy lacks
+def _whole(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)

@@ -1,23 +1,23 @@
-"""Layers: which modules to capture, how to reduce each, and which way round its output lies."""
+"""Layers: which modules to capture, how to reduce each output, and the axes of its features."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from isorep._utils.layer_patterns import matches
 from isorep._utils.validation import unknown_name
 from isorep.activations.reductions import Reduction, reduction
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A module to capture: its name, its reduction, and whether it was asked for in full."""
+    """A module to capture: its name, its reduction, and whether the caller named it in full."""
 
     name: str
     exact: bool
@@ -29,16 +29,16 @@ def select(
     patterns: str | Iterable[str],
     reduce: str | Callable[..., Any] | Mapping[str, Any],
 ) -> dict[nn.Module, Layer]:
-    """Return the modules that match any of the globs `patterns`.
+    """Return the modules that match any of the glob patterns `patterns`.
 
-    A module that stands in the model under several names goes by the first that was asked for.
+    A module that has several names in the model is listed under the first name that matches.
 
     Raises
     ------
     ValueError
-        A pattern, here or in a mapping `reduce`, matches no layer.
+        A pattern, in `patterns` or in a mapping `reduce`, matches no layer.
     """
-    # What computes a weight is no layer: it puts out the same whatever the samples are.
+    # A module that computes a weight is no layer: its output does not depend on the samples.
     of_weights = {
         part for m in model.modules() if isinstance(m, ParametrizationList) for part in m.modules()
     }
@@ -59,25 +59,21 @@ def select(
     for pattern in (*patterns, *rules):
         if not isinstance(pattern, str):
             raise TypeError(f"layers are named by strings, got {pattern!r}")
-        if not any(_matches(name, pattern) for name in modules):
+        if not any(matches(name, pattern) for name in modules):
             raise ValueError(unknown_name("layer", pattern, modules))
-    reductions = {pattern: reduction(given) for pattern, given in rules.items()}
+    reductions = {pattern: reduction(rule) for pattern, rule in rules.items()}
 
     selected: dict[nn.Module, Layer] = {}
     for name, module in modules.items():
-        if module in selected or not any(_matches(name, pattern) for pattern in patterns):
+        if module in selected or not any(matches(name, pattern) for pattern in patterns):
             continue
-        rule = next((p for p in reductions if _matches(name, p)), None)
+        matching = next((p for p in reductions if matches(name, p)), None)
         selected[module] = Layer(
             name=name,
             exact=name in patterns,
-            reduction=reduction("mean") if rule is None else reductions[rule],
+            reduction=reduction("mean") if matching is None else reductions[matching],
         )
     return selected
-
-
-def _matches(name: str, pattern: str) -> bool:
-    return name == pattern or fnmatchcase(name, pattern)
 
 
 _FEATURES_FIRST = (
@@ -87,7 +83,7 @@ _FEATURES_FIRST = (
     nn.LocalResponseNorm,
     nn.Upsample,
 )
-# Their layers have no base class in common.
+# The layers in these files have no common base class.
 _FEATURES_FIRST_FILES = {"torch.nn.modules.pooling", "torch.nn.modules.padding"}
 _TRANSFORMERS = (
     nn.Transformer,
@@ -108,33 +104,33 @@ _FEATURES_LAST = (
 
 
 def _is(module: nn.Module, kinds: tuple[type, ...]) -> bool:
-    """Tell whether a module is of these kinds, or quantised and stands for one that is."""
+    """Return whether a module, or the module that it is the quantised form of, is of `kinds`."""
     if isinstance(module, kinds):
         return True
     for base in type(module).__mro__:
         floats = vars(base).get("_FLOAT_MODULE", ())
         floats = floats if isinstance(floats, tuple | list) else [floats]
-        if any(issubclass(found, kinds) for found in floats):
+        if any(issubclass(original, kinds) for original in floats):
             return True
     return False
 
 
-# What is known of a module's samples in 3-D: (n, T, features) or (T, n, features).
+# Modules that know the axis of the samples in 3-D: (n, T, features) or (T, n, features).
 _SEQUENTIAL = (nn.RNNBase, nn.MultiheadAttention)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a tensor lies; None where that is not known.
+    """The axes of a tensor; None for an axis that is unknown.
 
     Parameters
     ----------
     shape
-        Its shape, when that was found out.
+        Shape of the tensor when its layout was determined.
     features
-        The axis of the features, 1 or -1.
+        Axis of the features, 1 or -1.
     samples
-        The axis of the samples, 0 or 1.
+        Axis of the samples, 0 or 1.
     """
 
     shape: tuple[int, ...]
@@ -143,20 +139,19 @@ class Layout:
 
 
 class Layouts:
-    """Tell the axes that the features and the samples of an output are on.
+    """Determine the axes of the features and of the samples in the outputs of a model's layers.
 
-    A ReLU or a Sequential does not know its layout, but the tensor it was given or hands on came
-    from a layer that does. So the layout of every output is remembered, for as long as the tensor
-    lives, and so is what the modules inside a block put out, until the block is done. Each module
-    has to pass through here, captured or not, so that the answer does not depend on which layers
-    were selected.
+    A ReLU or a Sequential does not know its layout, but its input or output came from a layer that
+    does. So the layout of every output is stored as long as the tensor lives, and the layouts of
+    outputs inside a block are stored until the block has run. Every module must pass through here,
+    captured or not, so that the result does not depend on which layers were selected.
 
     Parameters
     ----------
     model
-        The model that will run.
+        Model that will run.
     channels
-        Where the features are: ``"auto"``, ``"first"`` or ``"last"``.
+        Axis of the features: ``"auto"``, ``"first"`` or ``"last"``.
     """
 
     def __init__(self, model: nn.Module, channels: str) -> None:
@@ -169,8 +164,8 @@ class Layouts:
         self.begin({})
 
     def begin(self, inputs: Mapping[str, Any]) -> None:
-        """Forget all, for a new forward pass; the samples of its `inputs` are first."""
-        # Beside the tensors, not on them: they may be parameters, or the caller's own.
+        """Begin a new forward pass, for `inputs` whose first axis is the samples."""
+        # Not as attributes of the tensors, which may be parameters or belong to the caller.
         self._known = WeakTensorKeyDictionary()
         self._ran: list[tuple[nn.Module, Layout]] = []
         for x in inputs.values():
@@ -178,17 +173,17 @@ class Layouts:
                 self._known[x] = Layout(tuple(x.shape), features=None, samples=0)
 
     def of(self, module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> tuple[int, int]:
-        """Return the axes of features and samples in the tensor `output` that `module` made.
+        """Return the axes of features and samples in the tensor `output` of `module`.
 
-        That of the samples is -1 where it may be either of the first two.
+        The axis of the samples is -1 if it may be either of the first two.
         """
-        if output.is_nested:  # has no shape; not to be captured anyway
+        if output.is_nested:  # it has no shape, and cannot be captured
             return -1, 0
         shape = tuple(output.shape)
-        own = [known for known in self._of_tensors(output) if known.shape == shape]
-        given, inner = self._of_tensors(*inputs), self._of_inner(module)
-        features = self._features(module, shape, own, given, inner)
-        samples = self._samples(module, shape, own, given + inner)
+        unchanged = [known for known in self._of_tensors(output) if known.shape == shape]
+        of_inputs, inner = self._of_tensors(*inputs), self._of_inner(module)
+        features = self._features(module, shape, unchanged, of_inputs, inner)
+        samples = self._samples(module, shape, unchanged, of_inputs + inner)
         layout = Layout(shape, features, samples)
         self._known[output] = layout
         self._ran.append((module, layout))
@@ -203,19 +198,19 @@ class Layouts:
         return [self._known[x] for x in tensors if isinstance(x, Tensor) and x in self._known]
 
     def _of_inner(self, module: nn.Module) -> list[Layout]:
-        """Return the layouts of what ran inside `module`, the last first, and forget them."""
+        """Remove the layouts of the modules that ran inside `module`; return them, last first."""
         inside = self._inside.get(module, set())
-        found = []
+        layouts = []
         while self._ran and self._ran[-1][0] in inside:
-            found.append(self._ran.pop()[1])
-        return found
+            layouts.append(self._ran.pop()[1])
+        return layouts
 
     def _features(
         self,
         module: nn.Module,
         shape: tuple[int, ...],
-        own: list[Layout],
-        given: list[Layout],
+        unchanged: list[Layout],
+        of_inputs: list[Layout],
         inner: list[Layout],
     ) -> int | None:
         files = {base.__module__ for base in type(module).__mro__}
@@ -223,14 +218,14 @@ class Layouts:
             return 1
         if _is(module, _FEATURES_LAST):
             return -1
-        for known in (*own, *given, *inner):
+        for known in (*unchanged, *of_inputs, *inner):
             if known.features is not None and known.shape == shape:
                 return known.features
         if isinstance(module, nn.LayerNorm):
             return -1
-        if (told := _by_parameters(module, shape)) is not None:
-            return told
-        for known in (*inner, *given):
+        if (axis := _by_parameters(module, shape)) is not None:
+            return axis
+        for known in (*inner, *of_inputs):
             if known.features is not None and _keeps(known.shape, shape, known.features):
                 return known.features
         return None
@@ -239,27 +234,27 @@ class Layouts:
         self,
         module: nn.Module,
         shape: tuple[int, ...],
-        own: list[Layout],
+        unchanged: list[Layout],
         others: list[Layout],
     ) -> int | None:
         if not self._any_second or _is(module, _FEATURES_FIRST):
             return 0
         if len(shape) == 3 and module in self._samples_axes:
             return self._samples_axes[module]
-        # Where the two axes are equally long, a module of the user's may have swapped them.
-        told = shape[:1] != shape[1:2] or (
+        # If the first two axes are equally long, a module of the user's may have swapped them.
+        keeps_order = shape[:1] != shape[1:2] or (
             module not in self._inside and type(module).__module__.startswith("torch.nn.")
         )
-        for known in own + (others if told else []):
+        for known in unchanged + (others if keeps_order else []):
             if known.samples is not None and known.shape[:2] == shape[:2]:
                 return known.samples
         return None
 
 
 def _by_parameters(module: nn.Module, shape: tuple[int, ...]) -> int | None:
-    """Tell from the parameters of a class of the user's, of which each feature has some."""
+    """Return the axis of the features of a user's class, as long as an axis of its parameters."""
     parameters = [tuple(x.shape) for x in module.parameters(recurse=False)]
-    # A bias has one for each feature; a weight may have the inputs first.
+    # A bias has one number for each feature; a weight may have the inputs first.
     lengths = {x[0] for x in parameters if len(x) == 1} or {n for x in parameters for n in x}
     if len(shape) < 3 or (shape[1] in lengths) == (shape[-1] in lengths):
         return None
@@ -267,7 +262,7 @@ def _by_parameters(module: nn.Module, shape: tuple[int, ...]) -> int | None:
 
 
 def _keeps(before: tuple[int, ...], after: tuple[int, ...], axis: int) -> bool:
-    """Tell whether only positions changed in size, not their order with the features on `axis`."""
+    """Return whether only the numbers of positions changed, with the features still on `axis`."""
     return (
         len(before) == len(after)
         and before[axis] == after[axis]
@@ -276,17 +271,17 @@ def _keeps(before: tuple[int, ...], after: tuple[int, ...], axis: int) -> bool:
 
 
 def _samples_axes(model: nn.Module) -> dict[nn.Module, int]:
-    """Return the modules that know which axis of their 3-D outputs the samples are on.
+    """Return the axis of the samples in 3-D outputs, for the modules that know it.
 
-    The second, (T, n, features), is PyTorch's default.
+    PyTorch's default is the second axis, (T, n, features).
     """
-    found: dict[nn.Module, int] = {}
+    axes: dict[nn.Module, int] = {}
     for module in model.modules():
         if _is(module, _SEQUENTIAL):
-            found[module] = 0 if module.batch_first else 1
+            axes[module] = 0 if module.batch_first else 1
         elif isinstance(module, _TRANSFORMERS):
-            # What is inside sees the same axes; the attention knows which.
+            # All modules inside see the same axes; the attention knows which.
             attention = [m for m in module.modules() if isinstance(m, nn.MultiheadAttention)]
             if attention:
-                found |= dict.fromkeys(module.modules(), 0 if attention[0].batch_first else 1)
-    return found
+                axes |= dict.fromkeys(module.modules(), 0 if attention[0].batch_first else 1)
+    return axes

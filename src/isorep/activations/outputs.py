@@ -1,4 +1,4 @@
-"""Outputs: the one tensor to keep in whatever a module returns, samples first."""
+"""Outputs: find the tensor to keep in what a module returns, and put the samples first."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-# What Hugging Face's outputs call the tensor that stands for the model.
+# Names of the main tensor in the outputs of Hugging Face's models.
 _MAIN_KEYS = ("last_hidden_state", "logits")
 
 
-class Unusable(Exception):  # noqa: N818  no error when only a wildcard selected the layer
-    """An output that has no row for each sample. The text goes on from "layer 'name' ..."."""
+class Unusable(Exception):  # noqa: N818  no error if only a wildcard selected the layer
+    """An output that has no row for each sample. The message continues "layer 'name' ..."."""
 
 
 def activation(output: Any, n: int, samples: int) -> tuple[Tensor, Tensor | None]:
@@ -24,38 +24,40 @@ def activation(output: Any, n: int, samples: int) -> tuple[Tensor, Tensor | None
     Parameters
     ----------
     output
-        A tensor; a packed sequence; a tuple, list, dict or dataclass of such: its
-        ``last_hidden_state`` or ``logits`` if it has them, else the first tensor in it.
+        Tensor, packed sequence, or tuple, list, dict or dataclass of them. Of several tensors,
+        ``last_hidden_state`` or ``logits`` is kept, else the first.
     n
-        The number of samples in the batch.
+        Number of samples in the batch.
     samples
-        The axis of the samples in a tensor: 0, or 1 for (T, n, features), or -1 for either.
+        Axis of the samples in a tensor: 0, or 1 for (T, n, features), or -1 for either.
 
     Raises
     ------
     Unusable
-        There is no floating point tensor with `n` samples, or it cannot be told where they are.
+        There is no floating point tensor with `n` samples, or their axis is unknown.
     """
-    found = find_tensor(output)
-    if isinstance(found, PackedSequence):
-        tensor, lengths = pad_packed_sequence(found, batch_first=True)
+    main = find_tensor(output)
+    if isinstance(main, PackedSequence):
+        tensor, lengths = pad_packed_sequence(main, batch_first=True)
         mask = torch.arange(tensor.shape[1])[None, :] < lengths[:, None]
         mask = mask.to(tensor.device)
-    elif isinstance(found, Tensor):
-        if found.is_nested or found.layout != torch.strided:
-            raise Unusable("puts out a nested or sparse tensor")
-        tensor, mask = (found.dequantize() if found.is_quantized else found), None
+    elif isinstance(main, Tensor):
+        if main.is_nested or main.layout != torch.strided:
+            raise Unusable("returns a nested or sparse tensor; expected a dense one")
+        tensor, mask = (main.dequantize() if main.is_quantized else main), None
         if samples == -1 and len(tensor) == n:
             raise Unusable(
                 f"has shape {tuple(tensor.shape)}, and either of the first two axes may be the {n} "
-                "samples of the batch; with batches of another size it can be told"
+                "samples of the batch; use batches of another size"
             )
         if samples == 1 and tensor.ndim == 3:
             tensor = tensor.transpose(0, 1)
     else:
-        raise Unusable(f"puts out no tensor but {type(output).__name__}")
+        raise Unusable(f"returns {type(output).__name__}; expected a tensor")
     if not tensor.is_floating_point():
-        raise Unusable(f"has shape {tuple(tensor.shape)} and dtype {_name(tensor.dtype)}, no float")
+        raise Unusable(
+            f"has shape {tuple(tensor.shape)} and dtype {_name(tensor.dtype)}; expected a float"
+        )
     if tensor.ndim == 0 or len(tensor) != n:
         raise Unusable(
             f"has shape {tuple(tensor.shape)}, whose first axis is not the {n} samples of the batch"
@@ -64,8 +66,8 @@ def activation(output: Any, n: int, samples: int) -> tuple[Tensor, Tensor | None
 
 
 def find_tensor(output: Any) -> Tensor | PackedSequence | None:
-    """Return the tensor or packed sequence that stands for `output`; None if there is none."""
-    # A packed sequence is a tuple too, of its raw parts.
+    """Return the main tensor or packed sequence in `output`; None if there is none."""
+    # Checked before tuples, since a packed sequence is also a tuple of its raw parts.
     if isinstance(output, Tensor | PackedSequence):
         return output
     if is_dataclass(output) and not isinstance(output, Mapping):

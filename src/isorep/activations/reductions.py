@@ -1,7 +1,8 @@
-"""Reductions: the output of a layer for n samples, (n, ...), to rows of features.
+"""Reductions: turn the output of a layer for n samples, (n, ...), into rows of features.
 
-The named ones see positions: an output (n, p) has none and passes; (n, T, p) has T of them, (n, p,
-height, width) has height * width. A mask (n, T), True for tokens, takes padded positions out.
+Named reductions reduce positions. An output (n, p) has none and stays unchanged; (n, T, p) has T
+positions, (n, p, height, width) has height * width. A mask (n, T), True for tokens, excludes padded
+positions.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from isorep.activations.outputs import Unusable
 
 @dataclass(frozen=True)
 class Reduction:
-    """A reduction by name, or the caller's own function."""
+    """A named reduction, or a function of the caller (`custom`)."""
 
     name: str
     function: Callable[..., Any]
-    own: bool = False
+    custom: bool = False
 
     def rows(self, output: Tensor, axis: int, mask: Tensor | None) -> Tensor:
         """Reduce `output` (n, ...), with features on `axis`, to (rows, p).
@@ -33,11 +34,11 @@ class Reduction:
         Unusable
             The mask does not fit the positions.
         ValueError
-            The reduction is not for an output of this shape, or, if it is the caller's own,
-            returned something else than a floating point tensor (n, p).
+            The reduction does not apply to this shape, or a custom function did not return a
+            floating point tensor (n, p).
         """
-        if self.own:
-            return self._own_rows(output)
+        if self.custom:
+            return self._custom_rows(output)
         if output.ndim == 1:
             return output[:, None]
         if output.ndim == 2:
@@ -46,37 +47,37 @@ class Reduction:
             mask = None  # a grid of pixels or attention weights, where no token is padding
         elif mask is not None and mask.shape[1] != output.movedim(axis, -1).shape[1]:
             raise Unusable(
-                f"has shape {tuple(output.shape)}, while the attention mask is for "
-                f"{mask.shape[1]} positions, so that padding cannot be told"
+                f"has shape {tuple(output.shape)}, but the attention mask has {mask.shape[1]} "
+                "positions, so its padding is unknown"
             )
         rows: Tensor = self.function(output, axis, mask)
         return rows
 
-    def _own_rows(self, output: Tensor) -> Tensor:
+    def _custom_rows(self, output: Tensor) -> Tensor:
         rows = self.function(output)
         if not isinstance(rows, Tensor):
-            came = type(rows).__name__
+            description = type(rows).__name__
         elif rows.ndim != 2 or len(rows) != len(output) or not rows.is_floating_point():
-            came = f"shape {tuple(rows.shape)}, {rows.dtype}"
+            description = f"shape {tuple(rows.shape)}, {rows.dtype}"
         else:
             return rows
         raise ValueError(
             f"{self.name} should reduce {tuple(output.shape)} to a floating point tensor "
-            f"({len(output)}, p), got {came}"
+            f"({len(output)}, p), got {description}"
         )
 
 
-def reduction(given: str | Callable[..., Any]) -> Reduction:
-    """Return the reduction called `given`, or the function `given` as one."""
-    if isinstance(given, str):
-        if given not in _NAMED:
-            raise ValueError(unknown_name("reduction", given, _NAMED))
-        return Reduction(given, _NAMED[given])
-    if callable(given):
-        name = getattr(given, "__name__", type(given).__name__)
-        return Reduction(f"callable {name}", given, own=True)
+def reduction(spec: str | Callable[..., Any]) -> Reduction:
+    """Return the reduction with the name `spec`, or the function `spec` as a reduction."""
+    if isinstance(spec, str):
+        if spec not in _NAMED:
+            raise ValueError(unknown_name("reduction", spec, _NAMED))
+        return Reduction(spec, _NAMED[spec])
+    if callable(spec):
+        name = getattr(spec, "__name__", type(spec).__name__)
+        return Reduction(f"callable {name}", spec, custom=True)
     raise TypeError(
-        f"a reduction is one of {', '.join(_NAMED)} or a callable, got {type(given).__name__}"
+        f"a reduction is one of {', '.join(_NAMED)} or a callable, got {type(spec).__name__}"
     )
 
 
@@ -87,11 +88,11 @@ def _positions_before_features(output: Tensor, axis: int) -> Tensor:
 
 def _mean(output: Tensor, axis: int, mask: Tensor | None) -> Tensor:
     x = _positions_before_features(output, axis)
-    # Half precision would lose digits, or overflow, in a long sum.
+    # In half precision, a long sum would lose digits or overflow.
     dtype = torch.promote_types(x.dtype, torch.float32)
     if mask is None:
         return x.mean(1, dtype=dtype)
-    # where, as 0 * NaN is NaN and padding may hold anything.
+    # Not by multiplication: padding may hold NaN, and 0 * NaN is NaN.
     tokens = torch.where(mask[..., None], x, 0)
     return tokens.sum(1, dtype=dtype) / mask.sum(1, keepdim=True)
 
@@ -129,7 +130,7 @@ def _last(output: Tensor, axis: int, mask: Tensor | None) -> Tensor:
 def _tokens(output: Tensor, axis: int, name: str) -> Tensor:
     if output.ndim != 3:
         raise ValueError(
-            f"has shape {tuple(output.shape)}: {name!r} is for sequences of tokens (n, T, p); "
+            f"has shape {tuple(output.shape)}: {name!r} needs sequences of tokens (n, T, p); "
             "reduce a map with 'mean', 'max', 'flatten' or 'positions'"
         )
     return _positions_before_features(output, axis)

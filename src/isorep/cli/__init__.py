@@ -1,4 +1,4 @@
-"""The shell: every capability as a command, in a file of its name."""
+"""The shell: each command is in a file of its name."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from isorep.cli.app import app
 
 
 def main() -> None:
-    """Run the command line; bad input is one message and exit status 2, never a traceback."""
+    """Run the command line; bad input ends in a message of one line and exit status 2."""
     try:
         app()
     except (ValueError, TypeError, OSError, ImportError) as error:
-        typer.echo(f"isorep: error: {error}", err=True)
+        typer.echo(f"isorep: error: {' '.join(str(error).splitlines())}", err=True)
         sys.exit(2)
 
 
-def _version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"isorep {__version__}")
         raise typer.Exit
@@ -40,7 +40,14 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _isorep(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option(
+            "--version",
+            metavar="",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version and exit.",
+        ),
     ] = False,
 ) -> None:
     pass

@@ -6,7 +6,7 @@ import typer
 
 app = typer.Typer(
     name="isorep",
-    help="Tell whether two neural representations are the same up to a change of basis.",
+    help="Compare representations of neural networks up to a change of basis.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,16 +9,36 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isorep.cli.app import app
-from isorep.cli.output import STDOUT, check_targets, new_table, report_trouble, write_file
+from isorep.cli.options import MeasuresOption, MemoryOption, SeedOption
+from isorep.cli.output import (
+    STDOUT,
+    check_targets,
+    fits,
+    new_console,
+    new_table,
+    print_heading,
+    print_notes,
+    write_file,
+)
 
 if TYPE_CHECKING:
     import xarray
     from rich.table import Table
 
-    from isorep.plot.axis import Quantity, Told
+    from isorep.plot.axis import InferredQuantity, Quantity
+    from isorep.representations.representations import Representations
 
-_UNBOUNDED = 100_000
 _PICTURES = (".png", ".svg", ".pdf")
+
+_COLUMNS = {
+    "corrected": "corrected",
+    "low": "low",
+    "high": "high",
+    "chance": "chance",
+    "calibrated": "calibrated",
+    "p_adjusted": "p",
+}
+"""Heading of each inferred variable."""
 
 
 @app.command(
@@ -35,61 +54,69 @@ def compare(
         Path,
         typer.Argument(
             metavar="A",
-            help="Representations: .npz, .zarr, .npy, .safetensors, .h5 or .hdf5; those in .zarr, "
-            ".npy and HDF5 may be larger than memory.",
+            help="Representations of one network: .npz, .zarr, .npy, .safetensors, .h5 or .hdf5. "
+            "Files in .zarr, .npy and HDF5 may be larger than memory.",
         ),
     ],
     b: Annotated[
-        Path, typer.Argument(metavar="B", help="The other network's, on the same samples.")
+        Path,
+        typer.Argument(
+            metavar="B", help="Representations of the other network, on the same samples."
+        ),
     ],
-    measure: Annotated[
-        list[str] | None,
-        typer.Option(help="A measure to compare by; may be repeated. [default: pwcca]"),
-    ] = None,
+    measure: MeasuresOption = None,
     correct: Annotated[
-        bool, typer.Option("--correct", help="Take out what the number of samples adds.")
+        bool, typer.Option("--correct", metavar="", help="Correct for finite-sample bias.")
     ] = False,
     interval: Annotated[
-        bool, typer.Option("--interval", help="Bound the population's similarity (95 %).")
+        bool,
+        typer.Option("--interval", metavar="", help="Compute 95 % confidence intervals."),
     ] = False,
     chance: Annotated[
-        bool, typer.Option("--chance", help="Tell what unrelated data would show, and p-values.")
+        bool,
+        typer.Option("--chance", metavar="", help="Compute chance levels and p-values."),
     ] = False,
     permutations: Annotated[
-        int | None, typer.Option(help="Shuffles for each p-value. [default: 20 a cell]")
+        int | None,
+        typer.Option(
+            metavar="N", help="Permutations for each p-value. \\[default: 20 for each cell]"
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of what these draw.")] = 0,
-    memory: Annotated[
-        str | None,
-        typer.Option(help="What it may take, such as 2GB. [default: half of what is free]"),
-    ] = None,
+    seed: SeedOption = 0,
+    memory: MemoryOption = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print how it would go about it, and stop.")
+        bool, typer.Option("--dry-run", metavar="", help="Print the plan and exit.")
     ] = False,
     json: Annotated[
-        Path | None, typer.Option(help="Write all numbers as JSON; - is stdout.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write all numbers as JSON; - writes to stdout."),
     ] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write all numbers as CSV; - is stdout.")] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write all numbers as CSV; - writes to stdout."),
+    ] = None,
     plot: Annotated[
         Path | None,
         typer.Option(
-            help="Draw the first measure (.png, .svg or .pdf); calibrated with --chance, else "
-            "corrected with --correct or --interval."
+            metavar="FILE",
+            help="Draw the first measure as a heatmap (.png, .svg or .pdf): calibrated with "
+            "--chance, otherwise corrected with --correct or --interval.",
         ),
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option(help="Write a page to explore; for its details, A and B are read whole."),
+        typer.Option(
+            metavar="FILE", help="Write a page to explore; reads A and B into memory as a whole."
+        ),
     ] = None,
 ) -> None:
-    """Compare two networks layer by layer."""
+    """Compare two networks, every layer with every layer."""
     from isorep.comparison.compare import compare as compare_layers
-    from isorep.comparison.compare import planned
     from isorep.comparison.export import to_csv, to_json
 
     measures = measure or ["pwcca"]
     if dry_run:
-        plan = planned(
+        plan = compare_layers(
             a,
             b,
             measures=measures,
@@ -97,17 +124,18 @@ def compare(
             interval=interval,
             chance=chance,
             memory=memory,
+            plan_only=True,
         )
-        typer.echo(str(plan))  # to rich, names of layers could be markup
+        typer.echo(str(plan))  # rich would read names of layers as markup
         return
     if json == STDOUT and csv == STDOUT:
-        raise ValueError("--json - and --csv - both want stdout: write one of them to a file")
+        raise ValueError("--json - and --csv - both write to stdout: give one of them a file")
     check_targets([json, csv, plot, html], sources=[a, b])
     if plot is not None and plot.suffix.lower() not in _PICTURES:
         raise ValueError(f"cannot draw {str(plot)!r}: expected a name ending in .png, .svg or .pdf")
+    sides = None if html is None else _load_both(a, b)
     table = compare_layers(
-        a,
-        b,
+        *(sides or (a, b)),
         measures=measures,
         correct=correct,
         interval=interval,
@@ -127,17 +155,24 @@ def compare(
             plot,
             "calibrated" if chance else "corrected" if correct or interval else "similarity",
         )
-    if html is not None:
+    if html is not None and sides is not None:
         from isorep.explorer.report import report
-        from isorep.storage import load
 
-        report(table, html, a=load(a), b=load(b))
+        report(table, html, a=sides[0], b=sides[1])
     if STDOUT not in (json, csv):
-        _show(table)
-    report_trouble(table)
+        _print_tables(table)
+    print_notes(table)
 
 
-def _draw(table: xarray.Dataset, target: Path, quantity: Quantity | Told) -> None:
+def _load_both(a: Path, b: Path) -> tuple[Representations, Representations]:
+    """Load both sides; a file that is both sides is loaded once."""
+    from isorep.storage import load
+
+    x = load(a)
+    return x, x if a.resolve() == b.resolve() else load(b)
+
+
+def _draw(table: xarray.Dataset, target: Path, quantity: Quantity | InferredQuantity) -> None:
     import io
 
     import matplotlib
@@ -145,7 +180,7 @@ def _draw(table: xarray.Dataset, target: Path, quantity: Quantity | Told) -> Non
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    from isorep.plot import heatmap
+    from isorep.plot.heatmap import heatmap
 
     figure = heatmap(table, quantity=quantity).get_figure(root=True)
     assert figure is not None
@@ -155,74 +190,59 @@ def _draw(table: xarray.Dataset, target: Path, quantity: Quantity | Told) -> Non
     write_file(target, content.getvalue())
 
 
-def _show(table: xarray.Dataset) -> None:
-    """Print each measure's grid, or the best partner of each layer where the grid is too wide."""
-    from rich.console import Console
-
-    # What goes to a file or a pipe is not cut to the width of a terminal.
-    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    console = Console(highlight=False, width=_UNBOUNDED if piped else None)
-    unbounded = console.options.update_width(_UNBOUNDED)
+def _print_tables(table: xarray.Dataset) -> None:
+    """Print the grid of each measure, or the most similar layers if the grid is too wide."""
+    console = new_console()
     for name in table.attrs["measures"]:
         grid = _grid(table, name)
-        if console.measure(grid, options=unbounded).maximum > console.width:
-            grid = _best_partners(table, name)
-        console.print(f"{name} similarity (1 is the same)", style="bold")
-        console.print(grid)
+        print_heading(console, table, name)
+        console.print(grid if fits(grid, console) else _most_similar(table, name))
         if "n_significant" in table:
-            console.print(_told(table, name))
+            console.print(_inference(table, name))
     if "n_significant" in table:
-        adjusted = any(f"{name}_p_adjusted" in table for name in table.attrs["measures"])
-        console.print(
-            "real: canonical correlations beyond noise"
-            + ("; p: adjusted for the many cells" if adjusted else "")
-        )
+        console.print("significant: number of canonical correlations above the edge of noise")
+        if any(f"{name}_p_adjusted" in table for name in table.attrs["measures"]):
+            console.print("p: p-value, adjusted for the number of cells")
 
 
-def _grid(table: xarray.Dataset, name: str) -> Table:
+def _grid(table: xarray.Dataset, measure: str) -> Table:
+    """List the similarity of every pair of layers, one row for each layer of x."""
     from rich.text import Text
 
     y_layers = [str(layer) for layer in table["y_layer"].to_numpy()]
-    listing = new_table("x \\ y", *y_layers)
-    for x_layer, row in zip(table["x_layer"].to_numpy(), table[name].to_numpy(), strict=True):
-        listing.add_row(Text(str(x_layer)), *(f"{value:.4f}" for value in row))
-    return listing
+    grid = new_table("x \\ y", *y_layers)
+    for x_layer, row in zip(table["x_layer"].to_numpy(), table[measure].to_numpy(), strict=True):
+        grid.add_row(Text(str(x_layer)), *(f"{similarity:.4f}" for similarity in row))
+    return grid
 
 
-def _told(table: xarray.Dataset, name: str) -> Table:
-    """List each cell with what is known about how far to trust it."""
+def _inference(table: xarray.Dataset, measure: str) -> Table:
+    """List what was inferred about each pair of layers, one row for each pair."""
     from rich.text import Text
 
-    shown = {
-        "corrected": "corrected",
-        "low": "low",
-        "high": "high",
-        "chance": "chance",
-        "calibrated": "calibrated",
-        "p_adjusted": "p",
-    }
-    columns = {key: text for key, text in shown.items() if f"{name}_{key}" in table}
-    listing = new_table("x", "y", "raw", *columns.values(), "real")
+    columns = {key: text for key, text in _COLUMNS.items() if f"{measure}_{key}" in table}
+    listing = new_table("x", "y", "raw", *columns.values(), "significant", n_text_columns=2)
     for x_layer in table["x_layer"].to_numpy():
         for y_layer in table["y_layer"].to_numpy():
             cell = table.sel(x_layer=x_layer, y_layer=y_layer)
             listing.add_row(
                 Text(str(x_layer)),
                 Text(str(y_layer)),
-                f"{cell[name].item():.3f}",
-                *(f"{cell[f'{name}_{key}'].item():.3f}" for key in columns),
+                f"{cell[measure].item():.3f}",
+                *(f"{cell[f'{measure}_{key}'].item():.3f}" for key in columns),
                 f"{cell['n_significant'].item():.0f}",
             )
     return listing
 
 
-def _best_partners(table: xarray.Dataset, name: str) -> Table:
+def _most_similar(table: xarray.Dataset, measure: str) -> Table:
+    """List the most similar layer of y for each layer of x."""
     import numpy as np
     from rich.text import Text
 
-    listing = new_table("x", "most similar y", "similarity")
+    listing = new_table("x", "most similar y", "similarity", n_text_columns=2)
     y_layers = table["y_layer"].to_numpy()
-    for x_layer, row in zip(table["x_layer"].to_numpy(), table[name].to_numpy(), strict=True):
+    for x_layer, row in zip(table["x_layer"].to_numpy(), table[measure].to_numpy(), strict=True):
         if np.isnan(row).all():
             listing.add_row(Text(str(x_layer)), "-", "nan")
         else:

@@ -10,12 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from isorep._utils.optional import import_optional
 from isorep.cli.app import app
+from isorep.cli.options import (
+    DeviceOption,
+    LayerPatternsOption,
+    MeasureOption,
+    ReduceOption,
+    SeedOption,
+)
 from isorep.cli.output import check_targets, new_console, new_table, write_file
 
 if TYPE_CHECKING:
-    from isorep.comparison.diff import Diff
+    from isorep.comparison.diff_result import Diff
     from isorep.representations.representations import Representations
 
 _STORES = (".npz", ".zarr", ".npy", ".safetensors")
@@ -24,61 +30,73 @@ _REPORTS = (".html", ".json", ".csv")
 
 @app.command(
     epilog="Examples:\n\n"
-    "isorep diff nets:make nets:quantised --data nets:images --layers 'conv*' --fail-below 0.95\n\n"
-    "isorep diff nets:make@old.safetensors nets:make@new.safetensors --data images.npy\n\n"
-    "isorep diff bert/ bert-tuned/ --data texts.txt --layers 'encoder.layer.?' -o diff.json\n\n"
-    "isorep diff before.zarr after.zarr"
+    "isorep diff nets:make nets:quantised --data nets:images --fail-below 0.95\n\n"
+    "isorep diff nets:make@old.pt nets:make@new.pt --data images.npy\n\n"
+    "isorep diff bert/ bert-tuned/ --data texts.txt -o diff.json\n\n"
+    "isorep diff before.zarr after.zarr --layers 'conv*'"
 )
 def diff(
     base: Annotated[
         str,
         typer.Argument(
             metavar="BASE",
-            help="Model: module:name, module:name@weights (.pt, .pth or .safetensors), or a "
-            "Hugging Face folder. Or what isorep capture saved of one.",
+            help="Model before the change: module:name, module:name@weights (.pt, .pth or "
+            ".safetensors), a Hugging Face folder, or a file of isorep capture.",
         ),
     ],
-    changed: Annotated[str, typer.Argument(metavar="CHANGED", help="The same, after the change.")],
+    changed: Annotated[
+        str, typer.Argument(metavar="CHANGED", help="Model after the change, in the same forms.")
+    ],
     data: Annotated[
         str | None,
         typer.Option(
-            help="What models run on: module:name of the batches, inputs in .npy, .npz or "
-            ".safetensors, or .txt with a text a line, for a Hugging Face folder's tokenizer."
+            metavar="DATA",
+            help="Data to run models on: module:name of the batches; inputs in .npy, .npz or "
+            ".safetensors; or for Hugging Face folders a .txt with one text per line.",
         ),
     ] = None,
-    layers: Annotated[
-        list[str] | None, typer.Option(help="Glob of layer names; may be repeated. [default: *]")
-    ] = None,
-    reduce: Annotated[
-        str, typer.Option(help="mean, positions, flatten, max, last or first.")
-    ] = "mean",
-    measure: Annotated[str, typer.Option(help="A measure to compare by.")] = "pwcca",
+    layers: LayerPatternsOption = None,
+    reduce: ReduceOption = "mean",
+    measure: MeasureOption = "pwcca",
     fail_below: Annotated[
         float | None,
-        typer.Option(help="Exit with status 1 if a layer's similarity is lower than that."),
+        typer.Option(
+            metavar="FLOAT",
+            help="Threshold: exit with status 1 if a layer is less similar than this.",
+        ),
     ] = None,
     interval: Annotated[
         bool,
-        typer.Option(help="Bound each similarity (95 %), and tell chance: several times slower."),
+        typer.Option(
+            metavar="",
+            help="Compute 95 % confidence intervals and chance levels; takes several times as "
+            "long.",
+        ),
     ] = True,
-    device: Annotated[
-        str | None, typer.Option(help="Where to run the models, such as cuda.")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the samples that are simulated.")] = 0,
+    device: DeviceOption = None,
+    seed: SeedOption = 0,
     output: Annotated[
         list[Path] | None,
-        typer.Option("--output", "-o", help="Write .html, .json or .csv; may be repeated."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="File to write (.html, .json or .csv); may be repeated.",
+        ),
     ] = None,
 ) -> None:
-    """Tell what a change did to a model, layer by layer, most changed first.
+    """Compare a model with a changed copy, layer by layer, most changed first.
 
-    The similarity is corrected for the number of samples; 1 is unchanged up to a change of basis.
-    Exit status: 0, or 1 if a layer is below --fail-below, or 2 if there is nothing to tell.
+    The similarity is corrected for finite-sample bias. It is 1 if only the
+    basis of a layer changed.
+    Exit status: 0; 1 if a layer is below --fail-below; 2 for an error.
     """
     from isorep.cli.specs import check_names_model, make_data
-    from isorep.comparison.diff import between, checked, reusable
+    from isorep.comparison.diff import checked_measure, diff_representations
+    from isorep.comparison.diff_text import diff_reasons
+    from isorep.comparison.sides import reusable
 
-    checked(measure, fail_below)
+    checked_measure(measure, fail_below)
     outputs = output or []
     for target in outputs:
         if target.suffix.lower() not in _REPORTS:
@@ -91,23 +109,29 @@ def diff(
     for spec in models:
         check_names_model(spec)
     if data is None and models:
-        raise ValueError(f"{models[0]} is a model: it needs --data to run on")
+        raise ValueError(f"{models[0]} is a model: pass --data to run it on")
     if not models:
-        _refuse_of_stores(data is not None, "--data")
-        _refuse_of_stores(reduce != "mean", "--reduce")
-        _refuse_of_stores(device is not None, "--device")
-    with _users_code(data):
+        for option, is_set in (
+            ("--data", data is not None),
+            ("--reduce", reduce != "mean"),
+            ("--device", device is not None),
+        ):
+            if is_set:
+                raise ValueError(
+                    f"{option} is for models, but both sides are files of activations: leave it out"
+                )
+    with _errors_of_user_code(data):
         batches = None if data is None else reusable(make_data(data, models))
     patterns = layers or ["*"]
-    # One after the other: two names may stand for one object, with the weights of the later.
-    with warnings.catch_warnings(record=True) as warned:
+    # One model after the other: two names may stand for one object with different weights.
+    with warnings.catch_warnings(record=True) as caught:
         x, y = (
             _activations(spec, name, batches, patterns, reduce, device)
             for spec, name in ((base, "base"), (changed, "changed"))
         )
-    for text in dict.fromkeys(str(warning.message) for warning in warned):
+    for text in dict.fromkeys(str(warning.message) for warning in caught):
         typer.echo(f"isorep: warning: {text}", err=True)
-    found = between(
+    result = diff_representations(
         x,
         y,
         layers=patterns,
@@ -117,49 +141,38 @@ def diff(
         seed=seed,
         progress=True,
     )
-    _show(found, x.n_samples)
-    for text in found.reasons(found.layers):
+    _print_layers(result, x.n_samples)
+    for text in diff_reasons(result.layers):
         typer.echo(f"isorep: warning: {text}", err=True)
     for target in outputs:
         if target.suffix.lower() == ".html":
-            title = f"{base} and {changed}"
-            order = [layer.layer for layer in found.layers]
-            table = (
-                found.grid()
-                .sel(x_layer=order, y_layer=order)
-                .assign_attrs({} if fail_below is None else {"fail_below": fail_below})
-            )
-            explorer = import_optional("isorep.explorer.report", "report")
-            explorer.report(table, target, a=x, b=y, title=title)
+            _write_page(result, target, x, y, title=f"{base} and {changed}")
         else:
-            _write(found, target)
-    if found.below:
-        names = ", ".join(layer.layer for layer in found.below)
-        typer.echo(f"isorep: {found.summary()} {names}", err=True)
+            as_text = result.to_json if target.suffix.lower() == ".json" else result.to_csv
+            write_file(target, as_text().encode())
+    if result.below:
+        names = ", ".join(layer.layer for layer in result.below)
+        typer.echo(f"isorep: {result.summary()} {names}", err=True)
         raise typer.Exit(1)
-
-
-def _refuse_of_stores(given: bool, option: str) -> None:
-    if given:
-        raise ValueError(f"{option} is for models, and these are captured already: leave it out")
 
 
 def _activations(
     spec: str, name: str, batches: Any, layers: list[str], reduce: str, device: str | None
 ) -> Representations:
+    """Return the activations of one side: run the model, or load the file."""
     from isorep.cli.specs import make_model
-    from isorep.comparison.diff import activations
+    from isorep.comparison.sides import activations
 
     side = make_model(spec) if _is_model(spec) else spec
-    with _users_code(spec):
+    with _errors_of_user_code(spec):
         return activations(
             side, name, batches, layers=layers, reduce=reduce, device=device, progress=True
         )
 
 
 @contextmanager
-def _users_code(spec: str | None) -> Iterator[None]:
-    """Make of any error one of bad input: a status of its own, 0 or 1, would be a verdict."""
+def _errors_of_user_code(spec: str | None) -> Iterator[None]:
+    """Raise a ValueError for any error, as an exit status of 0 or 1 would be a verdict."""
     try:
         yield
     except (ValueError, TypeError, OSError, ImportError):
@@ -169,34 +182,49 @@ def _users_code(spec: str | None) -> Iterator[None]:
 
 
 def _is_model(spec: str) -> bool:
-    named, at, _ = spec.partition("@")
-    return Path(spec).suffix not in _STORES or (at == "@" and ":" in named)
+    """Tell whether an argument stands for a model; else it is a file of activations."""
+    name, at, _ = spec.partition("@")
+    return Path(spec).suffix not in _STORES or (at == "@" and ":" in name)
 
 
-def _show(found: Diff, n_samples: int) -> None:
+def _print_layers(result: Diff, n_samples: int) -> None:
     """Print the layers, most changed first."""
     from rich.text import Text
 
-    bar = "" if found.fail_below is None else f", at least {found.fail_below}"
+    from isorep.comparison.diff_text import diff_columns, diff_mark, diff_notes
+
+    threshold = "" if result.fail_below is None else f", fail below {result.fail_below}"
     console = new_console()
-    console.print(Text(f"{found.measure} similarity on {n_samples} samples{bar}", style="bold"))
-    columns = found.columns(found.layers)
-    marks = [found.mark(layer) for layer in found.layers]
-    marked = [""] if any(marks) else []
-    listing = new_table("layer", *columns, *marked)
-    listing.columns[-1].justify = "left" if marked else "right"
-    for i, (layer, mark) in enumerate(zip(found.layers, marks, strict=True)):
+    direction = result.table[result.measure].attrs["direction"]
+    details = f" ({direction}; x is base)" if direction else ""
+    heading = f"{result.measure} similarity{details} on {n_samples} samples{threshold}"
+    console.print(Text(heading, style="bold"))
+    columns = diff_columns(result, result.layers)
+    marks = [diff_mark(result, layer) for layer in result.layers]
+    has_marks = any(marks)
+    listing = new_table("layer", *columns, *([""] if has_marks else []))
+    if has_marks:
+        listing.columns[-1].justify = "left"
+    for i, (layer, mark) in enumerate(zip(result.layers, marks, strict=True)):
         listing.add_row(
             Text(layer.layer),
             *(f"{values[i]:.4f}" for values in columns.values()),
-            *([Text(mark)] if marked else []),
+            *([Text(mark)] if has_marks else []),
             style="bold red" if layer.below else None,
         )
     console.print(listing)
-    for note in found.notes():
+    for note in diff_notes(result):
         console.print(Text(note))
 
 
-def _write(found: Diff, target: Path) -> None:
-    text = found.to_json() if target.suffix.lower() == ".json" else found.to_csv()
-    write_file(target, text.encode())
+def _write_page(
+    result: Diff, target: Path, base: Representations, changed: Representations, title: str
+) -> None:
+    """Write the page to explore, its layers most changed first."""
+    from isorep.explorer.report import report
+
+    order = [layer.layer for layer in result.layers]
+    table = result.grid().sel(x_layer=order, y_layer=order)
+    if result.fail_below is not None:
+        table = table.assign_attrs(fail_below=result.fail_below)
+    report(table, target, a=base, b=changed, title=title)

@@ -1,42 +1,90 @@
-"""isorep measures: what there is to compare by."""
+"""isorep measures: the table of measures, or one measure in full."""
 
 from __future__ import annotations
 
-from isorep.cli.app import app
+from typing import TYPE_CHECKING, Annotated
 
-_ALIKE = {
-    "linear": "invertible linear maps of one representation",
-    "orthogonal": "rotations and scaling of one representation",
-    "rotation": "rotations about the origin and scaling of one representation",
-    "permutation": "another order of one representation's neurons, scaling and translation",
-    "neurons": "another order of one representation's neurons, each rescaled and shifted",
-    "signed": "another order of one representation's neurons, each rescaled, negated or shifted",
-    "common": "another order of one representation's neurons, all rescaled and shifted alike",
-    "scaling": "positive multiples of one representation",
-    "none": "one representation alone",
+import typer
+
+from isorep.cli.app import app
+from isorep.cli.output import new_console, new_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.table import Table
+
+    from isorep.measures.base import Measure
+
+_INVARIANCE = {
+    "linear": "invertible linear maps, translation and scaling of one side",
+    "orthogonal": "rotations, reflections, translation and scaling of one side",
+    "rotation": "rotations and reflections about the origin, and scaling of one side",
+    "permutation": "reordering the neurons of one side, translation and scaling",
+    "neurons": "reordering the neurons of one side; an offset and a positive factor for each",
+    "signed": "reordering the neurons of one side; an offset and a factor of either sign for each",
+    "common": "reordering the neurons of one side; one offset and one factor for all",
+    "scaling": "positive scaling of one side",
+    "none": "no change of one side",
 }
 
 
-@app.command()
-def measures() -> None:
-    """List the measures: what each is, its formula, and what holds for it."""
-    from rich.console import Console
-    from rich.padding import Padding
+@app.command(epilog="Examples:\n\nisorep measures\n\nisorep measures 'linear_regression(folds=10)'")
+def measures(
+    measure: Annotated[
+        str | None,
+        typer.Argument(metavar="MEASURE", help="Measure to describe, with options if any."),
+    ] = None,
+) -> None:
+    """List the measures, or describe one.
+
+    The description holds the formula, options with defaults, and invariance.
+    """
     from rich.text import Text
 
-    from isorep import MEASURES
+    from isorep.measures.registry import MEASURES, measure_named
 
-    console = Console(highlight=False)
-    for name, row in MEASURES.items():
-        console.print(f"[bold]{name}[/bold]: {row.description}")
-        symmetric = "symmetric" if row.symmetric else "not symmetric"
-        units = "" if row.distance.units == "1" else f", in {row.distance.units}"
-        metric = "a metric" if row.metric else "no metric"
-        low, high = row.similarity_range
-        facts = (
-            f"similarity = {row.formula}\n"
-            f"distance = {row.distance.formula}{units}; {metric}\n"
-            f"similarity in [{low:g}, {high:g}], 1 for {_ALIKE[row.invariance]}; {symmetric}\n"
-            f"{row.reference}"
-        )
-        console.print(Padding(Text(facts), (0, 0, 1, 4)))
+    console = new_console()
+    if measure is None:
+        console.print(_list(MEASURES.values()))
+        console.print("isorep measures MEASURE describes one measure.")
+        return
+    row = measure_named(measure)
+    console.print(Text.assemble((row.label, "bold"), f": {row.description}"))
+    console.print(_description(row))
+
+
+def _list(rows: Iterable[Measure]) -> Table:
+    """List the name, direction and description of each measure."""
+    from rich.text import Text
+
+    listing = new_table("measure", "direction", "description", n_text_columns=3)
+    for row in rows:
+        listing.add_row(row.name, row.direction or "symmetric", Text(row.description))
+    listing.columns[0].no_wrap = listing.columns[1].no_wrap = True
+    return listing
+
+
+def _description(measure: Measure) -> Table:
+    """List the formula, options and properties of a measure."""
+    from rich.text import Text
+
+    low, high = measure.similarity_range
+    units = "" if measure.distance.units == "1" else f", in {measure.distance.units}"
+    options = ", ".join(f"{name}={value!r}" for name, value in measure.options.items())
+    facts = {
+        "similarity": measure.formula,
+        "range": f"{low:g} to {high:g}, 1 is the same",
+        "distance": f"{measure.distance.formula}{units}",
+        "metric": "yes" if measure.metric else "no",
+        "direction": measure.direction or "symmetric",
+        "invariant to": _INVARIANCE[measure.invariance],
+        "options": options or "none",
+        "reference": measure.reference,
+    }
+    description = new_table("", "", n_text_columns=2)
+    description.show_header = False
+    description.columns[0].no_wrap = True
+    for name, fact in facts.items():
+        description.add_row(f"  {name}", Text(fact))
+    return description

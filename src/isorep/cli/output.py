@@ -1,11 +1,11 @@
-"""What commands write: files, tables and what to read with care."""
+"""Output of commands: files, tables and warnings."""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -13,77 +13,101 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import xarray
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.table import Table
 
 STDOUT = Path("-")
-_UNBOUNDED = 100_000
+
+_UNLIMITED = 100_000
+"""Width of a console that cuts nothing."""
 
 
 def check_targets(targets: Sequence[Path | None], sources: Sequence[Path | None]) -> None:
-    """Refuse, before any work is done, a target that cannot be written or should not be."""
-    sources_found = {path.resolve() for path in sources if path is not None}
-    taken: set[Path] = set()
+    """Check before any work that each target can be written and overwrites no source."""
+    resolved_sources = {path.resolve() for path in sources if path is not None}
+    resolved_targets: set[Path] = set()
     for target in targets:
         if target is None or target == STDOUT:
             continue
-        found = target.resolve()
-        if not found.parent.is_dir():
+        resolved = target.resolve()
+        if not resolved.parent.is_dir():
             raise FileNotFoundError(
                 f"cannot write {str(target)!r}: no folder {str(target.parent)!r}"
             )
-        if found.is_dir() and target.suffix.lower() != ".zarr":
+        if resolved.is_dir() and target.suffix.lower() != ".zarr":
             raise ValueError(f"cannot write {str(target)!r}: it is a folder")
-        if found in sources_found:
-            raise ValueError(f"cannot write {str(target)!r}: it is what is to be read")
-        if found in taken:
+        if resolved in resolved_sources:
+            raise ValueError(f"cannot write {str(target)!r}: it is an input of this command")
+        if resolved in resolved_targets:
             raise ValueError(f"cannot write {str(target)!r} twice: give each output its own file")
-        taken.add(found)
+        resolved_targets.add(resolved)
 
 
 def write_file(target: Path, content: bytes) -> None:
-    """Write a whole file, or leave what was there before."""
+    """Write a whole file; if writing fails, the old file stays."""
     from isorep._utils.atomic import new_file
 
-    if target.exists() and not target.is_file():  # a pipe or a device takes bytes, not a rename
+    if target.exists() and not target.is_file():  # a pipe or a device cannot be replaced
         target.write_bytes(content)
         return
     with new_file(target.resolve()) as file:
         file.write(content)
 
 
-def show(content: Any) -> None:
-    """Print text or a table as wide as the terminal."""
-    from rich.console import Console
-
-    Console().print(content)
-
-
 def new_console() -> Console:
-    """Return a console that does not cut what goes to a file or a pipe, such as a log."""
+    """Return a console as wide as the terminal; what goes to a file or a pipe is not cut."""
     from rich.console import Console
 
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(highlight=False, width=_UNBOUNDED if piped else None)
+    return Console(highlight=False, width=_UNLIMITED if piped else None)
 
 
-def new_table(*headings: str) -> Table:
-    """Return a table without lines; its first column is of names, the others of numbers."""
+def fits(content: RenderableType, console: Console) -> bool:
+    """Tell whether the console shows a table without cutting it."""
+    unlimited = console.options.update_width(_UNLIMITED)
+    return console.measure(content, options=unlimited).maximum <= console.width
+
+
+def new_table(*headings: str, n_text_columns: int = 1) -> Table:
+    """Return a table without lines; its first columns hold text, the others numbers."""
     from rich.table import Table
-    from rich.text import Text  # a layer's name is no markup
+    from rich.text import Text  # the name of a layer is not markup
 
-    listing = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in headings:
-        left = heading == headings[0]
-        listing.add_column(Text(heading), overflow="fold", justify="left" if left else "right")
-    return listing
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for i, heading in enumerate(headings):
+        table.add_column(
+            Text(heading), overflow="fold", justify="left" if i < n_text_columns else "right"
+        )
+    return table
 
 
-def report_trouble(table: xarray.Dataset) -> None:
-    """Say on stderr, once for each kind, what to read with care and what could not be computed."""
+def print_heading(
+    console: Console, table: xarray.Dataset, measure: str, subject: str = "similarity"
+) -> None:
+    """Print the heading of a measure's numbers, with its direction."""
+    direction = table[measure].attrs["direction"]
+    details = f"{direction}; 1 is the same" if direction else "1 is the same"
+    console.print(f"{measure} {subject} ({details})", style="bold", markup=False)
+
+
+def print_notes(table: xarray.Dataset) -> None:
+    """Print to stderr, each text once, why cells need care and why cells were not computed."""
     for variable, heading in (("warnings", "warning"), ("reason", "not computed")):
         texts = [text for text in table[variable].to_numpy().ravel() if text]
-        for text in list(dict.fromkeys(texts))[:3]:
-            typer.echo(f"isorep: {heading} ({texts.count(text)} cells): {text}", err=True)
-        if len(set(texts)) > 3:
-            typer.echo(f"isorep: ... and {len(set(texts)) - 3} more kinds; see --json", err=True)
+        distinct = list(dict.fromkeys(texts))
+        for text in distinct[:3]:
+            count = texts.count(text)
+            cells = "1 cell" if count == 1 else f"{count} cells"
+            typer.echo(f"isorep: {heading} ({cells}): {text}", err=True)
+        if len(distinct) > 3:
+            typer.echo(f"isorep: ... and {len(distinct) - 3} more texts; see --json", err=True)
+
+
+def print_resumed_tiles(output: Path) -> None:
+    """Print to stderr how many tiles of a sweep are finished, if its store exists."""
+    from isorep.comparison.sweeps.results import n_finished
+
+    n = n_finished(output)
+    if n is not None:
+        tiles = "1 tile is finished" if n == 1 else f"{n} tiles are finished"
+        typer.echo(f"isorep: resuming {str(output)!r}: {tiles}", err=True)

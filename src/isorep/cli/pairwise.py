@@ -1,4 +1,4 @@
-"""isorep pairwise: many networks, each with every other."""
+"""isorep pairwise: every network against every other."""
 
 from __future__ import annotations
 
@@ -9,20 +9,27 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from isorep.cli.app import app
-from isorep.cli.output import check_targets, new_table, report_trouble, show
-from isorep.cli.sweep_options import (
-    LayerNames,
-    Measures,
-    Memory,
-    Output,
-    ProductPrecision,
-    Scheduler,
-    going_on,
-    names_of,
+from isorep.cli.file_labels import labels_of_files
+from isorep.cli.options import (
+    LayerNamesOption,
+    MeasuresOption,
+    MemoryOption,
+    PrecisionOption,
+    SchedulerOption,
+    SweepStoreOption,
+)
+from isorep.cli.output import (
+    check_targets,
+    new_console,
+    new_table,
+    print_heading,
+    print_notes,
+    print_resumed_tiles,
 )
 
 if TYPE_CHECKING:
     import xarray
+    from rich.table import Table
 
     from isorep.comparison.sweeps.sweep import Precision
 
@@ -30,7 +37,7 @@ if TYPE_CHECKING:
 @app.command(
     epilog="Examples:\n\n"
     "isorep pairwise runs/*.zarr --layer conv8 -o sweep.zarr\n\n"
-    "isorep pairwise runs/*.zarr --measure pwcca --measure cka --memory '8 GB' -o sweep.zarr\n\n"
+    "isorep pairwise runs/*.zarr --measure pwcca --measure cka -o sweep.zarr\n\n"
     "isorep pairwise runs/*.zarr --scheduler tcp://10.0.0.1:8786 -o sweep.zarr"
 )
 def pairwise(
@@ -38,26 +45,26 @@ def pairwise(
         list[Path],
         typer.Argument(
             metavar="NETWORK...",
-            help="Representations of each: .zarr, .npy or .h5 (read a layer at a time), .npz or "
-            ".safetensors.",
+            help="Representations of each network: .zarr, .npy or .h5 (read one layer at a time), "
+            ".npz or .safetensors.",
         ),
     ],
-    output: Output,
-    layer: LayerNames = None,
-    measure: Measures = None,
-    precision: ProductPrecision = "auto",
-    scheduler: Scheduler = None,
-    memory: Memory = None,
+    output: SweepStoreOption,
+    layer: LayerNamesOption = None,
+    measure: MeasuresOption = None,
+    precision: PrecisionOption = "auto",
+    scheduler: SchedulerOption = None,
+    memory: MemoryOption = None,
 ) -> None:
     """Compare every network with every other, layer by layer."""
-    from isorep import pairwise as compare_networks
+    from isorep.comparison.pairwise import pairwise as compare_networks
 
     if len(networks) < 2:
         raise ValueError(f"expected at least two networks to compare, got {len(networks)}")
     check_targets([output], sources=networks)
-    going_on(output)
+    print_resumed_tiles(output)
     table = compare_networks(
-        cast("Mapping[Any, Any]", names_of(networks)),
+        cast("Mapping[Any, Any]", labels_of_files(networks)),
         layers=layer,
         measures=measure or ["pwcca"],
         precision=cast("Precision", precision),
@@ -65,28 +72,30 @@ def pairwise(
         scheduler=scheduler,
         memory=memory,
     )
+    console = new_console()
     for name in table.attrs["measures"]:
-        show(_summary(table, name))
-    typer.echo(f"{len(networks)} networks in {output}")
-    report_trouble(table)
+        print_heading(console, table, name)
+        console.print(_summary(table, name))
+    typer.echo(f"wrote {output} ({len(networks)} networks)")
+    print_notes(table)
 
 
-def _summary(table: xarray.Dataset, name: str) -> object:
-    """Tell of each layer how alike two networks are: on average, at least and at most."""
+def _summary(table: xarray.Dataset, measure: str) -> Table:
+    """List the mean, least and greatest similarity of two networks at each layer."""
     import numpy as np
     from rich.text import Text
 
     networks = [str(network) for network in table["x"].to_numpy()]
-    listing = new_table(name, "mean", "least", "", "most", "")
+    summary = new_table("layer", "mean", "minimum", "between", "maximum", "between")
     for k, layer in enumerate(table["layer"].to_numpy()):
-        values = np.array(table[name].isel(layer=k).to_numpy())
-        np.fill_diagonal(values, np.nan)
-        if np.isnan(values).all():
-            listing.add_row(Text(str(layer)), *["-"] * 5)
+        similarities = np.array(table[measure].isel(layer=k).to_numpy())
+        np.fill_diagonal(similarities, np.nan)
+        if np.isnan(similarities).all():
+            summary.add_row(Text(str(layer)), *["-"] * 5)
             continue
-        cells = [f"{np.nanmean(values):.4f}"]
-        for place in (np.nanargmin(values), np.nanargmax(values)):
-            i, j = divmod(int(place), len(networks))
-            cells += [f"{values[i, j]:.4f}", f"{networks[i]}, {networks[j]}"]
-        listing.add_row(Text(str(layer)), *map(Text, cells))
-    return listing
+        cells = [f"{np.nanmean(similarities):.4f}"]
+        for index in (np.nanargmin(similarities), np.nanargmax(similarities)):
+            i, j = divmod(int(index), len(networks))
+            cells += [f"{similarities[i, j]:.4f}", f"{networks[i]}, {networks[j]}"]
+        summary.add_row(Text(str(layer)), *map(Text, cells))
+    return summary

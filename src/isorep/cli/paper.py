@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isorep.cli.app import app
-from isorep.cli.output import new_table, show
+from isorep.cli.options import SeedOption
+from isorep.cli.output import new_console, new_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from rich.table import Table
 
     from isorep.paper import Entry
 
@@ -24,64 +27,80 @@ if TYPE_CHECKING:
 )
 def paper(
     figure: Annotated[
-        str, typer.Argument(metavar="FIGURE", help="A figure such as fig3, or all, or list.")
+        str,
+        typer.Argument(
+            metavar="FIGURE", help="Figure to reproduce, e.g. fig3; all; or list for a list."
+        ),
     ],
-    scale: Annotated[str, typer.Option(help="laptop, small or paper.")] = "laptop",
+    scale: Annotated[
+        str, typer.Option(metavar="SCALE", help="Size of the experiment: laptop, small or paper.")
+    ] = "laptop",
     data: Annotated[
-        Path | None, typer.Option(help="Folder of data sets, for all scales but laptop.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Folder of the data sets; not needed at laptop scale."),
     ] = None,
-    device: Annotated[str, typer.Option(help="Where to train: auto, cpu, cuda, ...")] = "auto",
-    seed: Annotated[int, typer.Option(help="Seed of the whole run.")] = 0,
+    device: Annotated[
+        str, typer.Option(metavar="DEVICE", help="Device to train on: auto, cpu, cuda, ...")
+    ] = "auto",
+    seed: SeedOption = 0,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for the figures and trained networks.")
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FOLDER",
+            help="Folder to write figures and trained networks to.",
+        ),
     ] = Path("paper"),
 ) -> None:
-    """Reproduce a figure of the paper and judge its claims.
+    """Reproduce figures of the paper and judge its claims.
 
-    Writes a folder with the figure, its data and claims.json, and a page, README.md, about all
-    figures there. Networks are trained once and shared between figures; a run that was stopped goes
-    on where it was.
+    Writes a folder for each figure with the figure, its data and claims.json,
+    and a page about all figures, README.md. Networks are trained once and
+    shared by the figures. The same command resumes an interrupted run.
     """
     from isorep.paper import FIGURES, SCALES
     from isorep.paper.analysis.verdicts import LEGEND, claims_table
     from isorep.paper.claims_page import write_page
     from isorep.paper.runner import reproduce
 
+    console = new_console()
     if figure == "list":
-        _list_figures(FIGURES, SCALES)
+        console.print(_list(FIGURES))
+        for name, meaning in SCALES.items():
+            console.print(f"--scale {name}: {meaning}")
         return
-    failed = {}
+    failed = []
     for name in FIGURES if figure == "all" else [figure]:
         typer.echo(f"isorep: {name} at {scale} scale", err=True)
         try:
-            made = reproduce(name, scale, data=data, device=device, seed=seed, out=out)
+            result = reproduce(name, scale, data=data, device=device, seed=seed, out=out)
         except KeyboardInterrupt:
-            kept = "isorep: stopped; what is trained is kept, and the same command goes on from it"
-            typer.echo(kept, err=True)
+            typer.echo(
+                "isorep: stopped; trained networks are kept, and the same command resumes",
+                err=True,
+            )
             raise
         except (ValueError, OSError) as error:
             if figure != "all":
                 raise
-            # The others may do without what this one lacks.
-            failed[name] = str(error)
+            # Other figures may need fewer data sets.
+            failed.append(name)
             typer.echo(f"isorep: error: {name}: {error}", err=True)
             continue
-        show(claims_table(made.claims))
-        for file in made.files:
-            show(f"wrote {file}")
+        console.print(claims_table(result.claims))
+        for file in result.files:
+            console.print(f"wrote {file}", markup=False)
     if len(failed) < len(FIGURES):
-        show(LEGEND)
-        show(f"wrote {write_page(out)}")
+        console.print(LEGEND)
+        console.print(f"wrote {write_page(out)}", markup=False)
     if failed:
         raise ValueError(f"{len(failed)} of {len(FIGURES)} figures failed: {', '.join(failed)}")
 
 
-def _list_figures(figures: Mapping[str, Entry], scales: Mapping[str, str]) -> None:
-    listing = new_table("figure", "title", "what it claims")
+def _list(figures: Mapping[str, Entry]) -> Table:
+    """List the name, title and claim of each figure."""
+    listing = new_table("figure", "title", "claim", n_text_columns=3)
     for name, entry in figures.items():
         listing.add_row(name, entry.title, entry.claim)
-    for column in listing.columns:
-        column.justify = "left"
-    show(listing)
-    for scale, meaning in scales.items():
-        show(f"--scale {scale}: {meaning}")
+    return listing

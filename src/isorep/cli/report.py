@@ -1,4 +1,4 @@
-"""isorep report: finished comparisons as one HTML file to explore."""
+"""isorep report: finished comparisons as one HTML page to explore."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from isorep.cli.app import app
 from isorep.cli.output import check_targets
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     import xarray
 
 
@@ -26,64 +28,71 @@ def report(
         list[Path],
         typer.Argument(
             metavar="RESULT...",
-            help="Tables of compare, pairwise or trajectory: .zarr, or .json of isorep compare.",
+            help="Tables of isorep compare (.json), pairwise or trajectory (.zarr).",
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="HTML file to write.")
+    ],
     a: Annotated[
         Path | None,
         typer.Option(
-            help="The A that a table of isorep compare was made of: opens each cell to its "
-            "canonical correlations, weights and variates. With --b."
+            metavar="FILE",
+            help="The A of isorep compare: with --b, each cell shows its canonical correlations, "
+            "weights and variates.",
         ),
     ] = None,
-    b: Annotated[Path | None, typer.Option(help="The B of the same table.")] = None,
+    b: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The B of isorep compare; needs --a.")
+    ] = None,
     group: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=PATTERN",
-            help="A group of a sweep's networks, by a pattern of their names; may be repeated.",
+            metavar="NAME=GLOB",
+            help="Group of networks in a sweep, by a pattern of their names; may be repeated.",
         ),
     ] = None,
-    title: Annotated[str, typer.Option(help="Of the page.")] = "Comparison of representations",
+    title: Annotated[
+        str, typer.Option(metavar="TEXT", help="Title of the page.")
+    ] = "Comparison of representations",
 ) -> None:
-    """Write a page to explore finished comparisons: one HTML file, no server, no network."""
+    """Write a page to explore finished comparisons: one HTML file that works offline."""
     from isorep.comparison.read_result import read_result
     from isorep.explorer.report import report as write_report
     from isorep.storage import load
 
     check_targets([output], sources=[*results, a, b])
     if len({path.resolve() for path in results}) < len(results):
-        raise ValueError("a result is given twice: each makes one section of the page")
+        raise ValueError("a result is given twice: give each result once")
     tables = {_heading(path, results): read_result(path) for path in results}
     write_report(
         next(iter(tables.values())) if len(tables) == 1 else tables,
         output,
         a=None if a is None else load(a),
         b=None if b is None else load(b),
-        groups=_groups(group, tables) if group else None,
+        groups=_group_of_each(group, tables.values()) if group else None,
         title=title,
     )
     typer.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
 
-def _heading(path: Path, results: list[Path]) -> str:
-    """Name a result by its file, or by its whole path where two files have one name."""
-    same = [other for other in results if other.name == path.name]
-    return path.name if len(same) == 1 else str(path)
+def _heading(path: Path, results: Sequence[Path]) -> str:
+    """Return the name of a file, or its whole path if two files have the same name."""
+    same_name = [other for other in results if other.name == path.name]
+    return path.name if len(same_name) == 1 else str(path)
 
 
-def _groups(given: list[str], tables: dict[str, xarray.Dataset]) -> dict[str, str]:
-    """Return the group of each network: the first whose pattern its name matches."""
+def _group_of_each(options: Sequence[str], tables: Iterable[xarray.Dataset]) -> dict[str, str]:
+    """Return the group of each network: the first group whose pattern matches its name."""
     patterns = []
-    for text in given:
-        name, equals, pattern = text.partition("=")
-        if not (name and equals and pattern):
-            raise ValueError(f"--group {text!r}: expected NAME=PATTERN, such as 'true=true-*'")
+    for option in options:
+        name, _, pattern = option.partition("=")
+        if not (name and pattern):
+            raise ValueError(f"--group {option!r}: expected NAME=GLOB, such as 'true=true-*'")
         patterns.append((name, pattern))
-    found = {}
-    for table in tables.values():
-        if set(table.sizes) != {"x", "y", "layer"}:
+    groups = {}
+    for table in tables:
+        if table.attrs["kind"] != "pairwise":
             continue
         for network in map(str, table["x"].to_numpy().tolist()):
             matching = [name for name, pattern in patterns if fnmatchcase(network, pattern)]
@@ -91,5 +100,5 @@ def _groups(given: list[str], tables: dict[str, xarray.Dataset]) -> dict[str, st
                 raise ValueError(
                     f"network {network!r} is in no group: no pattern of --group matches its name"
                 )
-            found[network] = matching[0]
-    return found
+            groups[network] = matching[0]
+    return groups

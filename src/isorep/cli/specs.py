@@ -1,4 +1,4 @@
-"""What the shell names: ``module:name`` objects, models, their weights, and data for them."""
+"""What arguments of the shell name: objects in modules, models, their weights, and data."""
 
 from __future__ import annotations
 
@@ -12,114 +12,129 @@ from typing import Any
 import numpy as np
 
 from isorep._utils.optional import import_optional
-from isorep._utils.validation import unknown_name
+from isorep._utils.validation import check_name
 from isorep.cli import huggingface
 
+_ARRAYS = (".npy", ".npz", ".safetensors")
 
-def make(spec: str) -> Any:
-    """Return what ``module:name`` names; a function is called without arguments.
+_LONGEST_MESSAGE = 400
+"""Characters of PyTorch's message about weights that do not fit, which names each of them."""
 
-    Modules are also looked for in the current folder. A PyTorch module is returned as it is, though
-    it can be called.
+
+def make_object(spec: str) -> Any:
+    """Return the object that ``module:name`` names; if it is a function, return its result.
+
+    Modules in the current folder are found, too. A PyTorch module is returned as it is.
 
     Raises
     ------
     ValueError
-        When the module or the name is not there, or importing the one or calling the other fails.
+        If the module or the name does not exist, or if importing the module or calling the function
+        fails.
     """
-    module_name, colon, name = spec.partition(":")
-    if not (module_name and colon and name):
+    module_name, _, name = spec.partition(":")
+    if not (module_name and name):
         raise ValueError(f"{spec!r} must be module:name, such as mymodels:make_resnet")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
     try:
         module = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:  # it is the user's code; a script may exit, too
+    except (Exception, SystemExit) as error:  # user code may raise anything, and a script may exit
         if isinstance(error, ModuleNotFoundError) and _is_parent(error.name, module_name):
-            message = f"no module {module_name!r} in {here} or among the installed"
+            message = f"no module {module_name!r} in {folder} or among the installed packages"
         else:
             message = f"importing {module_name!r} failed: {type(error).__name__}: {error}"
         raise ValueError(message) from error
+    public_names = [known for known in vars(module) if not known.startswith("_")]
     if not hasattr(module, name):
-        names = [known for known in vars(module) if not known.startswith("_")]
-        raise ValueError(unknown_name(f"name in {module_name}", name, names))
-    found = getattr(module, name)
-    is_module = "torch" in sys.modules and isinstance(found, sys.modules["torch"].nn.Module)
-    if is_module or not callable(found):
-        return found
+        check_name(f"name in {module_name}", name, public_names)
+    named = getattr(module, name)
+    is_module = "torch" in sys.modules and isinstance(named, sys.modules["torch"].nn.Module)
+    if is_module or not callable(named):
+        return named
     try:
-        return found()
-    except (Exception, SystemExit) as error:  # a status 0 of its own would be a verdict of ours
+        return named()
+    except (Exception, SystemExit) as error:  # an exit status of user code would be a verdict
         raise ValueError(f"calling {spec} failed: {type(error).__name__}: {error}") from error
 
 
 def make_model(spec: str) -> Any:
-    """Return the PyTorch model that the shell names.
+    """Return the PyTorch model that an argument names.
 
-    ``module:name``, a model or a function that makes one; ``module:name@weights.safetensors`` (or
-    ``.pt``, ``.pth``), with a state dict loaded into it; or a Hugging Face folder.
+    Parameters
+    ----------
+    spec : str
+        ``module:name`` of a model or of a function that makes one;
+        ``module:name@weights.safetensors`` (or ``.pt``, ``.pth``) to load a state dict into it; or
+        a Hugging Face folder.
 
     Raises
     ------
     ValueError
-        When it is none of these, cannot be made, or is no model.
+        If `spec` has another form, or the model cannot be made or is not a PyTorch module.
     FileNotFoundError
-        When a weights file is not there.
+        If the file of weights does not exist.
     """
     import_optional("torch", "torch")
     check_names_model(spec)
     if Path(spec).is_dir():
         return huggingface.load_model(Path(spec))
-    named, at, weights = spec.partition("@")
-    model = make(named)
+    object_spec, at, weights = spec.partition("@")
+    model = make_object(object_spec)
     if not isinstance(model, sys.modules["torch"].nn.Module):
-        raise ValueError(f"{named} gave a {type(model).__name__}, expected a torch.nn.Module")
+        raise ValueError(f"{object_spec} gave a {type(model).__name__}, expected a torch.nn.Module")
     if at:
         load_weights(model, Path(weights))
     return model
 
 
 def check_names_model(spec: str) -> None:
-    """Refuse what no model can be made of, before anything is made.
+    """Check that `spec` has one of the forms that `make_model` takes, without making a model.
 
     Raises
     ------
     ValueError
-        When `spec` has none of the forms that `make_model` takes.
+        If it has another form.
     """
     if Path(spec).is_dir():
         if not huggingface.is_model_folder(Path(spec)):
             raise ValueError(
-                f"{spec!r} is a folder without config.json, so no Hugging Face model, and no .zarr"
+                f"{spec!r} is a folder without config.json: expected a Hugging Face model, or a "
+                "store with a name ending in .zarr"
             )
     elif ":" not in spec.partition("@")[0]:
         raise ValueError(
             f"{spec!r} must be module:name, module:name@weights.safetensors, or a Hugging Face "
-            "folder (there is no such folder)"
+            "folder (no such folder exists)"
         )
 
 
 def make_data(spec: str, models: Sequence[str]) -> Any:
-    """Return the batches that the shell names, for the models of these names.
+    """Return the batches that an argument names.
 
-    ``module:name``, the batches or a function that makes them; ``.npy``, ``.npz`` or
-    ``.safetensors``, arrays of inputs; or ``.txt``, a text a line, which the tokenizer of a Hugging
-    Face folder among the models cuts into tokens. Of several arrays in a file, each is the keyword
-    of its name, and ``labels`` or ``label`` no input. What a file holds in float64 is given to the
-    model in float32.
+    Parameters
+    ----------
+    spec : str
+        ``module:name`` of the batches or of a function that makes them; ``.npy``, ``.npz`` or
+        ``.safetensors`` with arrays of inputs; or ``.txt`` with one text per line. If a file holds
+        several arrays, each is a keyword argument of the model under its name, except ``labels``
+        and ``label``. Arrays in float64 are converted to float32.
+    models : sequence of str
+        Arguments that name the models. The tokenizer of a Hugging Face folder among them cuts texts
+        into tokens.
 
     Raises
     ------
     ValueError
-        When it is none of these, or the file is damaged or does not suit the models.
+        If `spec` has another form, or the file is damaged or does not suit the models.
     FileNotFoundError
-        When the file is not there.
+        If the file does not exist.
     """
     path = Path(spec)
     if path.suffix not in (*_ARRAYS, ".txt"):
         if ":" in spec:
-            return make(spec)
+            return make_object(spec)
         raise ValueError(
             f"{spec!r} names no data: expected module:name, or a name ending in "
             f"{', '.join(_ARRAYS)} or .txt"
@@ -128,7 +143,7 @@ def make_data(spec: str, models: Sequence[str]) -> Any:
         raise FileNotFoundError(f"no data file {spec!r}")
     if path.suffix == ".txt":
         folders = [folder for folder in map(Path, models) if huggingface.is_model_folder(folder)]
-        return huggingface.tokenized(_lines(path), folders)
+        return huggingface.tokenize(_read_texts(path), folders)
     try:
         arrays = _read_arrays(path)
     except ImportError:
@@ -146,51 +161,45 @@ def make_data(spec: str, models: Sequence[str]) -> Any:
     return (arrays[inputs[0]], labels[0]) if labels else arrays[inputs[0]]
 
 
-_LONGEST = 400
-"""Letters of PyTorch's message on weights that do not fit: it names every one of them."""
-
-_ARRAYS = (".npy", ".npz", ".safetensors")
-
-
 def _read_arrays(path: Path) -> dict[str, Any]:
-    """Return the arrays of a file as tensors; no pickle is loaded."""
+    """Return the arrays of a file as tensors; pickles are not loaded."""
     torch = import_optional("torch", "torch")
     if path.suffix == ".safetensors":
-        found = import_optional("safetensors.torch", "safetensors").load_file(path)
+        tensors = import_optional("safetensors.torch", "safetensors").load_file(path)
     elif path.suffix == ".npy":
-        found = {path.stem: torch.from_numpy(np.load(path, allow_pickle=False))}
+        tensors = {path.stem: torch.from_numpy(np.load(path, allow_pickle=False))}
     else:
         with np.load(path, allow_pickle=False) as file:
-            found = {name: torch.from_numpy(array) for name, array in file.items()}
-    return {name: x.float() if x.dtype == torch.float64 else x for name, x in found.items()}
+            tensors = {name: torch.from_numpy(array) for name, array in file.items()}
+    return {name: x.float() if x.dtype == torch.float64 else x for name, x in tensors.items()}
 
 
-def _lines(path: Path) -> list[str]:
-    """Return the texts of a file, one a line; a blank line is none."""
+def _read_texts(path: Path) -> list[str]:
+    """Return the texts of a file, one per line, without blank lines."""
     try:
-        text = path.read_text(encoding="utf-8")
+        content = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{str(path)!r} is no UTF-8 text: {error}") from error
-    lines = [line for line in text.split("\n") if line.strip()]
-    if not lines:
+        raise ValueError(f"{str(path)!r} is not UTF-8 text: {error}") from error
+    texts = [line for line in content.split("\n") if line.strip()]
+    if not texts:
         raise ValueError(f"{str(path)!r} holds no text")
-    return lines
+    return texts
 
 
 def _is_parent(name: str | None, module_name: str) -> bool:
-    """Tell whether `name` is `module_name` or a package that it is in."""
+    """Tell whether `name` is the module or a package that the module is in."""
     return name is not None and f"{module_name}.".startswith(f"{name}.")
 
 
 def load_weights(model: Any, path: Path) -> None:
-    """Load a state dict into a PyTorch model; nothing is unpickled but tensors.
+    """Load a state dict into a PyTorch model; only tensors are unpickled.
 
     Raises
     ------
     ValueError
-        When the file is damaged, of a kind unknown, or fits another model.
+        If the file is damaged, has an unknown ending, or fits another model.
     FileNotFoundError
-        When it is not there.
+        If the file does not exist.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no weights file {str(path)!r}")
@@ -200,22 +209,22 @@ def load_weights(model: Any, path: Path) -> None:
         raise ValueError(f"{cannot}: expected a name ending in .pt, .pth or .safetensors")
     try:
         if path.suffix == ".safetensors":
+            writer = "safetensors.torch.save_file(model.state_dict(), path)"
             state = import_optional("safetensors.torch", "safetensors").load_file(path)
         else:
+            writer = "torch.save(model.state_dict(), path)"
             state = torch.load(path, map_location="cpu", weights_only=True)
     except ImportError:
         raise
     except Exception as error:
-        writer = {".safetensors": "safetensors.torch.save_file(model.state_dict(), path)"}
-        wanted = writer.get(path.suffix, "torch.save(model.state_dict(), path)")
-        # PyTorch goes on with how to load what may run code.
-        told = str(error).partition(". ")[0]
+        # After its first sentence, PyTorch's message advises to allow code to run.
+        message = str(error).partition(". ")[0]
         raise ValueError(
-            f"{cannot}: expected a state dict, as {wanted} writes it, got "
-            f"{type(error).__name__}: {told}"
+            f"{cannot}: expected a state dict, as {writer} writes it, got "
+            f"{type(error).__name__}: {message}"
         ) from error
     try:
         model.load_state_dict(state)
     except Exception as error:
-        told = shorten(str(error), _LONGEST, placeholder=" ...")
-        raise ValueError(f"{cannot}: {type(error).__name__}: {told}") from error
+        message = shorten(str(error), _LONGEST_MESSAGE, placeholder=" ...")
+        raise ValueError(f"{cannot}: {type(error).__name__}: {message}") from error

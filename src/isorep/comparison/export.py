@@ -1,67 +1,101 @@
-"""Export: a comparison as JSON and CSV, for other programs."""
+"""Export: a table of `isorep.compare` as JSON and CSV, for other programs."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isorep.comparison.inferred import INFERRED
+
 if TYPE_CHECKING:
     import xarray
 
 
-_COLUMNS = (
-    *("x_layer", "y_layer", "measure", "similarity", "distance"),
-    *("n_samples", "x_rank", "y_rank", "warnings", "reason"),
-)
-
-
 def to_json(table: xarray.Dataset) -> str:
-    """Return what `isorep.compare` found as JSON: each variable as a nested list.
+    """Return a table of `isorep.compare` as JSON: each variable is a nested list.
 
-    NaN, and the end of a range without end, are null.
+    NaN, and an infinite end of a range, are null.
 
     Examples
     --------
     >>> import json, numpy as np, isorep
     >>> a = {"fc": np.random.default_rng(0).standard_normal((99, 3))}
-    >>> found = json.loads(to_json(isorep.compare(a, a, measures="cka")))
-    >>> found["x_layers"], round(found["measures"]["cka"]["similarity"][0][0], 9)
+    >>> written = json.loads(to_json(isorep.compare(a, a, measures="cka")))
+    >>> written["x_layers"], round(written["measures"]["cka"]["similarity"][0][0], 9)
     (['fc'], 1.0)
     """
-    found: dict[str, Any] = {
+    content: dict[str, Any] = {
+        "kind": table.attrs["kind"],
         "isorep_version": table.attrs["isorep_version"],
         "x_layers": table["x_layer"].to_numpy().tolist(),
         "y_layers": table["y_layer"].to_numpy().tolist(),
         "measures": {
-            name: {
-                "similarity": _nested(table[name]),
-                "distance": _nested(table[f"{name}_distance"]),
-                "similarity_range": _range(table[name]),
-                "distance_range": _range(table[f"{name}_distance"]),
-                "distance_units": table[f"{name}_distance"].attrs["units"],
-                "symmetric": bool(table[name].attrs["symmetric"]),
-                "reference": table[name].attrs["reference"],
-                **{key: _nested(table[f"{name}_{key}"]) for key in _told(table, name)},
+            measure: {
+                "similarity": _nested(table[measure]),
+                "distance": _nested(table[f"{measure}_distance"]),
+                "similarity_range": _range(table[measure]),
+                "distance_range": _range(table[f"{measure}_distance"]),
+                "distance_units": table[f"{measure}_distance"].attrs["units"],
+                "symmetric": bool(table[measure].attrs["symmetric"]),
+                "direction": table[measure].attrs["direction"],
+                "options": json.loads(table[measure].attrs["options"]),
+                "description": table[measure].attrs["long_name"],
+                "reference": table[measure].attrs["reference"],
+                **{name: _nested(table[f"{measure}_{name}"]) for name in _inferred(table)},
             }
-            for name in table.attrs["measures"]
+            for measure in table.attrs["measures"]
         },
         **{
             name: table[name].to_numpy().tolist()
             for name in ("x_rank", "y_rank", "n_samples", "warnings", "reason")
         },
-        **({"n_significant": _nested(table["n_significant"])} if "n_significant" in table else {}),
+        **({"n_significant": _nested(table["n_significant"])} if _inferred(table) else {}),
     }
-    return json.dumps(found, indent=2, allow_nan=False) + "\n"
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
 
-def _told(table: xarray.Dataset, name: str) -> list[str]:
-    """Name what a table tells of how far to trust a measure; the same for all its measures."""
-    keys = ("corrected", "low", "high", "chance", "calibrated", "p_value", "p_adjusted")
-    return [key for key in keys if f"{name}_{key}" in table]
+def to_csv(table: xarray.Dataset) -> str:
+    """Return a table of `isorep.compare` as CSV: one line for each pair of layers and measure.
+
+    NaN is empty.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> a = {"fc": np.random.default_rng(0).standard_normal((99, 3))}
+    >>> print(to_csv(isorep.compare(a, a, measures="cka")).splitlines()[0])
+    x_layer,y_layer,measure,similarity,distance,n_samples,x_rank,y_rank,warnings,reason
+    """
+    import pandas
+
+    names = _inferred(table)
+    shared = ["n_samples", "x_rank", "y_rank", "warnings", "reason"]
+    significant = ["n_significant"] if names else []
+    frames = []
+    for measure in table.attrs["measures"]:
+        variables = {measure: "similarity", f"{measure}_distance": "distance"}
+        variables |= {f"{measure}_{name}": name for name in names}
+        frame = (
+            table[[*variables, *shared, *significant]]
+            .rename(variables)
+            .to_dataframe(dim_order=["x_layer", "y_layer"])
+            .reset_index()
+            .assign(measure=measure)
+        )
+        frames.append(frame)
+    columns = ["x_layer", "y_layer", "measure", "similarity", "distance"]
+    columns += [*shared, *names, *significant]
+    # Stable: the measures of a pair stay in their order.
+    rows = pandas.concat(frames).sort_index(kind="stable")
+    return rows.to_csv(columns=columns, index=False, lineterminator="\n")
+
+
+def _inferred(table: xarray.Dataset) -> list[str]:
+    """Return what a table infers for its measures, which is the same for all of them."""
+    measure = table.attrs["measures"][0]
+    return [name for name in INFERRED if f"{measure}_{name}" in table]
 
 
 def _nested(values: xarray.DataArray) -> list[list[float | None]]:
@@ -71,47 +105,3 @@ def _nested(values: xarray.DataArray) -> list[list[float | None]]:
 
 def _range(values: xarray.DataArray) -> list[float | None]:
     return [bound if np.isfinite(bound) else None for bound in values.attrs["range"]]
-
-
-def to_csv(table: xarray.Dataset) -> str:
-    """Return what `isorep.compare` found as CSV: one line a pair of layers and measure.
-
-    Examples
-    --------
-    >>> import numpy as np, isorep
-    >>> a = {"fc": np.random.default_rng(0).standard_normal((99, 3))}
-    >>> print(to_csv(isorep.compare(a, a, measures="cka")).splitlines()[0])
-    x_layer,y_layer,measure,similarity,distance,n_samples,x_rank,y_rank,warnings,reason
-    """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    names = table.attrs["measures"]
-    told = _told(table, names[0])
-    writer.writerow([*_COLUMNS, *told, *(["n_significant"] if told else [])])
-    # One array a variable: looking each number up in the table takes far longer than computing it.
-    arrays = {str(name): table[name].to_numpy() for name in table.variables}
-    for i, x_layer in enumerate(arrays["x_layer"]):
-        for j, y_layer in enumerate(arrays["y_layer"]):
-            for name in names:
-                writer.writerow(
-                    [
-                        x_layer,
-                        y_layer,
-                        name,
-                        _number(arrays[name][i, j]),
-                        _number(arrays[f"{name}_distance"][i, j]),
-                        arrays["n_samples"][i, j],
-                        arrays["x_rank"][i],
-                        arrays["y_rank"][j],
-                        arrays["warnings"][i, j],
-                        arrays["reason"][i, j],
-                        *(_number(arrays[f"{name}_{key}"][i, j]) for key in told),
-                        *([_number(arrays["n_significant"][i, j])] if told else []),
-                    ]
-                )
-    return out.getvalue()
-
-
-def _number(value: np.float64) -> str:
-    """Write a number so that it reads back as itself; an unknown one is empty."""
-    return "" if np.isnan(value) else repr(float(value))

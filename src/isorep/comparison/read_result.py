@@ -1,4 +1,4 @@
-"""Result: a table of comparisons read back from disk."""
+"""Read result: a table of comparisons from disk."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isorep.comparison.inferred import INFERRED
+
 if TYPE_CHECKING:
     import xarray
 
-INFERRED_SHOWN = ("corrected", "low", "high", "chance", "calibrated", "p_adjusted")
-"""Variables that a table may have for each measure, beside similarity and distance."""
+INFERRED_SHOWN = tuple(name for name in INFERRED if name != "p_value")
+"""Variables of each measure, beside similarity and distance, that pages and plots show."""
 
-_READ = ".zarr (xarray's to_zarr) or .json (isorep compare --json)"
+_READABLE = ".zarr (xarray's to_zarr) or .json (isorep compare --json)"
 
 
 def read_result(path: str | PathLike[str]) -> xarray.Dataset:
@@ -23,82 +25,96 @@ def read_result(path: str | PathLike[str]) -> xarray.Dataset:
 
     Parameters
     ----------
-    path
-        A ``.zarr`` folder that ``table.to_zarr(path)`` wrote, or a ``.json`` of ``isorep compare``.
+    path : path
+        A ``.zarr`` folder that ``table.to_zarr(path)`` wrote, or a ``.json`` file that
+        ``isorep compare`` wrote.
 
     Raises
     ------
     FileNotFoundError
-        Nothing is there.
+        When the path does not exist.
     ValueError
-        Another suffix, or a file that holds no such table; it names the file.
+        When the suffix is another one, or the file holds no such table; it names the file.
     """
     path = Path(path)
     readers = {".zarr": _from_zarr, ".json": _from_json}
     read = readers.get(path.suffix.lower())
     if read is None:
-        raise ValueError(f"cannot read {str(path)!r}: expected a result, {_READ}")
+        raise ValueError(f"cannot read {str(path)!r}: expected a result, {_READABLE}")
     if not path.exists():
         raise FileNotFoundError(f"cannot read {str(path)!r}: there is no such file or folder")
     try:
         return read(path)
     except KeyError as error:
-        raise ValueError(f"{_no_result(path)}: {error} is missing") from error
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{_no_result(path)}: {error}") from error
+        raise ValueError(f"{_not_a_result(path)}: {error} is missing") from error
+    # Damaged JSON, metadata and compressed chunks raise errors of these types.
+    except (AttributeError, RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(f"{_not_a_result(path)}: {error}") from error
 
 
-def _no_result(path: Path) -> str:
-    return f"{str(path)!r} is no result of compare, pairwise or trajectory"
+def _not_a_result(path: Path) -> str:
+    return f"{str(path)!r} is not a result of compare, pairwise or trajectory"
 
 
 def _from_zarr(path: Path) -> xarray.Dataset:
     import xarray
 
-    # Consolidated metadata is no part of zarr's format 3: what a store lacks is no fault.
+    # A store needs no consolidated metadata: it is not part of zarr's format 3.
     with xarray.open_zarr(path, consolidated=False) as table:
-        if "measures" not in table.attrs and "converged" not in table:
-            raise ValueError("it names no measures")
+        if "kind" not in table.attrs:
+            raise ValueError("the attribute 'kind' is missing")
         loaded: xarray.Dataset = table.load()
         return loaded
 
 
 def _from_json(path: Path) -> xarray.Dataset:
-    """Make `isorep.compare`'s table of what `isorep.comparison.export.to_json` wrote."""
+    """Return the table that `isorep.comparison.export.to_json` wrote."""
     import xarray
 
-    found = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(found, dict):
-        raise ValueError(f"expected an object, found a {type(found).__name__}")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError(f"expected an object, got a {type(content).__name__}")
+    if not content["measures"]:
+        raise ValueError("it has no measures")
     cells = ("x_layer", "y_layer")
     variables: dict[str, Any] = {}
-    for name, told in found["measures"].items():
-        about = {
-            "long_name": told.get("description", name),
-            "units": told["distance_units"],
-            "symmetric": int(told["symmetric"]),
-            "reference": told["reference"],
+    for measure, numbers in content["measures"].items():
+        attrs = {
+            "measure": measure,
+            "options": json.dumps(numbers["options"]),
+            "direction": numbers["direction"],
+            "long_name": numbers["description"],
+            "units": numbers["distance_units"],
+            "symmetric": int(numbers["symmetric"]),
+            "reference": numbers["reference"],
         }
-        for key in ("similarity", "distance", *INFERRED_SHOWN, "p_value"):
-            if key not in told:
+        for name in ("similarity", "distance", *INFERRED):
+            if name not in numbers:
                 continue
-            whole = told["distance_range" if key == "distance" else "similarity_range"]
-            # A range without end was written as null.
-            ends = [bound if bound is not None else np.inf for bound in whole]
-            variable = name if key == "similarity" else f"{name}_{key}"
-            variables[variable] = (cells, np.array(told[key], float), about | {"range": ends})
-    for key, dims in (
+            bounds = numbers["distance_range" if name == "distance" else "similarity_range"]
+            variable = measure if name == "similarity" else f"{measure}_{name}"
+            variables[variable] = (
+                cells,
+                np.array(numbers[name], float),
+                # An infinite end of a range is null in JSON.
+                attrs | {"range": [np.inf if bound is None else bound for bound in bounds]},
+            )
+    for name, dims in (
         ("x_rank", "x_layer"),
         ("y_rank", "y_layer"),
         ("n_samples", cells),
         ("warnings", cells),
         ("reason", cells),
     ):
-        variables[key] = (dims, np.array(found[key]))
-    if "n_significant" in found:
-        variables["n_significant"] = (cells, np.array(found["n_significant"], float))
+        variables[name] = (dims, np.array(content[name]))
+    if "n_significant" in content:
+        variables["n_significant"] = (cells, np.array(content["n_significant"], float))
     return xarray.Dataset(
         variables,
-        coords={"x_layer": found["x_layers"], "y_layer": found["y_layers"]},
-        attrs={"measures": list(found["measures"]), "isorep_version": found["isorep_version"]},
+        coords={"x_layer": content["x_layers"], "y_layer": content["y_layers"]},
+        attrs={
+            "kind": content["kind"],
+            "isorep_version": content["isorep_version"],
+            "measures": list(content["measures"]),
+        },
     )

@@ -11,6 +11,9 @@ from isorep.representations.representations import Representations
 Prepared = Basis | ValueError | TypeError
 """A prepared layer, or the error that says why it cannot be prepared."""
 
+Coupled = Overlap | ValueError | TypeError
+"""Two layers coupled, or the error that says why they cannot be compared."""
+
 
 def prepare(layers: Representations, layer: str, name: str, solver: Solver) -> Prepared:
     """Prepare a layer of the network called `name`, or find what is wrong with it."""
@@ -29,7 +32,7 @@ def ranks(prepared: Iterable[Prepared]) -> list[int]:
 
 def couple_prepared(
     x: Prepared, y: Prepared, by: Callable[[Basis, Basis], Overlap] | None = None
-) -> Overlap | ValueError | TypeError:
+) -> Coupled:
     """Couple two layers, or find what keeps them from being compared.
 
     Bases that do not know their samples are coupled `by` what else is known of them.

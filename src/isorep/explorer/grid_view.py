@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from isorep.comparison.diff import NOT_COMPARED
 from isorep.comparison.read_result import INFERRED_SHOWN
 from isorep.explorer.packing import ends, floats, names, texts
 from isorep.plot.axis import bounds
@@ -30,17 +27,10 @@ def layer_grid(table: xarray.Dataset, measures: list[str]) -> dict[str, Any]:
         "warnings": texts(table["warnings"].to_numpy()),
         "reason": texts(table["reason"].to_numpy()),
         "not_above_chance": NOT_ABOVE_CHANCE,
-        "diagonal": _is_diagonal(table),
+        "diagonal": table.attrs["kind"] == "diff",
         "threshold": table.attrs.get("fail_below"),
         "measures": [_measure(table, name) for name in measures],
     }
-
-
-def _is_diagonal(table: xarray.Dataset) -> bool:
-    """Return whether `isorep.diff` compared each layer only with the layer of the same name."""
-    reasons = table["reason"].to_numpy()
-    off_diagonal = np.eye(*reasons.shape) == 0
-    return bool(off_diagonal.any()) and bool((reasons[off_diagonal] == NOT_COMPARED).all())
 
 
 def _measure(table: xarray.Dataset, name: str) -> dict[str, Any]:

@@ -119,6 +119,15 @@ def report(
     _write(target, page(title, {"sections": sections}))
 
 
+_DIMS = {
+    "compare": {"x_layer", "y_layer"},
+    "diff": {"x_layer", "y_layer"},
+    "pairwise": {"layer", "x", "y"},
+    "trajectory": {"layer", "step"},
+    "converged": {"layer", "step"},
+}
+"""Dimensions of each kind of table."""
+
 _EXPECTED = (
     "expected a Dataset of isorep.compare, isorep.pairwise, isorep.trajectory or "
     "isorep.monitor.converged, or a mapping of heading to Dataset"
@@ -161,13 +170,12 @@ def _section(
     if not hasattr(table, "data_vars"):
         raise TypeError(f"{_EXPECTED}, got {type(table).__name__}")
     subject = f"result {heading!r}" if heading else "result"
-    dims = set(table.sizes)
-    kinds = {"x_layer, y_layer": "compare", "layer, x, y": "pairwise", "layer, step": "trajectory"}
-    kind = kinds.get(", ".join(sorted(map(str, dims))))
-    if kind == "trajectory" and "converged" in table:
-        kind = "monitor.converged"
-    elif kind is None or "measures" not in table.attrs:
-        known = "; ".join(f"({dims}) of isorep.{name}" for dims, name in kinds.items())
+    kind = str(table.attrs.get("kind"))
+    if set(table.sizes) != _DIMS.get(kind):
+        known = "; ".join(
+            f"({', '.join(sorted(_DIMS[name]))}) of isorep.{name}"
+            for name in ("compare", "pairwise", "trajectory")
+        )
         raise ValueError(
             f"{subject} has dimensions ({', '.join(map(str, table.sizes))}), expected {known} or "
             "isorep.monitor.converged. To select one layer, use a list: table.sel(layer=['fc'])"
@@ -185,11 +193,11 @@ def _section(
 
     measures = [str(name) for name in np.atleast_1d(table.attrs.get("measures", []))]
     try:
-        if kind == "compare":
+        if kind in ("compare", "diff"):
             section = layer_grid(table, measures)
         elif kind == "pairwise":
             section = sweep(table, measures, groups)
-        elif kind == "monitor.converged":
+        elif kind == "converged":
             section = convergence(table)
         else:
             section = dynamics(table, measures)

@@ -143,7 +143,9 @@ def sample_size_curve(
         },
         coords={"n_samples": subset_sizes, "repeat": np.arange(repeats)},
         attrs={
+            "kind": "sample_size_curve",
             "measure": row.label,
+            "direction": row.direction,
             "range": list(row.similarity_range),
             "x_rank": full.x.rank,
             "y_rank": full.y.rank,

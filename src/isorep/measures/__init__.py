@@ -1,4 +1,4 @@
-"""The measures: each a short formula of an `isorep.Overlap`, all in one table."""
+"""The measures, each a short formula of an `isorep.Overlap`."""
 
 from isorep.measures.base import Measure
 from isorep.measures.cca import cca, cca_squared

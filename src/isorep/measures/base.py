@@ -1,4 +1,4 @@
-"""Measure: a row of the table of measures, and what turns its formula into a `Score`."""
+"""Measure: a row of the table of measures, which turns a formula into a `Score`."""
 
 from __future__ import annotations
 
@@ -9,63 +9,61 @@ from functools import cache
 from math import acos, inf
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from isorep._utils.arrays import epsilon
 from isorep._utils.validation import check_name
 from isorep.core.basis import Solver
-from isorep.core.overlap import Overlap, count_forced, overlap
+from isorep.core.overlap import Overlap, overlap
 from isorep.core.score import Score
 from isorep.measures.measure_spec import plain, spec_text
-from isorep.random_matrix.population import Excess, Population, shared_scale
-
-FEW_SAMPLES = 10
-"""Samples per direction under which canonical correlations of unrelated data are visibly above 0:
-their mean square is then above 1/10."""
-
-ENOUGH_TO_CORRECT = 2
-"""Samples per direction of both sides under which the correction itself errs visibly."""
-
-FEWEST_TO_CORRECT = 30
-"""Samples under which one correlation alone is too uncertain to correct."""
-
-SHARED_SCALE = 1.25
-"""`shared_scale` over which the correction may leave a part of the excess."""
-
-SHAPES_APART = 0.01
-"""Standard deviation of the corrected number over the shapes that correlations lost in noise may
-have, from which on it is worth saying."""
-
-VISIBLE = 1e-4
-"""Error of canonical correlations that is not passed over in silence."""
-
-SMALL_EXCESS = 0.02
-"""What the correction may miss a part of without a warning."""
+from isorep.measures.sample_size_warnings import doubtful_correction, few_samples, lost_digits
+from isorep.random_matrix.population import Excess, Population
 
 
 @dataclass(frozen=True)
 class MeasureValue:
-    """What a measure's formula found, before it becomes a `Score`.
+    """The value of a measure's formula, before it becomes a `Score`.
 
-    `used` is the overlap whose directions entered, after any truncation; `whitened` says whether
-    each of them counted in full, so that too few samples show. A formula that finds the distance
-    first hands it on, with the digits that going by the similarity would cost. `warnings` are the
-    formula's own.
+    Attributes
+    ----------
+    similarity : float
+    used : Overlap or (int, int)
+        The overlap whose directions entered, after any truncation; or only their numbers, of x and
+        of y.
+    whitened : bool
+        Whether each direction counts in full, so that the score warns if samples are few.
+    distance : float, optional
+        If the formula computes it with more digits than the similarity gives.
+    warnings : tuple of str
+        Warnings of the formula.
     """
 
     similarity: float
-    used: Overlap
+    used: Overlap | tuple[int, int]
     whitened: bool = False
     distance: float | None = None
     warnings: tuple[str, ...] = ()
 
+    @property
+    def ranks(self) -> tuple[int, int]:
+        """Numbers of directions used, of x and of y."""
+        used = self.used
+        return used if isinstance(used, tuple) else (used.x.rank, used.y.rank)
+
+    def sample_size_warnings(self, n: int) -> tuple[str, ...]:
+        """Return the warnings of the formula, or those about too few samples."""
+        if self.warnings or not self.whitened:
+            return self.warnings
+        digits = () if isinstance(self.used, tuple) else lost_digits(self.used)
+        return few_samples(n, *self.ranks) + digits
+
 
 @dataclass(frozen=True)
 class Distance:
-    """How a distance follows from a similarity; `of` falls from 0 at similarity 1.
+    """The distance that belongs to a similarity; it decreases to 0 at similarity 1.
 
     Attributes
     ----------
     formula : str
-        Of the distance, in the symbols of `Measure.formula`.
+        Formula of the distance, in the symbols of `Measure.formula`.
     units : str
         "1" for a plain number.
     from_similarity : callable
@@ -81,7 +79,7 @@ def _complement(similarity: float) -> float:
     return 1.0 - similarity
 
 
-def of_reciprocal(similarity: float) -> float:
+def distance_of_reciprocal(similarity: float) -> float:
     """Return the distance d of ``similarity = 1 / (1 + d)``."""
     return 1 / similarity - 1 if similarity > 0 else inf
 
@@ -92,24 +90,27 @@ ANGLE = Distance("arccos(similarity)", "radians", acos)
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure of similarity: one formula of an `Overlap`, and what holds for it.
+    """A measure of similarity: a formula of an `Overlap`, its options, and what holds for it.
+
+    Make one with the decorator `isorep.measures.measure_function.measure`.
 
     Attributes
     ----------
     name : str
-        As the literature names it.
+        Its name in the literature.
+    function : callable
+        ``(overlap, *, options...) -> MeasureValue``, the formula. Of a measure of maps, the first
+        argument is what `couple` returns.
     formula : str
-        Of the similarity, in the symbols of `Overlap`.
+        Formula of the similarity, in the symbols of `Overlap`.
     description : str
-        What it is, in a line.
+        Description in one line.
     reference : str
         Paper, and where in it.
-    function : callable
-        ``(overlap, **options) -> MeasureValue``, the formula.
     invariance : str
         Maps A of features for which x and ``x A`` have distance 0. "linear": every invertible
         linear map; "orthogonal": rotations and reflections; "permutation": another order of the
-        neurons; all three beside translation and isotropic scaling. "rotation": as "orthogonal",
+        neurons; all three also translation and isotropic scaling. "rotation": as "orthogonal",
         without translation. "neurons": another order of the neurons, with an offset and a positive
         factor for each; "signed": factors of either sign. "common": another order, with one offset
         and one factor, of either sign, for all. "scaling": positive multiples alone. "none": only x
@@ -117,31 +118,33 @@ class Measure:
     metric : bool
         Whether the distance obeys the triangle inequality, with default options.
     requires : {"moments", "samples", "maps"}
-        What of the overlap the formula needs: the second moments of the two sides, which few
-        numbers hold, or every sample, whose number then decides the cost. "maps": more than an
-        overlap holds, (n, channels, height, width) arrays.
+        What the formula needs of an overlap: "moments", the second moments of the two sides;
+        "samples", every sample, so that time grows with their number. "maps": (n, channels, height,
+        width) arrays, which an overlap does not hold.
     similarity_range : (float, float)
         Least and greatest similarity.
     distance : Distance
-        How the distance follows from the similarity.
-    fixed_options : mapping
-        Options that differ from their defaults; see `with_options`.
+        The distance that belongs to a similarity.
     chance_rule : callable, optional
-        ``(overlap, **options) -> float or None``; see `chance`. Like every rule, it gets all
-        options by name.
+        ``(overlap, **options) -> float or None``; see `chance`. Every rule gets all options by
+        name.
     holds_out_rule : callable, optional
         ``(**options) -> bool``; see `holds_out`.
     direction_rule : callable, optional
         ``(**options) -> str``; see `direction`.
     range_rule : callable, optional
-        ``(**options) -> (float, float)``: the similarity's range, where options change it.
+        ``(**options) -> (float, float)``: the similarity's range, if it depends on options.
+    couple : callable
+        ``(x, y, solver=) -> first argument of the formula``.
+    fixed_options : mapping
+        Options that differ from their defaults; see `with_options`.
     """
 
     name: str
+    function: Callable[..., MeasureValue]
     formula: str
     description: str
     reference: str
-    function: Callable[..., MeasureValue]
     invariance: Literal[
         "linear",
         "orthogonal",
@@ -157,11 +160,12 @@ class Measure:
     requires: Literal["moments", "samples", "maps"] = "moments"
     similarity_range: tuple[float, float] = (0.0, 1.0)
     distance: Distance = COMPLEMENT
-    fixed_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     chance_rule: Callable[..., float | None] | None = None
     holds_out_rule: Callable[..., bool] | None = None
     direction_rule: Callable[..., str] | None = None
     range_rule: Callable[..., tuple[float, float]] | None = None
+    couple: Callable[..., Any] = overlap
+    fixed_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def label(self) -> str:
@@ -173,7 +177,7 @@ class Measure:
 
     @property
     def options(self) -> dict[str, Any]:
-        """Names of the options that the measure takes, and their values."""
+        """Names and values of all options."""
         return {**self._defaults, **self.fixed_options}
 
     @property
@@ -181,12 +185,12 @@ class Measure:
         return _options(self.function)[0]
 
     def with_options(self, **options: Any) -> Measure:
-        """Return the measure with these options in place of its defaults.
+        """Return the measure with these options fixed.
 
         Raises
         ------
         ValueError
-            If an option is unknown, or is none of the words that it may be.
+            If an option is unknown, or a text that the option does not allow.
         """
         if not options:
             return self
@@ -194,13 +198,14 @@ class Measure:
         defaults, choices = _options(self.function)
         for name in options.keys() & choices.keys():
             check_name(name, options[name], choices[name])
-        values = {**defaults, **self.fixed_options, **{k: plain(v) for k, v in options.items()}}
+        values = {**self.options, **{name: plain(value) for name, value in options.items()}}
+        rule = self.range_rule
         return replace(
             self,
-            fixed_options={k: v for k, v in values.items() if not _same(v, defaults[k])},
-            similarity_range=self.range_rule(**values)
-            if self.range_rule
-            else self.similarity_range,
+            fixed_options={
+                name: value for name, value in values.items() if not _same(value, defaults[name])
+            },
+            similarity_range=rule(**values) if rule else self.similarity_range,
         )
 
     def check_options(self, options: Iterable[str]) -> None:
@@ -249,27 +254,42 @@ class Measure:
         """Whether neuron j of x is compared with neuron j of y, so that both have as many."""
         return self.invariance in ("scaling", "none")
 
-    def compute(self, overlap: Overlap, **options: Any) -> MeasureValue:
-        """Compute the formula."""
-        return self.function(overlap, **{**self.fixed_options, **options})
+    def compute(self, coupled: Any, **options: Any) -> MeasureValue:
+        """Compute the formula of an overlap."""
+        return self.function(coupled, **{**self.fixed_options, **options})
 
-    def __call__(self, overlap: Overlap, **options: Any) -> Score:
-        """Compute the measure of an overlap."""
+    def __call__(self, coupled: Any, **options: Any) -> Score:
+        """Compute the measure of an overlap.
+
+        Raises
+        ------
+        ValueError
+            If an option is unknown, or the measure compares maps.
+        """
+        if self.requires == "maps" and isinstance(coupled, Overlap):
+            raise ValueError(
+                f"{self.name} compares maps, (n, channels, height, width), which an overlap does "
+                f"not hold: call isorep.measures.{self.name}(x, y) with the maps themselves"
+            )
         measure = self.with_options(**options)
-        value = measure.compute(overlap)
-        low, high = measure.similarity_range
-        similarity = min(max(value.similarity, low), high)  # only rounding leaves the range
+        value = measure.compute(coupled)
+        similarity = measure.clipped(value.similarity)
         distance = value.distance
+        x_rank, y_rank = value.ranks
         return Score(
             similarity=similarity,
             distance=self.distance.from_similarity(similarity) if distance is None else distance,
             measure=self.label,
-            n_samples=overlap.n_samples,
-            x_rank=value.used.x.rank,
-            y_rank=value.used.y.rank,
-            warnings=value.warnings
-            or (_sample_size_warnings(value.used) if value.whitened else ()),
+            n_samples=coupled.n_samples,
+            x_rank=x_rank,
+            y_rank=y_rank,
+            warnings=value.sample_size_warnings(coupled.n_samples),
         )
+
+    def clipped(self, similarity: float) -> float:
+        """Return the similarity, in the measure's range, which only rounding leaves."""
+        low, high = self.similarity_range
+        return min(max(similarity, low), high)
 
     def corrected(
         self,
@@ -280,10 +300,22 @@ class Measure:
         excess: Excess | None = None,
         **options: Any,
     ) -> Score:
-        """Read the measure off, less what it owes to the number of samples.
+        """Compute the measure of an overlap and correct it for finite-sample bias.
 
-        `seed` is that of the simulated samples, and of the measure's own draws where it has any. A
-        `population` or an `excess` found before is not found again. See `isorep.similarity`.
+        Parameters
+        ----------
+        overlap : Overlap
+        seed : int
+            Random seed of the simulated samples, and of the measure if it draws at random.
+        population, excess : Population and Excess, optional
+            Computed before, so that they are not computed again.
+        **options
+            Options of the measure.
+
+        Raises
+        ------
+        ValueError
+            If the measure cannot be corrected; see `isorep.similarity`.
         """
         self.check_correctable(options)
         options = self.seeded(options, seed)
@@ -292,31 +324,30 @@ class Measure:
             excess = (population or Population.estimate(overlap, seed)).excess(
                 lambda sample: self.compute(sample, **options).similarity, seed
             )
-        low, high = self.with_options(**options).similarity_range
-        similarity = min(max(raw.similarity - float(excess.mean), low), high)
+        measure = self.with_options(**options)
+        similarity = measure.clipped(raw.similarity - float(excess.mean))
         return replace(
             raw,
             similarity=similarity,
             distance=self.distance.from_similarity(similarity),
             uncorrected=raw.similarity,
-            warnings=_correction_warnings(overlap, similarity, excess),
+            warnings=doubtful_correction(overlap, similarity, excess),
         )
 
     def check_correctable(self, options: Mapping[str, Any]) -> None:
-        """Make sure that second moments, which can be simulated, are all that is read."""
+        """Raise ValueError if the measure needs more than second moments."""
         if self.from_moments(options):
             return
-        correctable = "pwcca, cca, svcca, cka or procrustes, among others"
-        read = "maps" if self.requires == "maps" else "the samples themselves"
+        needed = "maps" if self.requires == "maps" else "the samples themselves"
         if self.requires == "moments":
-            read += " to hold some out"
+            needed += " to hold some out"
         raise ValueError(
-            f"{self.name} reads {read}, and the correction simulates second moments only; "
-            f"without correction, or with {correctable}"
+            f"{self.name} needs {needed}, but the correction simulates second moments only; pass "
+            "correct=False, or use a measure such as pwcca, cca, svcca, cka or procrustes"
         )
 
     def seeded(self, options: Mapping[str, Any], seed: int) -> dict[str, Any]:
-        """Return the options, with the seed if the measure draws and does not fix its seed."""
+        """Return the options, with the seed if the measure draws at random and fixes no seed."""
         takes_seed = "seed" in self._defaults and "seed" not in self.fixed_options
         return {**options, "seed": seed} if takes_seed else dict(options)
 
@@ -330,14 +361,14 @@ class Measure:
         seed: int = 0,
         **options: Any,
     ) -> Score:
-        """Couple two representations and read the measure off; its warnings are issued."""
-        self.check_options(options)
-        if not correct:
-            score = self(overlap(x, y, solver=solver), **self.seeded(options, seed))
-        else:
-            self.check_correctable(options)
-            score = self.corrected(overlap(x, y, solver=solver), seed=seed, **options)
-        return score.warn(stacklevel=3)
+        """Compute the measure of two representations, and issue its warnings."""
+        measure = self.with_options(**self.seeded(options, seed))
+        if correct:
+            measure.check_correctable({})
+        coupled = self.couple(x, y, solver=solver)
+        score = measure.corrected(coupled, seed=seed) if correct else measure(coupled)
+        # Options of this call are not part of the label.
+        return replace(score, measure=self.label).warn(stacklevel=3)
 
 
 @cache
@@ -356,66 +387,3 @@ def _options(
 def _same(value: Any, default: Any) -> bool:
     """Tell whether an option has its default; True is no 1 here."""
     return bool(value == default) and isinstance(value, bool) == isinstance(default, bool)
-
-
-def _correction_warnings(used: Overlap, corrected: float, excess: Excess) -> tuple[str, ...]:
-    """Say where the correction is known to fall short (see docs/sample-size.md)."""
-    n, both, found = used.n_samples, used.x.rank + used.y.rank, []
-    enough = max(ENOUGH_TO_CORRECT * both, FEWEST_TO_CORRECT)
-    if n < enough:
-        found.append(
-            f"{n} samples are few even to correct {used.x.rank} and {used.y.rank} directions: with "
-            f"fewer than {enough} the corrected number may be off by more than 0.04"
-        )
-    if excess.shape_error > SHAPES_APART:
-        likely = excess.shapes[excess.likelihoods > 0.05]
-        found.append(
-            "the samples do not tell whether the correlations lost in noise are few or many: by "
-            f"one or the other the corrected number lies from {corrected + likely.min():.2f} to "
-            f"{corrected + likely.max():.2f}; take more samples, or keep fewer directions"
-        )
-    much = abs(excess.mean) > SMALL_EXCESS
-    if much and used.knows_samples and shared_scale(used) > SHARED_SCALE:
-        found.append(
-            "samples that are large on one side are large on the other too, more than their "
-            "correlations explain: the correction counts them for fewer, and may yet leave a part "
-            "of the excess; scale each sample to unit norm, or take more samples"
-        )
-    return tuple(found)
-
-
-def _sample_size_warnings(used: Overlap) -> tuple[str, ...]:
-    found = few_samples(used.n_samples, used.x.rank, used.y.rank)
-    if used.knows_samples:  # and whitening has had a second pass over them
-        return found
-    spread = max(float(s[0] / s[-1]) for s in (used.x.singular_values, used.y.singular_values))
-    error = epsilon("float64") * spread**2
-    if error > VISIBLE:
-        found += (
-            f"the spectrum of a layer spans {spread:.0e}: whitened from second moments alone, "
-            f"canonical correlations may be off by {error:.0e}; compare fewer samples in memory, "
-            "or keep fewer directions (svcca)",
-        )
-    return found
-
-
-def few_samples(n: int, rx: int, ry: int) -> tuple[str, ...]:
-    """Warn where n samples are few for canonical correlations of rx with ry directions."""
-    # The greater first: the text is the same for (x, y) and (y, x).
-    ranks = f"{n} samples are few for {max(rx, ry)} and {min(rx, ry)} directions"
-    others = "keep fewer directions (svcca), or use cka_debiased"
-    forced = count_forced(n, rx, ry)
-    if forced:
-        return (
-            f"{ranks}: {forced} of the {min(rx, ry)} canonical correlations are 1 whatever "
-            f"the data; take more samples, {others}",
-        )
-    # For independent data E ||M||_F^2 = rx ry / (n - 1), whatever their distributions' shape.
-    chance = max(rx, ry) / (n - 1)
-    if n < FEW_SAMPLES * max(rx, ry):
-        return (
-            f"{ranks}: unrelated data would show a mean squared canonical correlation of "
-            f"{chance:.2f}; take more samples ({FEW_SAMPLES * max(rx, ry) + 1} for "
-            f"{1 / FEW_SAMPLES:.2f}), {others}",
-        )
-    return ()

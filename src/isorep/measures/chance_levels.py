@@ -1,8 +1,8 @@
 """Expected similarity of unrelated samples, where theory gives it.
 
-Each is a row's `Measure.chance`. They rest on ``E M_ij^2 = 1 / (n - 1)``, which is exact for every
-distribution when samples are paired at random: two centred unit vectors in random order have mean
-product 0 and mean squared product 1 / (n - 1).
+The functions are the `Measure.chance_rule` of measures. They use ``E M_ij^2 = 1 / (n - 1)``, which
+is exact for every distribution if samples are paired at random: two centred unit vectors in random
+order have mean product 0 and mean squared product 1 / (n - 1).
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from isorep.core.overlap import Overlap
 from isorep.random_matrix.wachter import Wachter
 
 FEWEST_CORRELATIONS = 5
-"""Number of them from which Wachter's law gives their mean to 1 %."""
+"""Number of correlations from which Wachter's law gives their mean to 1 %."""
 
 
 def mean_correlation(overlap: Overlap) -> float | None:
-    """Expect the mean canonical correlation, by Wachter's law (see `isorep.inference.Wachter`)."""
+    """Return the expected mean canonical correlation, by Wachter's law."""
     law = Wachter.from_overlap(overlap)
     return law.mean(np.sqrt) if law.n_correlations >= FEWEST_CORRELATIONS else None
 
 
 def mean_squared_correlation(overlap: Overlap) -> float:
-    """Expect ``||M||_F^2 / min(rx, ry)``: exact."""
+    """Return the expected ``||M||_F^2 / min(rx, ry)``, exact."""
     return max(overlap.x.rank, overlap.y.rank) / (overlap.n_samples - 1)
 
 
 def shared_span(overlap: Overlap) -> float:
-    """Expect ``||M||_F^2 / max(rx, ry)``: exact."""
+    """Return the expected ``||M||_F^2 / max(rx, ry)``, exact."""
     return min(overlap.x.rank, overlap.y.rank) / (overlap.n_samples - 1)
 
 
 def linear_cka(overlap: Overlap) -> float:
-    """Expect ``||diag(sx) M diag(sy)||_F^2 / (||sx^2|| ||sy^2||)``: exact."""
+    """Return the expected ``||diag(sx) M diag(sy)||_F^2 / (||sx^2|| ||sy^2||)``, exact."""
     xp = array_namespace(overlap.matrix)
     share = 1.0
     for side in (overlap.x, overlap.y):
@@ -44,5 +44,5 @@ def linear_cka(overlap: Overlap) -> float:
 
 
 def explained_variance(overlap: Overlap) -> float:
-    """Expect ``||M diag(sy)||_F^2 / ||sy||^2``, of y by linear regression on x: exact."""
+    """Return the expected ``||M diag(sy)||_F^2 / ||sy||^2`` of linear regression, exact."""
     return overlap.x.rank / (overlap.n_samples - 1)

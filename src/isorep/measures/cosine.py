@@ -1,62 +1,40 @@
-"""Cosine between two activation matrices: a control that knows nothing of changes of basis."""
+"""Cosine between two activation matrices: a control that ignores changes of basis."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from isorep.core.basis import Solver
 from isorep.core.overlap import Overlap
-from isorep.core.score import Score
-from isorep.measures.base import Measure, MeasureValue
+from isorep.measures.base import MeasureValue
+from isorep.measures.measure_function import measure
 from isorep.measures.neurons import cosine_similarity, means_product
 
 
-def _compute(overlap: Overlap) -> MeasureValue:
-    return MeasureValue(cosine_similarity(overlap), overlap)
-
-
-def _chance_level(overlap: Overlap) -> float:
-    # Of samples paired at random only the means agree, exactly.
-    return means_product(overlap)
-
-
-COSINE = Measure(
-    name="cosine",
+@measure(
     formula="<X, Y>_F / (||X||_F ||Y||_F), not centred",
-    description="cosine of the activations as they are, neuron j against neuron j (a control)",
+    description="cosine of the raw activations, neuron j with neuron j (a control)",
     reference="Morcos et al. 2018, figures A2, A3, A5, A6 and A8",
-    function=_compute,
     invariance="scaling",
     similarity_range=(-1.0, 1.0),
-    chance_rule=_chance_level,
+    # Samples paired at random agree only in their means.
+    chance_rule=means_product,
 )
-
-
-def cosine(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
-    """Cosine between the two activation matrices as they are: neuron j against neuron j.
+def cosine(overlap: Overlap) -> MeasureValue:
+    """Cosine between the two raw activation matrices: neuron j with neuron j.
 
     ``similarity = sum_ij X_ij Y_ij / (||X||_F ||Y||_F)``, neither side centred, and ``distance = 1
-    - similarity``. A control: it takes the neurons of two networks for the same because they have
-    the same number, so a permutation of them looks like a difference. Activations that are never
-    negative have a similarity well above 0 whatever they represent.
-
-    Parameters
-    ----------
-    x, y : (n, p) arrays, or Basis
-        The same n samples in rows, the same p neurons in columns.
-    solver : {"auto", "gram", "svd"}
-        See `isorep.Basis.from_array`, whose rank rule drops what is rounding.
+    - similarity``. A control: it compares neurons with the same index, so a permutation of the
+    neurons looks like a difference. Activations that are never negative have a similarity well
+    above 0, whatever they represent.
 
     Returns
     -------
     Score
-        Invariant to positive multiples of either side and to nothing else; symmetric; similarity in
-        [-1, 1], distance in [0, 2].
+        Invariant only to positive multiples of either side; symmetric; similarity in [-1, 1],
+        distance in [0, 2].
 
     Raises
     ------
-    TypeError, ValueError
-        See `isorep.overlap`; and when the two sides have different numbers of features.
+    ValueError
+        If the two sides have different numbers of features.
 
     References
     ----------
@@ -71,4 +49,4 @@ def cosine(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
     >>> round(isorep.measures.cosine(x, x[:, ::-1]).similarity, 9)
     0.0
     """
-    return COSINE.between(x, y, solver=solver)
+    return MeasureValue(cosine_similarity(overlap), overlap)

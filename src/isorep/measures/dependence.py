@@ -1,4 +1,4 @@
-"""What kernel alignment and distance correlation share: products of centred n x n matrices."""
+"""Inner products of centred n x n matrices, for kernel alignment and distance correlation."""
 
 from __future__ import annotations
 
@@ -10,49 +10,57 @@ import numpy as np
 from isorep.core.kernel import Kernel, Matrix
 
 ZERO = 1e-12
-"""A centred matrix whose square is less than this share of what it was is zero but for rounding."""
+"""A centred matrix counts as zero if its squared norm is below this share of the uncentred one."""
 
 
 @dataclass(frozen=True)
 class Product:
     """The inner product of two symmetric n x n matrices, and the sums of their rows.
 
-    Enough to centre both afterwards, so that neither needs to be held.
+    These suffice to centre both matrices afterwards without holding them.
+
+    Attributes
+    ----------
+    total : float
+        Inner product of the two matrices.
+    x_sums, y_sums : (n,) arrays
+        Sums of the rows of each matrix.
     """
 
     total: float
-    left: Matrix
-    right: Matrix
+    x_sums: Matrix
+    y_sums: Matrix
 
     def centred(self) -> float:
         """Return ``tr(K H L H)``, where H subtracts means."""
-        n = len(self.left)
-        sums = self.left.sum() * self.right.sum()
-        return float(self.total - 2 / n * (self.left @ self.right) + sums / n**2)
+        n = len(self.x_sums)
+        sums = self.x_sums.sum() * self.y_sums.sum()
+        return float(self.total - 2 / n * (self.x_sums @ self.y_sums) + sums / n**2)
 
     def unbiased(self) -> float:
         """Return n (n - 3) times the unbiased HSIC of matrices whose diagonal is zero.
 
-        As Song et al. 2007 give it.
+        See Song et al. 2007.
         """
-        n = len(self.left)
-        sums = self.left.sum() * self.right.sum()
+        n = len(self.x_sums)
+        sums = self.x_sums.sum() * self.y_sums.sum()
         return float(
-            self.total - 2 / (n - 2) * (self.left @ self.right) + sums / ((n - 1) * (n - 2))
+            self.total - 2 / (n - 2) * (self.x_sums @ self.y_sums) + sums / ((n - 1) * (n - 2))
         )
 
 
 def products(
     kernel: Kernel, x: Callable[[slice], Matrix], y: Callable[[slice], Matrix]
 ) -> tuple[Product, Product, Product]:
-    """Return the products x with y, x with x and y with y of matrices given in blocks of rows."""
-    xy, xx, yy, x_sums, y_sums = 0.0, 0.0, 0.0, [], []
+    """Return the products xy, xx and yy of two matrices, computed in blocks of rows."""
+    xy, xx, yy = 0.0, 0.0, 0.0
+    x_parts, y_parts = [], []
     for rows in kernel.blocks():
         x_block, y_block = x(rows), y(rows)
         xy += float(np.vdot(x_block, y_block))
         xx += float(np.vdot(x_block, x_block))
         yy += float(np.vdot(y_block, y_block))
-        x_sums.append(x_block.sum(axis=1))
-        y_sums.append(y_block.sum(axis=1))
-    left, right = np.concatenate(x_sums), np.concatenate(y_sums)
-    return Product(xy, left, right), Product(xx, left, left), Product(yy, right, right)
+        x_parts.append(x_block.sum(axis=1))
+        y_parts.append(y_block.sum(axis=1))
+    x_sums, y_sums = np.concatenate(x_parts), np.concatenate(y_parts)
+    return Product(xy, x_sums, y_sums), Product(xx, x_sums, x_sums), Product(yy, y_sums, y_sums)

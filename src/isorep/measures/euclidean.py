@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 from math import sqrt
-from typing import Any
 
 from array_api_compat import array_namespace
 
-from isorep.core.basis import Solver
 from isorep.core.overlap import Overlap
-from isorep.core.score import Score
-from isorep.measures.base import Distance, Measure, MeasureValue, of_reciprocal
+from isorep.measures.base import Distance, MeasureValue, distance_of_reciprocal
+from isorep.measures.measure_function import measure
 from isorep.measures.neurons import cosine_similarity, norm
 
 CANCELLED = 1e-3
-"""Squared distance, relative to the larger norm's, under which inner products lose too many digits:
-they err by about 1e-15 of that norm's square."""
-
-
-def _compute(overlap: Overlap) -> MeasureValue:
-    cosine = cosine_similarity(overlap)
-    x_norm, y_norm = norm(overlap.x), norm(overlap.y)
-    unit = max(x_norm, y_norm)
-    a, b = x_norm / unit, y_norm / unit
-    square = (a - b) ** 2 + 2 * a * b * (1 - cosine)
-    distance = unit * (sqrt(square) if square > CANCELLED else _residual(overlap, unit))
-    return MeasureValue(1 / (1 + distance), overlap, distance=distance)
+"""Squared distance, relative to the larger squared norm, below which inner products lose too many
+digits: their error is about 1e-15 of that squared norm."""
 
 
 def _residual(overlap: Overlap, unit: float) -> float:
-    """Return the distance as a sum of squares, of the samples themselves if known, in `unit`s."""
+    """Return the distance in `unit`s as a sum of squares, over the samples if they are known."""
     x, y = overlap.x, overlap.y
     xp = array_namespace(overlap.matrix)
     if not overlap.knows_samples:
@@ -43,45 +31,35 @@ def _residual(overlap: Overlap, unit: float) -> float:
     return float(xp.sqrt(xp.sum(difference**2)))
 
 
-EUCLIDEAN = Measure(
-    name="euclidean",
+@measure(
     formula="1 / (1 + ||X - Y||_F), not centred",
-    description="Euclidean distance of the activations, neuron j against neuron j (a control)",
+    description="Euclidean distance of the raw activations, neuron j with neuron j (a control)",
     reference="Morcos et al. 2018, figures A2, A3, A5, A6 and A8",
-    function=_compute,
     invariance="none",
     metric=True,
-    distance=Distance("||X - Y||_F", "units of the features", of_reciprocal),
+    distance=Distance("||X - Y||_F", "units of the features", distance_of_reciprocal),
 )
-
-
-def euclidean(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
-    """Euclidean distance between the two activation matrices as they are.
+def euclidean(overlap: Overlap) -> MeasureValue:
+    """Euclidean distance between the two raw activation matrices.
 
     ``distance = sqrt(sum_ij (X_ij - Y_ij)^2)``, neither side centred, in the units of the features;
-    ``similarity = 1 / (1 + distance)``, which only ranks. A control: it takes the neurons of two
-    networks for the same because they have the same number, grows with the number of samples and
-    neurons, and with the size of their activations.
-
-    Parameters
-    ----------
-    x, y : (n, p) arrays, or Basis
-        The same n samples in rows, the same p neurons in columns.
-    solver : {"auto", "gram", "svd"}
-        See `isorep.Basis.from_array`.
+    ``similarity = 1 / (1 + distance)``, useful only for ranking. A control: it compares neurons
+    with the same index, and it grows with the number of samples and neurons and with the size of
+    the activations.
 
     Returns
     -------
     Score
-        Invariant to nothing; symmetric; distance in [0, inf), similarity in [0, 1]. The distance
-        has a relative error of about 1e-12, or an absolute one of 1e-14 of the larger norm where
-        that is more, beside what the rank rule of `isorep.Basis.from_array` drops; identical inputs
-        have distance 0. From moments, without samples, the absolute error is 1e-8 of that norm.
+        Invariant to nothing; symmetric; distance in [0, inf), similarity in [0, 1]. The relative
+        error of the distance is about 1e-12, or its absolute error 1e-14 of the larger norm if that
+        is more, in addition to what the rank rule of `isorep.Basis.from_array` drops; identical
+        inputs have distance 0. From moments, without samples, the absolute error is 1e-8 of the
+        larger norm.
 
     Raises
     ------
-    TypeError, ValueError
-        See `isorep.overlap`; and when the two sides have different numbers of features.
+    ValueError
+        If the two sides have different numbers of features.
 
     References
     ----------
@@ -95,4 +73,10 @@ def euclidean(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
     >>> round(score.distance, 9), round(score.similarity, 9)
     (5.0, 0.166666667)
     """
-    return EUCLIDEAN.between(x, y, solver=solver)
+    cosine = cosine_similarity(overlap)
+    x_norm, y_norm = norm(overlap.x), norm(overlap.y)
+    unit = max(x_norm, y_norm)
+    a, b = x_norm / unit, y_norm / unit
+    square = (a - b) ** 2 + 2 * a * b * (1 - cosine)
+    distance = unit * (sqrt(square) if square > CANCELLED else _residual(overlap, unit))
+    return MeasureValue(1 / (1 + distance), overlap, distance=distance)

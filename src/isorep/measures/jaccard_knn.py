@@ -2,62 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from isorep.core.basis import Solver
 from isorep.core.overlap import Overlap
-from isorep.core.score import Score
-from isorep.measures.base import Measure, MeasureValue
+from isorep.measures.base import MeasureValue
+from isorep.measures.measure_function import measure
 from isorep.measures.neighbours import Metric, neighbours, shared
 
 
-def _compute(
-    overlap: Overlap,
-    k: int = 10,
-    metric: Metric = "cosine",
-    max_samples: int | None = None,
-    seed: int = 0,
-) -> MeasureValue:
-    x, y = neighbours(overlap.x, overlap.y, k, metric, max_samples, seed)
-    both = shared(x, y).sum(axis=(1, 2))
-    return MeasureValue(float((both / (2 * k - both)).mean()), overlap)
-
-
-JACCARD_KNN = Measure(
-    name="jaccard_knn",
+@measure(
     formula="mean_i(|N_x(i) & N_y(i)| / |N_x(i) | N_y(i)|)",
-    description="Jaccard similarity of each sample's 10 nearest by cosine",
+    description="Jaccard similarity of each sample's nearest neighbours (10 by cosine by default)",
     reference="Wang et al. 2020; Klabunde et al. 2025",
-    function=_compute,
     invariance="rotation",
     metric=True,
     requires="samples",
 )
-
-
 def jaccard_knn(
-    x: Any,
-    y: Any,
+    overlap: Overlap,
     *,
     k: int = 10,
     metric: Metric = "cosine",
     max_samples: int | None = None,
     seed: int = 0,
-    solver: Solver = "auto",
-) -> Score:
+) -> MeasureValue:
     """Jaccard similarity of the samples' nearest neighbours.
 
-    ``1/n sum_i |N_x(i) & N_y(i)| / |N_x(i) | N_y(i)|``, the neighbours as in `mutual_knn`, with its
-    rule for ties. It falls faster than `mutual_knn`: where half of the neighbours agree it is 1/3.
+    ``1/n sum_i |N_x(i) & N_y(i)| / |N_x(i) | N_y(i)|``, with neighbours and
+    ties as in `mutual_knn`. It decreases faster than `mutual_knn`: it is 1/3 if half of the
+    neighbours agree.
 
     Parameters
     ----------
-    x, y : (n, a) and (n, b) arrays, or Basis
-        The same n samples in rows.
     k, metric, max_samples, seed
         As for `mutual_knn`.
-    solver : {"auto", "gram", "svd"}
-        See `isorep.Basis.from_array`.
 
     Returns
     -------
@@ -68,7 +44,7 @@ def jaccard_knn(
 
     Raises
     ------
-    TypeError, ValueError
+    ValueError
         As for `mutual_knn`.
 
     References
@@ -84,6 +60,6 @@ def jaccard_knn(
     >>> isorep.measures.jaccard_knn(x, y, k=1, metric="euclidean").similarity
     0.75
     """
-    return JACCARD_KNN.between(
-        x, y, solver=solver, k=k, metric=metric, max_samples=max_samples, seed=seed
-    )
+    x, y = neighbours(overlap.x, overlap.y, k, metric, max_samples, seed)
+    both = shared(x, y).sum(axis=(1, 2))
+    return MeasureValue(float((both / (2 * k - both)).mean()), overlap)

@@ -1,43 +1,34 @@
-"""Linear regression: how much of one side's variance the other predicts."""
+"""Linear regression: the share of y's variance that x predicts."""
 
 from __future__ import annotations
 
 from math import inf
-from typing import Any
 
 from array_api_compat import array_namespace
 
-from isorep.core.basis import Solver
 from isorep.core.folds import folds as split
 from isorep.core.folds import whitened
 from isorep.core.overlap import Overlap
-from isorep.core.score import Score
 from isorep.measures import chance_levels
-from isorep.measures.base import FEW_SAMPLES, Measure, MeasureValue
-
-
-def _compute(overlap: Overlap, folds: int | None = None, seed: int = 0) -> MeasureValue:
-    if folds is not None:
-        return MeasureValue(_held_out(overlap, folds, seed), overlap)
-    xp = array_namespace(overlap.matrix)
-    sy = overlap.y.singular_values / overlap.y.singular_values[0]
-    explained = xp.sum((overlap.matrix * sy) ** 2)
-    return MeasureValue(float(explained / xp.sum(sy**2)), overlap, warnings=_few_samples(overlap))
+from isorep.measures.base import MeasureValue
+from isorep.measures.measure_function import measure
+from isorep.measures.sample_size_warnings import FEW_SAMPLES
 
 
 def _held_out(overlap: Overlap, n_folds: int, seed: int) -> float:
     x, y = overlap.x, overlap.y
     xp = array_namespace(overlap.matrix)
-    # Residuals have the same norm in coordinates of y's principal components, which are fewer.
+    # In coordinates of y's principal components the residuals have the same norm and fewer columns.
     predictors, targets = x.samples, y.scores / y.singular_values[0]
-    missed = 0.0
+    squared_errors = 0.0
     for fitted, held_out in split(overlap.matrix, overlap.n_samples, n_folds, seed):
-        basis, known = x.take(fitted), xp.take(targets, fitted, axis=0)
-        coefficients = basis.q.T @ known
-        found = whitened(basis, xp.take(predictors, held_out, axis=0)) @ coefficients
-        found = found + xp.mean(known, axis=0)
-        missed += float(xp.sum((xp.take(targets, held_out, axis=0) - found) ** 2))
-    return 1 - missed / float(xp.sum(targets**2))
+        basis, fitted_targets = x.take(fitted), xp.take(targets, fitted, axis=0)
+        coefficients = basis.q.T @ fitted_targets
+        predictions = whitened(basis, xp.take(predictors, held_out, axis=0)) @ coefficients
+        predictions = predictions + xp.mean(fitted_targets, axis=0)
+        errors = xp.take(targets, held_out, axis=0) - predictions
+        squared_errors += float(xp.sum(errors**2))
+    return 1 - squared_errors / float(xp.sum(targets**2))
 
 
 def _few_samples(overlap: Overlap) -> tuple[str, ...]:
@@ -46,86 +37,74 @@ def _few_samples(overlap: Overlap) -> tuple[str, ...]:
         return ()
     # E ||M||_F^2 = rx ry / (n - 1) for independent data, evenly over y's directions.
     return (
-        f"{n} samples are few for {rank} directions of x to fit with: unrelated data would show an "
+        f"{n} samples are few for a fit of {rank} directions of x: unrelated data would show an "
         f"R^2 of {rank / (n - 1):.2f}; take more samples, or hold some out (folds=10)",
     )
 
 
-def _chance_level(overlap: Overlap, folds: int | None = None, seed: int = 0) -> float | None:
+def _chance(overlap: Overlap, folds: int | None, seed: int) -> float | None:
     return chance_levels.explained_variance(overlap) if folds is None else None
 
 
-LINEAR_REGRESSION = Measure(
-    name="linear_regression",
+@measure(
     formula="||M diag(sy)||_F^2 / ||sy||^2",
-    description="R^2 of y's features predicted linearly from x's, in sample",
-    holds_out_rule=lambda folds=None, **_: folds is not None,
+    description="R^2 of y's features predicted linearly from x's (in sample by default)",
+    holds_out_rule=lambda folds, **_: folds is not None,
     reference="Kornblith et al. 2019, table 1 (R^2_LR)",
-    function=_compute,
     invariance="linear",
-    chance_rule=_chance_level,
+    chance_rule=_chance,
     direction_rule=lambda **_: "y predicted from x",
     range_rule=lambda folds, **_: (0.0 if folds is None else -inf, 1.0),
 )
-
-
-def linear_regression(
-    x: Any,
-    y: Any,
-    *,
-    folds: int | None = None,
-    seed: int = 0,
-    correct: bool = False,
-    solver: Solver = "auto",
-) -> Score:
+def linear_regression(overlap: Overlap, *, folds: int | None = None, seed: int = 0) -> MeasureValue:
     """Linear predictivity: the share of y's variance that a least-squares fit from x explains.
 
     ``R^2 = 1 - min_B ||Yc - Xc B||_F^2 / ||Yc||_F^2 = ||M diag(sy)||_F^2 / ||sy||^2``, over all
-    features of y at once, so that each counts by its variance. In sample it grows with every
-    feature of x, related or not: it warns where samples are few. With `folds` the fit never sees
-    the samples that it is judged by, and unrelated data score 0 or less.
+    features of y at once, so each feature counts by its variance. In sample, R^2 grows with every
+    feature of x, related or not, and the score warns if samples are few. With `folds`, R^2 is
+    computed on samples that the fit has not seen, and unrelated data score 0 or less.
 
     Parameters
     ----------
-    x, y : (n, a) and (n, b) arrays, or Basis
+    x, y : (n, p) and (n, q) arrays, or Basis
         The same n samples in rows. y is predicted from x.
     folds : int, optional
-        Parts into which the samples are cut, each held out in turn: ``R^2 = 1 - sum of squared
-        errors / ||Yc||_F^2`` over all samples, Yc centred by the mean of all. By default, none.
+        Number of folds, each held out in turn: ``R^2 = 1 - sum of squared errors / ||Yc||_F^2``
+        over all samples, with Yc centred by the mean of all. By default no sample is held out.
     seed : int
-        Of the shuffle before the cut.
-    correct : bool
-        Correct for finite-sample bias; see `isorep.similarity`.
-    solver : {"auto", "gram", "svd"}
-        See `isorep.Basis.from_array`.
+        Random seed of the folds and of the correction.
 
     Returns
     -------
     Score
         Invariant to every invertible linear map of x, and to rotation, reflection and isotropic
-        scaling of y; not symmetric; in [0, 1]. With `folds` it may be negative without end, and is
-        never clipped.
+        scaling of y; not symmetric; in [0, 1]. With `folds` it is in (-inf, 1].
 
     Raises
     ------
-    TypeError, ValueError
-        See `isorep.overlap`; and when `folds` is not an integer from 2 to n.
+    ValueError
+        If `folds` is not an integer from 2 to n.
 
     References
     ----------
     Kornblith, Norouzi, Lee and Hinton 2019, Similarity of neural network representations
-    revisited, table 1, where x and y are exchanged.
+    revisited, table 1, where x and y are swapped.
 
     Examples
     --------
     >>> import numpy as np, isorep
     >>> x = np.random.default_rng(0).standard_normal((200, 4))
     >>> y = x[:, :1]
-    >>> forth, back = (isorep.measures.linear_regression(*sides) for sides in ((x, y), (y, x)))
-    >>> round(forth.similarity, 9), round(back.similarity, 1)
+    >>> y_from_x, x_from_y = (isorep.measures.linear_regression(*z) for z in ((x, y), (y, x)))
+    >>> round(y_from_x.similarity, 9), round(x_from_y.similarity, 1)
     (1.0, 0.2)
     >>> unrelated = np.random.default_rng(1).standard_normal((200, 3))
     >>> isorep.measures.linear_regression(x, unrelated, folds=5).similarity < 0
     True
     """
-    return LINEAR_REGRESSION.between(x, y, solver=solver, correct=correct, folds=folds, seed=seed)
+    if folds is not None:
+        return MeasureValue(_held_out(overlap, folds, seed), overlap)
+    xp = array_namespace(overlap.matrix)
+    sy = overlap.y.singular_values / overlap.y.singular_values[0]
+    explained = xp.sum((overlap.matrix * sy) ** 2)
+    return MeasureValue(float(explained / xp.sum(sy**2)), overlap, warnings=_few_samples(overlap))

@@ -1,4 +1,4 @@
-"""What the matchings of neurons share: covariances and correlations of every pair of neurons."""
+"""Covariances and correlations of every pair of neurons, for the measures that match neurons."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from isorep.core.overlap import Overlap
 
 
 def covariances(overlap: Overlap) -> tuple[Matrix, Matrix, Matrix]:
-    """Return the inner products of x's centred neurons with y's, (a, b), and their norms.
+    """Return the inner products of x's centred neurons with y's, (p, q), and their norms.
 
-    Each side in units of its largest singular value.
+    Each side is in units of its largest singular value.
     """
     x, y = (to_numpy(side.loadings / side.singular_values[0]) for side in (overlap.x, overlap.y))
     products: Matrix = x.T @ to_numpy(overlap.matrix) @ y
@@ -21,15 +21,15 @@ def covariances(overlap: Overlap) -> tuple[Matrix, Matrix, Matrix]:
 
 
 def correlations(overlap: Overlap) -> Matrix:
-    """Return the correlations of x's neurons with y's, without those that are dead, (<= a, <= b).
+    """Return the correlations of x's neurons with y's, without dead neurons, (<= p, <= q).
 
-    A neuron is dead when its norm is less than 1e-7 of the largest singular value: what the rank
-    rule of `Basis` keeps of it may be rounding.
+    A neuron is dead if its norm is less than 1e-7 of the largest singular value: the part that the
+    rank rule of `Basis` keeps may then be rounding.
     """
     products, x_norms, y_norms = covariances(overlap)
     alive = np.ix_(x_norms > GRAM_TOLERANCE, y_norms > GRAM_TOLERANCE)
-    found: Matrix = (products / _safe(x_norms)[:, None] / _safe(y_norms))[alive]
-    return found
+    values: Matrix = (products / _safe(x_norms)[:, None] / _safe(y_norms))[alive]
+    return values
 
 
 def _safe(norms: Matrix) -> Matrix:

@@ -35,8 +35,9 @@ def spec_text(name: str, options: Mapping[str, Any]) -> str:
 
 
 def _value_text(value: Any) -> str:
-    if isinstance(value, str) and value.isidentifier() and not keyword.iskeyword(value):
-        return value
+    # Python normalises words beyond ASCII, so they are quoted.
+    if isinstance(value, str) and value.isascii() and value.isidentifier():
+        return repr(value) if keyword.iskeyword(value) else value
     return repr(value)
 
 

@@ -1,76 +1,51 @@
-"""Mutual k-nearest neighbours: how many neighbours a sample keeps from one side to the other."""
+"""Mutual k-nearest neighbours: the share of a sample's neighbours that both sides have."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from isorep.core.basis import Solver
 from isorep.core.overlap import Overlap
-from isorep.core.score import Score
-from isorep.measures.base import Measure, MeasureValue
+from isorep.measures.base import MeasureValue
+from isorep.measures.measure_function import measure
 from isorep.measures.neighbours import Metric, neighbours, shared
 
 
-def _compute(
-    overlap: Overlap,
-    k: int = 10,
-    metric: Metric = "cosine",
-    max_samples: int | None = None,
-    seed: int = 0,
-) -> MeasureValue:
-    x, y = neighbours(overlap.x, overlap.y, k, metric, max_samples, seed)
-    return MeasureValue(float(shared(x, y).sum(axis=(1, 2)).mean() / k), overlap)
-
-
-MUTUAL_KNN = Measure(
-    name="mutual_knn",
+@measure(
     formula="mean_i(|N_x(i) & N_y(i)| / k)",
-    description="share of each sample's 10 nearest by cosine that is the same on both sides",
+    description="share of nearest neighbours (10 by cosine by default) that both sides have",
     reference="Huh et al. 2024, appendix A",
-    function=_compute,
     invariance="rotation",
     metric=True,
     requires="samples",
 )
-
-
 def mutual_knn(
-    x: Any,
-    y: Any,
+    overlap: Overlap,
     *,
     k: int = 10,
     metric: Metric = "cosine",
     max_samples: int | None = None,
     seed: int = 0,
-    solver: Solver = "auto",
-) -> Score:
+) -> MeasureValue:
     """Mutual k-nearest neighbours: the mean share of neighbours that x and y agree on.
 
     ``1/n sum_i |N_x(i) & N_y(i)| / k``, where ``N_x(i)`` are the k samples nearest to sample i in
-    x, itself excluded. Unrelated data scores about k / (n - 1), so compare at equal n and k only.
+    x, without i itself. Unrelated data score about k / (n - 1), so compare only scores of equal n
+    and k.
 
-    Among samples that are equally near, up to rounding (copies of one sample, say), the one with
-    the lower index comes first; two sides full of ties then agree more than by chance. A sample of
-    zeros has cosine 0 with every other.
+    Among samples that are equally near, up to rounding (such as copies of one sample), the lower
+    index comes first; two sides with many ties then agree more than by chance. A sample of zeros
+    has cosine 0 with every other sample.
 
-    Done in blocks of rows: no n x n matrix is held. Time grows as n^2 (a + b).
+    It is computed in blocks of rows, without an n x n matrix. Time grows as n^2 (p + q).
 
     Parameters
     ----------
-    x, y : (n, a) and (n, b) arrays, or Basis
-        The same n samples in rows.
     k : int
-        Neighbours of each sample, in [1, n - 1].
+        Number of neighbours of each sample, in [1, n - 1].
     metric : {"cosine", "euclidean"}
-        What is near: the cosine of the samples as they are, not centred, as in the paper; or the
-        Euclidean distance.
+        How to measure nearness: cosine of the samples, not centred, as in the paper; or Euclidean
+        distance.
     max_samples : int, optional
-        Compare at most so many samples, drawn at random, the same of x and y. Neighbours are then
+        Compare at most this many samples, drawn at random, the same of x and y. Neighbours are
         those among the samples drawn.
-    seed : int
-        Of that draw.
-    solver : {"auto", "gram", "svd"}
-        See `isorep.Basis.from_array`.
 
     Returns
     -------
@@ -81,8 +56,8 @@ def mutual_knn(
 
     Raises
     ------
-    TypeError, ValueError
-        See `isorep.overlap`; for an unknown `metric`; and when `k` is not in [1, n - 1].
+    ValueError
+        If `metric` is unknown, or `k` is not in [1, n - 1].
 
     References
     ----------
@@ -97,6 +72,5 @@ def mutual_knn(
     >>> round(isorep.measures.mutual_knn(x, x[:, :2]).similarity, 2)
     0.24
     """
-    return MUTUAL_KNN.between(
-        x, y, solver=solver, k=k, metric=metric, max_samples=max_samples, seed=seed
-    )
+    x, y = neighbours(overlap.x, overlap.y, k, metric, max_samples, seed)
+    return MeasureValue(float(shared(x, y).sum(axis=(1, 2)).mean() / k), overlap)

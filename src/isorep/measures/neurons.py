@@ -1,4 +1,4 @@
-"""What the controls share: inner product and norm of two activation matrices, as they are."""
+"""Inner product and norm of raw activation matrices, for the controls."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def norm(basis: Basis) -> float:
     """Return the Frobenius norm of the representation, not centred."""
     xp = array_namespace(basis.mean)
     mean = sqrt(basis.n_samples) * basis.mean
-    # In units of the largest entry, whose square could overflow or vanish.
+    # In units of the largest entry: its square could overflow or vanish.
     unit = float(xp.maximum(xp.max(xp.abs(basis.loadings)), xp.max(xp.abs(mean))))
     return unit * sqrt(xp.sum((basis.loadings / unit) ** 2) + xp.sum((mean / unit) ** 2))
 
@@ -25,7 +25,7 @@ def cosine_similarity(overlap: Overlap) -> float:
     Raises
     ------
     ValueError
-        When the two sides have different numbers of neurons.
+        If the two sides have different numbers of neurons.
     """
     means = means_product(overlap)
     x, y = overlap.x, overlap.y
@@ -35,18 +35,18 @@ def cosine_similarity(overlap: Overlap) -> float:
 
 
 def means_product(overlap: Overlap) -> float:
-    """Return the part of `cosine_similarity` that is the two means', n times.
+    """Return the part of `cosine_similarity` that comes from the means of the two sides.
 
     Raises
     ------
     ValueError
-        When the two sides have different numbers of neurons.
+        If the two sides have different numbers of neurons.
     """
     x, y = overlap.x, overlap.y
     if x.n_features != y.n_features:
         raise ValueError(
-            f"x has {x.n_features} features and y has {y.n_features}, but neuron j is compared "
-            "with neuron j; take pwcca, cca, svcca, cka or procrustes, which compare any widths"
+            f"x has {x.n_features} features and y has {y.n_features}, but neuron j of x is "
+            "compared with neuron j of y; use pwcca, cca, svcca, cka or procrustes for any widths"
         )
     xp = array_namespace(overlap.matrix)
     return float(overlap.n_samples * xp.sum((x.mean / norm(x)) * (y.mean / norm(y))))

@@ -2,69 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from isorep.core.basis import Solver
 from isorep.core.overlap import Overlap
-from isorep.core.score import Score
-from isorep.measures.base import ANGLE, Measure, MeasureValue
+from isorep.measures.base import ANGLE, MeasureValue
 from isorep.measures.matching import covariances
+from isorep.measures.measure_function import measure
 
 
-def _compute(overlap: Overlap) -> MeasureValue:
-    from scipy.optimize import linear_sum_assignment
-
-    products, x_norms, y_norms = covariances(overlap)
-    # Of unequal widths, neurons left over on the wider side meet zeros.
-    matched = products[linear_sum_assignment(products, maximize=True)].sum()
-    return MeasureValue(
-        float(matched / (np.linalg.norm(x_norms) * np.linalg.norm(y_norms))), overlap
-    )
-
-
-PERMUTATION = Measure(
-    name="permutation",
+@measure(
     formula="max_P <Xc, Yc P>_F / (||Xc||_F ||Yc||_F), P a permutation",
     description="cosine after the best one-to-one matching of neurons; the distance is its angle",
     reference="Williams et al. 2021, equation 5 with the group of permutations",
-    function=_compute,
     invariance="permutation",
     similarity_range=(-1.0, 1.0),
     distance=ANGLE,
 )
-
-
-def permutation(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
+def permutation(overlap: Overlap) -> MeasureValue:
     """Cosine between the two representations after the best one-to-one matching of neurons.
 
     ``max_P <Xc, Yc P>_F / (||Xc||_F ||Yc||_F)`` over permutations P of y's neurons, both sides
-    centred; the narrower one is padded with neurons that are zero. As `procrustes`, with
-    permutations for rotations: high only where single neurons correspond. Every neuron of the
-    narrower side is matched, though its best partner left be a negative one; a dead neuron is a
-    zero to match with. Found exactly, in time that grows as the cube of the width (0.1 s for 1,000
-    neurons).
-
-    Parameters
-    ----------
-    x, y : (n, a) and (n, b) arrays, or Basis
-        The same n samples in rows.
-    solver : {"auto", "gram", "svd"}
-        See `isorep.Basis.from_array`.
+    centred; the narrower side is padded with zero neurons. It is `procrustes` with permutations in
+    place of rotations, and high only if single neurons correspond. Every neuron of the narrower
+    side is matched, even if its best free partner has a negative correlation; a dead neuron counts
+    as zero. The optimum is exact; time grows as the cube of the width (0.1 s for 1,000 neurons).
 
     Returns
     -------
     Score
         Invariant to another order of the neurons, translation and isotropic scaling of either side;
         symmetric; similarity in [-1, 1], distance in [0, pi] radians. The distance is a metric
-        among representations of one width; among several widths it is not, since how many zeros a
-        side is given depends on the other.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `isorep.overlap`.
+        among representations of equal width; among different widths it is not, because the padding
+        of a side depends on the other side.
 
     References
     ----------
@@ -81,4 +50,11 @@ def permutation(x: Any, y: Any, *, solver: Solver = "auto") -> Score:
     >>> isorep.measures.permutation(x, rotated).similarity < 0.9
     True
     """
-    return PERMUTATION.between(x, y, solver=solver)
+    from scipy.optimize import linear_sum_assignment
+
+    products, x_norms, y_norms = covariances(overlap)
+    # For unequal widths, surplus neurons of the wider side are matched with zeros.
+    matched = products[linear_sum_assignment(products, maximize=True)].sum()
+    return MeasureValue(
+        float(matched / (np.linalg.norm(x_norms) * np.linalg.norm(y_norms))), overlap
+    )

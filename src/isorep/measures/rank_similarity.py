@@ -1,71 +1,44 @@
-"""Rank similarity: whether the neighbours that two sides share come in the same order."""
+"""Rank similarity: whether shared neighbours have the same order on both sides."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from isorep.core.basis import Solver
 from isorep.core.overlap import Overlap
-from isorep.core.score import Score
-from isorep.measures.base import Measure, MeasureValue
+from isorep.measures.base import MeasureValue
+from isorep.measures.measure_function import measure
 from isorep.measures.neighbours import Metric, neighbours, shared
 
 
-def _compute(
-    overlap: Overlap,
-    k: int = 10,
-    metric: Metric = "cosine",
-    max_samples: int | None = None,
-    seed: int = 0,
-) -> MeasureValue:
-    same = shared(*neighbours(overlap.x, overlap.y, k, metric, max_samples, seed))
-    rank = np.arange(1, k + 1)
-    x_rank, y_rank = rank[:, None], rank
-    found = (same * (2 / ((1 + np.abs(x_rank - y_rank)) * (x_rank + y_rank)))).sum(axis=(1, 2))
-    most = np.concatenate([[1.0], np.cumsum(1 / rank)])  # nothing shared: 0 / 1
-    return MeasureValue(float((found / most[same.sum(axis=(1, 2))]).mean()), overlap)
-
-
-RANK_SIMILARITY = Measure(
-    name="rank_similarity",
+@measure(
     formula="mean_i(sum_j 2 / ((1 + |r_x - r_y|) (r_x + r_y)) / sum_(s <= |N_x & N_y|) 1/s)",
-    description="order of the neighbours shared among each sample's 10 nearest by cosine",
+    description="agreement in order of shared nearest neighbours (of 10 by cosine by default)",
     reference="Wang et al. 2020; Klabunde et al. 2025",
-    function=_compute,
     invariance="rotation",
     requires="samples",
 )
-
-
 def rank_similarity(
-    x: Any,
-    y: Any,
+    overlap: Overlap,
     *,
     k: int = 10,
     metric: Metric = "cosine",
     max_samples: int | None = None,
     seed: int = 0,
-    solver: Solver = "auto",
-) -> Score:
-    """Rank similarity: whether shared neighbours are ranked alike, the nearest counting most.
+) -> MeasureValue:
+    """Rank similarity: whether shared neighbours have the same ranks; near ones count more.
 
     The mean over samples i of ``sum_j 2 / ((1 + |r_x(j) - r_y(j)|) (r_x(j) + r_y(j)))`` over the
-    neighbours j that both sides share, divided by its greatest value for so many, ``1 + 1/2 + ... +
-    1 / |N_x(i) & N_y(i)|``; 0 where none is shared. ``r_x(j)`` is the rank of j among the
-    neighbours of i in x, 1 the nearest. Neighbours and ties are as in `mutual_knn`.
+    neighbours j that both sides share, divided by its greatest value, ``1 + 1/2 + ... + 1 / |N_x(i)
+    & N_y(i)|``; 0 if no neighbour is shared. ``r_x(j)`` is the rank of j among the neighbours of i
+    in x, 1 for the nearest. Neighbours and ties are as in `mutual_knn`.
 
-    It judges the order of the neighbours shared, however few: read it beside `jaccard_knn`.
+    It considers only the order of shared neighbours, even if they are few; use it together with
+    `jaccard_knn`.
 
     Parameters
     ----------
-    x, y : (n, a) and (n, b) arrays, or Basis
-        The same n samples in rows.
     k, metric, max_samples, seed
         As for `mutual_knn`.
-    solver : {"auto", "gram", "svd"}
-        See `isorep.Basis.from_array`.
 
     Returns
     -------
@@ -75,7 +48,7 @@ def rank_similarity(
 
     Raises
     ------
-    TypeError, ValueError
+    ValueError
         As for `mutual_knn`.
 
     References
@@ -85,7 +58,7 @@ def rank_similarity(
 
     Examples
     --------
-    Every sample's two neighbours are the same; for the middle one alone, in the other order:
+    Every sample has the same two neighbours on both sides; the middle one in another order:
 
     >>> import numpy as np, isorep
     >>> x = np.array([[0.0], [1.0], [3.0]])
@@ -94,6 +67,10 @@ def rank_similarity(
     >>> round(rank_similarity(x, y, k=2, metric="euclidean").similarity, 4)
     0.8148
     """
-    return RANK_SIMILARITY.between(
-        x, y, solver=solver, k=k, metric=metric, max_samples=max_samples, seed=seed
-    )
+    same = shared(*neighbours(overlap.x, overlap.y, k, metric, max_samples, seed))
+    rank = np.arange(1, k + 1)
+    x_rank, y_rank = rank[:, None], rank
+    weights = 2 / ((1 + np.abs(x_rank - y_rank)) * (x_rank + y_rank))
+    sums = (same * weights).sum(axis=(1, 2))
+    greatest = np.concatenate([[1.0], np.cumsum(1 / rank)])  # no shared neighbour: 0 / 1
+    return MeasureValue(float((sums / greatest[same.sum(axis=(1, 2))]).mean()), overlap)

@@ -10,64 +10,64 @@ from isorep._utils.validation import unknown_name
 from isorep.core.basis import Solver
 from isorep.core.score import Score
 from isorep.measures.base import Measure
-from isorep.measures.cca import CCA, CCA_SQUARED
-from isorep.measures.cka import CKA, CKA_DEBIASED
-from isorep.measures.cka_rbf import CKA_RBF, CKA_RBF_DEBIASED
-from isorep.measures.correlation_match import HARD_CORRELATION, SOFT_CORRELATION
-from isorep.measures.cosine import COSINE
-from isorep.measures.dft_cca import DFT_CCA
-from isorep.measures.distance_correlation import DISTANCE_CORRELATION
-from isorep.measures.eigenspace_overlap import EIGENSPACE_OVERLAP
-from isorep.measures.euclidean import EUCLIDEAN
-from isorep.measures.gulp import GULP
-from isorep.measures.jaccard_knn import JACCARD_KNN
-from isorep.measures.linear_regression import LINEAR_REGRESSION
+from isorep.measures.cca import cca, cca_squared
+from isorep.measures.cka import cka, cka_debiased
+from isorep.measures.cka_rbf import cka_rbf, cka_rbf_debiased
+from isorep.measures.correlation_match import hard_correlation, soft_correlation
+from isorep.measures.cosine import cosine
+from isorep.measures.dft_cca import dft_cca
+from isorep.measures.distance_correlation import distance_correlation
+from isorep.measures.eigenspace_overlap import eigenspace_overlap
+from isorep.measures.euclidean import euclidean
+from isorep.measures.gulp import gulp
+from isorep.measures.jaccard_knn import jaccard_knn
+from isorep.measures.linear_regression import linear_regression
 from isorep.measures.measure_spec import Spec, parse_spec
-from isorep.measures.mutual_knn import MUTUAL_KNN
-from isorep.measures.permutation import PERMUTATION
-from isorep.measures.procrustes import PROCRUSTES, PROCRUSTES_SQUARED
-from isorep.measures.pwcca import PWCCA
-from isorep.measures.rank_similarity import RANK_SIMILARITY
-from isorep.measures.ridge_cca import RIDGE_CCA
-from isorep.measures.rsa import RSA
-from isorep.measures.second_order_cosine import SECOND_ORDER_COSINE
-from isorep.measures.shape import SHAPE
-from isorep.measures.soft_matching import SOFT_MATCHING
-from isorep.measures.svcca import SVCCA, SVCCA_SQUARED
+from isorep.measures.mutual_knn import mutual_knn
+from isorep.measures.permutation import permutation
+from isorep.measures.procrustes import procrustes, procrustes_squared
+from isorep.measures.pwcca import pwcca
+from isorep.measures.rank_similarity import rank_similarity
+from isorep.measures.ridge_cca import ridge_cca
+from isorep.measures.rsa import rsa
+from isorep.measures.second_order_cosine import second_order_cosine
+from isorep.measures.shape import shape
+from isorep.measures.soft_matching import soft_matching
+from isorep.measures.svcca import svcca, svcca_squared
 
 MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
-        measure.name: measure
-        for measure in (
-            PWCCA,
-            CCA,
-            SVCCA,
-            CKA,
-            PROCRUSTES,
-            CCA_SQUARED,
-            SVCCA_SQUARED,
-            RIDGE_CCA,
-            EIGENSPACE_OVERLAP,
-            LINEAR_REGRESSION,
-            CKA_DEBIASED,
-            PROCRUSTES_SQUARED,
-            SHAPE,
-            GULP,
-            DFT_CCA,
-            COSINE,
-            EUCLIDEAN,
-            CKA_RBF,
-            CKA_RBF_DEBIASED,
-            RSA,
-            DISTANCE_CORRELATION,
-            MUTUAL_KNN,
-            JACCARD_KNN,
-            RANK_SIMILARITY,
-            SECOND_ORDER_COSINE,
-            PERMUTATION,
-            SOFT_MATCHING,
-            HARD_CORRELATION,
-            SOFT_CORRELATION,
+        function.measure.name: function.measure
+        for function in (
+            pwcca,
+            cca,
+            svcca,
+            cka,
+            procrustes,
+            cca_squared,
+            svcca_squared,
+            ridge_cca,
+            eigenspace_overlap,
+            linear_regression,
+            cka_debiased,
+            procrustes_squared,
+            shape,
+            gulp,
+            dft_cca,
+            cosine,
+            euclidean,
+            cka_rbf,
+            cka_rbf_debiased,
+            rsa,
+            distance_correlation,
+            mutual_knn,
+            jaccard_knn,
+            rank_similarity,
+            second_order_cosine,
+            permutation,
+            soft_matching,
+            hard_correlation,
+            soft_correlation,
         )
     }
 )
@@ -152,40 +152,40 @@ def similarity(
     solver: Solver = "auto",
     **options: Any,
 ) -> Score:
-    """Compare two representations of the same samples by a measure, given by name.
+    """Compare two representations of the same samples by a measure.
 
     Parameters
     ----------
-    x, y : (n, a) and (n, b) arrays, or Basis
+    x, y : (n, p) and (n, q) arrays, or Basis
         The same n samples in rows.
     measure : str or mapping
         A name in `isorep.MEASURES`, alone or with options: "linear_regression(folds=10)" or
         ``{"linear_regression": {"folds": 10}}``.
     correct : bool
-        Correct for finite-sample bias. The canonical correlations of the
-        population are found whose simulated samples show the observed ones; samples of it, with the
-        observed loadings, show by how much the measure exceeds its value in the population. For
-        measures of second moments and at least ``rank x + rank y + 1`` samples; reliable from twice
-        as many on. See `docs/sample-size.md` for what it reaches.
+        Correct for finite-sample bias. The correction searches for a population whose simulated
+        samples have the observed canonical correlations. Samples of this population, with the
+        observed loadings, show by how much the measure exceeds its population value. It needs a
+        measure of second moments and at least ``rank x + rank y + 1`` samples, and is reliable from
+        twice as many. `docs/sample-size.md` shows its accuracy.
     seed : int
-        Of those simulations, and of the measure's own draws where it has any: the same seed gives
-        the same number.
+        Random seed of the simulated samples, and of the measure if it draws at random.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
     **options
-        The measure's own, such as ``weighting`` of `isorep.pwcca`.
+        Options of the measure, such as ``weighting`` of `isorep.pwcca`.
 
     Returns
     -------
     Score
-        Similarity and distance, ranks, sample count and warnings; with a correction, the
-        similarity before it as ``.uncorrected``.
+        Similarity and distance, ranks, number of samples and warnings; with a correction, the
+        uncorrected similarity as ``.uncorrected``.
 
     Raises
     ------
     TypeError, ValueError
-        See `isorep.overlap`; for an unknown measure or option; and for a correction of a measure
-        that reads more than second moments, or of so few samples that correlations are forced to 1.
+        See `isorep.overlap`; if the measure or an option is unknown; or if a correction is not
+        possible, because the measure needs more than second moments, or because samples are so few
+        that some correlations are 1 for any data.
 
     Examples
     --------
@@ -195,7 +195,7 @@ def similarity(
     >>> score.measure, round(score.similarity, 9), score.x_rank
     ('pwcca', 1.0, 5)
 
-    Unrelated data, which too few samples make look alike:
+    Unrelated data look similar if samples are few:
 
     >>> x, y = np.random.default_rng(0).standard_normal((2, 200, 20))
     >>> score = isorep.similarity(x, y, "cca", correct=True)

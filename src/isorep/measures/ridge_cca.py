@@ -9,29 +9,19 @@ from array_api_compat import array_namespace
 
 from isorep._utils.arrays import Array
 from isorep._utils.linalg import svd
-from isorep.core.basis import Basis, Solver
+from isorep.core.basis import Basis
 from isorep.core.folds import folds, whitened
 from isorep.core.overlap import Overlap, couple
-from isorep.core.score import Score
-from isorep.measures.base import Measure, MeasureValue
+from isorep.measures.base import MeasureValue
+from isorep.measures.measure_function import measure
 
 Penalty = float | tuple[float, float] | Literal["cv"]
 
 PENALTIES = (0.0, 1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2)
-"""What cross-validation chooses from."""
+"""Penalties that cross-validation compares."""
 
 FOLDS = 5
-"""Parts of the samples that cross-validation holds out in turn."""
-
-
-def _compute(overlap: Overlap, penalty: Penalty = 1.0, seed: int = 0) -> MeasureValue:
-    x_penalty, y_penalty = _sides(choose_penalty(overlap, seed) if penalty == "cv" else penalty)
-    xp = array_namespace(overlap.matrix)
-    dx, dy = _shrinkage(overlap.x, x_penalty), _shrinkage(overlap.y, y_penalty)
-    c = min(overlap.x.rank, overlap.y.rank)
-    correlations = svd(xp, dx[:, None] * overlap.matrix * dy)[1]
-    similarity = float(xp.sum(correlations) / xp.sum(dx[:c] * dy[:c]))
-    return MeasureValue(similarity, overlap, whitened=x_penalty == y_penalty == 0)
+"""Number of folds of cross-validation."""
 
 
 def _sides(penalty: Any) -> tuple[float, float]:
@@ -42,7 +32,8 @@ def _sides(penalty: Any) -> tuple[float, float]:
         valid = False
     if not valid:
         raise ValueError(
-            f"penalty is a number of at least 0, a pair of them (x, y), or 'cv', not {penalty!r}"
+            "penalty must be a number of at least 0, a pair of them (x, y), or 'cv', "
+            f"got {penalty!r}"
         )
     return x_penalty, y_penalty
 
@@ -56,33 +47,33 @@ def _shrinkage(basis: Basis, penalty: float) -> Array:
 
 
 def choose_penalty(overlap: Overlap, seed: int = 0) -> float:
-    """Return the penalty, the same for both sides, whose variates correlate best when held out.
+    """Return the penalty, the same for both sides, whose held-out variates correlate best.
 
-    The samples are shuffled and cut into 5 parts. Directions fitted on four of them are applied to
-    the fifth, and the correlations of the pairs of variates there, about the means of the four, are
-    averaged over pairs and parts. Of penalties that do as well, the smallest is chosen.
+    The samples are shuffled and assigned to 5 folds. Directions fitted on four folds are applied to
+    the fifth; the correlations of its pairs of variates, about the means of the four folds, are
+    averaged over pairs and folds. Of equally good penalties, the smallest is chosen.
 
     Parameters
     ----------
     overlap : Overlap
-        Of representations whose samples are at hand.
+        An overlap that knows its samples.
     seed : int
-        Of the shuffle.
+        Random seed of the folds.
 
     Returns
     -------
     float
-        One of 0 and 0.001, 0.01, ... 100 times the mean variance.
+        0 or 0.001, 0.01, ... 100 times the mean variance.
 
     Raises
     ------
     ValueError
-        With fewer than 10 samples, two for each part.
+        If there are fewer than 10 samples, two per fold.
     """
     if overlap.n_samples < 2 * FOLDS:
         raise ValueError(
-            f"choosing a penalty takes at least {2 * FOLDS} samples, got {overlap.n_samples}: "
-            "give the penalty as a number"
+            f"penalty='cv' needs at least {2 * FOLDS} samples, got {overlap.n_samples}; pass the "
+            "penalty as a number"
         )
     xp = array_namespace(overlap.matrix)
     x, y = overlap.x.samples, overlap.y.samples
@@ -95,7 +86,7 @@ def choose_penalty(overlap: Overlap, seed: int = 0) -> float:
             dx, dy = _shrinkage(part.x, penalty), _shrinkage(part.y, penalty)
             u, _, wt = svd(xp, dx[:, None] * part.matrix * dy)
             totals[i] += _mean_correlation((x_white * dx) @ u, (y_white * dy) @ wt.T)
-    # What differs by rounding is a draw.
+    # Totals that differ by rounding are equal.
     best = max(totals)
     return next(p for p, total in zip(PENALTIES, totals, strict=True) if total >= best - 1e-9)
 
@@ -104,7 +95,7 @@ def _mean_correlation(x: Array, y: Array) -> float:
     xp = array_namespace(x)
     norms = xp.sqrt(xp.sum(x**2, axis=0) * xp.sum(y**2, axis=0))
     products = xp.sum(x * y, axis=0)
-    # A variate that is 0 on all samples held out correlates with nothing.
+    # A variate that is 0 on all held-out samples has correlation 0.
     return float(xp.mean(products / xp.where(norms > 0, norms, xp.ones_like(norms))))
 
 
@@ -115,69 +106,50 @@ def _direction(penalty: Penalty, **_: Any) -> str:
     return f"penalty {x_penalty:g} for x, {y_penalty:g} for y"
 
 
-RIDGE_CCA = Measure(
-    name="ridge_cca",
+@measure(
     formula="||diag(dx) M diag(dy)||_* / sum(dx dy), d = sqrt(s^2 / (s^2 + penalty mean(s^2)))",
-    description="penalised canonical correlations, as a share of what the two spectra allow",
+    description="penalised canonical correlations, as a share of their maximum for the two spectra",
     direction_rule=_direction,
-    holds_out_rule=lambda penalty=1.0, **_: penalty == "cv",
+    holds_out_rule=lambda penalty, **_: penalty == "cv",
     reference="Vinod 1976",
-    function=_compute,
     invariance="orthogonal",
 )
-
-
-def ridge_cca(
-    x: Any,
-    y: Any,
-    *,
-    penalty: Penalty = 1.0,
-    seed: int = 0,
-    correct: bool = False,
-    solver: Solver = "auto",
-) -> Score:
+def ridge_cca(overlap: Overlap, *, penalty: Penalty = 1.0, seed: int = 0) -> MeasureValue:
     """Ridge CCA: canonical correlations in which directions of little variance count less.
 
-    A multiple of the identity is added to each side's covariance before it is whitened. The
+    A multiple of the identity is added to the covariance of each side before whitening. The
     penalised correlations are the singular values sigma of ``diag(dx) M diag(dy)`` with ``d =
-    sqrt(s^2 / (s^2 + penalty mean(s^2)))``: a direction of much variance keeps its correlation, one
-    of little loses it, softly where `svcca` cuts. Since even a representation and itself then have
-    sigma below 1,
+    sqrt(s^2 / (s^2 + penalty mean(s^2)))``. A direction with much variance keeps its correlation; a
+    direction with little variance loses it gradually, whereas `svcca` cuts it off. Even a
+    representation and itself then have sigma below 1, so the sum is divided by its maximum for the
+    two spectra:
 
     ``similarity = sum(sigma) / sum_i dx_i dy_i``
 
-    over the c = min(rx, ry) greatest of each: divided by the most that two such spectra allow. It
-    is `cca` at penalty 0.
+    over the c = min(rx, ry) greatest of each. At penalty 0 it is `cca`.
 
     Parameters
     ----------
-    x, y : (n, a) and (n, b) arrays, or Basis
-        The same n samples in rows.
     penalty : float, pair of float, or "cv"
-        What is added to the variances, as a multiple of their mean over the side's principal
-        components; a pair gives x's and y's. So it means the same in any unit, and for any n. By
-        default a component of mean variance has d^2 = 1/2. "cv" chooses one of 0 and 0.001, 0.01,
-        ... 100 for both sides, by the correlation of samples held out in 5 folds;
-        ``choose_penalty`` of this module returns which.
+        Ridge penalty as a multiple of the mean variance of the side's principal components, so that
+        it does not depend on units or n; a pair gives the penalties of x and y. With the default, a
+        component of mean variance has d^2 = 1/2. "cv" chooses 0 or 0.001, 0.01, ... 100 for both
+        sides by the correlation of held-out samples in 5 folds; ``choose_penalty`` of this module
+        returns the choice.
     seed : int
-        Of the shuffle before the folds of "cv".
-    correct : bool
-        Correct for finite-sample bias; see `isorep.similarity`.
-    solver : {"auto", "gram", "svd"}
-        See `isorep.Basis.from_array`.
+        Random seed of the folds of "cv" and of the correction.
 
     Returns
     -------
     Score
-        Invariant to rotation, reflection and isotropic scaling of either side; symmetric (with one
-        penalty); in [0, 1]. It warns of few samples at penalty 0 alone; a small penalty leaves most
-        of that bias.
+        Invariant to rotation, reflection and isotropic scaling of either side; symmetric (with
+        equal penalties); in [0, 1]. It warns of few samples only at penalty 0, although a small
+        penalty leaves most of the bias.
 
     Raises
     ------
-    TypeError, ValueError
-        See `isorep.overlap`; when a penalty is negative or no number; and for "cv" with fewer than
-        10 samples.
+    ValueError
+        If a penalty is negative or not a number, or "cv" has fewer than 10 samples.
 
     References
     ----------
@@ -197,4 +169,10 @@ def ridge_cca(
     0.57
     0.86
     """
-    return RIDGE_CCA.between(x, y, solver=solver, correct=correct, penalty=penalty, seed=seed)
+    x_penalty, y_penalty = _sides(choose_penalty(overlap, seed) if penalty == "cv" else penalty)
+    xp = array_namespace(overlap.matrix)
+    dx, dy = _shrinkage(overlap.x, x_penalty), _shrinkage(overlap.y, y_penalty)
+    c = min(overlap.x.rank, overlap.y.rank)
+    correlations = svd(xp, dx[:, None] * overlap.matrix * dy)[1]
+    similarity = float(xp.sum(correlations) / xp.sum(dx[:c] * dy[:c]))
+    return MeasureValue(similarity, overlap, whitened=x_penalty == y_penalty == 0)

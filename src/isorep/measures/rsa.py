@@ -1,56 +1,29 @@
-"""RSA: whether two sides agree on which samples are alike."""
+"""RSA: whether two sides agree on which samples are similar."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Literal
 
 import numpy as np
 
 from isorep._utils.arrays import epsilon
-from isorep._utils.validation import unknown_name
-from isorep.core.basis import Basis, Solver
+from isorep.core.basis import Basis
 from isorep.core.kernel import ROUNDING, Kernel, Matrix, check_memory
 from isorep.core.overlap import Overlap
-from isorep.core.score import Score
-from isorep.measures.base import Measure, MeasureValue
+from isorep.measures.base import MeasureValue
+from isorep.measures.measure_function import measure
 
 Dissimilarity = Literal["correlation", "cosine", "euclidean", "squared_euclidean"]
 Comparison = Literal["spearman", "pearson", "kendall", "cosine"]
 
 DIGITS = 10
-"""Of a dissimilarity, beyond which two are equal but for rounding."""
+"""Digits of a dissimilarity beyond which differences are rounding."""
 
 SAME = 1e-13
-"""Squared distance, as a part of the squared norms that it is made of, that is none but for
-rounding."""
+"""Squared distance, relative to the squared norms that enter it, up to which it is rounding."""
 
 NUMBERS = 4.75
-"""For each pair of samples, at the peak: two ranked sides and what ranking them takes."""
-
-
-def _compute(
-    overlap: Overlap,
-    dissimilarity: Dissimilarity = "correlation",
-    comparison: Comparison = "spearman",
-    max_samples: int | None = None,
-    seed: int = 0,
-) -> MeasureValue:
-    for what, given, known in (
-        ("dissimilarity", dissimilarity, get_args(Dissimilarity)),
-        ("comparison", comparison, get_args(Comparison)),
-    ):
-        if given not in known:
-            raise ValueError(unknown_name(what, str(given), known))
-    check_memory("rsa", overlap.n_samples, NUMBERS, max_samples)
-    x, y = (
-        _compared(_dissimilarities(side, name, dissimilarity, max_samples, seed), name, comparison)
-        for side, name in ((overlap.x, "x"), (overlap.y, "y"))
-    )
-    if comparison == "kendall":
-        from scipy.stats import kendalltau
-
-        return MeasureValue(float(kendalltau(x, y).statistic), overlap)
-    return MeasureValue(float(x @ y / (np.linalg.norm(x) * np.linalg.norm(y))), overlap)
+"""Numbers held for each pair of samples: two ranked sides, and the memory to rank them."""
 
 
 def _dissimilarities(
@@ -68,16 +41,16 @@ def _dissimilarities(
         distances[distances <= SAME * (squares[rows, None] + squares)] = 0.0
         return distances
 
-    # On unit vectors half the squared distance is 1 - cosine.
-    found = kernel.pairs(squared_distances)
-    largest = found.max()
+    # Half the squared distance of unit vectors is 1 - cosine.
+    distances = kernel.pairs(squared_distances)
+    largest = distances.max()
     if largest == 0:
         raise ValueError(
-            f"the {dissimilarity} dissimilarity of {name}'s samples is 0 throughout: there is "
-            "nothing to compare"
+            f"the {dissimilarity} dissimilarity of all samples of {name} is 0, so there is nothing "
+            "to compare; drop equal samples"
         )
-    found /= largest
-    return np.sqrt(found, out=found) if dissimilarity == "euclidean" else found
+    distances /= largest
+    return np.sqrt(distances, out=distances) if dissimilarity == "euclidean" else distances
 
 
 def _patterns(kernel: Kernel, name: str, dissimilarity: Dissimilarity, eps: float) -> Kernel:
@@ -86,106 +59,95 @@ def _patterns(kernel: Kernel, name: str, dissimilarity: Dissimilarity, eps: floa
     if dissimilarity == "correlation":
         if points.shape[1] < 2:
             raise ValueError(
-                f"{name} has 1 feature, and the correlation of two samples runs over features; "
-                "take dissimilarity='euclidean'"
+                f"{name} has 1 feature, but the correlation of two samples is over features; use "
+                "dissimilarity='euclidean'"
             )
         points = points - points.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(kernel.points, axis=1)
     rounding = np.maximum(ROUNDING * norms.max(), 4 * eps * norms)
     flat = np.flatnonzero(np.linalg.norm(points, axis=1) <= rounding)
     if len(flat):
-        why = "the same in every feature" if dissimilarity == "correlation" else "zero"
+        others = f" (and {len(flat) - 1} more)" if len(flat) > 1 else ""
+        value = "the same value" if dissimilarity == "correlation" else "the value 0"
         raise ValueError(
-            f"{len(flat)} samples of {name} are {why}, the first being number {flat[0]} of those "
-            f"compared, and have no {dissimilarity}; drop them, or take dissimilarity='euclidean'"
+            f"row {flat[0]} of {name}{others} has {value} in every feature, so its {dissimilarity} "
+            "dissimilarity is undefined; drop such samples, or use dissimilarity='euclidean'"
         )
     return Kernel(points).directions()
 
 
-def _compared(found: Matrix, name: str, comparison: Comparison) -> Matrix:
-    """Return what the comparison takes products of: ranks, centred or not."""
+def _compared(dissimilarities: Matrix, name: str, comparison: Comparison) -> Matrix:
+    """Return the dissimilarities or their ranks, centred if the comparison centres them."""
+    values = dissimilarities
     if comparison == "cosine":
-        return found
+        return values
     if comparison in ("spearman", "kendall"):
-        # Each by its own size: one odd sample must not make all other pairs alike.
-        parts, powers = np.frexp(found)
-        found = np.ldexp(np.round(parts, DIGITS, out=parts), powers, out=parts)
-    if np.ptp(found) < ROUNDING:
+        # Digits relative to each value: one outlier must not make all other pairs equal.
+        parts, powers = np.frexp(values)
+        values = np.ldexp(np.round(parts, DIGITS, out=parts), powers, out=parts)
+    if np.ptp(values) < ROUNDING:
         raise ValueError(
-            f"the samples of {name} are all as dissimilar from each other: {comparison} is 0/0"
+            f"all pairs of samples of {name} are equally dissimilar, so {comparison} is 0/0; take "
+            "other samples or another dissimilarity"
         )
     if comparison == "kendall":
-        return found
+        return values
     if comparison == "spearman":
         from scipy.stats import rankdata
 
-        found = rankdata(found)
-    found -= found.mean()
-    return found
+        values = rankdata(values)
+    values -= values.mean()
+    return values
 
 
-RSA = Measure(
-    name="rsa",
+@measure(
     formula="spearman(d_x, d_y), d_ij = 1 - corr(sample i, sample j) over features, i < j",
     description="rank correlation of the dissimilarities of all pairs of samples",
     reference="Kriegeskorte et al. 2008",
-    function=_compute,
     invariance="common",
     requires="samples",
     similarity_range=(-1.0, 1.0),
 )
-
-
 def rsa(
-    x: Any,
-    y: Any,
+    overlap: Overlap,
     *,
     dissimilarity: Dissimilarity = "correlation",
     comparison: Comparison = "spearman",
     max_samples: int | None = None,
     seed: int = 0,
-    solver: Solver = "auto",
-) -> Score:
+) -> MeasureValue:
     """Representational similarity analysis: how well two dissimilarity matrices agree.
 
-    The dissimilarities of all n (n - 1) / 2 pairs of samples in x, compared with those in y. By
-    default ``d_ij = 1 - r_ij``, r the Pearson correlation of samples i and j over the features, and
-    Spearman's rank correlation between the two lists.
+    It compares the dissimilarities of all n (n - 1) / 2 pairs of samples in x with those in y. By
+    default ``d_ij = 1 - r_ij``, where r is the Pearson correlation of samples i and j over the
+    features, and the comparison is Spearman's rank correlation of the two lists.
 
-    Dissimilarities that differ by less than 1e-10 of the largest are tied; "spearman" gives them
-    their average rank, "kendall" is tau-b. It holds up to 38 n^2 bytes; time grows as n^2 (a + b +
+    Dissimilarities that differ by less than 1e-10 of their size are tied; "spearman" gives them
+    their average rank, "kendall" is tau-b. Memory is up to 38 n^2 bytes; time grows as n^2 (p + q +
     log n).
 
     Parameters
     ----------
-    x, y : (n, a) and (n, b) arrays, or Basis
-        The same n samples in rows.
     dissimilarity : {"correlation", "cosine", "euclidean", "squared_euclidean"}
-        "correlation": as above; it needs two features or more, and samples that are not constant.
-        "cosine": 1 - the cosine of the two samples as they are, which must not be zero.
+        Dissimilarity of two samples. "correlation": as above, for at least two features and samples
+        that are not constant. "cosine": 1 - the cosine of the two samples, not centred and not
+        zero.
     comparison : {"spearman", "pearson", "kendall", "cosine"}
-        "pearson", "cosine": of the two lists of dissimilarities.
-    max_samples : int, optional
-        Compare at most so many samples, drawn at random, the same of x and y.
-    seed : int
-        Of that draw.
-    solver : {"auto", "gram", "svd"}
-        See `isorep.Basis.from_array`.
+        Agreement of the two lists of dissimilarities.
 
     Returns
     -------
     Score
-        By correlation, invariant to one affine map ``a x + b`` common to all features and to their
-        order, but to no translation of single features, nor to rotation; by cosine, to rotation,
-        reflection and isotropic scaling; by Euclidean distances, to translation too. Symmetric;
-        similarity in [-1, 1], distance in [0, 2].
+        With correlations, invariant to the order of the features and to one affine map common to
+        all features, but neither to translations of single features nor to rotation. With cosines,
+        to rotation, reflection and isotropic scaling; with Euclidean distances, to translation too.
+        Symmetric; similarity in [-1, 1], distance in [0, 2].
 
     Raises
     ------
-    TypeError, ValueError
-        See `isorep.overlap`; for an unknown `dissimilarity` or `comparison`; where a dissimilarity
-        is not defined, or the same for all pairs; and when the work needs more than 4 GiB, above
-        10,000 samples.
+    ValueError
+        If `dissimilarity` or `comparison` is unknown, a dissimilarity is undefined or the same for
+        all pairs, or the memory needed is more than 4 GiB, above 10,000 samples.
 
     References
     ----------
@@ -202,12 +164,13 @@ def rsa(
     >>> round(isorep.measures.rsa(x, rotated, dissimilarity="euclidean").similarity, 9)
     1.0
     """
-    return RSA.between(
-        x,
-        y,
-        solver=solver,
-        dissimilarity=dissimilarity,
-        comparison=comparison,
-        max_samples=max_samples,
-        seed=seed,
+    check_memory("rsa", overlap.n_samples, NUMBERS, max_samples)
+    x, y = (
+        _compared(_dissimilarities(side, name, dissimilarity, max_samples, seed), name, comparison)
+        for side, name in ((overlap.x, "x"), (overlap.y, "y"))
     )
+    if comparison == "kendall":
+        from scipy.stats import kendalltau
+
+        return MeasureValue(float(kendalltau(x, y).statistic), overlap)
+    return MeasureValue(float(x @ y / (np.linalg.norm(x) * np.linalg.norm(y))), overlap)

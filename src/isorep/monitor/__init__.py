@@ -1,4 +1,4 @@
-"""Monitor: how each layer changes while a network trains, and when it had converged."""
+"""Monitor training: how each layer changes, and when it converged."""
 
 from isorep.monitor.convergence import converged
 from isorep.monitor.monitor import Monitor

@@ -1,4 +1,4 @@
-"""Converged: from which step on each layer was as good as final."""
+"""Convergence: the step from which on each layer stays close to its final state."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from scipy.special import stdtrit
 
 from isorep._utils.progress import track
 from isorep._utils.version import __version__
+from isorep.comparison.grid import score_prepared
 from isorep.comparison.inputs import Label, check_same_samples, labelled, layers_of_all
 from isorep.core.basis import Basis
 from isorep.core.folds import assign_folds
@@ -19,9 +20,8 @@ from isorep.core.prepare import Prepared
 from isorep.core.score import Score
 from isorep.inference.interval import check_level
 from isorep.inference.jackknife import BLOCKS, standard_error
-from isorep.measures import Measure
+from isorep.measures.base import Measure
 from isorep.measures.registry import one_measure
-from isorep.monitor.compared import compared
 from isorep.representations.representations import Representations
 
 if TYPE_CHECKING:
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 TOLERANCE = 0.05
-"""Distance up to which two states count as the same."""
+"""Distance up to which two states count as equal."""
 
 FACTOR = 2.0
-"""How many times the noise a distance may be."""
+"""Multiple of the noise up to which a distance counts as noise."""
 
 LEVEL = 0.95
 
 FEWEST_STATES = 8
-"""States under which the last quarter tells of fewer than two steps from one to the next."""
+"""Smallest number of states whose last quarter holds two distances between neighbours."""
 
 
 def converged(
@@ -51,52 +51,52 @@ def converged(
     level: float = LEVEL,
     progress: bool = True,
 ) -> xarray.Dataset:
-    """Tell from which step on each layer was as good as final.
+    """Find the step from which on each layer stays close to its final state.
 
     A layer has converged at the first state from which on its distance to the last state stays
-    within ``max(tolerance, factor * noise)``. Its noise is the median distance between neighbours
-    among the last quarter of the states: how far training, as it went on at the end, carries the
-    layer from one state to the next. A layer that settles down is then found where it came as near
-    to its end as it then stays; one that keeps moving, a few states before the end.
+    within ``max(tolerance, factor * noise)``. Its noise is the median distance between neighbouring
+    states in the last quarter: how far training moves the layer from one state to the next at the
+    end. For a layer that settles, this is the state after which it stays as close to its end as the
+    threshold asks. A layer that keeps moving converges a few states before the end.
 
-    What a layer puts out depends on all layers before it. So from its step on, a layer together
-    with all before it could have been frozen.
+    The output of a layer depends on all layers before it. So from this step on, the layer could
+    have been frozen together with all layers before it.
 
-    Bounds come from the jackknife over 20 blocks of samples: the earliest and latest step that
-    other samples of the same kind might have shown. They say nothing of how another seed would have
-    trained.
+    The bounds come from the jackknife over 20 blocks of samples: the earliest and latest step that
+    other samples of the same kind might have shown. They do not cover other training seeds.
 
     Parameters
     ----------
     states : mapping of step to Representations, or to mapping of layer to (n, p) array
-        In order, at least 8, on the same samples; see `isorep.trajectory`. Steps are numbers.
+        At least 8 states in ascending order, on the same samples; see `isorep.trajectory`. Steps
+        must be numbers.
     layers : str or sequence of str, optional
-        Which layers; by default those of the first state.
-    measure : str
-        A name in `isorep.MEASURES`.
+        Layers to examine; by default those of the first state.
+    measure : str or mapping
+        Name in `isorep.MEASURES`, with options if any; see `isorep.compare`.
     tolerance : float
-        Distance that counts as none, in units of the measure.
+        Distance that counts as 0, in units of the measure.
     factor : float
-        How many times its noise a layer may be from its end.
+        Multiple of its noise up to which the distance of a layer to its end counts as noise.
     level : float
-        Of the bounds, in (0, 1).
+        Confidence level of the bounds, in (0, 1).
     progress : bool
-        Show a progress bar, if standard error is a terminal.
+        Show a progress bar if standard error is a terminal.
 
     Returns
     -------
     xarray.Dataset
-        - ``converged`` (layer), a step, with bounds ``converged_low`` and ``converged_high``; NaN
-          where the layer cannot be compared with its last state, with the ``reason`` (layer);
-        - ``threshold`` and ``noise`` (layer), distances;
-        - ``distance`` (step, layer), of a state to the last, and ``distance_error``, its standard
-          error;
-        - ``warnings`` (layer), why to read a layer's step with care, or an empty string.
+        - ``converged`` (layer): a step, with bounds ``converged_low`` and ``converged_high``; NaN
+          if the layer cannot be compared with its last state, and ``reason`` (layer) says why;
+        - ``threshold`` and ``noise`` (layer): distances;
+        - ``distance`` (step, layer): distance of a state to the last state, and
+          ``distance_error``, its standard error;
+        - ``warnings`` (layer): what affects the step of a layer, or an empty string.
 
     Raises
     ------
     TypeError, ValueError
-        When states, layers or a measure are not as described.
+        If the states, layers or measure are not as described.
 
     References
     ----------
@@ -106,7 +106,7 @@ def converged(
 
     Examples
     --------
-    One layer never moves, one settles halfway, and one does not before the end:
+    One layer never moves, one settles halfway, and one moves until the end:
 
     >>> import numpy as np
     >>> from isorep.monitor import converged
@@ -122,44 +122,45 @@ def converged(
     row = one_measure(measure)
     check_level(level)
     if tolerance < 0 or factor < 0:
-        raise ValueError(
-            f"tolerance and factor are numbers from 0 on, not {tolerance} and {factor}"
-        )
-    found = labelled("states", states)
-    if any(isinstance(step, str) for step in found):
-        raise TypeError(f"steps should be numbers, got {list(found)}")
-    steps = np.array(list(found), dtype=np.float64)
+        raise ValueError(f"tolerance and factor must be at least 0, got {tolerance} and {factor}")
+    by_step = labelled("states", states)
+    if any(isinstance(step, str) for step in by_step):
+        raise TypeError(f"steps must be numbers, got {list(by_step)}")
+    steps = np.array(list(by_step), dtype=np.float64)
     if len(steps) < FEWEST_STATES or (np.diff(steps) <= 0).any():
         raise ValueError(
-            f"expected at least {FEWEST_STATES} states, at ascending steps, got {list(found)}: a "
-            "monitor takes them more often with a smaller every"
+            f"expected at least {FEWEST_STATES} states, at ascending steps, got {list(by_step)}; a "
+            "monitor takes more states with a smaller every"
         )
     by_name = {
-        f"states[{step!r}]": Representations.from_mapping(given) for step, given in found.items()
+        f"states[{step!r}]": Representations.from_mapping(state) for step, state in by_step.items()
     }
     check_same_samples(by_name)
     n_samples = next(iter(by_name.values())).n_samples
     if n_samples < BLOCKS:
         raise ValueError(
-            f"{n_samples} samples are too few for bounds: the jackknife leaves out {BLOCKS} parts "
-            "in turn"
+            f"{n_samples} samples are too few for bounds: the jackknife leaves out each of "
+            f"{BLOCKS} blocks of samples in turn; pass more samples"
         )
-    chosen = layers_of_all(layers, by_name)
+    names = layers_of_all(layers, by_name)
     rule = _Rule(row, tolerance, factor)
-    judged = [
-        _judge(
-            [_State(f"{at}[{layer!r}]", x[layer], x.dtypes[layer]) for at, x in by_name.items()],
+    results = [
+        _examine(
+            [
+                _LayerState(f"{name}[{layer!r}]", state[layer], state.dtypes[layer])
+                for name, state in by_name.items()
+            ],
             n_samples,
             rule,
             level,
         )
-        for layer in track(chosen, "converged", len(chosen), progress)
+        for layer in track(names, "converged", len(names), progress)
     ]
-    return _table(judged, chosen, list(found), row, level)
+    return _table(results, names, list(by_step), row, level)
 
 
-class _State(NamedTuple):
-    """A layer at a step."""
+class _LayerState(NamedTuple):
+    """Activations of a layer at a step."""
 
     name: str
     rows: NDArray[Any]
@@ -173,88 +174,94 @@ class _State(NamedTuple):
 
 
 class _Distances(NamedTuple):
-    """How far each of T states is from the last, (T,), and how far it may be."""
+    """Distance of each of T states to the last, (T,), and the threshold for it."""
 
     to_last: Floats
     noise: float
     threshold: float
-    reasons: tuple[str, ...]  # why some are NaN
+    reasons: tuple[str, ...]  # why some distances are NaN
 
 
 class _Rule:
-    """What is allowed to a layer."""
+    """Measure and threshold by which a layer has converged."""
 
     def __init__(self, measure: Measure, tolerance: float, factor: float) -> None:
         self._measure, self._tolerance, self._factor = measure, tolerance, factor
 
-    def distances(self, layer: Sequence[_State]) -> _Distances:
+    def distances(self, layer: Sequence[_LayerState]) -> _Distances:
         bases = [state.prepared() for state in layer]
-        scores = [compared(self._measure, basis, bases[-1]) for basis in bases]
-        late = bases[-(len(bases) // 4) - 1 :]
-        moves = [compared(self._measure, after, before) for before, after in pairwise(late)]
-        known = [move.distance for move in moves if isinstance(move, Score)]
-        noise = float(np.median(known)) if known else np.nan
+        scores = [score_prepared(self._measure, basis, bases[-1]) for basis in bases]
+        last_quarter = bases[-(len(bases) // 4) - 1 :]
+        moves = [
+            score_prepared(self._measure, after, before) for before, after in pairwise(last_quarter)
+        ]
+        step_sizes = [move.distance for move in moves if isinstance(move, Score)]
+        noise = float(np.median(step_sizes)) if step_sizes else np.nan
         return _Distances(
             np.array([score.distance if isinstance(score, Score) else np.nan for score in scores]),
             noise,
             float(np.maximum(self._tolerance, self._factor * noise)),
-            tuple(dict.fromkeys(score for score in scores if isinstance(score, str))),
+            tuple(dict.fromkeys(str(error) for error in scores if isinstance(error, Exception))),
         )
 
 
-class _Judged(NamedTuple):
-    """What there is to tell of a layer: indices of steps, None where it never converged."""
+class _Result(NamedTuple):
+    """Convergence of a layer: index of the step and its two bounds, None where unknown."""
 
-    found: _Distances
+    distances: _Distances
     errors: Floats
-    at: tuple[int | None, int | None, int | None]
+    steps: tuple[int | None, int | None, int | None]
     warnings: str
 
 
-def _judge(layer: Sequence[_State], n_samples: int, rule: _Rule, level: float) -> _Judged:
-    found = rule.distances(layer)
-    beyond = found.to_last - found.threshold
-    if np.isnan(beyond[-1]):
-        return _Judged(found, np.full_like(beyond, np.nan), (None, None, None), "")
-    # The rows of one sample, such as its pixels or tokens, lie together and depend on each other.
+def _examine(layer: Sequence[_LayerState], n_samples: int, rule: _Rule, level: float) -> _Result:
+    """Find the step at which a layer converged, with bounds from the jackknife."""
+    distances = rule.distances(layer)
+    excess = distances.to_last - distances.threshold
+    if np.isnan(excess[-1]):
+        return _Result(distances, np.full_like(excess, np.nan), (None, None, None), "")
+    # The rows of one sample, such as its pixels or tokens, are adjacent and not independent.
     n_rows = len(layer[-1].rows)
     block_of = assign_folds(n_rows, BLOCKS, np.arange(n_rows) * n_samples // n_rows, seed=0)
-    parts = []
+    replicates = []
     for block in range(BLOCKS):
         kept = block_of != block
-        parts.append(rule.distances([state._replace(rows=state.rows[kept]) for state in layer]))
-    to_last = np.array([part.to_last for part in parts])
-    thresholds = np.array([part.threshold for part in parts])
-    # The decision is on the difference of the two, so it is that one's error that counts.
+        replicates.append(
+            rule.distances([state._replace(rows=state.rows[kept]) for state in layer])
+        )
+    to_last = np.array([replicate.to_last for replicate in replicates])
+    thresholds = np.array([replicate.threshold for replicate in replicates])
+    # The decision depends on the difference, so its error counts, not that of the distance.
     error = stdtrit(BLOCKS - 1, (1 + level) / 2) * standard_error(to_last - thresholds[:, None])
-    at = (
-        _stays_from(beyond <= 0),
-        _stays_from(beyond - error <= 0),
-        _stays_from(beyond + error <= 0),
+    steps = (
+        _stays_from(excess <= 0),
+        _stays_from(excess - error <= 0),
+        _stays_from(excess + error <= 0),
     )
-    return _Judged(found, standard_error(to_last), at, "; ".join(_correction_warnings(found)))
+    return _Result(distances, standard_error(to_last), steps, "; ".join(_warnings(distances)))
 
 
 def _stays_from(within: NDArray[np.bool_]) -> int:
-    """Return the index from which on all are true, the last one if there is none."""
+    """Return the index from which on all are true, or the last index if there is none."""
     outside = np.flatnonzero(~within)
     return min(int(outside[-1]) + 1, len(within) - 1) if len(outside) else 0
 
 
-def _correction_warnings(found: _Distances) -> list[str]:
-    doubts = list(found.reasons)
-    first = found.to_last[0]
-    if found.noise > TOLERANCE and found.threshold > first / 2:
-        doubts.append(
-            f"its neighbouring states at the end are {found.noise:.2g} apart, and the first is "
-            f"only {first:.2g} from the last: what it learned hardly shows beside how it moves; "
-            "states taken more often may tell"
+def _warnings(distances: _Distances) -> list[str]:
+    """Say which states could not be compared, and if the noise hides what the layer learned."""
+    texts = list(distances.reasons)
+    first = distances.to_last[0]
+    if distances.noise > TOLERANCE and distances.threshold > first / 2:
+        texts.append(
+            f"neighbouring states at the end are {distances.noise:.2g} apart, but the first state "
+            f"is only {first:.2g} from the last: the noise hides what the layer learned; take "
+            "states more often"
         )
-    return doubts
+    return texts
 
 
 def _table(
-    judged: Sequence[_Judged],
+    results: Sequence[_Result],
     layers: Sequence[str],
     steps: Sequence[Label],
     measure: Measure,
@@ -262,34 +269,46 @@ def _table(
 ) -> xarray.Dataset:
     import xarray
 
-    units = {"units": measure.distance.units, "measure": measure.name}
+    units = {"units": measure.distance.units, "measure": measure.label}
     estimate, low, high = (
         [np.nan if index is None else float(steps[index]) for index in indices]
-        for indices in zip(*(one.at for one in judged), strict=True)
+        for indices in zip(*(result.steps for result in results), strict=True)
     )
     return xarray.Dataset(
         {
-            "converged": ("layer", estimate, {"long_name": "step from which on it was final"}),
+            "converged": (
+                "layer",
+                estimate,
+                {"long_name": "step from which on the layer stays close to its final state"},
+            ),
             "converged_low": ("layer", low),
             "converged_high": ("layer", high),
-            "threshold": ("layer", [one.found.threshold for one in judged], units),
-            "noise": ("layer", [one.found.noise for one in judged], units),
+            "threshold": ("layer", [result.distances.threshold for result in results], units),
+            "noise": ("layer", [result.distances.noise for result in results], units),
             "distance": (
                 ("step", "layer"),
-                np.stack([one.found.to_last for one in judged], axis=1),
+                np.stack([result.distances.to_last for result in results], axis=1),
                 {**units, "long_name": "distance to the last state"},
             ),
             "distance_error": (
                 ("step", "layer"),
-                np.stack([one.errors for one in judged], axis=1),
+                np.stack([result.errors for result in results], axis=1),
                 {**units, "long_name": "standard error of the distance"},
             ),
-            "warnings": ("layer", [one.warnings for one in judged]),
+            "warnings": ("layer", [result.warnings for result in results]),
             "reason": (
                 "layer",
-                ["; ".join(one.found.reasons[:1]) if one.at[0] is None else "" for one in judged],
+                [
+                    "; ".join(result.distances.reasons[:1]) if result.steps[0] is None else ""
+                    for result in results
+                ],
             ),
         },
         coords={"step": list(steps), "layer": list(layers)},
-        attrs={"isorep_version": __version__, "level": level, "reference": steps[-1]},
+        attrs={
+            "kind": "converged",
+            "isorep_version": __version__,
+            "level": level,
+            "reference": steps[-1],
+        },
     )

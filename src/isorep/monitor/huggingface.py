@@ -1,4 +1,4 @@
-"""Hugging Face: the monitor as a callback of its Trainer."""
+"""Callback that drives a monitor from a Hugging Face Trainer."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from isorep.monitor.monitor import Monitor
 
 
 class MonitorCallback(TrainerCallback):
-    """Have a `Trainer` of transformers drive a monitor.
+    """Drive a monitor from a `Trainer` of transformers.
 
-    ``Trainer(..., callbacks=[MonitorCallback(monitor)])``. Steps are the trainer's ``global_step``,
-    also when it is resumed from a checkpoint.
+    Use it as ``Trainer(..., callbacks=[MonitorCallback(monitor)])``. Steps are the trainer's
+    ``global_step``, also after resuming from a checkpoint.
 
     Parameters
     ----------
     monitor : Monitor
-        One that was not started.
+        Monitor that is not started.
     """
 
     def __init__(self, monitor: Monitor) -> None:
@@ -31,7 +31,7 @@ class MonitorCallback(TrainerCallback):
         control: TrainerControl,
         **kwargs: Any,
     ) -> None:
-        """Start, after a checkpoint was loaded."""
+        """Start; a checkpoint is loaded by now."""
         self.monitor.start(kwargs["model"], step=state.global_step)
 
     def on_step_end(
@@ -41,23 +41,23 @@ class MonitorCallback(TrainerCallback):
         control: TrainerControl,
         **kwargs: Any,
     ) -> None:
-        """Count a step of the optimizer."""
+        """Report the number of optimizer steps."""
         self.monitor.step(state.global_step)
-        self._finish_in_time(args, state, control)
+        self._finish_if_stopping(args, state, control)
 
-    def _finish_in_time(
+    def _finish_if_stopping(
         self,
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
         **kwargs: Any,
     ) -> None:
-        """Take the final state once training is to stop: the best one may be loaded after that."""
+        """Take the final state before the trainer may load its best checkpoint."""
         if control.should_training_stop:
             self.monitor.finish()
 
-    # Where other callbacks stop it; saving comes after these were asked about an evaluation.
-    on_epoch_end = on_evaluate = on_save = _finish_in_time
+    # Other callbacks can stop training at any of these events.
+    on_epoch_end = on_evaluate = on_save = _finish_if_stopping
 
     def on_train_end(
         self,
@@ -66,5 +66,5 @@ class MonitorCallback(TrainerCallback):
         control: TrainerControl,
         **kwargs: Any,
     ) -> None:
-        """Take the final state, if that was not done."""
+        """Take the final state, unless it is taken."""
         self.monitor.finish()

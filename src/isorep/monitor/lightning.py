@@ -1,4 +1,4 @@
-"""Lightning: the monitor as a callback of its Trainer."""
+"""Callback that drives a monitor from a Lightning Trainer."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from isorep.monitor.monitor import Monitor
 
 
 class MonitorCallback(Callback):
-    """Have a `Trainer` of Lightning drive a monitor.
+    """Drive a monitor from a Lightning `Trainer`.
 
-    ``Trainer(callbacks=[MonitorCallback(monitor)])``. Steps are the trainer's ``global_step``, also
-    when it is resumed from a checkpoint. Layers have the names that they have in the
-    `LightningModule`, and its ``forward`` is what the probe goes through.
+    Use it as ``Trainer(callbacks=[MonitorCallback(monitor)])``. Steps are the trainer's
+    ``global_step``, also after resuming from a checkpoint. The probe runs through the ``forward``
+    of the `LightningModule`, and layers have their names in it.
 
     Parameters
     ----------
     monitor : Monitor
-        One that was not started.
+        Monitor that is not started.
     """
 
     def __init__(self, monitor: Monitor) -> None:
         self.monitor = monitor
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start, after a checkpoint was loaded."""
+        """Start; a checkpoint is loaded by now."""
         self.monitor.start(pl_module, step=trainer.global_step)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any
     ) -> None:
-        """Count the steps of the optimizer, of which a batch need not bring one."""
+        """Report the number of optimizer steps, which a batch need not increase."""
         self.monitor.step(trainer.global_step)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

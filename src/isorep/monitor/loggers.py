@@ -1,4 +1,4 @@
-"""Live: where the numbers of a running training are shown besides the store."""
+"""Loggers: TensorBoard and Weights & Biases, which show the numbers during training."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from os import PathLike
 from typing import Any, Protocol
 
 
-class Live(Protocol):
-    """A display of numbers over steps."""
+class Logger(Protocol):
+    """A display of curves over steps."""
 
-    def show(self, step: int, values: Mapping[str, float]) -> None:
-        """Add a number to each of the named curves."""
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Add one point to each of the named curves."""
 
     def close(self) -> None:
-        """Make sure that all is written."""
+        """Write what is still in memory."""
 
 
 def check_tensorboard(writer: Any) -> None:
-    """Refuse, before training begins, what curves cannot be written to.
+    """Check before training begins that curves can be written.
 
     Raises
     ------
     TypeError
-        When it is neither a folder nor a SummaryWriter.
+        If `writer` is neither a folder nor a SummaryWriter.
     ImportError
-        When it is a folder, and tensorboard is not installed.
+        If `writer` is a folder and tensorboard is not installed.
     """
     if isinstance(writer, str | PathLike):
         _summary_writer()
     elif not callable(getattr(writer, "add_scalar", None)):
         raise TypeError(
-            f"tensorboard should be a SummaryWriter or a folder, got {type(writer).__name__}"
+            f"tensorboard must be a SummaryWriter or a folder, got {type(writer).__name__}"
         )
 
 
@@ -45,40 +45,45 @@ def _summary_writer() -> Any:
     return SummaryWriter
 
 
-class TensorBoard:
+class TensorBoardLogger:
     """Curves in TensorBoard.
 
     Parameters
     ----------
-    writer
-        A `torch.utils.tensorboard.SummaryWriter`, or the folder for one, which is then closed.
-    purge_step
-        Step of a resumed training from which on curves in the folder no longer hold, or None.
+    writer : SummaryWriter or path
+        A `torch.utils.tensorboard.SummaryWriter`, which stays open, or a folder to write to.
+    purge_step : int, optional
+        First step of a resumed training: the folder's curves from there on are discarded.
     """
 
     def __init__(self, writer: Any, purge_step: int | None) -> None:
-        self._own = isinstance(writer, str | PathLike)
-        if self._own:
+        self._owns_writer = isinstance(writer, str | PathLike)
+        if self._owns_writer:
             writer = _summary_writer()(str(writer), purge_step=purge_step)
         self._writer = writer
 
-    def show(self, step: int, values: Mapping[str, float]) -> None:
-        """Add a scalar to each curve."""
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Add one point to each of the named curves."""
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
         self._writer.flush()
 
     def close(self) -> None:
-        """Close a writer of our own."""
-        if self._own:
+        """Close the writer, unless it is the caller's."""
+        if self._owns_writer:
             self._writer.close()
 
 
-class WandB:
-    """Curves in Weights & Biases.
+class WandBLogger:
+    """Curves in Weights & Biases, over an axis of their own, ``isorep/step``.
 
-    Over ``isorep/step``, an axis of their own, and in the row that the training script logs next:
-    the run's counter belongs to that script, and were it moved, rows of the script's would be lost.
+    The numbers join the row that the training script commits next. A row of our own would move the
+    run's step counter, and Weights & Biases drops rows whose step is behind the counter.
+
+    Parameters
+    ----------
+    run
+        A run of Weights & Biases, or an object with the same ``log``.
     """
 
     def __init__(self, run: Any) -> None:
@@ -87,9 +92,9 @@ class WandB:
             run.define_metric("isorep/step")
             run.define_metric("isorep/*", step_metric="isorep/step")
 
-    def show(self, step: int, values: Mapping[str, float]) -> None:
-        """Add to the row that comes next."""
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Add one point to each of the named curves."""
         self._run.log({"isorep/step": step, **values}, commit=False)
 
     def close(self) -> None:
-        """Leave the run open: it is the caller's."""
+        """Do nothing: the run is the caller's."""

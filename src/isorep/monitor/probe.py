@@ -1,4 +1,4 @@
-"""Probe: the fixed samples that every state is looked at with, and a look that leaves no trace."""
+"""Probe: fixed samples on which every state of a model is captured, without side effects."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from isorep.representations.representations import Representations
 
 
 class Probe:
-    """Samples, read once and then held: the same at every state, also where loading draws.
+    """Fixed samples, read once and kept: the same for every state, even if loading is random.
 
     Parameters
     ----------
     data
-        What `isorep.capture` takes.
+        Samples, as for `isorep.capture`.
     layers, reduce
-        As `isorep.capture` takes them.
+        Layers and reductions, as for `isorep.capture`.
 
     Raises
     ------
     TypeError, ValueError
-        When the data are none.
+        If the data are of no kind that `isorep.capture` takes, or hold no samples.
     """
 
     def __init__(
@@ -40,20 +40,20 @@ class Probe:
     ) -> None:
         self._layers = layers if isinstance(layers, str) else list(layers)
         self._reduce = reduce
-        with _random_numbers_kept():  # a DataLoader draws a seed for each pass
+        with _random_states_restored():  # a DataLoader draws a seed for each pass
             self._batches = list(batches(as_batches(data), None))
-        # Once: a digest of many images can take longer than a small network does.
+        # Computed once: hashing many images can take longer than running a small network.
         self._sample_ids = [name for batch in self._batches for name in batch.digests()]
         if not self._sample_ids:
-            raise ValueError("the probe yielded no samples; an iterator can be used only once")
+            raise ValueError("the probe holds no samples; an iterator can be used only once")
 
-    def look(self, model: nn.Module) -> Representations:
-        """Capture the layers of a model, kept in float32, and leave all else as it was.
+    def capture(self, model: nn.Module) -> Representations:
+        """Capture the layers of a model in float32.
 
-        What the model draws in eval mode is the same at every look, and the generators of PyTorch,
-        NumPy and Python go on as if it had drawn nothing.
+        Random numbers that the model draws in eval mode are the same each time. The generators of
+        PyTorch, NumPy and Python are restored afterwards.
         """
-        with _random_numbers_kept():
+        with _random_states_restored():
             torch.default_generator.manual_seed(0)
             if _gpus():
                 torch.cuda.manual_seed_all(0)
@@ -68,28 +68,28 @@ class Probe:
             )
 
 
-def unwrapped(model: nn.Module) -> nn.Module:
-    """Return the module inside what compiles it or distributes its data.
+def unwrap_model(model: nn.Module) -> nn.Module:
+    """Return the module inside wrappers that compile it or distribute its data.
 
-    Its layers keep their names, and a pass through it waits for no other process.
+    Its layers keep their names, and running it waits for no other process.
 
     Raises
     ------
     TypeError
-        When it is no module.
+        If `model` is not a module.
     ValueError
-        When one process alone cannot run it, or it has weights still to be drawn.
+        If one process cannot run the model alone, or some of its weights are not initialised.
     """
     if not isinstance(model, nn.Module):
-        raise TypeError(f"model should be a torch.nn.Module, got {type(model).__name__}")
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
     parallel = nn.parallel.DistributedDataParallel, nn.DataParallel
     while hasattr(model, "_orig_mod") or isinstance(model, parallel):
         inner: Any = model.module if isinstance(model, parallel) else model._orig_mod
         model = inner
     if any(torch.nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
         raise ValueError(
-            "the model has lazy modules whose weights are not there yet, and the monitor must not "
-            "be what draws them; run it on a batch first"
+            "the model has lazy modules whose weights are not initialised, and the monitor must "
+            "not initialise them: run the model on a batch first"
         )
     sharded = any(
         type(parameter).__name__ == "DTensor" or hasattr(parameter, "ds_tensor")
@@ -97,21 +97,21 @@ def unwrapped(model: nn.Module) -> nn.Module:
     )
     if sharded or any(type(m).__name__ == "FullyShardedDataParallel" for m in model.modules()):
         raise ValueError(
-            "the model's parameters are spread over several processes (FSDP, ZeRO-3), and the "
-            "monitor runs it in one; save checkpoints and compare these with isorep.trajectory"
+            "the model's parameters are spread over several processes (FSDP, ZeRO-3), but the "
+            "monitor runs it in one: save checkpoints and compare them with isorep.trajectory"
         )
     return model
 
 
-def wait(model: nn.Module) -> None:
-    """Let the model's GPU finish what training gave it, which is no cost of what comes next."""
+def synchronize(model: nn.Module) -> None:
+    """Wait until the model's GPU has finished, so that its work does not count as ours."""
     device = next((x.device for x in model.parameters()), torch.device("cpu"))
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def is_first_process() -> bool:
-    """Tell whether this is the one process of a distributed training that is to watch it."""
+    """Tell whether this process is the first of a distributed training, or the only one."""
     distributed = torch.distributed
     return (
         not (distributed.is_available() and distributed.is_initialized())
@@ -120,9 +120,9 @@ def is_first_process() -> bool:
 
 
 @contextmanager
-def _random_numbers_kept() -> Iterator[None]:
-    """Give the global generators of PyTorch, NumPy and Python back as they were."""
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  the caller's to use
+def _random_states_restored() -> Iterator[None]:
+    """Restore the global generators of PyTorch, NumPy and Python afterwards."""
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  user code draws from it
     try:
         with torch.random.fork_rng(_gpus()):
             yield
@@ -132,6 +132,6 @@ def _random_numbers_kept() -> Iterator[None]:
 
 
 def _gpus() -> list[int]:
-    """Return the GPUs in use; to ask one that is not would take memory on it."""
+    """Return the GPUs if this process uses any; asking an unused GPU would take memory on it."""
     in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     return list(range(torch.cuda.device_count())) if in_use else []

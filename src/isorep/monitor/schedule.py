@@ -1,4 +1,4 @@
-"""Schedule: at which steps a state is taken."""
+"""Schedule: the steps at which a state is taken."""
 
 from __future__ import annotations
 
@@ -6,39 +6,41 @@ from numbers import Integral
 from time import perf_counter
 
 SPREAD = 100
-"""A state is at least a part in so many of the run so far later than the last one: their number,
-and the space they take, then grow with the logarithm of the length of a run."""
+"""Ratio of the run's time so far to the least time between two states.
+
+With it, the number of states and the space they take grow with the logarithm of the run's length.
+"""
 
 
 class Schedule:
-    """When to take a state, and what part of the time that took so far.
+    """Decides when to take a state, and measures the share of the time that states take.
 
     Parameters
     ----------
-    every
-        Steps between two states; or "auto", as often as `max_share` allows.
-    max_share
-        The greatest part of all time, in (0, 1), that may go into taking states; for "auto" alone.
+    every : int or "auto"
+        Number of steps between two states; "auto" takes states as often as `max_share` allows.
+    max_share : float
+        Largest share of the time, in (0, 1), that states may take with "auto".
 
     Raises
     ------
     TypeError, ValueError
-        When they are neither.
+        If a parameter has another type or value.
     """
 
     def __init__(self, every: int | str, max_share: float) -> None:
         if every != "auto" and (isinstance(every, bool) or not isinstance(every, Integral)):
-            raise TypeError(f"every is a number of steps or 'auto', not {every!r}")
+            raise TypeError(f"every must be a number of steps or 'auto', got {every!r}")
         if every != "auto" and int(every) < 1:
-            raise ValueError(f"every is a number of steps from 1 on, or 'auto', not {every}")
+            raise ValueError(f"every must be at least 1 step, or 'auto', got {every}")
         if not 0 < max_share < 1:
-            raise ValueError(f"max_share is a part of the time, in (0, 1), not {max_share}")
+            raise ValueError(f"max_share must be a share of the time, in (0, 1), got {max_share}")
         self._every = None if every == "auto" else int(every)
         self._max_share = max_share
         self.begin()
 
     def begin(self) -> None:
-        """Start the clock: training begins, and nothing has been spent on states yet."""
+        """Start the clock; no time is spent on states yet."""
         self._spent = self._expected = 0.0
         self._states = 0
         self._began = self._last = perf_counter()
@@ -55,22 +57,22 @@ class Schedule:
         now = perf_counter()
         elapsed = now - self._began
         return (
-            # A state now and that of the end are still to be paid.
+            # This state and the final state are still to come.
             self._spent + 2 * self._expected <= self._max_share * elapsed
             and now - self._last >= elapsed / SPREAD
         )
 
-    def spent(self, since: float) -> None:
-        """Take note of a state that was taken since that time of `perf_counter` until now."""
+    def add_state(self, since: float) -> None:
+        """Count a state that was taken between `since`, a time of `perf_counter`, and now."""
         self._last = perf_counter()
         cost = self._last - since
         self._spent += cost
-        # The mean; the first state is dearer than others and says so only as long as it is alone.
+        # The mean over all states but the first, which takes longer than the others.
         self._expected += (cost - self._expected) / max(self._states, 1)
         self._states += 1
 
     @property
     def share(self) -> float:
-        """The part of the time from `begin` to `end`, or until now, that states have taken."""
+        """Share of the time between `begin` and `end`, or until now, that states have taken."""
         end = perf_counter() if self._ended is None else self._ended
         return self._spent / max(end - self._began, 1e-9)

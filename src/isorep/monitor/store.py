@@ -1,13 +1,13 @@
-"""Store: a folder with the states of a training and a log of what was found while it ran.
+"""Store: a folder with the states of a training and a log.
 
-``states/step-<steps>.npz`` holds a state, `isorep.Representations` of the probe in float32, written
-beside and moved into place: what is there is whole. These files are the record: which states there
-are is told by their names alone. ``log.jsonl`` holds a line of JSON for each thing that happened,
-added at the end and never changed.
+``states/step-<steps>.npz`` holds one state: `isorep.Representations` of the probe in float32. A
+file is written under another name and then renamed, so it is always complete; the names of the
+files are the only list of states. ``log.jsonl`` holds one line of JSON per event; lines are only
+appended.
 
-A training resumed at step s lives through the steps after it once more. The states from s on are of
-a training that is no more, and move to ``superseded/<number>/``; in the log a line with the event
-"start" at step s says that what lines before it tell of steps from s on no longer holds.
+A training that is resumed at step s repeats the steps after s. The states from s on belong to the
+interrupted training and move to ``superseded/<number>/``. In the log, a line with event "start" at
+step s means that earlier lines about steps from s on are obsolete.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ _STATE = re.compile(r"step-(\d+)\.npz")
 
 
 def states(store: str | PathLike[str]) -> dict[Label, Representations]:
-    """Load the states that an `isorep.monitor.Monitor` left in its store, for `isorep.trajectory`.
+    """Load the states in the store of a `Monitor`, for example for `isorep.trajectory`.
 
     Parameters
     ----------
     store : path
-        The folder.
+        Folder of the store.
 
     Returns
     -------
     dict of int to Representations
-        Step to the layers at that step, ascending.
+        States by step, ascending.
 
     Raises
     ------
     FileNotFoundError
-        When it holds no states.
+        If the folder holds no states.
     ValueError
-        When one of them is damaged; it names the file.
+        If a state is damaged; the message names the file.
 
     Examples
     --------
@@ -58,68 +58,73 @@ def states(store: str | PathLike[str]) -> dict[Label, Representations]:
     ...     states(folder)
     {0: Representations(2 layers, 50 samples: 0 (50, 3), 1 (50, 3))}
     """
-    found = Store(store)
-    if not found.steps():
-        raise FileNotFoundError(f"no states in {str(found.path)!r}: is it a monitor's store?")
-    return {step: found.load(step) for step in found.steps()}
+    folder = Store(store)
+    if not folder.steps():
+        raise FileNotFoundError(f"no states in {str(folder.path)!r}: is it a monitor's store?")
+    return {step: folder.load(step) for step in folder.steps()}
 
 
 class Store:
-    """The folder at `path`, which need not be there yet.
+    """Folder of states and log.
+
+    Parameters
+    ----------
+    path : path
+        Folder, which need not exist.
 
     Raises
     ------
     ValueError
-        When it is a file, or a folder of other things.
+        If `path` is a file, or a folder that holds something else.
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
         self.path = Path(path)
         self._states = self.path / "states"
-        self._log = self.path / "log.jsonl"
+        self._log_file = self.path / "log.jsonl"
         if self.path.exists() and not self.path.is_dir():
-            raise ValueError(f"the store {str(path)!r} is a file; name a folder")
+            raise ValueError(f"the store {str(path)!r} is a file; pass a folder")
         if self.path.is_dir() and not self._states.is_dir() and any(self.path.iterdir()):
             raise ValueError(
-                f"{str(path)!r} is a folder of other things and no monitor's store; name a new "
-                f"one, such as {str(self.path / 'isorep')!r}"
+                f"{str(path)!r} holds other files and is not a monitor's store; pass a new folder, "
+                f"such as {str(self.path / 'isorep')!r}"
             )
 
     def steps(self) -> list[int]:
-        """Return the steps at which there is a state, ascending."""
+        """Return the steps of the stored states, ascending."""
         if not self._states.is_dir():
             return []
         names = map(_STATE.fullmatch, os.listdir(self._states))
         return sorted(int(name[1]) for name in names if name)
 
     def load(self, step: int) -> Representations:
-        """Return the state after so many steps."""
+        """Return the state at a step."""
         return load(self._file(step))
 
     def save(self, step: int, state: Representations) -> None:
-        """Write a state, in place of one at the same step."""
+        """Write a state; a state at the same step is replaced."""
         self._states.mkdir(parents=True, exist_ok=True)
         save(state, self._file(step))
 
     def supersede(self, step: int) -> list[int]:
-        """Move the states from `step` on aside, and return their steps."""
-        later = [other for other in self.steps() if other >= step]
-        if later:
-            aside = self.path / "superseded"
-            aside.mkdir(exist_ok=True)
-            folder = aside / str(1 + sum(1 for _ in aside.iterdir()))
+        """Move the states from `step` on to a folder of superseded states; return their steps."""
+        superseded = [stored for stored in self.steps() if stored >= step]
+        if superseded:
+            parent = self.path / "superseded"
+            parent.mkdir(exist_ok=True)
+            folder = parent / str(1 + sum(1 for _ in parent.iterdir()))
             folder.mkdir()
-            for other in later:
-                self._file(other).replace(folder / self._file(other).name)
-        return later
+            for stored in superseded:
+                self._file(stored).replace(folder / self._file(stored).name)
+        return superseded
 
-    def note(self, event: str, step: int, **told: Any) -> None:
-        """Add a line to the log."""
+    def log(self, event: str, step: int, **details: Any) -> None:
+        """Append a line to the log."""
         self.path.mkdir(parents=True, exist_ok=True)
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        line = json.dumps({"event": event, "step": step, "time": now, **told}, allow_nan=False)
-        with open(self._log, "ab+") as file:
-            # A crash may have cut the last line short; then this one starts on a line of its own.
+        time = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = json.dumps({"event": event, "step": step, "time": time, **details}, allow_nan=False)
+        with open(self._log_file, "ab+") as file:
+            # After a crash the last line may be incomplete; the new line must not join it.
             if file.tell():
                 file.seek(-1, os.SEEK_END)
                 if file.read() != b"\n":

@@ -1,33 +1,39 @@
-"""The paper's figures (Morcos et al. 2018), one module each, with the claims they check.
+"""The paper's figures (Morcos et al. 2018), one module each, with the claims that they check.
 
-`FIGURES` is the table of contents; a module is imported when its figure is made. Each module reads
-like the paper's section and has:
+`FIGURES` lists all figures; a module is imported when its figure is made. Each module is organised
+like the paper's section and has these parts:
 
 ``SETUPS``
-    Scale ("laptop", "small" or "paper") -> set-up, a frozen dataclass with a field ``seed`` and
-    everything else that a reader may want to change.
+    Scale ("laptop", "small" or "paper") -> set-up, a frozen dataclass with a field ``seed`` and all
+    other settings.
 ``compute(setup, run) -> result``
-    Train and measure. `isorep.paper.run.Run` knows the user's data, the device and the networks
-    that were trained before. A result is a frozen dataclass.
+    Train and measure. `isorep.paper.run.Run` gives access to the user's data, the device and the
+    trained networks. A result is a frozen dataclass.
 ``draw(result) -> matplotlib.figure.Figure``
     The figure.
 ``claims(result) -> list of isorep.paper.analysis.claims.Claim``
-    What the paper says, judged.
+    The paper's claims with their verdicts.
 ``rows(result) -> iterable of dict``
-    The data behind the figure, in long format; all rows have the same names.
+    The data behind the figure, in long format; all rows have the same columns.
 ``facts(result) -> dict``
-    What data were used and what was trained, in types that JSON knows.
+    The data and the trained networks, in JSON types.
 
-`isorep.paper.runner.reproduce` calls these in turn and writes what they return. Networks are shared
-between figures through the run: whoever asks for a network with the same description gets the same
-one. The figures of `LANGUAGE` models take trained models and texts instead;
-`isorep.paper.training.language_networks.figure` gives them the parts above.
+A figure of the same networks as another one has only the parts that differ; `Entry.base` names the
+module that has the others. The figures of `LANGUAGE` models compute their results from trained
+models and texts; `isorep.paper.figures.language_figure` gives them the parts above.
 
-To change a set-up, edit a value in a module's ``SETUPS`` and make the figure again, or do without
-the runner:
+`isorep.paper.runner.reproduce` calls the parts in turn and writes what they return. Figures share
+trained networks through the run: the same description gives the same network.
+
+The sub-folders import one way: figures, analysis, training, models, data. Of the rest of isorep,
+`isorep.paper` uses only the public API (``import isorep``, then ``isorep.pairwise`` and so on) and
+`isorep._utils`. import-linter checks both rules.
+
+To change a set-up, edit a value in a module's ``SETUPS`` and make the figure again, or call the
+parts yourself:
 
 >>> from dataclasses import replace
->>> from isorep.paper import fig2
+>>> from isorep.paper.figures import fig2
 >>> from isorep.paper.run import Run
 >>> setup = replace(fig2.SETUPS["laptop"], noise=1e-3, signal=(20, 199))
 >>> result = fig2.compute(setup, Run())
@@ -43,17 +49,28 @@ from typing import NamedTuple
 
 SCALES = {
     "laptop": "minutes on two cores, no download",
-    "small": "real data at a size that two cores manage in an hour or two a figure; needs --data",
+    "small": "real data at a size that takes two cores one or two hours a figure; needs --data",
     "paper": "the paper's set-up unchanged, on a GPU; needs --data",
 }
 
 
 class Entry(NamedTuple):
-    """A figure: its module below `isorep.paper.figures`, its title, and what it claims."""
+    """A figure of the paper.
+
+    Attributes
+    ----------
+    module : str
+        Name of its module in `isorep.paper.figures`.
+    title, claim : str
+        Title of the figure, and its main claim.
+    base : str
+        Name of the module that has the parts that `module` does not define.
+    """
 
     module: str
     title: str
     claim: str
+    base: str = ""
 
 
 FIGURES = {
@@ -70,12 +87,12 @@ FIGURES = {
     "fig2": Entry(
         "fig2",
         "Signal and noise of known size",
-        "mean CCA overestimates the distance badly, SVCCA less, PWCCA hardly at all",
+        "mean CCA overestimates the distance a lot, SVCCA less, PWCCA hardly at all",
     ),
     "fig3": Entry(
         "fig3",
         "Generalizing and memorizing networks",
-        "late layers of networks that generalize are more alike than of networks that memorize",
+        "in late layers, networks that generalize are more alike than networks that memorize",
     ),
     "fig4": Entry(
         "fig4",
@@ -85,61 +102,73 @@ FIGURES = {
     "fig5": Entry(
         "fig5",
         "One topology, several learning rates",
-        "networks fall into clusters by learning rate, which ablation shows too",
+        "networks form clusters by learning rate, and ablation shows the same clusters",
     ),
     "fig6": Entry(
         "fig6",
         "Layers of language models over training",
-        "layers converge bottom-up; the unweighted mean blurs it",
+        "layers converge bottom-up; mean CCA blurs this pattern",
     ),
     "figA1": Entry(
-        "figa1", "Training curves of figure 1's networks", "performance converges early"
+        "figa1", "Training curves of figure 1's networks", "performance converges early", "fig1"
     ),
-    "figA1-language": Entry("figa1_language", "Figure A1 for language models", "as figure A1"),
+    "figA1-language": Entry(
+        "figa1_language", "Figure A1 for language models", "as figure A1", "fig1_language"
+    ),
     "figA2": Entry(
         "figa2",
         "Recurrent networks that rotate their state",
-        "CCA sees all time steps as the same, cosine and Euclidean distance do not",
+        "to CCA all time steps are the same, to cosine and Euclidean distance they are not",
     ),
     "figA3": Entry(
         "figa3",
         "Hidden states over a sequence",
-        "they vary non-linearly: even CCA distance stays high until the last steps",
+        "they vary non-linearly: even the CCA distance stays high until the last steps",
     ),
     "figA4": Entry(
         "figa4",
         "Hidden states under a repeated input",
-        "repetition early in the sequence: CCA recognises the states; late: it does not",
+        "CCA recognises the states if the repetition starts early in the sequence, not if late",
     ),
     "figA5": Entry(
         "figa5",
         "Figure 3 by cosine and Euclidean distance",
         "they do not separate the groups",
+        "fig3",
     ),
     "figA6": Entry(
-        "figa6", "Figure 4 by cosine and Euclidean distance", "they show no relation with width"
+        "figa6",
+        "Figure 4 by cosine and Euclidean distance",
+        "they show no relation with width",
+        "fig4",
     ),
     "figA7": Entry(
         "figa7",
         "Figure 4 at initialisation and after training",
         "width explains little before training",
+        "fig4",
     ),
     "figA8": Entry(
-        "figa8", "Figure 6 by cosine and Euclidean distance", "bottom-up too, but noisier"
+        "figa8",
+        "Figure 6 by cosine and Euclidean distance",
+        "layers converge bottom-up too, but with more noise",
+        "fig6",
     ),
     "figA9": Entry(
         "figa9",
         "Figure 3 by mean CCA and SVCCA",
         "they miss that generalizing networks become more alike in the last layers",
+        "fig3",
     ),
     "figA10": Entry(
         "figa10",
         "Figure 3 on test data",
         "at the softmax generalizing networks agree, memorizing ones do not",
+        "fig3",
     ),
 }
 
 LANGUAGE = frozenset(
     {"fig1_language", "fig6", "figa1_language", "figa2", "figa3", "figa4", "figa8"}
 )
-"""Modules whose figures are of recurrent networks."""
+"""Modules with figures of recurrent networks."""

@@ -1,4 +1,4 @@
-"""Page: what a folder of figures says about the paper, as one Markdown file with the pictures."""
+"""Claims page: a Markdown page of the figures in a folder, with all claims and verdicts."""
 
 from __future__ import annotations
 
@@ -15,30 +15,31 @@ from isorep.paper.analysis.verdicts import LEGEND
 def write_page(out: Path) -> Path:
     """Write ``README.md`` beside the figures in `out`: every claim, its numbers, its verdict.
 
-    The page shows what is in the folder, whichever runs made it, in the order of the paper.
+    The page shows all figures in the folder, in the order of the paper, even from different runs.
     """
-    found = {
+    figures = {
         name: json.loads((out / name / "claims.json").read_text(encoding="utf-8"))
         for name in FIGURES
         if (out / name / "claims.json").is_file()
     }
     page = out / "README.md"
     with new_file(page) as file:
-        file.write("\n".join(_lines(found)).encode())
+        file.write("\n".join(_lines(figures)).encode())
     return page
 
 
-def _lines(found: dict[str, Any]) -> list[str]:
-    verdicts = Counter(claim["verdict"] for about in found.values() for claim in about["claims"])
-    scales = {about["scale"] for about in found.values()}
+def _lines(figures: dict[str, Any]) -> list[str]:
+    verdicts = Counter(
+        claim["verdict"] for record in figures.values() for claim in record["claims"]
+    )
+    scales = {record["scale"] for record in figures.values()}
     counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
     lines = [
-        "# The paper's figures, remade",
+        "# The paper's figures, reproduced",
         "",
-        "Morcos, Raghu and Bengio (2018), arXiv 1806.05759. Each figure is made by the command",
-        "beside it; its folder holds the picture, the data behind it (CSV) and `claims.json` with",
-        "the set-up, the versions and every number. A likely reason is a guess. How to read a",
-        "verdict:",
+        "Morcos, Raghu and Bengio (2018), arXiv 1806.05759. Each figure comes with its command.",
+        "Its folder contains the picture, the data behind it (CSV) and `claims.json` with the",
+        "set-up, the versions and every number. A likely reason is a guess. How to read a verdict:",
         "",
         f"> {LEGEND}",
         "",
@@ -49,33 +50,33 @@ def _lines(found: dict[str, Any]) -> list[str]:
         "| figure | title | verdicts |",
         "|---|---|---|",
     ]
-    for name, about in found.items():
-        marks = Counter(claim["verdict"] for claim in about["claims"])
+    for name, record in figures.items():
+        marks = Counter(claim["verdict"] for claim in record["claims"])
         shown = ", ".join(f"{count} {verdict}" for verdict, count in marks.items()) or "no claims"
         lines.append(f"| [{name}](#{name.lower()}) | {FIGURES[name].title} | {shown} |")
-    for name, about in found.items():
-        lines += _figure(name, about)
+    for name, record in figures.items():
+        lines += _figure(name, record)
     return [*lines, ""]
 
 
-def _figure(name: str, about: dict[str, Any]) -> list[str]:
+def _figure(name: str, record: dict[str, Any]) -> list[str]:
     lines = [
         "",
         f"## {name}",
         "",
-        f"**{FIGURES[name].title}.** Scale: {about['scale']}. `{about['command']}`",
+        f"**{FIGURES[name].title}.** Scale: {record['scale']}. `{record['command']}`",
         "",
         f"![{FIGURES[name].title}]({name}/{name}.png)",
         "",
-        f"Made on {about['machine']}; "
-        + ", ".join(f"{library} {version}" for library, version in about["versions"].items())
+        f"Made on {record['machine']}; "
+        + ", ".join(f"{library} {version}" for library, version in record["versions"].items())
         + ".",
         "",
     ]
-    if not about["claims"]:
+    if not record["claims"]:
         return lines[:-1]
     lines += ["| claim | verdict | decided by | effect [90 %] | p |", "|---|---|---|---|---|"]
-    for claim in about["claims"]:
+    for claim in record["claims"]:
         words = claim["claim"]
         if claim["likely_reason"]:
             words += f" *Likely reason: {claim['likely_reason']}.*"

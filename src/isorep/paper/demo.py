@@ -10,19 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from rich.console import Console
 
 from isorep.paper.analysis import permutation_tests
 from isorep.paper.analysis.claims import ALPHA, MARGIN, Claim
 from isorep.paper.analysis.contrasts import TITLES
 from isorep.paper.analysis.distances import Distances, Floats
-from isorep.paper.analysis.verdicts import claims_table
+from isorep.paper.analysis.verdicts import claims_table, plain_table
 from isorep.paper.figures import fig3, figa9
 from isorep.paper.figures.fig3 import GENERALIZING, MEMORIZING, Result, SetUp
 from isorep.paper.output import check_folder, csv_of, png, versions, write_all
 from isorep.paper.run import Run
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
     from rich.table import Table
 
     from isorep.paper.training.networks import Trained
@@ -30,21 +31,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Demo:
-    """What a run found, and where it was written."""
+    """The result of a demo, its claims and the written files."""
 
     result: Result
     claims: tuple[Claim, ...]
     files: tuple[Path, ...]
 
     def tables(self) -> list[RenderableType]:
-        """Return what to print: the networks, the mean distances, the claims, the files."""
+        """Return the parts to print: the networks, the mean distances, the claims, the files."""
         return [
             _networks_line(self.result.trained),
             _distances_table(self.result.distances),
             claims_table(self.claims),
-            "In brackets: 90 % interval over networks. p: exact, over exchanges of networks, of no "
-            f"difference at all. A claimed difference must reach {MARGIN} with p <= {ALPHA}; a "
-            f"claimed equality needs an interval within +-{MARGIN}.",
+            "In brackets: 90 % interval over networks. p: exact permutation p-value (networks "
+            "relabelled) under the null of no difference. A claimed difference must reach "
+            f"{MARGIN} with p <= {ALPHA}; a claimed equality needs an interval within +-{MARGIN}.",
             *(f"wrote {file}" for file in self.files),
         ]
 
@@ -60,35 +61,35 @@ def run(
 
     Writes ``figure3.png``, ``distances.csv`` (a row for each ordered pair, layer and measure) and
     ``results.json`` (set-up, versions, networks, group means, claims) when everything is computed.
-    The files depend on the arguments, the versions and the kind of processor alone.
+    The files depend only on the arguments, the versions and the kind of processor.
 
     Parameters
     ----------
     networks : int
-        How many to train on each labelling, 2 to 10.
+        Number of networks on each labelling, 2 to 10.
     out : path
-        Folder to write to; made if it is not there.
+        Folder to write to; made if it does not exist.
     seed : int
-        Of the split, the random labelling and every network.
+        Random seed of the split, the random labelling and every network.
     console : rich.console.Console, optional
-        Where to show progress; stderr by default.
+        Console for progress; stderr by default.
 
     Raises
     ------
     ValueError
-        When a number is out of range, or `out` cannot be a folder.
+        If a number is out of range, or `out` cannot be a folder.
     ImportError
-        When PyTorch or scikit-learn is not installed.
+        If PyTorch or scikit-learn is not installed.
     """
     setup = replace(fig3.SETUPS["laptop"], networks=networks, seed=seed)
     folder = Path(out)
     check_folder(folder)
-    here = Run() if console is None else Run(console=console)
-    return reproduce(setup, folder, here)
+    console = Console(stderr=True) if console is None else console
+    return reproduce(setup, folder, Run(console=console))
 
 
 def reproduce(setup: SetUp, folder: Path, run: Run) -> Demo:
-    """Do what `run` does, with any set-up."""
+    """Reproduce the figures with any set-up; see `run`."""
     result = figa9.compute(setup, run)
     judged = (*fig3.claims(result), *figa9.claims(result))
     files = write_all(
@@ -104,13 +105,11 @@ def reproduce(setup: SetUp, folder: Path, run: Run) -> Demo:
 
 def _json(result: Result, judged: Sequence[Claim]) -> str:
     setup, data = result.setup, result.data
-    found: dict[str, Any] = {
+    results: dict[str, Any] = {
         "figures": "3 and A9 of Morcos et al. (2018), arXiv 1806.05759",
         "versions": versions(),
         "setup": {
-            "data": data.name,
-            "train_images": len(data.train_images),
-            "test_images": len(data.test_images),
+            **data.facts(),
             "networks": setup.networks,
             "seed": setup.seed,
             **asdict(setup.plan),
@@ -121,58 +120,51 @@ def _json(result: Result, judged: Sequence[Claim]) -> str:
             {
                 "name": name,
                 "group": name.partition("-")[0],
-                "seed": one.wanted.seed,
-                "epochs": one.epochs,
-                "loss": one.last.train_loss,
-                "accuracy": one.last.train_accuracy,
-                "converged": one.converged,
-                "test_accuracy": one.last.test_accuracy,
+                "seed": network.wanted.seed,
+                "epochs": network.epochs,
+                "loss": network.last.train_loss,
+                "accuracy": network.last.train_accuracy,
+                "converged": network.converged,
+                "test_accuracy": network.last.test_accuracy,
             }
-            for name, one in result.trained.items()
+            for name, network in result.trained.items()
         ],
         "distances": fig3.means(result.distances),
         "claims": [claim.as_dict() for claim in judged],
     }
-    return json.dumps(found, indent=2, allow_nan=False) + "\n"
+    return json.dumps(results, indent=2, allow_nan=False) + "\n"
 
 
 def _networks_line(trained: Mapping[str, Trained]) -> str:
-    """Say how the trainings ended."""
+    """Describe the results of the trainings."""
     lines = []
     for group, labels in ((GENERALIZING, "true"), (MEMORIZING, "random")):
-        own = [one for one in trained.values() if one.wanted.labels == labels]
-        epochs = [one.epochs for one in own]
+        members = [network for network in trained.values() if network.wanted.labels == labels]
+        epochs = [network.epochs for network in members]
         lines.append(
-            f"{len(own)} {group} networks: {min(epochs)} to {max(epochs)} epochs, training loss up "
-            f"to {max(one.last.train_loss for one in own):.4f}, accuracy on unseen images "
-            f"{np.mean([one.last.test_accuracy for one in own]):.0%}"
+            f"{len(members)} {group} networks: {min(epochs)} to {max(epochs)} epochs, training "
+            f"loss up to {max(network.last.train_loss for network in members):.4f}, test accuracy "
+            f"{np.mean([network.last.test_accuracy for network in members]):.0%}"
         )
     lines.extend(
-        f"{name} did not reach near-zero loss: {one.last.train_loss:.4f} after {one.epochs} epochs"
-        for name, one in trained.items()
-        if not one.converged
+        f"{name} did not reach near-zero loss: {network.last.train_loss:.4f} after "
+        f"{network.epochs} epochs"
+        for name, network in trained.items()
+        if not network.converged
     )
     return "\n".join(lines)
 
 
 def _distances_table(distances: Distances) -> Table:
-    from rich.table import Table
-
-    listing = Table(
-        title="Mean distance between networks (0 is the same)",
-        title_justify="left",
-        box=None,
-        header_style="bold",
-        pad_edge=False,
-    )
+    listing = plain_table("Mean distance between networks (0: identical)")
     listing.add_column("\nlayer")
     columns: list[Mapping[str, Floats]] = [distances.pairs(name) for name in distances.measures]
     for name in distances.measures:
         for heading in (f"{TITLES[name]}\ngener.", "\nmemor.", "\ninter"):
             listing.add_column(heading, justify="right", no_wrap=True)
-    for at, layer in enumerate(distances.layers):
+    for i, layer in enumerate(distances.layers):
         listing.add_row(
             layer,
-            *(f"{values[:, at].mean():.3f}" for groups in columns for values in groups.values()),
+            *(f"{values[:, i].mean():.3f}" for groups in columns for values in groups.values()),
         )
     return listing

@@ -1,4 +1,4 @@
-"""Output: a figure's files, all of them whole before the first takes its place."""
+"""Output: the files of a figure, which are written all or none."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def png(figure: Figure) -> bytes:
-    """Return a figure as a picture that depends on nothing but what it shows."""
+    """Return a figure as PNG; the same figure gives the same bytes."""
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=200, metadata={"Software": None})
     return content.getvalue()
 
 
 def svg(figure: Figure) -> bytes:
-    """Return a figure as a drawing that depends on nothing but what it shows."""
+    """Return a figure as SVG; the same figure gives the same bytes."""
     import matplotlib as mpl
 
     content = io.BytesIO()
@@ -36,7 +36,7 @@ def svg(figure: Figure) -> bytes:
 
 
 def csv_of(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """Return rows with the same names as CSV; floats in full."""
+    """Return rows with the same columns as CSV, with floats in full precision."""
     listed = list(rows)
     out = io.StringIO()
     writer = csv.DictWriter(out, list(listed[0]), lineterminator="\n")
@@ -46,7 +46,7 @@ def csv_of(rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that the numbers depend on."""
+    """Return the versions of the software that the numbers depend on."""
     return {
         "python": platform.python_version(),
         **{name: version(name) for name in ("isorep", "numpy", "scipy", "torch")},
@@ -54,23 +54,23 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> str:
-    """Say in words what computed."""
+    """Describe the computer."""
     return f"{os.cpu_count()} cores ({platform.machine()}, {platform.system()})"
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder that cannot be written to, before minutes of training."""
+    """Raise ValueError if a folder cannot be written to, before minutes of training."""
     for path in (folder, *folder.absolute().parents):
         if path.exists():
             if not path.is_dir():
                 raise ValueError(f"out must be a folder, but {str(path)!r} is a file")
             if not os.access(path, os.W_OK):
-                raise ValueError(f"out must be a folder to write to, but {str(path)!r} is not")
+                raise ValueError(f"out must be writable, but {str(path)!r} is not")
             return
 
 
 def write_all(folder: Path, contents: Mapping[str, bytes]) -> tuple[Path, ...]:
-    """Write all files into a folder, or none."""
+    """Write all files to a folder, or none."""
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         for name, content in contents.items():

@@ -1,4 +1,4 @@
-"""Run: what a figure may use while it computes: the user's data, a device, trained networks."""
+"""Run: the user's data, the device and the trained networks that figures use."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """Where a figure finds what it needs.
+    """The surroundings of a figure.
 
     Attributes
     ----------
     out : Path or None
-        The folder that all figures write to; trained networks lie in ``networks`` below it. None
-        keeps nothing.
+        Folder of all figures; trained networks are stored in its sub-folder ``networks``. None
+        stores no networks.
     data : Path or None
-        The user's folder of data sets.
+        Folder of data sets.
     device : str
-        Where to compute, such as "cpu" or "cuda".
+        Device to compute on, such as "cpu" or "cuda".
     console : rich.console.Console
-        Where to show progress.
+        Console for progress.
     """
 
     out: Path | None = None
@@ -46,7 +46,7 @@ class Run:
         return source.load(self.data, seed)
 
     def networks(self, wanted: Mapping[str, Wanted], data: ImageData) -> dict[str, Trained]:
-        """Give trained image networks: read if they were trained before, else trained now."""
+        """Return trained image networks: stored ones are read, the others are trained."""
         import_optional("torch", "torch")
         from isorep.paper.training.networks import obtain
 
@@ -58,7 +58,7 @@ class Run:
         images: Any,
         layers: Sequence[str] | None = None,
     ) -> dict[str, Any]:
-        """Capture layers of image networks, each filter averaged over its positions."""
+        """Capture layers of image networks; each filter is averaged over its positions."""
         from isorep.paper.training.networks import capture_all
 
         return capture_all(
@@ -66,12 +66,12 @@ class Run:
         )
 
     def folder(self, description: Mapping[str, Any]) -> Path | None:
-        """Give the folder of a network that keeps its own files, None where nothing is kept.
+        """Return the folder of a network, or None if networks are not stored.
 
         Parameters
         ----------
         description : dict
-            Everything that determines the network, in types that JSON knows.
+            Everything that determines the network, in JSON types.
         """
         from isorep.paper.training.networks import key
 

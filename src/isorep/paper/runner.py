@@ -1,4 +1,4 @@
-"""Runner: make a figure at a scale, and write it with its data and its verdicts."""
+"""Runner: makes a figure at a scale, and writes it with its data and its verdicts."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ import shlex
 from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import Any
+
+from rich.console import Console
 
 from isorep._utils.validation import unknown_name
 from isorep.paper import FIGURES, LANGUAGE, SCALES, Entry
 from isorep.paper.analysis import permutation_tests
 from isorep.paper.analysis.claims import ALPHA, Claim
+from isorep.paper.figures.language_figure import language_figure
 from isorep.paper.output import check_folder, csv_of, machine, png, svg, versions, write_all
 from isorep.paper.run import Run
 
-if TYPE_CHECKING:
-    from rich.console import Console
+_PARTS = ("SETUPS", "compute", "draw", "claims", "rows", "facts")
 
 
 @dataclass(frozen=True)
 class Made:
-    """A figure that was made: its claims, and the files that were written."""
+    """A finished figure: its claims and the written files."""
 
     name: str
     claims: tuple[Claim, ...]
@@ -30,13 +33,19 @@ class Made:
 
 
 def figure_named(name: str) -> tuple[str, Entry]:
-    """Return a row of the table of figures whatever the case, or say which names come nearest."""
-    by_lower = {known.lower(): known for known in FIGURES}
+    """Return a figure's name and entry; the case of `name` does not matter.
+
+    Raises
+    ------
+    ValueError
+        If there is no such figure; the message suggests similar names.
+    """
+    by_lower = {figure.lower(): figure for figure in FIGURES}
     try:
-        known = by_lower[name.lower()]
+        figure = by_lower[name.lower()]
     except KeyError:
         raise ValueError(unknown_name("figure", name, [*FIGURES, "all"])) from None
-    return known, FIGURES[known]
+    return figure, FIGURES[figure]
 
 
 def setup_of(entry: Entry, scale: str, seed: int) -> Any:
@@ -45,7 +54,7 @@ def setup_of(entry: Entry, scale: str, seed: int) -> Any:
     Raises
     ------
     ValueError
-        When there is no such scale, or the seed is negative.
+        If there is no such scale, or the seed is negative.
     """
     if scale not in SCALES:
         raise ValueError(unknown_name("scale", scale, SCALES))
@@ -55,23 +64,23 @@ def setup_of(entry: Entry, scale: str, seed: int) -> Any:
 
 
 def device_named(name: str) -> str:
-    """Return a device that PyTorch has; "auto" is a GPU if there is one.
+    """Return the name of a device that PyTorch can use; "auto" is a GPU if there is one.
 
     Raises
     ------
     ValueError
-        When PyTorch has no such device here.
+        If PyTorch cannot use the device.
     """
     from isorep._utils.optional import import_optional
 
-    torch = import_optional("torch", "torch,paper")  # so that one line brings all that figures need
+    torch = import_optional("torch", "torch,paper")  # the message names all extras of the figures
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        first = str(error).splitlines()[0]
-        raise ValueError(f"cannot compute on device {name!r}: {first}") from error
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device {name!r} is not available: {reason}") from error
     return name
 
 
@@ -85,40 +94,41 @@ def reproduce(
     out: Path = Path("paper"),
     console: Console | None = None,
 ) -> Made:
-    """Make a figure, and write it into a folder of its name.
+    """Make a figure, and write it to a folder with its name.
 
-    That folder gets the figure as PNG and SVG, the data behind it as CSV (long format), and
+    The folder contains the figure as PNG and SVG, the data behind it as CSV (long format), and
     ``claims.json``: each claim with its statistic and verdict, the set-up, the networks, the data,
-    the versions and the command. Trained networks stay in ``networks`` beside it, for other figures
-    and for a run that goes on after it was killed.
+    the versions and the command. Trained networks are stored in ``networks`` beside it. Other
+    figures use them too, and a run that was stopped resumes from them.
 
     Parameters
     ----------
     name : str
-        A name in `isorep.paper.FIGURES`.
+        Name in `isorep.paper.FIGURES`.
     scale : {"laptop", "small", "paper"}
-        How large.
+        Size of the networks and the data.
     data : Path, optional
-        The folder of data sets, which all scales but "laptop" need.
+        Folder of data sets; all scales but "laptop" need it.
     device : str
-        Where to train: "auto", or what PyTorch calls it.
+        Device to train on: "auto" or a PyTorch device.
     seed : int
-        Of everything random.
+        Random seed.
     out : Path
-        Where all figures go.
+        Folder of all figures.
     console : rich.console.Console, optional
-        Where to show progress; stderr by default.
+        Console for progress; stderr by default.
 
     Raises
     ------
     ValueError
-        When a name, the seed or the device is none, or the data are not there.
+        If the name, the scale, the seed or the device is invalid, or the data are missing.
     """
     figure, entry = figure_named(name)
     setup = setup_of(entry, scale, seed)
     check_folder(out)
-    used = device_named(device)
-    run = Run(out, data, used) if console is None else Run(out, data, used, console)
+    torch_device = device_named(device)
+    console = Console(stderr=True) if console is None else console
+    run = Run(out, data, torch_device, console)
     module = module_of(entry)
     result = module.compute(setup, run)
     judged = tuple(module.claims(result))
@@ -126,11 +136,11 @@ def reproduce(
     command = ["isorep", "paper", figure, "--scale", scale, "--device", device, "--seed", str(seed)]
     if data is not None:
         command += ["--data", str(data)]
-    about = {
+    record = {
         "figure": f"{figure} of Morcos et al. (2018), arXiv 1806.05759: {entry.title}",
         "command": shlex.join(command),
         "scale": scale,
-        "device": used,
+        "device": torch_device,
         "machine": machine(),
         "versions": versions(),
         "criteria": {"alpha": ALPHA, "confidence": permutation_tests.CONFIDENCE},
@@ -144,17 +154,18 @@ def reproduce(
             f"{figure}.png": png(drawn),
             f"{figure}.svg": svg(drawn),
             f"{figure}.csv": csv_of(module.rows(result)),
-            "claims.json": (json.dumps(about, indent=2, allow_nan=False) + "\n").encode(),
+            "claims.json": (json.dumps(record, indent=2, allow_nan=False) + "\n").encode(),
         },
     )
     return Made(figure, judged, files)
 
 
 def module_of(entry: Entry) -> Any:
-    """Import what makes a figure; see `isorep.paper` for its parts."""
-    module = import_module(f"isorep.paper.figures.{entry.module}")
-    if entry.module not in LANGUAGE:
-        return module
-    from isorep.paper.training.language_networks import figure
-
-    return figure(module)
+    """Return the parts of a figure, as `isorep.paper` describes them."""
+    modules = [
+        import_module(f"isorep.paper.figures.{name}") for name in (entry.base, entry.module) if name
+    ]
+    module = SimpleNamespace(
+        **{part: getattr(m, part) for m in modules for part in _PARTS if hasattr(m, part)}
+    )
+    return language_figure(module) if entry.module in LANGUAGE else module

@@ -1,4 +1,4 @@
-"""What every figure needs of a measure: its numbers, the range of its axis, and its words."""
+"""Axis: the numbers of a measure in a table, the range of their axis and its label."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from isorep._utils.validation import unknown_name
 if TYPE_CHECKING:
     import xarray
 
+_LINE_LENGTH = 34
+"""Characters of an axis label that fit beside the smallest figure."""
+
 Quantity = Literal["similarity", "distance"]
 
-Told = Literal["corrected", "calibrated"]
-"""Similarities that a table holds where it was asked how far to trust it."""
+InferredQuantity = Literal["corrected", "calibrated"]
+"""Similarities that a table holds only if `isorep.compare` was asked for them."""
 
 
-def bounds(whole: Sequence[float], values: ArrayLike) -> tuple[float, float]:
-    """Return a measure's range, ended by the greatest of `values` where it has no end.
+def bounds(value_range: Sequence[float], values: ArrayLike) -> tuple[float, float]:
+    """Return the range of a measure; the greatest of `values` replaces an infinite end.
 
     Examples
     --------
     >>> bounds((0.0, 1.0), [0.2, 0.5]), bounds((0.0, np.inf), [3.0, np.nan, 70.0])
     ((0.0, 1.0), (0.0, 70.0))
     """
-    low, high = (float(bound) for bound in whole)
+    low, high = (float(bound) for bound in value_range)
     if np.isfinite(high):
         return low, high
     finite = np.asarray(values, dtype=float)
@@ -36,32 +39,67 @@ def bounds(whole: Sequence[float], values: ArrayLike) -> tuple[float, float]:
     return low, greatest if greatest > low else low + 1.0
 
 
-def described(quantity: str, units: str) -> str:
-    """Name a quantity, its units and its direction.
+def axis_label(quantity: str, units: str = "1", measure: str = "", direction: str = "") -> str:
+    """Return an axis label: the quantity, its units, and which values are chance and identity.
+
+    If the measure has a direction, the label begins with both. Long labels have several lines.
+
+    Parameters
+    ----------
+    quantity : str
+        Text that ends in "similarity" or "distance".
+    units : str
+        Units of the quantity; "1" for a plain number.
+    measure : str
+        Label of the measure.
+    direction : str
+        Direction of the measure; empty if the measure is symmetric.
 
     Examples
     --------
-    >>> described("pwcca distance", "1"), described("similarity", "1")
-    ('pwcca distance, 0 is the same', 'similarity, 1 is the same')
-    >>> described("distance", "radians")
-    'distance (radians), 0 is the same'
+    >>> axis_label("pwcca distance"), axis_label("distance", "radians")
+    ('pwcca distance, 0 is the same', 'distance (radians), 0 is the same')
+    >>> print(axis_label("calibrated similarity", "1", "linear_regression", "y predicted from x"))
+    linear_regression
+    (y predicted from x)
+    calibrated similarity,
+    0 is chance, 1 is the same
     """
-    same = "0 is the same" if quantity.endswith("distance") else "1 is the same"
-    return f"{quantity}, {same}" if units == "1" else f"{quantity} ({units}), {same}"
+    lines = _joined([measure, f"({direction})"]) if direction else []
+    parts = [quantity.removeprefix(measure).strip() if direction else quantity]
+    if units != "1":
+        parts[0] += f" ({units})"
+    if quantity.startswith("calibrated"):
+        parts.append("0 is chance")
+    parts.append("0 is the same" if quantity.endswith("distance") else "1 is the same")
+    parts[:-1] = [f"{part}," for part in parts[:-1]]
+    return "\n".join([*lines, *_joined(parts)])
 
 
-def chosen(
+def _joined(parts: Sequence[str]) -> list[str]:
+    """Join parts of a text to lines, with as many parts on a line as fit."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(lines[-1]) + 1 + len(part) <= _LINE_LENGTH:
+            lines[-1] += f" {part}"
+        else:
+            lines.append(part)
+    return lines
+
+
+def label_of(variable: xarray.DataArray, quantity: str) -> str:
+    """Return the axis label of a variable of a table."""
+    attrs = variable.attrs
+    return axis_label(quantity, attrs["units"], attrs["measure"], attrs["direction"])
+
+
+def select_variable(
     table: xarray.Dataset,
     measure: str | None,
-    quantity: Quantity | Told,
+    quantity: Quantity | InferredQuantity,
     known: Sequence[str] = get_args(Quantity),
 ) -> tuple[str, xarray.DataArray]:
     """Return the measure to draw, by default the table's first, and its variable."""
-    if "measures" not in getattr(table, "attrs", {}):
-        raise TypeError(
-            "expected the table of isorep.compare, isorep.pairwise or isorep.trajectory, got "
-            f"{type(table).__name__}"
-        )
     measures = np.atleast_1d(table.attrs["measures"]).tolist()
     name = measures[0] if measure is None else measure
     if name not in measures:
@@ -70,9 +108,52 @@ def chosen(
         raise ValueError(unknown_name("quantity", str(quantity), known))
     variable = name if quantity == "similarity" else f"{name}_{quantity}"
     if variable not in table:
-        asked = "correct=True" if quantity == "corrected" else "chance=True"
+        option = "correct" if quantity == "corrected" else "chance"
         raise ValueError(
-            f"the table holds no {quantity} similarity: compare with {asked}, or on the shell with "
-            f"--{asked.partition('=')[0]}"
+            f"the table holds no {quantity} similarity: compare with {option}=True, or in the "
+            f"shell with --{option}"
         )
     return name, table[variable]
+
+
+def check_kind(
+    table: xarray.Dataset, kind: str, dims: Sequence[str], optional_dims: Sequence[str] = ()
+) -> None:
+    """Check that `table` was made by a function of isorep, and over which dimensions it is.
+
+    Parameters
+    ----------
+    table : xarray.Dataset
+        Argument of a plot, which may be anything.
+    kind : str
+        Name of the function, which stands in ``table.attrs["kind"]``.
+    dims : sequence of str
+        Dimensions that the table must have.
+    optional_dims : sequence of str
+        Dimensions that it may have beside these.
+
+    Raises
+    ------
+    TypeError
+        If it is not a Dataset that isorep made.
+    ValueError
+        If another function made it, or its dimensions are others.
+    """
+    expected = f"expected a table of isorep.{kind} over {', '.join([*dims, *optional_dims])}"
+    made_by = getattr(table, "attrs", {}).get("kind")
+    if made_by is None:
+        raise TypeError(f"{expected}, got {type(table).__name__}")
+    if made_by != kind:
+        advice = f": draw it with isorep.plot.{_PLOTS[made_by]}" if made_by in _PLOTS else ""
+        raise ValueError(f"{expected}, got a table of isorep.{made_by}{advice}")
+    if not set(dims) <= set(table.sizes) <= {*dims, *optional_dims}:
+        raise ValueError(f"{expected}; this table is over {', '.join(map(str, table.sizes))}")
+
+
+_PLOTS = {
+    "compare": "heatmap",
+    "pairwise": "clusters",
+    "trajectory": "dynamics",
+    "sample_size_curve": "sample_size",
+}
+"""Plot for each kind of table."""

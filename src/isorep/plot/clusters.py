@@ -1,4 +1,4 @@
-"""Clusters: distances between all networks, reordered so that like is beside like (figure 5a)."""
+"""Clusters: distances between all networks, in an order that puts similar networks together."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._utils.validation import unknown_name
+from isorep._utils.validation import check_name
 from isorep.comparison.clustering import Clustering, Method, cluster
-from isorep.plot.axis import chosen, described
+from isorep.plot.axis import check_kind, label_of, select_variable
+from isorep.plot.frame import axes_to_draw_into, figure_of, with_shared_parameters
 from isorep.plot.sequence import ordered_colours
 
 if TYPE_CHECKING:
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_NAMES = 40
-"""Networks up to which each is named beside its row."""
+"""Largest number of networks at which each row is named."""
 
 
+@with_shared_parameters
 def clusters(
     table: xarray.Dataset,
     measure: str | None = None,
@@ -31,41 +33,35 @@ def clusters(
     groups_title: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the distances of a layer between all networks, with the tree that orders them.
+    """Draw the distances of a layer between all networks, with their tree (figure 5a).
 
-    Rows are x and columns y, both in the order of the leaves of `isorep.cluster`. The colours span
-    the distances between different networks, least to greatest, since clusters are differences
-    among those: pictures of different tables are not comparable by colour. Light is alike.
+    Rows are x and columns are y, both in the order of the leaves of `isorep.cluster`. Light means
+    similar. The colours span the least to the greatest distance between different networks, so
+    pictures of different tables are not comparable by colour. Tree, groups, legend and colour bar
+    are drawn around the axes: create your own figure with ``layout="constrained"``.
 
     Parameters
     ----------
     table : xarray.Dataset
-        What `isorep.pairwise` returns, of one layer or with `layer` given.
-    measure : str, optional
-        Which of the table's measures; the first by default.
+        Table of `isorep.pairwise`.
+    {measure}
     layer : str, optional
-        Which of the table's layers; may be left out where there is one.
+        Layer to draw; needed if the table has several.
     method : str
-        How far two clusters are apart; see `isorep.cluster`.
+        How the distance of two clusters is defined; see `isorep.cluster`.
     groups : mapping of network to group, optional
-        Known groups, such as learning rates, drawn as a strip of colours under the tree, dark to
-        light in sorted order.
+        Known groups, such as learning rates. They are drawn as a strip of colours under the tree,
+        dark to light in sorted order.
     groups_title : str
-        What the groups are; heads their legend.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure by default. Tree, strip, legend and colour bar go around it:
-        lay the figure out with ``layout="constrained"``.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        The axes of the matrix.
+        Title of the groups' legend.
+    {ax}
 
     Raises
     ------
-    ValueError
-        When the table is not of `isorep.pairwise`, lacks the measure or the layer, or has several
-        and none was chosen; when a network has no group; and see `isorep.cluster`.
+    TypeError, ValueError
+        If the table was not made by `isorep.pairwise`, or lacks the measure or the layer; if it has
+        several layers and `layer` is not given; if a network has no group; and see
+        `isorep.cluster`.
 
     Examples
     --------
@@ -78,77 +74,70 @@ def clusters(
     >>> ax.get_xlabel()
     'network y'
     """
-    name, distances = _distances(table, measure, layer)
-    found = cluster(distances, method)
-    values = np.asarray(found.reordered())
+    name, distances = _distances_of_layer(table, measure, layer)
+    clustering = cluster(distances, method)
+    values = np.asarray(clustering.reordered())
     n = len(values)
-    names = [found.names[i] for i in found.order]
+    names = [clustering.names[i] for i in clustering.order]
     if groups is not None:
-        for network in found.names:
+        for network in clustering.names:
             if network not in groups:
                 raise ValueError(f"network {network!r} has no group; groups has {list(groups)}")
 
-    if ax is None:
-        from matplotlib import pyplot
-
-        _, ax = pyplot.subplots(figsize=(7.0, 6.4), layout="constrained")
-    apart = values[~np.eye(n, dtype=bool)]
+    ax = axes_to_draw_into(ax, 7.0, 6.4)
+    between_networks = values[~np.eye(n, dtype=bool)]
+    low, high = between_networks.min(), between_networks.max()
     image = ax.imshow(
         values,
         cmap="viridis_r",
-        vmin=apart.min(),
-        # Networks all equally far apart still have a colour.
-        vmax=apart.max() if apart.max() > apart.min() else apart.min() + 1.0,
+        vmin=low,
+        vmax=high if high > low else low + 1.0,  # equal distances still need a colour
         interpolation="nearest",
     )
     if n <= MOST_NAMES:
-        ax.set_xticks(range(n), [str(name) for name in names], rotation=90)
-        ax.set_yticks(range(n), [str(name) for name in names])
+        ax.set_xticks(range(n), [str(name) for name in names], rotation=90, parse_math=False)
+        ax.set_yticks(range(n), [str(name) for name in names], parse_math=False)
     else:
         ax.set_xticks([])
         ax.set_yticks([])
     ax.tick_params(length=0, labelsize=8)
     ax.spines[:].set_visible(False)
     ax.set(xlabel="network y", ylabel="network x")
-    figure = ax.get_figure()
-    assert figure is not None
-    # Bar, strip and tree are placed by the matrix, whatever room its square leaves in the axes.
+    # Inset axes follow the square matrix, whatever room it leaves in the axes.
     bar = ax.inset_axes((1.03, 0, 0.04, 1 if groups is None else 0.5))
-    label = described(f"{name} distance", distances.attrs["units"]).replace(", ", ",\n")
-    figure.colorbar(image, cax=bar, label=label)
+    figure_of(ax).colorbar(image, cax=bar, label=label_of(distances, f"{name} distance"))
     bottom = 1.01
     if groups is not None:
         _draw_groups(ax, [groups[network] for network in names], groups_title, bottom)
         bottom += 0.045
-    _draw_tree(ax, found, bottom)
+    _draw_tree(ax, clustering, bottom)
     return ax
 
 
-def _distances(
+def _distances_of_layer(
     table: xarray.Dataset, measure: str | None, layer: str | None
 ) -> tuple[str, xarray.DataArray]:
-    if not {"x", "y"} <= set(table.sizes):
-        raise ValueError(
-            "expected the table of isorep.pairwise, over x, y and layer; this one is over "
-            f"{', '.join(map(str, table.sizes))}"
-        )
-    name, distances = chosen(table, measure, "distance")
+    """Return the measure to draw and its distances, over x and y."""
+    check_kind(table, "pairwise", ("x", "y"), optional_dims=("layer",))
+    name, distances = select_variable(table, measure, "distance")
     if "layer" not in table.sizes:
         return name, distances
     layers = table["layer"].to_numpy().tolist()
-    if layer is None and len(layers) > 1:
-        raise ValueError(f"choose one of the table's layers: {', '.join(layers)}")
-    if layer is not None and layer not in layers:
-        raise ValueError(unknown_name("layer of this table", str(layer), layers))
-    return name, distances.sel(layer=layers[0] if layer is None else layer)
+    if layer is None:
+        if len(layers) > 1:
+            raise ValueError(f"choose one of the table's layers: {', '.join(layers)}")
+        layer = layers[0]
+    check_name("layer of this table", str(layer), layers)
+    return name, distances.sel(layer=layer)
 
 
 def _draw_groups(ax: Axes, groups: list[Hashable], title: str, bottom: float) -> None:
+    """Draw the groups as a strip of colours, and their legend."""
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
-    distinct = _in_order(groups)
-    colours = ordered_colours(len(distinct), "plasma")  # not the colours of distances
+    distinct = _sorted_groups(groups)
+    colours = ordered_colours(len(distinct), "plasma")  # distances have the colours of viridis
     strip = ax.inset_axes((0, bottom, 1, 0.03))
     strip.imshow(
         [[distinct.index(group) for group in groups]],
@@ -173,8 +162,8 @@ def _draw_groups(ax: Axes, groups: list[Hashable], title: str, bottom: float) ->
     )
 
 
-def _in_order(groups: list[Hashable]) -> list[Hashable]:
-    """Sort distinct groups by value, or as they come where they have no order."""
+def _sorted_groups(groups: list[Hashable]) -> list[Hashable]:
+    """Return the distinct groups, sorted; in order of appearance if they cannot be sorted."""
     distinct = list(dict.fromkeys(groups))
     try:
         return sorted(distinct)  # type: ignore[type-var]
@@ -182,18 +171,19 @@ def _in_order(groups: list[Hashable]) -> list[Hashable]:
         return distinct
 
 
-def _draw_tree(ax: Axes, found: Clustering, bottom: float) -> None:
-    n = len(found.names)
-    # Where each node stands: leaves in their order at height 0, merges between what they join.
-    at: NDArray[np.float64] = np.zeros((2 * n - 1, 2))
-    at[list(found.order), 0] = np.arange(n)
+def _draw_tree(ax: Axes, clustering: Clustering, bottom: float) -> None:
+    """Draw the tree above the matrix, each leaf over its column."""
+    n = len(clustering.names)
+    # Position and height of each node: a merge is in the middle of the two nodes that it joins.
+    nodes: NDArray[np.float64] = np.zeros((2 * n - 1, 2))
+    nodes[list(clustering.order), 0] = np.arange(n)
     tree = ax.inset_axes((0, bottom, 1, 0.16))
-    for node, (a, b, height) in enumerate(found.linkage[:, :3].tolist(), start=n):
-        left, right = at[int(a)], at[int(b)]
-        at[node] = (left[0] + right[0]) / 2, height
+    for merge, (first, second, height) in enumerate(clustering.linkage[:, :3].tolist(), start=n):
+        (x1, height1), (x2, height2) = nodes[int(first)], nodes[int(second)]
+        nodes[merge] = (x1 + x2) / 2, height
         tree.plot(
-            [left[0], left[0], right[0], right[0]],
-            [left[1], height, height, right[1]],
+            [x1, x1, x2, x2],
+            [height1, height, height, height2],
             color="0.3",
             linewidth=0.8,
             solid_joinstyle="miter",

@@ -1,4 +1,4 @@
-"""Dynamics: how each layer approaches the reference over time (figure 6's view)."""
+"""Dynamics: the distance of each layer to the reference over time."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from isorep.plot.axis import Quantity, bounds, chosen, described
-from isorep.plot.sequence import key, ordered_colours
+from isorep.plot.axis import Quantity, bounds, check_kind, label_of, select_variable
+from isorep.plot.frame import axes_to_draw_into, style_lines, with_shared_parameters
+from isorep.plot.sequence import add_colour_key, ordered_colours
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
 
 MOST_MARKERS = 30
-"""Steps up to which each is marked."""
+"""Largest number of steps at which each step has a marker."""
 
 
+@with_shared_parameters
 def dynamics(
     trajectory: xarray.Dataset,
     measure: str | None = None,
@@ -24,30 +26,26 @@ def dynamics(
     quantity: Quantity = "distance",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a line for each layer over the steps, dark to light from the first layer to the last.
+    """Draw one line per layer over the steps, dark for the first layer, light for the last.
 
-    The axis spans the measure's whole range, so that two pictures of one measure can be compared; a
-    range without end is cut at the greatest value. A cell that could not be computed is a gap.
+    This is the view of figure 6. The axis spans the whole range of the measure, so that two
+    pictures of one measure are comparable. If the range is infinite, it is cut at the greatest
+    value. A cell that could not be computed is a gap.
 
     Parameters
     ----------
     trajectory : xarray.Dataset
-        What `isorep.trajectory` returns. Numbers as steps are drawn to scale.
-    measure : str, optional
-        Which of the table's measures; the first by default.
+        Table of `isorep.trajectory`, of one run. Steps that are numbers are drawn to scale.
+    {measure}
     quantity : {"distance", "similarity"}
-        Which direction to draw.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure by default.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+        Numbers to draw.
+    {ax}
 
     Raises
     ------
-    ValueError
-        When the table is no trajectory or lacks the measure, or `quantity` is neither direction.
+    TypeError, ValueError
+        If the table was not made by `isorep.trajectory` or lacks the measure, or if `quantity` is
+        unknown.
 
     Examples
     --------
@@ -58,26 +56,19 @@ def dynamics(
     >>> ax.get_title()
     'pwcca distance to step 4'
     """
-    if set(trajectory.sizes) != {"step", "layer"}:
-        raise ValueError(
-            "expected the table of isorep.trajectory, over step and layer; this one is over "
-            f"{', '.join(map(str, trajectory.sizes))}"
-        )
-    name, grid = chosen(trajectory, measure, quantity)
+    check_kind(trajectory, "trajectory", ("step", "layer"))
+    name, grid = select_variable(trajectory, measure, quantity)
     grid = grid.transpose("step", "layer")
     values, steps = grid.to_numpy(), trajectory["step"].to_numpy()
     layers = trajectory["layer"].to_numpy().tolist()
 
-    if ax is None:
-        from matplotlib import pyplot
-
-        _, ax = pyplot.subplots(figsize=(6, 3.8), layout="constrained")
+    ax = axes_to_draw_into(ax, 6, 3.8)
     to_scale = steps.dtype.kind in "iuf"
-    at = steps if to_scale else np.arange(len(steps))
+    positions = steps if to_scale else np.arange(len(steps))
     colours = ordered_colours(len(layers))
     for line, layer, colour in zip(values.T, layers, colours, strict=True):
         ax.plot(
-            at,
+            positions,
             line,
             color=colour,
             marker="o" if len(steps) <= MOST_MARKERS else "",
@@ -85,21 +76,21 @@ def dynamics(
             markeredgecolor="white",
             markeredgewidth=0.5,
             label=layer,
-            # Not clipped: a marker on the bound of the axis stays whole.
-            clip_on=False,
+            clip_on=False,  # a marker on the edge of the axes stays whole
         )
     if not to_scale:
-        ax.set_xticks(at, steps.tolist(), rotation=45, ha="right", rotation_mode="anchor")
+        ax.set_xticks(
+            positions,
+            steps.tolist(),
+            rotation=45,
+            ha="right",
+            rotation_mode="anchor",
+            parse_math=False,
+        )
     ax.set_ylim(bounds(grid.attrs["range"], values))
-    ax.grid(axis="y", color="0.9", linewidth=0.8)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
+    style_lines(ax)
     reference = trajectory.attrs["reference"]
     end = "the reference" if reference == "given" else f"step {reference}"
-    ax.set(
-        xlabel="step",
-        ylabel=described(quantity, grid.attrs["units"]),
-        title=f"{name} {quantity} to {end}",
-    )
-    key(ax, layers, colours, "layer")
+    ax.set(xlabel="step", ylabel=label_of(grid, quantity), title=f"{name} {quantity} to {end}")
+    add_colour_key(ax, layers, colours, "layer")
     return ax

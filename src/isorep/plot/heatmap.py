@@ -7,57 +7,60 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from isorep.plot.axis import Quantity, Told, bounds, chosen, described
+from isorep.plot.axis import (
+    InferredQuantity,
+    Quantity,
+    bounds,
+    check_kind,
+    label_of,
+    select_variable,
+)
+from isorep.plot.frame import axes_to_draw_into, figure_of, with_shared_parameters
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
 
 MOST_NUMBERS = 15
-"""Layers a side up to which each cell carries its number."""
+"""Largest number of layers per side at which each cell shows its number."""
 
 NOT_ABOVE_CHANCE = 0.05
-"""Adjusted p-value over which a cell counts as no more alike than unrelated data."""
+"""Adjusted p-value above which a cell does not differ from unrelated data."""
 
 MOST_NAMES = 40
-"""Layers a side up to which each has its name and the figure grows; past it, some go unnamed."""
+"""Largest number of layers per side at which each layer is named and the figure still grows."""
 
 
+@with_shared_parameters
 def heatmap(
     table: xarray.Dataset,
     measure: str | None = None,
     *,
-    quantity: Quantity | Told = "similarity",
+    quantity: Quantity | InferredQuantity = "similarity",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a layer-by-layer table, one cell a pair of layers.
+    """Draw a layer-by-layer table, one cell for each pair of layers.
 
-    The colours span the measure's whole range, so that two pictures of one measure can be compared;
-    a range without end is cut at the greatest value. Layers run left to right and bottom to top in
-    execution order. Cells that could not be computed are grey and hatched. Where the table tells
-    chance (`isorep.compare` with ``chance=True``), cells that are not above it are hatched over
-    their colour: those with ``p_adjusted`` over 0.05.
+    The colours span the whole range of the measure, so that two pictures of one measure are
+    comparable. If the range is infinite, it is cut at the greatest value. Layers are in execution
+    order, from left to right and from bottom to top. Cells that could not be computed are grey and
+    hatched. If the table was made with ``chance=True``, cells that are not above chance
+    (``p_adjusted`` over 0.05) are hatched over their colour.
 
     Parameters
     ----------
     table : xarray.Dataset
-        What `isorep.compare` returns.
-    measure : str, optional
-        Which of the table's measures; the first by default.
+        Table of `isorep.compare`.
+    {measure}
     quantity : {"similarity", "distance", "corrected", "calibrated"}
-        Which direction to draw; or, of a table that tells them, the similarity corrected for the
-        number of samples, or calibrated so that chance is 0.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure by default.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+        Numbers to draw. "corrected" is the similarity corrected for finite-sample bias,
+        "calibrated" the similarity rescaled so that chance is 0; the table must hold them.
+    {ax}
 
     Raises
     ------
     TypeError, ValueError
-        When the table is not that of `isorep.compare`, or does not hold the measure or quantity.
+        If the table was not made by `isorep.compare`, or lacks the measure or the quantity.
 
     Examples
     --------
@@ -67,69 +70,58 @@ def heatmap(
     >>> ax.get_title()
     'cka similarity'
     """
-    name, grid = chosen(table, measure, quantity, (*get_args(Quantity), *get_args(Told)))
-    if grid.dims != ("x_layer", "y_layer"):
-        raise ValueError(
-            "expected the table of isorep.compare, over x_layer and y_layer; this one is over "
-            f"{', '.join(map(str, grid.dims))}: see isorep.plot.clusters for isorep.pairwise and "
-            "isorep.plot.dynamics for isorep.trajectory"
-        )
+    check_kind(table, "compare", ("x_layer", "y_layer"))
+    name, grid = select_variable(
+        table, measure, quantity, (*get_args(Quantity), *get_args(InferredQuantity))
+    )
     values = grid.to_numpy()
     rows, columns = values.shape
 
-    if ax is None:
-        from matplotlib import pyplot
-
-        wide, high = (min(max(count, 4), MOST_NAMES) for count in (columns, rows))
-        size = (2.6 + 0.52 * wide, 1.8 + 0.45 * high)
-        _, ax = pyplot.subplots(figsize=size, layout="constrained")
-    least, most = bounds(grid.attrs["range"], values)
+    width, height = (min(max(count, 4), MOST_NAMES) for count in (columns, rows))
+    ax = axes_to_draw_into(ax, 2.6 + 0.52 * width, 1.8 + 0.45 * height)
+    low, high = bounds(grid.attrs["range"], values)
     image = ax.imshow(
         np.ma.masked_invalid(values),
-        # Light is alike in both directions.
+        # Light means similar for every quantity.
         cmap="viridis_r" if quantity == "distance" else "viridis",
-        vmin=least,
-        vmax=most,
+        vmin=low,
+        vmax=high,
         origin="lower",
         aspect="equal" if rows == columns else "auto",
     )
     for i, j in np.argwhere(np.isnan(values)):
         _hatch(ax, int(j), int(i), "0.93")
-    chance = f"{name}_p_adjusted"
-    if chance in table:
-        for i, j in np.argwhere((table[chance].to_numpy() > NOT_ABOVE_CHANCE) & ~np.isnan(values)):
+    p_adjusted = f"{name}_p_adjusted"
+    tests_chance = p_adjusted in table
+    if tests_chance:
+        not_above = (table[p_adjusted].to_numpy() > NOT_ABOVE_CHANCE) & ~np.isnan(values)
+        for i, j in np.argwhere(not_above):
             _hatch(ax, int(j), int(i), "none")
     if max(rows, columns) <= MOST_NUMBERS:
         digits = ".2f" if np.isfinite(grid.attrs["range"][1]) else ".3g"
-        _write_numbers(ax, values, (least + most) / 2, digits, dark_is_low=quantity != "distance")
-    # Names are shown as they are: a dollar sign in one is no formula.
-    at, names = _some(table["y_layer"].to_numpy().tolist())
-    ax.set_xticks(at, names, rotation=45, ha="right", parse_math=False)
-    at, names = _some(table["x_layer"].to_numpy().tolist())
-    ax.set_yticks(at, names, parse_math=False)
+        _write_numbers(ax, values, (low + high) / 2, digits, dark_is_low=quantity != "distance")
+    # Matplotlib would read a name with dollar signs as a formula.
+    positions, names = _evenly_chosen(table["y_layer"].to_numpy().tolist())
+    ax.set_xticks(positions, names, rotation=45, ha="right", parse_math=False)
+    positions, names = _evenly_chosen(table["x_layer"].to_numpy().tolist())
+    ax.set_yticks(positions, names, parse_math=False)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    title = quantity if quantity in get_args(Quantity) else f"similarity, {quantity}"
-    ax.set(xlabel="layer of y", ylabel="layer of x", title=f"{name} {title}")
-    figure = ax.get_figure()
-    assert figure is not None
-    figure.colorbar(image, ax=ax, label=_label(quantity, grid.attrs["units"], chance in table))
+    words = f"{quantity} similarity" if quantity in get_args(InferredQuantity) else quantity
+    ax.set(xlabel="layer of y", ylabel="layer of x", title=f"{name} {words}")
+    hatched = "\nhatched: not above chance" if tests_chance else ""
+    figure_of(ax).colorbar(image, ax=ax, label=label_of(grid, words) + hatched)
     return ax
 
 
-def _some(names: Sequence[object]) -> tuple[range, list[str]]:
-    """Choose which layers to name, evenly, and where they are."""
-    at = range(0, len(names), -(-len(names) // MOST_NAMES))
-    return at, [str(names[i]) for i in at]
-
-
-def _label(quantity: str, units: str, told: bool) -> str:
-    words = {"calibrated": "0 is chance, 1 is the same", "corrected": "corrected, 1 is the same"}
-    label = words.get(quantity) or described(quantity, units)
-    return f"{label}; hatched: chance" if told else label
+def _evenly_chosen(names: Sequence[object]) -> tuple[range, list[str]]:
+    """Return the positions and names of at most `MOST_NAMES` layers, evenly spaced."""
+    positions = range(0, len(names), -(-len(names) // MOST_NAMES))
+    return positions, [str(names[i]) for i in positions]
 
 
 def _hatch(ax: Axes, column: int, row: int, colour: str) -> None:
+    """Hatch a cell over a background of this colour."""
     from matplotlib.patches import Rectangle
 
     ax.add_patch(
@@ -147,6 +139,7 @@ def _write_numbers(
     *,
     dark_is_low: bool,
 ) -> None:
+    """Write each number into its cell, in white if the cell is dark."""
     for (i, j), value in np.ndenumerate(values):
         if not np.isnan(value):
             on_dark = (value < middle) == dark_is_low

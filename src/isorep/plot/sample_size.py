@@ -1,4 +1,4 @@
-"""Sample size: a similarity as it is, corrected and held out, on ever more of the samples."""
+"""Sample size: a similarity over the number of samples, raw, corrected and held out."""
 
 from __future__ import annotations
 
@@ -6,40 +6,39 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from isorep.plot.axis import axis_label, check_kind
+from isorep.plot.frame import axes_to_draw_into, style_lines, with_shared_parameters
+
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
 
 LINES = {
-    "raw": ("as it is", "#999999", "s"),
+    "raw": ("raw", "#999999", "s"),
     "corrected": ("corrected", "#0072b2", "o"),
     "held_out": ("held out", "#d55e00", "^"),
 }
 """Label, colour and marker of each variable."""
 
 
+@with_shared_parameters
 def sample_size(curve: xarray.Dataset, *, ax: Axes | None = None) -> Axes:
-    """Draw a similarity against the number of samples that it was computed from.
+    """Draw a similarity over the number of samples that it was computed from.
 
-    Means over the repeats, in a band from the least to the greatest of them. Enough samples are
-    there where the corrected line is flat, and what the raw one still exceeds it by is small. A
-    line of which nothing could be computed is left out.
+    Each line is the mean over the repeats, and its band spans their least to greatest value. The
+    samples are enough if the corrected line is flat and the raw line is close to it. A line is left
+    out if none of its values could be computed.
 
     Parameters
     ----------
     curve : xarray.Dataset
-        What `isorep.sample_size_curve` returns.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure by default.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+        Table of `isorep.sample_size_curve`.
+    {ax}
 
     Raises
     ------
-    ValueError
-        When the table is none of `isorep.sample_size_curve`.
+    TypeError, ValueError
+        If the table was not made by `isorep.sample_size_curve`.
 
     Examples
     --------
@@ -48,27 +47,19 @@ def sample_size(curve: xarray.Dataset, *, ax: Axes | None = None) -> Axes:
     >>> curve = isorep.sample_size_curve(x, x + y, "cca", sizes=[30, 300], repeats=2)
     >>> ax = isorep.plot.sample_size(curve)
     >>> [line.get_label() for line in ax.lines]
-    ['as it is', 'corrected', 'held out']
+    ['raw', 'corrected', 'held out']
     """
-    missing = [name for name in LINES if name not in curve]
-    if missing or set(curve.sizes) != {"n_samples", "repeat"}:
-        raise ValueError(
-            "expected the table of isorep.sample_size_curve, over n_samples and repeat; this one "
-            f"is over {', '.join(map(str, curve.sizes))}"
-        )
-    if ax is None:
-        from matplotlib import pyplot
-
-        _, ax = pyplot.subplots(figsize=(6, 3.8), layout="constrained")
+    check_kind(curve, "sample_size_curve", ("n_samples", "repeat"))
+    ax = axes_to_draw_into(ax, 6, 3.8)
     sizes = curve["n_samples"].to_numpy()
     for name, (label, colour, marker) in LINES.items():
         values = curve[name].transpose("n_samples", "repeat").to_numpy()
-        there = ~np.all(np.isnan(values), axis=1)
-        if not there.any():
+        computed = ~np.all(np.isnan(values), axis=1)
+        if not computed.any():
             continue
-        at, values = sizes[there], values[there]
+        positions, values = sizes[computed], values[computed]
         ax.fill_between(
-            at,
+            positions,
             np.nanmin(values, axis=1),
             np.nanmax(values, axis=1),
             color=colour,
@@ -76,7 +67,7 @@ def sample_size(curve: xarray.Dataset, *, ax: Axes | None = None) -> Axes:
             linewidth=0,
         )
         ax.plot(
-            at,
+            positions,
             np.nanmean(values, axis=1),
             color=colour,
             marker=marker,
@@ -85,25 +76,24 @@ def sample_size(curve: xarray.Dataset, *, ax: Axes | None = None) -> Axes:
             markeredgewidth=0.5,
             label=label,
         )
-    _logarithmic(ax, sizes.tolist())
-    ax.grid(axis="y", color="0.9", linewidth=0.8)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
-    ranks = f"{curve.attrs['x_rank']} and {curve.attrs['y_rank']}"
+    _set_logarithmic(ax, sizes.tolist())
+    style_lines(ax)
+    measure = curve.attrs["measure"]
     ax.set(
         xlabel="samples",
-        ylabel="similarity",
-        title=f"{curve.attrs['measure']} of {ranks} directions",
+        ylabel=axis_label("similarity", "1", measure, curve.attrs["direction"]),
+        title=f"{measure} of {curve.attrs['x_rank']} and {curve.attrs['y_rank']} directions",
     )
     ax.legend(frameon=False)
     return ax
 
 
-def _logarithmic(ax: Axes, sizes: list[int]) -> None:
+def _set_logarithmic(ax: Axes, sizes: list[int]) -> None:
+    """Make the horizontal axis logarithmic, with ticks at some of `sizes`."""
     from matplotlib.ticker import NullLocator
 
     ax.set_xscale("log")
     step = -(-len(sizes) // 8)
-    shown = sizes[::-1][::step][::-1]  # the greatest always
+    shown = sizes[::-1][::step][::-1]  # includes the greatest size
     ax.set_xticks(shown, [f"{size:,}" for size in shown])
     ax.xaxis.set_minor_locator(NullLocator())

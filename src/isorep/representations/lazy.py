@@ -1,4 +1,4 @@
-"""LazyRepresentations: the layers of a store, read a few rows at a time when they are asked for."""
+"""LazyRepresentations: the layers of a store, whose rows are read when they are asked for."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep.representations.representations import Layers, check_layer
+from isorep.representations.representations import Layers, check_layer, readable_dtype
 
 
 class LazyArray:
     """One layer on disk: an (n_samples, n_features) array whose rows are read when asked for.
 
-    ``array[start:stop]`` gives rows as a NumPy array, and ``np.asarray(array)`` all of them.
+    ``array[start:stop]`` reads rows as a NumPy array, and ``np.asarray(array)`` all of them.
 
     Parameters
     ----------
     name
-        What errors call it.
+        Name of the layer in errors.
     shape, dtype
-        Of the array.
+        Shape of the array, and dtype that its rows are returned in.
     read
-        ``slice of rows -> (rows, n_features) array``.
+        Function that reads rows: ``slice of rows -> (rows, n_features) array``.
     chunk
-        Rows that are stored, and so had better be read, together.
+        Number of rows that are stored together, and are best read together.
     """
 
     def __init__(
@@ -44,30 +44,29 @@ class LazyArray:
 
     def __getitem__(self, rows: slice) -> NDArray[Any]:
         if not isinstance(rows, slice) or rows.step not in (None, 1):
-            raise TypeError(f"a stored layer is read by slices of rows, a:b, not {rows!r}")
+            raise TypeError(f"a stored layer is read by slices of rows, a:b, got {rows!r}")
         start, stop, _ = rows.indices(self.shape[0])
         try:
-            found = np.asarray(self._read(slice(start, max(start, stop))))
-        # A damaged chunk fails in whatever codec or parser meets it.
+            values = np.asarray(self._read(slice(start, max(start, stop))))
+        # A damaged chunk can raise anything, depending on the codec.
         except Exception as error:
             raise ValueError(
                 f"cannot read rows {start} to {stop - 1} of {self._name}: {error}"
             ) from error
-        return found
+        return values.astype(self.dtype, copy=False)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        found = self[:]
-        return found if dtype is None else found.astype(dtype, copy=False)
+        return self[:].astype(dtype or self.dtype, copy=False)
 
     def __repr__(self) -> str:
         return f"LazyArray({self._name}, shape {self.shape}, {self.dtype})"
 
 
 class LazyRepresentations(Layers[LazyArray]):
-    """The layers of a store, in execution order where it is known: on disk until they are read.
+    """The layers of a store, in execution order if it is known, which stay on disk until read.
 
     A read-only mapping of layer name to `LazyArray` that knows its samples as `Representations`
-    do, and takes the same keywords. `isorep.storage.open_store` makes it;
+    do, and takes the same keywords. `isorep.storage.open_store` returns one;
     ``Representations.from_mapping(stored)`` reads all of it into memory.
 
     Parameters
@@ -76,7 +75,9 @@ class LazyRepresentations(Layers[LazyArray]):
         Layer name to 2-D array with a shape, a dtype and slices of rows that are NumPy arrays, such
         as a zarr array or an h5py dataset.
     place
-        What errors call the store.
+        Name of the store in errors.
+    **metadata
+        Keywords of `Representations`, such as ``sample_ids``.
 
     Examples
     --------
@@ -89,18 +90,18 @@ class LazyRepresentations(Layers[LazyArray]):
            [0., 0., 1.]])
     """
 
-    def __init__(self, arrays: Any, *, place: str = "", **known: Any) -> None:
+    def __init__(self, arrays: Any, *, place: str = "", **metadata: Any) -> None:
         self._place = place
-        super().__init__(arrays, **known)
+        super().__init__(arrays, **metadata)
 
     @classmethod
     def from_layers(cls, layers: Layers[Any]) -> LazyRepresentations:
-        """Take arrays in memory for stored ones; hand on what is."""
-        return layers if isinstance(layers, cls) else cls(layers, **layers.about())
+        """Wrap arrays in memory as if they were stored; return lazy layers as they are."""
+        return layers if isinstance(layers, cls) else cls(layers, **layers.metadata())
 
     @property
     def place(self) -> str:
-        """The path of the store; empty where it has none."""
+        """The path of the store; empty if it has none."""
         return self._place
 
     def _layer(self, name: str, value: Any) -> tuple[LazyArray, str]:
@@ -108,13 +109,14 @@ class LazyRepresentations(Layers[LazyArray]):
             shape, dtype = tuple(value.shape), np.dtype(value.dtype)
         except AttributeError:
             raise TypeError(
-                f"layer {name!r} is a {type(value).__name__}, which is no array"
+                f"layer {name!r} is a {type(value).__name__}; expected an array on disk"
             ) from None
-        except RuntimeError as error:  # what h5py says of a dataset whose file was closed
+        except RuntimeError as error:  # raised by h5py for a dataset whose file was closed
             raise ValueError(
                 f"layer {name!r} cannot be read; is its file open? ({error})"
             ) from error
-        check_layer(name, shape, dtype)
-        described = f"layer {name!r}" + (f" of {self._place!r}" if self._place else "")
+        readable = readable_dtype(dtype)
+        check_layer(name, shape, readable)
+        full_name = f"layer {name!r}" + (f" of {self._place!r}" if self._place else "")
         chunk = (getattr(value, "chunks", None) or (1,))[0]
-        return LazyArray(described, shape, dtype, value.__getitem__, chunk), dtype.name
+        return LazyArray(full_name, shape, readable, value.__getitem__, chunk), dtype.name

@@ -11,18 +11,21 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-# The one reduction that gives a layer more rows than there are samples.
+from isorep._utils.arrays import to_numpy
+from isorep._utils.html_table import html_table
+
+# The only reduction that gives a layer more rows than there are samples.
 _MANY_ROWS = "positions"
 _REPR_LAYERS = 4
 
 Held = TypeVar("Held", covariant=True)
-"""What an array is held as: in memory, or on disk until it is read."""
+"""The type of a layer's array: in memory, or on disk until it is read."""
 
 
 class Layers(Mapping[str, Held]):
-    """Arrays of several layers on the same samples, wherever they are held.
+    """Arrays of several layers on the same samples, in memory or on disk.
 
-    What `Representations` and what is left on disk have in common; see there.
+    The common part of `Representations` and `LazyRepresentations`; see there.
     """
 
     def __init__(
@@ -43,46 +46,46 @@ class Layers(Mapping[str, Held]):
             if not isinstance(name, str):
                 raise TypeError(f"layer names are strings, got {name!r} ({type(name).__name__})")
             self._arrays[name], self._dtypes[name] = self._layer(name, value)
-        self._reductions = _about_layers("reductions", reductions, self._arrays)
-        self._dtypes |= _about_layers("dtypes", dtypes, self._arrays)
-        self._sample_ids = None if sample_ids is None else as_ids(sample_ids)
+        self._reductions = _in_layer_order("reductions", reductions, self._arrays)
+        self._dtypes |= _in_layer_order("dtypes", dtypes, self._arrays)
+        self._sample_ids = None if sample_ids is None else as_sample_ids(sample_ids)
         self._labels = None if labels is None else _labels(labels)
         self._n_samples = self._count(n_samples)
 
     def _count(self, n_samples: int | None) -> int:
-        """Find the number of samples from all that tells it, which must agree."""
-        told = {}
+        """Return the number of samples; raise ValueError if two sources of it disagree."""
+        counts = {}
         if n_samples is not None:
-            told["n_samples"] = int(n_samples)
+            counts["n_samples"] = int(n_samples)
         if self._sample_ids is not None:
-            told["sample_ids"] = len(self._sample_ids)
+            counts["sample_ids"] = len(self._sample_ids)
         if self._labels is not None:
-            told["labels"] = len(self._labels)
+            counts["labels"] = len(self._labels)
         for name, array in self._arrays.items():
             if self._reductions.get(name) != _MANY_ROWS:
-                told[f"layer {name!r}"] = array.shape[0]
-        if not told:
+                counts[f"layer {name!r}"] = array.shape[0]
+        if not counts:
             raise ValueError(
-                "cannot tell the number of samples from layers whose rows are positions; "
+                "the number of samples is unknown, since the rows of every layer are positions; "
                 "pass sample_ids or n_samples"
             )
-        first = next(iter(told))
-        for other, count in told.items():
-            if count != told[first]:
+        first = next(iter(counts))
+        for other, count in counts.items():
+            if count != counts[first]:
                 raise ValueError(
-                    f"expected one row, id and label per sample, but {first} says {told[first]} "
-                    f"samples and {other} says {count}; rows are samples, so transpose an array "
-                    "that has them in columns, and keep only samples that all of them hold"
+                    f"expected one row, id and label per sample, but {first} has {counts[first]} "
+                    f"samples and {other} has {count}; transpose an array whose samples are in "
+                    "columns, and keep only samples that all layers hold"
                 )
-        return told[first]
+        return counts[first]
 
     def _layer(self, name: str, value: Any) -> tuple[Held, str]:
-        """Return a layer as it is held, with the name of the dtype it came in."""
+        """Return the array of a layer, with the name of the dtype that it had before."""
         raise NotImplementedError
 
     def __getitem__(self, layer: str) -> Held:
-        held: Held = self._arrays[layer]
-        return held
+        array: Held = self._arrays[layer]
+        return array
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)
@@ -92,7 +95,7 @@ class Layers(Mapping[str, Held]):
 
     @property
     def n_samples(self) -> int:
-        """The number of samples; layers of positions have more rows."""
+        """Number of samples; layers with the reduction "positions" have more rows."""
         return self._n_samples
 
     @property
@@ -115,8 +118,8 @@ class Layers(Mapping[str, Held]):
         """Layer name to the coarsest dtype that its activations passed through (a copy)."""
         return dict(self._dtypes)
 
-    def about(self) -> dict[str, Any]:
-        """Return what is known beside the arrays, as keywords."""
+    def metadata(self) -> dict[str, Any]:
+        """Return sample ids, labels, reductions, dtypes and n_samples, as keywords."""
         return {
             "sample_ids": self._sample_ids,
             "labels": self._labels,
@@ -128,21 +131,21 @@ class Layers(Mapping[str, Held]):
     def check_same_samples(
         self, other: Layers[Any], self_name: str = "a", other_name: str = "b"
     ) -> None:
-        """Make sure that row i of `self` and row i of `other` are the same sample.
+        """Raise an error unless row i of `self` and row i of `other` are the same sample.
 
-        Where one side does not know its samples, only their numbers are compared.
+        If one side has no sample ids, only the numbers of samples are compared.
 
         Parameters
         ----------
         other
-            The layers to be compared with these.
+            Layers to compare with these.
         self_name, other_name
-            What the error calls the two.
+            Names of the two in the error.
 
         Raises
         ------
         ValueError
-            The numbers of samples, the samples themselves or their order differ; it says which.
+            The numbers of samples, the samples or their order differ. The message says which.
 
         Examples
         --------
@@ -158,43 +161,54 @@ class Layers(Mapping[str, Held]):
         if self.n_samples != other.n_samples:
             raise ValueError(
                 f"{both} hold different numbers of samples, {self.n_samples} and "
-                f"{other.n_samples}; compare representations of the same samples, row by row"
+                f"{other.n_samples}; pass representations of the same samples in the same order"
                 + self._transposed(other, self_name)
                 + other._transposed(self, other_name)
             )
-        mine, theirs = self.sample_ids, other.sample_ids
-        if mine is None or theirs is None or mine == theirs:
+        ids, other_ids = self.sample_ids, other.sample_ids
+        if ids is None or other_ids is None or ids == other_ids:
             return
-        missing = Counter(mine) - Counter(theirs)
+        missing = Counter(ids) - Counter(other_ids)
         if not missing:
-            i = next(i for i in range(self.n_samples) if mine[i] != theirs[i])
+            i = next(i for i in range(self.n_samples) if ids[i] != other_ids[i])
             raise ValueError(
-                f"{both} hold the same samples in another order: sample {i} is {mine[i]!r} in "
-                f"{self_name} and {theirs[i]!r} in {other_name}; bring the rows into one order "
+                f"{both} hold the same samples in another order: sample {i} is {ids[i]!r} in "
+                f"{self_name} and {other_ids[i]!r} in {other_name}; bring the rows into one order "
                 "(no shuffling while capturing)"
             )
-        first = next(i for i in range(self.n_samples) if mine[i] in missing)
+        first = next(i for i in range(self.n_samples) if ids[i] in missing)
         raise ValueError(
             f"{both} hold different samples: {missing.total()} of the {self.n_samples} in "
             f"{self_name} are not in {other_name}, the first of them sample {first}, "
-            f"{mine[first]!r}; capture both on the same samples, or, where the two models take the "
-            "same samples in different form, give both captures the same sample_ids"
+            f"{ids[first]!r}; capture both on the same samples. If the models take the same "
+            "samples in different form, pass the same sample_ids to both captures"
         )
 
     def _transposed(self, other: Layers[Any], name: str) -> str:
-        """Hint at a layer that would have the other's number of samples if turned."""
+        """Return a hint at a layer that has the other's number of samples in its columns."""
         for layer, array in self._arrays.items():
             if array.shape[1] == other.n_samples:
                 return f"; {name}[{layer!r}] {array.shape} looks transposed"
         return ""
 
     def __repr__(self) -> str:
-        shown = [f"{name} {array.shape}" for name, array in self._arrays.items()]
-        if len(shown) > _REPR_LAYERS:
-            shown[_REPR_LAYERS // 2 : -_REPR_LAYERS // 2] = ["..."]
+        layers = [f"{name} {array.shape}" for name, array in self._arrays.items()]
+        if len(layers) > _REPR_LAYERS:
+            layers[_REPR_LAYERS // 2 : -_REPR_LAYERS // 2] = ["..."]
+        return f"{type(self).__name__}({self._size()}: {', '.join(layers)})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (name, array.shape, self._dtypes[name], self._reductions.get(name, ""))
+            for name, array in self._arrays.items()
+        ]
+        title = f"{type(self).__name__}: {self._size()}"
+        return html_table(title, rows, columns=("layer", "shape", "dtype", "reduction"))
+
+    def _size(self) -> str:
         layers = "1 layer" if len(self) == 1 else f"{len(self)} layers"
         samples = "1 sample" if self.n_samples == 1 else f"{self.n_samples} samples"
-        return f"{type(self).__name__}({layers}, {samples}: {', '.join(shown)})"
+        return f"{layers}, {samples}"
 
 
 class Representations(Layers[NDArray[Any]]):
@@ -210,27 +224,25 @@ class Representations(Layers[NDArray[Any]]):
         ``np.asarray`` takes, and PyTorch tensors, whether or not they require grad. Arrays are
         not copied. bfloat16, which NumPy lacks, becomes float32.
     sample_ids
-        One id (str or int) per sample, in row order; None when it is not known which samples these
-        are. Equal inputs may have equal ids.
+        One id (str or int) per sample, in row order; None if the samples are unknown. Equal inputs
+        may have equal ids.
     labels
         One label per sample, (n_samples,): integers, floats, booleans or strings.
     reductions
         Layer name to the name of the reduction that made its rows, where known.
     dtypes
         Layer name to the name of the coarsest dtype that the activations passed through, computed
-        or kept, such as ``"bfloat16"``. Where not given, the dtype of the array.
+        or kept, such as ``"bfloat16"``. By default the dtype of the array.
     n_samples
-        The number of samples. Only needed when it cannot be told from the rest: all layers are
-        ``"positions"``, without ids or labels.
+        Number of samples. Only needed without ids and labels if all layers are ``"positions"``.
 
     Raises
     ------
     TypeError
-        A layer name that is no string, an id that is neither string nor integer, an array that is
-        not real.
+        A layer name is no string, an id is neither string nor integer, or an array is not real.
     ValueError
-        No layer, an array that is not 2-D or has masked values, or numbers of rows, ids and labels
-        that disagree.
+        There is no layer, an array is not 2-D or has masked values, or the numbers of rows, ids and
+        labels disagree.
 
     Examples
     --------
@@ -244,9 +256,9 @@ class Representations(Layers[NDArray[Any]]):
 
     @classmethod
     def from_mapping(cls, representations: Mapping[str, Any]) -> Representations:
-        """Wrap a plain mapping of layer name to array; hand on what is wrapped already.
+        """Wrap a plain mapping of layer name to array; return `Representations` as they are.
 
-        What `isorep.storage.open_store` opened is read into memory.
+        A store that `isorep.storage.open_store` opened is read into memory.
 
         Parameters
         ----------
@@ -256,7 +268,7 @@ class Representations(Layers[NDArray[Any]]):
         Raises
         ------
         TypeError
-            When it is neither.
+            `representations` is neither.
 
         Examples
         --------
@@ -267,8 +279,8 @@ class Representations(Layers[NDArray[Any]]):
         if isinstance(representations, cls):
             return representations
         if isinstance(representations, Layers):
-            read = {name: np.asarray(array) for name, array in representations.items()}
-            return cls(read, **representations.about())
+            arrays = {name: np.asarray(array) for name, array in representations.items()}
+            return cls(arrays, **representations.metadata())
         if isinstance(representations, Mapping):
             return cls(representations)
         raise TypeError(
@@ -278,10 +290,10 @@ class Representations(Layers[NDArray[Any]]):
 
     def save(self, path: str | PathLike[str]) -> None:
         """Save to `path`, an ``.npz`` file or a ``.zarr`` folder; see `isorep.storage.save`."""
+        from isorep._formats.formats import write
         from isorep._formats.header import Contents
-        from isorep._formats.write import write
 
-        write(Contents(self, self.about()), path)
+        write(Contents(self, self.metadata()), path)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Representations):
@@ -303,30 +315,31 @@ class Representations(Layers[NDArray[Any]]):
 
 
 def _layer(name: str, value: Any) -> tuple[NDArray[Any], str]:
-    """Return `value` as a read-only real 2-D array, with the name of the dtype it came in."""
-    if hasattr(value, "detach"):  # a PyTorch tensor, told without importing PyTorch
-        value = value.detach().cpu()
-        if str(value.dtype) == "torch.bfloat16":
-            return _layer(name, value.float())[0], "bfloat16"
+    """Return `value` as a read-only real 2-D array, with the name of the dtype that it had."""
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise ValueError(
             f"layer {name!r} is a masked array with masked values: drop those samples or fill them "
             "in first"
         )
     try:
-        array = np.asarray(value)
+        array = to_numpy(value)
     except ValueError as error:
         raise ValueError(f"layer {name!r} is no array of one shape: {error}") from error
-    if array.dtype.name == "bfloat16":  # what JAX calls by that name; not one of NumPy's own
-        return _layer(name, array.astype(np.float32))[0], "bfloat16"
+    dtype = array.dtype.name
+    array = array.astype(readable_dtype(array.dtype), copy=False)
     check_layer(name, array.shape, array.dtype)
     array = array.view()  # so that the caller's own array stays writeable
     array.flags.writeable = False
-    return array, array.dtype.name
+    return array, dtype
+
+
+def readable_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype that a layer is read in: float32 for bfloat16, else its own."""
+    return np.dtype(np.float32) if dtype.name == "bfloat16" else dtype
 
 
 def check_layer(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Refuse what is no 2-D array of real numbers, with a TypeError or ValueError."""
+    """Raise TypeError for a dtype that is not real, and ValueError for a shape that is not 2-D."""
     if dtype.kind not in "fiub":
         raise TypeError(
             f"layer {name!r} has dtype {dtype}; activations are real numbers "
@@ -338,8 +351,8 @@ def check_layer(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None
             1: "one feature is x[:, None]",
         }.get(
             len(shape),
-            "reduce the positions of every sample: their mean (x.mean(...)), 'positions' (each "
-            "a row) or 'flatten' (x.reshape(len(x), -1))",
+            "reduce the positions of every sample: 'mean' (x.mean(...)), 'positions' (each a row) "
+            "or 'flatten' (x.reshape(len(x), -1))",
         )
         raise ValueError(
             f"layer {name!r} is {len(shape)}-D, shape {shape}; expected 2-D "
@@ -347,26 +360,26 @@ def check_layer(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None
         )
 
 
-def _about_layers(
-    what: str, given: Mapping[str, str] | None, arrays: Mapping[str, Any]
+def _in_layer_order(
+    name: str, values: Mapping[str, str] | None, arrays: Mapping[str, Any]
 ) -> dict[str, str]:
-    """Return `given` in the order of the layers; every key must be one of them."""
-    given = given or {}
-    unknown = [name for name in given if name not in arrays]
+    """Return `values` in the order of the layers; raise ValueError for a key that is no layer."""
+    values = values or {}
+    unknown = [layer for layer in values if layer not in arrays]
     if unknown:
-        raise ValueError(f"{what} names layers that are not there: {unknown}; got {list(arrays)}")
-    return {name: given[name] for name in arrays if name in given}
+        raise ValueError(f"{name} has unknown layers {unknown}; the layers are {list(arrays)}")
+    return {layer: values[layer] for layer in arrays if layer in values}
 
 
-def as_ids(sample_ids: Sequence[str | int]) -> tuple[str, ...]:
-    """Return `sample_ids` as strings, which they or integers have to be."""
-    for i, given in enumerate(sample_ids):
-        if isinstance(given, bool) or not isinstance(given, str | Integral):
+def as_sample_ids(sample_ids: Sequence[str | int]) -> tuple[str, ...]:
+    """Return `sample_ids`, strings or integers, as strings; raise TypeError for other types."""
+    for i, sample_id in enumerate(sample_ids):
+        if isinstance(sample_id, bool) or not isinstance(sample_id, str | Integral):
             raise TypeError(
-                f"sample ids are strings or integers, got {given!r} ({type(given).__name__}) "
-                f"for sample {i}"
+                f"sample ids are strings or integers, got {sample_id!r} "
+                f"({type(sample_id).__name__}) for sample {i}"
             )
-    return tuple(str(given) for given in sample_ids)
+    return tuple(str(sample_id) for sample_id in sample_ids)
 
 
 def _labels(labels: Any) -> NDArray[Any]:

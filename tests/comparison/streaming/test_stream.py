@@ -11,7 +11,6 @@ import zarr
 
 import isorep
 from isorep import Representations
-from isorep.comparison.compare import planned
 from isorep.comparison.streaming.accumulator import MomentAccumulator, Rows, assign_blocks
 from isorep.comparison.streaming.sources import StoredRows
 from isorep.inference import jackknife
@@ -56,7 +55,7 @@ def test_stores_give_what_arrays_give(tmp_path, memory, capsys):
     networks = pair()
     paths = saved(networks, tmp_path, sample_ids=range(1511))
     names = [name for name in MOMENTS if not isorep.MEASURES[name].paired]
-    n_passes = len(planned(*paths, memory=memory).passes)
+    n_passes = len(isorep.compare(*paths, memory=memory, plan_only=True).passes)
     assert n_passes == {20_000: 5, 26_000: 2, 200_000: 1}[memory]
     table = isorep.compare(*paths, measures=names, memory=memory)
     expected = isorep.compare(*networks, measures=names, solver="gram")
@@ -101,7 +100,7 @@ def test_every_kind_of_store(tmp_path):
 def test_small_stores_are_compared_in_memory(tmp_path):
     networks = [{"conv3": layers["conv3"]} for layers in pair(n=61)]
     paths = saved(networks, tmp_path)
-    assert str(planned(*paths)).startswith("all layers in memory, ")
+    assert str(isorep.compare(*paths, plan_only=True)).startswith("all layers in memory, ")
     options = {"measures": ["pwcca", "mutual_knn"], "chance": True, "n_permutations": 1}
     table = isorep.compare(*paths, **options)
     assert table["pwcca_p_value"].notnull().all()
@@ -298,21 +297,25 @@ def test_data_that_changes_between_passes():
 def test_what_a_stream_cannot_do(tmp_path):
     a, b = models()
     paths = saved(pair(), tmp_path)
-    with pytest.raises(ValueError, match="mutual_knn reads the samples themselves, and of models"):
+    with pytest.raises(
+        ValueError, match="mutual_knn reads the samples themselves, and comparing models keeps"
+    ):
         isorep.compare(a, b, data=images(), measures="mutual_knn")
     with pytest.raises(
-        ValueError, match=r"rsa reads the samples themselves, which take 1\.26 MB in"
+        ValueError, match=r"rsa reads the samples themselves, which take 1\.20 MiB in"
     ):
         isorep.compare(*paths, measures=["cka", "rsa"], memory="100 kB")
     with pytest.raises(ValueError, match="solver='svd' decomposes the samples themselves"):
         isorep.compare(*paths, solver="svd", memory="100 kB")
     with pytest.raises(ValueError, match="two models need data="):
         isorep.compare(a, b)
-    with pytest.raises(TypeError, match="data is for two models and b is a dict"):
+    with pytest.raises(TypeError, match="data= is for two models, and b is a dict"):
         isorep.compare(a, {"fc": np.eye(3)}, data=images())
-    with pytest.raises(ValueError, match=r"layers, reduce, .* only of models"):
+    with pytest.raises(
+        ValueError, match=r"layers, reduce, .* apply only when comparing models \(pass data=\)"
+    ):
         isorep.compare(*paths, layers="conv*")
-    with pytest.raises(ValueError, match=r'a number of bytes or a text such as "2 GB", not'):
+    with pytest.raises(ValueError, match=r'a number of bytes or a text such as "2 GB", got'):
         isorep.compare(*paths, memory="lots")
     with pytest.raises(ValueError, match=r"unknown solver 'gramm'; did you mean 'gram'"):
         isorep.compare(a, b, data=images(), solver="gramm")
@@ -364,7 +367,7 @@ def test_passes_keep_to_the_budget(n_layers, memory, interval, tmp_path):
             data = rng.standard_normal((5000, 130), dtype=np.float32)
             file.create_dataset(f"l{i}", data=data, chunks=(500, 130))
     options = {"measures": "cka", "memory": memory, "interval": interval}
-    plan = planned(path, path, **options)
+    plan = isorep.compare(path, path, **options, plan_only=True)
     assert len(plan.passes) > 3
     isorep.compare(path, path, **options, progress=False)  # what is imported stays
     tracemalloc.start()
@@ -385,7 +388,7 @@ def test_what_a_pass_held_goes_before_the_next(tmp_path, monkeypatch):
         gatherers.append(weakref.ref(new))
         return new
 
-    monkeypatch.setattr("isorep.comparison.streaming.streamed.MomentAccumulator", begin)
+    monkeypatch.setattr("isorep.comparison.streaming.streamed_pairs.MomentAccumulator", begin)
     isorep.compare(*paths, interval=True, memory=200_000, progress=False)
     assert len(gatherers) > 1
 
@@ -411,8 +414,11 @@ def test_a_budget_holds_for_layers_that_are_in_memory_anyway(tmp_path):
     layers = {"fc": np.random.default_rng(0).standard_normal((500, 8))}
     isorep.Representations(layers).save(tmp_path / "a.npz")
     for side in (layers, tmp_path / "a.npz"):
-        with pytest.raises(ValueError, match=r"take .* kB in memory, where they are, and 20 kB"):
+        with pytest.raises(
+            ValueError, match=r"take .* kiB in memory and memory= allows 19\.53 kiB"
+        ):
             isorep.compare(side, side, memory="20 kB")
-        with pytest.raises(ValueError, match=r"save them as \.zarr, of which no more is read"):
-            planned(side, side, memory="20 kB")
-        assert str(planned(side, side, memory="1 MB")).startswith("all layers in memory")
+        with pytest.raises(ValueError, match=r"save them as \.zarr, which is read in parts"):
+            isorep.compare(side, side, memory="20 kB", plan_only=True)
+        plan = isorep.compare(side, side, memory="1 MB", plan_only=True)
+        assert str(plan).startswith("all layers in memory, ")

@@ -181,6 +181,26 @@ def test_numbers_do_not_depend_on_threads_order_or_memory(monkeypatch):
     assert all(equal(table, tables[0]) for table in tables)
 
 
+def test_a_store_with_options_of_measures_is_resumed(tmp_path, computed):
+    nets, out = networks(4), tmp_path / "sweep.zarr"
+    measures = ["cka", {"linear_regression": {"folds": 3}}]
+    table = isorep.pairwise(nets, measures=measures, out=out)
+    label = "linear_regression(folds=3)"
+    assert table.attrs["measures"] == ["cka", label]
+    for name in (label, f"{label}_distance"):
+        attrs = xarray.open_zarr(out)[name].attrs
+        assert attrs["measure"] == label
+        assert json.loads(attrs["options"])["folds"] == 3
+        assert attrs["direction"] == "y predicted from x"
+    assert equal(table, isorep.pairwise(nets, measures=measures))
+    computed.clear()
+    assert equal(isorep.pairwise(nets, measures=["cka", label], out=out), table)
+    assert computed == []
+    for other in ("linear_regression", "linear_regression(folds=4)"):
+        with pytest.raises(ValueError, match=r"'linear_regression\(folds=3\)'\], but this sweep"):
+            isorep.pairwise(nets, measures=["cka", other], out=out)
+
+
 def test_a_store_of_another_sweep_is_refused(tmp_path):
     nets, out = networks(4), tmp_path / "sweep.zarr"
     ids = [f"image{i}" for i in range(307)]

@@ -1,4 +1,4 @@
-"""Gather: moments of layers, and of pairs of them, while their rows go by."""
+"""Accumulator: moments of layers and of pairs of layers, added up while rows are read."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from isorep.core.overlap import Overlap
 from isorep.core.prepare import Prepared
 
 Key = tuple[str, str]
-"""Name of the network, "a" or "b", and of the layer."""
+"""Name of the network, "a" or "b", and name of the layer."""
 
 _PAGE = 1024
 
 
 class Rows(NamedTuple):
-    """Some rows of a layer: those after the ones that went before."""
+    """The next rows of a layer, and the dtype in which its activations were computed."""
 
     values: Any
     dtype: str
 
 
 class MomentAccumulator:
-    """The moments of one pass over the data, in blocks, and the overlaps that they give.
+    """The moments of one pass over the data, in blocks of rows, and the overlaps they give.
 
     Parameters
     ----------
     pairs
         The pairs of layers to couple.
     blocks
-        Parts that the rows are dealt out to: 1, or as many as a jackknife leaves out in turn.
+        Blocks of rows: 1, or the number that a jackknife leaves out in turn.
     seed
-        Of the dealing, which is by the number of the row alone: it does not depend on how many rows
-        come at a time.
+        Random seed of the assignment of rows to blocks. The assignment depends on the number of the
+        row alone, not on how many rows are added at a time.
     """
 
     def __init__(self, pairs: Sequence[tuple[Key, Key]], blocks: int, seed: int) -> None:
@@ -56,14 +56,14 @@ class MomentAccumulator:
         self._bases_without_block: dict[Key, list[Prepared]] = {}
 
     def add(self, chunk: Mapping[Key, Rows]) -> None:
-        """Take in the next rows of the layers."""
+        """Add the next rows of the layers."""
         batches: dict[Key, list[Centred]] = {}
         for key in self._layers:
             if key in self._failed:
                 continue
             try:
                 batches[key] = self._centred(key, chunk)
-            except (TypeError, ValueError) as error:  # costs this layer's cells, not the others
+            except (TypeError, ValueError) as error:  # the other layers go on
                 self._failed[key] = error
                 self._moments.pop(key, None)
                 continue
@@ -71,24 +71,24 @@ class MomentAccumulator:
         for x, y in list(self._pairs):
             if x not in batches or y not in batches:
                 continue
-            if len(chunk[x].values) != len(chunk[y].values):  # no partners, row by row
+            if len(chunk[x].values) != len(chunk[y].values):  # rows without partners
                 self._pairs.remove((x, y))
                 self._cross.pop((x, y), None)
                 continue
-            both = zip(batches[x], batches[y], strict=True)
-            _merge_into(self._cross, (x, y), (u.cross_moments(v) for u, v in both))
+            blocks = zip(batches[x], batches[y], strict=True)
+            _merge_into(self._cross, (x, y), (u.cross_moments(v) for u, v in blocks))
         self._n_rows.update({key: len(chunk[key].values) for key in batches})
 
     def _centred(self, key: Key, chunk: Mapping[Key, Rows]) -> list[Centred]:
-        """Return the rows of a layer, block by block."""
+        """Return the mean-centred rows of a layer, block by block."""
         if key not in chunk:
-            raise ValueError(f"{named(key)} put out nothing with a row for each sample of a batch")
+            raise ValueError(f"{named(key)} gave no output with a row for each sample of a batch")
         start, (values, dtype) = self._n_rows[key], chunk[key]
         name = f"{named(key)}, rows {start} to {start + len(values) - 1},"
         rows = to_numpy(as_samples(values, name, fewest=0)[0])
         if self._blocks == 1:
             return [Centred.from_rows(rows, dtype=dtype, name=name, first_row=start)]
-        if len(rows):  # before they are dealt out and lose their places
+        if len(rows):  # while a row still has its number
             check_finite(np, rows, name, start)
         block_of = assign_blocks(start, start + len(rows), self._blocks, self._seed)
         return [
@@ -97,17 +97,17 @@ class MomentAccumulator:
         ]
 
     def prepare(self) -> dict[Key, Prepared]:
-        """Return the basis of each layer, or what is wrong with it; no more rows can be added."""
-        found: dict[Key, Prepared] = dict(self._failed)
+        """Return the basis of each layer, or its error. No more rows can be added afterwards."""
+        bases: dict[Key, Prepared] = dict(self._failed)
         for key in list(self._moments):
             blocks = self._moments.pop(key)
-            found[key] = _basis(reduce(Moments.merge, blocks), named(key))
-            if len(blocks) > 1 and isinstance(found[key], Basis):
+            bases[key] = _basis(reduce(Moments.merge, blocks), named(key))
+            if len(blocks) > 1 and isinstance(bases[key], Basis):
                 self._bases_without_block[key] = [
                     _basis(moments, f"{named(key)} without a block of its rows")
                     for moments in without_each(blocks)
                 ]
-        return found
+        return bases
 
     def couple(self, x_key: Key, y_key: Key, x: Basis, y: Basis) -> Overlap:
         """Couple two of these bases.
@@ -115,7 +115,7 @@ class MomentAccumulator:
         Raises
         ------
         ValueError
-            When their rows did not come in step.
+            When a batch had different numbers of rows for the two layers.
         """
         jackknife_replicates = (
             partial(self._without_each, x_key, y_key) if self._bases_without_block else None
@@ -124,8 +124,8 @@ class MomentAccumulator:
             return Overlap(x, x, np.eye(x.rank), jackknife_replicates)
         if (x_key, y_key) not in self._cross:
             raise ValueError(
-                f"{named(x_key)} and {named(y_key)} have as many rows in all, but not in each "
-                "batch: reduce both layers by 'mean' instead of 'positions'"
+                f"{named(x_key)} and {named(y_key)} have the same number of rows in all, but "
+                "not in each batch: reduce both layers by 'mean' instead of 'positions'"
             )
         total = reduce(CrossMoments.merge, self._cross[x_key, y_key])
         return Overlap.from_moments(x, y, total, jackknife_replicates)
@@ -133,7 +133,9 @@ class MomentAccumulator:
     def _without_each(self, x_key: Key, y_key: Key) -> Iterator[Overlap]:
         if x_key == y_key:
             for x in self._bases_without_block[x_key]:
-                yield Overlap(_healthy(x), _healthy(x), np.eye(_healthy(x).rank))
+                yield Overlap(
+                    _basis_or_raise(x), _basis_or_raise(x), np.eye(_basis_or_raise(x).rank)
+                )
             return
         for x, y, cross in zip(
             self._bases_without_block[x_key],
@@ -141,11 +143,11 @@ class MomentAccumulator:
             without_each(self._cross[x_key, y_key]),
             strict=True,
         ):
-            yield Overlap.from_moments(_healthy(x), _healthy(y), cross)
+            yield Overlap.from_moments(_basis_or_raise(x), _basis_or_raise(y), cross)
 
 
 def named(key: Key) -> str:
-    """Return what errors call a layer.
+    """Return the name of a layer in errors.
 
     Examples
     --------
@@ -156,42 +158,42 @@ def named(key: Key) -> str:
 
 
 def assign_blocks(start: int, stop: int, blocks: int, seed: int) -> NDArray[np.int64]:
-    """Return the block of each of some rows, by their number: as many rows in each, at random.
+    """Return the block of each row from number `start` to `stop`, at random and evenly.
 
-    Of every `blocks` rows in turn each block gets one.
+    Each block gets one of every `blocks` consecutive rows.
 
     Examples
     --------
-    >>> dealt = assign_blocks(0, 60, 20, seed=0)
-    >>> np.bincount(dealt).tolist() == [3] * 20
+    >>> block_of = assign_blocks(0, 60, 20, seed=0)
+    >>> np.bincount(block_of).tolist() == [3] * 20
     True
-    >>> np.array_equal(assign_blocks(7, 50, 20, seed=0), dealt[7:50])
+    >>> np.array_equal(assign_blocks(7, 50, 20, seed=0), block_of[7:50])
     True
     """
-    page = _PAGE * blocks  # which is what one generator deals out
+    page = _PAGE * blocks  # rows for which one random generator is used
     first, last = start // page, max(start, stop - 1) // page
-    dealt = [
+    pages = [
         np.random.default_rng([seed, i]).permuted(np.tile(np.arange(blocks), (_PAGE, 1)), axis=1)
         for i in range(first, last + 1)
     ]
-    return np.concatenate(dealt).ravel()[start - first * page : stop - first * page]
+    return np.concatenate(pages).ravel()[start - first * page : stop - first * page]
 
 
 class Mergeable(Protocol):
-    """What parts of can be put together."""
+    """Something whose parts can be merged."""
 
     def merge(self, other: Any, /) -> Any:
-        """Return the whole of both."""
+        """Return both merged."""
 
 
-Kept = TypeVar("Kept", bound=Mergeable)
+Part = TypeVar("Part", bound=Mergeable)
 
 
-def without_each(parts: Sequence[Kept]) -> Iterator[Kept]:
-    """Yield the whole of all parts but one, for each of two or more in turn.
+def without_each(parts: Sequence[Part]) -> Iterator[Part]:
+    """Yield all parts but one merged, for each of two or more parts in turn.
 
-    Halving them makes it log2 as many merges for each, and needs no difference, which would lose
-    digits.
+    Recursive halving takes log2(parts) merges for each. A difference of the total and the part
+    would be one operation, but loses digits.
 
     Examples
     --------
@@ -200,24 +202,26 @@ def without_each(parts: Sequence[Kept]) -> Iterator[Kept]:
     [(2, 4.0), (2, 3.5), (2, 1.5)]
     """
 
-    def descend(left: Sequence[Kept], rest: list[Kept]) -> Iterator[Kept]:
-        if len(left) == 1:
-            yield rest[0]
+    def descend(some: Sequence[Part], others: list[Part]) -> Iterator[Part]:
+        """Yield the result without each of `some`; `others` is the merge of all other parts."""
+        if len(some) == 1:
+            yield others[0]
             return
-        middle = len(left) // 2
-        for here, other in ((left[:middle], left[middle:]), (left[middle:], left[:middle])):
-            yield from descend(here, [reduce(lambda a, b: a.merge(b), [*rest, *other])])
+        middle = len(some) // 2
+        first, second = some[:middle], some[middle:]
+        for half, other_half in ((first, second), (second, first)):
+            yield from descend(half, [reduce(lambda a, b: a.merge(b), [*others, *other_half])])
 
     yield from descend(parts, [])
 
 
-def _merge_into(held: dict[Any, list[Kept]], key: Any, parts: Iterator[Kept]) -> None:
-    """Merge parts, block by block, into what is held."""
-    if key not in held:
-        held[key] = list(parts)
+def _merge_into(totals: dict[Any, list[Part]], key: Any, parts: Iterator[Part]) -> None:
+    """Merge parts, block by block, into the totals of a key."""
+    if key not in totals:
+        totals[key] = list(parts)
         return
     for block, part in enumerate(parts):
-        held[key][block] = held[key][block].merge(part)
+        totals[key][block] = totals[key][block].merge(part)
 
 
 def _basis(moments: Moments, name: str) -> Prepared:
@@ -227,7 +231,7 @@ def _basis(moments: Moments, name: str) -> Prepared:
         return error
 
 
-def _healthy(prepared: Prepared) -> Basis:
+def _basis_or_raise(prepared: Prepared) -> Basis:
     if isinstance(prepared, Exception):
         raise prepared
     return prepared

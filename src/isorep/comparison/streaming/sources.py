@@ -1,12 +1,13 @@
-"""Sources: where the rows of a stream come from."""
+"""Sources: where the rows of a stream come from, stores or models."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from isorep.representations.lazy import LazyArray, LazyRepresentations
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from isorep.activations.stream import ActivationBatch
+    from isorep.activations.activation_batch import ActivationBatch
 
 
 class StoredRows:
@@ -29,13 +30,13 @@ class StoredRows:
     Parameters
     ----------
     stores
-        By name: "a" and "b", or "a" alone, compared with itself.
+        Name to store: "a" and "b", or "a" alone for a network with itself.
     progress
         Show a progress bar, if standard error is a terminal.
     """
 
     def __init__(self, stores: Mapping[str, LazyRepresentations], progress: bool) -> None:
-        # Without what else they know: a million sample ids would take more than the moments.
+        # Only arrays and dtypes are kept: a million sample ids would take more than the moments.
         self._layers = {
             (name, layer): (array, stored.dtypes[layer])
             for name, stored in stores.items()
@@ -44,7 +45,7 @@ class StoredRows:
         self._progress = progress
 
     def widths(self, name: str) -> Widths:
-        """Return the features of each layer of a network."""
+        """Return the number of features of each layer of a network."""
         return {
             layer: array.shape[1]
             for (side, layer), (array, _) in self._layers.items()
@@ -52,48 +53,50 @@ class StoredRows:
         }
 
     def check(self, n_passes: int) -> None:
-        """Do nothing: stores can be read as often as it takes."""
+        """Do nothing: a store can be read any number of times."""
 
     def chunks(
-        self, keys: Collection[Key], n_rows: int, n_bytes: int, described: str
+        self, keys: Collection[Key], n_rows: int, n_bytes: int, description: str
     ) -> Generator[dict[Key, Rows], None, None]:
         """Read layers from the first row to the last, `n_rows` at a time.
 
-        Whole chunks are read, and held, where those of all layers are no more than `n_bytes`.
+        Whole chunks of the stores are read, and held, if those of all layers take at most
+        `n_bytes`.
         """
         arrays = {key: self._layers[key][0] for key in keys}
-        n_read = _read_together(n_rows, n_bytes, list(arrays.values()))
+        n_read = _rows_per_read(n_rows, n_bytes, list(arrays.values()))
         starts = range(0, max(1, *(array.shape[0] for array in arrays.values())), n_read)
-        for start in track(starts, described, len(starts), self._progress):
-            read = {
+        for start in track(starts, description, len(starts), self._progress):
+            rows = {
                 key: Rows(array[start : start + n_read], self._layers[key][1])
                 for key, array in arrays.items()
             }
-            # zarr leaves the chunks that it read in cycles, which would wait for the collector.
+            # zarr leaves the chunks it read in reference cycles, which only the collector frees.
             gc.collect(1)
-            yield from _cut(read, n_rows)
+            yield from _cut(rows, n_rows)
 
     def close(self) -> None:
-        """Do nothing: stores are not left open."""
+        """Do nothing: stores are not kept open."""
 
 
-def _cut(read: Mapping[Key, Rows], n_rows: int) -> Iterator[dict[Key, Rows]]:
-    """Hand on rows a few at a time; a layer with fewer than others has none left at the end."""
-    longest = max((len(rows.values) for rows in read.values()), default=0)
+def _cut(rows: Mapping[Key, Rows], n_rows: int) -> Iterator[dict[Key, Rows]]:
+    """Yield `n_rows` rows at a time; a layer that has fewer rows than others ends empty."""
+    longest = max((len(values) for values, _ in rows.values()), default=0)
     for i in range(0, max(1, longest), n_rows):
-        yield {key: Rows(values[i : i + n_rows], dtype) for key, (values, dtype) in read.items()}
+        yield {key: Rows(values[i : i + n_rows], dtype) for key, (values, dtype) in rows.items()}
 
 
-def _read_together(n_rows: int, n_bytes: int, arrays: Sequence[LazyArray]) -> int:
+def _rows_per_read(n_rows: int, n_bytes: int, arrays: Sequence[LazyArray]) -> int:
     """Return how many rows to read at a time: whole chunks, since a store reads them whole."""
-    together = max(array.chunk for array in arrays)
-    whole = max(1, n_rows // together) * together
-    row = sum(array.shape[1] * array.dtype.itemsize for array in arrays)
-    return whole if whole <= n_rows or whole * row <= n_bytes else n_rows
+    chunk = max(array.chunk for array in arrays)
+    whole = max(1, n_rows // chunk) * chunk
+    row_bytes = sum(array.shape[1] * array.dtype.itemsize for array in arrays)
+    return whole if whole <= n_rows or whole * row_bytes <= n_bytes else n_rows
 
 
-class Capturing(NamedTuple):
-    """What `isorep.compare` hands on to `isorep.capture`; see there."""
+@dataclass(frozen=True)
+class CaptureOptions:
+    """The options of `isorep.compare` that it passes to `isorep.capture`; see there."""
 
     layers: Any = "*"
     reduce: Any = "mean"
@@ -103,50 +106,51 @@ class Capturing(NamedTuple):
 
 
 class ModelRows:
-    """What the layers of models put out on a loader's data, a few batches at a time.
+    """The outputs of models' layers on a loader's data, a few batches at a time.
 
-    The first batch is run at once, to learn what layers there are.
+    The first batch is run immediately, which shows what layers there are.
 
     Parameters
     ----------
     models
-        By name: "a" and "b", or "a" alone, compared with itself.
+        Name to model: "a" and "b", or "a" alone for a network with itself.
     data
-        As for `isorep.capture`.
-    capturing
+        Batches, as `isorep.capture` takes them.
+    options
         What to capture.
     progress
         Show a progress bar, if standard error is a terminal.
     """
 
     def __init__(
-        self, models: Mapping[str, Any], data: Any, capturing: Capturing, progress: bool
+        self, models: Mapping[str, Any], data: Any, options: CaptureOptions, progress: bool
     ) -> None:
         self._models = models
         self._data = data
-        self._options = {**capturing._asdict(), "progress": progress}
+        self._options = {**vars(options), "progress": progress}
         self._n_samples: int | None = None
-        self._begun: tuple[ActivationBatch, Generator[ActivationBatch, None, None]] | None = None
-        self._begun = self._begin()
+        # The first batch of a pass, and the batches after it.
+        self._started: tuple[ActivationBatch, Generator[ActivationBatch, None, None]] | None = None
+        self._started = self._start()
 
-    def _begin(self) -> tuple[ActivationBatch, Generator[ActivationBatch, None, None]]:
-        if self._begun is not None:
-            begun, self._begun = self._begun, None
-            return begun
+    def _start(self) -> tuple[ActivationBatch, Generator[ActivationBatch, None, None]]:
+        if self._started is not None:
+            started, self._started = self._started, None
+            return started
         import_optional("torch", "torch")
         from isorep.activations.stream import stream
 
-        pieces = stream(list(self._models.values()), self._data, **self._options)
-        return next(pieces), pieces
+        batches = stream(list(self._models.values()), self._data, **self._options)
+        return next(batches), batches
 
     def widths(self, name: str) -> Widths:
-        """Return the features of each layer of a network."""
-        assert self._begun is not None
-        arrays = self._begun[0].arrays[list(self._models).index(name)]
+        """Return the number of features of each layer of a network."""
+        assert self._started is not None
+        arrays = self._started[0].arrays[list(self._models).index(name)]
         return {layer: rows.shape[1] for layer, rows in arrays.items()}
 
     def check(self, n_passes: int) -> None:
-        """Refuse, before more work is done, to go twice through what can be read once."""
+        """Raise an error, before more work is done, if data that can be read once need more."""
         if n_passes > 1 and isinstance(self._data, Iterator):
             raise ValueError(
                 f"the layers take {n_passes} passes over the data and {type(self._data).__name__} "
@@ -155,25 +159,25 @@ class ModelRows:
             )
 
     def chunks(
-        self, keys: Collection[Key], n_rows: int, n_bytes: int, described: str
+        self, keys: Collection[Key], n_rows: int, n_bytes: int, description: str
     ) -> Generator[dict[Key, Rows], None, None]:
-        """Run the models on all of the data; what they put out, `n_rows` rows at a time.
+        """Run the models on all data and yield the outputs of layers, `n_rows` rows at a time.
 
-        How much is read at a time is for the data to say.
+        The size of the data's batches decides how much is read at a time.
         """
-        first, pieces = self._begin()
-        with closing(pieces):
-            held: list[dict[Key, Rows]] = []
-            n_held = n_samples = 0
-            for piece in chain([first], pieces):
-                held.append(self._wanted(piece, keys))
-                n_held += max((len(rows.values) for rows in held[-1].values()), default=0)
-                n_samples += piece.n_samples
-                if n_held >= n_rows:
-                    yield from _cut(_joined(held), n_rows)
-                    held, n_held = [], 0
-            if held:
-                yield from _cut(_joined(held), n_rows)
+        first, others = self._start()
+        with closing(others):
+            waiting: list[dict[Key, Rows]] = []
+            n_waiting = n_samples = 0
+            for batch in chain([first], others):
+                waiting.append(self._wanted(batch, keys))
+                n_waiting += max((len(values) for values, _ in waiting[-1].values()), default=0)
+                n_samples += batch.n_samples
+                if n_waiting >= n_rows:
+                    yield from _cut(_joined(waiting), n_rows)
+                    waiting, n_waiting = [], 0
+            if waiting:
+                yield from _cut(_joined(waiting), n_rows)
         if self._n_samples not in (None, n_samples):
             raise ValueError(
                 f"the data held {n_samples} samples in one pass and {self._n_samples} in the one "
@@ -181,31 +185,34 @@ class ModelRows:
             )
         self._n_samples = n_samples
 
-    def _wanted(self, piece: ActivationBatch, keys: Collection[Key]) -> dict[Key, Rows]:
+    def _wanted(self, batch: ActivationBatch, keys: Collection[Key]) -> dict[Key, Rows]:
         return {
-            (name, layer): Rows(_to_numpy(rows), piece.dtypes[i][layer])
+            (name, layer): Rows(_to_numpy(rows), batch.dtypes[i][layer])
             for i, name in enumerate(self._models)
-            for layer, rows in piece.arrays[i].items()
+            for layer, rows in batch.arrays[i].items()
             if (name, layer) in keys
         }
 
     def close(self) -> None:
-        """Leave the models as they were."""
-        if self._begun is not None:
-            self._begun[1].close()
+        """Remove what was attached to the models."""
+        if self._started is not None:
+            self._started[1].close()
+
+
+RowSource = StoredRows | ModelRows
 
 
 def _to_numpy(rows: Tensor) -> NDArray[Any]:
-    # By name, so that nothing here imports PyTorch.
+    # The dtype is compared by name, so that this module does not import PyTorch.
     is_bfloat16 = str(rows.dtype) == "torch.bfloat16"
     array: NDArray[Any] = (rows.float() if is_bfloat16 else rows).numpy()
     return array
 
 
-def _joined(held: list[dict[Key, Rows]]) -> dict[Key, Rows]:
-    """Put batches together; a layer that is missing from one is left out."""
+def _joined(batches: list[dict[Key, Rows]]) -> dict[Key, Rows]:
+    """Concatenate batches; a layer that is missing from a batch is left out."""
     return {
-        key: Rows(np.concatenate([rows[key].values for rows in held]), held[-1][key].dtype)
-        for key in held[0]
-        if all(key in rows for rows in held)
+        key: Rows(np.concatenate([rows[key].values for rows in batches]), batches[-1][key].dtype)
+        for key in batches[0]
+        if all(key in rows for rows in batches)
     }

@@ -18,7 +18,12 @@ from isorep._formats.lock import locked
 from isorep._utils.atomic import new_folder, writing
 from isorep.comparison.sweeps.sweep import Sweep
 from isorep.comparison.sweeps.tile import Cells, Region, Tile
-from isorep.comparison.table import Grid, nothing_compared, score_variables
+from isorep.comparison.table import (
+    empty_arrays,
+    make_table,
+    nothing_compared,
+    score_variables,
+)
 
 if TYPE_CHECKING:
     import xarray
@@ -60,13 +65,13 @@ class ResultsInMemory:
 
     def __init__(self, sweep: Sweep) -> None:
         self._sweep = sweep
-        self._grid = Grid(sweep.sizes, sweep.inputs.measures)
+        self._arrays = empty_arrays(list(sweep.sizes.values()), sweep.inputs.measures)
         self._ranks = {
             name: np.zeros([sweep.sizes[dim] for dim in dims], dtype=np.int64)
             for name, dims in sweep.ranks.items()
         }
         for region, reason in sweep.missing:
-            self._grid.arrays()["reason"][region] = reason
+            self._arrays["reason"][region] = reason
 
     def __enter__(self) -> Self:
         return self
@@ -80,13 +85,15 @@ class ResultsInMemory:
 
     def write(self, tile: Tile, cells: Cells) -> None:
         """Add the cells of a tile."""
-        _write(tile, cells, {**self._grid.arrays(), **self._ranks})
+        _write(tile, cells, self._arrays | self._ranks)
 
     def dataset(self) -> xarray.Dataset:
         """Return the table."""
         sweep = self._sweep
         ranks = {name: (dims, self._ranks[name]) for name, dims in sweep.ranks.items()}
-        return self._grid.dataset(sweep.coords, ranks, **sweep.table_attrs)
+        return make_table(
+            sweep.coords, self._arrays, sweep.inputs.measures, ranks, sweep.table_attrs
+        )
 
 
 class ResultsInStore:

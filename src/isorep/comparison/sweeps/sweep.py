@@ -127,8 +127,7 @@ class Sweep:
     def table_attrs(self) -> dict[str, Any]:
         """Attributes of the table."""
         return {
-            **table_attributes(self.inputs.measures),
-            "kind": self.kind,
+            **table_attributes(self.kind, self.inputs.measures),
             "precision": self.inputs.precision,
             **self.attrs,
         }

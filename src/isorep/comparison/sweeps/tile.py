@@ -12,12 +12,11 @@ from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from isorep._utils.parallel import one_thread
+from isorep.comparison.grid import Grid
 from isorep.comparison.sweeps.batched_overlap import BatchedOverlap
 from isorep.comparison.sweeps.network import Network
-from isorep.comparison.table import Grid
 from isorep.core.basis import Basis, Solver
-from isorep.core.overlap import Overlap
-from isorep.core.prepare import Prepared, couple_prepared, ranks
+from isorep.core.prepare import Coupled, Prepared, couple_prepared, ranks
 from isorep.measures.registry import measure_named
 
 ProductPrecision = Literal["double", "single"]
@@ -156,15 +155,13 @@ def compare_layers(
     """
     by_network = dict(zip(tile.networks, prepared, strict=True))
     xs, ys = [by_network[i] for i in tile.x], [by_network[j] for j in tile.y]
-    grid = Grid(
-        {"order": 2, "x": len(xs), "y": len(ys)}, [measure_named(label) for label in labels]
-    )
+    grid = Grid((2, len(xs), len(ys)), [measure_named(label) for label in labels])
     with one_thread():
         for i, j, coupled in _couplings(tile, xs, ys, precision):
             mirror = (1, i, j) if tile.yx else None
             if tile.on_diagonal:  # each pair is coupled above the diagonal only
                 mirror = (0, j, i) if i != j else None
-            grid.enter((0, i, j), coupled, mirror=mirror)
+            grid.fill((0, i, j), coupled, mirror=mirror)
     arrays = grid.arrays()
     return Cells(
         xy={name: array[0] for name, array in arrays.items()},
@@ -175,7 +172,7 @@ def compare_layers(
 
 def _couplings(
     tile: Tile, xs: Sequence[Prepared], ys: Sequence[Prepared], precision: ProductPrecision
-) -> Iterator[tuple[int, int, Overlap | ValueError | TypeError]]:
+) -> Iterator[tuple[int, int, Coupled]]:
     """Couple the pairs of a tile, on its diagonal each pair once."""
     columns = BatchedOverlap(ys) if precision == "single" else None
     for i, x in enumerate(xs):

@@ -1,7 +1,8 @@
-"""Ablation: how well a network does while ever more of its filters are set to zero.
+"""Ablation: the accuracy of a network as more and more of its filters are set to zero.
 
 Cumulative ablation as in Morcos et al. (2018b), "On the importance of single directions for
-generalization": all positions of a filter go at once, filters of all convolutions in random order.
+generalization": a filter is set to zero at all positions, and the filters of all convolutions
+follow in random order.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def robustness(
 ) -> float:
     """Return the mean accuracy over shares 0, 1 / fractions, ..., 1 of filters set to zero.
 
-    That is the area under the curve of accuracy over the share of filters that are gone, by the
+    This is the area under the curve of accuracy over the share of ablated filters, by the
     trapezoidal rule, averaged over random orders.
     """
     curve = ablation_curve(
@@ -55,10 +56,10 @@ def ablation_curve(
     seed: int,
     device: str = "cpu",
 ) -> NDArray[np.float64]:
-    """Return the accuracy as ever more filters are set to zero, (orders, fractions + 1)."""
+    """Return the accuracy as more filters are set to zero, (orders, fractions + 1)."""
     network = network.to(device).eval()
     inputs = torch.as_tensor(images, device=device)
-    right = torch.as_tensor(labels, device=device)
+    targets = torch.as_tensor(labels, device=device)
     layers = [network.get_submodule(name) for name in network.layers[:-1]]
     with torch.no_grad():
         widths = _widths(network, layers, inputs[:1])
@@ -74,10 +75,10 @@ def ablation_curve(
         for row in curve:
             rank = np.split(random.permutation(total), np.cumsum(widths)[:-1])
             for step in range(fractions + 1):
-                gone = round(total * step / fractions)
-                for mask, own in zip(masks, rank, strict=True):
-                    mask.copy_(torch.as_tensor(own >= gone)[:, None, None])
-                row[step] = evaluate(network, inputs, right)[1]
+                ablated = round(total * step / fractions)
+                for mask, layer_rank in zip(masks, rank, strict=True):
+                    mask.copy_(torch.as_tensor(layer_rank >= ablated)[:, None, None])
+                row[step] = evaluate(network, inputs, targets)[1]
     finally:
         for handle in handles:
             handle.remove()
@@ -86,18 +87,18 @@ def ablation_curve(
 
 
 def _widths(network: Classifier, layers: list[nn.Module], images: Tensor) -> list[int]:
-    found: list[int] = []
+    widths: list[int] = []
 
-    def look(module: nn.Module, inputs: Any, output: Tensor) -> None:
-        found.append(output.shape[1])
+    def record(module: nn.Module, inputs: Any, output: Tensor) -> None:
+        widths.append(output.shape[1])
 
-    handles = [layer.register_forward_hook(look) for layer in layers]
+    handles = [layer.register_forward_hook(record) for layer in layers]
     try:
         network.logits(images)
     finally:
         for handle in handles:
             handle.remove()
-    return found
+    return widths
 
 
 def _multiply(mask: Tensor) -> Callable[[nn.Module, Any, Tensor], Tensor]:

@@ -1,22 +1,22 @@
-"""Claim: a sentence of the paper, the number it stands or falls with, and the verdict.
+"""Claims: the statements of the paper, the numbers that decide them, and the verdicts.
 
-A claim either says that something is clearly larger ("difference") or that things are the same
+A claim either says that something is clearly larger ("difference") or that two things are the same
 ("equality"). It is judged on one or more contrasts, such as one for each late layer, and holds only
-if it holds on every one of them.
+if it holds on every contrast.
 
-- A difference is reproduced on a contrast when its effect is at least the claim's margin and its
-  exact p-value at most `ALPHA`. It is not decidable when no p-value that small exists for so few
-  networks.
-- An equality is reproduced when the effect's 90 % interval lies within the margin on either side
-  of 0 (a test of equivalence at the 5 % level), not reproduced when it lies outside, and not
-  decidable when it has a share in both, or when there are too few networks for an interval. Its
-  p-value is that of "exactly no difference": small differences can be certain and still too small
-  to matter.
+- A difference is reproduced on a contrast if its effect is at least the claim's margin and its
+  exact p-value at most `ALPHA`. It is not decidable if no p-value that small is possible with so
+  few networks.
+- An equality is reproduced if the effect's 90 % interval lies between minus and plus the margin (a
+  test of equivalence at the 5 % level), and not reproduced if the interval lies outside. It is not
+  decidable if the interval overlaps the boundary, or if there are too few networks for an interval.
+  The p-value is for the null hypothesis of no difference: a small p-value can come with a
+  difference that is too small to matter.
 - A claim about something that a scale does not have (such as layers of more than 1000 filters) has
   no contrast, and is not decidable.
 
-The effect need not be a difference of distances: a correlation, or the agreement of clusters with
-groups that are known, is judged in the same way with a margin of its own, `STRONG`.
+An effect can also be a correlation, or the agreement of clusters with known groups; such claims
+have the margin `STRONG`.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from isorep.paper.analysis.permutation_tests import Exact
 Verdict = Literal["reproduced", "not reproduced", "not decidable at this scale"]
 
 MARGIN = 0.05
-"""Of a distance between 0 and 1: less is no difference that figure 3 would show."""
+"""Smallest relevant difference between distances from 0 to 1; figure 3 would not show less."""
 
 STRONG = 0.5
-"""Of a correlation, a share of variance, or a Rand index adjusted for chance: less is not strong,
-even where it is certainly more than nothing."""
+"""Smallest strong correlation, share of variance, or Rand index adjusted for chance."""
 
 ALPHA = 0.05
+"""Largest p-value of a reproduced difference."""
 
 _WORST_FIRST: tuple[Verdict, ...] = (
     "not reproduced",
@@ -47,18 +47,18 @@ _WORST_FIRST: tuple[Verdict, ...] = (
 
 @dataclass(frozen=True)
 class Contrast:
-    """An effect, such as a difference between two mean distances, and how sure it is.
+    """An effect, such as a difference between two mean distances, with its uncertainty.
 
     Attributes
     ----------
     where : str
-        What the effect is: what is subtracted from what, at which layer.
+        Description of the effect, such as layer, minuend and subtrahend.
     effect : float
-        The number, large where the claim says that there is something.
+        The number; it is large if there is an effect in the claimed direction.
     interval : (float, float) or None
-        Its 90 % interval over networks.
+        90 % interval over networks.
     exact : Exact
-        Its exact p-value over networks, and the smallest possible.
+        Exact p-value over networks, and the smallest possible one.
     """
 
     where: str
@@ -69,7 +69,7 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence of the paper and what the run says about it.
+    """A statement of the paper and its verdict.
 
     Attributes
     ----------
@@ -78,22 +78,22 @@ class Claim:
     words : str
         The claim.
     statistic : str
-        What was computed to judge it.
+        Description of the number that decides the claim.
     kind : {"difference", "equality"}
-        Which criterion applies; see the module.
+        Criterion; see the module.
     contrasts : tuple of Contrast
-        All must bear the claim out.
+        Contrasts that must all support the claim.
     reason : str
-        The likely reason, for the case that it does not come out.
+        Likely reason if the claim is not reproduced.
     margin : float
-        What an effect must reach to matter.
+        Smallest relevant effect.
 
     Examples
     --------
-    >>> found = Contrast("conv8", 0.3, (0.2, 0.4), Exact(1 / 252, 1 / 252))
-    >>> Claim("3", "x is farther than y", "x - y", "difference", (found,)).verdict
+    >>> conv8 = Contrast("conv8", 0.3, (0.2, 0.4), Exact(1 / 252, 1 / 252))
+    >>> Claim("3", "x is farther than y", "x - y", "difference", (conv8,)).verdict
     'reproduced'
-    >>> Claim("3", "x is as far as y", "x - y", "equality", (found,)).verdict
+    >>> Claim("3", "x is as far as y", "x - y", "equality", (conv8,)).verdict
     'not reproduced'
     """
 
@@ -106,7 +106,7 @@ class Claim:
     margin: float = MARGIN
 
     def judge(self, contrast: Contrast) -> Verdict:
-        """Say what a single contrast makes of the claim."""
+        """Return the verdict of a single contrast."""
         if self.kind == "difference":
             if contrast.exact.smallest > ALPHA:
                 return "not decidable at this scale"
@@ -122,7 +122,7 @@ class Claim:
 
     @property
     def deciding(self) -> Contrast | None:
-        """The contrast that speaks most against the claim; its numbers are the claim's."""
+        """The contrast that supports the claim least; its numbers decide the claim."""
         if not self.contrasts:
             return None
         strength: Callable[[Contrast], float] = (
@@ -132,12 +132,12 @@ class Claim:
 
     @property
     def verdict(self) -> Verdict:
-        """What the run says about the claim."""
+        """Verdict of the deciding contrast."""
         deciding = self.deciding
         return "not decidable at this scale" if deciding is None else self.judge(deciding)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything about the claim in types that JSON knows."""
+        """Return the claim with all numbers in JSON types."""
         deciding = self.deciding
         return {
             "figure": self.figure,
@@ -161,9 +161,9 @@ class Claim:
 
     @property
     def likely_reason(self) -> str | None:
-        """Why it did not come out, or why the scale cannot tell; None where there is no need."""
-        wanted = self.verdict == "not reproduced" or not self.contrasts
-        return self.reason or None if wanted else None
+        """Likely reason if the claim is not reproduced or has no contrast, else None."""
+        needed = self.verdict == "not reproduced" or not self.contrasts
+        return self.reason or None if needed else None
 
 
 def _numbers(contrast: Contrast | None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ TITLES = {
 INTER = "inter"
 
 NO_BOUND = ("euclidean",)
-"""Measures whose distances have no upper bound: a difference is judged as a share of the mean."""
+"""Measures with unbounded distances; their differences are shares of the mean distance."""
 
 
 def gap(
@@ -32,7 +32,7 @@ def gap(
     *,
     two_sided: bool = False,
 ) -> Contrast:
-    """Contrast two of the three mean distances (within either group, "inter") at a layer."""
+    """Contrast two of three mean distances (within either group, and "inter") at a layer."""
     table = comparable(distances.at(measure, layer), measure)
     means: dict[str, Statistic] = {
         distances.groups[0]: lambda first, second: permutation_tests.within(table, first),
@@ -48,12 +48,12 @@ def gap(
         f"{layer}, {TITLES[measure]}: {minuend} - {subtrahend}",
         statistic,
         n,
-        permutation_tests.exchange_labels(statistic, n, two_sided=two_sided),
+        permutation_tests.permute_labels(statistic, n, two_sided=two_sided),
     )
 
 
 def comparable(table: Floats, measure: str) -> Floats:
-    """Return distances as they are, or in shares of their mean where they have no bound."""
+    """Return bounded distances unchanged, and unbounded ones as shares of their mean."""
     if measure not in NO_BOUND:
         return table
     mean = table[~np.eye(len(table), dtype=bool)].mean()
@@ -62,7 +62,7 @@ def comparable(table: Floats, measure: str) -> Floats:
 
 
 def contrast(where: str, statistic: Statistic, n: int, exact: Exact) -> Contrast:
-    """Put a statistic of two groups of n networks together with its interval and p-value."""
+    """Return a statistic of two groups of n networks with its interval and p-value."""
     return Contrast(
         where,
         permutation_tests.observe(statistic, n),

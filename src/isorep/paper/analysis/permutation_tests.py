@@ -1,8 +1,8 @@
-"""Exchange: exact p-values and intervals where the networks, not the pairs, are the sample.
+"""Permutation tests: exact p-values and intervals for which the networks are the sample.
 
-Pairs that share a network are not independent, so nothing here counts pairs: what is exchanged, and
-what is left out, is always a whole network. Groups are rows of 0 and 1 over the networks, so that
-one matrix product evaluates a statistic for all exchanges at once.
+Pairs that share a network are not independent, so the tests permute whole networks, and the
+jackknife leaves out whole networks. Groups are rows of 0 and 1 over the networks, so that one
+matrix product evaluates a statistic for all permutations at once.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Statistic = Callable[[Floats, Floats], Floats]
 """Memberships of the first and of the second group, (m, N) of 0 and 1 each -> values (m,)."""
 
 CONFIDENCE = 0.90
-"""An interval of 90 % inside a margin is a test of equivalence at the 5 % level."""
+"""A 90 % interval within a margin is a test of equivalence at the 5 % level."""
 
 
 class Exact(NamedTuple):
-    """An exact p-value, and the smallest that this number of networks could have given."""
+    """An exact p-value, and the smallest possible one for this number of networks."""
 
     p_value: float
     smallest: float
@@ -39,9 +39,9 @@ def within(distances: Floats, members: Floats) -> Floats:
     Parameters
     ----------
     distances : (N, N) array
-        From each network to each; the diagonal is not looked at.
+        Distance from each network to each; the diagonal is ignored.
     members : (m, N) array of 0 and 1
-        One group a row, of at least two networks.
+        A group of at least two networks in each row.
 
     Examples
     --------
@@ -56,59 +56,64 @@ def within(distances: Floats, members: Floats) -> Floats:
 
 
 def between(distances: Floats, first: Floats, second: Floats) -> Floats:
-    """Return the mean distance between two groups, over both orders of every pair, (m,)."""
+    """Return the mean distance between two groups over all pairs in both orders, (m,)."""
     both_orders = _total(distances, first, second) + _total(distances, second, first)
     mean: Floats = both_orders / (2 * first.sum(axis=1) * second.sum(axis=1))
     return mean
 
 
 def observe(statistic: Statistic, n: int) -> float:
-    """Return the statistic of the groups as they are: networks 0 to n - 1, and n to 2 n - 1."""
+    """Return the statistic of the true groups: networks 0 to n - 1, and n to 2 n - 1."""
     first, second = _groups(n)
     return float(statistic(first, second)[0])
 
 
-def exchange_labels(statistic: Statistic, n: int, *, two_sided: bool = False) -> Exact:
-    """Test whether the labels that networks were trained on make a difference.
+def permute_labels(statistic: Statistic, n: int, *, two_sided: bool = False) -> Exact:
+    """Test whether two groups of networks differ.
 
-    Under the null hypothesis that they make none, all C(2n, n) ways of calling n of the 2n networks
-    the first group are equally likely.
+    Under the null hypothesis that they do not, all C(2n, n) choices of n of the 2n networks as the
+    first group are equally likely.
 
     Parameters
     ----------
     statistic : Statistic
-        Large where there is a difference; in absolute value, when `two_sided`.
+        Statistic that is large (in absolute value if `two_sided`) if the groups differ.
     n : int
-        Networks in each group.
+        Number of networks in each group.
+    two_sided : bool
+        Test against a difference in either direction.
 
     Examples
     --------
-    Two networks on each side can never give a p-value under 1/6:
+    With two networks in each group, the smallest possible p-value is 1/6:
 
     >>> far = np.array([[0, 1, 5, 5], [1, 0, 5, 5], [5, 5, 0, 3], [5, 5, 3, 0.0]])
-    >>> found = exchange_labels(lambda a, b: within(far, b) - within(far, a), 2)
-    >>> round(found.p_value, 3), round(found.smallest, 3)
+    >>> exact = permute_labels(lambda a, b: within(far, b) - within(far, a), 2)
+    >>> round(exact.p_value, 3), round(exact.smallest, 3)
     (0.167, 0.167)
     """
     first = _assignments(n)
     return _exact(statistic(first, 1 - first), observe(statistic, n), two_sided)
 
 
-def exchange_layers(
+def permute_layers(
     early: Floats, late: Floats, early_late: Floats, late_early: Floats, *, two_sided: bool = False
 ) -> Exact:
-    """Test whether networks get closer to one another from an early layer to a late one.
+    """Test whether networks are closer to each other at a late layer than at an early layer.
 
-    Under the null hypothesis that the two layers are alike, either layer of each network could be
-    the early one: 2^n arrangements, most of which compare the early layer of one network with the
-    late layer of another.
+    Under the null hypothesis that the two layers do not differ, either layer of each network can be
+    the early one. This gives 2^n arrangements; most of them compare the early layer of one network
+    with the late layer of another.
 
     Parameters
     ----------
     early, late : (n, n) arrays
-        Distances between networks, [i, j] from network i to network j, at either layer.
+        Distances between networks at each layer, [i, j] from network i to network j.
     early_late, late_early : (n, n) arrays
-        Distances from i's early layer to j's late one, and from i's late layer to j's early one.
+        Distances from i's early layer to j's late layer, and from i's late layer to j's early
+        layer.
+    two_sided : bool
+        Test against a difference in either direction.
     """
     swapped = np.array(list(product([0.0, 1.0], repeat=len(early))))
 
@@ -128,17 +133,17 @@ def exchange_layers(
     return _exact(values, float(values[0]), two_sided)
 
 
-def exchange_measures(differences: Floats) -> Exact:
+def permute_measures(differences: Floats) -> Exact:
     """Test whether one measure gives larger distances than another.
 
-    Under the null hypothesis that neither does, the difference on each pair of networks could as
-    well have the other sign. Pairs are independent only when they share no network, so the test
+    Under the null hypothesis that neither does, the difference on each pair of networks has either
+    sign with equal probability. Pairs are independent only if they share no network, so the test
     uses networks 0 and 1, 2 and 3, and so on: 2^n sign changes for 2n networks.
 
     Parameters
     ----------
     differences : (2n, 2n) array
-        Distance by the one measure minus distance by the other, [i, j] from network i to j.
+        Distance by one measure minus distance by the other, [i, j] from network i to network j.
     """
     both_orders = (differences + differences.T) / 2
     disjoint = both_orders[np.arange(0, len(differences), 2), np.arange(1, len(differences), 2)]
@@ -146,39 +151,45 @@ def exchange_measures(differences: Floats) -> Exact:
     return _exact(signs @ disjoint, float(disjoint.sum()), two_sided=False)
 
 
-def permute(
+def permute_order(
     statistic: Callable[[NDArray[np.int64]], float], n: int, *, seed: int = 0, draws: int = 9999
 ) -> Exact:
-    """Test whether an order of n things matters, by putting them into others.
+    """Test whether the order of n items matters.
 
-    Under the null hypothesis that it does not, all n! orders are equally likely. Where these are
-    more than `draws`, so many are drawn at random, and the given one is counted with them, which
-    keeps the test valid.
+    Under the null hypothesis that it does not, all n! orders are equally likely. If there are more
+    than `draws` orders, that many are drawn at random, and the observed order is added to them,
+    which keeps the test valid.
 
     Parameters
     ----------
     statistic : callable
-        From an order, the numbers 0 to n - 1, to a number that is large where the order matters.
+        Function of an order (the numbers 0 to n - 1) that is large if the order matters.
+    n : int
+        Number of items.
+    seed : int
+        Random seed of the draws.
+    draws : int
+        Largest number of orders.
 
     Examples
     --------
     >>> rising = np.array([1.0, 2.0, 4.0, 5.0])
-    >>> found = permute(lambda order: float(rising[order] @ np.arange(4)), 4)
-    >>> round(found.p_value * 24)
+    >>> exact = permute_order(lambda order: float(rising[order] @ np.arange(4)), 4)
+    >>> round(exact.p_value * 24)
     1
     """
-    given = np.arange(n)
+    observed = np.arange(n)
     if factorial(n) <= draws:
-        orders = (np.array(order) for order in permutations(range(n)))  # the given one comes first
+        orders = (np.array(order) for order in permutations(range(n)))  # the observed one is first
     else:
         random = np.random.default_rng(seed)
-        orders = (given if i == 0 else random.permutation(n) for i in range(draws + 1))
+        orders = (observed if i == 0 else random.permutation(n) for i in range(draws + 1))
     values = np.array([statistic(order) for order in orders])
     return _exact(values, float(values[0]), two_sided=False)
 
 
 def correlation_interval(r: float, n: int) -> tuple[float, float] | None:
-    """Return the 90 % interval of Pearson's r over n points (Fisher's z); None under 4 points."""
+    """Return the 90 % interval of Pearson's r over n points (Fisher's z), or None if n < 4."""
     if n < 4:
         return None
     z = np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12))
@@ -187,21 +198,21 @@ def correlation_interval(r: float, n: int) -> tuple[float, float] | None:
 
 
 def interval(statistic: Statistic, n: int) -> tuple[float, float] | None:
-    """Return the statistic's 90 % interval, by leaving out one network after the other.
+    """Return the statistic's 90 % interval by the jackknife over networks, or None if n < 3.
 
     The jackknife of two groups: ``variance = sum over groups of (n - 1) / n * sum of squared
     deviations of the values without one network``, and Student's t with n - 1 degrees of freedom.
-    None for two networks, since one alone makes no pair.
+    With n = 2, a group without one network has no pair.
     """
     if n < 3:
         return None
     first, second = _groups(n)
-    left_out = np.eye(n)
-    nothing = np.zeros((n, n))
+    omitted = np.eye(n)
+    none = np.zeros((n, n))
     variance = 0.0
     for values in (
-        statistic(first - np.hstack([left_out, nothing]), second + np.zeros((n, 1))),
-        statistic(first + np.zeros((n, 1)), second - np.hstack([nothing, left_out])),
+        statistic(first - np.hstack([omitted, none]), second + np.zeros((n, 1))),
+        statistic(first + np.zeros((n, 1)), second - np.hstack([none, omitted])),
     ):
         variance += (n - 1) / n * float(np.sum((values - values.mean()) ** 2))
     half = float(t.ppf((1 + CONFIDENCE) / 2, n - 1)) * variance**0.5
@@ -210,7 +221,7 @@ def interval(statistic: Statistic, n: int) -> tuple[float, float] | None:
 
 
 def _total(distances: Floats, x: Floats, y: Floats) -> Floats:
-    """Add up the distances from the members of x to those of y, for each row of either, (m,)."""
+    """Return the sum of distances from the members of x to those of y in each row, (m,)."""
     total: Floats = np.einsum("mi,mi->m", x @ distances, y)
     return total
 
@@ -222,7 +233,7 @@ def _groups(n: int) -> tuple[Floats, Floats]:
 
 @cache
 def _assignments(n: int) -> Floats:
-    """Return every way to choose n of 2n networks, (C(2n, n), 2n), the given way first."""
+    """Return all choices of n of 2n networks, (C(2n, n), 2n); the true group comes first."""
     chosen = np.array(list(combinations(range(2 * n), n)))
     rows = np.zeros((len(chosen), 2 * n))
     np.put_along_axis(rows, chosen, 1.0, axis=1)
@@ -233,6 +244,6 @@ def _assignments(n: int) -> Floats:
 def _exact(values: Floats, observed: float, two_sided: bool) -> Exact:
     if two_sided:
         values, observed = np.abs(values), abs(observed)
-    # The exchange that changes nothing, and its like, must count in spite of rounding.
+    # The tolerance counts the observed value, and equal ones, in spite of rounding errors.
     extreme = int(np.sum(values >= observed - 1e-12))
     return Exact(extreme / len(values), (2 if two_sided else 1) / len(values))

@@ -1,4 +1,4 @@
-"""RNN states: what each LSTM layer puts out over a text, token by token or step by step."""
+"""RNN states: the hidden states of LSTM layers over a text, token by token or step by step."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from isorep.activations.capture import capture
+import isorep
+from isorep.paper.data.text_windows import rows_of_text
 from isorep.paper.models.awd_lstm import AWDLSTM
-from isorep.paper.models.language_model import TrainedLanguageModel, rows_of_text
-from isorep.representations.representations import Representations
+from isorep.paper.training.trained_language_model import TrainedLanguageModel
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +21,7 @@ Steps = dict[str | float, Mapping[str, NDArray[Any]]]
 """Step (or epoch) -> layer -> (n, p) array, as `isorep.trajectory` takes it."""
 
 ROWS = 10
-"""Stretches that a text is read in, side by side, each from a state of zeros."""
+"""Number of stretches of a text that are read in parallel, each from a state of zeros."""
 
 
 def over_text(
@@ -31,24 +31,24 @@ def over_text(
     rows: int = ROWS,
     layers: Sequence[str] | None = None,
     device: torch.device | str | None = None,
-) -> Representations:
+) -> isorep.Representations:
     """Return the hidden states of each layer at every token, a row for each token.
 
     Parameters
     ----------
     model : AWDLSTM
-        Run in evaluation mode.
+        Network; it runs in evaluation mode.
     tokens : (tokens,) int64 array
-        The text. What does not fill the last column of `rows` equal stretches is left out.
+        Text. Tokens that do not fill `rows` equal stretches are left out.
     rows : int
-        Stretches that the text is read in.
+        Number of stretches of the text.
     layers : sequence of str, optional
-        Which layers; by default all.
+        Names of the layers; by default all.
     device : torch.device or str, optional
-        Where to run.
+        Device to run on.
     """
     text = torch.as_tensor(rows_of_text(tokens, rows))
-    return capture(
+    return isorep.capture(
         model,
         text,
         layers=model.layers if layers is None else layers,
@@ -66,7 +66,7 @@ def over_epochs(
     layers: Sequence[str] | None = None,
     device: torch.device | str | None = None,
 ) -> Steps:
-    """Return the hidden states over one text at every checkpoint, epoch by epoch."""
+    """Return the hidden states over a text at every checkpoint."""
     return {
         epoch: over_text(trained.at(epoch), tokens, rows=rows, layers=layers, device=device)
         for epoch in trained.checkpoints
@@ -83,10 +83,10 @@ def by_index(
 ) -> Steps:
     """Split the hidden states over a text by the index of the token modulo `steps`.
 
-    The state is carried on throughout: row i at step t follows row i at step t - 1 by one token,
-    and row i at step 0 follows row i - 1 at the last step.
+    The network keeps its state throughout: row i at step t is one token after row i at step t - 1,
+    and row i at step 0 is one token after row i - 1 at the last step.
     """
-    # Stretches of whole numbers of steps, so that the index in a stretch is that in the text.
+    # Each stretch has a whole number of steps, so that indices count the same way in all of them.
     length = len(tokens) // (rows * steps) * steps
     states = over_text(model, tokens[: rows * length], rows=rows, device=device)
     return {
@@ -95,7 +95,7 @@ def by_index(
     }
 
 
-def of_repeated_input(
+def under_repeated_input(
     model: AWDLSTM,
     tokens: NDArray[np.int64],
     steps: int,
@@ -104,26 +104,26 @@ def of_repeated_input(
     stride: int,
     device: torch.device | str | None = None,
 ) -> Steps:
-    """Return the hidden states at each of `steps` steps in which the input stays the same.
+    """Return the hidden states at each of `steps` steps at which the input is the same token.
 
-    A sample begins at every `stride`-th token, from a state of zeros. It reads `start` tokens of
-    the text, and then the next one `steps` times over.
+    A sample begins at every `stride`-th token, from a state of zeros. The network reads `start`
+    tokens of the text, and then reads the next token `steps` times.
     """
     begins = np.arange(0, len(tokens) - start, stride)
     index = begins[:, None] + np.minimum(np.arange(start + steps), start)
-    states = capture(
+    states = isorep.capture(
         model,
         torch.as_tensor(tokens[index]),
         layers=model.layers,
         reduce=_last(steps),
-        # Texts repeat themselves, so a sample is known by where it begins and not by its tokens.
+        # Passages can occur twice, so the first position identifies a sample, not its tokens.
         sample_ids=[int(begin) for begin in begins],
         device=device,
         progress=False,
     )
-    apart = {layer: array.reshape(len(begins), steps, -1) for layer, array in states.items()}
+    by_step = {layer: array.reshape(len(begins), steps, -1) for layer, array in states.items()}
     return {
-        step: {layer: array[:, step] for layer, array in apart.items()} for step in range(steps)
+        step: {layer: array[:, step] for layer, array in by_step.items()} for step in range(steps)
     }
 
 

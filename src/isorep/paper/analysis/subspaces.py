@@ -1,9 +1,9 @@
-"""Subspaces: which part of a layer settles, whatever the kind of network (figure 1).
+"""Subspaces: the directions of a layer that settle in training, and those that do not (figure 1).
 
-Section 3.1 of the paper. A layer's canonical correlations with its own final state say how many of
-its directions have settled. And of the directions that a layer has early on, those that CCA finds
-again half-way through training (S) are told from those that it does not (B), and each set is taken
-as a representation of its own and followed on.
+Section 3.1 of the paper. The canonical correlations of a layer with its final state show how many
+of its directions have settled. Of the directions that a layer has early in training, CCA finds some
+again half-way through training (S) and others not (B). Each set is then a representation of its
+own, and is compared with the layer at later steps.
 """
 
 from __future__ import annotations
@@ -33,44 +33,44 @@ def coefficients(states: Mapping[Step, Mapping[str, Any]], layer: str) -> Floats
     Parameters
     ----------
     states : dict of step to (dict of layer to (n, p) array)
-        In order.
+        States in order.
     layer : str
-        Which layer.
+        Name of the layer.
 
     Returns
     -------
     (steps, c) array
-        Descending along each row; c is the rank of the last state, and a state of lower rank has
-        zeros for what it lacks.
+        Descending in each row; c is the rank of the last state. A state of lower rank is padded
+        with zeros.
     """
     arrays = [layers[layer] for layers in states.values()]
     last = isorep.Basis.from_array(arrays[-1], name=f"{layer} at the last step")
-    found = np.zeros((len(arrays), last.rank))
-    for row, array in zip(found, arrays, strict=True):
+    correlations = np.zeros((len(arrays), last.rank))
+    for row, array in zip(correlations, arrays, strict=True):
         rho = isorep.overlap(array, last).correlations
         row[: rho.shape[0]] = rho
-    return found
+    return correlations
 
 
 def split(
     states: Mapping[Step, Mapping[str, Any]], layer: str, early: Step, later: Step, k: int
 ) -> Subspaces:
-    """Tell the directions of a layer that are found again from those that are not.
+    """Return the directions of a layer that CCA finds again later, and those that it does not.
 
-    Of the canonical variates of the layer at `early`, against the layer at `later`, the k with the
-    largest correlations, and the k with the smallest.
+    These are the k canonical variates of the layer at `early` with the largest correlations with
+    the layer at `later`, and the k with the smallest.
 
     Raises
     ------
     ValueError
-        When there are fewer than 2 k variates, so that some would be in both.
+        If there are fewer than 2 k variates, so that both sets would share some.
     """
     coupled = isorep.overlap(states[early][layer], states[later][layer])
     variates = np.asarray(coupled.x_variates)
     if not 1 <= k <= variates.shape[1] // 2:
         raise ValueError(
-            f"{layer} has {variates.shape[1]} canonical variates: k must be from 1 to "
-            f"{variates.shape[1] // 2}, so that no variate is both stable and unstable; got {k}"
+            f"{layer} has {variates.shape[1]} canonical variates, so k must be from 1 to "
+            f"{variates.shape[1] // 2} to keep both sets apart; got {k}"
         )
     return Subspaces(variates[:, :k], variates[:, -k:])
 
@@ -79,10 +79,10 @@ def drift(
     subspace: Any, states: Mapping[Step, Mapping[str, Any]], layer: str, measure: str = "cca"
 ) -> Floats:
     """Return the distance of a set of variates, as a representation, to a layer at each step."""
-    own = isorep.Basis.from_array(subspace, name="subspace")
+    basis = isorep.Basis.from_array(subspace, name="subspace")
     return np.array(
         [
-            isorep.MEASURES[measure](isorep.overlap(own, layers[layer])).distance
+            isorep.MEASURES[measure](isorep.overlap(basis, layers[layer])).distance
             for layers in states.values()
         ]
     )

@@ -1,4 +1,4 @@
-"""Verdicts: the claims of a figure as a table to print."""
+"""Verdicts: the table of claims that the shell prints."""
 
 from __future__ import annotations
 
@@ -13,35 +13,38 @@ if TYPE_CHECKING:
 _COLOURS = {"reproduced": "green", "not reproduced": "red"}
 
 LEGEND = (
-    "In brackets: 90 % interval. p: of no effect at all, over exchanges of networks. A claimed "
-    f"difference must reach its margin with p <= {ALPHA}; a claimed equality needs an interval "
-    "within the margin on either side of 0."
+    "In brackets: 90 % interval. p: exact permutation p-value (networks relabelled) under the null "
+    f"of no effect. A claimed difference must reach its margin with p <= {ALPHA}; a claimed "
+    "equality needs an interval between minus and plus the margin."
 )
 
 
-def claims_table(judged: Sequence[Claim]) -> Table:
-    """Return a row for each claim: figure, verdict, words, and the numbers that decide it."""
+def plain_table(title: str) -> Table:
+    """Return an empty table without lines."""
     from rich.table import Table
+
+    return Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+
+
+def claims_table(judged: Sequence[Claim]) -> Table:
+    """Return a table with figure, verdict, words and the deciding numbers of each claim."""
     from rich.text import Text
 
-    listing = Table(
-        title="The paper's claims",
-        title_justify="left",
-        box=None,
-        header_style="bold",
-        pad_edge=False,
-    )
+    listing = plain_table("The paper's claims")
     listing.add_column("figure")
     listing.add_column("verdict", width=14)
-    listing.add_column("claim, and what decides it")
+    listing.add_column("claim, and the number that decides it")
     for claim in judged:
         words = Text(claim.words)
-        at = claim.deciding
-        if at is not None:
-            among = f" (worst of {len(claim.contrasts)})" if len(claim.contrasts) > 1 else ""
-            between = "" if at.interval is None else " [{}, {}]".format(*map(short, at.interval))
+        contrast = claim.deciding
+        if contrast is not None:
+            number = len(claim.contrasts)
+            worst = f" (worst of {number})" if number > 1 else ""
+            ends = contrast.interval
+            interval = "" if ends is None else " [{}, {}]".format(*map(short, ends))
             words.append(
-                f"\n{at.where}{among} = {short(at.effect)}{between}, p = {at.exact.p_value:.3f}",
+                f"\n{contrast.where}{worst} = {short(contrast.effect)}{interval}, "
+                f"p = {contrast.exact.p_value:.3f}",
                 style="dim",
             )
         if claim.likely_reason:
@@ -52,5 +55,5 @@ def claims_table(judged: Sequence[Claim]) -> Table:
 
 
 def short(number: float) -> str:
-    """Return three decimals, never a negative zero."""
-    return f"{round(number, 3) + 0.0:.3f}"  # what rounds to -0 is 0
+    """Return a number with three decimals, without a negative zero."""
+    return f"{round(number, 3) + 0.0:.3f}"  # -0.0 + 0.0 is 0.0

@@ -1,4 +1,4 @@
-"""CIFAR-10 in its official binary layout: a folder of batches, or the archive as it is downloaded.
+"""CIFAR-10 in its official binary layout: a folder of batches, or the downloaded archive.
 
 A record is a label (one byte) and 3 x 32 x 32 bytes of red, green and blue (Krizhevsky 2009).
 """
@@ -28,29 +28,29 @@ _RECORD = 1 + 3 * 32 * 32
 def load(
     folder: Path | None, seed: int = 0, n_train: int = 50_000, n_test: int = 10_000
 ) -> ImageData:
-    """Read the images; choose those to train on at random, and draw the random labelling.
+    """Read the images, choose training images at random, and draw the random labelling.
 
-    Each colour is shifted and scaled to mean 0 and standard deviation 1 over the chosen training
+    Each colour channel is scaled to mean 0 and standard deviation 1 over the chosen training
     images.
 
     Parameters
     ----------
     folder : Path
-        Holds the six files ``data_batch_1.bin`` ... ``test_batch.bin``, in itself or in
-        ``cifar-10-batches-bin`` or ``cifar10`` below it, or ``cifar-10-binary.tar.gz``, which is
-        read as it is. Fewer training batches do, as long as they hold `n_train` images.
+        Folder with the six files ``data_batch_1.bin`` ... ``test_batch.bin``, or with
+        ``cifar-10-binary.tar.gz``. The files may also be in its sub-folder
+        ``cifar-10-batches-bin`` or ``cifar10``. Fewer training batches suffice if they contain
+        `n_train` images.
     seed : int
-        Of the choice and of the random labelling.
+        Random seed of the choice and the random labelling.
     n_train : int
-        Images to train on.
+        Number of training images.
     n_test : int
-        Images to test on, at most: the first of the test batch.
+        Largest number of test images; they are the first of the test batch.
 
     Raises
     ------
     ValueError
-        When no folder is given, the files are not there, one of them is damaged, or they hold too
-        few images.
+        If there is no folder, files are missing or damaged, or they contain too few images.
     """
     if folder is None:
         raise ValueError(f"this scale needs CIFAR-10: pass --data with {_expected()}")
@@ -61,8 +61,8 @@ def load(
     images, labels = _records(b"".join(train), source)
     if not 1 <= n_train <= len(images):
         raise ValueError(
-            f"n_train must be from 1 to {len(images)}, the training images in {source!r}, got "
-            f"{n_train}"
+            f"n_train must be from 1 to {len(images)}, the number of training images in "
+            f"{source!r}; got {n_train}"
         )
     random = np.random.default_rng(seed)
     chosen = np.sort(random.permutation(len(images))[:n_train])
@@ -73,7 +73,7 @@ def load(
         for name in ("mean", "std")
     )
     if not std.all():
-        raise ValueError(f"the chosen training images in {source!r} are all of one colour")
+        raise ValueError(f"the chosen training images in {source!r} all have the same colour")
     return split(
         "CIFAR-10 (32 x 32 pixels, colour)",
         ((pixels - mean) / std, labels[chosen]),
@@ -83,14 +83,14 @@ def load(
 
 
 def download(folder: Path) -> Path:
-    """Fetch the official archive, 170 MB, into a folder, and check its published MD5.
+    """Download the official archive (170 MB) to a folder, and check its published MD5.
 
-    Nothing else in isorep downloads anything; it happens only where this is called.
+    No other function of isorep downloads files.
 
     Raises
     ------
     ImportError
-        When pooch is not installed.
+        If pooch is not installed.
     """
     pooch = import_optional("pooch", "paper")
     return Path(
@@ -106,13 +106,13 @@ def _expected() -> str:
 
 
 def _read(folder: Path) -> tuple[dict[str, bytes], str]:
-    """Return the batches that are there by name, and where they were found."""
+    """Return the batches by name, and the folder or archive that contains them."""
     if not folder.is_dir():
         raise ValueError(f"no folder {str(folder)!r}: --data must name {_expected()}")
     for place in (folder, folder / "cifar-10-batches-bin", folder / "cifar10"):
-        found = {name: place / name for name in (*TRAIN, TEST) if (place / name).is_file()}
-        if found:
-            return {name: path.read_bytes() for name, path in found.items()}, str(place)
+        files = {name: place / name for name in (*TRAIN, TEST) if (place / name).is_file()}
+        if files:
+            return {name: path.read_bytes() for name, path in files.items()}, str(place)
     for archive in (folder / ARCHIVE, folder / "cifar10" / ARCHIVE):
         if archive.is_file():
             return _unpack(archive), str(archive)
@@ -129,7 +129,7 @@ def _unpack(archive: Path) -> dict[str, bytes]:
                 if content is not None:
                     batches[name] = content.read()
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise ValueError(f"cannot read {str(archive)!r}: {error}; download it again") from error
+        raise ValueError(f"cannot read {str(archive)!r}: {error}. Download it again") from error
     return batches
 
 
@@ -143,6 +143,6 @@ def _records(content: bytes, source: str) -> tuple[NDArray[np.uint8], NDArray[np
     labels = records[:, 0].astype(np.int64)
     if labels.max() > 9:
         raise ValueError(
-            f"damaged CIFAR-10 in {source!r}: labels must be 0 to 9, found {labels.max()}"
+            f"damaged CIFAR-10 in {source!r}: labels must be 0 to 9, got {labels.max()}"
         )
     return records[:, 1:].reshape(-1, *_SHAPE), labels

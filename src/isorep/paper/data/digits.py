@@ -1,4 +1,4 @@
-"""Digits: scikit-learn's bundled handwritten digits, with their labels and a random labelling."""
+"""Digits: scikit-learn's bundled handwritten digits."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from isorep.paper.data.image_data import ImageData, split
 
 
 def load(seed: int = 0, n_train: int = 1400) -> ImageData:
-    """Split the 1,797 real 8 x 8 images at random, and draw the random labelling.
+    """Split the 1,797 images of 8 x 8 pixels at random, and draw the random labelling.
 
     Parameters
     ----------
     seed : int
-        Of the split and of the random labelling.
+        Random seed of the split and the random labelling.
     n_train : int
-        Images to train on; the others are for testing.
+        Number of training images; the others are test images.
 
     Raises
     ------
     ImportError
-        When scikit-learn is not installed.
+        If scikit-learn is not installed.
     ValueError
-        When `n_train` leaves no image to train on or none to test on.
+        If `n_train` leaves no training image or no test image.
 
     Examples
     --------

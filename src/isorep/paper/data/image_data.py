@@ -1,11 +1,11 @@
-"""Image data: pictures to train on under two labellings, and pictures to test on."""
+"""Image data: training images with two labellings, and test images."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class ImageData:
-    """Images to train on under two labellings, and images to test on.
+    """Training images with two labellings, and test images.
 
     Attributes
     ----------
     name : str
-        What the images are, in words.
+        Description of the images.
     n_classes : int
-        Number of classes; labels run from 0.
+        Number of classes; labels start at 0.
     train_images : (n, channels, height, width) float32 array
     train_labels, random_labels : (n,) int64 arrays
-        What the images show, and one fixed random labelling of the same images.
+        True labels, and one fixed random labelling of the same images.
     test_images : (m, channels, height, width) float32 array
     test_labels : (m,) int64 array
-        What the test images show.
+        True labels of the test images.
     """
 
     name: str
@@ -39,8 +39,8 @@ class ImageData:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of all that a training sees."""
-        found = hashlib.sha256()
+        """SHA-256 of all images and labels."""
+        digest = hashlib.sha256()
         for array in (
             self.train_images,
             self.train_labels,
@@ -48,13 +48,21 @@ class ImageData:
             self.test_images,
             self.test_labels,
         ):
-            found.update(f"{array.shape} {array.dtype.str}".encode())
-            found.update(np.ascontiguousarray(array).tobytes())
-        return found.hexdigest()
+            digest.update(f"{array.shape} {array.dtype.str}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
 
     def labels(self, labelling: Literal["true", "random"]) -> NDArray[np.int64]:
-        """Return the training images' labels under either labelling."""
+        """Return the labels of the training images."""
         return self.train_labels if labelling == "true" else self.random_labels
+
+    def facts(self) -> dict[str, Any]:
+        """Return the description and the number of images, in JSON types."""
+        return {
+            "data": self.name,
+            "train_images": len(self.train_images),
+            "test_images": len(self.test_images),
+        }
 
 
 def split(
@@ -63,9 +71,9 @@ def split(
     test: tuple[NDArray[np.float32], NDArray[np.int64]],
     random: np.random.Generator,
 ) -> ImageData:
-    """Add the random labelling to images and labels, 10 classes.
+    """Add a random labelling to images and labels of 10 classes.
 
-    The random labelling is the true one shuffled over the training images, so that both have the
-    same number of images in every class and nothing differs but which image has which label.
+    The random labelling is the true one shuffled over the training images, so both have the same
+    number of images in each class.
     """
     return ImageData(name, 10, *train, random.permutation(train[1]), *test)

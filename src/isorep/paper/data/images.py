@@ -1,4 +1,4 @@
-"""Images: which pictures a figure uses, and where they are read from."""
+"""Images: the data set of a figure, and its reader."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from isorep.paper.data.image_data import ImageData
 
 @dataclass(frozen=True)
 class ImageSource:
-    """Which images a figure uses.
+    """The images of a figure.
 
     Attributes
     ----------
     name : {"digits", "cifar10"}
-        Of the data set.
+        Name of the data set.
     n_train : int
-        Images to train on, chosen at random.
+        Number of training images, chosen at random.
     n_test : int
-        Images to test on, at most; all that there are by default.
+        Largest number of test images.
     """
 
     name: Literal["digits", "cifar10"] = "digits"
@@ -30,7 +30,7 @@ class ImageSource:
     n_test: int = 10_000
 
     def load(self, folder: Path | None, seed: int) -> ImageData:
-        """Read the images; digits come with scikit-learn, all others from `folder`."""
+        """Read the images: digits from scikit-learn, CIFAR-10 from `folder`."""
         if self.name == "digits":
             return load_digits(seed, self.n_train)
         return load_cifar10(folder, seed, self.n_train, self.n_test)

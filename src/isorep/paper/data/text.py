@@ -1,7 +1,7 @@
-"""Text: the corpora that language models are trained on, as numbered words.
+"""Text: the corpora of the language models, as numbered words.
 
-- ``"pydoc"``: the help texts inside Python's standard library (`pydoc_data.topics`), English prose
-  and code on one subject. Nothing to download; a little different in each version of Python.
+- ``"pydoc"``: the help texts in Python's standard library (`pydoc_data.topics`), English prose and
+  code on one subject. It needs no download, and differs a little between versions of Python.
 - ``"ptb"``: Penn Treebank as preprocessed by Mikolov et al. (2010).
 - ``"wikitext-2"``: WikiText-2, word level (Merity et al. 2016).
 """
@@ -31,15 +31,15 @@ _PYDOC_MIN_COUNT = 2
 
 @dataclass(frozen=True)
 class Excerpt:
-    """How much of a corpus is used: the beginning of both texts, in their most frequent words.
+    """Part of a corpus: the beginning of both texts, with the most frequent words.
 
     Attributes
     ----------
     train, valid : int
-        Tokens to train on and to evaluate on; all, where there are fewer.
+        Largest number of training and of evaluation tokens.
     words : int
-        Size of the vocabulary: ``<unk>``, and the words that are most frequent in what is trained
-        on. All others become ``<unk>``.
+        Size of the vocabulary: ``<unk>`` and the most frequent words of the training text. All
+        other words become ``<unk>``.
     """
 
     train: int
@@ -49,25 +49,25 @@ class Excerpt:
     def __post_init__(self) -> None:
         if min(self.train, self.valid, self.words) < 2:
             raise ValueError(
-                f"an excerpt needs at least 2 tokens to train on, 2 to evaluate on, and 2 words: "
+                f"an excerpt needs at least 2 training tokens, 2 evaluation tokens and 2 words; "
                 f"got {self}"
             )
 
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """A text to train on and a text to evaluate on, in words numbered by one vocabulary.
+    """A training text and an evaluation text, with words numbered by one vocabulary.
 
     Attributes
     ----------
     name : str
-        What the text is, in words.
+        Description of the text.
     vocabulary : tuple of str
         The word of each number.
     train, valid : (tokens,) int64 arrays
         Numbers of the words, in the order of the text.
     note : str
-        How this differs from the corpus as others use it; empty where it does not.
+        How the texts differ from the standard corpus; empty if they do not.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Corpus:
 
     @property
     def digest(self) -> str:
-        """A fingerprint of the vocabulary and both texts."""
+        """Digest of the vocabulary and both texts."""
         digest = blake2b("\n".join(self.vocabulary).encode(), digest_size=16)
         for text in (self.train, self.valid):
             digest.update(f" {len(text)} ".encode())
@@ -86,7 +86,7 @@ class Corpus:
         return digest.hexdigest()
 
     def excerpt(self, part: Excerpt) -> Corpus:
-        """Return the beginning of both texts, in their most frequent words; its note says so.
+        """Return the beginning of both texts with the most frequent words; the note says so.
 
         Examples
         --------
@@ -104,11 +104,11 @@ class Corpus:
         renumbered = np.zeros(len(self.vocabulary), dtype=np.int64)  # 0 is <unk>
         renumbered[kept] = np.arange(1, len(kept) + 1)
         vocabulary = (UNKNOWN, *(self.vocabulary[n] for n in kept))
-        said = (
+        size = (
             f"the first {len(train):,} tokens to train on, {len(valid):,} to evaluate on, in "
             f"{len(vocabulary):,} words"
         )
-        note = f"{self.note}; {said}" if self.note else f"{self.name}: {said}"
+        note = f"{self.note}; {size}" if self.note else f"{self.name}: {size}"
         return Corpus(self.name, vocabulary, renumbered[train], renumbered[valid], note)
 
 
@@ -120,19 +120,19 @@ def load(
     Parameters
     ----------
     corpus : {"pydoc", "ptb", "wikitext-2"}
-        Which one.
+        Name of the corpus.
     folder : path, optional
-        Where its files are, under their standard names, or the folder above one that has the name
-        of the corpus. "pydoc" needs none.
+        Folder with the corpus files under their standard names, or with a sub-folder that has the
+        name of the corpus. "pydoc" needs none.
     excerpt : Excerpt, optional
-        How much of it; by default all.
+        Part of the corpus; by default all of it.
 
     Raises
     ------
     ValueError
-        When there is no such corpus, the folder was not given, or a file holds no text.
+        If there is no such corpus, the folder is None, or a file contains no text.
     FileNotFoundError
-        When the files to evaluate on, or all files to train on, are not there.
+        If the evaluation text, or all texts to train on, are missing.
 
     Examples
     --------
@@ -152,16 +152,16 @@ def load(
 
 
 def pydoc_topics(min_count: int = _PYDOC_MIN_COUNT) -> Corpus:
-    """Return the help texts of the running Python, in alphabetical order of their subjects.
+    """Return the help texts of the running Python, sorted by subject.
 
     A word is a run of letters, digits and underscores, or a single other character; case is
-    ignored. The text is cut into a hundred stretches, and every tenth is for evaluation, so that
-    both parts are about the same subjects.
+    ignored. The text is cut into a hundred stretches, and every tenth one belongs to the evaluation
+    text, so that both texts are about the same subjects.
 
     Parameters
     ----------
     min_count : int
-        Words that are rarer than this in the whole text become ``<unk>``.
+        Words with fewer occurrences in the whole text become ``<unk>``.
     """
     import platform
     from pydoc_data.topics import topics  # type: ignore[import-not-found, unused-ignore]
@@ -199,7 +199,7 @@ CORPORA = ("pydoc", *_READERS)
 TITLES: Mapping[str, str] = MappingProxyType(
     {"pydoc": "Python's help texts", "ptb": "Penn Treebank", "wikitext-2": "WikiText-2"}
 )
-"""What figures call each corpus."""
+"""Name of each corpus in figures."""
 
 _FILES = {
     "ptb": {part: f"ptb.{part}.txt" for part in ("train", "valid", "test")},
@@ -210,8 +210,8 @@ _FILES = {
 def _expected(corpus: str) -> str:
     files = _FILES[corpus]
     return (
-        f"a folder that holds {files['train']} and {files['valid']}, in itself or in {corpus} "
-        "below it"
+        f"a folder that holds {files['train']} and {files['valid']}, directly or in its sub-folder "
+        f"{corpus}"
     )
 
 
@@ -236,7 +236,7 @@ def _from_files(corpus: str, folder: str | os.PathLike[str]) -> Corpus:
 
 
 def _place(folder: Path, corpus: str, files: Mapping[str, str]) -> Path:
-    """Return the folder itself if it has any of the files, or else its subfolder for the corpus."""
+    """Return the folder if it has any of the files, or else its sub-folder for the corpus."""
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {str(folder)!r}: --data must name {_expected(corpus)}")
     below = folder / corpus
@@ -248,32 +248,32 @@ def _place(folder: Path, corpus: str, files: Mapping[str, str]) -> Path:
 def _missing(
     title: str, place: Path, name: str, purpose: str, files: Mapping[str, str]
 ) -> FileNotFoundError:
-    there = [other for other in files.values() if (place / other).is_file()]
+    present = [other for other in files.values() if (place / other).is_file()]
     return FileNotFoundError(
-        f"{title} needs {name} {purpose}, and it is not in {str(place)!r}, which has "
-        f"{' and '.join(there) or 'none of its files'}; the standard files are "
+        f"{title} needs {name} {purpose}, but {str(place)!r} has "
+        f"{' and '.join(present) or 'none of its files'}. The standard files are "
         f"{', '.join(files.values())}"
     )
 
 
 def _read(path: Path) -> list[str]:
-    """Return the words of a file, with an end of sentence after each line, empty ones too."""
+    """Return the words of a file, with an end of sentence after each line, also empty ones."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
-        raise ValueError(f"{str(path)!r} should be UTF-8 text: {error}") from error
+        raise ValueError(f"{str(path)!r} must be UTF-8 text: {error}") from error
     words = [word for line in lines for word in (*line.split(), END)]
     if not set(words) - {END}:
-        raise ValueError(f"{str(path)!r} has no words in it")
+        raise ValueError(f"{str(path)!r} contains no words")
     return words
 
 
 def _numbered(name: str, train: Sequence[str], valid: Sequence[str], note: str = "") -> Corpus:
-    # Over both texts, as awd-lstm-lm has it: a word that is only evaluated on has a number too.
+    # As in awd-lstm-lm, words that occur only in the evaluation text have a number too.
     vocabulary = tuple(dict.fromkeys((*train, *valid)))
     numbers = {word: number for number, word in enumerate(vocabulary)}
 
-    def of(words: Iterable[str]) -> NDArray[np.int64]:
+    def numbered(words: Iterable[str]) -> NDArray[np.int64]:
         return np.fromiter((numbers[word] for word in words), dtype=np.int64)
 
-    return Corpus(name, vocabulary, of(train), of(valid), note)
+    return Corpus(name, vocabulary, numbered(train), numbered(valid), note)

@@ -1,14 +1,14 @@
 """Figure 1, image networks (1a, d): part of a representation settles, part of it is noise.
 
-Set-up. Networks trained far beyond the point where their performance has converged; one of their
-layers.
+Set-up. One layer of networks that are trained far beyond the epoch at which their performance has
+converged.
 
-What is computed. The sorted canonical correlations of the layer at each epoch with its final state
-(1a). And, of the layer's canonical variates at an early epoch against the layer at half time, the
-most and the least correlated ones (S and B), each set as a representation of its own against the
-layer at every later epoch, by mean CCA (1d).
+Computed. The sorted canonical correlations of the layer at each epoch with its final state (1a).
+Of the layer's canonical variates at an early epoch with the layer at half time, the most correlated
+(S) and the least correlated (B) form two representations. Their mean CCA distances to the layer at
+every later epoch (1d).
 
-What is claimed. See `claims`. Figure A1 has the same networks' training curves.
+Claims. See `claims`. Figure A1 shows the training curves of the same networks.
 """
 
 from __future__ import annotations
@@ -20,13 +20,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+import isorep
 from isorep._utils.parallel import one_thread
 from isorep.paper.analysis.claims import Claim
+from isorep.paper.analysis.replicates import contrast
 from isorep.paper.analysis.subspaces import coefficients, drift, first_at_least, split
 from isorep.paper.data.image_data import ImageData
 from isorep.paper.data.images import ImageSource
-from isorep.paper.training.recipe import SMALL_CONVNET, ConvNetPlan, Recipe, ResNetPlan, Wanted
-from isorep.paper.training.replicates import contrast
+from isorep.paper.figures.drawing import curves, letter, tidy
+from isorep.paper.training.recipe import (
+    SMALL_CONVNET,
+    ConvNetPlan,
+    Recipe,
+    ResNetPlan,
+    Wanted,
+    network_seed,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,10 +46,10 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 SETTLED = 0.9
-"""A canonical correlation with the final state from which a direction counts as settled."""
+"""Canonical correlation with the final state from which a direction counts as settled."""
 
 CONVERGED = 0.98
-"""Of the best accuracy on test images: from here on performance counts as converged."""
+"""Share of the best test accuracy from which performance counts as converged."""
 
 
 # --- Set-up --------------------------------------------------------------------------------------
@@ -48,21 +57,27 @@ CONVERGED = 0.98
 
 @dataclass(frozen=True)
 class SetUp:
-    """What is trained, and where the subspaces are taken.
+    """The networks, and the epochs of the subspaces.
 
     Attributes
     ----------
     networks : int
-        How many; the paper has one.
+        Number of networks; the paper has one.
     layer : str
-        Which layer.
+        Name of the layer.
     epochs : tuple of int
-        At which the layer is looked at, from the first to the last; half time is the first that is
-        at least half of the last.
+        Epochs at which the layer is captured, from the first to the last. Half time is the first
+        that is at least half of the last.
     early : int
-        The early epoch, one of them.
+        The early epoch, one of `epochs`.
     variates : int
-        Directions in each of S and B; the paper has 100.
+        Number of directions in each of S and B; the paper has 100.
+    images, plan, recipe
+        Images, architecture and training.
+    compared : int
+        Largest number of training images to compare on.
+    seed : int
+        Random seed.
     """
 
     networks: int = 5
@@ -79,15 +94,15 @@ class SetUp:
     def __post_init__(self) -> None:
         if self.epochs[-1] != self.recipe.max_epochs or list(self.epochs) != sorted(self.epochs):
             raise ValueError(
-                f"epochs must ascend to the last of the training, {self.recipe.max_epochs}: got "
-                f"{self.epochs}"
+                f"epochs must ascend to the last epoch of the training, {self.recipe.max_epochs}; "
+                f"got {self.epochs}"
             )
         if self.early not in self.epochs or not 0 < self.early < self.half:
             raise ValueError(f"early must be one of the epochs before half time, got {self.early}")
 
     @property
     def half(self) -> int:
-        """The epoch that counts as half time."""
+        """Epoch of half time."""
         return next(epoch for epoch in self.epochs if epoch >= self.epochs[-1] / 2)
 
 
@@ -99,8 +114,8 @@ SETUPS = {
         plan=SMALL_CONVNET,
         variates=20,
     ),
-    # 80,000 steps of batches of 128 are 205 epochs; the paper does not say which residual network,
-    # nor how it was trained but for the steps.
+    # 80,000 steps with batches of 128 are 205 epochs. The paper states neither the residual network
+    # nor other details of its training.
     "paper": SetUp(
         networks=1,
         layer="block15",
@@ -114,17 +129,22 @@ SETUPS = {
 }
 
 
-# --- What is computed ----------------------------------------------------------------------------
+# --- Computation ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a run found, over networks and epochs.
+    """The result of a run, over networks and epochs.
 
     Attributes
     ----------
+    setup : SetUp
+    data : ImageData
+        Training and test images.
+    trained : dict of name to Trained
+        The networks.
     correlations : (networks, epochs, directions) array
-        With the final state, descending.
+        Canonical correlations with the final state, descending.
     stable, unstable : (networks, epochs) arrays
         Mean CCA distance of S and of B to the layer; NaN before the early epoch.
     """
@@ -138,12 +158,12 @@ class Result:
 
 
 def wanted(setup: SetUp) -> dict[str, Wanted]:
-    """Say which networks to train."""
+    """Return the networks to train."""
     return {
         f"network-{i + 1}": Wanted(
             setup.plan,
             setup.recipe,
-            int(np.random.SeedSequence([setup.seed, 1, i]).generate_state(1)[0]),
+            network_seed(setup.seed, 1, i),
             keep=setup.epochs,
         )
         for i in range(setup.networks)
@@ -151,21 +171,21 @@ def wanted(setup: SetUp) -> dict[str, Wanted]:
 
 
 def compute(setup: SetUp, run: Run) -> Result:
-    """Train, and follow the layer."""
+    """Train the networks, and compare the layer at all epochs."""
     data = run.images(setup.images, setup.seed)
     trained = run.networks(wanted(setup), data)
     correlations, distances = [], []
-    for one in trained.values():
-        states = states_of(setup, run, data, one)
+    for network in trained.values():
+        states = states_of(setup, run, data, network)
         with one_thread(), run.console.status("comparing epochs"):
             parts = split(states, setup.layer, setup.early, setup.half, setup.variates)
             later = {epoch: state for epoch, state in states.items() if epoch >= setup.early}
-            unseen = np.full(len(states) - len(later), np.nan)
+            earlier = np.full(len(states) - len(later), np.nan)
             correlations.append(coefficients(states, setup.layer))
             distances.append(
-                [np.concatenate([unseen, drift(part, later, setup.layer)]) for part in parts]
+                [np.concatenate([earlier, drift(part, later, setup.layer)]) for part in parts]
             )
-    # A final state of lower rank than another's has fewer directions.
+    # The final states of the networks can differ in rank.
     directions = max(table.shape[1] for table in correlations)
     padded = [
         np.pad(table, ((0, 0), (0, directions - table.shape[1])), constant_values=np.nan)
@@ -176,15 +196,15 @@ def compute(setup: SetUp, run: Run) -> Result:
 
 
 def states_of(
-    setup: SetUp, run: Run, data: ImageData, one: Trained
+    setup: SetUp, run: Run, data: ImageData, network: Trained
 ) -> dict[int, Mapping[str, Any]]:
     """Capture the layer of a network at every epoch."""
-    networks = {str(epoch): one.at(epoch) for epoch in setup.epochs}
+    networks = {str(epoch): network.at(epoch) for epoch in setup.epochs}
     captured = run.capture(networks, data.train_images[: setup.compared], [setup.layer])
     return {int(epoch): layers for epoch, layers in captured.items()}
 
 
-# --- What is claimed -----------------------------------------------------------------------------
+# --- Claims --------------------------------------------------------------------------------------
 
 
 def claims(result: Result) -> list[Claim]:
@@ -192,12 +212,12 @@ def claims(result: Result) -> list[Claim]:
     setup = result.setup
     epochs = np.array(setup.epochs)
     unsettled = []
-    for one, table in zip(result.trained.values(), result.correlations, strict=True):
-        accuracy = np.array([epoch.test_accuracy for epoch in one.history])
+    for network, table in zip(result.trained.values(), result.correlations, strict=True):
+        accuracy = np.array([epoch.test_accuracy for epoch in network.history])
         converged = first_at_least(accuracy, CONVERGED * accuracy.max())
-        at = table[int(np.searchsorted(epochs, converged))]
-        unsettled.append(float(np.mean(at[~np.isnan(at)] < SETTLED)))
-    # Half time is where S was chosen to be near, and the last epochs tell a drift.
+        row = table[int(np.searchsorted(epochs, converged))]
+        unsettled.append(float(np.mean(row[~np.isnan(row)] < SETTLED)))
+    # S was selected to be near the layer at half time, so this epoch is left out.
     after = (epochs > setup.early) & (epochs != setup.half)
     first = int(np.flatnonzero(after)[0])
     return [
@@ -213,8 +233,8 @@ def claims(result: Result) -> list[Claim]:
         Claim(
             "1d",
             "S stays closer to the layer than B at all later epochs",
-            "distance of B minus distance of S, mean over the epochs after the early one but half "
-            "time",
+            "distance of B minus distance of S, mean over the epochs after the early one, without "
+            "half time",
             "difference",
             (
                 contrast(
@@ -224,8 +244,8 @@ def claims(result: Result) -> list[Claim]:
         ),
         Claim(
             "1d",
-            "S stays flat to the end",
-            "distance of S at the last epoch minus at the first after the early one",
+            "S stays at the same distance to the end",
+            "distance of S at the last epoch minus that at the first epoch after the early one",
             "equality",
             (
                 contrast(
@@ -234,14 +254,14 @@ def claims(result: Result) -> list[Claim]:
                     two_sided=True,
                 ),
             ),
-            "the layer goes on changing as long as it is trained, and even its most stable "
-            "directions with it",
+            "the layer changes as long as it is trained, and even its most stable directions "
+            "change with it",
         ),
         Claim(
             "1d",
             "B drifts away at once",
-            f"distance of B at epoch {epochs[first]}, the first after the early one, as compared "
-            "with that of S",
+            f"distance of B minus distance of S at epoch {epochs[first]}, the first after the "
+            "early one",
             "difference",
             (
                 contrast(
@@ -260,25 +280,22 @@ def draw(result: Result) -> Figure:
     """Draw the coefficients (a), and the subspaces (d)."""
     from matplotlib.figure import Figure
 
-    from isorep.paper.analysis.curves import curves
-    from isorep.plot.spectrum import spectrum
-
     setup = result.setup
     figure = Figure(figsize=(10.5, 4.1), layout="constrained")
     left, right = figure.subplots(1, 2)
     mean = np.nanmean(result.correlations, axis=0)
-    spectrum(dict(zip(setup.epochs, mean, strict=True)), title="epoch", ax=left)
+    isorep.plot.spectrum(dict(zip(setup.epochs, mean, strict=True)), title="epoch", ax=left)
     left.set(
         xlabel=f"direction of {setup.layer}, sorted",
         ylabel="canonical correlation with the final state",
     )
-    seen = np.array(setup.epochs) >= setup.early
+    later = np.array(setup.epochs) >= setup.early
     curves(
         right,
-        np.array(setup.epochs)[seen],
+        np.array(setup.epochs)[later],
         {
-            f"S, {setup.variates} most correlated": result.stable[:, seen],
-            f"B, {setup.variates} least correlated": result.unstable[:, seen],
+            f"S, {setup.variates} most correlated": result.stable[:, later],
+            f"B, {setup.variates} least correlated": result.unstable[:, later],
         },
     )
     right.axvline(setup.half, color="0.7", linestyle=":", linewidth=1, zorder=0)
@@ -287,11 +304,9 @@ def draw(result: Result) -> Figure:
         ylabel=f"mean CCA distance to {setup.layer}",
         ylim=(0, 1),
     )
-    right.grid(axis="y", color="0.9", linewidth=0.8)
-    right.set_axisbelow(True)
-    right.spines[["top", "right"]].set_visible(False)
-    for ax, letter in ((left, "a"), (right, "d")):
-        ax.set_title(letter, loc="left", fontweight="bold")
+    tidy(right)
+    letter(left, "a")
+    letter(right, "d")
     figure.supxlabel(
         f"{result.data.name}, training images; mean over {setup.networks} networks",
         fontsize="small",
@@ -300,13 +315,13 @@ def draw(result: Result) -> Figure:
 
 
 def rows(result: Result) -> Iterator[dict[str, Any]]:
-    """Give a row for each network, epoch and number: a correlation, or a distance of S or B."""
+    """Yield a row for each network, epoch and number: a correlation, or a distance of S or B."""
     for name, table, stable, unstable in zip(
         result.trained, result.correlations, result.stable, result.unstable, strict=True
     ):
-        for at, epoch in enumerate(result.setup.epochs):
-            numbers = [("correlation", i + 1, value) for i, value in enumerate(table[at])]
-            numbers += [("S distance", 0, stable[at]), ("B distance", 0, unstable[at])]
+        for row, epoch in enumerate(result.setup.epochs):
+            numbers = [("correlation", i + 1, value) for i, value in enumerate(table[row])]
+            numbers += [("S distance", 0, stable[row]), ("B distance", 0, unstable[row])]
             for quantity, direction, value in numbers:
                 if not np.isnan(value):
                     yield {
@@ -319,11 +334,9 @@ def rows(result: Result) -> Iterator[dict[str, Any]]:
 
 
 def facts(result: Result) -> dict[str, Any]:
-    """Say what was trained on what, and how far it came."""
+    """Return the data and the trained networks."""
     return {
-        "data": result.data.name,
-        "train_images": len(result.data.train_images),
-        "test_images": len(result.data.test_images),
+        **result.data.facts(),
         "half_time": result.setup.half,
-        "networks": {name: one.facts() for name, one in result.trained.items()},
+        "networks": {name: network.facts() for name, network in result.trained.items()},
     }

@@ -1,13 +1,13 @@
 """Figure 1, language models (1b, c, e, f): part of a representation settles, part is noise.
 
-Set-up. The networks of figure 6; their last layer.
+Set-up. The last layer of the networks of figure 6.
 
-What is computed. The sorted canonical correlations of the layer at each epoch with its final state
-(1b, c). And, of the layer's canonical variates at an early epoch against the layer at half time,
-the most and the least correlated ones (S and B), each set as a representation of its own against
-the layer at every later epoch, by mean CCA (1e, f).
+Computed. The sorted canonical correlations of the layer at each epoch with its final state (1b, c).
+Of the layer's canonical variates at an early epoch with the layer at half time, the most correlated
+(S) and the least correlated (B) form two representations. Their mean CCA distances to the layer at
+every later epoch (1e, f).
 
-What is claimed. See `claims`.
+Claims. See `claims`.
 """
 
 from __future__ import annotations
@@ -21,24 +21,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep.paper.analysis.claims import Claim
-from isorep.paper.analysis.common_convergence import check_corpus, describe
+from isorep.paper.analysis.language_tables import by_model
+from isorep.paper.analysis.replicates import contrast
 from isorep.paper.analysis.subspaces import coefficients, drift, first_at_least, split
 from isorep.paper.data.text import Corpus
+from isorep.paper.figures.drawing import caption, colours, curves, panels
 from isorep.paper.training.language_recipe import MODELS, NETWORKS, LanguageModel
-from isorep.paper.training.replicates import contrast
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from isorep.paper.models.language_model import TrainedLanguageModel
+    from isorep.paper.training.trained_language_model import TrainedLanguageModel
 
 SETTLED = 0.9
-"""A canonical correlation with the final state from which a direction counts as settled."""
+"""Canonical correlation with the final state from which a direction counts as settled."""
 
 LEARNED = 0.95
-"""Of all that the log perplexity comes down: from here on performance counts as converged."""
+"""Share of the log perplexity's decrease from which performance counts as converged."""
 
 
 # --- Set-up --------------------------------------------------------------------------------------
@@ -46,17 +47,17 @@ LEARNED = 0.95
 
 @dataclass(frozen=True)
 class SetUp:
-    """The models, how many networks of each, and where the subspaces are taken.
+    """The models, the number of networks of each, and the subspaces.
 
     Attributes
     ----------
     models, networks
-        The models, and how many networks of each.
+        Models, and number of networks of each.
     early : float
-        The early epoch, as a part of the training; the checkpoint at or after it counts, after the
-        beginning. The late one is half time.
+        Early epoch, as a share of the training. The first checkpoint at or after it is used, but
+        not epoch 0.
     variates : int
-        Directions in each of S and B; the paper has 100.
+        Number of directions in each of S and B; the paper has 100.
     """
 
     models: tuple[LanguageModel, ...]
@@ -74,7 +75,7 @@ SETUPS: Mapping[str, SetUp] = MappingProxyType(
 )
 
 
-# --- What is computed ----------------------------------------------------------------------------
+# --- Computation ---------------------------------------------------------------------------------
 
 
 def compute(
@@ -84,69 +85,67 @@ def compute(
     *,
     device: str | None = None,
 ) -> dict[str, xarray.Dataset]:
-    """Return what the figure shows for each model, over (network, epoch).
+    """Return a table for each model over (network, epoch).
 
-    - ``correlation`` (also over direction), descending, with the final state;
+    - ``correlation`` (also over direction): canonical correlations with the final state,
+      descending;
     - ``valid_perplexity``;
-    - ``stable_distance`` and ``unstable_distance``, NaN before the early epoch, whose number is the
-      attribute ``early``; ``half`` is that of half time.
+    - ``stable_distance`` and ``unstable_distance``: NaN before the early epoch.
+
+    The attributes ``early`` and ``half`` are the early epoch and half time.
     """
     import xarray
 
     from isorep.paper.analysis.rnn_states import over_epochs
 
-    result = {}
-    for name, networks in trained.items():
-        recipe = networks[0].recipe
-        layer = recipe.last_layer
-        early, half = epochs_of_interest(recipe, setup.early)
-        runs = []
-        for one in networks:
-            corpus = corpora[recipe.corpus]
-            check_corpus(one, corpus)
-            states = over_epochs(one, corpus.valid, layers=[layer], device=device)
-            subspaces = split(states, layer, early, half, setup.variates)
-            epochs = list(one.checkpoints)
-            later = {epoch: states[epoch] for epoch in epochs if epoch >= early}
-            correlation = coefficients(states, layer)
-            distances = {}
-            for part, subspace in subspaces._asdict().items():
-                distances[part] = np.full(len(epochs), np.nan)
-                distances[part][-len(later) :] = drift(subspace, later, layer)
-            runs.append(
-                xarray.Dataset(
-                    {
-                        "correlation": (("epoch", "direction"), correlation),
-                        "valid_perplexity": ("epoch", one.valid_perplexity[epochs]),
-                        **{f"{part}_distance": ("epoch", at) for part, at in distances.items()},
-                    },
-                    coords={
-                        "epoch": epochs,
-                        "direction": np.arange(1, correlation.shape[1] + 1),
-                    },
-                )
-            )
-        seeds = xarray.DataArray([one.seed for one in networks], dims="network")
-        result[name] = xarray.concat(runs, seeds, join="outer").assign_attrs(
-            describe(networks[0]), layer=layer, early=early, half=half, variates=setup.variates
+    def table_of(network: TrainedLanguageModel, corpus: Corpus) -> xarray.Dataset:
+        layer = network.recipe.last_layer
+        early, half = epochs_of_interest(network.recipe, setup.early)
+        states = over_epochs(network, corpus.valid, layers=[layer], device=device)
+        subspaces = split(states, layer, early, half, setup.variates)
+        epochs = list(network.checkpoints)
+        later = {epoch: states[epoch] for epoch in epochs if epoch >= early}
+        correlation = coefficients(states, layer)
+        distances = {}
+        for part, subspace in subspaces._asdict().items():
+            distances[part] = np.full(len(epochs), np.nan)
+            distances[part][-len(later) :] = drift(subspace, later, layer)
+        return xarray.Dataset(
+            {
+                "correlation": (("epoch", "direction"), correlation),
+                "valid_perplexity": ("epoch", network.valid_perplexity[epochs]),
+                **{f"{part}_distance": ("epoch", values) for part, values in distances.items()},
+            },
+            coords={"epoch": epochs, "direction": np.arange(1, correlation.shape[1] + 1)},
         )
-    return result
+
+    tables = by_model(trained, corpora, table_of)
+    for name, table in tables.items():
+        recipe = trained[name][0].recipe
+        early, half = epochs_of_interest(recipe, setup.early)
+        table.attrs |= {
+            "layer": recipe.last_layer,
+            "early": early,
+            "half": half,
+            "variates": setup.variates,
+        }
+    return tables
 
 
 def epochs_of_interest(recipe: LanguageModel, early: float) -> tuple[int, int]:
-    """Return the checkpoints that are the early epoch and half time."""
-    wanted = max(1.0, early * recipe.epochs)
-    first = next(epoch for epoch in recipe.checkpoints if epoch >= wanted)
+    """Return the epochs of the early checkpoint and of half time."""
+    earliest = max(1.0, early * recipe.epochs)
+    first = next(epoch for epoch in recipe.checkpoints if epoch >= earliest)
     half = next(epoch for epoch in recipe.checkpoints if epoch >= recipe.epochs / 2)
     if not first < half < recipe.epochs:
         raise ValueError(
-            f"checkpoints must include an early epoch, half time and the end, got "
+            "checkpoints must include an early epoch, half time and the end, got "
             f"{recipe.checkpoints}"
         )
     return first, half
 
 
-# --- What is claimed -----------------------------------------------------------------------------
+# --- Claims --------------------------------------------------------------------------------------
 
 
 def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
@@ -162,8 +161,9 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
             Claim(
                 "1b,c",
                 f"{name}: performance converges long before many coefficients do",
-                f"at the first epoch with {LEARNED:.0%} of the log perplexity's way down: that "
-                f"part of the way minus the part of the canonical correlations over {SETTLED:g}",
+                f"at the first epoch with {LEARNED:.0%} of the log perplexity's whole decrease: "
+                "the share of the decrease minus the share of canonical correlations of at least "
+                f"{SETTLED:g}",
                 "difference",
                 (contrast(f"{name}: performance - coefficients", _lead(table)),),
             ),
@@ -172,7 +172,7 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
                 f"{name}: the most correlated directions stay closer than the least correlated "
                 "ones",
                 "mean CCA distance of B to the layer minus that of S, mean over later epochs "
-                "but half time",
+                "without half time",
                 "difference",
                 (
                     contrast(
@@ -183,8 +183,9 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
             ),
             Claim(
                 "1e,f",
-                f"{name}: the most correlated directions stay as they are",
-                "mean CCA distance of S to the layer at the end minus at the first later epoch",
+                f"{name}: the most correlated directions do not change",
+                "mean CCA distance of S to the layer at the end minus that at the first later "
+                "epoch",
                 "equality",
                 (
                     contrast(
@@ -193,8 +194,8 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
                         two_sided=True,
                     ),
                 ),
-                "in so short a training the early layer is still far from what it becomes, and its "
-                "most correlated directions drift as well, if less",
+                "the training is so short that the early layer still differs a lot from its final "
+                "state, and its most correlated directions drift too, though less",
             ),
             Claim(
                 "1e,f",
@@ -213,28 +214,26 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
 
 
 def _lead(table: xarray.Dataset) -> NDArray[np.float64]:
-    """Return how far performance is ahead of the coefficients when it has converged."""
-    ahead = []
+    """Return the lead of performance over the coefficients when performance has converged."""
+    leads = []
     for number in range(table.sizes["network"]):
-        one = table.isel(network=number)
-        learned = way_down(one["valid_perplexity"].to_numpy())
-        at = first_at_least(learned, LEARNED)
-        rho = one["correlation"].isel(epoch=at).dropna("direction").to_numpy()
-        ahead.append(learned[at] - np.mean(rho >= SETTLED))
-    return np.array(ahead)
+        network = table.isel(network=number)
+        learned = share_learned(network["valid_perplexity"].to_numpy())
+        epoch = first_at_least(learned, LEARNED)
+        rho = network["correlation"].isel(epoch=epoch).dropna("direction").to_numpy()
+        leads.append(learned[epoch] - np.mean(rho >= SETTLED))
+    return np.array(leads)
 
 
-def way_down(perplexity: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how much of all that the log perplexity comes down it has come, epoch by epoch."""
+def share_learned(perplexity: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the decrease of the log perplexity at each epoch, as a share of its whole decrease."""
     loss = np.log(perplexity)
-    part: NDArray[np.float64] = (loss[0] - loss) / (loss[0] - loss.min())
-    return part
+    share: NDArray[np.float64] = (loss[0] - loss) / (loss[0] - loss.min())
+    return share
 
 
 def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
-    """Draw the coefficients above (1b, c) and the subspaces below (1e, f), a column a model."""
-    from isorep.paper.analysis.curves import caption, colours, curves, panels
-
+    """Draw a column for each model: the coefficients (1b, c) above, the subspaces (1e, f) below."""
     figure, axes = panels(list(result), rows=2)
     for (above, below), table in zip(axes.T, result.values(), strict=True):
         epochs = table["epoch"].to_numpy()
@@ -242,13 +241,13 @@ def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
         for epoch, colour in zip(epochs, colours(len(epochs)), strict=True):
             above.plot(table["direction"], shown.sel(epoch=epoch), color=colour, linewidth=1.2)
         above.set(xlabel=f"direction of {table.attrs['layer']}, sorted", ylim=(0, 1.02))
-        seen = table.sel(epoch=slice(table.attrs["early"], None))
+        later = table.sel(epoch=slice(table.attrs["early"], None))
         curves(
             below,
-            seen["epoch"],
+            later["epoch"],
             {
-                "S, most correlated": seen["stable_distance"],
-                "B, least correlated": seen["unstable_distance"],
+                "S, most correlated": later["stable_distance"],
+                "B, least correlated": later["unstable_distance"],
             },
         )
         below.axvline(table.attrs["half"], color="0.7", linestyle=":", linewidth=1, zorder=0)
@@ -256,26 +255,24 @@ def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
     _name_epochs(above, epochs)
     axes[0, 0].set_ylabel("canonical correlation\nwith the final state")
     axes[1, 0].set_ylabel(f"mean CCA distance to the layer\nof {_variates(result)} variates")
-    some = next(iter(result.values()))
+    table = next(iter(result.values()))
     caption(
         figure,
-        f"above, mean over {some.sizes['network']} networks; below, with standard deviation",
+        f"above, mean over {table.sizes['network']} networks; below, with standard deviation",
         notes=[table.attrs["note"] for table in result.values()],
     )
     return figure
 
 
 def _name_epochs(ax: Axes, epochs: NDArray[np.int64]) -> None:
-    """Say beside the last panel which colour is which epoch: the first, the last, some between."""
+    """Add a legend of colours beside a panel: the first epoch, the last, and some between them."""
     from matplotlib.lines import Line2D
 
-    from isorep.paper.analysis.curves import colours
-
     shades = colours(len(epochs))
-    picked = sorted({int(i) for i in np.linspace(0, len(epochs) - 1, min(6, len(epochs)))})
+    shown = sorted({int(i) for i in np.linspace(0, len(epochs) - 1, min(6, len(epochs)))})
     ax.legend(
-        [Line2D([], [], color=shades[i]) for i in picked],
-        [f"epoch {epochs[i]}" for i in picked],
+        [Line2D([], [], color=shades[i]) for i in shown],
+        [f"epoch {epochs[i]}" for i in shown],
         frameon=False,
         fontsize="small",
         loc="center left",

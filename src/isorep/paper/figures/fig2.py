@@ -1,16 +1,15 @@
 """Figure 2: signal and noise of known size.
 
-Set-up. X has `neurons` dimensions: k of signal, iid N(0, 1), and the others of noise, with a small
-standard deviation. Y is a random orthonormal transform of X's k signal dimensions beside fresh
-noise of the same kind. All of the signal is shared and none of the noise, so that a measure of what
-the two have in common should hardly depend on k. The shared directions all have a canonical
-correlation of 1, so that which variates stand for them, and with them the weights of PWCCA, are
-arbitrary: a part of the spread over draws.
+Set-up. X has `neurons` dimensions: k of signal, iid N(0, 1), and the others of noise with a small
+standard deviation. Y consists of a random orthonormal transform of X's k signal dimensions, and of
+new noise of the same kind. X and Y share all of the signal and none of the noise, so a measure of
+what they share should hardly depend on k. All shared directions have a canonical correlation of 1.
+Their variates are therefore arbitrary, and so are the weights of PWCCA, which causes a part of the
+spread over draws.
 
-What is computed. The distance of X from Y by mean CCA, SVCCA and PWCCA, for every k and several
-draws.
+Computed. The distance of X from Y by mean CCA, SVCCA and PWCCA, for every k and several draws.
 
-What is claimed. See `claims`.
+Claims. See `claims`.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+import isorep
 from isorep._utils.parallel import one_thread
-from isorep.core.overlap import overlap
-from isorep.measures import MEASURES as ALL
 from isorep.paper.analysis.claims import Claim, Contrast
 from isorep.paper.analysis.contrasts import TITLES
-from isorep.paper.training.replicates import contrast
+from isorep.paper.analysis.replicates import contrast
+from isorep.paper.figures.drawing import tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +43,7 @@ MEASURES = ("cca", "svcca", "pwcca")
 
 @dataclass(frozen=True)
 class SetUp:
-    """What is drawn; the paper's toy, with repetitions."""
+    """The paper's synthetic data, with repetitions."""
 
     samples: int = 2000
     neurons: int = 200
@@ -58,20 +57,20 @@ SETUPS = {"laptop": SetUp(), "small": SetUp(repetitions=12), "paper": SetUp(repe
 
 
 def toy(setup: SetUp, k: int, random: np.random.Generator) -> tuple[Floats, Floats]:
-    """Draw X and Y, (samples, neurons), with k dimensions of signal."""
+    """Draw X and Y, (samples, neurons) each, with k dimensions of signal."""
     others = setup.neurons - k
 
     def noise() -> Floats:
         return setup.noise * random.standard_normal((setup.samples, others))
 
     signal = random.standard_normal((setup.samples, k))
-    # The signs make it uniform over all orthonormal transforms.
+    # The signs make the transform uniform over all orthonormal transforms.
     q, r = np.linalg.qr(random.standard_normal((k, k)))
     transform = q * np.sign(np.diag(r))
     return np.hstack([signal, noise()]), np.hstack([signal @ transform, noise()])
 
 
-# --- What is computed ----------------------------------------------------------------------------
+# --- Computation ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,19 +82,19 @@ class Result:
 
 
 def compute(setup: SetUp, run: Run) -> Result:
-    """Draw the toy for each k and repetition, and compare X with Y."""
+    """Draw X and Y for each k and repetition, and compare them."""
     distances = {name: np.zeros((setup.repetitions, len(setup.signal))) for name in MEASURES}
-    with one_thread(), run.console.status("comparing toys"):
+    with one_thread(), run.console.status("comparing X with Y"):
         for repetition in range(setup.repetitions):
-            for at, k in enumerate(setup.signal):
+            for i, k in enumerate(setup.signal):
                 random = np.random.default_rng([setup.seed, repetition, k])
-                coupled = overlap(*toy(setup, k, random))
+                overlap = isorep.overlap(*toy(setup, k, random))
                 for name, table in distances.items():
-                    table[repetition, at] = ALL[name](coupled).distance
+                    table[repetition, i] = isorep.MEASURES[name](overlap).distance
     return Result(setup, distances)
 
 
-# --- What is claimed -----------------------------------------------------------------------------
+# --- Claims --------------------------------------------------------------------------------------
 
 
 def claims(result: Result) -> list[Claim]:
@@ -104,16 +103,16 @@ def claims(result: Result) -> list[Claim]:
     ratios = np.array(setup.signal) / setup.neurons
     low, high = int(ratios.argmin()), int(ratios.argmax())
     few, most = f"{ratios[low]:g}", f"{ratios[high]:g}"
-    by = result.distances
+    distances = result.distances
 
-    def excess(larger: str, smaller: str, at: int, *, two_sided: bool = False) -> Contrast:
+    def excess(larger: str, smaller: str, i: int, *, two_sided: bool = False) -> Contrast:
         return contrast(
-            f"k/{setup.neurons} = {ratios[at]:g}: {TITLES[larger]} - {TITLES[smaller]}",
-            by[larger][:, at] - by[smaller][:, at],
+            f"k/{setup.neurons} = {ratios[i]:g}: {TITLES[larger]} - {TITLES[smaller]}",
+            distances[larger][:, i] - distances[smaller][:, i],
             two_sided=two_sided,
         )
 
-    spread = {name: table.max(axis=1) - table.min(axis=1) for name, table in by.items()}
+    spread = {name: table.max(axis=1) - table.min(axis=1) for name, table in distances.items()}
     return [
         Claim(
             "2",
@@ -124,12 +123,13 @@ def claims(result: Result) -> list[Claim]:
         ),
         Claim(
             "2",
-            f"There, SVCCA is between them (ratio {few})",
+            f"Where the signal is small (ratio {few}), SVCCA is between mean CCA and PWCCA",
             "mean CCA distance minus SVCCA distance, and SVCCA distance minus PWCCA distance",
             "difference",
             (excess("cca", "svcca", low), excess("svcca", "pwcca", low)),
-            "99 % of the variance is where the signal is: 20 dimensions of variance 1 beside 180 "
-            "of variance 0.01 leave SVCCA most of the noise, 50 and more leave it almost none",
+            "SVCCA keeps the directions with 99 % of the variance: with 20 signal dimensions of "
+            "variance 1 and 180 noise dimensions of variance 0.01 they include most of the noise, "
+            "with 50 and more signal dimensions almost none",
         ),
         Claim(
             "2",
@@ -144,14 +144,15 @@ def claims(result: Result) -> list[Claim]:
             "range over ratios of the PWCCA distance",
             "equality",
             (contrast("range of PWCCA", spread["pwcca"], two_sided=True),),
-            "noise neurons have a say in the weights by their standard deviation, not their "
-            f"variance: {setup.neurons - setup.signal[low]} of {setup.noise:g} weigh about as much "
-            f"as {setup.signal[low]} of 1, so that where the signal is small half of the weight is "
-            "on noise, which the two sides do not share",
+            "the weights depend on the standard deviation of a neuron, not on its variance: "
+            f"{setup.neurons - setup.signal[low]} noise neurons with standard deviation "
+            f"{setup.noise:g} weigh about as much as {setup.signal[low]} signal neurons with "
+            "standard deviation 1, so where the signal is small half of the weight is on noise, "
+            "which the two sides do not share",
         ),
         Claim(
             "2",
-            f"All three meet where there is hardly any noise (ratio {most})",
+            f"All three measures agree where there is hardly any noise (ratio {most})",
             "differences between the measures",
             "equality",
             (
@@ -186,20 +187,18 @@ def draw(result: Result) -> Figure:
         ylabel="distance, 0 is the same",
         title=f"All signal shared, no noise shared ({setup.repetitions} draws)",
     )
-    ax.grid(axis="y", color="0.9", linewidth=0.8)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
+    tidy(ax)
     ax.legend(frameon=False)
     return figure
 
 
 def rows(result: Result) -> Iterator[dict[str, Any]]:
-    """Give a row for each k, draw and measure."""
+    """Yield a row for each k, draw and measure."""
     setup = result.setup
     for name, table in result.distances.items():
-        for (repetition, at), value in np.ndenumerate(table):
+        for (repetition, i), value in np.ndenumerate(table):
             yield {
-                "signal_dimensions": setup.signal[at],
+                "signal_dimensions": setup.signal[i],
                 "neurons": setup.neurons,
                 "measure": name,
                 "draw": repetition,
@@ -208,7 +207,7 @@ def rows(result: Result) -> Iterator[dict[str, Any]]:
 
 
 def facts(result: Result) -> dict[str, Any]:
-    """Say what was drawn."""
+    """Return the mean distances."""
     return {
         "data": "synthetic",
         "mean_distances": {

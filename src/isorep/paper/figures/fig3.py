@@ -1,14 +1,14 @@
 """Figure 3: networks that generalize are more alike than networks that memorize.
 
-Set-up. Some networks learn the true labels and as many learn one fixed random labelling of the same
-images, all to near-zero training loss. They differ in nothing else but their seeds.
+Set-up. Some networks learn the true labels, and as many learn one fixed random labelling of the
+same images, all to near-zero training loss. Apart from that, they differ only in their seeds.
 
-What is computed. The PWCCA distance between every ordered pair of networks at every layer, on the
-training images, each filter averaged over its positions: within the generalizing networks, within
-the memorizing ones, and between ("inter").
+Computed. The PWCCA distance between every ordered pair of networks at every layer, on the training
+images, with each filter averaged over its positions: within the generalizing networks, within the
+memorizing networks, and between the groups ("inter").
 
-What is claimed. See `claims`. Figures A5 and A9 look at the same networks by other measures, figure
-A10 on test images.
+Claims. See `claims`. Figures A5 and A9 compare the same networks by other measures, figure A10 on
+test images.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+import isorep
 from isorep._utils.parallel import one_thread
 from isorep.paper.analysis.claims import Claim, Contrast
 from isorep.paper.analysis.contrasts import INTER, TITLES, gap
@@ -32,6 +33,7 @@ from isorep.paper.training.recipe import (
     ConvNetPlan,
     Recipe,
     Wanted,
+    network_seed,
 )
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 
 GENERALIZING, MEMORIZING = "generalizing", "memorizing"
 MOST_NETWORKS = 10
-"""Past this the exact tests, C(2n, n) assignments of labels each, would outlast the training."""
+"""With more networks, the exact tests (C(2n, n) permutations) would take longer than training."""
 
 
 # --- Set-up --------------------------------------------------------------------------------------
@@ -50,22 +52,18 @@ MOST_NETWORKS = 10
 
 @dataclass(frozen=True)
 class SetUp:
-    """What is trained and compared.
+    """The networks, and the images to compare them on.
 
     Attributes
     ----------
     networks : int
-        How many on each labelling.
+        Number of networks on each labelling.
     seed : int
-        Of the split, the random labelling and every network.
-    images : ImageSource
-        What they learn.
-    plan : ConvNetPlan
-        Their layers.
-    recipe : Recipe
-        How they are trained.
+        Random seed of the split, the random labelling and every network.
+    images, plan, recipe
+        Images, architecture and training.
     compared : int
-        Images to compare on, at most.
+        Largest number of images to compare on.
     """
 
     networks: int = 5
@@ -78,15 +76,15 @@ class SetUp:
     def __post_init__(self) -> None:
         if not 2 <= self.networks <= MOST_NETWORKS:
             raise ValueError(
-                f"networks must be from 2 to {MOST_NETWORKS}, got {self.networks}: one network "
-                "makes no pair, and for more the exact tests take too long"
+                f"networks must be from 2 to {MOST_NETWORKS}, got {self.networks}. One network "
+                f"has no pair, and with more than {MOST_NETWORKS} the exact tests take too long"
             )
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
         if len(self.plan.widths) < 3:
             raise ValueError(
-                f"at least 3 convolutions are needed to tell early from late layers, got "
-                f"{len(self.plan.widths)}"
+                f"plan must have at least 3 convolutions, so that early and late layers differ; "
+                f"got {len(self.plan.widths)}"
             )
 
 
@@ -103,24 +101,24 @@ SETUPS = {
 }
 
 
-# --- What is computed ----------------------------------------------------------------------------
+# --- Computation ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a run found.
+    """The result of a run.
 
     Attributes
     ----------
     setup : SetUp
     data : ImageData
-        What the networks were trained on.
+        Training and test images.
     trained : dict of name to Trained
-        The generalizing networks come first.
+        The networks; the generalizing ones come first.
     distances : Distances
-        Between all of them.
+        Distances between all networks.
     shown : {"training", "test"}
-        Which images they were compared on.
+        Images that the networks were compared on.
     """
 
     setup: SetUp
@@ -131,21 +129,22 @@ class Result:
 
 
 def compute(setup: SetUp, run: Run) -> Result:
-    """Train both groups and compare them."""
+    """Train both groups of networks and compare them."""
     return compare(setup, run, ["pwcca"])
 
 
 def wanted(setup: SetUp) -> dict[str, Wanted]:
-    """Say which networks to train: the generalizing ones, then the memorizing ones."""
-    found = {}
+    """Return the networks to train: the generalizing ones, then the memorizing ones."""
     labellings: tuple[Literal["true", "random"], ...] = ("true", "random")
-    for number, (group, labels) in enumerate(
-        zip((GENERALIZING, MEMORIZING), labellings, strict=True)
-    ):
-        for i in range(setup.networks):
-            seed = int(np.random.SeedSequence([setup.seed, number, i]).generate_state(1)[0])
-            found[f"{group}-{i + 1}"] = Wanted(setup.plan, setup.recipe, seed, labels)
-    return found
+    return {
+        f"{group}-{i + 1}": Wanted(
+            setup.plan, setup.recipe, network_seed(setup.seed, number, i), labels
+        )
+        for number, (group, labels) in enumerate(
+            zip((GENERALIZING, MEMORIZING), labellings, strict=True)
+        )
+        for i in range(setup.networks)
+    }
 
 
 def compare(
@@ -165,9 +164,9 @@ def compare(
     measures : sequence of str
         Names in `isorep.MEASURES`.
     shown : {"training", "test"}
-        Which images to compare on.
+        Images to compare on.
     across : bool
-        Compare the layer before the last two convolutions with the last of them, too.
+        Also compare the layer before the last two convolutions with the last convolution.
     """
     data = run.images(setup.images, setup.seed)
     trained = run.networks(wanted(setup), data)
@@ -184,10 +183,10 @@ def measure(
     shown: Literal["training", "test"] = "training",
     across: bool = False,
 ) -> Result:
-    """Compare networks that are trained; see `compare`."""
+    """Compare trained networks; see `compare`."""
     images = data.train_images if shown == "training" else data.test_images
     captured = run.capture(
-        {name: one.network for name, one in trained.items()}, images[: setup.compared]
+        {name: network.network for name, network in trained.items()}, images[: setup.compared]
     )
     with one_thread(), run.console.status("comparing every layer of every pair of networks"):
         distances = all_pairs(
@@ -199,7 +198,7 @@ def measure(
     return Result(setup, data, trained, distances, shown)
 
 
-# --- What is claimed -----------------------------------------------------------------------------
+# --- Claims --------------------------------------------------------------------------------------
 
 
 def claims(result: Result) -> list[Claim]:
@@ -223,8 +222,8 @@ def claims(result: Result) -> list[Claim]:
     return [
         Claim(
             "3",
-            f"Early layers ({span(early)}): distances are equal within generalizing, within "
-            "memorizing and between them",
+            f"Early layers ({span(early)}): distances are equal within generalizing networks, "
+            "within memorizing networks and between the groups",
             "differences between the three groups' mean PWCCA distances, layer by layer",
             "equality",
             gaps(
@@ -252,42 +251,42 @@ def claims(result: Result) -> list[Claim]:
             "mean PWCCA distance between the groups minus within memorizing, layer by layer",
             "equality",
             gaps(late, (INTER, MEMORIZING), equality=True),
-            "with this few images the memorizing networks' last layers all come to encode the one "
-            "random labelling, which the generalizing networks know nothing of",
+            "with so few images, the last layers of all memorizing networks encode the same random "
+            "labelling, which the generalizing networks have not learned",
         ),
         Claim(
             "3",
-            "Softmax: the distances within the two groups meet",
+            "Softmax: the distances within the two groups are equal",
             f"mean PWCCA distance within memorizing minus within generalizing at {output}",
             "equality",
             gaps([output], (MEMORIZING, GENERALIZING), equality=True),
         ),
         Claim(
             "3",
-            "Softmax: the distance between the groups meets those within them",
-            f"mean PWCCA distance between the groups minus within either at {output}",
+            "Softmax: the distance between the groups equals the distances within them",
+            f"mean PWCCA distance between the groups minus within each group at {output}",
             "equality",
             gaps([output], (INTER, GENERALIZING), (INTER, MEMORIZING), equality=True),
-            "on the training images each network's output is the labels that it was trained on, "
-            "and the two labellings have nothing to do with each other",
+            "on the training images, each network's output equals the labels that it was trained "
+            "on, and the two labellings are unrelated",
         ),
     ]
 
 
 def early_and_late(layers: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """Name the first and the last quarter of the convolutions; the softmax follows them."""
+    """Return the names of the first and the last quarter of the convolutions."""
     convolutions = layers[:-1]
     quarter = max(1, len(convolutions) // 4)
     return convolutions[:quarter], convolutions[-quarter:]
 
 
 def last_two(layers: Sequence[str]) -> tuple[str, str]:
-    """Name the layer before the last two convolutions, and the last; the softmax follows."""
-    return layers[-4], layers[-2]
+    """Return the names of the layer before the last two convolutions, and of the last one."""
+    return layers[-4], layers[-2]  # the softmax is layers[-1]
 
 
 def span(layers: Sequence[str]) -> str:
-    """Name layers in words."""
+    """Return the names of layers as text."""
     return ", ".join(layers)
 
 
@@ -298,15 +297,13 @@ def draw(result: Result) -> Figure:
     """Draw the mean distance of each group at each layer, a panel for each measure."""
     from matplotlib.figure import Figure
 
-    from isorep.plot.groups import groups
-
     distances = result.distances
     n, measures = distances.group_size, distances.measures
     figure = Figure(figsize=(max(3.5 * len(measures), 6.5), 4.1), layout="constrained")
     bounded = "euclidean" not in measures
     panels = figure.subplots(1, len(measures), sharey=bounded, squeeze=False)[0]
     for ax, name in zip(panels, measures, strict=True):
-        groups(distances.pairs(name), distances.layers, name, ax=ax)
+        isorep.plot.groups(distances.pairs(name), distances.layers, name, ax=ax)
         ax.set_title(TITLES[name])
         first = ax is panels[0]
         ax.set(xlabel="", ylabel="distance, 0 is the same" if first or not bounded else "")
@@ -327,7 +324,7 @@ def draw(result: Result) -> Figure:
 
 
 def rows(result: Result) -> Iterator[dict[str, Any]]:
-    """Give a row for each layer, measure and ordered pair of networks."""
+    """Yield a row for each layer, measure and ordered pair of networks."""
     distances = result.distances
     for layer in distances.layers:
         for name in distances.measures:
@@ -344,13 +341,11 @@ def rows(result: Result) -> Iterator[dict[str, Any]]:
 
 
 def facts(result: Result) -> dict[str, Any]:
-    """Say what was trained on what, and how far it came."""
+    """Return the data and the trained networks."""
     return {
-        "data": result.data.name,
-        "train_images": len(result.data.train_images),
-        "test_images": len(result.data.test_images),
+        **result.data.facts(),
         "compared_on": f"{result.shown} images",
-        "networks": {name: one.facts() for name, one in result.trained.items()},
+        "networks": {name: network.facts() for name, network in result.trained.items()},
         "mean_distances": means(result.distances),
     }
 

@@ -1,14 +1,14 @@
 """Figure 4: wider networks are more alike.
 
-Set-up. Groups of networks that differ in the width of all their layers; within a group, in their
-seeds alone.
+Set-up. Groups of networks that differ in the width of all layers. Networks of a group differ only
+in their seeds.
 
-What is computed. The PWCCA distance of the last convolution between all pairs of networks, on
-training images, as many filters drawn at random from each network as the narrowest has: against
-width (4a), and against the accuracy on test images (4b).
+Computed. The PWCCA distance of the last convolution between all pairs of networks, on training
+images, against width (4a) and against the accuracy on test images (4b). From each network, as many
+filters are drawn at random as the narrowest has.
 
-What is claimed. See `claims`. Figure A6 looks at the same filters by other measures, figure A7 at
-the same networks before training.
+Claims. See `claims`. Figure A6 compares the same filters by other measures, figure A7 the same
+networks before training.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+import isorep
 from isorep._utils.parallel import one_thread
-from isorep.comparison.pairwise import pairwise
 from isorep.paper.analysis import permutation_tests
 from isorep.paper.analysis.claims import STRONG, Claim, Contrast
 from isorep.paper.analysis.contrasts import TITLES, comparable, contrast
 from isorep.paper.data.image_data import ImageData
 from isorep.paper.data.images import ImageSource
+from isorep.paper.figures.drawing import letter, tidy
 from isorep.paper.training.recipe import (
     PAPER_CONVNET,
     PAPER_RECIPE,
@@ -34,6 +35,7 @@ from isorep.paper.training.recipe import (
     ConvNetPlan,
     Recipe,
     Wanted,
+    network_seed,
 )
 
 if TYPE_CHECKING:
@@ -51,18 +53,22 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SetUp:
-    """What is trained and compared.
+    """The networks, and the filters and images to compare them on.
 
     Attributes
     ----------
     factors : tuple of float
-        What all widths of `plan` are multiplied by, one group each; ascending.
+        Factor of the widths of `plan` in each group, ascending.
     networks : int
-        How many in each group.
+        Number of networks in each group.
     filters : int
-        How many of the last convolution's filters are compared; all, where it has fewer.
+        Largest number of filters of the last convolution to compare.
+    images, plan, recipe
+        Images, architecture and training.
     compared : int
-        Training images to compare on, at most.
+        Largest number of training images to compare on.
+    seed : int
+        Random seed.
     """
 
     factors: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
@@ -76,7 +82,7 @@ class SetUp:
 
     @property
     def widths(self) -> list[int]:
-        """Filters of the last convolution in each group."""
+        """Number of filters of the last convolution in each group."""
         return [self.plan.scaled(factor).widths[-1] for factor in self.factors]
 
     @property
@@ -103,7 +109,7 @@ SETUPS = {
 }
 
 
-# --- What is computed ----------------------------------------------------------------------------
+# --- Computation ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +121,7 @@ class Widths:
     tables : dict of measure to (N, N) array
         ``[i, j]`` is the distance of network i from j; 0 on the diagonal.
     group_size : int
-        Networks in each group.
+        Number of networks in each group.
     """
 
     tables: Mapping[str, Floats]
@@ -125,11 +131,11 @@ class Widths:
         """Return the distances of each group's ordered pairs, (groups, pairs)."""
         n, table = self.group_size, self.tables[measure]
         different = ~np.eye(n, dtype=bool)
-        blocks = [table[at : at + n, at : at + n] for at in range(0, len(table), n)]
+        blocks = [table[i : i + n, i : i + n] for i in range(0, len(table), n)]
         return np.stack([block[different] for block in blocks])
 
     def drop(self, measure: str, *, two_sided: bool = False, where: str = "") -> Contrast:
-        """Contrast the distances within the narrowest group with those within the widest."""
+        """Contrast the distances within the narrowest group with those within the widest group."""
         n, table = self.group_size, self.tables[measure]
         ends = np.r_[0:n, len(table) - n : len(table)]
         two = comparable(table, measure)[np.ix_(ends, ends)]
@@ -141,13 +147,24 @@ class Widths:
             where or f"{TITLES[measure]}: narrowest - widest",
             statistic,
             n,
-            permutation_tests.exchange_labels(statistic, n, two_sided=two_sided),
+            permutation_tests.permute_labels(statistic, n, two_sided=two_sided),
         )
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a run found; `before` is there for figure A7 alone."""
+    """The result of a run.
+
+    Attributes
+    ----------
+    setup : SetUp
+    data : ImageData
+        Training and test images.
+    trained : dict of name to Trained
+        The networks, group after group.
+    after, before : Widths
+        Distances after and before training; `before` is None except in figure A7.
+    """
 
     setup: SetUp
     data: ImageData
@@ -158,17 +175,17 @@ class Result:
     @property
     def accuracies(self) -> Floats:
         """Accuracy on test images, (groups, networks)."""
-        found = [one.last.test_accuracy for one in self.trained.values()]
-        return np.array(found).reshape(len(self.setup.factors), -1)
+        accuracies = [network.last.test_accuracy for network in self.trained.values()]
+        return np.array(accuracies).reshape(len(self.setup.factors), -1)
 
 
 def wanted(setup: SetUp) -> dict[str, Wanted]:
-    """Say which networks to train, group after group."""
+    """Return the networks to train, group after group."""
     return {
         f"x{factor:g}-{i + 1}": Wanted(
             setup.plan.scaled(factor),
             setup.recipe,
-            int(np.random.SeedSequence([setup.seed, 4, number, i]).generate_state(1)[0]),
+            network_seed(setup.seed, 4, number, i),
         )
         for number, factor in enumerate(setup.factors)
         for i in range(setup.networks)
@@ -181,16 +198,17 @@ def compute(setup: SetUp, run: Run) -> Result:
 
 
 def compare(setup: SetUp, run: Run, measures: Sequence[str], *, untrained: bool = False) -> Result:
-    """Compare the last convolutions of all networks, before training too if asked for."""
+    """Compare the last convolutions of all networks, with `untrained` also before training."""
     data = run.images(setup.images, setup.seed)
-    asked = wanted(setup)
-    trained = run.networks(asked, data)
-    after = _widths(setup, run, data, {k: one.network for k, one in trained.items()}, measures)
+    descriptions = wanted(setup)
+    trained = run.networks(descriptions, data)
+    networks = {name: network.network for name, network in trained.items()}
+    after = _widths(setup, run, data, networks, measures)
     before = None
     if untrained:
         from isorep.paper.training.networks import initial
 
-        fresh = {name: initial(one, data).eval() for name, one in asked.items()}
+        fresh = {name: initial(wanted, data).eval() for name, wanted in descriptions.items()}
         before = _widths(setup, run, data, fresh, measures)
     return Result(setup, data, trained, after, before)
 
@@ -199,12 +217,12 @@ def _widths(
     setup: SetUp, run: Run, data: ImageData, networks: Mapping[str, Any], measures: Sequence[str]
 ) -> Widths:
     captured = run.capture(networks, data.train_images[: setup.compared], [setup.layer])
-    chosen = {
-        name: {setup.layer: np.asarray(one[setup.layer])[:, draw_filters(setup, number, one)]}
-        for number, (name, one) in enumerate(captured.items())
+    drawn: dict[str | float, Mapping[str, Any]] = {
+        name: {setup.layer: np.asarray(layers[setup.layer])[:, draw_filters(setup, i, layers)]}
+        for i, (name, layers) in enumerate(captured.items())
     }
     with one_thread(), run.console.status("comparing all pairs of networks"):
-        table = pairwise(dict(chosen.items()), measures=list(measures), progress=False)
+        table = isorep.pairwise(drawn, measures=list(measures), progress=False)
     tables = {}
     for name in measures:
         distances = table[f"{name}_distance"].sel(layer=setup.layer).to_numpy().copy()
@@ -214,18 +232,17 @@ def _widths(
 
 
 def draw_filters(setup: SetUp, number: int, captured: Mapping[str, Any]) -> NDArray[np.int64]:
-    """Draw which filters of a network are compared."""
+    """Return the numbers of the filters of a network that are compared."""
     p = captured[setup.layer].shape[1]
     random = np.random.default_rng([setup.seed, 44, number])
     return random.permutation(p)[: setup.filters]
 
 
-# --- What is claimed -----------------------------------------------------------------------------
+# --- Claims --------------------------------------------------------------------------------------
 
 EASY = (
-    "on images this easy the last convolution of every network, narrow or wide, has come down to "
-    "the ten classes, and so few filters, all drawn from it, say little else: distances are small "
-    "at every width"
+    "on images this easy, the last convolution of every network, narrow or wide, encodes little "
+    "but the ten classes, so the distances between a few of its filters are small at every width"
 )
 
 
@@ -245,8 +262,8 @@ def claims(result: Result) -> list[Claim]:
         ),
         Claim(
             "4a",
-            "Distance falls with width all along",
-            "Spearman's correlation, sign changed, of width and mean PWCCA distance over groups",
+            "Distance decreases with width over the whole range",
+            "minus Spearman's correlation of width and mean PWCCA distance over groups",
             "difference",
             (falling("PWCCA", np.arange(n, dtype=float), distance, ranks=True),),
             EASY,
@@ -255,19 +272,18 @@ def claims(result: Result) -> list[Claim]:
         Claim(
             "4b",
             "More similar networks do better on test data",
-            "Pearson's correlation, sign changed, of mean PWCCA distance and mean test accuracy "
-            "over groups",
+            "minus Pearson's correlation of mean PWCCA distance and mean test accuracy over groups",
             "difference",
             (falling("PWCCA and accuracy", distance, accuracy),),
-            "all networks do almost equally well on images this easy, and what is left of "
-            "differences in accuracy is a few test images",
+            "on images this easy all networks do almost equally well, and the differences in "
+            "accuracy are a few test images",
             margin=STRONG,
         ),
     ]
 
 
 def falling(where: str, x: Floats, y: Floats, *, ranks: bool = False) -> Contrast:
-    """Contrast a negative correlation over groups with none; effects are positive if it falls."""
+    """Return the negative correlation of y with x over groups; it is positive if y falls."""
     if ranks:
         x, y = x.argsort().argsort().astype(float), y.argsort().argsort().astype(float)
 
@@ -275,7 +291,7 @@ def falling(where: str, x: Floats, y: Floats, *, ranks: bool = False) -> Contras
         return -float(np.corrcoef(x, y[order])[0, 1])
 
     effect = statistic(np.arange(len(x)))
-    exact = permutation_tests.permute(statistic, len(x))
+    exact = permutation_tests.permute_order(statistic, len(x))
     interval = permutation_tests.correlation_interval(effect, len(x))
     return Contrast(f"- r of {where}, {len(x)} groups", effect, interval, exact)
 
@@ -291,7 +307,7 @@ def draw(result: Result) -> Figure:
     figure = Figure(figsize=(9.5, 4.1), layout="constrained")
     left, right = figure.subplots(1, 2)
     curve(left, setup, result.after, "pwcca")
-    left.set_title("a", loc="left", fontweight="bold")
+    letter(left, "a")
     within = result.after.within("pwcca")
     distance, accuracy = within.mean(axis=1), 100 * result.accuracies
     right.errorbar(
@@ -304,12 +320,14 @@ def draw(result: Result) -> Figure:
         ecolor="0.75",
         zorder=3,
     )
-    for width, at in zip(
+    for width, point in zip(
         setup.widths, zip(distance, accuracy.mean(axis=1), strict=True), strict=True
     ):
-        right.annotate(str(width), at, xytext=(5, 5), textcoords="offset points", fontsize="small")
+        right.annotate(
+            str(width), point, xytext=(5, 5), textcoords="offset points", fontsize="small"
+        )
     r = np.corrcoef(distance, accuracy.mean(axis=1))[0, 1]
-    right.set_title("b", loc="left", fontweight="bold")
+    letter(right, "b")
     right.set_title(f"r = {r:.2f} over groups")
     tidy(right)
     right.set(xlabel="PWCCA distance within a group", ylabel="accuracy on test images (%)")
@@ -326,7 +344,7 @@ def curve(
     colour: str = "#0072B2",
     label: str = "",
 ) -> None:
-    """Draw the mean distance within each group over its width, with a standard deviation."""
+    """Draw the mean distance within each group over its width, with one standard deviation."""
     within = widths.within(measure)
     mean, std = within.mean(axis=1), within.std(axis=1)
     ax.fill_between(setup.widths, mean - std, mean + std, color=colour, alpha=0.25, linewidth=0)
@@ -340,15 +358,8 @@ def curve(
     ax.set(xlabel="filters of the last convolution", ylabel=f"{TITLES[measure]} distance")
 
 
-def tidy(ax: Axes) -> None:
-    """Give axes the house's look."""
-    ax.grid(axis="y", color="0.9", linewidth=0.8)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
-
-
 def caption(figure: Figure, setup: SetUp, result: Result) -> None:
-    """Say what was compared."""
+    """Write the data, the networks and the filters under the figure."""
     figure.supxlabel(
         f"{result.data.name}; {setup.networks} networks of each width\n{setup.filters} filters of "
         f"{setup.layer}, drawn at random; mean and standard deviation",
@@ -357,7 +368,7 @@ def caption(figure: Figure, setup: SetUp, result: Result) -> None:
 
 
 def rows(result: Result) -> Iterator[dict[str, Any]]:
-    """Give a row for each ordered pair of networks, measure and state of training."""
+    """Yield a row for each ordered pair of networks, measure and state of training."""
     names, n = list(result.trained), result.setup.networks
     states = {"trained": result.after, "untrained": result.before}
     for state, widths in states.items():
@@ -378,12 +389,10 @@ def rows(result: Result) -> Iterator[dict[str, Any]]:
 
 
 def facts(result: Result) -> dict[str, Any]:
-    """Say what was trained on what, and how far it came."""
+    """Return the data and the trained networks."""
     return {
-        "data": result.data.name,
-        "train_images": len(result.data.train_images),
-        "test_images": len(result.data.test_images),
-        "networks": {name: one.facts() for name, one in result.trained.items()},
+        **result.data.facts(),
+        "networks": {name: network.facts() for name, network in result.trained.items()},
         "mean_distances": {
             measure: dict(
                 zip(

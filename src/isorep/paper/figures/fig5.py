@@ -1,14 +1,14 @@
 """Figure 5: networks of one topology, trained at several learning rates, fall into clusters.
 
-Set-up. As many networks at each learning rate, of one topology and on the same images.
+Set-up. The same number of networks at each learning rate, of one topology and on the same images.
 
-What is computed. The PWCCA distance of one layer between all pairs of networks on training images,
-and the hierarchical clusters that it makes (5a). The robustness of each network to the removal of
-its filters, that is its mean accuracy on training images while ever more filters of all
-convolutions, in random order, are set to zero; against its generalization error, accuracy on
-training images minus accuracy on test images (5b).
+Computed. The PWCCA distance of one layer between all pairs of networks on training images, and its
+hierarchical clusters (5a). The robustness of each network to ablation, against its generalization
+error (5b). Robustness is the mean accuracy on training images as more and more filters of all
+convolutions, in random order, are set to zero. The generalization error is the accuracy on training
+images minus the accuracy on test images.
 
-What is claimed. See `claims`.
+Claims. See `claims`.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+import isorep
 from isorep._utils.optional import import_optional
 from isorep._utils.parallel import one_thread
-from isorep.comparison.clustering import cluster
-from isorep.comparison.pairwise import pairwise
 from isorep.paper.analysis import permutation_tests
 from isorep.paper.analysis.claims import STRONG, Claim, Contrast
 from isorep.paper.analysis.contrasts import contrast
 from isorep.paper.analysis.permutation_tests import Exact
 from isorep.paper.data.image_data import ImageData
 from isorep.paper.data.images import ImageSource
+from isorep.paper.figures.drawing import letter, tidy
 from isorep.paper.training.recipe import (
     PAPER_CONVNET,
     PAPER_RECIPE,
@@ -37,6 +37,7 @@ from isorep.paper.training.recipe import (
     ConvNetPlan,
     Recipe,
     Wanted,
+    network_seed,
 )
 
 if TYPE_CHECKING:
@@ -55,24 +56,28 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class SetUp:
-    """What is trained, compared and ablated.
+    """The networks, their comparison and their ablation.
 
     Attributes
     ----------
     learning_rates : tuple of float
-        Ascending.
+        Learning rates, ascending.
     networks : int
-        How many at each.
+        Number of networks at each learning rate.
     layer : str
-        Which layer's distances make the clusters.
+        Name of the layer whose distances give the clusters.
+    images, plan, recipe
+        Images, architecture and training.
     compared : int
-        Training images to compare on, at most.
+        Largest number of training images to compare on.
     ablated : int
-        Training images to measure robustness on, at most.
+        Largest number of training images to measure robustness on.
     fractions : int
-        Steps from all filters to none.
+        Number of steps from all filters to none.
     orders : int
-        Random orders in which filters go.
+        Number of random orders of the filters.
+    seed : int
+        Random seed.
     """
 
     learning_rates: tuple[float, ...] = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
@@ -107,21 +112,26 @@ SETUPS = {
 }
 
 
-# --- What is computed ----------------------------------------------------------------------------
+# --- Computation ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a run found.
+    """The result of a run.
 
     Attributes
     ----------
+    setup : SetUp
+    data : ImageData
+        Training and test images.
+    trained : dict of name to Trained
+        The networks.
     table : xarray.Dataset
-        What `isorep.pairwise` returned.
+        Result of `isorep.pairwise`.
     groups : (N,) array
-        Which learning rate each network had, by number.
+        Number of each network's learning rate.
     clusters : (N,) array
-        Which of as many clusters it fell into.
+        Number of each network's cluster; there are as many clusters as learning rates.
     robustness : (N,) array
         Mean accuracy over ablation.
     error : (N,) array
@@ -140,17 +150,17 @@ class Result:
     @property
     def distances(self) -> Floats:
         """PWCCA distances, [i, j] from network i to network j."""
-        found: Floats = self.table["pwcca_distance"].isel(layer=0).to_numpy()
-        return found
+        distances: Floats = self.table["pwcca_distance"].isel(layer=0).to_numpy()
+        return distances
 
 
 def wanted(setup: SetUp) -> dict[str, Wanted]:
-    """Say which networks to train, by learning rate."""
+    """Return the networks to train, by learning rate."""
     return {
         f"lr{rate:g}-{i + 1}": Wanted(
             setup.plan,
             replace(setup.recipe, learning_rate=rate),
-            int(np.random.SeedSequence([setup.seed, 5, number, i]).generate_state(1)[0]),
+            network_seed(setup.seed, 5, number, i),
         )
         for number, rate in enumerate(setup.learning_rates)
         for i in range(setup.networks)
@@ -158,20 +168,20 @@ def wanted(setup: SetUp) -> dict[str, Wanted]:
 
 
 def compute(setup: SetUp, run: Run) -> Result:
-    """Train, compare, cluster and ablate."""
+    """Train, compare, cluster and ablate the networks."""
     import_optional("torch", "torch")
     from isorep.paper.analysis.ablation import robustness
 
     data = run.images(setup.images, setup.seed)
     trained = run.networks(wanted(setup), data)
-    networks = {name: one.network for name, one in trained.items()}
+    networks = {name: network.network for name, network in trained.items()}
     captured = run.capture(networks, data.train_images[: setup.compared], [setup.layer])
     with one_thread(), run.console.status("comparing all pairs of networks"):
-        table = pairwise(dict(captured.items()), measures="pwcca", progress=False)
+        table = isorep.pairwise(dict(captured.items()), measures="pwcca", progress=False)
     distances = table["pwcca_distance"].isel(layer=0)
-    found = cluster(distances).labels(len(setup.learning_rates))
-    with run.console.status("removing filters"):
-        robust = [
+    clusters = isorep.cluster(distances).labels(len(setup.learning_rates))
+    with run.console.status("ablating filters"):
+        accuracies = [
             robustness(
                 network,
                 data.train_images[: setup.ablated],
@@ -183,20 +193,20 @@ def compute(setup: SetUp, run: Run) -> Result:
             )
             for network in networks.values()
         ]
-    last = [one.last for one in trained.values()]
+    last = [network.last for network in trained.values()]
     return Result(
         setup,
         data,
         trained,
         table,
         np.repeat(np.arange(len(setup.learning_rates)), setup.networks),
-        found,
-        np.array(robust),
-        np.array([one.train_accuracy - one.test_accuracy for one in last]),
+        clusters,
+        np.array(accuracies),
+        np.array([epoch.train_accuracy - epoch.test_accuracy for epoch in last]),
     )
 
 
-# --- What is claimed -----------------------------------------------------------------------------
+# --- Claims --------------------------------------------------------------------------------------
 
 
 def claims(result: Result) -> list[Claim]:
@@ -223,43 +233,42 @@ def claims(result: Result) -> list[Claim]:
                     "adjusted Rand index",
                     agreement(np.arange(n)),
                     None,
-                    permutation_tests.permute(agreement, n, seed=setup.seed),
+                    permutation_tests.permute_order(agreement, n, seed=setup.seed),
                 ),
             ),
-            "distances change smoothly with the learning rate and leave no gap for a cluster to "
-            "end at",
+            "distances change smoothly with the learning rate, without gaps between clusters",
             margin=STRONG,
         ),
         Claim(
             "5a",
-            "There are as many clusters as learning rates: networks are farther from those of any "
-            "other learning rate than from their own kind",
-            "mean PWCCA distance to the nearest other learning rate minus within, for each",
+            "There are as many clusters as learning rates: networks are farther from networks of "
+            "any other learning rate than from networks of the same one",
+            "mean PWCCA distance to the nearest other learning rate minus that within the learning "
+            "rate, for each",
             "difference",
-            tuple(_isolation(result, at) for at in range(len(setup.learning_rates))),
-            "neighbouring learning rates train networks as alike as a single one does, on images "
-            "this easy",
+            tuple(_isolation(result, i) for i in range(len(setup.learning_rates))),
+            "on images this easy, networks of neighbouring learning rates are as alike as networks "
+            "of the same learning rate",
         ),
         Claim(
             "5a",
             "One cluster is far from the others",
             "mean PWCCA distance of the most distant learning rate from all others minus the mean "
-            "distance among those",
+            "distance among the others",
             "difference",
             (_outlier(result),),
         ),
         Claim(
             "5b",
             "Robustness to ablation and generalization error show the same clusters",
-            "share of the variance of both, each in standard deviations, that 5a's clusters "
-            "explain",
+            "share of the variance of both (standardised) that the clusters of 5a explain",
             "difference",
             (
                 Contrast(
                     "share of variance",
                     explained(np.arange(n)),
                     None,
-                    permutation_tests.permute(explained, n, seed=setup.seed),
+                    permutation_tests.permute_order(explained, n, seed=setup.seed),
                 ),
             ),
             "on images this easy all networks generalize almost equally well",
@@ -268,7 +277,7 @@ def claims(result: Result) -> list[Claim]:
     ]
 
 
-def adjusted_rand(a: Labels, b: Labels) -> float:
+def adjusted_rand(x: Labels, y: Labels) -> float:
     """Return the Rand index of two groupings, adjusted for chance (Hubert and Arabie 1985).
 
     Examples
@@ -276,10 +285,11 @@ def adjusted_rand(a: Labels, b: Labels) -> float:
     >>> adjusted_rand(np.array([0, 0, 1, 1]), np.array([5, 5, 3, 3]))
     1.0
     """
-    together = (a[:, None] == a).sum() - len(a), (b[:, None] == b).sum() - len(b)
-    both = ((a[:, None] == a) & (b[:, None] == b)).sum() - len(a)
-    chance = together[0] * together[1] / (len(a) * (len(a) - 1))
-    most = sum(together) / 2
+    n = len(x)
+    x_pairs, y_pairs = (x[:, None] == x).sum() - n, (y[:, None] == y).sum() - n
+    both = ((x[:, None] == x) & (y[:, None] == y)).sum() - n
+    chance = x_pairs * y_pairs / (n * (n - 1))
+    most = (x_pairs + y_pairs) / 2
     return float((both - chance) / (most - chance)) if most != chance else 1.0
 
 
@@ -294,18 +304,18 @@ def share_explained(values: Floats, groups: Labels) -> float:
     return float(np.sum(between) / np.sum(z**2))
 
 
-def _isolation(result: Result, at: int) -> Contrast:
-    """Contrast a group's distances to the group nearest to it with those within the two."""
+def _isolation(result: Result, group: int) -> Contrast:
+    """Contrast a group's distances to the nearest other group with the distances within it."""
     groups, table, n = result.groups, result.distances, result.setup.networks
-    others = [other for other in range(len(result.setup.learning_rates)) if other != at]
-    own = groups == at
+    others = [other for other in range(len(result.setup.learning_rates)) if other != group]
+    inside = groups == group
 
-    def apart(other: int) -> float:
-        block = table[np.ix_(own, groups == other)], table[np.ix_(groups == other, own)]
-        return float(np.mean(block))
+    def distance(other: int) -> float:
+        blocks = table[np.ix_(inside, groups == other)], table[np.ix_(groups == other, inside)]
+        return float(np.mean(blocks))
 
-    nearest = min(others, key=apart)
-    members = np.concatenate([np.flatnonzero(own), np.flatnonzero(groups == nearest)])
+    nearest = min(others, key=distance)
+    members = np.concatenate([np.flatnonzero(inside), np.flatnonzero(groups == nearest)])
     two = table[np.ix_(members, members)]
 
     def statistic(first: Floats, second: Floats) -> Floats:
@@ -313,36 +323,37 @@ def _isolation(result: Result, at: int) -> Contrast:
 
     rates = result.setup.learning_rates
     return contrast(
-        f"learning rate {rates[at]:g} (nearest: {rates[nearest]:g})",
+        f"learning rate {rates[group]:g} (nearest: {rates[nearest]:g})",
         statistic,
         n,
-        permutation_tests.exchange_labels(statistic, n),
+        permutation_tests.permute_labels(statistic, n),
     )
 
 
 def _outlier(result: Result) -> Contrast:
+    """Contrast the most distant group's distances to the others with those among the others."""
     groups, table = result.groups, (result.distances + result.distances.T) / 2
     rates = result.setup.learning_rates
     pairs = ~np.eye(len(groups), dtype=bool)
 
     def by_group(labels: Labels) -> Floats:
-        def excess(at: int) -> float:
-            own = labels == at
-            away = table[np.ix_(own, ~own)].mean()
-            rest = np.outer(~own, ~own) & pairs & (labels[:, None] != labels)
-            return float(away - table[rest].mean())
+        def excess(group: int) -> float:
+            inside = labels == group
+            distance = table[np.ix_(inside, ~inside)].mean()
+            others = np.outer(~inside, ~inside) & pairs & (labels[:, None] != labels)
+            return float(distance - table[others].mean())
 
-        return np.array([excess(at) for at in range(len(rates))])
+        return np.array([excess(group) for group in range(len(rates))])
 
     def statistic(order: Labels) -> float:
         return float(by_group(groups[order]).max())
 
-    found = by_group(groups)
-    exact: Exact = permutation_tests.permute(
+    excesses = by_group(groups)
+    exact: Exact = permutation_tests.permute_order(
         statistic, len(groups), seed=result.setup.seed, draws=1999
     )
     return Contrast(
-        f"learning rate {rates[int(found.argmax())]:g}", float(found.max()), None, exact
+        f"learning rate {rates[int(excesses.argmax())]:g}", float(excesses.max()), None, exact
     )
 
 
@@ -354,42 +365,38 @@ def draw(result: Result) -> Figure:
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 
-    from isorep.plot.clusters import clusters
-
     setup = result.setup
     figure = Figure(figsize=(12, 5.4), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
     rates = dict(zip(result.trained, (setup.learning_rates[i] for i in result.groups), strict=True))
-    clusters(result.table, groups=rates, groups_title="learning rate", ax=left)
+    isorep.plot.clusters(result.table, groups=rates, groups_title="learning rate", ax=left)
     left.set(xticks=[], yticks=[])
     markers = "osD^vPX*"
     # Clusters have no order, unlike learning rates.
     shades = colormaps["Dark2"](np.arange(len(setup.learning_rates)) % 8)
-    for at, rate in enumerate(setup.learning_rates):
+    for i, rate in enumerate(setup.learning_rates):
         for number in np.unique(result.clusters):
-            own = (result.groups == at) & (result.clusters == number)
+            members = (result.groups == i) & (result.clusters == number)
             right.scatter(
-                100 * result.error[own],
-                100 * result.robustness[own],
+                100 * result.error[members],
+                100 * result.robustness[members],
                 color=shades[number],
-                marker=markers[at % len(markers)],
+                marker=markers[i % len(markers)],
                 s=40,
                 edgecolor="white",
                 linewidth=0.5,
                 zorder=3,
             )
         right.scatter(
-            [], [], color="0.4", marker=markers[at % len(markers)], label=f"learning rate {rate:g}"
+            [], [], color="0.4", marker=markers[i % len(markers)], label=f"learning rate {rate:g}"
         )
     for number in np.unique(result.clusters):
         right.scatter([], [], color=shades[number], marker="s", label=f"cluster {number + 1}")
     right.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     right.set_box_aspect(1)
-    right.set_title("b", loc="left", fontweight="bold")
-    left.set_title("a", loc="left", fontweight="bold", y=1.22)
-    right.grid(color="0.9", linewidth=0.8)
-    right.set_axisbelow(True)
-    right.spines[["top", "right"]].set_visible(False)
+    letter(right, "b")
+    letter(left, "a", y=1.22)
+    tidy(right, grid="both")
     right.set(
         xlabel="generalization error: training - test accuracy (points)",
         ylabel="robustness: mean accuracy over ablation (%)",
@@ -403,7 +410,7 @@ def draw(result: Result) -> Figure:
 
 
 def rows(result: Result) -> Iterator[dict[str, Any]]:
-    """Give a row for each ordered pair of networks, with what is known of both."""
+    """Yield a row for each ordered pair of networks."""
     names = list(result.trained)
     rates = result.setup.learning_rates
     for (i, j), value in np.ndenumerate(result.distances):
@@ -422,18 +429,16 @@ def rows(result: Result) -> Iterator[dict[str, Any]]:
 
 
 def facts(result: Result) -> dict[str, Any]:
-    """Say what was trained on what, and how far it came."""
+    """Return the data and the trained networks."""
     return {
-        "data": result.data.name,
-        "train_images": len(result.data.train_images),
-        "test_images": len(result.data.test_images),
+        **result.data.facts(),
         "networks": {
             name: {
-                **one.facts(),
+                **network.facts(),
                 "cluster": int(result.clusters[i]) + 1,
                 "robustness": float(result.robustness[i]),
                 "generalization_error": float(result.error[i]),
             }
-            for i, (name, one) in enumerate(result.trained.items())
+            for i, (name, network) in enumerate(result.trained.items())
         },
     }

@@ -1,13 +1,13 @@
 """Figure 6: the layers of recurrent language models converge bottom-up.
 
 Set-up. LSTM language models: 3 layers on Penn Treebank (6a) and on WikiText-2 (6b), 5 layers on
-WikiText-2 (6c, 6d); on a laptop, 3 and 5 layers on Python's help texts. Several networks of each,
-where the paper has one.
+WikiText-2 (6c, 6d); at the laptop scale, 3 and 5 layers on Python's help texts. Below the paper's
+scale there are several networks of each model; the paper has one.
 
-What is computed. The distance of each layer at each epoch to its own final state, over the
-evaluation text, every token a sample: by projection weighted CCA (6a-c) and by mean CCA (6d).
+Computed. The distance of each layer at each epoch to its own final state, by projection weighted
+CCA (6a-c) and by mean CCA (6d). Each token of the evaluation text is a sample.
 
-What is claimed. See `claims`.
+Claims. See `claims`.
 """
 
 from __future__ import annotations
@@ -21,16 +21,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep.paper.analysis.claims import Claim
-from isorep.paper.analysis.common_convergence import bottom_up, by_model, lag
+from isorep.paper.analysis.lag import bottom_up, lag
+from isorep.paper.analysis.language_tables import by_model
+from isorep.paper.analysis.replicates import contrast
 from isorep.paper.data.text import Corpus
+from isorep.paper.figures.drawing import layer_curves, network_caption, panels
 from isorep.paper.training.language_recipe import MODELS, NETWORKS, LanguageModel
-from isorep.paper.training.replicates import contrast
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
 
-    from isorep.paper.models.language_model import TrainedLanguageModel
+    from isorep.paper.training.trained_language_model import TrainedLanguageModel
 
 MEASURES = {"pwcca": "PWCCA", "cca": "mean CCA"}
 
@@ -40,7 +42,7 @@ MEASURES = {"pwcca": "PWCCA", "cca": "mean CCA"}
 
 @dataclass(frozen=True)
 class SetUp:
-    """The models, a panel each, and how many networks of each."""
+    """The models, with a panel each, and the number of networks of each."""
 
     models: tuple[LanguageModel, ...]
     networks: int
@@ -51,7 +53,7 @@ SETUPS: Mapping[str, SetUp] = MappingProxyType(
 )
 
 
-# --- What is computed ----------------------------------------------------------------------------
+# --- Computation ---------------------------------------------------------------------------------
 
 
 def compute(
@@ -67,18 +69,34 @@ def compute(
     trained : dict of model's name to sequence of TrainedLanguageModel
         The networks of each model.
     corpora : dict of corpus to Corpus
-        What the models were trained on.
+        Training and evaluation texts.
     device : str, optional
-        Where to run them.
+        Device to run the networks on.
     """
-    return by_model(trained, corpora, list(MEASURES), device=device)
+    return distances(trained, corpora, list(MEASURES), device)
 
 
-# --- What is claimed -----------------------------------------------------------------------------
+def distances(
+    trained: Mapping[str, Sequence[TrainedLanguageModel]],
+    corpora: Mapping[str, Corpus],
+    measures: Sequence[str],
+    device: str | None,
+) -> dict[str, xarray.Dataset]:
+    """Return the distances by any measures; see `compute`."""
+    from isorep.paper.analysis.state_distances import to_final_state
+
+    return by_model(
+        trained,
+        corpora,
+        lambda network, corpus: to_final_state(network, corpus, measures, device=device),
+    )
+
+
+# --- Claims --------------------------------------------------------------------------------------
 
 
 def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
-    """Judge figure 6's claims; 6d's on the deepest model."""
+    """Judge figure 6's claims; the claim of 6d is about the deepest model."""
     deepest = max(result, key=lambda name: result[name].sizes["layer"])
     return [
         *(
@@ -86,11 +104,11 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
                 "6",
                 f"{name}: layers converge bottom-up, each after the one below",
                 "PWCCA distance of a layer to its final state minus that of the layer below, mean "
-                "over the epochs of training, as a part of the mean over layers",
+                "over the epochs of training, as a share of the mean over layers",
                 "difference",
                 bottom_up(table, "pwcca", name),
-                "the last layer is tied to the embedding, which is above and below all others, and "
-                "in a training this short it takes shape as early as the layers in the middle",
+                "the last layer is tied to the embedding, which is both the input and the output "
+                "matrix, and in a training this short it converges as early as the middle layers",
             )
             for name, table in result.items()
         ),
@@ -99,11 +117,11 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
                 "6",
                 f"{name}: the first layer converges before the last",
                 "PWCCA distance of the last layer to its final state minus that of the first, mean "
-                "over the epochs of training, as a part of the mean over layers",
+                "over the epochs of training, as a share of the mean over layers",
                 "difference",
                 (contrast(f"{name}: last - first", _span(table, "pwcca")),),
-                "what weighs most in the last layer, which predicts the words, may be how frequent "
-                "each of them is, and that is learned first",
+                "the last layer predicts the words, and its largest directions may encode word "
+                "frequencies, which are learned first",
             )
             for name, table in result.items()
         ),
@@ -111,7 +129,7 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
             "6d",
             f"{deepest}: mean CCA blurs the pattern",
             "distance of the last layer minus that of the first, mean over the epochs of training, "
-            "as a part of the mean over layers, by PWCCA minus by mean CCA",
+            "as a share of the mean over layers, by PWCCA minus the same by mean CCA",
             "difference",
             (
                 contrast(
@@ -119,8 +137,8 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
                     _span(result[deepest], "pwcca") - _span(result[deepest], "cca"),
                 ),
             ),
-            "layers this narrow may have few directions of mere noise for mean CCA to count in "
-            "full",
+            "layers this narrow may have few noise directions, which mean CCA weights as much as "
+            "all others",
         ),
     ]
 
@@ -131,9 +149,7 @@ def _span(table: xarray.Dataset, measure: str) -> NDArray[np.float64]:
 
 
 def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
-    """Draw a panel for each model, and figure 6d beside them."""
-    from isorep.paper.analysis.curves import caption, layer_curves, panels
-
+    """Draw a panel for each model, and figure 6d."""
     *_, deepest = sorted(result, key=lambda name: result[name].sizes["layer"])
     shown = [(name, "pwcca") for name in result] + [(deepest, "cca")]
     figure, axes = panels([f"{name}\n{MEASURES[measure]}" for name, measure in shown])
@@ -142,10 +158,5 @@ def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
         ax.set_xlabel("epoch")
         ax.set_ylim(0, 1)
     axes[0, 0].set_ylabel("distance to the final state")
-    table = result[deepest]
-    caption(
-        figure,
-        f"mean and standard deviation over {table.sizes['network']} networks",
-        notes=[table.attrs["note"] for table in result.values()],
-    )
+    network_caption(figure, result)
     return figure

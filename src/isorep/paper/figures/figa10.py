@@ -2,9 +2,9 @@
 
 Set-up. Figure 3's networks.
 
-What is computed. Figure 3's distances, on images that no network was trained on.
+Computed. Figure 3's distances on test images.
 
-What is claimed. See `claims`.
+Claims. See `claims`.
 """
 
 from __future__ import annotations
@@ -14,21 +14,10 @@ from typing import TYPE_CHECKING
 from isorep.paper.analysis.claims import Claim
 from isorep.paper.analysis.contrasts import INTER, gap
 from isorep.paper.figures import fig3
-from isorep.paper.figures.fig3 import (
-    GENERALIZING,
-    MEMORIZING,
-    SETUPS,
-    Result,
-    SetUp,
-    draw,
-    facts,
-    rows,
-)
+from isorep.paper.figures.fig3 import GENERALIZING, MEMORIZING, Result, SetUp
 
 if TYPE_CHECKING:
     from isorep.paper.run import Run
-
-__all__ = ["SETUPS", "SetUp", "claims", "compute", "draw", "facts", "rows"]
 
 
 def compute(setup: SetUp, run: Run) -> Result:
@@ -56,7 +45,7 @@ def claims(result: Result) -> list[Claim]:
             f"mean PWCCA distance between the groups minus within memorizing at {output}",
             "equality",
             (gap(distances, "pwcca", output, INTER, MEMORIZING, two_sided=True),),
-            "the memorizing networks share the random labelling, and carry what they have in "
-            "common over to images that look alike",
+            "the memorizing networks have learned the same random labelling, and what they have in "
+            "common extends to similar test images",
         ),
     ]

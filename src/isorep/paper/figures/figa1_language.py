@@ -1,11 +1,11 @@
-"""Figure A1, language models: how well figure 1's networks do over training.
+"""Figure A1, language models: training curves of figure 1's networks.
 
 Set-up. The networks of figure 1.
 
-What is computed. The perplexity on the evaluation text and on the beginning of the training text at
-the end of each epoch, both in evaluation mode.
+Computed. The perplexity on the evaluation text and on the beginning of the training text at the end
+of each epoch, both in evaluation mode.
 
-What is claimed. See `claims`.
+Claims. See `claims`.
 """
 
 from __future__ import annotations
@@ -16,19 +16,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from isorep.paper.analysis.claims import Claim
-from isorep.paper.analysis.common_convergence import describe
+from isorep.paper.analysis.language_tables import describe
+from isorep.paper.analysis.replicates import contrast
 from isorep.paper.analysis.subspaces import first_at_least
-from isorep.paper.figures.fig1_language import LEARNED, SETUPS, SetUp, way_down
-from isorep.paper.training.replicates import contrast
+from isorep.paper.figures.drawing import curves, network_caption, panels
+from isorep.paper.figures.fig1_language import LEARNED, share_learned
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
 
     from isorep.paper.data.text import Corpus
-    from isorep.paper.models.language_model import TrainedLanguageModel
-
-__all__ = ["SETUPS", "SetUp", "claims", "compute", "draw"]
+    from isorep.paper.training.trained_language_model import TrainedLanguageModel
 
 CURVES = {"train_perplexity": "training text", "valid_perplexity": "evaluation text"}
 
@@ -41,18 +40,21 @@ def compute(
 ) -> dict[str, xarray.Dataset]:
     """Return, for each model, the two perplexities over (network, epoch).
 
-    They were noted in training: neither the texts nor a device is needed again.
+    The training has recorded them, so the texts and the device are not used.
     """
     import xarray
 
     return {
         name: xarray.Dataset(
             {
-                curve: (("network", "epoch"), np.array([getattr(one, curve) for one in networks]))
+                curve: (
+                    ("network", "epoch"),
+                    np.array([getattr(network, curve) for network in networks]),
+                )
                 for curve in CURVES
             },
             coords={
-                "network": [one.seed for one in networks],
+                "network": [network.seed for network in networks],
                 "epoch": np.arange(networks[0].recipe.epochs + 1),
             },
             attrs=describe(networks[0]),
@@ -65,17 +67,17 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
     """Judge figure A1's claim; each network gives one value."""
     judged = []
     for name, table in result.items():
-        ways = [way_down(curve) for curve in table["valid_perplexity"].to_numpy()]
-        left = [1 - first_at_least(way, LEARNED) / (len(way) - 1) for way in ways]
+        shares = [share_learned(curve) for curve in table["valid_perplexity"].to_numpy()]
+        remaining = [1 - first_at_least(share, LEARNED) / (len(share) - 1) for share in shares]
         judged.append(
             Claim(
                 "A1",
                 f"{name}: performance converges early in training",
-                f"share of training left when the log perplexity of the evaluation text first has "
-                f"{LEARNED:.0%} of its way down behind it",
+                f"remaining share of the training at the first epoch with {LEARNED:.0%} of the "
+                "whole decrease of the evaluation text's log perplexity",
                 "difference",
-                (contrast(f"{name}: share of training left", left),),
-                "training this short ends while the perplexity still falls",
+                (contrast(f"{name}: remaining share of training", remaining),),
+                "the training is so short that it ends while the perplexity still falls",
                 margin=0.5,
             )
         )
@@ -86,23 +88,16 @@ def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
     """Draw a panel for each model."""
     from matplotlib.ticker import LogLocator, NullLocator
 
-    from isorep.paper.analysis.curves import caption, curves, panels
-
     figure, axes = panels(list(result))
     for ax, table in zip(axes[0], result.values(), strict=True):
-        # The untrained network's perplexity, the size of the vocabulary, would flatten the rest.
-        seen = table.isel(epoch=slice(1, None))
-        curves(ax, seen["epoch"], {title: seen[curve] for curve, title in CURVES.items()})
+        # Without epoch 0: the untrained network's perplexity is the size of the vocabulary.
+        trained = table.isel(epoch=slice(1, None))
+        curves(ax, trained["epoch"], {title: trained[curve] for curve, title in CURVES.items()})
         ax.set_yscale("log")
-        # Every tick of a decade would be too many to label, and a power of ten alone too few.
+        # Four labels a decade: ten would overlap, and one is too few.
         ax.yaxis.set(major_locator=LogLocator(subs=(1, 2, 3, 5)), minor_locator=NullLocator())
         ax.yaxis.set_major_formatter("{x:.0f}")
         ax.set_xlabel("epoch")
     axes[0, 0].set_ylabel("perplexity")
-    some = next(iter(result.values()))
-    caption(
-        figure,
-        f"mean and standard deviation over {some.sizes['network']} networks",
-        notes=[table.attrs["note"] for table in result.values()],
-    )
+    network_caption(figure, result)
     return figure

@@ -4,14 +4,14 @@ Set-up. Two toy recurrent networks run for 1000 steps without input, from many r
 linear one, ``h <- W_rot h`` with a random rotation, and one with a nonlinear part,
 ``h <- W_rot h + alpha * sigmoid(W_rand h) + b``, for alpha up to 100. Nothing is trained.
 
-The paper does not say how ``W_rand``, ``b`` and the first states were drawn. Here they are normal:
-the entries of ``W_rand`` with variance gain^2 / width, those of ``b`` and the states with variance
-1. With a gain of 1 the sigmoid bends; with one of 0.001 it is all but linear.
+The paper does not state the distributions of ``W_rand``, ``b`` and the first states. Here they are
+normal: the entries of ``W_rand`` with variance gain^2 / width, those of ``b`` and the states with
+variance 1. With a gain of 1 the sigmoid is nonlinear; with a gain of 0.001 it is almost linear.
 
-What is computed. The distance of the states at each step from those at the last step, by mean CCA,
-cosine and Euclidean distance (the latter over the norm of the last states).
+Computed. The distance of the states at each step from those at the last step, by mean CCA,
+cosine and Euclidean distance (the latter relative to the norm of the last states).
 
-What is claimed. See `claims`.
+Claims. See `claims`.
 """
 
 from __future__ import annotations
@@ -26,17 +26,16 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from scipy.stats import ortho_group
 
-import isorep
 from isorep.paper.analysis.claims import Claim
-from isorep.paper.training.replicates import contrast
+from isorep.paper.analysis.replicates import contrast
+from isorep.paper.analysis.state_distances import STEP_MEASURES, to_last_step
+from isorep.paper.figures.drawing import caption, curves, panels
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
-
-MEASURES = {"cca": "mean CCA", "cosine": "cosine", "euclidean": "Euclidean"}
 
 
 # --- Set-up --------------------------------------------------------------------------------------
@@ -58,11 +57,11 @@ class SetUp:
     def __post_init__(self) -> None:
         if self.steps % self.every:
             raise ValueError(
-                f"steps must be a multiple of every, so that the last step is seen: got "
+                "steps must be a multiple of every, so that the last step is compared; got "
                 f"{self.steps} and {self.every}"
             )
         if self.alphas[:1] != (0.0,):
-            raise ValueError(f"alphas must begin with 0, the linear network: got {self.alphas}")
+            raise ValueError(f"alphas must begin with 0, the linear network; got {self.alphas}")
 
 
 SETUPS: Mapping[str, SetUp] = MappingProxyType(
@@ -70,12 +69,12 @@ SETUPS: Mapping[str, SetUp] = MappingProxyType(
 )
 
 
-# --- What is computed ----------------------------------------------------------------------------
+# --- Computation ---------------------------------------------------------------------------------
 
 
 def states(setup: SetUp, alpha: float, network: int) -> Iterator[tuple[int, Floats]]:
-    """Yield every `every`-th step, and the states at it (samples, width); 0 is the beginning."""
-    # The same rotation, W_rand, bias and first states for every alpha.
+    """Yield the number of every `every`-th step and its states (samples, width), from step 0."""
+    # All alphas have the same rotation, W_rand, bias and first states.
     random = np.random.default_rng([setup.seed, network])
     p = setup.width
     rotation = ortho_group.rvs(p, random_state=random)
@@ -85,8 +84,8 @@ def states(setup: SetUp, alpha: float, network: int) -> Iterator[tuple[int, Floa
     for step in range(setup.steps + 1):
         if step % setup.every == 0:
             yield step, h
-        turned = h @ rotation.T
-        h = turned if alpha == 0 else turned + alpha * expit(h @ weights.T) + bias
+        rotated = h @ rotation.T
+        h = rotated if alpha == 0 else rotated + alpha * expit(h @ weights.T) + bias
 
 
 def compute(setup: SetUp) -> xarray.Dataset:
@@ -96,22 +95,15 @@ def compute(setup: SetUp) -> xarray.Dataset:
     runs = []
     for network in range(setup.networks):
         for alpha in setup.alphas:
-            seen: dict[str | float, dict[str, Floats]] = {
-                step: {"h": h} for step, h in states(setup, alpha, network)
-            }
-            found = isorep.trajectory(seen, measures=list(MEASURES), progress=False).sel(layer="h")
-            found["euclidean_distance"] /= np.linalg.norm(seen[setup.steps]["h"])
-            runs.append(
-                found[[f"{name}_distance" for name in MEASURES]]
-                .drop_vars("layer")
-                .expand_dims(network=[network], alpha=[alpha])
-            )
+            table = to_last_step({step: {"h": h} for step, h in states(setup, alpha, network)})
+            table = table.sel(layer="h").drop_vars("layer")
+            runs.append(table.expand_dims(network=[network], alpha=[alpha]))
     joined = xarray.combine_by_coords(runs, combine_attrs="drop_conflicts")
     assert isinstance(joined, xarray.Dataset)
     return joined
 
 
-# --- What is claimed -----------------------------------------------------------------------------
+# --- Claims --------------------------------------------------------------------------------------
 
 
 def claims(result: xarray.Dataset) -> list[Claim]:
@@ -119,60 +111,58 @@ def claims(result: xarray.Dataset) -> list[Claim]:
     mean = result.isel(step=slice(None, -1)).mean("step")
     linear, *others = [float(alpha) for alpha in result["alpha"]]
 
-    def seen(name: str, alpha: float) -> Floats:
-        found: Floats = mean[f"{name}_distance"].sel(alpha=alpha).to_numpy()
-        return found
+    def distance(name: str, alpha: float) -> Floats:
+        values: Floats = mean[f"{name}_distance"].sel(alpha=alpha).to_numpy()
+        return values
 
-    controls = {name: title for name, title in MEASURES.items() if name != "cca"}
+    controls = {name: title for name, title in STEP_MEASURES.items() if name != "cca"}
     return [
         Claim(
             "A2",
-            "A rotated state is the same state to CCA",
+            "To CCA, a rotated state is the same state",
             "mean CCA distance to the last step in the linear network, mean over steps",
             "equality",
-            (contrast("linear", seen("cca", linear), two_sided=True),),
+            (contrast("linear", distance("cca", linear), two_sided=True),),
         ),
         Claim(
             "A2",
-            "It is not to cosine and Euclidean distance",
-            "their distance to the last step in the linear network minus that of CCA",
+            "To cosine and Euclidean distance, a rotated state is a different state",
+            "cosine or Euclidean distance to the last step in the linear network minus that of CCA",
             "difference",
             tuple(
-                contrast(f"{title} - CCA, linear", seen(name, linear) - seen("cca", linear))
+                contrast(f"{title} - CCA, linear", distance(name, linear) - distance("cca", linear))
                 for name, title in controls.items()
             ),
         ),
         Claim(
             "A2",
-            f"With a nonlinear part of up to alpha = {max(others):g} too, CCA sees all steps as "
-            "the same",
+            "To CCA, all steps are the same also with a nonlinear part of up to alpha = "
+            f"{max(others):g}",
             "mean CCA distance to the last step, mean over steps, for each alpha",
             "equality",
             tuple(
-                contrast(f"alpha = {alpha:g}", seen("cca", alpha), two_sided=True)
+                contrast(f"alpha = {alpha:g}", distance("cca", alpha), two_sided=True)
                 for alpha in others
             ),
-            "a sigmoid that is added a thousand times takes the states out of the linear span of "
-            "the first ones, unless the random weights are so small, or the states so large, that "
-            "it is all but linear or negligible: the claim comes out with a gain of 0.001; the "
-            "paper's scales are not stated",
+            "a sigmoid that is added a thousand times moves the states out of the linear span of "
+            "the first states, unless the random weights are so small that it is almost linear, or "
+            "the states so large that it is negligible; the paper does not state these scales, and "
+            "with a gain of 0.001 the claim is reproduced",
         ),
     ]
 
 
 def draw(result: xarray.Dataset) -> Figure:
     """Draw the distance to the last step over the steps, a panel for each measure."""
-    from isorep.paper.analysis.curves import caption, curves, panels
-
-    figure, axes = panels(list(MEASURES.values()), share_y=False)
-    for ax, name in zip(axes[0], MEASURES, strict=True):
-        found = result[f"{name}_distance"]
+    figure, axes = panels(list(STEP_MEASURES.values()), share_y=False)
+    for ax, name in zip(axes[0], STEP_MEASURES, strict=True):
+        distances = result[f"{name}_distance"]
         curves(
             ax,
-            found["step"],
+            distances["step"],
             {
-                f"$\\alpha$ = {float(alpha):g}" if alpha else "linear": found.sel(alpha=alpha)
-                for alpha in found["alpha"].to_numpy()
+                f"$\\alpha$ = {float(alpha):g}" if alpha else "linear": distances.sel(alpha=alpha)
+                for alpha in distances["alpha"].to_numpy()
             },
             legend=name == "cca",
         )

@@ -1,13 +1,13 @@
-"""Figure A3: over a sequence, the hidden states of an LSTM change in more than a linear way.
+"""Figure A3: over a sequence, the hidden states of an LSTM change in a nonlinear way.
 
 Set-up. The networks of figure 6, after training, unrolled over 20 steps.
 
-What is computed. The tokens of a text are split by their index modulo 20, and the states of each
-layer at each of the 20 steps are compared with those at the last: by mean CCA, cosine and Euclidean
-distance (over the norm of the states at the last step). The text is the beginning of the training
-text: the evaluation text, split in twenty, has too few tokens for CCA.
+Computed. The tokens of a text are split by their index modulo 20, and the states of each layer at
+each of the 20 steps are compared with the states at the last step, by mean CCA, cosine and
+Euclidean distance (relative to the norm of the states at the last step). The text is the beginning
+of the training text, because a twentieth of the evaluation text has too few tokens for CCA.
 
-What is claimed. See `claims`.
+Claims. See `claims`.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from isorep.paper.analysis.claims import Claim
-from isorep.paper.analysis.common_convergence import check_corpus, describe
+from isorep.paper.analysis.language_tables import by_model
+from isorep.paper.analysis.replicates import contrast
+from isorep.paper.analysis.state_distances import to_last_step
 from isorep.paper.data.text import Corpus
-from isorep.paper.models.unrolled import MEASURES, to_last_step
+from isorep.paper.figures.drawing import layer_curves, step_curves
 from isorep.paper.training.language_recipe import MODELS, NETWORKS, LanguageModel
-from isorep.paper.training.replicates import contrast
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
 
-    from isorep.paper.models.language_model import TrainedLanguageModel
+    from isorep.paper.training.trained_language_model import TrainedLanguageModel
 
 
 # --- Set-up --------------------------------------------------------------------------------------
@@ -36,7 +37,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SetUp:
-    """The models, how many networks of each, the steps, and the tokens (fewer, if there are)."""
+    """The models and their inputs.
+
+    Attributes
+    ----------
+    models, networks
+        Models, and number of networks of each.
+    steps : int
+        Number of steps.
+    tokens : int
+        Largest number of tokens of the text.
+    """
 
     models: tuple[LanguageModel, ...]
     networks: int
@@ -53,7 +64,7 @@ SETUPS: Mapping[str, SetUp] = MappingProxyType(
 )
 
 
-# --- What is computed ----------------------------------------------------------------------------
+# --- Computation ---------------------------------------------------------------------------------
 
 
 def compute(
@@ -64,33 +75,25 @@ def compute(
     device: str | None = None,
 ) -> dict[str, xarray.Dataset]:
     """Return, for each model, ``<measure>_distance`` over (network, step, layer)."""
-    import xarray
-
     from isorep.paper.analysis.rnn_states import by_index
 
-    result = {}
-    for name, networks in trained.items():
-        runs = []
-        for one in networks:
-            corpus = corpora[one.recipe.corpus]
-            check_corpus(one, corpus)
-            model = one.at(one.recipe.epochs)
-            text = corpus.train[: setup.tokens]
-            runs.append(to_last_step(by_index(model, text, setup.steps, device=device)))
-        seeds = xarray.DataArray([one.seed for one in networks], dims="network")
-        result[name] = xarray.concat(runs, seeds).assign_attrs(describe(networks[0]))
-    return result
+    def table_of(network: TrainedLanguageModel, corpus: Corpus) -> xarray.Dataset:
+        model = network.at(network.recipe.epochs)
+        text = corpus.train[: setup.tokens]
+        return to_last_step(by_index(model, text, setup.steps, device=device))
+
+    return by_model(trained, corpora, table_of)
 
 
-# --- What is claimed -----------------------------------------------------------------------------
+# --- Claims --------------------------------------------------------------------------------------
 
 
 def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
-    """Judge figure A3's claim, at three quarters of the sequence."""
+    """Judge figure A3's claim at three quarters of the sequence."""
     return [
         Claim(
             "A3",
-            f"{name}: even CCA distance stays high until the last steps",
+            f"{name}: even the CCA distance stays high until the last steps",
             "mean CCA distance to the last step after three quarters of the steps minus half of "
             "that at the first step, layer by layer",
             "difference",
@@ -114,23 +117,9 @@ def _first_and_late(table: xarray.Dataset) -> tuple[xarray.DataArray, xarray.Dat
 
 def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
     """Draw a column for each distance, and a row for each model."""
-    from isorep.paper.analysis.curves import caption, layer_curves, panels
-
-    figure, axes = panels(list(MEASURES.values()), rows=len(result), share_y=False)
-    for row, (name, table) in zip(axes, result.items(), strict=True):
-        for ax, measure in zip(row, MEASURES, strict=True):
-            layer_curves(ax, table[f"{measure}_distance"], legend=measure == "cca")
-            ax.set_xticks(range(0, table.sizes["step"], 5))
-            ax.set_ylim(bottom=0)
-        row[0].set_ylim(0, 1)
-        row[0].set_ylabel(f"{name}\n\ndistance to the last step")
-    for ax in axes[-1]:
-        ax.set_xlabel("step")
-    some = next(iter(result.values()))
-    caption(
-        figure,
-        f"mean and standard deviation over {some.sizes['network']} networks",
-        "Euclidean distance over the norm of the last states",
-        notes=[table.attrs["note"] for table in result.values()],
+    return step_curves(
+        result,
+        lambda ax, distances, legend: layer_curves(ax, distances, legend=legend),
+        titles=list(result),
+        xlabel="step",
     )
-    return figure

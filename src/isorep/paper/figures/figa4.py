@@ -1,15 +1,14 @@
-"""Figure A4: the same input over and over, early and late in a sequence.
+"""Figure A4: a repeated input, early and late in a sequence.
 
-Set-up. The networks of figure 6, after training. A sequence of text is read up to some point, and
-then its next token is repeated for 20 steps; the repetition starts after 1, 8, 24, 48 or 81 % of
-the sequence. The paper does not state how long a sequence is: here 100 tokens, from a state of
-zeros.
+Set-up. The networks of figure 6, after training, read a part of a sequence of text, and then read
+its next token 20 times. The repetition starts after 1, 8, 24, 48 or 81 % of the sequence. The paper
+does not state the length of a sequence; here it is 100 tokens, from a state of zeros.
 
-What is computed. The states of each layer at each of the 20 steps against those at the last of
-them, over many sequences: by mean CCA, cosine and Euclidean distance (over the norm of the states
-at the last step). The text is the training text, as in figure A3.
+Computed. The distances of the states of each layer at each of the 20 steps from the states at the
+last step, over many sequences, by mean CCA, cosine and Euclidean distance (relative to the norm of
+the states at the last step). The text is the training text, as in figure A3.
 
-What is claimed. See `claims`.
+Claims. See `claims`.
 """
 
 from __future__ import annotations
@@ -20,17 +19,19 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from isorep.paper.analysis.claims import Claim
-from isorep.paper.analysis.common_convergence import check_corpus, describe
+from isorep.paper.analysis.language_tables import by_model
+from isorep.paper.analysis.replicates import contrast
+from isorep.paper.analysis.state_distances import to_last_step
 from isorep.paper.data.text import Corpus
-from isorep.paper.models.unrolled import MEASURES, to_last_step
+from isorep.paper.figures.drawing import curves, step_curves
 from isorep.paper.training.language_recipe import MODELS, NETWORKS, LanguageModel
-from isorep.paper.training.replicates import contrast
 
 if TYPE_CHECKING:
     import xarray
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from isorep.paper.models.language_model import TrainedLanguageModel
+    from isorep.paper.training.trained_language_model import TrainedLanguageModel
 
 
 # --- Set-up --------------------------------------------------------------------------------------
@@ -38,22 +39,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SetUp:
-    """The models, and what sequences are read.
+    """The models and their inputs.
 
     Attributes
     ----------
     models, networks
-        The models, and how many networks of each.
+        Models, and number of networks of each.
     steps : int
-        How often the input is repeated.
+        Number of repetitions of the input.
     starts : tuple of int
-        Where the repetition starts, in percent of the sequence.
+        Starts of the repetition, in percent of the sequence.
     length : int
-        Tokens of the sequence.
+        Number of tokens of a sequence.
     stride : int
-        From the beginning of one sequence to that of the next, in tokens.
+        Number of tokens from the beginning of a sequence to the beginning of the next.
     tokens : int
-        Of the text that the sequences are taken from (fewer, if there are).
+        Largest number of tokens of the text.
     """
 
     models: tuple[LanguageModel, ...]
@@ -74,7 +75,7 @@ SETUPS: Mapping[str, SetUp] = MappingProxyType(
 )
 
 
-# --- What is computed ----------------------------------------------------------------------------
+# --- Computation ---------------------------------------------------------------------------------
 
 
 def compute(
@@ -90,37 +91,31 @@ def compute(
     """
     import xarray
 
-    from isorep.paper.analysis.rnn_states import of_repeated_input
+    from isorep.paper.analysis.rnn_states import under_repeated_input
 
-    result = {}
-    for name, networks in trained.items():
-        runs = []
-        for one in networks:
-            corpus = corpora[one.recipe.corpus]
-            check_corpus(one, corpus)
-            model = one.at(one.recipe.epochs)
-            text = corpus.train[: setup.tokens]
-            by_start = [
-                to_last_step(
-                    of_repeated_input(
-                        model,
-                        text,
-                        setup.steps,
-                        start=round(start * setup.length / 100),
-                        stride=setup.stride,
-                        device=device,
-                    )
+    def table_of(network: TrainedLanguageModel, corpus: Corpus) -> xarray.Dataset:
+        model = network.at(network.recipe.epochs)
+        by_start = [
+            to_last_step(
+                under_repeated_input(
+                    model,
+                    corpus.train[: setup.tokens],
+                    setup.steps,
+                    start=round(start * setup.length / 100),
+                    stride=setup.stride,
+                    device=device,
                 )
-                for start in setup.starts
-            ]
-            runs.append(xarray.concat(by_start, xarray.DataArray([*setup.starts], dims="start")))
-        seeds = xarray.DataArray([one.seed for one in networks], dims="network")
-        joined = xarray.concat(runs, seeds).assign_coords(start=[*setup.starts])
-        result[name] = joined.assign_attrs(describe(networks[0]))
-    return result
+            )
+            for start in setup.starts
+        ]
+        starts = xarray.DataArray([*setup.starts], dims="start")
+        return xarray.concat(by_start, starts)
+
+    tables = by_model(trained, corpora, table_of)
+    return {name: table.assign_coords(start=[*setup.starts]) for name, table in tables.items()}
 
 
-# --- What is claimed -----------------------------------------------------------------------------
+# --- Claims --------------------------------------------------------------------------------------
 
 
 def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
@@ -143,12 +138,12 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
                     )
                     for layer in layers
                 ),
-                "however early it starts, a state takes some ten repetitions to settle, and the "
-                "way there is not linear",
+                "even after an early start, a state takes about ten repetitions to settle, and it "
+                "changes nonlinearly until then",
             ),
             Claim(
                 "A4",
-                f"{name}: when it starts late, CCA distance goes up",
+                f"{name}: when the repetition starts late, the CCA distance increases",
                 f"mean CCA distance to the last step, repetition after {latest['start'].item()} % "
                 f"of the sequence minus after {earliest['start'].item()} %, layer by layer",
                 "difference",
@@ -159,42 +154,31 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
                     )
                     for layer in layers
                 ),
-                "it does go up, but by little: these networks forget what came before a repetition "
-                "within the steps of it, whether that was one token or eighty",
+                "the distance increases, but only a little: during the repetition these networks "
+                "forget the text before it, whether it was one token or eighty",
             ),
         ]
     return judged
 
 
 def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
-    """Draw a column for each distance and a row for each model: last layer, a curve a start."""
-    from isorep.paper.analysis.curves import caption, curves, panels
+    """Draw the last layer: a column for each distance, a row for each model."""
 
-    figure, axes = panels(list(MEASURES.values()), rows=len(result), share_y=False)
-    for row, (name, table) in zip(axes, result.items(), strict=True):
-        layer = str(table["layer"].to_numpy()[-1])
-        for ax, measure in zip(row, MEASURES, strict=True):
-            found = table[f"{measure}_distance"].sel(layer=layer)
-            curves(
-                ax,
-                found["step"],
-                {
-                    f"after {start} %": found.sel(start=start).transpose("network", "step")
-                    for start in found["start"].to_numpy()
-                },
-                legend=measure == "cca",
-            )
-            ax.set_xticks(range(0, table.sizes["step"], 5))
-            ax.set_ylim(bottom=0)
-        row[0].set_ylim(0, 1)
-        row[0].set_ylabel(f"{name}, {layer}\n\ndistance to the last step")
-    for ax in axes[-1]:
-        ax.set_xlabel("step of the repetition")
-    some = next(iter(result.values()))
-    caption(
-        figure,
-        f"mean and standard deviation over {some.sizes['network']} networks",
-        "Euclidean distance over the norm of the last states",
-        notes=[table.attrs["note"] for table in result.values()],
+    def draw_starts(ax: Axes, distances: xarray.DataArray, legend: bool) -> None:
+        last_layer = distances.isel(layer=-1)
+        curves(
+            ax,
+            last_layer["step"],
+            {
+                f"after {start} %": last_layer.sel(start=start).transpose("network", "step")
+                for start in last_layer["start"].to_numpy()
+            },
+            legend=legend,
+        )
+
+    return step_curves(
+        result,
+        draw_starts,
+        titles=[f"{name}, {table['layer'].to_numpy()[-1]}" for name, table in result.items()],
+        xlabel="step of the repetition",
     )
-    return figure

@@ -2,11 +2,11 @@
 
 Set-up. Figure 3's networks.
 
-What is computed. The cosine and the Euclidean distance between the activations of every pair of
-networks at every layer, on the training images: neuron j against neuron j, though neurons of
-different networks have nothing to do with each other.
+Computed. The cosine and the Euclidean distance between the activations of every pair of networks at
+every layer, on the training images. Both compare neuron j with neuron j, although the neurons of
+different networks do not correspond.
 
-What is claimed. See `claims`.
+Claims. See `claims`.
 """
 
 from __future__ import annotations
@@ -16,32 +16,21 @@ from typing import TYPE_CHECKING
 from isorep.paper.analysis.claims import Claim
 from isorep.paper.analysis.contrasts import gap
 from isorep.paper.figures import fig3
-from isorep.paper.figures.fig3 import (
-    GENERALIZING,
-    MEMORIZING,
-    SETUPS,
-    Result,
-    SetUp,
-    draw,
-    facts,
-    rows,
-)
+from isorep.paper.figures.fig3 import GENERALIZING, MEMORIZING, Result, SetUp
 
 if TYPE_CHECKING:
     from isorep.paper.run import Run
-
-__all__ = ["MEASURES", "SETUPS", "SetUp", "claims", "compute", "draw", "facts", "rows"]
 
 MEASURES = {"cosine": "Cosine distance", "euclidean": "Euclidean distance"}
 
 
 def compute(setup: SetUp, run: Run) -> Result:
-    """Compare figure 3's networks neuron by neuron."""
+    """Compare figure 3's networks by cosine and Euclidean distance."""
     return fig3.compare(setup, run, list(MEASURES))
 
 
 def claims(result: Result) -> list[Claim]:
-    """Judge figure A5's claims; late layers are figure 3's."""
+    """Judge figure A5's claims; late layers are those of figure 3."""
     distances = result.distances
     _, late = fig3.early_and_late(distances.layers)
     return [
@@ -56,8 +45,8 @@ def claims(result: Result) -> list[Claim]:
                 gap(distances, name, layer, MEMORIZING, GENERALIZING, two_sided=True)
                 for layer in late
             ),
-            "the groups' activations differ in size and in how many filters are off, and a "
-            "distance between unrelated neurons is made of nothing else",
+            "the activations of the two groups differ in size and in the number of inactive "
+            "filters, and the distance between unrelated neurons depends only on these",
         )
         for name, words in MEASURES.items()
     ]

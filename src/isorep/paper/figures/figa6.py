@@ -2,9 +2,9 @@
 
 Set-up. Figure 4's networks and filters.
 
-What is computed. Figure 4's distances, neuron by neuron.
+Computed. The cosine and the Euclidean distances of figure 4's filters, filter by filter.
 
-What is claimed. See `claims`.
+Claims. See `claims`.
 """
 
 from __future__ import annotations
@@ -13,20 +13,18 @@ from typing import TYPE_CHECKING
 
 from isorep.paper.analysis.claims import Claim
 from isorep.paper.figures import fig4
-from isorep.paper.figures.fig4 import SETUPS, Result, SetUp, facts, rows
+from isorep.paper.figures.fig4 import Result, SetUp
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from isorep.paper.run import Run
 
-__all__ = ["MEASURES", "SETUPS", "SetUp", "claims", "compute", "draw", "facts", "rows"]
-
 MEASURES = {"cosine": "Cosine distance", "euclidean": "Euclidean distance"}
 
 
 def compute(setup: SetUp, run: Run) -> Result:
-    """Compare figure 4's filters neuron by neuron."""
+    """Compare figure 4's filters by cosine and Euclidean distance."""
     return fig4.compare(setup, run, list(MEASURES))
 
 
@@ -40,15 +38,15 @@ def claims(result: Result) -> list[Claim]:
             + (", as a share of the mean distance" if name == "euclidean" else ""),
             "equality",
             (result.after.drop(name, two_sided=True),),
-            "filters of wider networks are less active each, since the layer after them adds up "
-            "more of them; a distance that is not free of scale and offset follows that",
+            "in wider networks each filter is less active, because the next layer adds up more of "
+            "them, and these distances depend on the scale and the offset of activations",
         )
         for name, words in MEASURES.items()
     ]
 
 
 def draw(result: Result) -> Figure:
-    """Draw distance over width by either measure."""
+    """Draw the distance over width, a panel for each measure."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.5, 4.1), layout="constrained")

@@ -2,9 +2,9 @@
 
 Set-up. Figure 4's networks, and the same networks before training.
 
-What is computed. Figure 4a's distances for both.
+Computed. Figure 4a's distances, for both.
 
-What is claimed. See `claims`.
+Claims. See `claims`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from isorep.paper.analysis.claims import Claim, Contrast
 from isorep.paper.figures import fig4
-from isorep.paper.figures.fig4 import SETUPS, Result, SetUp, facts, rows
+from isorep.paper.figures.fig4 import Result, SetUp
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,10 +23,8 @@ if TYPE_CHECKING:
     from isorep.paper.figures.fig4 import Widths
     from isorep.paper.run import Run
 
-__all__ = ["SETUPS", "SetUp", "claims", "compute", "draw", "facts", "rows"]
-
 FLAT_FROM = 1000
-"""Filters past which the paper finds untrained networks equally far apart."""
+"""Number of filters from which the distances of untrained networks are equal in the paper."""
 
 
 def compute(setup: SetUp, run: Run) -> Result:
@@ -51,17 +49,17 @@ def claims(result: Result) -> list[Claim]:
             "mean PWCCA distance within the narrowest group minus within the widest, untrained",
             "equality",
             (before.drop("pwcca", two_sided=True, where="untrained: narrowest - widest"),),
-            "the narrow networks are far narrower than the paper's narrowest, and few random "
-            "filters see less of the images in common than many",
+            "the narrowest networks are far narrower than the paper's, and few random filters have "
+            "less in common than many",
         ),
         Claim(
             "A7",
-            f"Untrained, distances are flat past {FLAT_FROM} filters",
+            f"Before training, distances do not depend on width past {FLAT_FROM} filters",
             f"mean PWCCA distance within the first group of at least {FLAT_FROM} filters minus "
             "within the widest, untrained",
             "equality",
             _flat(result, before),
-            f"this needs at least two widths of {FLAT_FROM} filters or more",
+            f"the claim needs at least two widths of {FLAT_FROM} filters or more",
         ),
     ]
 
@@ -77,7 +75,7 @@ def _flat(result: Result, before: Widths) -> tuple[Contrast, ...]:
 
 
 def _before(result: Result) -> Widths:
-    assert result.before is not None  # compute asked for them
+    assert result.before is not None  # `compute` passes untrained=True
     return result.before
 
 

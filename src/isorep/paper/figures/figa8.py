@@ -2,10 +2,10 @@
 
 Set-up. The networks of figure 6.
 
-What is computed. The distance of each layer at each epoch to its final state, as in figure 6, by
-cosine and by Euclidean distance (over the norm of the final state, since layers differ in size).
+Computed. The distance of each layer at each epoch to its final state, as in figure 6, by cosine and
+Euclidean distance (relative to the norm of the final state, because layers differ in size).
 
-What is claimed. See `claims`.
+Claims. See `claims`.
 """
 
 from __future__ import annotations
@@ -16,24 +16,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep.paper.analysis import replicates
 from isorep.paper.analysis.claims import Claim
-from isorep.paper.analysis.common_convergence import bottom_up, by_model
+from isorep.paper.analysis.lag import bottom_up
 from isorep.paper.data.text import Corpus
-from isorep.paper.figures.fig6 import SETUPS, SetUp
-from isorep.paper.training.replicates import contrast
+from isorep.paper.figures.drawing import layer_curves, network_caption, panels
+from isorep.paper.figures.fig6 import distances
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
 
-    from isorep.paper.models.language_model import TrainedLanguageModel
-
-__all__ = ["SETUPS", "SetUp", "claims", "compute", "draw"]
+    from isorep.paper.training.trained_language_model import TrainedLanguageModel
 
 CONTROLS = {"cosine": "cosine", "euclidean": "Euclidean"}
 
 
-# --- What is computed ----------------------------------------------------------------------------
+# --- Computation ---------------------------------------------------------------------------------
 
 
 def compute(
@@ -44,12 +43,12 @@ def compute(
 ) -> dict[str, xarray.Dataset]:
     """Return, for each model, the distances over (network, epoch, layer); see `fig6.compute`.
 
-    PWCCA is there too, for what "noisier" is relative to.
+    They include PWCCA, with which the claims compare the noise.
     """
-    return by_model(trained, corpora, ["pwcca", *CONTROLS], device=device)
+    return distances(trained, corpora, ["pwcca", *CONTROLS], device)
 
 
-# --- What is claimed -----------------------------------------------------------------------------
+# --- Claims --------------------------------------------------------------------------------------
 
 
 def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
@@ -58,17 +57,17 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
         *(
             Claim(
                 "A8",
-                f"By {title} distance too, layers converge bottom-up",
+                f"Layers converge bottom-up by {title} distance too",
                 f"{title} distance of a layer to its final state minus that of the layer below, "
-                "mean over the epochs of training, as a part of the mean over layers",
+                "mean over the epochs of training, as a share of the mean over layers",
                 "difference",
                 tuple(
-                    found
+                    contrast
                     for name, table in result.items()
-                    for found in bottom_up(table, measure, name)
+                    for contrast in bottom_up(table, measure, name)
                 ),
-                "cosine and Euclidean distance also see what is common to all tokens, the mean of "
-                "each neuron, which settles in an order of its own",
+                "cosine and Euclidean distance also depend on the mean of each neuron over all "
+                "tokens, which settles in a different order",
             )
             for measure, title in CONTROLS.items()
         ),
@@ -80,11 +79,11 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
                 f"mean over layers, by {title} distance minus by PWCCA",
                 "difference",
                 tuple(
-                    contrast(name, backwards(table, measure) - backwards(table, "pwcca"))
+                    replicates.contrast(name, backwards(table, measure) - backwards(table, "pwcca"))
                     for name, table in result.items()
                 ),
-                "a training this short, with one checkpoint an epoch, goes straight to its end by "
-                "any distance",
+                "a training this short, with one checkpoint an epoch, moves straight to the final "
+                "state by any distance",
             )
             for measure, title in CONTROLS.items()
         ),
@@ -92,20 +91,18 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
 
 
 def backwards(table: xarray.Dataset, measure: str) -> NDArray[np.float64]:
-    """Return the share of a curve's ups and downs that are ups, mean over layers, (networks,).
+    """Return the share of a curve's movement that goes up, mean over layers, (networks,).
 
-    0 for a distance that only falls, 0.5 for one that ends where it began.
+    It is 0 if the distance only falls, and 0.5 if its last value equals its first.
     """
     moves = table[f"{measure}_distance"].transpose("network", "layer", "epoch").diff("epoch")
     share = moves.clip(min=0).sum("epoch") / abs(moves).sum("epoch")
-    found: NDArray[np.float64] = share.mean("layer").to_numpy()
-    return found
+    mean: NDArray[np.float64] = share.mean("layer").to_numpy()
+    return mean
 
 
 def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
     """Draw a column for each model, and a row for each distance."""
-    from isorep.paper.analysis.curves import caption, layer_curves, panels
-
     figure, axes = panels(list(result), rows=len(CONTROLS))
     for row, (measure, title) in zip(axes, CONTROLS.items(), strict=True):
         for ax, table in zip(row, result.values(), strict=True):
@@ -114,11 +111,5 @@ def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
         row[0].set_ylabel(f"{title} distance\nto the final state")
     for ax in axes[-1]:
         ax.set_xlabel("epoch")
-    some = next(iter(result.values()))
-    caption(
-        figure,
-        f"mean and standard deviation over {some.sizes['network']} networks",
-        "Euclidean distance over the norm of the final state",
-        notes=[table.attrs["note"] for table in result.values()],
-    )
+    network_caption(figure, result, "Euclidean distance over the norm of the final state")
     return figure

@@ -2,10 +2,10 @@
 
 Set-up. Figure 3's networks.
 
-What is computed. The distance between every ordered pair of networks at every layer, by mean CCA
-and SVCCA, and by PWCCA to compare them with.
+Computed. The distance between every ordered pair of networks at every layer, by mean CCA and SVCCA,
+and by PWCCA for comparison.
 
-What is claimed. See `claims`.
+Claims. See `claims`.
 """
 
 from __future__ import annotations
@@ -17,21 +17,10 @@ from isorep.paper.analysis.claims import Claim, Contrast
 from isorep.paper.analysis.contrasts import TITLES, contrast, gap
 from isorep.paper.analysis.distances import Distances
 from isorep.paper.figures import fig3
-from isorep.paper.figures.fig3 import (
-    GENERALIZING,
-    MEMORIZING,
-    SETUPS,
-    Result,
-    SetUp,
-    draw,
-    facts,
-    rows,
-)
+from isorep.paper.figures.fig3 import GENERALIZING, MEMORIZING, Result, SetUp
 
 if TYPE_CHECKING:
     from isorep.paper.run import Run
-
-__all__ = ["MEASURES", "SETUPS", "SetUp", "claims", "compute", "draw", "facts", "rows"]
 
 MEASURES = ("pwcca", "cca", "svcca")
 
@@ -42,7 +31,7 @@ def compute(setup: SetUp, run: Run) -> Result:
 
 
 def claims(result: Result) -> list[Claim]:
-    """Judge figure A9's claims; early and late layers are figure 3's."""
+    """Judge figure A9's claims; early and late layers are those of figure 3."""
     distances = result.distances
     early, late = fig3.early_and_late(distances.layers)
     before, last = fig3.last_two(distances.layers)
@@ -59,8 +48,8 @@ def claims(result: Result) -> list[Claim]:
             "A9",
             f"Mean CCA and SVCCA show the same broad picture: late layers ({fig3.span(late)}) of "
             "generalizing networks are more similar than those of memorizing ones",
-            "mean distance within memorizing minus within generalizing, by either measure, layer "
-            "by layer",
+            "mean distance within memorizing minus within generalizing, by each measure, layer by "
+            "layer",
             "difference",
             tuple(
                 gap(distances, name, layer, MEMORIZING, GENERALIZING)
@@ -70,26 +59,26 @@ def claims(result: Result) -> list[Claim]:
         ),
         Claim(
             "A9",
-            "PWCCA sees generalizing networks become more similar over the last two convolutions",
+            "By PWCCA, generalizing networks become more similar over the last two convolutions",
             f"mean PWCCA distance within generalizing at {before} minus at {last}",
             "difference",
             drop("pwcca"),
         ),
         Claim(
             "A9",
-            "Mean CCA does not see that",
+            "By mean CCA, they do not become more similar over the last two convolutions",
             f"mean CCA distance within generalizing at {before} minus at {last}",
             "equality",
             drop("cca", equality=True),
         ),
         Claim(
             "A9",
-            "SVCCA does not see that",
+            "By SVCCA, they do not become more similar over the last two convolutions",
             f"mean SVCCA distance within generalizing at {before} minus at {last}",
             "equality",
             drop("svcca", equality=True),
             f"99 % of the variance of {last} lies in {kept:.1f} directions (mean over the "
-            "generalizing networks), and SVCCA looks at those alone",
+            "generalizing networks), and SVCCA keeps only these",
         ),
         *(
             Claim(
@@ -109,7 +98,7 @@ def _drop(distances: Distances, name: str, before: str, last: str, *, two_sided:
     """Contrast the generalizing networks' distances at two layers."""
     n = distances.group_size
     early, late = distances.at(name, before), distances.at(name, last)
-    exact = permutation_tests.exchange_layers(
+    exact = permutation_tests.permute_layers(
         *(
             distances.at(name, x, y)[:n, :n]
             for x, y in ((before, before), (last, last), (before, last), (last, before))
@@ -127,11 +116,11 @@ def _drop(distances: Distances, name: str, before: str, last: str, *, two_sided:
 
 
 def _excess(distances: Distances, name: str, layer: str) -> Contrast:
-    """Contrast a measure with PWCCA on the same pairs."""
+    """Contrast the distances by a measure with the PWCCA distances of the same pairs."""
     differences = distances.at(name, layer) - distances.at("pwcca", layer)
     return contrast(
         f"{layer}: {TITLES[name]} - {TITLES['pwcca']}",
         lambda first, second: permutation_tests.within(differences, first + second),
         distances.group_size,
-        permutation_tests.exchange_measures(differences),
+        permutation_tests.permute_measures(differences),
     )

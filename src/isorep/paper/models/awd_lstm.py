@@ -1,12 +1,12 @@
 """AWD-LSTM: the language model of Merity et al. (2017), "Regularizing and Optimizing LSTM LMs".
 
-LSTM layers one above the other, with dropout everywhere that recurrence allows (their section 4):
+A stack of LSTM layers with several kinds of dropout (their section 4):
 
-- DropConnect on each hidden-to-hidden matrix: one mask of the weights for a whole forward pass;
+- DropConnect on each hidden-to-hidden matrix: one mask of the weights for each forward pass;
 - variational ("locked") dropout on the word vectors, between layers, and on the last output: one
   mask for all time steps of a sequence;
-- embedding dropout: a word is dropped wherever it occurs, in a whole forward pass;
-- the output matrix is the embedding (tied weights), so the last layer is as wide as that.
+- embedding dropout: in a forward pass, a word is dropped at all its positions;
+- tied weights: the output matrix is the embedding, so the last layer has the embedding's width.
 
 In evaluation mode there is no dropout, and the layers are plain LSTMs.
 """
@@ -19,19 +19,29 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from isorep.paper.training.language_recipe import Dropouts
+from isorep.paper.models.dropouts import Dropouts
 
 State = tuple[tuple[Tensor, Tensor], ...]
-"""For each layer, what it hands on to the next time step: (h, c), (1, n, width) each."""
+"""For each layer, its hidden and cell state (h, c), (1, n, width) each."""
 
 
 class Training(NamedTuple):
-    """What the loss of a training step is made of."""
+    """The result of a forward pass in training.
+
+    Attributes
+    ----------
+    logits : (n, T, words) tensor
+        Logits of the next words.
+    raw, dropped : (n, T, embedding) tensors
+        The last layer's output before and after dropout.
+    state : State
+        State after the last token.
+    """
 
     logits: Tensor
-    raw: Tensor  # the last layer's output, before dropout
-    dropped: Tensor  # and after
-    state: State  # what to go on from
+    raw: Tensor
+    dropped: Tensor
+    state: State
 
 
 class AWDLSTM(nn.Module):
@@ -42,17 +52,18 @@ class AWDLSTM(nn.Module):
     words : int
         Size of the vocabulary.
     embedding : int
-        Width of the word vectors, and of the last layer.
+        Width of the word vectors and of the last layer.
     hidden : int
         Width of the other layers.
     layers : int
-        How many.
+        Number of layers.
     initial_embedding : float
-        Word vectors are drawn uniformly between plus and minus this.
+        Bound of the initial word vectors, which are uniform between minus and plus this value.
     dropouts : Dropouts
-        In training.
+        Dropout probabilities in training.
     generator : torch.Generator, optional
-        Of the dropout masks, on the model's device; PyTorch's global one by default.
+        Random generator of the dropout masks, on the model's device; by default PyTorch's global
+        generator.
 
     Examples
     --------
@@ -87,14 +98,14 @@ class AWDLSTM(nn.Module):
             self.add_module(name, WeightDropLSTM(before, width, self.dropouts.weights))
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Return the last layer's output (n, T, embedding), and the state to go on from.
+        """Return the last layer's output (n, T, embedding), and the state after the last token.
 
         Parameters
         ----------
         tokens : (n, T) int64 tensor
             Numbers of words, a sequence in each row.
         state : State, optional
-            What the text before left behind; zeros by default.
+            State after the preceding text; zeros by default.
         """
         return self._run(tokens, state)[1:]
 
@@ -103,7 +114,7 @@ class AWDLSTM(nn.Module):
         return functional.linear(hidden, self.embedding.weight, self.bias)
 
     def training_step(self, tokens: Tensor, state: State | None = None) -> Training:
-        """Run a forward pass and return the parts that the loss and its regularisation need."""
+        """Run a forward pass and return the terms of the loss and its regularisation."""
         raw, dropped, state = self._run(tokens, state)
         return Training(self.decode(dropped), raw, dropped, state)
 
@@ -115,9 +126,9 @@ class AWDLSTM(nn.Module):
         x = self._locked(functional.embedding(tokens, weight), drop.inputs)
         after = []
         raw = x
-        for name, own in zip(self.layers, before, strict=True):
-            raw, handed_on = self.get_submodule(name)(x, own)
-            after.append(handed_on)
+        for name, layer_state in zip(self.layers, before, strict=True):
+            raw, new_state = self.get_submodule(name)(x, layer_state)
+            after.append(new_state)
             x = self._locked(raw, drop.output if name == self.layers[-1] else drop.hidden)
         return raw, x, tuple(after)
 
@@ -130,9 +141,9 @@ class AWDLSTM(nn.Module):
         return dropout_mask(shape, probability, like, self.generator)
 
     def use_generator(self, generator: torch.Generator) -> None:
-        """Draw all dropout masks from a generator of the model's own from here on.
+        """Draw all dropout masks from a generator that no other model uses.
 
-        Models that train side by side then do not depend on one another's speed.
+        With PyTorch's global generator, models that train in parallel would affect each other.
         """
         self.generator = generator
         for name in self.layers:
@@ -142,7 +153,7 @@ class AWDLSTM(nn.Module):
 
 
 class WeightDropLSTM(nn.LSTM):
-    """A layer of LSTM, samples first, with DropConnect on its hidden-to-hidden weights."""
+    """An LSTM layer, samples first, with DropConnect on its hidden-to-hidden weights."""
 
     def __init__(self, inputs: int, width: int, probability: float) -> None:
         super().__init__(inputs, width, batch_first=True)
@@ -180,7 +191,7 @@ class WeightDropLSTM(nn.LSTM):
 def dropout_mask(
     shape: tuple[int, ...], probability: float, like: Tensor, generator: torch.Generator | None
 ) -> Tensor:
-    """Return 0 with the given probability, and else what keeps the mean as it was."""
-    kept = torch.empty(shape, dtype=like.dtype, device=like.device)
-    kept.bernoulli_(1 - probability, generator=generator)
-    return kept / (1 - probability)
+    """Return a mask of 0 (with the given probability) and 1 / (1 - probability), with mean 1."""
+    mask = torch.empty(shape, dtype=like.dtype, device=like.device)
+    mask.bernoulli_(1 - probability, generator=generator)
+    return mask / (1 - probability)

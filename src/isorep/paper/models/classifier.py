@@ -1,4 +1,4 @@
-"""Classifier: what the paper's image networks have in common."""
+"""Classifier: the interface of the paper's image networks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from torch import Tensor, nn
 
 
 class Classifier(nn.Module, ABC):
-    """A network from images to classes whose layers are modules to be captured by name."""
+    """A network from images to classes; `isorep.capture` finds its layers by name."""
+
+    softmax: nn.Softmax
 
     @property
     @abstractmethod
@@ -17,4 +19,9 @@ class Classifier(nn.Module, ABC):
 
     @abstractmethod
     def logits(self, images: Tensor) -> Tensor:
-        """Return what the softmax is taken of, (n, classes)."""
+        """Return the input of the softmax, (n, classes)."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the probability of each class, (n, classes)."""
+        probabilities: Tensor = self.softmax(self.logits(images))
+        return probabilities

@@ -1,4 +1,4 @@
-"""ConvNet: the plain convolutional network of appendix A.4, at any width."""
+"""ConvNet: the plain convolutional network of appendix A.4, of any width."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from isorep.paper.models.classifier import Classifier
 class ConvNet(Classifier):
     """3 x 3 convolutions with batch norm and ReLU, global average, linear, softmax.
 
-    The modules ``conv1``, ``conv2``, ... are the layers after batch norm and ReLU, and ``softmax``
-    is the output, so that `isorep.capture` finds every layer of figure 3 by its name.
+    The modules ``conv1``, ``conv2``, ... include batch norm and ReLU; ``softmax`` is the output.
+    `isorep.capture` finds each layer of figure 3 by its name.
 
     Parameters
     ----------
     widths : sequence of int
-        Filters of each convolution.
+        Number of filters of each convolution.
     strides : sequence of int
         Stride of each convolution.
     channels : int
-        Channels of the images.
+        Number of channels of the images.
     classes : int
         Number of classes.
 
@@ -42,7 +42,7 @@ class ConvNet(Classifier):
         super().__init__()
         if len(widths) != len(strides) or not widths:
             raise ValueError(
-                f"a width and a stride for each layer: got {len(widths)} widths and "
+                f"expected a width and a stride for each layer, got {len(widths)} widths and "
                 f"{len(strides)} strides"
             )
         inputs = channels
@@ -51,7 +51,7 @@ class ConvNet(Classifier):
             self.add_module(
                 name,
                 nn.Sequential(
-                    # Batch norm takes the mean away, so a bias would have no effect.
+                    # Batch norm subtracts the mean, so a bias would have no effect.
                     nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False),
                     nn.BatchNorm2d(width),
                     nn.ReLU(),
@@ -67,14 +67,9 @@ class ConvNet(Classifier):
         return (*self._convolutions, "softmax")
 
     def logits(self, images: Tensor) -> Tensor:
-        """Return what the softmax is taken of, (n, classes)."""
+        """Return the input of the softmax, (n, classes)."""
         x = images
         for name in self._convolutions:
             x = self.get_submodule(name)(x)
-        found: Tensor = self.linear(x.mean(dim=(2, 3)))
-        return found
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the probability of each class, (n, classes)."""
-        probabilities: Tensor = self.softmax(self.logits(images))
-        return probabilities
+        logits: Tensor = self.linear(x.mean(dim=(2, 3)))
+        return logits

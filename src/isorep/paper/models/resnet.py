@@ -13,18 +13,18 @@ from isorep.paper.models.classifier import Classifier
 class ResNet(Classifier):
     """A convolution, three stages of residual blocks, global average, linear, softmax.
 
-    The modules ``conv``, ``block1``, ``block2``, ... and ``softmax`` are the layers. Where a block
-    halves the image, its input skips the block by taking every other pixel, new filters being zero
-    (He et al. 2016, option A).
+    The modules ``conv``, ``block1``, ``block2``, ... and ``softmax`` are the layers. If a block
+    halves the image, its shortcut takes every other pixel, and its new filters are zero (He et al.
+    2016, option A).
 
     Parameters
     ----------
     blocks : int
-        Blocks in each stage, of two 3 x 3 convolutions each.
+        Number of blocks in each stage; each has two 3 x 3 convolutions.
     widths : sequence of int
-        Filters in each stage; every stage but the first halves the image.
+        Number of filters in each stage; every stage but the first halves the image.
     channels : int
-        Channels of the images.
+        Number of channels of the images.
     classes : int
         Number of classes.
 
@@ -46,8 +46,8 @@ class ResNet(Classifier):
         )
         inputs = widths[0]
         self._blocks = [f"block{number}" for number in range(1, blocks * len(widths) + 1)]
-        for at, name in enumerate(self._blocks):
-            stage, first = at // blocks, at % blocks == 0
+        for number, name in enumerate(self._blocks):
+            stage, first = number // blocks, number % blocks == 0
             stride = 2 if first and stage > 0 else 1
             self.add_module(name, _Block(inputs, widths[stage], stride))
             inputs = widths[stage]
@@ -60,17 +60,12 @@ class ResNet(Classifier):
         return ("conv", *self._blocks, "softmax")
 
     def logits(self, images: Tensor) -> Tensor:
-        """Return what the softmax is taken of, (n, classes)."""
+        """Return the input of the softmax, (n, classes)."""
         x = self.conv(images)
         for name in self._blocks:
             x = self.get_submodule(name)(x)
-        found: Tensor = self.linear(x.mean(dim=(2, 3)))
-        return found
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the probability of each class, (n, classes)."""
-        probabilities: Tensor = self.softmax(self.logits(images))
-        return probabilities
+        logits: Tensor = self.linear(x.mean(dim=(2, 3)))
+        return logits
 
 
 class _Block(nn.Module):

@@ -1,77 +1,59 @@
-"""Language recipes: which language models the figures need, and how each is trained, by scale.
+"""Language recipes: the language models of the figures and how each is trained, by scale.
 
-The paper's are those of the open-sourced awd-lstm-lm with its hyperparameters unmodified (appendix
-A.4): the commands in its README for Penn Treebank and WikiText-2 together with the defaults of its
+The paper's recipes are those of the open-sourced awd-lstm-lm with its hyperparameters unmodified
+(appendix A.4): the commands in its README for Penn Treebank and WikiText-2, and the defaults of its
 ``main.py``. They follow Merity et al. (2017), section 5, except that these authors report a dropout
-of 0.3 between layers on both corpora, and batches of 40 on Penn Treebank. `language_model` says
-where its training differs from that of ``main.py``.
+of 0.3 between layers on both corpora, and batches of 40 on Penn Treebank. `language_training` says
+how its training differs from that of ``main.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from threading import Lock
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from isorep.paper.data.text import TITLES, Excerpt
+from isorep.paper.models.dropouts import Dropouts
 
+if TYPE_CHECKING:
+    from isorep.paper.models.awd_lstm import AWDLSTM
 
-@dataclass(frozen=True)
-class Dropouts:
-    """Probabilities of dropping; in brackets awd-lstm-lm's name.
-
-    Attributes
-    ----------
-    embedding : float
-        A word, wherever it occurs (dropoute).
-    inputs : float
-        An entry of the word vectors (dropouti).
-    hidden : float
-        A unit between two layers (dropouth).
-    output : float
-        A unit of the last layer (dropout).
-    weights : float
-        A hidden-to-hidden weight (wdrop).
-    """
-
-    embedding: float = 0.0
-    inputs: float = 0.0
-    hidden: float = 0.0
-    output: float = 0.0
-    weights: float = 0.0
+_BUILDING = Lock()
 
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A language model: its corpus, its shape, and how it is trained.
+    """A language model: its corpus, its architecture and its training.
 
     Attributes
     ----------
     corpus : str
-        A name that `isorep.paper.data.text.load` knows.
+        Name of a corpus that `isorep.paper.data.text.load` reads.
     layers, hidden, embedding : int
-        LSTM layers, their width, and the width of the word vectors and of the last layer.
+        Number of LSTM layers, their width, and the width of the word vectors and the last layer.
     initial_embedding : float
-        Word vectors are drawn uniformly between plus and minus this.
+        Bound of the initial word vectors, which are uniform between minus and plus this value.
     dropouts : Dropouts
-        In training.
+        Dropout probabilities in training.
     optimizer : {"adam", "nt-asgd"}
-        NT-ASGD is SGD whose iterates are averaged from the first epoch on at whose end the
-        validation loss is above the best of all but the last `nonmono` epochs.
+        Optimizer. NT-ASGD is SGD that starts to average its iterates after the first epoch whose
+        validation loss exceeds the best loss of all epochs but the last `nonmono`.
     learning_rate, weight_decay, clip : float
-        Of the optimizer; `clip` bounds the norm of the gradient.
+        Learning rate, weight decay, and bound of the norm of the gradient.
     batch_size, bptt : int
-        Sequences side by side, and the usual number of tokens to backpropagate through.
+        Number of rows of text, and usual number of tokens to backpropagate through.
     alpha, beta : float
-        Weights of the activation regularisation, and of its temporal form.
+        Weights of the activation regularisation and of its temporal form.
     epochs : int
-        How long.
+        Number of epochs.
     checkpoints : tuple of int
-        Epochs at whose end the model is kept; 0 is the initial one. The first and the last are
-        always among them.
+        Epochs at whose end the weights are stored; 0 is before training. The first and the last
+        epoch must be included.
     excerpt : Excerpt or None
-        How much of the corpus is used; None is all of it.
+        Part of the corpus to use; None for all of it.
     """
 
     corpus: str
@@ -93,9 +75,32 @@ class LanguageModel:
     alpha: float = 0.0
     beta: float = 0.0
 
+    def __post_init__(self) -> None:
+        epochs = self.checkpoints
+        if list(epochs) != sorted({0, *epochs, self.epochs}):
+            raise ValueError(
+                f"checkpoints must ascend from 0 to the last epoch, {self.epochs}; got {epochs}"
+            )
+        if min(self.layers, self.hidden, self.embedding, self.batch_size, self.epochs) < 1:
+            raise ValueError("layers, widths, batch_size and epochs must be at least 1")
+        if self.bptt < 5:
+            raise ValueError(f"bptt must be at least 5 tokens, got {self.bptt}")
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> LanguageModel:
+        """Make the recipe that `dataclasses.asdict` turned into JSON types."""
+        return cls(
+            **{
+                **fields,
+                "checkpoints": tuple(fields["checkpoints"]),
+                "dropouts": Dropouts(**fields["dropouts"]),
+                "excerpt": fields["excerpt"] and Excerpt(**fields["excerpt"]),
+            }
+        )
+
     @property
     def name(self) -> str:
-        """What figures and results call it."""
+        """Name of the model in figures and results."""
         return f"{TITLES.get(self.corpus, self.corpus)}, {self.layers} layers"
 
     @property
@@ -103,16 +108,23 @@ class LanguageModel:
         """Name of the layer nearest to the output."""
         return f"lstm{self.layers}"
 
-    def __post_init__(self) -> None:
-        given = self.checkpoints
-        if list(given) != sorted({0, *given, self.epochs}):
-            raise ValueError(
-                f"checkpoints must ascend from 0 to the last epoch, {self.epochs}: got {given}"
+    def build(self, words: int, seed: int) -> AWDLSTM:
+        """Make the untrained network for a vocabulary of `words` words."""
+        import torch
+
+        from isorep.paper.models.awd_lstm import AWDLSTM
+
+        # The weights come from PyTorch's global generator, which all threads share.
+        with _BUILDING, torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return AWDLSTM(
+                words,
+                embedding=self.embedding,
+                hidden=self.hidden,
+                layers=self.layers,
+                initial_embedding=self.initial_embedding,
+                dropouts=self.dropouts,
             )
-        if min(self.layers, self.hidden, self.embedding, self.batch_size, self.epochs) < 1:
-            raise ValueError("layers, widths, batch_size and epochs must be at least 1")
-        if self.bptt < 5:
-            raise ValueError(f"bptt must be at least 5 tokens, got {self.bptt}")
 
 
 def _laptop(layers: int) -> LanguageModel:
@@ -123,8 +135,8 @@ def _laptop(layers: int) -> LanguageModel:
         embedding=96,
         epochs=10,
         checkpoints=tuple(range(11)),
-        # Three layers of this width hardly hear word vectors as small as the paper's, and the first
-        # epochs would go by before anything but the frequencies of words is learned.
+        # With word vectors as small as the paper's, three layers of this width learn only the
+        # frequencies of words in the first epochs.
         initial_embedding=1.0,
         dropouts=Dropouts(inputs=0.1, hidden=0.1, output=0.2),
         learning_rate=4e-3,
@@ -141,7 +153,7 @@ def _small(corpus: str, layers: int) -> LanguageModel:
         embedding=128,
         epochs=12,
         checkpoints=tuple(range(13)),
-        # All of WikiText-2 in all of its words would take fifteen networks days on two cores.
+        # Fifteen networks on all of WikiText-2 with its whole vocabulary take days on two cores.
         excerpt=Excerpt(train=100_000, valid=20_000, words=5_000),
         initial_embedding=1.0,
         dropouts=Dropouts(inputs=0.2, hidden=0.2, output=0.3, weights=0.2),
@@ -159,7 +171,7 @@ def _paper(corpus: str, layers: int) -> LanguageModel:
         hidden=1150,
         embedding=400,
         epochs=epochs,
-        # Every 25th epoch, half time among them, and more where most happens.
+        # Every 25th epoch, which includes half time, and more epochs at the fast beginning.
         checkpoints=(0, 1, 2, 5, 10, *range(25, epochs + 1, 25)),
         dropouts=Dropouts(
             embedding=0.1,
@@ -187,7 +199,7 @@ MODELS: Mapping[str, tuple[LanguageModel, ...]] = MappingProxyType(
         "paper": (_paper("ptb", 3), _paper("wikitext-2", 3), _paper("wikitext-2", 5)),
     }
 )
-"""Scale -> models, in the order of figure 6's panels. One training of each serves all figures."""
+"""Scale -> models, in the order of figure 6's panels. All figures share their trainings."""
 
 NETWORKS: Mapping[str, int] = MappingProxyType({"laptop": 5, "small": 5, "paper": 1})
 """Scale -> how many networks of each model, with seeds from 0; the paper has one."""

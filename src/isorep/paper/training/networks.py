@@ -1,8 +1,8 @@
-"""Networks: trained networks on disk, so that figures share them and a killed run goes on.
+"""Networks: trained image networks on disk, so that figures share them and a run can be resumed.
 
-A network lies in a folder named by a hash of everything that determines it: its layers, its recipe,
-its seed, the images and labels, the kind of device and the version of PyTorch. Change any of them
-and another network is trained; change none and it is read.
+The folder of a network is named by a hash of everything that determines it: its architecture, its
+recipe, its seed, the images and labels, the kind of device and the version of PyTorch. If one of
+them changes, a new network is trained; otherwise the stored one is read.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
+import isorep
 from isorep._utils.atomic import new_folder
 from isorep.paper.data.image_data import ImageData
 from isorep.paper.models.classifier import Classifier
@@ -31,20 +32,20 @@ _END = "end"
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A network and how its training went.
+    """A trained network and the course of its training.
 
     Attributes
     ----------
     wanted : Wanted
-        What was asked for.
+        Description of the network.
     shape : (int, int)
-        Channels of its images, and classes.
+        Number of channels of the images, and number of classes.
     history : tuple of Epoch
-        Before training and after each epoch.
+        Loss and accuracy before training and after each epoch.
     converged : bool
-        Whether the loss came under the recipe's target.
+        Whether the loss fell below the recipe's target.
     states : dict of str to state dict
-        Weights at the epochs that were to be kept, and at the "end".
+        Weights at the epochs of `wanted.keep`, and at the "end".
     """
 
     wanted: Wanted
@@ -55,12 +56,12 @@ class Trained:
 
     @property
     def epochs(self) -> int:
-        """How many the training took."""
+        """Number of epochs of the training."""
         return len(self.history) - 1
 
     @property
     def last(self) -> Epoch:
-        """How well it does at the end."""
+        """Loss and accuracy at the end."""
         return self.history[-1]
 
     @cached_property
@@ -69,14 +70,14 @@ class Trained:
         return self.at(_END)
 
     def at(self, epoch: int | str) -> Classifier:
-        """Return the network after an epoch that was to be kept."""
+        """Return the network after one of the epochs of `wanted.keep`."""
         with torch.random.fork_rng(devices=[]):
             network = self.wanted.plan.build(*self.shape)
         network.load_state_dict(dict(self.states[str(epoch)]))
         return network.eval()
 
     def facts(self) -> dict[str, Any]:
-        """Return how the training ended, in types that JSON knows."""
+        """Return the result of the training, in JSON types."""
         return {
             "seed": self.wanted.seed,
             "labels": self.wanted.labels,
@@ -88,14 +89,14 @@ class Trained:
 
 
 def initial(wanted: Wanted, data: ImageData) -> Classifier:
-    """Make a network as it is before training."""
+    """Make the untrained network."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(wanted.seed)
         return wanted.plan.build(data.train_images.shape[1], data.n_classes)
 
 
 def key(description: Mapping[str, Any]) -> str:
-    """Return the name of the folder of what a description, in types that JSON knows, determines."""
+    """Return the name of the folder of a network, from its description in JSON types."""
     text = json.dumps(description, sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -122,37 +123,37 @@ def obtain(
     device: str = "cpu",
     console: Console | None = None,
 ) -> dict[str, Trained]:
-    """Read the networks that were trained before, and train the others.
+    """Read the networks that are stored, and train the others.
 
-    Each network is written when it is done, whatever becomes of the rest.
+    Each network is written as soon as it is trained.
 
     Parameters
     ----------
     wanted : dict of name to Wanted
-        The names are for the reader alone.
+        Networks; the names do not affect them.
     data : ImageData
-        What they are trained on.
+        Training and test images.
     folder : Path, optional
-        Where trained networks lie; without it, all are trained and none is written.
+        Folder of trained networks; without it, all are trained and none is written.
     device : str
-        Where to train.
+        Device to train on.
     console : rich.console.Console, optional
-        Where to show progress; stderr by default.
+        Console for progress; stderr by default.
     """
     shape = (data.train_images.shape[1], data.n_classes)
-    places = {
-        name: None if folder is None else folder / key(describe(one, data, device))
-        for name, one in wanted.items()
+    folders = {
+        name: None if folder is None else folder / key(describe(network, data, device))
+        for name, network in wanted.items()
     }
-    found: dict[str, Trained] = {}
-    for name, one in wanted.items():
-        place = places[name]
-        if place is not None and place.is_dir():
-            found[name] = read(place, one, shape)
+    trained: dict[str, Trained] = {}
+    for name, network in wanted.items():
+        network_folder = folders[name]
+        if network_folder is not None and network_folder.is_dir():
+            trained[name] = read(network_folder, network, shape)
 
-    # What takes longest goes first: no thread is left with a long one alone.
+    # The longest trainings start first, so that all threads finish at about the same time.
     missing = sorted(
-        (name for name in wanted if name not in found),
+        (name for name in wanted if name not in trained),
         key=lambda name: _effort(wanted[name]),
         reverse=True,
     )
@@ -168,15 +169,15 @@ def obtain(
             for name in missing
         ]
 
-        def keep(index: int, training: Training) -> None:
+        def store(index: int, training: Training) -> None:
             name = missing[index]
             end = {k: v.detach().clone() for k, v in tasks[index].network.state_dict().items()}
-            states = {**{str(epoch): kept for epoch, kept in training.states.items()}, _END: end}
-            one = Trained(wanted[name], shape, training.history, training.converged, states)
-            place = places[name]
-            if place is not None:
-                write(place, one, describe(wanted[name], data, device))
-            found[name] = one
+            states = {**{str(epoch): state for epoch, state in training.states.items()}, _END: end}
+            result = Trained(wanted[name], shape, training.history, training.converged, states)
+            network_folder = folders[name]
+            if network_folder is not None:
+                write(network_folder, result, describe(wanted[name], data, device))
+            trained[name] = result
 
         recipes = [task.recipe for task in tasks]
         with training_bars(console or Console(stderr=True), missing, recipes) as on_epoch:
@@ -184,21 +185,21 @@ def obtain(
                 tasks,
                 data.train_images,
                 on_epoch,
-                on_end=keep,
+                on_end=store,
                 test=(data.test_images, data.test_labels),
                 device=device,
             )
-    return {name: found[name] for name in wanted}
+    return {name: trained[name] for name in wanted}
 
 
 def _effort(wanted: Wanted) -> tuple[bool, int]:
-    """Rank networks by how long they train: random labels are learned more slowly; then by size."""
+    """Rank networks by training time: random labels take longer, then wide networks."""
     return wanted.labels == "random", sum(width**2 for width in wanted.plan.widths)
 
 
-def write(place: Path, trained: Trained, description: Mapping[str, Any]) -> None:
-    """Write a network to a folder that is there whole or not at all."""
-    place.parent.mkdir(parents=True, exist_ok=True)
+def write(folder: Path, trained: Trained, description: Mapping[str, Any]) -> None:
+    """Write a network to a folder, whole or not at all."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
     torch.save({name: dict(state) for name, state in trained.states.items()}, content)
     facts = {
@@ -206,30 +207,30 @@ def write(place: Path, trained: Trained, description: Mapping[str, Any]) -> None
         "converged": trained.converged,
         "history": [epoch._asdict() for epoch in trained.history],
     }
-    with new_folder(place) as temporary:
+    with new_folder(folder) as temporary:
         (temporary / "weights.pt").write_bytes(content.getvalue())
         (temporary / "network.json").write_text(json.dumps(facts, indent=1) + "\n")
 
 
-def read(place: Path, wanted: Wanted, shape: tuple[int, int]) -> Trained:
+def read(folder: Path, wanted: Wanted, shape: tuple[int, int]) -> Trained:
     """Read a network that `write` wrote.
 
     Raises
     ------
     ValueError
-        When the folder is damaged; it says to remove it.
+        If the folder is damaged; the message says to remove it.
     """
     try:
-        facts = json.loads((place / "network.json").read_text())
-        states = torch.load(place / "weights.pt", weights_only=True)
+        facts = json.loads((folder / "network.json").read_text())
+        states = torch.load(folder / "weights.pt", weights_only=True)
         history = tuple(Epoch(**epoch) for epoch in facts["history"])
         converged = bool(facts["converged"])
         if _END not in states or not history:
             raise KeyError(_END)
     except Exception as error:
         raise ValueError(
-            f"cannot read the trained network in {str(place)!r} ({error}): remove the folder, and "
-            "it is trained again"
+            f"cannot read the trained network in {str(folder)!r} ({error}). Remove the folder to "
+            "train the network again"
         ) from error
     return Trained(wanted, shape, history, converged, states)
 
@@ -242,30 +243,28 @@ def capture_all(
     device: str = "cpu",
     console: Console | None = None,
 ) -> dict[str, Any]:
-    """Capture layers of every network, each filter averaged over its positions.
+    """Capture layers of every network; each filter is averaged over its positions.
 
     Parameters
     ----------
     networks : dict of name to Classifier
     images : (n, channels, height, width) array
-        What the networks are shown.
+        Inputs of the networks.
     layers : sequence of str, optional
-        Which layers; by default all of each network.
+        Names of the layers; by default all of each network.
     device : str
-        Where to run the networks.
+        Device to run the networks on.
     console : rich.console.Console, optional
-        Where to show progress; stderr by default.
+        Console for progress; stderr by default.
 
     Returns
     -------
     dict of name to isorep.Representations
     """
-    from isorep.activations.capture import capture
-
     batches = torch.split(torch.as_tensor(images), 256)
-    with (console or Console(stderr=True)).status(f"showing images to {len(networks)} networks"):
+    with (console or Console(stderr=True)).status(f"capturing {len(networks)} networks"):
         return {
-            name: capture(
+            name: isorep.capture(
                 network,
                 batches,
                 layers=list(layers or network.layers),

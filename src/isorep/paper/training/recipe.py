@@ -1,6 +1,6 @@
-"""Recipe: how the paper's convolutional networks are built and trained (appendix A.4).
+"""Recipe: the architecture and the training of the image networks (appendix A.4).
 
-Nothing here needs PyTorch, so that a figure's set-up can be read and changed without it.
+This module does not import PyTorch, so a figure's set-up can be read and changed without it.
 """
 
 from __future__ import annotations
@@ -8,17 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 if TYPE_CHECKING:
     from isorep.paper.models.classifier import Classifier
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained (with Adam), and when it is done.
+    """The training of a network with Adam.
 
-    Training ends after the first epoch at whose end the mean loss over the training images, of the
-    network as it will be compared (batch norm in its evaluation mode), is under `target_loss`, and
-    after `max_epochs` at the latest. A target of 0 is never reached.
+    Training ends after the first epoch at whose end the mean loss over the training images is below
+    `target_loss`, and after `max_epochs` at the latest. The loss is computed in evaluation mode, in
+    which the networks are compared. A target of 0 is never reached.
     """
 
     learning_rate: float = 1e-3
@@ -39,12 +41,12 @@ class ConvNetPlan:
     strides: tuple[int, ...] = (1, 1, 2, 1, 1, 2, 1, 1)
 
     def scaled(self, factor: float) -> ConvNetPlan:
-        """Return the network with all its widths multiplied."""
+        """Return the plan with all widths multiplied by a factor."""
         widths = tuple(max(1, round(width * factor)) for width in self.widths)
         return ConvNetPlan(widths, self.strides)
 
     def build(self, channels: int, classes: int) -> Classifier:
-        """Make the network, initialised from PyTorch's global generator."""
+        """Make the network with random weights from PyTorch's global generator."""
         from isorep.paper.models.convnet import ConvNet
 
         return ConvNet(self.widths, self.strides, channels=channels, classes=classes)
@@ -60,13 +62,13 @@ SMALL_CONVNET = PAPER_CONVNET.scaled(0.25)
 
 @dataclass(frozen=True)
 class ResNetPlan:
-    """The residual network for CIFAR-10 of He et al. (2016): 6 blocks + 2 layers."""
+    """The residual network for CIFAR-10 of He et al. (2016), with 6 * blocks + 2 layers."""
 
     blocks: int = 5
     widths: tuple[int, int, int] = (16, 32, 64)
 
     def build(self, channels: int, classes: int) -> Classifier:
-        """Make the network, initialised from PyTorch's global generator."""
+        """Make the network with random weights from PyTorch's global generator."""
         from isorep.paper.models.resnet import ResNet
 
         return ResNet(self.blocks, self.widths, channels=channels, classes=classes)
@@ -74,20 +76,20 @@ class ResNetPlan:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A network that a figure asks for: everything but the images that determines it.
+    """A network that a figure needs: everything that determines it, except the images.
 
     Attributes
     ----------
     plan : ConvNetPlan or ResNetPlan
-        Its layers.
+        Architecture.
     recipe : Recipe
-        How it is trained.
+        Training.
     seed : int
-        Of its initial weights and of the order of its batches.
+        Random seed of the initial weights and the order of the batches.
     labels : {"true", "random"}
-        Which labelling it learns.
+        Labelling that the network learns.
     keep : tuple of int
-        Epochs after which its weights are kept, beside those at the end; 0 is before the first.
+        Epochs after which the weights are stored, in addition to the end; 0 is before training.
     """
 
     plan: ConvNetPlan | ResNetPlan
@@ -95,3 +97,11 @@ class Wanted:
     seed: int
     labels: Literal["true", "random"] = "true"
     keep: tuple[int, ...] = ()
+
+
+def network_seed(*numbers: int) -> int:
+    """Return the seed of a network from the seed of a figure and the network's number.
+
+    Seeds are spread over 32 bits, so that networks of different figures or groups do not share one.
+    """
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])

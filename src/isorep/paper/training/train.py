@@ -1,4 +1,4 @@
-"""Training: several networks side by side, each until its recipe says that it is done."""
+"""Training: trains several image networks in parallel."""
 
 from __future__ import annotations
 
@@ -21,17 +21,28 @@ from isorep.paper.training.recipe import Recipe
 State = Mapping[str, Tensor]
 
 ON_GPU = 4
-"""Networks side by side on a GPU: one this small leaves most of it idle, and each has its own
-stream. More would only wait for Python."""
+"""Number of networks that train in parallel on a GPU, each on its own stream. One small network
+leaves most of a GPU idle; with more than four, they wait for Python."""
 
 EVALUATED_AT_ONCE = 2048
 
 
 @dataclass(frozen=True)
 class Task:
-    """A network, the labels that it is to learn and how, and when its weights are to be kept.
+    """A network to train.
 
-    `seed` is that of the order of its batches; `keep` are epochs.
+    Attributes
+    ----------
+    network : Classifier
+        The network, which is trained in place.
+    labels : (n,) int64 array
+        Labels of the images.
+    seed : int
+        Random seed of the order of the batches.
+    recipe : Recipe
+        Training.
+    keep : tuple of int
+        Epochs after which the weights are stored.
     """
 
     network: Classifier
@@ -42,7 +53,7 @@ class Task:
 
 
 class Epoch(NamedTuple):
-    """How well a network does after an epoch; without test images, the last two are NaN."""
+    """Loss and accuracy after an epoch; without test images, the last two are NaN."""
 
     train_loss: float
     train_accuracy: float
@@ -52,16 +63,16 @@ class Epoch(NamedTuple):
 
 @dataclass(frozen=True)
 class Training:
-    """How a training went.
+    """The course of a training.
 
     Attributes
     ----------
     history : tuple of Epoch
-        Before training and after each epoch.
+        Loss and accuracy before training and after each epoch.
     converged : bool
-        Whether the loss came under the recipe's target.
+        Whether the loss fell below the recipe's target.
     states : dict of epoch to state dict
-        The weights that were to be kept, on the CPU.
+        The stored weights, on the CPU.
     """
 
     history: tuple[Epoch, ...]
@@ -70,7 +81,7 @@ class Training:
 
     @property
     def epochs(self) -> int:
-        """How many it took."""
+        """Number of epochs."""
         return len(self.history) - 1
 
 
@@ -85,26 +96,27 @@ def train(
 ) -> list[Training]:
     """Train every network in place on the same images, several at a time.
 
-    On the CPU these are as many as PyTorch has threads: layers this small keep one core busy and no
-    more, so each network gets one thread of its own rather than all threads in turn. A network then
-    does the same arithmetic however many cores there are, and the result depends on the seeds
-    alone. On a GPU each network has its own stream.
+    On the CPU, as many networks train in parallel as PyTorch has threads, with one thread each,
+    because layers this small cannot use more than one core. Each network then does the same
+    arithmetic on any number of cores, and the result depends only on the seeds. On a GPU, each
+    network has its own stream.
 
     Parameters
     ----------
     tasks : sequence of Task
-        Started in this order; put the longest first.
+        Networks, in the order in which they start; put the longest training first.
     images : (n, channels, height, width) array
-        What all of them are trained on.
+        Training images of all networks.
     on_epoch : callable
         Called as ``on_epoch(index of the task, epochs done, loss)`` after every epoch, from the
-        thread that trains.
+        training thread.
     on_end : callable
-        Called as ``on_end(index of the task, training)`` when a network is done, likewise.
+        Called as ``on_end(index of the task, training)`` when a network is trained, from the
+        training thread.
     test : (images, labels), optional
-        To follow how well the networks do on images they are not trained on.
+        Test images, for the test loss and accuracy after each epoch.
     device : str
-        Where to train; the networks are on the CPU before and after.
+        Device to train on; the networks are on the CPU before and after.
 
     Returns
     -------
@@ -112,7 +124,7 @@ def train(
         One for each task, in their order.
     """
     inputs = torch.as_tensor(images, device=device)
-    unseen = None if test is None else _pair(*test, device)
+    on_test = None if test is None else _pair(*test, device)
     stop = Event()
 
     def work(index: int) -> Training:
@@ -120,7 +132,7 @@ def train(
             training = _train_one(
                 tasks[index],
                 inputs,
-                unseen,
+                on_test,
                 stop,
                 lambda *state: on_epoch(index, *state),
             )
@@ -133,11 +145,11 @@ def train(
         with ThreadPoolExecutor(lanes, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             try:
                 futures = [pool.submit(work, index) for index in range(len(tasks))]
-                for future in as_completed(futures):  # so that an error is not waited for
+                for future in as_completed(futures):  # the first error is raised at once
                     future.result()
                 return [future.result() for future in futures]
             except BaseException:
-                # Ctrl-C, or one network's error: the others need not finish first.
+                # After Ctrl-C or an error in one network, the others stop too.
                 stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
@@ -149,7 +161,7 @@ def _stream(device: str) -> AbstractContextManager[Any]:
     if not device.startswith("cuda"):
         return nullcontext()
     stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-    # The images were put there on the default stream.
+    # The default stream copied the images to the device.
     stream.wait_stream(torch.cuda.default_stream(device))
     return torch.cuda.stream(stream)
 
@@ -168,15 +180,15 @@ def _train_one(
     network, recipe = task.network.to(images.device), task.recipe
     labels = torch.as_tensor(task.labels, device=images.device)
     optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, betas=recipe.betas)
-    # The global generator is shared by all threads: drawing from it would make the batches of one
-    # network depend on the speed of another.
+    # All threads share the global generator, so the batches of one network would depend on the
+    # speed of another.
     generator = torch.Generator().manual_seed(task.seed)
 
-    def look() -> Epoch:
-        unseen = (np.nan, np.nan) if test is None else evaluate(network, *test)
-        return Epoch(*evaluate(network, images, labels), *unseen)
+    def measure() -> Epoch:
+        on_test = (np.nan, np.nan) if test is None else evaluate(network, *test)
+        return Epoch(*evaluate(network, images, labels), *on_test)
 
-    history = [look()]
+    history = [measure()]
     states: dict[int, State] = {}
     while True:
         epochs, loss = len(history) - 1, history[-1].train_loss
@@ -194,7 +206,7 @@ def _train_one(
             optimizer.zero_grad()
             torch.autograd.backward(cross_entropy(network.logits(images[batch]), labels[batch]))
             optimizer.step()
-        history.append(look())
+        history.append(measure())
     network.cpu()
     return Training(tuple(history), loss < recipe.target_loss, states)
 
@@ -205,8 +217,8 @@ def _copy(network: Classifier) -> State:
 
 @torch.no_grad()
 def evaluate(network: Classifier, images: Tensor, labels: Tensor) -> tuple[float, float]:
-    """Return the mean loss and the accuracy of a network in evaluation mode, and leave it there."""
+    """Return the mean loss and the accuracy in evaluation mode, which stays switched on."""
     network.eval()
     logits = torch.cat([network.logits(part) for part in torch.split(images, EVALUATED_AT_ONCE)])
-    right = logits.argmax(dim=1) == labels
-    return cross_entropy(logits, labels).item(), right.double().mean().item()
+    correct = logits.argmax(dim=1) == labels
+    return cross_entropy(logits, labels).item(), correct.double().mean().item()

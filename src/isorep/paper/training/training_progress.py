@@ -1,4 +1,4 @@
-"""Progress: one bar for a training of many networks, and one for each network in the making."""
+"""Training progress: one bar for all networks, and one for each network in training."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from isorep.paper.training.recipe import Recipe
 def training_bars(
     console: Console, names: Sequence[str], recipes: Sequence[Recipe]
 ) -> Iterator[Callable[[int, int, float], None]]:
-    """Show bars for as long as the block runs; give the callback that `training.train` takes.
+    """Show bars while the block runs; yields the callback ``on_epoch`` of `train`.
 
-    How many epochs a network with a target will need is not known, so its bar says how far its loss
-    has come down, on a logarithmic scale, from that of its first epoch to the target; or how many
-    of its epochs are over, if that is more.
+    The number of epochs of a network with a target loss is not known in advance. Its bar shows how
+    far the loss has fallen, on a logarithmic scale, from its first value to the target, or the
+    share of `max_epochs` if that is larger.
 
     Parameters
     ----------
     console : rich.console.Console
-        Where to draw.
+        Console to draw on.
     names : sequence of str
-        One for each network, in the order of the callback's first argument.
+        Name of each network, in the order of the callback's first argument.
     recipes : sequence of Recipe
-        When each network is done.
+        Recipe of each network.
     """
     progress = Progress(
         TextColumn("{task.description}"),
@@ -51,18 +51,18 @@ def training_bars(
             if index not in first_loss:
                 progress.start_task(tasks[index])
             recipe = recipes[index]
-            come = epoch / recipe.max_epochs
+            share = epoch / recipe.max_epochs
             first = first_loss.setdefault(index, max(loss, 2 * recipe.target_loss))
             if recipe.target_loss > 0:
-                left = max(loss, recipe.target_loss)
-                come = max(come, log(first / left) / log(first / recipe.target_loss))
+                current = max(loss, recipe.target_loss)
+                share = max(share, log(first / current) / log(first / recipe.target_loss))
             ended = loss < recipe.target_loss or epoch >= recipe.max_epochs
             if ended:
                 done.add(index)
                 progress.update(overall, completed=len(done), state=f"{len(done)} of {len(names)}")
             progress.update(
                 tasks[index],
-                completed=come,
+                completed=share,
                 visible=not ended,
                 state=f"epoch {epoch}, loss {loss:.4f}",
             )

@@ -1,0 +1,46 @@
+"""Layer patterns: globs over the names of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+
+def as_patterns(layers: str | Iterable[str]) -> list[str]:
+    """Return globs as a list, at least one."""
+    patterns = [layers] if isinstance(layers, str) else list(layers)
+    if not patterns:
+        raise ValueError("no layer to compare: pass at least one name or glob, or '*' for all")
+    return patterns
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Return whether a layer has this name in full, or one that the glob matches.
+
+    Examples
+    --------
+    >>> matches("conv1", "conv*"), matches("conv[1]", "conv[1]")
+    (True, True)
+    """
+    return name == pattern or fnmatchcase(name, pattern)
+
+
+def matching(patterns: Iterable[str], layers: Iterable[str]) -> list[str]:
+    """Return the layers that any pattern matches, with the later calls of such layers.
+
+    Examples
+    --------
+    >>> matching(["fc"], ["conv", "fc", "fc#2"])
+    ['fc', 'fc#2']
+    """
+    patterns = list(patterns)
+    return [
+        layer
+        for layer in layers
+        if any(
+            matches(name, pattern)
+            for pattern in patterns
+            for name in (layer, layer.rpartition("#")[0])
+            if name
+        )
+    ]

@@ -1,0 +1,42 @@
+"""Activation batch: the activations of one or several models on one batch of samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ActivationBatch:
+    """The activations of the layers of each model on one batch.
+
+    Parameters
+    ----------
+    arrays
+        For each model, layer name to tensor (rows, p), in the order in which the layers ran. Rows
+        are the samples of the batch, or with the reduction ``"positions"`` their positions. If a
+        layer turns out to have no row for each sample, it is missing from then on; drop its rows of
+        earlier batches.
+    sample_ids
+        One id for each sample of the batch.
+    labels
+        One label for each sample, (n_samples,), or None if the batch had none.
+    dtypes
+        For each model, layer name to the coarsest dtype that the rows passed through.
+    reductions
+        For each model, layer name to the reduction that made the rows.
+    """
+
+    arrays: tuple[dict[str, Tensor], ...]
+    sample_ids: tuple[str, ...]
+    labels: NDArray[Any] | None
+    dtypes: tuple[dict[str, str], ...]
+    reductions: tuple[dict[str, str], ...]
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples in the batch."""
+        return len(self.sample_ids)

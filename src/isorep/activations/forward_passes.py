@@ -1,0 +1,181 @@
+"""Forward passes: run models on each batch, with hooks, and leave the models as they were."""
+
+from __future__ import annotations
+
+import itertools
+import operator
+import sys
+import warnings
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import nn
+
+from isorep._utils.progress import track
+from isorep.activations.activation_batch import ActivationBatch
+from isorep.activations.batches import Batch, as_batches, batches
+from isorep.activations.layers import select
+from isorep.activations.options import CaptureOptions
+from isorep.activations.recorder import Recorder, brief, eager, kept_dtype
+from isorep.activations.sample_ids import Samples, checked_ids, identified
+
+
+def forward_passes(
+    models: Sequence[nn.Module],
+    data: Any,
+    options: CaptureOptions,
+    keep_on: torch.device | str | None,
+    captured: Sequence[str],
+) -> Generator[ActivationBatch, None, None]:
+    """Check the arguments, and return the generator that `isorep.activations.stream` describes."""
+    dtype = kept_dtype(options["dtype"])
+    if not models:
+        raise ValueError("expected at least one model, got none")
+    recorders = []
+    for i, model in enumerate(models):
+        model = eager(model)
+        with _named(i, models):
+            selected = select(model, options["layers"], options["reduce"])
+        recorders.append(Recorder(model, selected, options["channels"], dtype, keep_on))
+    ids = options["sample_ids"]
+    if ids is not None:
+        ids = checked_ids(ids)[: options["max_samples"]]
+    data = as_batches(data)
+    n_batches = operator.length_hint(data) or None
+    tracked = track(
+        batches(data, options["max_samples"]), "capture", n_batches, options["progress"]
+    )
+    return _run(recorders, tracked, identified(tracked, ids, captured), options["device"])
+
+
+def _run(
+    recorders: Sequence[Recorder],
+    tracked: Generator[Batch, None, None],
+    samples: Iterator[Samples],
+    device: torch.device | str | int | None,
+) -> Generator[ActivationBatch, None, None]:
+    with ExitStack() as restore:
+        homes = [restore.enter_context(_placed(recorder.model, device)) for recorder in recorders]
+        for recorder in recorders:
+            restore.enter_context(_in_eval_mode(recorder.model))
+            restore.enter_context(recorder.listening())
+        restore.enter_context(closing(tracked))
+        while True:
+            with _forward_only():
+                # In a list, so that no name here holds the batch while the consumer works.
+                batch = [_run_batch(recorders, homes, new) for new in itertools.islice(samples, 1)]
+            if not batch:
+                break
+            yield batch.pop()
+        for k, recorder in enumerate(recorders):
+            if recorder.skipped:
+                which = f" of model {k}" if len(recorders) > 1 else ""
+                text = f"layers{which} left out: {recorder.why_skipped()}"
+                warnings.warn(text, UserWarning, stacklevel=_stacklevel_of_caller())
+
+
+def _run_batch(
+    recorders: Sequence[Recorder], homes: Sequence[torch.device | None], samples: Samples
+) -> ActivationBatch:
+    records = []
+    for i, (recorder, home) in enumerate(zip(recorders, homes, strict=True)):
+        with _named(i, recorders):
+            # A copy, so that a model that writes to its inputs changes those of no other model.
+            batch = samples.batch.copied_to(home)
+            records.append(recorder.run(batch, samples.index))
+    return ActivationBatch(
+        arrays=tuple(record.arrays for record in records),
+        sample_ids=samples.ids,
+        labels=samples.batch.labels,
+        dtypes=tuple(record.dtypes for record in records),
+        reductions=tuple(record.reductions for record in records),
+    )
+
+
+@contextmanager
+def _named(i: int, models: Sequence[Any]) -> Iterator[None]:
+    """Name the model in errors about input, if there are several models."""
+    try:
+        yield
+    except ValueError as error:
+        if len(models) == 1:
+            raise
+        raise ValueError(f"model {i}: {error}") from error
+
+
+def _stacklevel_of_caller() -> int:
+    """Return the `stacklevel` with which a warning shows the line that called isorep."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("isorep."):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+@contextmanager
+def _in_eval_mode(model: nn.Module) -> Iterator[None]:
+    """Set eval mode; afterwards restore the training flag of every module."""
+    flags = [(module, module.training) for module in model.modules()]
+    try:
+        model.eval()
+        yield
+    finally:
+        for module, flag in flags:
+            module.training = flag
+
+
+@contextmanager
+def _forward_only() -> Iterator[None]:
+    """Switch off gradients, and everything that would bypass hooks.
+
+    Compiled parts of the model run uncompiled: compiling hooks may fail, and takes longer than it
+    saves. Inference mode is not used: tensors that a model makes in it and keeps (caches, tables)
+    could not be used in training afterwards. All of this applies to the whole process, so it must
+    not be active while the consumer of the stream runs.
+    """
+    fast = torch.backends.mha.get_fastpath_enabled()
+    try:
+        # The fused path of transformer layers runs none of their submodules.
+        torch.backends.mha.set_fastpath_enabled(False)
+        with torch.no_grad(), _nothing_compiled():
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def _nothing_compiled() -> AbstractContextManager[Any]:
+    # If nothing was compiled so far, set_stance would only import the compiler.
+    set_stance = getattr(torch.compiler, "set_stance", None)  # from PyTorch 2.6 on
+    if set_stance is None or "torch._dynamo" not in sys.modules:
+        return nullcontext()
+    stance: AbstractContextManager[Any] = set_stance("force_eager")
+    return stance
+
+
+@contextmanager
+def _placed(
+    model: nn.Module, device: torch.device | str | int | None
+) -> Iterator[torch.device | None]:
+    """Move the model to `device` and yield the device for its inputs; then move it back."""
+    homes = list(
+        dict.fromkeys(x.device for x in itertools.chain(model.parameters(), model.buffers()))
+    )
+    if device is None:
+        yield homes[0] if homes else None
+        return
+    try:
+        target = torch.device(device)
+        torch.empty(0, device=target)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(f"device {str(device)!r} is not available: {brief(error)}") from error
+    if len(homes) > 1:
+        raise ValueError(
+            f"the model is on several devices ({', '.join(map(str, homes))}); leave out device"
+        )
+    try:
+        model.to(target)
+        yield target
+    finally:
+        if homes:
+            model.to(homes[0])

@@ -1,0 +1,92 @@
+"""Options that several commands share, each with its help line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+MeasureOption = Annotated[
+    str,
+    typer.Option(
+        "--measure",
+        metavar="MEASURE",
+        help="Measure to compare by, e.g. cka or 'linear_regression(folds=10)'.",
+    ),
+]
+MeasuresOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--measure",
+        metavar="MEASURE",
+        help="Measure to compare by, e.g. cka or 'linear_regression(folds=10)'; may be repeated. "
+        "\\[default: pwcca]",
+    ),
+]
+LayerPatternsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--layers",
+        metavar="GLOB",
+        help="Pattern of layer names, e.g. 'conv*'; may be repeated. \\[default: *]",
+    ),
+]
+LayerNamesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--layer",
+        metavar="NAME",
+        help="Layer to compare; may be repeated. \\[default: all layers of the first file]",
+    ),
+]
+ReduceOption = Annotated[
+    str,
+    typer.Option(
+        "--reduce",
+        metavar="NAME",
+        help="How positions become features or rows: mean, positions, flatten, max, last or first.",
+    ),
+]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        help="Device to run models on, e.g. cuda. \\[default: where the model is]",
+    ),
+]
+SeedOption = Annotated[int, typer.Option("--seed", metavar="INTEGER", help="Random seed.")]
+MemoryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        help="Memory limit, e.g. 2GB. \\[default: half of the free memory]",
+    ),
+]
+SweepStoreOption = Annotated[
+    Path,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FOLDER",
+        help="Store to write (.zarr); the same command resumes an interrupted sweep.",
+    ),
+]
+PrecisionOption = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        metavar="PRECISION",
+        help="Precision of matrix products: auto, double or single.",
+    ),
+]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Dask scheduler, e.g. tcp://10.0.0.1:8786. \\[default: threads of this process]",
+    ),
+]

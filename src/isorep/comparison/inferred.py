@@ -1,0 +1,132 @@
+"""Inferred: what a table says beside similarities, about how far to trust them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isorep._utils.validation import check_seed
+from isorep.core.overlap import Overlap
+from isorep.inference.infer import Inference, examine
+from isorep.inference.null_distribution import check_permutations
+from isorep.measures.base import Measure
+from isorep.random_matrix.population import Population
+
+INFERRED = {
+    "corrected": "similarity, corrected for finite-sample bias",
+    "low": "lower bound of the population's similarity",
+    "high": "upper bound of the population's similarity",
+    "chance": "similarity to expect of unrelated data",
+    "calibrated": "similarity, 0 at chance and 1 at identity",
+    "p_value": "probability of so high a similarity of unrelated data",
+    "p_adjusted": "p-value adjusted for many cells (Benjamini and Hochberg)",
+}
+"""Suffix and description of the variables that a table may have for each measure."""
+
+
+@dataclass(frozen=True)
+class InferenceOptions:
+    """What to infer for each cell of a table; see `isorep.compare`.
+
+    `n_permutations` None stands for a number that grows with the table; see `for_cells`.
+    """
+
+    correct: bool = False
+    interval: bool = False
+    chance: bool = False
+    n_permutations: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed)
+        if self.n_permutations is not None:
+            check_permutations(self.n_permutations)
+
+    @property
+    def names(self) -> list[str]:
+        """The keys of `INFERRED` that these options ask for."""
+        names = ["corrected"] if self.correct or self.interval else []
+        names += ["low", "high"] if self.interval else []
+        names += ["chance", "calibrated", "p_value", "p_adjusted"] if self.chance else []
+        return names
+
+    def for_cells(self, n_cells: int) -> InferenceOptions:
+        """Return the options for a table of `n_cells` cells, with a number of permutations."""
+        if self.n_permutations is not None:
+            return self
+        return replace(self, n_permutations=min(max(199, 20 * n_cells), 1999))
+
+
+NOTHING = InferenceOptions()
+"""Similarities and distances alone."""
+
+
+def infer_measures(
+    overlap: Overlap, measures: Sequence[Measure], options: InferenceOptions
+) -> dict[str, Inference | ValueError | TypeError]:
+    """Return the inference of each measure, by its label, or the error that prevents it.
+
+    The population behind the overlap is estimated once for all measures.
+    """
+    if not options.names or not measures:
+        return {}
+    from_moments = any(measure.from_moments({}) for measure in measures)
+    population = (
+        Population.estimate(overlap, options.seed)
+        if from_moments and (options.correct or options.interval) and not overlap.n_forced
+        else None
+    )
+    inferred: dict[str, Inference | ValueError | TypeError] = {}
+    for measure in measures:
+        try:
+            inferred[measure.label] = examine(
+                overlap, measure, population=population, **vars(options)
+            )
+        except (TypeError, ValueError) as error:
+            inferred[measure.label] = error
+    return inferred
+
+
+def inferred_values(inference: Inference) -> Mapping[str, float]:
+    """Return the numbers of an inference by the keys of `INFERRED`, but for `p_adjusted`.
+
+    An adjusted p-value needs the p-values of all cells; see `adjusted_p_values`.
+    """
+    low, high = inference.interval
+    values = {"low": low, "high": high}
+    return {
+        name: values[name] if name in values else getattr(inference, name)
+        for name in INFERRED
+        if name != "p_adjusted"
+    }
+
+
+def adjusted_p_values(
+    p_values: NDArray[np.float64], tested: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Adjust the p-values of a table for its many cells (Benjamini and Hochberg 1995).
+
+    Parameters
+    ----------
+    p_values : array of any shape
+        p-values; NaN where there is none.
+    tested : array of the same shape
+        Cells that count as a test. The p-values of the other cells are returned unchanged.
+
+    Examples
+    --------
+    >>> p_values = np.array([[0.01, 0.01], [0.04, np.nan]])
+    >>> adjusted_p_values(p_values, np.array([[False, True], [True, True]]))
+    array([[0.01, 0.02],
+           [0.04,  nan]])
+    """
+    adjusted = p_values.copy()
+    tested = tested & ~np.isnan(p_values)
+    if tested.any():
+        from scipy.stats import false_discovery_control
+
+        adjusted[tested] = false_discovery_control(p_values[tested])
+    return adjusted

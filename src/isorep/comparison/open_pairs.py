@@ -1,0 +1,130 @@
+"""Open pairs: whether two networks are compared in memory or streamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Any, get_args
+
+from isorep._utils.memory import memory_budget, readable
+from isorep._utils.validation import check_name
+from isorep.comparison.inferred import InferenceOptions
+from isorep.comparison.pairs import LayerPairs
+from isorep.comparison.prepared_pairs import PreparedPairs
+from isorep.comparison.sides import as_layers, check_models, is_model, is_same_path
+from isorep.comparison.streaming.plan import Plan
+from isorep.comparison.streaming.sources import (
+    CaptureOptions,
+    ModelRows,
+    RowSource,
+    StoredRows,
+)
+from isorep.comparison.streaming.streamed_pairs import StreamedPairs
+from isorep.core.basis import Solver
+from isorep.inference.jackknife import BLOCKS
+from isorep.measures.base import Measure
+from isorep.representations.lazy import LazyRepresentations
+from isorep.representations.representations import Layers
+
+SMALL = 256 * 10**6
+"""Bytes up to which stores are read into memory where second moments would do."""
+
+
+@contextmanager
+def open_pairs(
+    a: Any,
+    b: Any,
+    *,
+    data: Any,
+    capture_options: CaptureOptions,
+    measures: Sequence[Measure],
+    inference: InferenceOptions,
+    solver: Solver,
+    memory: str | float | None,
+    progress: bool,
+) -> Iterator[LayerPairs]:
+    """Open the two sides of `isorep.compare`: in memory if they fit, else streamed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a side cannot be compared, the samples differ, or the samples themselves are needed
+        and do not fit into memory.
+    """
+    budget = memory_budget(memory)
+    check_name("solver", solver, get_args(Solver))
+    # A reason why second moments do not suffice, if there is one.
+    sample_readers = [f"{row.label} reads" for row in measures if not row.from_moments({})]
+    sample_readers += ["solver='svd' decomposes"] if solver == "svd" else []
+    source: RowSource
+    if is_model(a) or is_model(b) or data is not None:
+        check_models(a, b, data)
+        if sample_readers:
+            raise ValueError(
+                f"{sample_readers[0]} the samples themselves, and comparing models keeps only "
+                "second moments: capture both with isorep.capture and compare the captures"
+            )
+        same = b is a
+        models = {"a": a} if same else {"a": a, "b": b}
+        source = ModelRows(models, data, capture_options, progress)
+    else:
+        if capture_options != CaptureOptions():
+            raise ValueError(
+                "layers, reduce, channels, max_samples and device apply only when comparing models "
+                "(pass data=)"
+            )
+        x = as_layers(a)
+        same = b is a or is_same_path(a, b)
+        y = x if same else as_layers(b)
+        x.check_same_samples(y)
+        needed = _bytes_in_memory(x, y)
+        allowed = budget if sample_readers or inference.chance else min(budget, SMALL)
+        stored = isinstance(x, LazyRepresentations) or isinstance(y, LazyRepresentations)
+        if memory is not None and needed > budget and not stored:
+            raise ValueError(
+                f"the layers take {readable(needed)} in memory and memory= allows "
+                f"{readable(budget)}: save them as .zarr, which is read in parts, or allow more"
+            )
+        if needed <= allowed or not stored:
+            yield PreparedPairs(
+                x,
+                y,
+                plan=Plan(budget, needed),
+                solver=solver,
+                # A measure that reads samples may hold an n x n matrix for each pair.
+                at_once=None if all(row.requires == "moments" for row in measures) else 1,
+                progress=progress,
+            )
+            return
+        if sample_readers:
+            raise ValueError(
+                f"{sample_readers[0]} the samples themselves, which take {readable(needed)} in "
+                f"memory, and memory= allows {readable(budget)}: allow more memory, or take fewer "
+                "samples"
+            )
+        stores = {"a": x} if same else {"a": x, "b": y}
+        source = StoredRows(
+            {name: LazyRepresentations.from_layers(side) for name, side in stores.items()}, progress
+        )
+    with closing(source):
+        yield StreamedPairs(
+            source,
+            same=same,
+            blocks=BLOCKS if inference.interval else 1,
+            seed=inference.seed,
+            inferred=bool(inference.names),
+            memory=budget,
+            progress=progress,
+        )
+
+
+def _bytes_in_memory(x: Layers[Any], y: Layers[Any]) -> int:
+    """Return about how much memory a comparison in memory takes.
+
+    It counts each layer as read and as kept in float64, and the largest layer while it is centred.
+    """
+    sides = (x,) if y is x else (x, y)
+    layers = [array for side in sides for array in side.values()]
+    sizes = [array.shape[0] * array.shape[1] for array in layers]
+    held = sum(size * (array.dtype.itemsize + 8) for size, array in zip(sizes, layers, strict=True))
+    return int(held + 16 * max(sizes))

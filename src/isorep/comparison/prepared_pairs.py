@@ -1,0 +1,81 @@
+"""Prepared pairs: layers in memory, each prepared once and then coupled with all others."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from isorep._utils.parallel import parallel_map
+from isorep._utils.progress import track
+from isorep.comparison.pairs import Ranks, TakePair
+from isorep.core.basis import Solver
+from isorep.core.prepare import Prepared, couple_prepared, prepare, ranks
+from isorep.representations.representations import Layers, Representations
+
+if TYPE_CHECKING:
+    from isorep.comparison.streaming.plan import Plan
+
+
+class PreparedPairs:
+    """Layers that are compared in memory; see `isorep.comparison.pairs.LayerPairs`.
+
+    Parameters
+    ----------
+    x, y
+        The two networks; the same object twice for a network with itself.
+    plan
+        How much memory this takes.
+    solver
+        See `isorep.Basis.from_array`.
+    at_once
+        Pairs to couple at the same time; by default as many as there are cores.
+    progress
+        Show a progress bar, if standard error is a terminal.
+    """
+
+    def __init__(
+        self,
+        x: Layers[Any],
+        y: Layers[Any],
+        *,
+        plan: Plan,
+        solver: Solver,
+        at_once: int | None,
+        progress: bool,
+    ) -> None:
+        self.x_layers, self.y_layers = list(x), list(y)
+        self.same = y is x
+        self.plan = plan
+        self._x, self._y = x, y
+        self._solver = solver
+        self._at_once = at_once
+        self._progress = progress
+
+    def couple(self, take: TakePair) -> Ranks:
+        """Couple every pair, call `take` on each, and return the ranks of the layers."""
+        x = Representations.from_mapping(self._x)
+        y = x if self.same else Representations.from_mapping(self._y)
+        x_bases = self._prepare(x, "a")
+        y_bases = x_bases if self.same else self._prepare(y, "b")
+        cells = list(product(range(len(x)), range(len(y))))
+        if self.same:
+            cells = [(i, j) for i, j in cells if i <= j]
+
+        def couple_cell(cell: tuple[int, int]) -> None:
+            i, j = cell
+            take(i, j, couple_prepared(x_bases[i], y_bases[j]))
+
+        with closing(parallel_map(couple_cell, cells, self._at_once)) as coupled:
+            for _ in track(coupled, "compare", len(cells), self._progress):
+                pass
+        return Ranks(ranks(x_bases), ranks(y_bases))
+
+    def _prepare(self, layers: Representations, name: str) -> list[Prepared]:
+        """Prepare every layer; the error stands for a layer that cannot be prepared."""
+
+        def prepare_layer(layer: str) -> Prepared:
+            return prepare(layers, layer, name, self._solver)
+
+        with closing(parallel_map(prepare_layer, list(layers))) as prepared:
+            return list(track(prepared, f"prepare {name}", len(layers), self._progress))

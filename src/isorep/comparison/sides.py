@@ -1,0 +1,107 @@
+"""Sides: the two networks of a comparison, given as arrays, stores or models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from isorep._formats.formats import OPENABLE
+from isorep._utils.layer_patterns import as_patterns, matching
+from isorep._utils.validation import unknown_name
+from isorep.representations.lazy import LazyRepresentations
+from isorep.representations.representations import Representations
+from isorep.storage import load, open_store
+
+
+def is_model(side: Any) -> bool:
+    """Return whether a side is a PyTorch module, without importing PyTorch."""
+    return hasattr(side, "named_modules")
+
+
+def check_models(a: Any, b: Any, data: Any) -> None:
+    """Raise an error unless both sides are models and there are data to run them on."""
+    for name, side in (("a", a), ("b", b)):
+        if not is_model(side):
+            raise TypeError(
+                f"data= is for two models, and {name} is a {type(side).__name__}: pass two "
+                "torch.nn.Module, or capture the model first with isorep.capture"
+            )
+    if data is None:
+        raise ValueError("two models need data=, the batches to compare them on")
+
+
+def is_same_path(a: Any, b: Any) -> bool:
+    """Return whether both sides are given by the path of one store."""
+    are_paths = all(isinstance(side, str | PathLike) for side in (a, b))
+    return are_paths and Path(a).resolve() == Path(b).resolve()
+
+
+def as_layers(side: Any) -> Representations | LazyRepresentations:
+    """Return the layers of a side that is no model; a large store is opened and not read."""
+    if isinstance(side, LazyRepresentations):
+        return side
+    if isinstance(side, str | PathLike):
+        path = Path(side)
+        return open_store(path) if path.suffix.lower() in OPENABLE else load(path)
+    if isinstance(side, Mapping) and any(map(_is_lazy, side.values())):
+        return LazyRepresentations(
+            {
+                name: array if _is_lazy(array) else Representations({name: array})[name]
+                for name, array in side.items()
+            }
+        )
+    return Representations.from_mapping(side)
+
+
+def reusable(data: Any) -> Any:
+    """Return `data` in a form that a second model can run on: an iterator becomes a list."""
+    return list(data) if isinstance(data, Iterator) else data
+
+
+def activations(
+    side: Any,
+    name: str,
+    data: Any,
+    *,
+    layers: str | Iterable[str],
+    reduce: Any,
+    device: Any,
+    progress: bool,
+) -> Representations:
+    """Return the representations of a side, in memory; a model is run on `data`.
+
+    Errors call the side `name`. The other parameters are those of `isorep.capture`; a glob may
+    match no layer of this side as long as another glob does.
+    """
+    if isinstance(side, str | PathLike):
+        return load(side)
+    if not is_model(side):
+        if not isinstance(side, Mapping) and hasattr(side, "shape"):
+            return Representations({"array": side})
+        try:
+            return Representations.from_mapping(side)
+        except TypeError as error:
+            raise TypeError(f"{name}: {error}; or a torch.nn.Module, with data") from error
+    if data is None:
+        raise ValueError(
+            f"{name} is a model: pass data to run it on, in a form that isorep.capture takes"
+        )
+    from isorep.activations.capture import capture
+
+    model = getattr(side, "_orig_mod", side)  # the module inside a compiled model
+    names = [module for module, _ in model.named_modules(remove_duplicate=False) if module]
+    patterns = as_patterns(layers)
+    present = [pattern for pattern in patterns if matching([pattern], names)]
+    if not present:
+        raise ValueError(unknown_name(f"layer of {name}", patterns[0], names))
+    try:
+        return capture(model, data, layers=present, reduce=reduce, device=device, progress=progress)
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name}: {error}") from error
+
+
+def _is_lazy(array: Any) -> bool:
+    return type(array).__module__.partition(".")[0] in ("zarr", "h5py")

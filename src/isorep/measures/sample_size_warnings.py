@@ -1,0 +1,98 @@
+"""Warnings of measures and of their correction about too few samples."""
+
+from __future__ import annotations
+
+from isorep._utils.arrays import epsilon
+from isorep.core.overlap import Overlap, count_forced
+from isorep.random_matrix.population import Excess, shared_scale
+
+FEW_SAMPLES = 10
+"""Samples per direction below which canonical correlations of unrelated data are visibly above 0:
+their mean square is then above 1/10."""
+
+ENOUGH_TO_CORRECT = 2
+"""Samples per direction of both sides below which the correction has a visible error."""
+
+FEWEST_TO_CORRECT = 30
+"""Samples below which even a single correlation is too uncertain to correct."""
+
+SHARED_SCALE = 1.25
+"""Value of `shared_scale` above which the correction may leave a part of the bias."""
+
+SHAPE_DEVIATION = 0.01
+"""Standard deviation of the corrected similarity, over the possible shapes of the correlations
+hidden in noise, above which the score warns."""
+
+VISIBLE = 1e-4
+"""Error of canonical correlations above which the score warns."""
+
+SMALL_EXCESS = 0.02
+"""Bias of which the correction may leave a part without a warning."""
+
+
+def few_samples(n: int, x_rank: int, y_rank: int) -> tuple[str, ...]:
+    """Warn if n samples are few for the canonical correlations of directions of these ranks."""
+    # The greater rank first: the text is the same for (x, y) and (y, x).
+    least, most = sorted((x_rank, y_rank))
+    few = f"{n} samples are few for {most} and {least} directions"
+    others = "keep fewer directions (svcca), or use cka_debiased"
+    forced = count_forced(n, x_rank, y_rank)
+    if forced:
+        return (
+            f"{few}: {forced} of the {least} canonical correlations are 1 whatever the data; take "
+            f"more samples, {others}",
+        )
+    # For independent data of any distribution, E ||M||_F^2 = rx ry / (n - 1).
+    chance = most / (n - 1)
+    if n < FEW_SAMPLES * most:
+        return (
+            f"{few}: unrelated data would show a mean squared canonical correlation of "
+            f"{chance:.2f}; take more samples ({FEW_SAMPLES * most + 1} for "
+            f"{1 / FEW_SAMPLES:.2f}), {others}",
+        )
+    return ()
+
+
+def lost_digits(overlap: Overlap) -> tuple[str, ...]:
+    """Warn if whitening by second moments alone makes canonical correlations visibly wrong."""
+    if overlap.knows_samples:  # a second pass over the samples has restored the digits
+        return ()
+    spread = max(
+        float(s[0] / s[-1]) for s in (overlap.x.singular_values, overlap.y.singular_values)
+    )
+    error = epsilon("float64") * spread**2
+    if error <= VISIBLE:
+        return ()
+    return (
+        f"the spectrum of a layer spans {spread:.0e}, and only second moments are available: "
+        f"canonical correlations may be wrong by {error:.0e}; compare fewer samples in memory, or "
+        "keep fewer directions (svcca)",
+    )
+
+
+def doubtful_correction(overlap: Overlap, corrected: float, excess: Excess) -> tuple[str, ...]:
+    """Warn where the correction is known to be inaccurate (see docs/sample-size.md)."""
+    n, x_rank, y_rank = overlap.n_samples, overlap.x.rank, overlap.y.rank
+    warnings = []
+    enough = max(ENOUGH_TO_CORRECT * (x_rank + y_rank), FEWEST_TO_CORRECT)
+    if n < enough:
+        warnings.append(
+            f"{n} samples are few even to correct {x_rank} and {y_rank} directions: with fewer "
+            f"than {enough} samples the corrected similarity may be wrong by more than 0.04; take "
+            "more samples"
+        )
+    if excess.shape_error > SHAPE_DEVIATION:
+        likely = excess.shapes[excess.likelihoods > 0.05]
+        warnings.append(
+            "the samples do not show whether few or many correlations are hidden in noise: the "
+            f"corrected similarity lies between {corrected + likely.min():.2f} and "
+            f"{corrected + likely.max():.2f}; take more samples, or keep fewer directions"
+        )
+    biased = abs(excess.mean) > SMALL_EXCESS
+    if biased and overlap.knows_samples and shared_scale(overlap) > SHARED_SCALE:
+        warnings.append(
+            "some samples have large norms on both sides, more than their correlations explain: "
+            "the correction uses a smaller effective sample size, and a part of the bias may "
+            "remain; scale each sample to unit norm, or take more samples"
+        )
+    return tuple(warnings)

@@ -1,0 +1,71 @@
+"""Replicates: a contrast between two conditions that were measured in every network.
+
+The networks are the sample. Each gives one value, the difference between two conditions. Under the
+null hypothesis that the conditions do not differ, each value has either sign with equal
+probability.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import t
+
+from isorep.paper.analysis.claims import Contrast
+from isorep.paper.analysis.permutation_tests import CONFIDENCE, Exact
+
+MOST_EXACT = 20
+"""Largest number of networks; the test enumerates all 2^n changes of sign."""
+
+
+def contrast(where: str, differences: ArrayLike, *, two_sided: bool = False) -> Contrast:
+    """Return the mean difference over networks with its interval and p-value.
+
+    Parameters
+    ----------
+    where : str
+        Description of the difference, such as "late - early".
+    differences : (n,) array
+        Difference in each network.
+    two_sided : bool
+        Test against a difference in either direction.
+
+    Returns
+    -------
+    Contrast
+        The interval is Student's, with n - 1 degrees of freedom; it is None for one network. The
+        p-value is exact, over the 2^n changes of sign.
+
+    Examples
+    --------
+    >>> late = contrast("late - early", [0.2, 0.3, 0.1, 0.2, 0.2])
+    >>> round(late.effect, 3), late.exact.p_value == 1 / 32
+    (0.2, True)
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if values.ndim != 1 or not 1 <= len(values) <= MOST_EXACT:
+        raise ValueError(
+            f"differences must have one value for each of 1 to {MOST_EXACT} networks, got shape "
+            f"{values.shape}"
+        )
+    return Contrast(where, float(values.mean()), _interval(values), _signs(values, two_sided))
+
+
+def _interval(values: NDArray[np.float64]) -> tuple[float, float] | None:
+    n = len(values)
+    if n < 2:
+        return None
+    half = float(t.ppf((1 + CONFIDENCE) / 2, n - 1) * values.std(ddof=1) / n**0.5)
+    return float(values.mean()) - half, float(values.mean()) + half
+
+
+def _signs(values: NDArray[np.float64], two_sided: bool) -> Exact:
+    sums = np.array(list(product([1.0, -1.0], repeat=len(values)))) @ values
+    observed = values.sum()
+    if two_sided:
+        sums, observed = np.abs(sums), abs(observed)
+    # The tolerance counts the observed signs in spite of rounding errors.
+    extreme = int(np.sum(sums >= observed - 1e-12 * np.abs(values).sum()))
+    return Exact(extreme / len(sums), min(1.0, (2 if two_sided else 1) / len(sums)))

@@ -1,0 +1,71 @@
+import json
+
+import pytest
+
+from isorep.paper.claims_page import write_page
+
+
+def about(*claims):
+    return {
+        "command": "isorep paper fig2 --scale laptop",
+        "scale": "laptop",
+        "machine": "2 cores",
+        "versions": {"numpy": "2.0"},
+        "claims": list(claims),
+    }
+
+
+def claim(words, verdict, **others):
+    return {
+        "claim": words,
+        "verdict": verdict,
+        "decided_at": "here | there",
+        "effect": 0.25,
+        "interval_90": [0.2, 0.3],
+        "p_value": 0.01,
+        "likely_reason": None,
+        **others,
+    }
+
+
+@pytest.fixture
+def folder(tmp_path):
+    records = {
+        "fig4": about(claim("C", "reproduced")),
+        "fig2": about(
+            claim("A", "reproduced"),
+            claim("B", "not reproduced", likely_reason="too small", interval_90=None),
+            claim("D", "not decidable at this scale", effect=None, interval_90=None, p_value=None),
+        ),
+        "figA1": about(),
+    }
+    for name, contents in records.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "claims.json").write_text(json.dumps(contents))
+    (tmp_path / "networks").mkdir()
+    return tmp_path
+
+
+def test_the_page_shows_every_figure_in_the_papers_order(folder):
+    page = write_page(folder)
+    text = page.read_text()
+    assert page.name == "README.md"
+    assert text.index("## fig2") < text.index("## fig4") < text.index("## figA1")
+    assert "Claims: 2 reproduced, 1 not reproduced, 1 not decidable at this scale." in text
+    assert "![Signal and noise of known size](fig2/fig2.png)" in text
+    assert "| A | reproduced | here \\| there | 0.250 [0.200, 0.300] | 0.0100 |" in text
+    assert (
+        "| B *Likely reason: too small.* | not reproduced | here \\| there | 0.250 | 0.0100 |"
+        in text
+    )
+    assert "| D | not decidable at this scale | here \\| there |  |  |" in text
+    assert "isorep paper fig2 --scale laptop" in text
+    assert "numpy 2.0" in text
+    assert "Scale laptop: minutes on two cores, no download." in text
+    assert "Scale paper" not in text
+
+
+def test_an_old_page_makes_way_for_the_new(folder):
+    write_page(folder)
+    (folder / "fig4" / "claims.json").unlink()
+    assert "## fig4" not in write_page(folder).read_text()

@@ -169,7 +169,8 @@ def epsilon(dtype: str) -> float:
     """
     from ml_dtypes import finfo  # also of bfloat16, which NumPy lacks
 
-    info = finfo(dtype if "float" in dtype else "float64")  # type: ignore[no-untyped-call]
+    is_float = dtype.startswith(("float", "bfloat"))
+    info = finfo(dtype if is_float else "float64")  # type: ignore[no-untyped-call]
     return float(info.eps)
 
 

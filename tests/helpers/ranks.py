@@ -42,7 +42,7 @@ def assert_same(found, expected):
         np.testing.assert_allclose(moments.mean, one.mean, rtol=1e-15, atol=1e-15)
         scale = np.sqrt(np.outer(np.diag(one.scatter), np.diag(one.scatter))).max()
         np.testing.assert_allclose(moments.scatter, one.scatter, rtol=0, atol=1e-14 * scale)
-        for own in (moments.mean, moments.rest, moments.scatter):
+        for own in (moments.mean, moments.mean_compensation, moments.scatter):
             others = [torch.empty(own.shape, dtype=torch.float64) for _ in range(WORLD)]
             dist.all_gather(others, torch.from_numpy(np.ascontiguousarray(own)))
             for other in others:

@@ -137,7 +137,7 @@ def test_what_cannot_be_tested():
     with pytest.raises(TypeError, match=r"expected an Overlap, got ndarray: isorep.bartlett\(iso"):
         isorep.bartlett(x)
     for alpha in (0, 1, 5, math.nan):
-        with pytest.raises(ValueError, match=rf"in \(0, 1\), not {alpha}"):
+        with pytest.raises(ValueError, match=rf"must be in \(0, 1\), got {alpha}"):
             isorep.bartlett(isorep.overlap(x, y), alpha=alpha)
 
 

@@ -156,11 +156,13 @@ def test_what_cannot_be_held_out():
     o = isorep.overlap(*two_sharing(1, 3, 50, seed=6))
     with pytest.raises(TypeError, match=r"isorep.inference.held_out\(isorep.overlap\(x, y\)\)"):
         held_out(np.ones((3, 2)))
-    with pytest.raises(ValueError, match="expected 2 to 50 folds of 50 samples, not 51"):
+    with pytest.raises(
+        ValueError, match="folds must be from 2 to 50, the number of samples, got 51"
+    ):
         held_out(o, 51)
-    with pytest.raises(ValueError, match="expected 2 to 3 folds of 3 groups, not 5"):
+    with pytest.raises(ValueError, match="folds must be from 2 to 3, the number of groups, got 5"):
         held_out(o, groups=np.arange(50) % 3)
-    with pytest.raises(ValueError, match=r"shape \(3,\): expected one label for each of 50 rows"):
+    with pytest.raises(ValueError, match=r"one label for each of 50 rows, got shape \(3,\)"):
         held_out(o, groups=[1, 2, 3])
     for bad, error, message in [
         ({"folds": 2.5}, TypeError, "folds must be an integer, got 2.5"),

@@ -1,5 +1,7 @@
 """infer: the parts in one result, for a pair and for every cell of a table."""
 
+import dataclasses
+import json
 import math
 import warnings
 
@@ -28,7 +30,8 @@ def test_every_part_is_what_its_function_gives(name, options):
     assert found.chance == chance(o, name, n_permutations=49, seed=4, **options)
     assert found.calibrated == calibrated(found.similarity, found.chance)
     edge = random_matrix_edge(o)
-    assert (found.n_significant, found.measure) == (edge.n_significant, name)
+    label = MEASURES[name].with_options(**options).label
+    assert (found.n_significant, found.measure) == (edge.n_significant, label)
     assert (found.n_samples, found.x_rank, found.y_rank) == (200, 8, 8)
     assert found == isorep.infer(x, y, name, seed=4, level=0.9, n_permutations=49, **options)
 
@@ -107,7 +110,9 @@ def test_too_few_samples_cost_their_own_cell_the_correction_alone():
 
 def test_what_cannot_be_inferred():
     x, y = two_sharing(1, 3, 60, seed=5)
-    with pytest.raises(ValueError, match="level is how often"):
+    with pytest.raises(
+        ValueError, match=r"level, the confidence level, must be in \(0, 1\), got 2"
+    ):
         isorep.infer(x, y, level=2)
     with pytest.raises(ValueError, match="unknown measure 'pwca'"):
         isorep.infer(x, y, "pwca")
@@ -161,7 +166,7 @@ def test_too_few_for_bounds_are_still_corrected():
     assert math.isnan(found.interval[0])
     assert not math.isnan(found.corrected)
     assert any(
-        "15 samples are too few to tell how far a number varies" in w for w in found.warnings
+        "the jackknife needs at least 20 samples, one for each block, got 15" in w for w in found.warnings
     )
     assert any("15 samples are few even to correct 3 and 3" in w for w in found.warnings)
 
@@ -177,8 +182,8 @@ def test_groups_widen_the_bounds_and_say_what_they_leave_alone():
     assert np.diff(grouped.interval) > 1.5 * np.diff(alone.interval)
     assert (grouped.corrected, grouped.p_value) == (alone.corrected, alone.p_value)
     (text,) = set(grouped.warnings) - set(alone.warnings)
-    assert "groups widen the interval alone" in text
-    assert "take the 400 samples for independent" in text
+    assert "groups= affects only the interval" in text
+    assert "assume 400 independent samples and are too optimistic" in text
     assert "compare one sample, or the mean, of each group" in text
 
 
@@ -188,10 +193,10 @@ def test_groups_widen_the_bounds_and_say_what_they_leave_alone():
         ({"n_permutations": 9.5}, TypeError, "n_permutations must be an integer, got 9.5"),
         ({"n_permutations": "9"}, TypeError, "n_permutations must be an integer, got '9'"),
         ({"n_permutations": True}, TypeError, "n_permutations must be an integer, got True"),
-        ({"n_permutations": 0}, ValueError, "at least 1 permutation is needed, not 0"),
+        ({"n_permutations": 0}, ValueError, "n_permutations must be 1 or more, got 0"),
         ({"seed": -1}, ValueError, "seed must be a non-negative integer, got -1"),
         ({"seed": None}, TypeError, "seed must be an integer, got None"),
-        ({"level": "95"}, TypeError, "level is how often bounds are to hold, in .0, 1., not '95'"),
+        ({"level": "95"}, TypeError, "the confidence level, must be a number in .0, 1., got '95'"),
     ],
 )
 def test_numbers_of_another_kind(given, error, message):
@@ -213,12 +218,14 @@ def test_what_does_not_go_together():
     x, y = two_sharing(1, 3, 60, seed=5)
     with pytest.raises(
         TypeError,
-        match=r"x is a mapping of layers, and infer compares two arrays: use isorep\.compare",
+        match=r"infer compares two arrays, got a mapping of layers as x: use isorep\.compare",
     ):
         isorep.infer({"fc": x}, y)
-    with pytest.raises(ValueError, match=r"groups has shape \(59,\): expected one label"):
+    with pytest.raises(
+        ValueError, match=r"groups must hold one label for each of 60 rows, got shape \(59,\)"
+    ):
         isorep.infer(x, y, groups=np.arange(59))
-    with pytest.raises(ValueError, match="at least 1 permutation is needed, not 0"):
+    with pytest.raises(ValueError, match="n_permutations must be 1 or more, got 0"):
         isorep.compare({"fc": x}, {"fc": y}, chance=True, n_permutations=0)
 
 
@@ -232,6 +239,47 @@ def test_what_holds_samples_out_has_bounds_and_no_correction(measure, options):
     assert low < found.similarity < high
     assert np.isnan(found.corrected)
     (warning,) = found.warnings
-    assert warning.startswith(f"{measure}, with samples held out, is biased by few samples")
+    assert warning.startswith(f"{measure}, with samples held out, has a finite-sample bias")
     with pytest.raises(ValueError, match=f"{measure} needs the samples themselves to hold some ou"):
         isorep.similarity(x, y, measure, correct=True, **options)
+
+
+def test_an_inference_is_shown_in_one_line_as_a_table_and_as_plain_values():
+    result = isorep.inference.Inference(
+        similarity=0.123456,
+        corrected=float("nan"),
+        interval=(0.1, 0.23456),
+        chance=0.05,
+        calibrated=0.077321,
+        p_value=0.005,
+        n_significant=2,
+        measure="cka",
+        n_samples=211,
+        x_rank=7,
+        y_rank=5,
+        warnings=("few <samples>",),
+    )
+    assert repr(result) == (
+        "Inference(cka: similarity=0.1235, corrected=nan, chance=0.05, calibrated=0.07732, "
+        "p_value=0.005, interval=(0.1, 0.2346), n_significant=2, n_samples=211, warnings=1)"
+    )
+    html = result._repr_html_()
+    assert "<th>interval</th><td>0.1 to 0.2346</td>" in html
+    assert "<th>warning</th><td>few &lt;samples&gt;</td>" in html
+    values = result.to_dict()
+    assert values["interval"] == [0.1, 0.23456]
+    assert values["warnings"] == ["few <samples>"]
+    assert set(values) == {field.name for field in dataclasses.fields(result)}
+
+
+def test_the_dictionary_of_a_computed_inference_is_json():
+    x, y = two_sharing(2, 5, 101, seed=0)
+    values = isorep.infer(x, y, "cka", n_permutations=9).to_dict()
+    assert json.loads(json.dumps(values)) == values
+
+
+def test_options_may_stand_beside_the_measure_or_in_its_name():
+    x, y = two_sharing(2, 5, 101, seed=0)
+    named = isorep.infer(x, y, "pwcca(weights_from=both)", n_permutations=9)
+    assert named == isorep.infer(x, y, "pwcca", n_permutations=9, weights_from="both")
+    assert named.measure == "pwcca(weights_from=both)"

@@ -60,8 +60,8 @@ def test_what_is_not_corrected_has_the_jackknifes_bounds(name):
     biased = name in ("rsa", "mutual_knn")
     assert [*found.warnings] == (
         [
-            f"{name} is biased by few samples and cannot be corrected: these bounds tell how far "
-            "it varies with the samples, not where the population's value lies"
+            f"{name} has a finite-sample bias that cannot be corrected: these bounds show how far "
+            "it varies with the samples, not where the population value is"
         ]
         if biased
         else []
@@ -78,7 +78,9 @@ def test_bounds_stay_in_the_range():
 
 def test_what_cannot_be_bounded():
     o = isorep.overlap(*two_sharing(1, 3, 60, seed=6))
-    with pytest.raises(ValueError, match=r"level is how often bounds are to hold, in \(0, 1\)"):
+    with pytest.raises(
+        ValueError, match=r"level, the confidence level, must be in \(0, 1\), got 95"
+    ):
         interval(o, level=95)
     with pytest.raises(TypeError, match=r"isorep.inference.interval\(isorep.overlap"):
         interval(np.ones((3, 2)))

@@ -99,7 +99,7 @@ def test_what_cannot_be_done():
     o = isorep.overlap(*two_sharing(1, 3, 50, seed=6))
     with pytest.raises(TypeError, match=r"isorep.inference.null_distribution\(isorep.overlap"):
         null_distribution(np.ones((3, 2)))
-    with pytest.raises(ValueError, match="at least 1 permutation is needed, not 0"):
+    with pytest.raises(ValueError, match="n_permutations must be 1 or more, got 0"):
         null_distribution(o, n_permutations=0)
     with pytest.raises(ValueError, match="unknown measure 'pwca'; did you mean 'pwcca'"):
         null_distribution(o, "pwca")

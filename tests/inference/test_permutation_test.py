@@ -117,9 +117,9 @@ def test_what_cannot_be_tested():
     o = isorep.overlap(*two_sharing(1, 3, 50, seed=6))
     with pytest.raises(TypeError, match=r"isorep.inference.permutation_test\(isorep.overlap"):
         permutation_test(np.ones((3, 2)))
-    with pytest.raises(ValueError, match=r"in \(0, 1\), not 0"):
+    with pytest.raises(ValueError, match=r"must be in \(0, 1\), got 0"):
         permutation_test(o, alpha=0)
-    with pytest.raises(ValueError, match="at least 1 permutation is needed, not 0"):
+    with pytest.raises(ValueError, match="n_permutations must be 1 or more, got 0"):
         permutation_test(o, n_permutations=0)
 
 

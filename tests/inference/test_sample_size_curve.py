@@ -101,12 +101,12 @@ def test_tensors():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"sizes": [401]}, "from 2 to 400, not 401"),
-        ({"sizes": [1]}, "from 2 to 400, not 1"),
-        ({"sizes": [10.5]}, "from 2 to 400, not 10.5"),
-        ({"sizes": []}, "from 2 to 400, not none"),
-        ({"repeats": 0}, "1 or more, not 0"),
-        ({"folds": 1}, "2 folds or more, not 1"),
+        ({"sizes": [401]}, "from 2 to 400, got 401"),
+        ({"sizes": [1]}, "from 2 to 400, got 1"),
+        ({"sizes": [10.5]}, "from 2 to 400, got 10.5"),
+        ({"sizes": []}, "from 2 to 400, got no size"),
+        ({"repeats": 0}, "1 or more, got 0"),
+        ({"folds": 1}, "folds must be 2 or more, got 1"),
         ({"seed": -1}, "seed must be a non-negative integer, got -1"),
         ({"measure": "pwca"}, "did you mean 'pwcca'"),
         ({"measure": "dft_cca"}, "compares maps"),
@@ -121,8 +121,8 @@ def test_bad_input_is_named(options, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"sizes": 100}, "sizes must be a sequence of integers, such as .100., not 100"),
-        ({"sizes": ["100"]}, "sizes must be a sequence of integers, .* not '100'"),
+        ({"sizes": 100}, "sizes must be a sequence of integers, such as .100., got 100"),
+        ({"sizes": ["100"]}, "sizes must be a sequence of integers, .* got '100'"),
         ({"repeats": 1.5}, "repeats must be an integer, got 1.5"),
         ({"folds": 2.5}, "folds must be an integer, got 2.5"),
         ({"seed": None}, "seed must be an integer, got None"),

@@ -190,5 +190,5 @@ def test_what_cannot_be_judged():
         converged(states, layers="setles")
     with pytest.raises(ValueError, match="tolerance and factor must be at least 0, got -1"):
         converged(states, tolerance=-1)
-    with pytest.raises(ValueError, match="level is how often bounds are to hold"):
+    with pytest.raises(ValueError, match="level, the confidence level, must be in"):
         converged(states, level=95)

@@ -85,7 +85,8 @@ def test_a_drawn_overlap_holds_together():
         )
     np.testing.assert_allclose(drawn.x.q.T @ drawn.y.q, drawn.matrix, atol=1e-10)
     with pytest.raises(
-        ValueError, match=r"only second moments are known.* no folds and no cross-validated"
+        ValueError,
+        match=r"only second moments are known.* folds, cross-validated penalty, permutations",
     ):
         drawn.x.take(np.arange(5))
 

@@ -96,5 +96,7 @@ def test_of_an_overlap():
 
 
 def test_impossible_ranks():
-    with pytest.raises(ValueError, match="ranks 3 and 10 of 10 centred samples: expected 1 to 9"):
+    with pytest.raises(
+        ValueError, match="ranks of 10 centred samples must be from 1 to 9, got 3 and 10"
+    ):
         Wachter(10, 3, 10)

@@ -1,1 +1,1 @@
-"""Helpers that know nothing of representations."""
+"""Helpers that do not depend on representations."""

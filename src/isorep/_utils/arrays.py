@@ -1,11 +1,12 @@
-"""Arrays of any namespace: what counts as a representation, and the way to NumPy and back."""
+"""Arrays of any library: types, checks of representations, and copies to NumPy."""
 
 from __future__ import annotations
 
 from math import isfinite
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from array_api_compat import (
     array_namespace,
     is_array_api_obj,
@@ -14,51 +15,95 @@ from array_api_compat import (
     is_torch_array,
 )
 
-Array = Any
-"""An array of any library that follows the array API standard."""
+
+class Array(Protocol):
+    """An array of any library that follows the array API standard."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> Any: ...
+    @property
+    def device(self) -> Any: ...
+    @property
+    def T(self) -> Array: ...
+    def __getitem__(self, key: Any, /) -> Array: ...
+    def __bool__(self, /) -> bool: ...
+    def __float__(self, /) -> float: ...
+    def __neg__(self, /) -> Array: ...
+    def __invert__(self, /) -> Array: ...
+    def __add__(self, other: Any, /) -> Array: ...
+    def __radd__(self, other: Any, /) -> Array: ...
+    def __sub__(self, other: Any, /) -> Array: ...
+    def __rsub__(self, other: Any, /) -> Array: ...
+    def __mul__(self, other: Any, /) -> Array: ...
+    def __rmul__(self, other: Any, /) -> Array: ...
+    def __truediv__(self, other: Any, /) -> Array: ...
+    def __rtruediv__(self, other: Any, /) -> Array: ...
+    def __pow__(self, other: Any, /) -> Array: ...
+    def __matmul__(self, other: Any, /) -> Array: ...
+    def __and__(self, other: Any, /) -> Array: ...
+    def __or__(self, other: Any, /) -> Array: ...
+    def __lt__(self, other: Any, /) -> Array: ...
+    def __le__(self, other: Any, /) -> Array: ...
+    def __gt__(self, other: Any, /) -> Array: ...
+    def __ge__(self, other: Any, /) -> Array: ...
+
+
+ArrayLike: TypeAlias = Array | npt.ArrayLike
+"""Input that is or becomes an array: of any library, a data frame, or nested lists of numbers."""
 
 _REDUCTIONS = "'mean' over positions, 'positions', 'flatten', 'max', 'last', 'first'"
 
 
-def as_samples(x: Any, name: str, *, fewest: int = 2) -> tuple[Array, str]:
-    """Check that `x` can be a representation and return it as float64, with its own dtype's name.
+def as_samples(x: ArrayLike, name: str, *, fewest: int = 2) -> tuple[Array, str]:
+    """Check that `x` can be a representation; return it as float64, with the name of its dtype.
 
-    Array-likes that belong to no array library (lists, data frames) become NumPy arrays. A part of
-    a representation may have fewer than two samples, or none: `fewest` says how many there must be.
+    Lists and data frames become NumPy arrays.
+
+    Parameters
+    ----------
+    x : (n, p) array
+        Samples in rows.
+    name : str
+        Name of `x` in error messages.
+    fewest : int
+        Smallest number of samples: 2 for a representation, less for a batch of it.
 
     Raises
     ------
     TypeError
-        When the dtype is not real and numeric, or the device has no float64.
+        If the dtype is not real and numeric, or the device has no float64.
     ValueError
-        When `x` is not (n_samples, n_features) with enough samples and at least one feature.
+        If `x` is not (n_samples, n_features) with enough samples and at least one feature.
     """
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
         raise ValueError(
             f"{name} is a masked array with masked values: drop those samples or fill them in first"
         )
+    array: Any = x
     if not is_array_api_obj(x) or isinstance(x, np.ndarray):
-        x = np.asarray(x)  # a subclass, such as a matrix, may multiply in its own way
-    if is_torch_array(x):
+        array = np.asarray(x)  # subclasses, such as np.matrix, may multiply in another way
+    elif is_torch_array(x):
         if x.is_sparse or x.is_sparse_csr or x.is_meta:
             raise TypeError(f"{name} is a sparse or meta tensor; a dense one with values is needed")
-        x = x.detach()
-    xp = array_namespace(x)
-    _check_dtype(xp, x, name)
-    _check_shape(x, name, fewest)
-    given = str(x.dtype).removeprefix("torch.")
-    if is_jax_array(x) and xp.asarray(0.0).dtype != xp.float64:
+        array = x.detach()
+    xp = array_namespace(array)
+    _check_dtype(xp, array, name)
+    _check_shape(array, name, fewest)
+    dtype = str(array.dtype).removeprefix("torch.")
+    if is_jax_array(array) and xp.asarray(0.0).dtype != xp.float64:
         raise TypeError(
             f"{name} is a JAX array and JAX has float64 switched off; call "
             "jax.config.update('jax_enable_x64', True) at the start of the program"
         )
     try:
-        x = xp.astype(x, xp.float64, copy=False)
+        samples: Array = xp.astype(array, xp.float64, copy=False)
     except TypeError as error:
         raise TypeError(
-            f"{name} lies on a device without float64 ({error}); move it to the CPU first"
+            f"{name} is on a device without float64 ({error}); move it to the CPU first"
         ) from error
-    return x, given
+    return samples, dtype
 
 
 def _check_dtype(xp: Any, x: Array, name: str) -> None:
@@ -90,9 +135,9 @@ def _check_shape(x: Array, name: str, fewest: int) -> None:
 
 
 def check_finite(xp: Any, x: Array, name: str, first_row: int = 0) -> None:
-    """Refuse NaN, infinity and values whose sum overflows, with a ValueError that says where.
+    """Raise ValueError, with the first place, for NaN, infinity and values whose sum overflows.
 
-    Rows are counted from `first_row`, that of a batch's first sample.
+    `first_row` is the index of the first row of `x`, a batch, in the representation.
     """
     # NaN and infinity both survive a minimum and a maximum, which need no array of flags.
     least, most = float(xp.min(x)), float(xp.max(x))
@@ -115,7 +160,7 @@ def check_finite(xp: Any, x: Array, name: str, first_row: int = 0) -> None:
 
 
 def epsilon(dtype: str) -> float:
-    """Return the relative rounding of a dtype by name; integers and booleans are exact.
+    """Return the relative rounding error of a dtype by name; integers count as float64.
 
     Examples
     --------
@@ -129,8 +174,8 @@ def epsilon(dtype: str) -> float:
     return float(info.eps)
 
 
-def to_numpy(x: Array) -> np.ndarray[Any, Any]:
-    """Copy an array of any namespace and device to a NumPy array, bfloat16 included."""
+def to_numpy(x: Any) -> np.ndarray[Any, Any]:
+    """Return an array of any library and device as a NumPy array; also bfloat16."""
     if is_torch_array(x):
         x = x.detach().cpu()
         if str(x.dtype) == "torch.bfloat16":

@@ -1,4 +1,4 @@
-"""Cached property: what is computed when first asked for, by any number of threads."""
+"""Cached property: computed at the first access, also by several threads."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ Value = TypeVar("Value")
 
 
 class cached_property(Generic[Value]):  # noqa: N801
-    """As `functools.cached_property`, without the lock that it has up to Python 3.11.
+    """Like `functools.cached_property`, without the lock that it has up to Python 3.11.
 
-    That lock is one for all instances: threads that decompose different matrices would wait for
-    each other. Two that ask one instance at once may both compute; the values are the same.
+    All instances share that lock, so threads that decompose different matrices would wait for each
+    other. If two threads access one instance at once, both may compute; the values are the same.
 
     Examples
     --------
@@ -43,6 +43,6 @@ class cached_property(Generic[Value]):  # noqa: N801
     def __get__(self, instance: object | None, owner: type) -> Self | Value:
         if instance is None:
             return self
-        # From now on found before this is asked.
+        # Python looks in the instance first, so this method runs once.
         value = vars(instance)[self._name] = self._compute(instance)
         return value

@@ -1,4 +1,4 @@
-"""Singular value decompositions that answer for every finite matrix, in any namespace."""
+"""Singular value decompositions of every finite matrix, of any array library."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from array_api_compat import device
 from isorep._utils.arrays import Array, to_numpy
 
 SMALL = 1e-6
-"""Eigenvectors of ``M M^T`` tell singular values under this apart no better than to eps over it."""
+"""Eigenvectors of ``M M^T`` of smaller singular values err by more than eps / SMALL."""
 
 TIED = 1e-9
-"""Singular values closer than this leave their eigenvectors to rounding."""
+"""Singular values closer than this have eigenvectors that rounding decides."""
 
 
 def svd(xp: Any, matrix: Array) -> tuple[Array, Array, Array]:
     """Return the thin `U, s, Vt` of a real matrix, s descending.
 
-    The fast divide-and-conquer routine of every library can, rarely, fail to converge. QR iteration
-    on the host, slower and safer, takes over.
+    The fast divide-and-conquer routine of each library fails to converge for rare matrices. Then
+    the slower, safer QR iteration runs on the CPU.
     """
     try:
         return tuple(xp.linalg.svd(matrix, full_matrices=False))
@@ -35,10 +35,10 @@ def svd(xp: Any, matrix: Array) -> tuple[Array, Array, Array]:
 def svds_of_cosines(xp: Any, matrices: Array) -> list[tuple[Array, Array, Array]]:
     """Return U (p, c), s (c,) descending, and W (q, c) of each of (b, p, q) matrices of cosines.
 
-    For what does not need both sides orthonormal to rounding: from the eigenvectors of ``M M^T`` or
-    ``M^T M``, whichever is smaller, at half the cost of the SVD. The eigenvalues have lost the
-    small singular values; the lengths that M gives to the vectors have not. Matrices with ties,
-    whose vectors the SVD chooses with less regard to rounding, and with tiny values go to the SVD.
+    Half the cost of the SVD, but U and W are not both orthonormal to rounding. The vectors of one
+    side are eigenvectors of ``M M^T`` or ``M^T M``, whichever is smaller; s is the norms of their
+    images under M, because eigenvalues lose small singular values to rounding. Matrices with tied
+    or tiny singular values go to the SVD.
     """
     wide = matrices.shape[1] <= matrices.shape[2]
     m = matrices if wide else xp.matrix_transpose(matrices)
@@ -54,7 +54,7 @@ def svds_of_cosines(xp: Any, matrices: Array) -> list[tuple[Array, Array, Array]
         good = good & (xp.min(s[:, :-1] - s[:, 1:], axis=1) >= TIED)
     far = far / xp.clip(s, SMALL, None)[:, None, :]
     u, w = (near, far) if wide else (far, near)
-    s = xp.clip(s, 0.0, 1.0)  # only rounding carries cosines past 1
+    s = xp.clip(s, 0.0, 1.0)  # only rounding makes a cosine exceed 1
     return [
         (u[k, ...], s[k, ...], w[k, ...]) if usable else _thin(xp, matrices[k, ...])
         for k, usable in enumerate(to_numpy(good))

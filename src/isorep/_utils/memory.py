@@ -1,4 +1,4 @@
-"""Amounts of memory: what is free, and budgets that callers give."""
+"""Memory: free memory, and memory limits that callers set."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def memory_budget(memory: str | float | None) -> int:
     Raises
     ------
     ValueError
-        When it is neither, or less than 1 byte.
+        If `memory` is neither, or less than 1 byte.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def memory_budget(memory: str | float | None) -> int:
 
 
 def _free() -> int:
-    """Return the free memory in bytes, of the container where there is one (cgroup v2)."""
+    """Return the free memory in bytes; in a container (cgroup v2), that of the container."""
     import psutil
 
     free = int(psutil.virtual_memory().available)

@@ -6,5 +6,5 @@ import re
 
 
 def natural_key(name: str) -> list[str | int]:
-    """Return what to sort names by, for "fc2" to come before "fc10"."""
+    """Return the sort key that puts "fc2" before "fc10"."""
     return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", name))]

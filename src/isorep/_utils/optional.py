@@ -1,4 +1,4 @@
-"""Import what an extra brings, or say which `pip install` line brings it."""
+"""Optional dependencies: import them, or say which `pip install` line installs them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 
 def import_optional(module: str, extra: str) -> Any:
-    """Import `module`, which the optional dependency group `extra` installs.
+    """Import `module`, which the extra `extra` of isorep installs.
 
     Raises
     ------
     ImportError
-        When it is not installed; the message holds the command that installs it.
+        If it is not installed; the message names the command that installs it.
     """
     try:
         return import_module(module)

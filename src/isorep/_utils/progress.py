@@ -1,4 +1,4 @@
-"""A progress bar on standard error, if there is someone to see it."""
+"""Progress bars on standard error, if it is a terminal."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Item = TypeVar("Item")
 def track(
     items: Iterable[Item], description: str, total: int | None, wanted: bool
 ) -> Generator[Item, None, None]:
-    """Hand on `items` under a bar, where it is `wanted` and standard error is a terminal.
+    """Yield `items` with a progress bar, if `wanted` and standard error is a terminal.
 
-    Closing the generator ends the bar, also when the loop over it was left by an exception.
+    Closing the generator ends the bar, also after an exception in the loop over it.
     """
     if not (wanted and sys.stderr.isatty()):
         yield from items

@@ -1,4 +1,4 @@
-"""The version of isorep, as its package metadata has it."""
+"""Version of isorep, from the package metadata."""
 
 from importlib.metadata import version
 

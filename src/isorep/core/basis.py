@@ -1,4 +1,4 @@
-"""Basis: one representation, prepared once for every comparison it takes part in."""
+"""Basis: a representation, factorised once for all its comparisons."""
 
 from __future__ import annotations
 
@@ -9,53 +9,55 @@ from typing import Any, Literal, get_args
 import numpy as np
 from array_api_compat import array_namespace
 
-from isorep._utils.arrays import Array, as_samples, check_finite, epsilon
+from isorep._utils.arrays import Array, ArrayLike, as_samples, check_finite, epsilon, to_numpy
 from isorep._utils.cached_property import cached_property
 from isorep._utils.linalg import svd
-from isorep._utils.validation import unknown_name
+from isorep._utils.validation import check_name
 from isorep.core.moments import Moments, gram_matrix
 
 Solver = Literal["auto", "gram", "svd"]
 
 GRAM_TOLERANCE = 1e-7
-"""Relative singular values under this are lost in a float64 Gram matrix (sqrt(eps) is 1.5e-8)."""
+"""A float64 Gram matrix loses smaller relative singular values (sqrt(eps) is 1.5e-8)."""
 
 SECOND_PASS_SPREAD = 100.0
-"""Whitening by a Gram matrix loses digits as eps * spread**2; past this spread it is done twice."""
+"""Spread of the singular values above which whitening by a Gram matrix, whose error is about
+eps * spread**2, is done twice."""
 
 CENTRED = 1e-10
-"""What is left of a mean may be this part of the spread; products are off by its square."""
+"""Largest mean left after centring, relative to the spread; products err by its square."""
 
 FIRST_PASS_OFF = 0.5
-"""By how much lengths may miss 1 after whitening by a Gram matrix, at most, squared. Rounding that
-passed for a direction has no length."""
+"""Largest deviation of the eigenvalues of ``Q^T Q`` from 1 after whitening by a Gram matrix; if it
+is larger, rounding passed for a direction and the SVD takes over."""
 
 SMALL_WORK = 2e7
-"""n * p * min(n, p) up to which the SVD of the data is as quick as the user can notice."""
+"""Largest n * p * min(n, p) for which "auto" takes the SVD: it is then fast enough."""
 
 
 class NoVarianceError(ValueError):
-    """A representation that is constant, as far as its dtype can tell."""
+    """A representation is constant within the precision of its dtype."""
 
 
 @dataclass(frozen=True, eq=False)
 class Basis:
-    """A representation as ``x - mean = Q R``: an orthonormal basis of its samples, PCA-ordered.
+    """A representation as ``x - mean = Q R`` with Q orthonormal, ordered as in PCA.
 
-    Make one with `from_array`, or with `from_moments` where the samples are too many to hold.
-    Everything that `Overlap` and the measures need is here, so a representation that is compared
-    many times is factorised once.
+    Make one with `from_array`, or with `from_moments` if the samples do not fit in memory. It holds
+    all that `Overlap` and the measures need, so a representation that is compared many times is
+    factorised once.
 
     Attributes
     ----------
     n_samples : int
         Rows of the representation.
     dtype : str
-        Name of the dtype the representation came in; its rounding decides the rank.
+        Name of the representation's dtype; its rounding decides the rank.
     mean : (p,) float64 array
         Mean of each feature.
     singular_values : (r,) float64 array
-        Of the centred representation, descending, in the features' unit times sqrt(n_samples).
+        Singular values of the centred representation, descending, in the features' unit times
+        sqrt(n_samples).
     loadings : (r, p) float64 array
         ``R = Q^T (x - mean)``.
     whitening : (p, r) float64 array
@@ -68,46 +70,47 @@ class Basis:
     singular_values: Array
     loadings: Array
     whitening: Array
-    # Q = factor @ rotation, with rotation None for the identity. Where the conditioning allows,
-    # factor is the centred data, and a product of two bases needs no whitened copy of either. None
-    # where only second moments are known.
+    # Q = factor @ rotation; a rotation of None is the identity. If the conditioning allows, factor
+    # is the centred data, so that the product of two bases needs no whitened copies. The factor is
+    # None if only second moments are known.
     factor: Array | None
     rotation: Array | None
 
     @classmethod
     def from_array(
-        cls, x: Any, *, solver: Solver = "auto", dtype: str | None = None, name: str = "x"
+        cls, x: ArrayLike, *, solver: Solver = "auto", dtype: str | None = None, name: str = "x"
     ) -> Basis:
         """Centre `x`, decide its rank and whiten it.
 
-        A direction is kept when its singular value s exceeds both
+        A direction is kept if its singular value s exceeds two bounds:
 
-        - ``tol * s[0]``, with tol = 1e-7 ("auto", "gram") or ``max(n, p) * eps`` ("svd"), below
-          which the arithmetic cannot tell it from zero;
+        - ``tol * s[0]``, with tol = 1e-7 ("auto", "gram") or ``max(n, p) * eps`` ("svd"): smaller
+          values are rounding errors of the decomposition;
         - ``4 eps (sqrt(n) + sqrt(p))`` times the root mean square, mean included, of the features
-          that make up the direction, eps that of the data's own dtype: the most that rounding the
-          features can have created. So a duplicated, rescaled or dead neuron adds no direction in
-          float32, float16 or bfloat16, and a small neuron beside a huge one keeps its own, as far
-          as the first bound allows.
+          in the direction, with eps of the data's dtype: the largest value that rounding of the
+          features can create. So a duplicated, rescaled or dead neuron adds no direction in
+          float32, float16 or bfloat16, and a small neuron beside a huge one keeps its direction
+          unless the first bound removes it.
 
         Parameters
         ----------
         x : (n, p) array
             Samples in rows. NumPy, PyTorch (any device with float64), JAX, CuPy, or array-like.
         solver : {"auto", "gram", "svd"}
-            "gram" takes the eigenvectors of the smaller Gram matrix, and where the kept spectrum
-            spans more than 100, whitens once more or turns to the SVD. "svd" decomposes the data.
-            "auto" is the SVD for small data and "gram" otherwise, with the rank rule of "gram".
+            "gram" uses the eigenvectors of the smaller Gram matrix; if the kept singular values
+            span a factor of more than 100, it whitens a second time or switches to the SVD. "svd"
+            decomposes the data. "auto" is the SVD for small data and "gram" otherwise, with the
+            rank rule of "gram".
         dtype : str, optional
-            Name of the dtype that `x` was computed in, where that differs from the one it is held
-            in, such as "bfloat16" for activations kept as float32.
+            Name of the dtype that `x` was computed in, if it differs from the dtype of the array,
+            such as "bfloat16" for activations stored as float32.
         name : str
-            What error messages call `x`.
+            Name of `x` in error messages.
 
         Raises
         ------
         TypeError, ValueError
-            When `x` is not a finite, real (n >= 2, p >= 1) array, or has no variance at all.
+            If `x` is not a finite, real (n >= 2, p >= 1) array, or has no variance.
 
         Examples
         --------
@@ -119,14 +122,14 @@ class Basis:
         >>> basis.rank, basis.n_features
         (3, 5)
         """
-        if solver not in get_args(Solver):
-            raise ValueError(unknown_name("solver", str(solver), get_args(Solver)))
-        x, given = as_samples(x, name)
-        xp = array_namespace(x)
-        n, p = x.shape
+        check_name("solver", solver, get_args(Solver))
+        samples, held_dtype = as_samples(x, name)
+        dtype = dtype or held_dtype
+        xp = array_namespace(samples)
+        n, p = samples.shape
         small = n * p * min(n, p) <= SMALL_WORK
         by_svd = solver == "svd" or (solver == "auto" and small)
-        mean, varies, centred, scale, gram = _centre(xp, x, name, by_svd or p > n)
+        mean, varies, centred, scale, gram = _centre(xp, samples, name, by_svd or p > n)
         if not bool(xp.any(varies)):
             raise _no_variance(name, n, p)
         rounding = max(n, p) * epsilon("float64")
@@ -134,7 +137,7 @@ class Basis:
         offset = xp.where(varies, mean, 0 * mean) / scale
 
         def significant(q: Array | None, s: Array, v: Array) -> tuple[Array | None, Array, Array]:
-            kept = _kept(xp, s, v, tolerance, offset, n, dtype or given, name)
+            kept = _kept(xp, s, v, tolerance, offset, n, dtype, name)
             if kept.shape[0] == s.shape[0]:
                 return q, s, v
             q = None if q is None else xp.take(q, kept, axis=1)
@@ -146,19 +149,19 @@ class Basis:
         q, s, v = by_samples() if by_svd else significant(*_from_gram(xp, centred, gram))
         whitening, loadings = v / s, s[:, None] * v.T
         if q is None and float(s[0] / s[-1]) > SECOND_PASS_SPREAD:
-            again = _second_pass(xp, centred, whitening, loadings)
-            if again is None:
+            improved = _second_pass(xp, centred, whitening, loadings)
+            if improved is None:
                 q, s, v = by_samples()
                 whitening, loadings = v / s, s[:, None] * v.T
             else:
-                q, whitening, loadings = again
+                q, whitening, loadings = improved
         rotation = whitening if q is None else None
         if scale != 1.0:
-            with np.errstate(over="ignore"):  # what is 1e-310 apart is whitened by infinity
+            with np.errstate(over="ignore"):  # the whitening of values near 1e-310 is infinite
                 s, loadings, whitening = s * scale, loadings * scale, whitening / scale
         return cls(
             n_samples=n,
-            dtype=dtype or given,
+            dtype=dtype,
             mean=mean,
             singular_values=s,
             loadings=loadings,
@@ -169,23 +172,23 @@ class Basis:
 
     @classmethod
     def from_moments(cls, moments: Moments, *, name: str = "x") -> Basis:
-        """Decide the rank of samples and whiten them, from their second moments alone.
+        """Decide the rank and compute the whitening from second moments.
 
-        The rank rule is that of `from_array` with ``solver="gram"``. There is no second pass: where
-        the kept spectrum spans k, correlations err by about ``1e-16 k^2``. Whatever asks for the
-        samples themselves (`q`, `samples`, `scores`, `take`) raises a ValueError.
+        The rank rule is that of `from_array` with ``solver="gram"``. There is no second pass: if
+        the kept singular values span a factor of k, correlations err by about ``1e-16 k^2``. What
+        needs the samples themselves (`q`, `samples`, `scores`, `take`) raises ValueError.
 
         Parameters
         ----------
         moments : Moments
-            Of at least two samples.
+            Moments of at least two samples.
         name : str
-            What error messages call them.
+            Name of the representation in error messages.
 
         Raises
         ------
         ValueError
-            When there are fewer than two samples, or they have no variance at all.
+            If there are fewer than two samples, or they have no variance.
 
         Examples
         --------
@@ -204,7 +207,7 @@ class Basis:
         squares, vectors = np.linalg.eigh(moments.scatter / scale / scale)
         s, v = np.sqrt(np.clip(squares[::-1], 0.0, None)), vectors[:, ::-1]
         offset = np.where(varies, moments.mean, 0.0) / scale
-        kept = _kept(np, s, v, GRAM_TOLERANCE, offset, n, moments.dtype, name)
+        kept = to_numpy(_kept(np, s, v, GRAM_TOLERANCE, offset, n, moments.dtype, name))
         s, v = s[kept], v[:, kept]
         return cls(
             n_samples=n,
@@ -217,6 +220,12 @@ class Basis:
             rotation=None,
         )
 
+    def __repr__(self) -> str:
+        return (
+            f"Basis({self.n_samples} samples, rank {self.rank} of {self.n_features} features, "
+            f"{self.dtype})"
+        )
+
     @property
     def rank(self) -> int:
         """Number of directions kept, r."""
@@ -224,45 +233,45 @@ class Basis:
 
     @property
     def n_features(self) -> int:
-        """Columns of the representation, p."""
+        """Number of columns of the representation, p."""
         return int(self.mean.shape[0])
 
     @property
     def knows_samples(self) -> bool:
-        """Whether the samples themselves are known, not their second moments alone."""
+        """Whether the samples are known, not only their second moments."""
         return self.factor is not None and self.factor.shape[0] == self.n_samples
 
     @cached_property
     def q(self) -> Array:
-        """The orthonormal basis itself, (n, r)."""
+        """The orthonormal basis Q, (n, r)."""
         factor = self._factor()
         return factor if self.rotation is None else factor @ self.rotation
 
     @property
     def samples(self) -> Array:
-        """The representation itself, (n, p), up to the directions that the rank rule dropped."""
+        """The representation, (n, p), without the directions that the rank rule dropped."""
         return self.combine(self.loadings) + self.mean
 
     @property
     def scores(self) -> Array:
-        """Principal component scores, (n, r): the centred samples in as few numbers as hold them.
+        """Principal component scores, (n, r).
 
-        Distances and inner products between centred samples are those of the representation.
+        Their distances and inner products are those of the centred samples.
         """
         return self.q * self.singular_values
 
     def take(self, rows: Array) -> Basis:
-        """Return the basis of some of the samples, by their indices, (m,); the others are unknown.
+        """Return the basis of the samples with indices `rows`, (m,).
 
         Raises
         ------
         ValueError
-            When fewer than two samples are taken, or they do not vary.
+            If there are fewer than two rows, or they do not vary.
         """
         if not self.knows_samples:
             raise _samples_unknown()
         xp = array_namespace(self.mean)
-        # In coordinates of the principal components, which are fewer than the features.
+        # There are fewer principal components than features.
         part = Basis.from_array(xp.take(self.scores, rows, axis=0), name="the samples taken")
         axes = self.loadings / self.singular_values[:, None]
         return replace(
@@ -274,7 +283,7 @@ class Basis:
         )
 
     def leading(self, rank: int) -> Basis:
-        """Return the basis of the first `rank` principal components alone."""
+        """Return the basis of the first `rank` principal components."""
         return replace(
             self,
             singular_values=self.singular_values[:rank],
@@ -287,7 +296,7 @@ class Basis:
         )
 
     def combine(self, coefficients: Array) -> Array:
-        """Return ``Q @ coefficients``, (n, k), without forming Q where it is not at hand."""
+        """Return ``Q @ coefficients``, (n, k), without computing Q."""
         factor = self._factor()
         if self.rotation is None:
             return factor @ coefficients
@@ -308,8 +317,8 @@ def _no_variance(name: str, n: int, p: int) -> NoVarianceError:
 def _samples_unknown() -> ValueError:
     return ValueError(
         "of a streamed or simulated representation only second moments are known: it has no "
-        "variates, no folds and no cross-validated penalty, no shuffled pairings and no measure of "
-        "the samples themselves; these take arrays in memory and no correction"
+        "variates, folds, cross-validated penalty, permutations or measures of the samples "
+        "themselves; pass arrays in memory, without correction, for these"
     )
 
 
@@ -318,22 +327,22 @@ def _centre(
 ) -> tuple[Array, Array, Array, float, Array | None]:
     """Return mean, which features vary, centred data over a scale, the scale, and the Gram matrix.
 
-    The Gram matrix, (p, p), is made on the way unless `samples_alone`. Passes over the data cost
-    much beside the arithmetic, hence the first attempt, which is enough for most data. NaN and
-    infinity survive a mean.
+    The Gram matrix, (p, p), is None if `samples_alone`. Passes over the data are expensive, so the
+    first attempt makes few; it is accurate for most data. NaN and infinity survive a mean, so it
+    sends them to the careful attempt.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         mean = xp.mean(x, axis=0)
         centred = x - mean
         gram = None if samples_alone else gram_matrix(centred)
         squares = xp.sum(centred**2, axis=0) if gram is None else xp.linalg.diagonal(gram)
-        # The mean is rounded at the size of x. Where the spread is not much smaller, the centred
-        # features are off by nothing that their products would show.
+        # The mean has a rounding error relative to the size of x. It is harmless if the spread is
+        # not much smaller than the mean.
         n = x.shape[0]
-        off = n * epsilon("float64") * xp.abs(mean)
-        harmless = (n * off**2 <= CENTRED**2 * squares) | (squares == 0.0)
-        most = float(xp.max(squares))
-    if 1e-200 < most < 1e200 and bool(xp.all(harmless)):
+        error = n * epsilon("float64") * xp.abs(mean)
+        harmless = (n * error**2 <= CENTRED**2 * squares) | (squares == 0.0)
+        largest = float(xp.max(squares))
+    if 1e-200 < largest < 1e200 and bool(xp.all(harmless)):
         return mean, squares > 0.0, centred, 1.0, gram
     mean, varies, centred, scale = _centre_carefully(xp, x, name)
     return mean, varies, centred, scale, None if samples_alone else gram_matrix(centred)
@@ -344,11 +353,11 @@ def _centre_carefully(xp: Any, x: Array, name: str) -> tuple[Array, Array, Array
     check_finite(xp, x, name)
     mean = xp.mean(x, axis=0)
     centred = x - mean
-    # The first mean is rounded at the size of x, the second at the size of the spread: this is what
-    # makes a large mean harmless.
+    # The first mean has a rounding error relative to x, the second relative to the spread: so a
+    # large mean costs no digits.
     rest = xp.mean(centred, axis=0)
     centred -= rest
-    # What is left of a constant is rounding at its own size, which may be any (mask values, say).
+    # A centred constant is rounding error, of any size if the constant is huge (a mask value).
     varies = xp.max(x, axis=0) != xp.min(x, axis=0)
     if not bool(xp.all(varies)):
         centred *= xp.astype(varies, xp.float64)
@@ -364,7 +373,7 @@ def _from_svd(xp: Any, centred: Array) -> tuple[Array, Array, Array]:
 
 
 def _from_gram(xp: Any, centred: Array, gram: Array | None) -> tuple[Array | None, Array, Array]:
-    """Return Q (None: ``centred @ v / s``), s and v, as far as a Gram matrix can tell s from 0."""
+    """Return Q (None: ``centred @ v / s``), s and v of the s that a Gram matrix can resolve."""
     squares, vectors = xp.linalg.eigh(centred @ centred.T if gram is None else gram)
     s = xp.flip(xp.sqrt(xp.clip(squares, 0.0, None)), axis=0)
     vectors = xp.flip(vectors, axis=1)
@@ -380,7 +389,7 @@ def _from_gram(xp: Any, centred: Array, gram: Array | None) -> tuple[Array | Non
 def _kept(
     xp: Any, s: Array, v: Array, tolerance: float, mean: Array, n: int, dtype: str, name: str
 ) -> Array:
-    """Return the indices of the directions that are more than rounding; see `from_array`."""
+    """Return the indices of the directions that exceed rounding; see `Basis.from_array`."""
     kept: Array = xp.nonzero((s > tolerance * s[0]) & (s > _noise(xp, mean, s, v, n, dtype)))[0]
     if kept.shape[0] == 0:
         raise NoVarianceError(f"{name} has no variance beyond the rounding of {dtype}")
@@ -388,21 +397,22 @@ def _kept(
 
 
 def _noise(xp: Any, mean: Array, s: Array, v: Array, n: int, dtype: str) -> Array:
-    """Bound the singular value that rounding to `dtype` can give each right vector, (r,)."""
+    """Return a bound of the singular value that rounding to `dtype` creates in each direction."""
     p, shares = v.shape[0], v**2
     mean_square = mean**2 + shares @ s**2 / n
-    return 4 * epsilon(dtype) * (sqrt(n) + sqrt(p)) * xp.sqrt(mean_square @ shares)
+    root_mean_square: Array = xp.sqrt(mean_square @ shares)
+    return 4 * epsilon(dtype) * (sqrt(n) + sqrt(p)) * root_mean_square
 
 
 def _second_pass(
     xp: Any, centred: Array, whitening: Array, loadings: Array
 ) -> tuple[Array, Array, Array] | None:
-    """Orthonormalise the almost orthonormal ``centred @ whitening`` once more (CholeskyQR2's idea).
+    """Orthonormalise the almost orthonormal ``centred @ whitening`` again (as in CholeskyQR2).
 
     ``Q1 = centred @ whitening`` has the right span; ``Q1 (Q1^T Q1)^(-1/2)`` is orthonormal, and the
     symmetric root, unlike a triangular one, moves each column as little as possible. Within the
-    tolerance of a Gram matrix the first pass errs by a few percent, so one more suffices. None:
-    there the Gram matrix was too coarse for what was made of it.
+    tolerance of a Gram matrix the first pass errs by a few percent, so one more pass suffices.
+    Returns None if the first pass errs by more.
     """
     q = centred @ whitening
     squares, vectors = xp.linalg.eigh(gram_matrix(q))

@@ -1,4 +1,4 @@
-"""Moments: what second-moment measures need of samples, gathered part by part."""
+"""Moments: count, means and scatter of samples, accumulated batch by batch."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._utils.arrays import as_samples, check_finite, epsilon, to_numpy
+from isorep._utils.arrays import ArrayLike, as_samples, check_finite, epsilon, to_numpy
 
 Floats = NDArray[np.float64]
 
 ROWS_AT_ONCE = 2048
-"""Rows whose products a library adds up in one go, at least."""
+"""Smallest number of rows whose products the array library adds in one call."""
 
 LARGEST = 1e150
-"""Values beyond this have squares whose sum could overflow float64."""
+"""The sum of squares of larger values could overflow float64."""
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Count, mean and scatter of samples: all that a covariance says, in about p^2 numbers.
+    """Count, mean and scatter of samples, in about p^2 numbers.
 
-    Moments of parts add up to those of the whole, in any order and by any tree, so that neither a
-    stream nor the shards of a cluster ever have to be in one place: ``a + b``, or ``a.merge(b)``.
-    Make them with `from_batch`; `empty` is the neutral element.
+    Moments of parts merge into the moments of the whole, in any order and by any tree, so a stream
+    or the shards of a cluster need not be in one place: ``a + b`` or ``a.merge(b)``. Make them with
+    `from_batch`; `empty` is the neutral element.
 
     Attributes
     ----------
     n : int
-        Samples.
+        Number of samples.
     mean : (p,) float64 array
-        Mean of each feature, 0 without samples.
+        Mean of each feature; 0 if there are no samples.
     scatter : (p, p) float64 array
-        Sum of products of centred features, not divided by anything. Where a feature is constant,
-        its row and column are exactly 0.
-    rest : (p,) float64 array
-        What of the mean is lost in rounding `mean`: a mean of 10^8 times the spread costs nothing.
+        Sum of products of centred features, not normalised. Rows and columns of constant features
+        are exactly 0.
+    mean_compensation : (p,) float64 array
+        Rounding error of `mean`; added to it, a mean of 10^8 times the spread costs no digits.
     dtype : str
-        Name of the coarsest dtype that the samples came in; its rounding decides the rank.
+        Name of the samples' coarsest dtype; its rounding decides the rank.
 
     References
     ----------
@@ -61,27 +61,27 @@ class Moments:
     n: int
     mean: Floats
     scatter: Floats
-    rest: Floats
+    mean_compensation: Floats
     dtype: str
 
     @classmethod
-    def from_batch(cls, x: Any, *, dtype: str | None = None, name: str = "x") -> Moments:
+    def from_batch(cls, x: ArrayLike, *, dtype: str | None = None, name: str = "x") -> Moments:
         """Return the moments of a batch.
 
         Parameters
         ----------
         x : (n, p) array
-            Samples in rows, of any array library and real dtype; there may be none.
+            Samples in rows, of any array library and real dtype; n may be 0.
         dtype : str, optional
-            Name of the dtype that `x` was computed in, where that differs from the one it is held
-            in, such as "bfloat16" for activations kept as float32.
+            Name of the dtype that `x` was computed in, if it differs from the dtype of the array,
+            such as "bfloat16" for activations stored as float32.
         name : str
-            What error messages call `x`.
+            Name of `x` in error messages.
 
         Raises
         ------
         TypeError, ValueError
-            When `x` is not a real 2-D array, or holds NaN, infinite values, or values over 1e150.
+            If `x` is not a real 2-D array, or holds NaN, infinite values, or values over 1e150.
         """
         return Centred.from_rows(x, dtype=dtype, name=name).moments()
 
@@ -92,7 +92,7 @@ class Moments:
 
     @property
     def n_features(self) -> int:
-        """Features, p."""
+        """Number of features, p."""
         return len(self.mean)
 
     def merge(self, other: Moments) -> Moments:
@@ -101,18 +101,20 @@ class Moments:
         Raises
         ------
         TypeError, ValueError
-            When `other` is something else; when they have different numbers of features.
+            If `other` is not Moments; if the numbers of features differ.
         """
-        _check_alike(self, other)
+        _check_mergeable(self, other)
         if not (self.n and other.n):
             return self if self.n else other
         share = other.n / (self.n + other.n)
-        mean, rest, apart = _joined(self.mean, self.rest, other.mean, other.rest, share)
+        mean, compensation, difference = _merged_mean(
+            self.mean, self.mean_compensation, other.mean, other.mean_compensation, share
+        )
         return Moments(
             self.n + other.n,
             mean,
-            _added(self.scatter, other.scatter, apart, apart, self.n * share),
-            rest,
+            _merged_scatter(self.scatter, other.scatter, difference, difference, self.n * share),
+            compensation,
             max(self.dtype, other.dtype, key=lambda dtype: (epsilon(dtype), dtype)),
         )
 
@@ -123,18 +125,18 @@ class Moments:
 class CrossMoments:
     """Scatter of the features of one representation with those of another, on the same samples.
 
-    Merges as `Moments` do. Only the pairs that are compared need one.
+    Cross moments merge as `Moments` do. Only pairs that are compared need them.
 
     Attributes
     ----------
     n : int
-        Samples.
+        Number of samples.
     x_mean, y_mean : (p,) and (q,) float64 arrays
-        Means of the features, 0 without samples.
+        Means of the features; 0 if there are no samples.
     scatter : (p, q) float64 array
-        Sum of products of a centred feature of x with one of y.
-    x_rest, y_rest : (p,) and (q,) float64 arrays
-        What of the means is lost in rounding them.
+        Sums of products of a centred feature of x and one of y.
+    x_mean_compensation, y_mean_compensation : (p,) and (q,) float64 arrays
+        Rounding errors of the means.
 
     Examples
     --------
@@ -149,17 +151,17 @@ class CrossMoments:
     x_mean: Floats
     y_mean: Floats
     scatter: Floats
-    x_rest: Floats
-    y_rest: Floats
+    x_mean_compensation: Floats
+    y_mean_compensation: Floats
 
     @classmethod
-    def from_batch(cls, x: Any, y: Any) -> CrossMoments:
+    def from_batch(cls, x: ArrayLike, y: ArrayLike) -> CrossMoments:
         """Return the cross moments of a batch; see `Moments.from_batch`.
 
         Raises
         ------
         TypeError, ValueError
-            When a side is not a finite, real 2-D array, or they have not as many rows.
+            If a side is not a finite, real 2-D array, or the numbers of rows differ.
         """
         return Centred.from_rows(x, name="x").cross_moments(Centred.from_rows(y, name="y"))
 
@@ -174,49 +176,57 @@ class CrossMoments:
         Raises
         ------
         TypeError, ValueError
-            When `other` is something else; when they have different numbers of features.
+            If `other` is not CrossMoments; if the numbers of features differ.
         """
-        _check_alike(self, other)
+        _check_mergeable(self, other)
         if not (self.n and other.n):
             return self if self.n else other
         share = other.n / (self.n + other.n)
-        x_mean, x_rest, dx = _joined(self.x_mean, self.x_rest, other.x_mean, other.x_rest, share)
-        y_mean, y_rest, dy = _joined(self.y_mean, self.y_rest, other.y_mean, other.y_rest, share)
-        scatter = _added(self.scatter, other.scatter, dx, dy, self.n * share)
-        return CrossMoments(self.n + other.n, x_mean, y_mean, scatter, x_rest, y_rest)
+        x_mean, x_compensation, x_difference = _merged_mean(
+            self.x_mean, self.x_mean_compensation, other.x_mean, other.x_mean_compensation, share
+        )
+        y_mean, y_compensation, y_difference = _merged_mean(
+            self.y_mean, self.y_mean_compensation, other.y_mean, other.y_mean_compensation, share
+        )
+        scatter = _merged_scatter(
+            self.scatter, other.scatter, x_difference, y_difference, self.n * share
+        )
+        return CrossMoments(
+            self.n + other.n, x_mean, y_mean, scatter, x_compensation, y_compensation
+        )
 
     __add__ = merge
 
 
 @dataclass(frozen=True, eq=False)
 class Centred:
-    """A batch less its mean, which its own and all cross moments start from.
+    """A mean-centred batch, from which moments and cross moments are computed.
 
     Attributes
     ----------
     rows : (n, p) float64 array
-        The batch, less ``mean + rest``.
-    mean, rest : (p,) float64 arrays
+        The batch minus ``mean + mean_compensation``.
+    mean, mean_compensation : (p,) float64 arrays
         As in `Moments`.
     dtype : str
-        Name of the dtype that the batch came in.
+        Name of the batch's dtype.
     """
 
     rows: Floats
     mean: Floats
-    rest: Floats
+    mean_compensation: Floats
     dtype: str
 
     @classmethod
     def from_rows(
-        cls, x: Any, *, dtype: str | None = None, name: str = "x", first_row: int = 0
+        cls, x: ArrayLike, *, dtype: str | None = None, name: str = "x", first_row: int = 0
     ) -> Centred:
-        """Centre a batch, whose rows errors count from `first_row`; see `Moments.from_batch`."""
-        samples, given = as_samples(x, name, fewest=0)
+        """Centre a batch; see `Moments.from_batch`. Errors count rows from `first_row`."""
+        samples, held_dtype = as_samples(x, name, fewest=0)
         rows: Floats = to_numpy(samples)
         if not len(rows):
             zero = np.zeros(rows.shape[1])
-            return cls(rows, zero, zero, dtype or given)
+            return cls(rows, zero, zero, dtype or held_dtype)
         low, high = rows.min(axis=0), rows.max(axis=0)
         if not (np.isfinite(low).all() and np.isfinite(high).all()):
             check_finite(np, rows, name, first_row)
@@ -226,18 +236,19 @@ class Centred:
                 f"{name} holds values up to {largest:.0e}, whose squares could overflow float64: "
                 "rescale them"
             )
-        # The mean of a constant is that constant, and nothing is left of it: its scatter is 0 to
-        # the last digit, and stays 0 when merged with that of the same constant.
+        # The mean of a constant feature is exactly the constant, so its scatter is exactly 0, also
+        # after a merge with a batch of the same constant.
         mean = np.where(low == high, low, rows.mean(axis=0))
         centred = rows - mean
-        # The first mean is rounded at the size of x, the second at the size of the spread.
+        # The first mean has a rounding error relative to x, the second relative to the spread.
         rest = centred.mean(axis=0)
         centred -= rest
-        return cls(centred, *_two_sum(mean, rest), dtype or given)
+        return cls(centred, *_two_sum(mean, rest), dtype or held_dtype)
 
     def moments(self) -> Moments:
         """Return the moments of the batch."""
-        return Moments(len(self.rows), self.mean, gram_matrix(self.rows), self.rest, self.dtype)
+        gram = gram_matrix(self.rows)
+        return Moments(len(self.rows), self.mean, gram, self.mean_compensation, self.dtype)
 
     def cross_moments(self, other: Centred) -> CrossMoments:
         """Return the cross moments of two batches of the same samples."""
@@ -247,17 +258,24 @@ class Centred:
                 "hold the same samples in the same order"
             )
         scatter = self.rows.T @ other.rows
-        return CrossMoments(len(self.rows), self.mean, other.mean, scatter, self.rest, other.rest)
+        return CrossMoments(
+            len(self.rows),
+            self.mean,
+            other.mean,
+            scatter,
+            self.mean_compensation,
+            other.mean_compensation,
+        )
 
 
 def gram_matrix(centred: Any) -> Any:
-    """Return ``centred.T @ centred``, added up over parts of the rows.
+    """Return ``centred.T @ centred``, summed over blocks of rows.
 
-    Libraries that add one row after the other (MKL's) round as often as there are rows, and the sum
-    of that can pass for a direction.
+    Some libraries (MKL) add row by row. Over many rows their rounding errors would grow so large
+    that they pass for a direction.
     """
     n, p = centred.shape
-    at_once = max(ROWS_AT_ONCE, p)  # so that adding up costs little beside multiplying
+    at_once = max(ROWS_AT_ONCE, p)  # additions of blocks then cost little beside the products
     gram: Any = None
     for start in range(0, max(n, 1), at_once):
         part = centred[start : min(start + at_once, n), :]
@@ -268,39 +286,43 @@ def gram_matrix(centred: Any) -> Any:
     return gram
 
 
-def _check_alike(mine: Moments | CrossMoments, other: Any) -> None:
-    if type(other) is not type(mine):
+def _check_mergeable(moments: Moments | CrossMoments, other: Any) -> None:
+    if type(other) is not type(moments):
         raise TypeError(
-            f"{type(mine).__name__} merge with {type(mine).__name__}, not with "
+            f"{type(moments).__name__} merge with {type(moments).__name__}, not with "
             f"{type(other).__name__}"
         )
-    if mine.scatter.shape != other.scatter.shape:
-        shapes = [dict.fromkeys(moments.scatter.shape) for moments in (mine, other)]
+    if moments.scatter.shape != other.scatter.shape:
+        shapes = [dict.fromkeys(side.scatter.shape) for side in (moments, other)]
         raise ValueError(
             f"moments of {' and '.join(map(str, shapes[0]))} features do not merge with those of "
             f"{' and '.join(map(str, shapes[1]))}"
         )
 
 
-def _joined(
-    mean: Floats, rest: Floats, other_mean: Floats, other_rest: Floats, share: float
+def _merged_mean(
+    mean: Floats,
+    compensation: Floats,
+    other_mean: Floats,
+    other_compensation: Floats,
+    share: float,
 ) -> tuple[Floats, Floats, Floats]:
-    """Return the mean of both parts with its rest, and how far apart their means are."""
-    apart = (other_mean - mean) + (other_rest - rest)
-    return *_two_sum(mean, rest + apart * share), apart
+    """Return the mean of both parts, its compensation, and the difference of the parts' means."""
+    difference = (other_mean - mean) + (other_compensation - compensation)
+    return *_two_sum(mean, compensation + difference * share), difference
 
 
-def _added(
-    scatter: Floats, other: Floats, x_apart: Floats, y_apart: Floats, weight: float
+def _merged_scatter(
+    scatter: Floats, other: Floats, x_difference: Floats, y_difference: Floats, weight: float
 ) -> Floats:
     total: Floats = scatter + other
-    root = sqrt(weight)  # on either side, so that a scatter stays symmetric to the last digit
-    total += np.outer(root * x_apart, root * y_apart)
+    root = sqrt(weight)  # on both sides, so that a scatter stays exactly symmetric
+    total += np.outer(root * x_difference, root * y_difference)
     return total
 
 
 def _two_sum(a: Floats, b: Floats) -> tuple[Floats, Floats]:
-    """Return the rounded sum and what was rounded off, exactly (Knuth 1969)."""
+    """Return the rounded sum and its rounding error, exactly (Knuth 1969)."""
     total = a + b
     part = total - a
     return total, (a - (total - part)) + (b - part)

@@ -1,27 +1,34 @@
-"""Overlap: two bases coupled by the one small matrix that every measure is read off."""
+"""Overlap: two bases and the small matrix that couples them, from which measures are computed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from array_api_compat import array_namespace, device
 
-from isorep._utils.arrays import Array
+from isorep._utils.arrays import Array, ArrayLike, to_numpy
 from isorep._utils.cached_property import cached_property
+from isorep._utils.html_table import html_table
 from isorep._utils.linalg import svd, svds_of_cosines
 from isorep.core.basis import Basis, Solver
 from isorep.core.moments import CrossMoments
+
+LISTED = 5
+"""Correlations that notebooks show."""
+
+SVD = tuple[Array, Array, Array]
+"""U (rx, c), the correlations (c,) and W (ry, c) of ``M = U diag(correlations) W^T``."""
 
 
 @dataclass(frozen=True, eq=False)
 class Overlap:
     """Two representations of the same samples, coupled: ``M = Qx^T Qy``.
 
-    Make one with `isorep.overlap`, or with `from_moments` where the samples are too many to hold;
-    no measure of second moments can tell which. What costs more than ``M`` itself is computed when
-    first asked for. Arrays are in the namespace and on the device of the representations.
+    Make one with `isorep.overlap`, or with `from_moments` if the samples do not fit in memory;
+    measures of second moments give the same result for both. Quantities that cost more than ``M``
+    are computed at the first access. Arrays belong to the library and device of the
+    representations.
 
     Attributes
     ----------
@@ -34,8 +41,11 @@ class Overlap:
     x: Basis
     y: Basis
     matrix: Array
-    # Of a stream that kept its moments in blocks: the overlaps without each block, made on demand.
+    # If a stream kept its moments in blocks: computes the overlaps without each block, on demand.
     jackknife_replicates: Callable[[], Iterator[Overlap]] | None = None
+    # Decompositions that are known already; see `_svd` and `_triplets`.
+    known_svd: SVD | None = None
+    known_triplets: SVD | None = None
 
     @classmethod
     def from_moments(
@@ -50,17 +60,17 @@ class Overlap:
         Parameters
         ----------
         x, y : Basis
-            Of NumPy arrays, on the same samples; `Basis.from_moments` makes them.
+            Bases of the same samples, of NumPy arrays; `Basis.from_moments` makes them.
         cross : CrossMoments
-            Of the features of `x` with those of `y`, over these samples.
+            Cross moments of the features of `x` and `y` over these samples.
         jackknife_replicates : callable, optional
-            Returns an iterator over the overlaps of all samples but those of a block, for each
-            block in turn: what a jackknife needs.
+            Function that returns an iterator over the overlaps without one block of samples, for
+            each block in turn; the jackknife needs it.
 
         Raises
         ------
         ValueError
-            When they are not of the same number of samples, or of other features.
+            If the numbers of samples or features of `x`, `y` and `cross` differ.
 
         Examples
         --------
@@ -72,14 +82,56 @@ class Overlap:
         >>> bool(np.allclose(o.correlations, isorep.overlap(x, y).correlations, atol=1e-12))
         True
         """
-        told, needed = (cross.n, *cross.scatter.shape), (x.n_samples, x.n_features, y.n_features)
-        if told != needed or y.n_samples != x.n_samples:
+        sizes, expected = (cross.n, *cross.scatter.shape), (x.n_samples, x.n_features, y.n_features)
+        if sizes != expected or y.n_samples != x.n_samples:
             raise ValueError(
                 f"x holds {x.n_samples} samples of {x.n_features} features and y {y.n_samples} of "
                 f"{y.n_features}; the cross moments are of {cross.n} samples and "
                 f"{cross.scatter.shape[0]} by {cross.scatter.shape[1]} features"
             )
         return cls(x, y, x.whitening.T @ cross.scatter @ y.whitening, jackknife_replicates)
+
+    @classmethod
+    def from_svd(cls, x: Basis, y: Basis, u: Array, correlations: Array, w: Array) -> Overlap:
+        """Couple two representations by the singular value decomposition of their overlap.
+
+        Where correlations are equal, a new decomposition of ``M`` could choose other directions.
+
+        Parameters
+        ----------
+        x, y : Basis
+            The two representations.
+        u, w : (x_rank, c) and (y_rank, c) arrays
+            Orthonormal columns: the canonical variates in the bases of x and y.
+        correlations : (c,) array
+            Canonical correlations, descending, in [0, 1].
+
+        Examples
+        --------
+        >>> import numpy as np, isorep
+        >>> x, y = np.random.default_rng(0).standard_normal((2, 100, 3))
+        >>> o = isorep.overlap(x, y)
+        >>> same = Overlap.from_svd(o.x, o.y, o.x_rotation, o.correlations, o.y_rotation)
+        >>> bool(np.allclose(same.matrix, o.matrix))
+        True
+        """
+        return cls(x, y, (u * correlations) @ w.T, known_svd=(u, correlations, w))
+
+    def __repr__(self) -> str:
+        return f"Overlap({self.n_samples} samples, x: {_rank(self.x)}, y: {_rank(self.y)})"
+
+    def _repr_html_(self) -> str:
+        first = [f"{float(rho):.4g}" for rho in to_numpy(self.correlations[:LISTED])]
+        more = ", ..." if self.correlations.shape[0] > LISTED else ""
+        return html_table(
+            "Overlap",
+            [
+                ("samples", self.n_samples),
+                ("x", _rank(self.x)),
+                ("y", _rank(self.y)),
+                ("correlations", ", ".join(first) + more),
+            ],
+        )
 
     @property
     def n_samples(self) -> int:
@@ -88,26 +140,31 @@ class Overlap:
 
     @property
     def n_forced(self) -> int:
-        """How many correlations are 1 whatever the data: ``max(0, rx + ry - (n - 1))``.
+        """Number of correlations that are 1 for all data: ``max(0, rx + ry - (n - 1))``.
 
-        Two subspaces of the n - 1 dimensions of centred samples meet in at least so many.
+        Two subspaces of the n - 1 dimensions of centred samples share at least so many dimensions.
         """
         return count_forced(self.n_samples, self.x.rank, self.y.rank)
 
     @cached_property
-    def _svd(self) -> tuple[Array, Array, Array]:
+    def _svd(self) -> SVD:
+        """U, the correlations and W, with the columns of U and of W orthonormal to rounding."""
+        if self.known_svd is not None:
+            return self.known_svd
         xp = array_namespace(self.matrix)
         u, rho, wt = svd(xp, self.matrix)
-        # Cosines of angles between subspaces: only rounding can carry them past 1.
+        # Cosines of angles between subspaces: only rounding can make them exceed 1.
         return u, xp.clip(rho, 0.0, 1.0), wt.T
 
     @cached_property
-    def _triplets(self) -> tuple[Array, Array, Array]:
-        """U, the correlations and W, for what does not need both sides orthonormal to rounding."""
-        if "_svd" in vars(self):
+    def _triplets(self) -> SVD:
+        """U, the correlations and W, cheaper; U or W may be less orthonormal than in `_svd`."""
+        if self.known_triplets is not None:
+            return self.known_triplets
+        if self.known_svd is not None or "_svd" in vars(self):
             return self._svd
-        (found,) = svds_of_cosines(array_namespace(self.matrix), self.matrix[None, ...])
-        return found
+        (triplets,) = svds_of_cosines(array_namespace(self.matrix), self.matrix[None, ...])
+        return triplets
 
     @property
     def correlations(self) -> Array:
@@ -141,40 +198,42 @@ class Overlap:
 
     @property
     def residual_gram(self) -> Array:
-        """``E^T E`` of ``Qy = Qx M + E``, (y_rank, y_rank): what of y's directions x has not.
+        """Gram matrix ``E^T E`` of the residual ``Qy = Qx M + E``, (y_rank, y_rank).
 
-        It is ``1 - M^T M``, without the digits that this difference loses where rows are at hand.
+        It equals ``I - M^T M``. If the samples are known it is computed from E, so that it does not
+        lose the digits that this difference loses.
         """
         if self.x.factor is None or self.y.factor is None:
             xp = array_namespace(self.matrix)
             explained = self.matrix.T @ self.matrix
-            return xp.eye(self.y.rank, dtype=explained.dtype, device=device(explained)) - explained
-        rest = self.y.q - self.x.combine(self.matrix)
-        return rest.T @ rest
+            identity: Array = xp.eye(self.y.rank, dtype=explained.dtype, device=device(explained))
+            return identity - explained
+        residual = self.y.q - self.x.combine(self.matrix)
+        return residual.T @ residual
 
     @property
     def x_directions(self) -> Array:
-        """Weights of x's features, (a, c): ``(x - mean) @ x_directions = x_variates``."""
+        """Weights of x's features, (p, c): ``(x - mean) @ x_directions = x_variates``."""
         return self.x.whitening @ self.x_rotation
 
     @property
     def y_directions(self) -> Array:
-        """Weights of y's features, (b, c): ``(y - mean) @ y_directions = y_variates``."""
+        """Weights of y's features, (q, c): ``(y - mean) @ y_directions = y_variates``."""
         return self.y.whitening @ self.y_rotation
 
     @property
     def x_loadings(self) -> Array:
-        """Inner products of x's variates and centred features, (c, a): ``<h_i, z_j>``."""
+        """Inner products of x's variates and centred features, (c, p): ``<h_i, z_j>``."""
         return self.x_rotation.T @ self.x.loadings
 
     @property
     def y_loadings(self) -> Array:
-        """Inner products of y's variates and centred features, (c, b)."""
+        """Inner products of y's variates and centred features, (c, q)."""
         return self.y_rotation.T @ self.y.loadings
 
     @property
     def x_weights(self) -> Array:
-        """Projection weights of x, (c,), non-negative, sum 1 (Morcos et al. 2018, section 2).
+        """Projection weights of x, (c,), non-negative, with sum 1 (Morcos et al. 2018, section 2).
 
         ``alpha_i = sum_j |<h_i, z_j>|`` over x's features j, normalised.
         """
@@ -182,7 +241,7 @@ class Overlap:
 
     @property
     def y_weights(self) -> Array:
-        """Projection weights of y, (c,), non-negative, sum 1."""
+        """Projection weights of y, (c,), non-negative, with sum 1."""
         return _projection_weights(self._triplets[2].T @ self.y.loadings)
 
     def leading(self, x_rank: int, y_rank: int) -> Overlap:
@@ -192,56 +251,64 @@ class Overlap:
         )
 
     def swap(self) -> Overlap:
-        """Return the overlap of y with x, with what was already computed for this one."""
+        """Return the overlap of y with x; decompositions computed so far are kept."""
 
         def jackknife_replicates() -> Iterator[Overlap]:
             assert self.jackknife_replicates is not None
             return (part.swap() for part in self.jackknife_replicates())
 
-        other = Overlap(
+        return Overlap(
             self.y,
             self.x,
             self.matrix.T,
             jackknife_replicates if self.jackknife_replicates else None,
+            known_svd=_swapped(vars(self).get("_svd", self.known_svd)),
+            known_triplets=_swapped(vars(self).get("_triplets", self.known_triplets)),
         )
-        for known in {"_svd", "_triplets"} & set(vars(self)):
-            u, rho, w = vars(self)[known]
-            vars(other)[known] = (w, rho, u)
-        return other
 
 
 def count_forced(n_samples: int, x_rank: int, y_rank: int) -> int:
-    """Return how many canonical correlations are 1 whatever the data; see `Overlap.n_forced`."""
+    """Return how many canonical correlations are 1 for all data; see `Overlap.n_forced`."""
     return max(0, x_rank + y_rank - (n_samples - 1))
+
+
+def _rank(basis: Basis) -> str:
+    return f"rank {basis.rank} of {basis.n_features} features"
+
+
+def _swapped(decomposition: SVD | None) -> SVD | None:
+    return None if decomposition is None else decomposition[::-1]
 
 
 def _projection_weights(loadings: Array) -> Array:
     xp = array_namespace(loadings)
-    sums = xp.sum(xp.abs(loadings), axis=1)
-    return sums / xp.sum(sums)
+    sums: Array = xp.sum(xp.abs(loadings), axis=1)
+    total: Array = xp.sum(sums)
+    return sums / total
 
 
-def overlap(x: Any, y: Any, *, solver: Solver = "auto") -> Overlap:
+def overlap(x: ArrayLike | Basis, y: ArrayLike | Basis, *, solver: Solver = "auto") -> Overlap:
     """Couple two representations of the same samples.
 
     Parameters
     ----------
-    x, y : (n, a) and (n, b) arrays, or Basis
-        Samples in rows, in the same order on both sides. Both from one array library, on one
-        device. A `Basis` is used as it is, so that one representation can meet many others.
+    x, y : (n, p) and (n, q) arrays, or Basis
+        Representations: samples in rows, in the same order on both sides, from one array library
+        and on one device. Pass a `Basis` to prepare a representation once and compare it with many.
     solver : {"auto", "gram", "svd"}
-        How arrays are whitened; see `Basis.from_array`.
+        Whitening of arrays; see `Basis.from_array`.
 
     Returns
     -------
     Overlap
-        Canonical correlations, variates, directions and projection weights; every measure reads
-        it.
+        Canonical correlations, variates, directions and projection weights; every measure is
+        computed from it.
 
     Raises
     ------
     TypeError, ValueError
-        When a side is not a representation, or the two do not belong together.
+        If a side is not a representation, or the two have different numbers of samples, array
+        libraries or devices.
 
     Examples
     --------
@@ -281,12 +348,12 @@ def couple(x: Basis, y: Basis) -> Overlap:
 def _check_paired(x_shape: tuple[int, int], y_shape: tuple[int, int]) -> None:
     if x_shape[0] == y_shape[0]:
         return
-    turned = [
+    transposed = [
         f"{name} looks transposed: pass {name}.T"
-        for name, mine, other in (("x", x_shape, y_shape), ("y", y_shape, x_shape))
-        if mine[1] == other[0]
+        for name, shape, other in (("x", x_shape, y_shape), ("y", y_shape, x_shape))
+        if shape[1] == other[0]
     ]
-    hint = (". " + ", or ".join(turned)) if turned else ""
+    hint = (". " + ", or ".join(transposed)) if transposed else ""
     raise ValueError(
         f"x has {x_shape[0]} samples (rows) and y has {y_shape[0]}: shapes {tuple(x_shape)} and "
         f"{tuple(y_shape)}. Both must hold the same samples in the same order{hint}"
@@ -298,7 +365,7 @@ def _check_together(x: Basis, y: Basis) -> None:
         array_namespace(x.mean, y.mean)
     except TypeError as error:
         raise TypeError(
-            f"x is a {_kind(x.mean)} array and y a {_kind(y.mean)} array: convert one of them"
+            f"x is a {_library(x.mean)} array and y a {_library(y.mean)} array: convert one of them"
         ) from error
     if device(x.mean) != device(y.mean):
         raise ValueError(
@@ -306,5 +373,5 @@ def _check_together(x: Basis, y: Basis) -> None:
         )
 
 
-def _kind(array: Array) -> str:
-    return f"{type(array).__module__.partition('.')[0]}"
+def _library(array: Array) -> str:
+    return type(array).__module__.partition(".")[0]

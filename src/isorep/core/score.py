@@ -1,36 +1,39 @@
-"""Score: what a measure says about two representations, and with what reservations."""
+"""Score: the result of a measure, with the sizes behind it and warnings."""
 
 from __future__ import annotations
 
 import warnings as python_warnings
 from dataclasses import dataclass
+from typing import Any
+
+from isorep._utils.html_table import html_table
 
 
 class FewSamplesWarning(UserWarning):
-    """A score says more about the number of samples than about the representations."""
+    """The samples are so few that the score depends on their number."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """A measure's answer, in both directions.
+    """Similarity and distance of two representations by one measure.
 
     Attributes
     ----------
     similarity : float
-        Higher is more alike; 1 for the same representation up to what the measure ignores.
+        Higher is more alike; 1 for representations that are equal up to what the measure ignores.
     distance : float
-        Lower is more alike; ``1 - similarity``, or, where the measure is one, an angle in radians
-        or a norm in the units of the features.
+        Lower is more alike; ``1 - similarity``, or an angle in radians, or a norm in the units of
+        the features.
     measure : str
-        Its name in `isorep.MEASURES`.
+        Name of the measure in `isorep.MEASURES`.
     n_samples : int
         Rows of both representations.
     x_rank, y_rank : int
-        Directions of each side that the measure used.
+        Number of directions of each side that the measure used.
     uncorrected : float or None
-        Where the similarity was corrected for the number of samples, what it was before.
+        Similarity before the correction for finite-sample bias; None if there was no correction.
     warnings : tuple of str
-        Reasons to read the number with care; empty where there are none.
+        Reasons to read the number with care; empty if there are none.
     """
 
     similarity: float
@@ -41,6 +44,30 @@ class Score:
     y_rank: int
     uncorrected: float | None = None
     warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        uncorrected = "" if self.uncorrected is None else f", uncorrected={self.uncorrected:.4g}"
+        warnings = f", warnings={len(self.warnings)}" if self.warnings else ""
+        return (
+            f"Score({self.measure}: similarity={self.similarity:.4g}, distance={self.distance:.4g}"
+            f"{uncorrected}, n_samples={self.n_samples}, x_rank={self.x_rank}, "
+            f"y_rank={self.y_rank}{warnings})"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = {name: value for name, value in vars(self).items() if name != "warnings"}
+        warnings = [("warning", text) for text in self.warnings]
+        return html_table("Score", [*rows.items(), *warnings])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes as plain Python values, with the warnings as a list.
+
+        Examples
+        --------
+        >>> Score(0.5, 0.5, "cka", n_samples=9, x_rank=2, y_rank=3).to_dict()["warnings"]
+        []
+        """
+        return {**vars(self), "warnings": list(self.warnings)}
 
     def warn(self, stacklevel: int) -> Score:
         """Issue the warnings as Python warnings too, and return the score itself."""

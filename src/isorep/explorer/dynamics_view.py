@@ -34,8 +34,9 @@ def convergence(table: xarray.Dataset) -> dict[str, Any]:
     error = stdtrit(BLOCKS - 1, (1 + level) / 2) * table["distance_error"]
     lowest, highest = spec.distance_range
     measure = {
-        "name": spec.name,
+        "name": spec.label,
         "description": spec.description,
+        "direction": spec.direction,
         "units": distance.attrs["units"],
         "distance_range": ends(bounds(spec.distance_range, distance)),
         "distance": floats(distance),
@@ -84,6 +85,7 @@ def _measure(table: xarray.Dataset, name: str) -> dict[str, Any]:
     section = {
         "name": name,
         "description": similarity.attrs["long_name"],
+        "direction": similarity.attrs["direction"],
         "units": distance.attrs["units"],
         "similarity_range": ends(bounds(similarity.attrs["range"], similarity)),
         "distance_range": ends(bounds(distance.attrs["range"], distance)),

@@ -38,6 +38,7 @@ def _measure(table: xarray.Dataset, name: str) -> dict[str, Any]:
     return {
         "name": name,
         "description": similarity.attrs["long_name"],
+        "direction": similarity.attrs["direction"],
         "units": distance.attrs["units"],
         "similarity_range": ends(bounds(similarity.attrs["range"], similarity)),
         "distance_range": ends(bounds(distance.attrs["range"], distance)),

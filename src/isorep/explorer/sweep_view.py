@@ -64,6 +64,7 @@ def _measure(
     return {
         "name": name,
         "description": table[name].attrs["long_name"],
+        "direction": table[name].attrs["direction"],
         "units": distance.attrs["units"],
         "symmetric": bool(table[name].attrs["symmetric"]),
         "range": ends(bounds(distance.attrs["range"], values)),

@@ -1,4 +1,4 @@
-"""How far to trust a number: chance, significance, precision, and the bias of few samples."""
+"""Inference: significance, intervals, chance levels and finite-sample bias of similarities."""
 
 from isorep.inference.bartlett import Bartlett, bartlett
 from isorep.inference.chance import calibrated, chance

@@ -1,4 +1,4 @@
-"""Bartlett's test: how many canonical correlations are more than chance."""
+"""Bartlett's test of the number of canonical correlations above chance."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from isorep.core.score import FewSamplesWarning
 from isorep.inference.sequential import check, first_not_rejected, forced_warning
 
 FEW_SAMPLES = 5
-"""Samples per direction of both sides under which the test visibly rejects too often."""
+"""Samples per direction of both sides below which the test clearly rejects too often."""
 
 
 @dataclass(frozen=True, eq=False)
 class Bartlett:
-    """What Bartlett's test says of each number of real correlations, k = 0 to c - 1.
+    """Bartlett's tests of the hypotheses that k correlations are real, k = 0 to c - 1.
 
     Attributes
     ----------
     statistic : (c,) float64 array
-        ``T_k``; infinite where a correlation after the k-th is exactly 1.
+        ``T_k``; infinite if a correlation after the k-th is exactly 1.
     dof : (c,) int64 array
-        Degrees of freedom of ``T_k`` under the hypothesis that only k correlations are real.
+        Degrees of freedom of ``T_k`` if only k correlations are real.
     p_values : (c,) float64 array
-        Chance of a greater ``T_k`` under that hypothesis.
+        Probability of a larger ``T_k`` if only k correlations are real.
     n_significant : int
-        The smallest k that is not rejected, c where all are.
+        Smallest k that is not rejected; c if all are rejected.
     alpha : float
-        The level at which hypotheses are rejected: where ``p < alpha``.
+        Level of the tests; a hypothesis is rejected if ``p < alpha``.
     warnings : tuple of str
-        Reasons to read the result with care; empty where there are none.
+        Reasons to read the result with care; empty if there are none.
     """
 
     statistic: NDArray[np.float64]
@@ -46,22 +46,22 @@ class Bartlett:
 
 
 def bartlett(overlap: Overlap, alpha: float = 0.05) -> Bartlett:
-    """Count the canonical correlations that are more than chance, by Bartlett's sequential test.
+    """Count the canonical correlations above chance, by Bartlett's sequential test.
 
     With a and b the ranks of the two sides and n samples,
 
     ``T_k = -(n - k - (a + b + 1) / 2 + sum_{i <= k} 1 / rho_i^2) log prod_{i > k} (1 - rho_i^2)``
 
-    is about chi-squared with ``(a - k)(b - k)`` degrees of freedom where only the first k
+    is approximately chi-squared with ``(a - k)(b - k)`` degrees of freedom if only the first k
     correlations are real. The smallest k that is not rejected is their number.
 
-    - The factor before the logarithm is positive: no ``1 / rho_i^2`` is less than 1, and centred
-      data have ranks of at most n - 1, so it is at least 1/2.
-    - A correlation of exactly 1 makes ``T_k`` infinite and p 0. Where only correlations of 0, or
-      of rounding size, are left to explain, it is 0 and p 1.
-    - Where ``a + b > n - 1``, some correlations are 1 whatever the data, so that they are evidence
-      of nothing: every p-value is then 1, none is significant, and the result warns. Take more
-      samples, or fewer directions (``overlap.leading``).
+    - The factor before the logarithm is at least 1/2: no ``1 / rho_i^2`` is less than 1, and the
+      ranks of centred data are at most n - 1.
+    - If a correlation is exactly 1, ``T_k`` is infinite and p is 0. If the remaining correlations
+      are 0 up to rounding, ``T_k`` is 0 and p is 1.
+    - If ``a + b > n - 1``, some correlations are 1 whatever the data and prove nothing: every
+      p-value is 1, none is significant, and the result warns. Take more samples or fewer directions
+      (``overlap.leading``).
 
     The chi-squared law is asymptotic and assumes normal samples. With n near a + b it rejects too
     often: on independent normal data at ``alpha=0.05``, for a = b = 20, 29 % of the time at n = 60,
@@ -77,14 +77,14 @@ def bartlett(overlap: Overlap, alpha: float = 0.05) -> Bartlett:
     Returns
     -------
     Bartlett
-        The number of significant correlations; statistic, degrees of freedom and p-value by k.
+        Number of significant correlations, and statistic, degrees of freedom and p-value by k.
 
     Raises
     ------
     TypeError
-        When `overlap` is none.
+        If `overlap` is not an Overlap.
     ValueError
-        When `alpha` is not in (0, 1).
+        If `alpha` is not in (0, 1).
 
     References
     ----------
@@ -113,11 +113,11 @@ def bartlett(overlap: Overlap, alpha: float = 0.05) -> Bartlett:
     dof = (a - k) * (b - k)
     with np.errstate(divide="ignore"):
         logarithms = np.log1p(-squares)
-        # After a correlation of 0 come only zeros: 1 / 0 would meet nothing left to explain.
+        # All correlations after a 0 are 0, so their statistic is 0 whatever the inverse.
         inverse = np.where(squares > 0, 1 / squares, 0.0)
-    left = np.cumsum(logarithms[::-1])[::-1]
+    log_lambda = np.cumsum(logarithms[::-1])[::-1]
     factor = n - k - (a + b + 1) / 2 + np.cumsum(inverse) - inverse
-    statistic = np.where(left < 0, -factor * left, 0.0)
+    statistic = np.where(log_lambda < 0, -factor * log_lambda, 0.0)
     warnings = forced_warning(overlap) or _few_samples(n, a, b)
     for text in warnings:
         python_warnings.warn(text, FewSamplesWarning, stacklevel=2)

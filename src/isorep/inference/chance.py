@@ -1,4 +1,4 @@
-"""Chance: the similarity that unrelated representations would show."""
+"""Chance level: the expected similarity of unrelated representations."""
 
 from __future__ import annotations
 
@@ -8,40 +8,41 @@ from typing import Any
 from isorep.core.overlap import Overlap
 from isorep.inference.null_distribution import null_distribution
 from isorep.inference.sequential import check_overlap
+from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measure_named
 
 
 def chance(
     overlap: Overlap,
-    measure: str = "pwcca",
+    measure: Spec = "pwcca",
     *,
     n_permutations: int = 99,
     seed: int = 0,
     **options: Any,
 ) -> float:
-    """Return the similarity to expect of two sides like these, were their samples unrelated.
+    """Return the chance level: the expected similarity if the two sides were unrelated.
 
-    With few samples per direction it is far above 0, so a similarity says little without it. By
-    theory where the measure's row has a formula (`Measure.chance`):
+    With few samples per direction it is far above 0, so compare a similarity with it. It comes from
+    theory if the measure has a formula (`Measure.chance`):
 
     - ``cka`` and ``cosine``: exact, the mean over every pairing of the samples;
     - ``cca`` and ``svcca`` with 5 or more correlations: Wachter's law, to within 1 %.
 
-    Otherwise the mean of `null_distribution`, whose error is the draws' standard deviation over
-    ``sqrt(n_permutations)``.
+    Otherwise it is the mean of `null_distribution`, whose standard error is the standard deviation
+    of the permutations over ``sqrt(n_permutations)``.
 
     Parameters
     ----------
     overlap : Overlap
         From `isorep.overlap`.
-    measure : str
-        A name in `isorep.MEASURES`.
+    measure : str or mapping
+        Name of a measure in `isorep.MEASURES`, alone or with options; see `isorep.infer`.
     n_permutations : int
-        Draws, where there is no formula.
+        Number of permutations, if there is no formula.
     seed : int
-        Of NumPy's generator, where there is no formula.
+        Random seed of the permutations, if there is no formula.
     **options
-        The measure's own.
+        Options of the measure.
 
     Returns
     -------
@@ -51,9 +52,9 @@ def chance(
     Raises
     ------
     TypeError
-        When `overlap` is none.
+        If `overlap` is not an Overlap.
     ValueError
-        When there is no draw to make, or for an unknown measure or option.
+        If `n_permutations` is less than 1, or the measure or an option is unknown.
 
     References
     ----------
@@ -70,9 +71,8 @@ def chance(
     (0.25, 0.25)
     """
     check_overlap(overlap, "isorep.inference.chance")
-    row = measure_named(measure)
-    row.check_options(options)
-    level = row.chance(overlap, **options) if row.chance is not None else None
+    row = measure_named(measure).with_options(**options)
+    level = row.chance(overlap)
     if level is None:
         level = null_distribution(
             overlap, measure, n_permutations=n_permutations, seed=seed, **options
@@ -82,19 +82,19 @@ def chance(
 
 
 def calibrated(similarity: float, chance: float, best: float = 1.0) -> float:
-    """Return a similarity in units in which chance is 0 and identity 1.
+    """Return the calibrated similarity: 0 at the chance level and 1 for identity.
 
-    ``(similarity - chance) / (best - chance)``; below 0 where it is less than chance. Where chance
-    already is the best, as where all correlations are forced, nothing can be told, and it is NaN.
+    ``(similarity - chance) / (best - chance)``; negative below the chance level. NaN if the chance
+    level equals the largest similarity, as when all correlations are forced to be 1.
 
     Parameters
     ----------
     similarity : float
-        Of a measure.
+        Similarity by a measure.
     chance : float
-        Of the same measure, from `chance`.
+        Chance level of the same measure, from `chance`.
     best : float
-        The greatest similarity.
+        Largest similarity of the measure.
 
     Returns
     -------
@@ -110,6 +110,6 @@ def calibrated(similarity: float, chance: float, best: float = 1.0) -> float:
     >>> calibrated(0.75, chance=0.5), calibrated(1.0, chance=1.0)
     (0.5, nan)
     """
-    # Chance may be short of the best by rounding alone.
-    room = best - chance
-    return (similarity - chance) / room if room > 1e-9 * abs(best) else nan
+    # Only rounding may separate the chance level from the largest similarity.
+    span = best - chance
+    return (similarity - chance) / span if span > 1e-9 * abs(best) else nan

@@ -1,4 +1,4 @@
-"""Held-out correlations: canonical directions from some samples, their correlations on others."""
+"""Held-out correlations: canonical directions of training samples, applied to held-out samples."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from math import sqrt
 
 import numpy as np
 from array_api_compat import array_namespace
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from isorep._utils.arrays import Array, to_numpy
+from isorep._utils.arrays import Array, ArrayLike, to_numpy
 from isorep.core.basis import Basis, NoVarianceError
 from isorep.core.folds import assign_folds, rows_like, rows_of
 from isorep.core.overlap import Overlap
@@ -20,19 +20,19 @@ from isorep.inference.sequential import check_overlap
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Correlations of canonical variates on samples that had no part in finding them.
+    """Correlations of canonical variates on samples that were not used to fit them.
 
     Attributes
     ----------
     correlations : (c,) float64 array
-        In [-1, 1], in the order of the correlations fitted, c as many as those of all samples. A
-        direction in which only held-out samples vary is not there to be judged in that fold.
+        Held-out correlations in [-1, 1], in the order of the fitted correlations, with c as for all
+        samples. Directions in which only held-out samples vary are missing in that fold.
     x_weights, y_weights : (c,) float64 array
-        Projection weights of the two sides, fitted, the folds' mean; sum 1.
+        Projection weights of the two sides: mean of the fitted weights over folds, with sum 1.
     folds : (n,) int64 array
-        The fold in which each sample was held out.
+        Fold in which each sample was held out.
     warnings : tuple of str
-        Reasons to read the result with care; empty where there are none.
+        Reasons to read the result with care; empty if there are none.
     """
 
     correlations: NDArray[np.float64]
@@ -43,57 +43,57 @@ class HeldOut:
 
     @property
     def cca(self) -> float:
-        """Mean correlation."""
+        """Mean held-out correlation."""
         return float(np.mean(self.correlations))
 
     @property
     def pwcca(self) -> float:
-        """Correlations weighted by x's projections, as `isorep.pwcca` does by default."""
+        """Held-out correlations weighted by x's weights, as `isorep.pwcca` does by default."""
         return float(self.x_weights @ self.correlations)
 
 
 def held_out(
     overlap: Overlap, folds: int = 5, *, groups: ArrayLike | None = None, seed: int = 0
 ) -> HeldOut:
-    """Find canonical directions on all folds but one, and correlate their variates on that one.
+    """Return the correlations of canonical variates on held-out samples, by cross-validation.
 
-    Fitted correlations are too high, since the directions make the most of noise. Held-out ones
-    are too low, since noise leads the directions astray. Whatever the distribution, the truth lies
-    between, but for the error of sampling. Unrelated sides have held-out correlations around 0, of
-    either sign, even where all their fitted ones are forced to 1.
+    Fitted correlations are too high, because the directions also fit noise. Held-out correlations
+    are too low, because noise changes the directions. For every distribution the population value
+    is between the two, up to sampling error. Unrelated sides have held-out correlations around 0,
+    of either sign, even if all fitted correlations are forced to be 1.
 
-    The variates of all the held-out samples, less the means and in the scale of the folds that they
-    were fitted on, are pooled before they are correlated, the i-th of one fold with the i-th of the
-    others, so that a fold may be as small as one sample:
+    Directions are fitted on all folds but one. The variates of held-out samples are centred and
+    scaled as the training samples. They are pooled over the folds, the i-th variate of all folds
+    together, before they are correlated, so a fold may be a single sample:
 
     ``rho_i = sum_j u_ij v_ij / sqrt(sum_j u_ij^2 sum_j v_ij^2)`` over the n samples j.
 
-    Where the training samples are fewer than the directions of both sides, the fitted correlations
-    are 1 whatever the data and the directions arbitrary, and the result warns.
+    If there are fewer training samples than directions of both sides, some fitted correlations are
+    1 whatever the data, their directions are arbitrary, and the result warns.
 
     Parameters
     ----------
     overlap : Overlap
         From `isorep.overlap`.
     folds : int
-        How many parts, from 2 to the number of samples, or of groups.
+        Number of folds, from 2 to the number of samples or groups.
     groups : (n,) array-like, optional
-        Label of the group of each sample, such as the text that a token comes from. The samples of
-        a group are held out together, which they must be where they depend on each other.
+        Group label of each sample, such as the text of a token. The samples of a group are held out
+        together; this is necessary if they depend on each other.
     seed : int
-        Of NumPy's generator, which deals samples or groups out to the folds.
+        Random seed of the assignment of samples or groups to folds.
 
     Returns
     -------
     HeldOut
-        Correlations and weights, and mean CCA and PWCCA made of them.
+        Held-out correlations, weights, mean CCA and PWCCA.
 
     Raises
     ------
     TypeError
-        When `overlap` is none.
+        If `overlap` is not an Overlap.
     ValueError
-        When there are not as many samples or groups as folds, or `groups` has not one label a
+        If there are fewer samples or groups than folds, or `groups` does not have one label per
         sample.
 
     References
@@ -118,28 +118,28 @@ def held_out(
     n = overlap.n_samples
     fold_of = assign_folds(n, folds, groups, seed)
     samples = overlap.x.samples, overlap.y.samples
-    c = len(overlap.correlations)
+    c = overlap.correlations.shape[0]
     moments, weights = np.zeros((3, c)), np.zeros((2, c))
     warnings: tuple[str, ...] = ()
     for fold in range(folds):
         try:
             trained = rows_of(overlap, fold_of != fold)
         except NoVarianceError:
-            continue  # no direction to judge the samples by
-        warnings = warnings or _arbitrary(trained)
+            continue  # no directions were fitted
+        warnings = warnings or _training_warning(trained)
         held = rows_like(overlap.matrix, np.flatnonzero(fold_of == fold))
         u = _project(samples[0], trained.x, trained.x_directions, held)
         v = _project(samples[1], trained.y, trained.y_directions, held)
-        found = len(trained.correlations)  # fewer, where what varies is in the fold alone
-        moments[:, :found] += [np.sum(u * v, axis=0), np.sum(u**2, axis=0), np.sum(v**2, axis=0)]
-        weights[:, :found] += [to_numpy(trained.x_weights), to_numpy(trained.y_weights)]
+        fitted = trained.correlations.shape[0]  # less than c if a feature varies only in the fold
+        moments[:, :fitted] += [np.sum(u * v, axis=0), np.sum(u**2, axis=0), np.sum(v**2, axis=0)]
+        weights[:, :fitted] += [to_numpy(trained.x_weights), to_numpy(trained.y_weights)]
     for text in warnings:
         python_warnings.warn(text, FewSamplesWarning, stacklevel=2)
     products, x_squares, y_squares = moments
     norms = np.sqrt(x_squares) * np.sqrt(y_squares)
     mean_weights = weights / weights.sum(axis=1, keepdims=True)
     return HeldOut(
-        # A variate that is its mean on every held-out sample is correlated with nothing.
+        # A variate that is constant on the held-out samples has correlation 0.
         correlations=np.clip(products / np.where(norms > 0, norms, 1.0), -1.0, 1.0),
         x_weights=mean_weights[0],
         y_weights=mean_weights[1],
@@ -149,13 +149,13 @@ def held_out(
 
 
 def _project(samples: Array, fitted: Basis, directions: Array, rows: Array) -> NDArray[np.float64]:
-    """Return the variates of some rows, (m, c), of about unit variance."""
+    """Return the variates of some rows, (m, c), with a variance of about 1."""
     xp = array_namespace(samples)
     centred = xp.take(samples, rows, axis=0) - fitted.mean
     return sqrt(fitted.n_samples) * to_numpy(centred @ directions)
 
 
-def _arbitrary(trained: Overlap) -> tuple[str, ...]:
+def _training_warning(trained: Overlap) -> tuple[str, ...]:
     if not trained.n_forced:
         return ()
     return (

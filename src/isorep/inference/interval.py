@@ -1,4 +1,4 @@
-"""Interval: between what bounds a measure of the population lies."""
+"""Interval: bounds of the population value of a measure."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from isorep._utils.arrays import to_numpy
+from isorep._utils.arrays import ArrayLike, to_numpy
 from isorep.core.overlap import Overlap
 from isorep.inference.jackknife import BLOCKS, jackknife, leave_out
 from isorep.inference.sequential import check_overlap
 from isorep.measures.base import Measure
+from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measure_named
 from isorep.random_matrix.population import Population
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate of a measure's population value, and bounds for it.
+    """An estimate and a confidence interval of the population value of a measure.
 
     Attributes
     ----------
     estimate : float
-        The similarity; corrected for the number of samples where the measure allows it.
+        Similarity, corrected for finite-sample bias if the measure allows it.
     low, high : float
-        Bounds, in the range of the similarity.
+        Bounds of the interval, in the range of the similarity.
     level : float
-        How often, at least nominally, such bounds enclose the population's value.
+        Nominal confidence level.
     measure : str
-        Its name in `isorep.MEASURES`.
+        Name of the measure, with options that differ from their defaults.
     warnings : tuple of str
-        Reasons to read the bounds with care; empty where there are none.
+        Reasons to read the bounds with care; empty if there are none.
     """
 
     estimate: float
@@ -48,7 +48,7 @@ class Interval:
 
 def interval(
     overlap: Overlap,
-    measure: str = "pwcca",
+    measure: Spec = "pwcca",
     *,
     level: float = 0.95,
     groups: ArrayLike | None = None,
@@ -56,41 +56,41 @@ def interval(
     population: Population | None = None,
     **options: Any,
 ) -> Interval:
-    """Bound the population's value of a measure.
+    """Return a confidence interval of the population value of a measure.
 
-    Around the corrected similarity (see `isorep.similarity`), for measures of second moments. Four
-    errors are added in squares:
+    For measures of second moments, the interval surrounds the corrected similarity (see
+    `isorep.similarity`). The squares of four errors are added:
 
-    - that of the measure, by the jackknife over 20 blocks, but for what goes with the next;
-    - that of the correlations that drown in noise. The sum of their squares is what the sample
-      says of them; it is moved up and down by its own error, that of the trace of a beta matrix,
-      and the measure of either population read. So the bounds need not be symmetric;
-    - that of their shape, of which the sample says little: how much the measure differs between the
-      shapes that are tried, by their likelihoods;
-    - that of the correction: of few simulated samples, of its extrapolation, and of taking the
-      sample's loadings for the population's.
+    - the error of the measure, by the jackknife over 20 blocks, without its share in the next one;
+    - the error of the correlations below the noise edge. The sample determines the sum of their
+      squares, whose error is that of the trace of a beta matrix. The measure is computed for
+      populations with the sum moved down and up by this error, so bounds can be asymmetric;
+    - the error of the shape of these correlations, of which the sample says little: the standard
+      deviation of the measure over several shapes, weighted by their likelihoods;
+    - the error of the correction, from the number of simulated samples, the extrapolation, and the
+      sample's loadings in place of the population's.
 
-    Measures that read the samples themselves are not corrected. ``cka_debiased`` and
-    ``cka_rbf_debiased`` have no bias to speak of and get the jackknife's bounds; for the others
-    these surround a biased number, and the result warns.
+    Measures that need the samples themselves are not corrected. ``cka_debiased`` and
+    ``cka_rbf_debiased`` have almost no bias and get the jackknife's bounds; for the others these
+    bounds surround a biased number, and the result warns.
 
     Parameters
     ----------
     overlap : Overlap
         From `isorep.overlap`.
-    measure : str
-        A name in `isorep.MEASURES`.
+    measure : str or mapping
+        Name of a measure in `isorep.MEASURES`, alone or with options; see `isorep.infer`.
     level : float
-        In (0, 1).
+        Confidence level, in (0, 1).
     groups : (n,) array-like, optional
-        Label of the group of each sample; see `jackknife`. Give it where samples depend on each
-        other, such as tokens of one text: without it the bounds are then too narrow.
+        Group label of each sample; see `jackknife`. If samples depend on each other, such as tokens
+        of one text, the bounds are too narrow without it.
     seed : int
-        Of the simulated samples and the blocks.
+        Random seed of the simulated samples and the blocks.
     population : Population, optional
-        One found before for the same overlap and seed.
+        Population estimated before for the same overlap and seed.
     **options
-        The measure's own.
+        Options of the measure.
 
     Returns
     -------
@@ -99,10 +99,11 @@ def interval(
     Raises
     ------
     TypeError
-        When `overlap` is none.
+        If `overlap` is not an Overlap.
     ValueError
-        When `level` is not in (0, 1), there are fewer than 20 samples or groups, or so few samples
-        that some correlations are 1 whatever the data; for an unknown measure or option.
+        If `level` is not in (0, 1), there are fewer than 20 samples or groups, there are so few
+        samples that some correlations are 1 whatever the data, or the measure or an option is
+        unknown.
 
     References
     ----------
@@ -116,31 +117,32 @@ def interval(
     >>> rng = np.random.default_rng(0)
     >>> shared = rng.standard_normal((500, 4))
     >>> x, y = (np.hstack([shared, rng.standard_normal((500, 6))]) for _ in range(2))
-    >>> found = isorep.inference.interval(isorep.overlap(x, y), "cca")  # of the population: 0.4
-    >>> found.low < 0.4 < found.high, round(isorep.cca(x, y).similarity, 2)
+    >>> result = isorep.inference.interval(isorep.overlap(x, y), "cca")  # population value: 0.4
+    >>> result.low < 0.4 < result.high, round(isorep.cca(x, y).similarity, 2)
     (True, 0.46)
     """
     check_overlap(overlap, "isorep.inference.interval")
     check_level(level)
-    row = measure_named(measure)
-    row.check_options(options)
-    own = row.seeded(options, seed)
-    if not row.from_moments(own):
-        return _uncorrected(overlap, row, level, groups, seed, own)
+    row = measure_named(measure).with_options(**options)
+    seeded = row.seeded({}, seed)
+    if not row.from_moments(seeded):
+        return _uncorrected(overlap, row, level, groups, seed, seeded)
     if population is None:
         population = Population.estimate(overlap, seed)
     spectrum = population.spectrum
 
-    def read(sample: Overlap) -> float:
-        return row.compute(sample, **own).similarity
+    def similarity(sample: Overlap) -> float:
+        return row.compute(sample, **seeded).similarity
 
-    jackknifed = _error_beside_tail(overlap, read, len(spectrum.head), groups, seed)
-    excess = population.excess(read, seed)
-    score = row.corrected(overlap, seed=seed, excess=excess, **options)
-    error = _quantile(level) * hypot(jackknifed, float(excess.error), float(excess.shape_error))
+    jackknife_error = _error_without_tail(overlap, similarity, len(spectrum.head), groups, seed)
+    excess = population.excess(similarity, seed)
+    score = row.corrected(overlap, seed=seed, excess=excess)
+    error = _quantile(level) * hypot(
+        jackknife_error, float(excess.error), float(excess.shape_error)
+    )
     tail_error = _quantile(level) * population.tail_error
     middle, low, high = (
-        float(population.value(read, spectrum.shifted(shift)))
+        float(population.value(similarity, spectrum.shifted(shift)))
         for shift in (0.0, -tail_error, tail_error)
     )
     return Interval(
@@ -154,39 +156,39 @@ def interval(
 
 
 def check_level(level: float) -> None:
-    """Refuse what is no level, with a ValueError, or a TypeError for what is no number."""
+    """Raise TypeError unless a confidence level is a number, and ValueError if not in (0, 1)."""
     if not isinstance(level, Real):
-        raise TypeError(f"level is how often bounds are to hold, in (0, 1), not {level!r}")
+        raise TypeError(f"level, the confidence level, must be a number in (0, 1), got {level!r}")
     if not 0 < level < 1:
-        raise ValueError(f"level is how often bounds are to hold, in (0, 1), not {level}")
+        raise ValueError(f"level, the confidence level, must be in (0, 1), got {level}")
 
 
 def is_unbiased(row: Measure, overlap: Overlap, options: Mapping[str, Any]) -> bool:
-    """Tell whether few samples do not raise the measure: unrelated data show 0 by theory."""
-    return row.chance is not None and row.chance(overlap, **options) == 0.0
+    """Return whether the measure has no finite-sample bias: its chance level by theory is 0."""
+    return row.chance(overlap, **options) == 0.0
 
 
-def _error_beside_tail(
+def _error_without_tail(
     overlap: Overlap,
-    read: Callable[[Overlap], float],
+    similarity: Callable[[Overlap], float],
     head: int,
     groups: ArrayLike | None,
     seed: int,
 ) -> float:
-    """Return the jackknife's error of what is read, less what goes with the tail's squares.
+    """Return the jackknife error of a similarity, without the part that varies with the tail.
 
-    The error of these is known, and what it does to the population's value is counted by itself.
+    The error of the sum of squares of the tail is known and counted separately.
     """
 
     def both(sample: Overlap) -> list[float]:
-        return [read(sample), float(np.sum(to_numpy(sample.correlations)[head:] ** 2))]
+        return [similarity(sample), float(np.sum(to_numpy(sample.correlations)[head:] ** 2))]
 
     values, squares = leave_out(overlap, both, groups=groups, seed=seed).T
     if not np.any(squares):
         return float(np.sqrt(np.mean(values**2)))
     slope = (values @ squares) / (squares @ squares)
-    left = values - slope * squares
-    return float(np.sqrt(np.sum(left**2) / (len(left) - 1)))
+    residuals = values - slope * squares
+    return float(np.sqrt(np.sum(residuals**2) / (len(residuals) - 1)))
 
 
 def _uncorrected(
@@ -198,7 +200,7 @@ def _uncorrected(
     options: dict[str, Any],
 ) -> Interval:
     score = row(overlap, **options)
-    described = f"{row.name}, with samples held out," if row.requires == "moments" else row.name
+    name = f"{row.name}, with samples held out," if row.requires == "moments" else row.name
     error = _quantile(level) * float(
         jackknife(overlap, lambda o: row.compute(o, **options).similarity, groups=groups, seed=seed)
     )
@@ -211,8 +213,8 @@ def _uncorrected(
         ()
         if is_unbiased(row, overlap, options)
         else (
-            f"{described} is biased by few samples and cannot be corrected: these bounds tell how "
-            "far it varies with the samples, not where the population's value lies",
+            f"{name} has a finite-sample bias that cannot be corrected: these bounds show how far "
+            "it varies with the samples, not where the population value is",
         ),
     )
 

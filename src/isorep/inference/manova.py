@@ -1,4 +1,4 @@
-"""The four classical tests of any relation at all between two sides, by their F approximations."""
+"""The four classical tests of a relation between two sides, by their F approximations."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class FTest:
     Attributes
     ----------
     statistic : float
-        As the test is named; infinite where a correlation of 1 makes it so.
+        Statistic that the test is named after; may be infinite if a correlation is 1.
     f : float
-        The F value; 0 where the samples do not suffice to test.
+        F value; 0 if there are too few samples.
     numerator_dof, denominator_dof : float
-        Degrees of freedom of F; the second is 0 where the samples do not suffice.
+        Degrees of freedom of F; the second is 0 if there are too few samples.
     p_value : float
-        Chance of a greater F between independent sides; 1 where the samples do not suffice.
+        Probability of a larger F if the sides are independent; 1 if there are too few samples.
     """
 
     statistic: float
@@ -40,21 +40,21 @@ class FTest:
 
 @dataclass(frozen=True)
 class Manova:
-    """Four tests that the two sides have nothing in common, and Wilks' by index.
+    """Four tests of the hypothesis that the two sides are independent.
 
     Attributes
     ----------
     wilks_by_index : tuple of FTest
-        Wilks' lambda, ``prod_{i > k} (1 - rho_i^2)``, of what the first k correlations leave, for k
-        = 0 to c - 1.
+        Wilks' lambda, ``prod_{i > k} (1 - rho_i^2)``, without the first k correlations, for k = 0
+        to c - 1.
     pillai : FTest
         Pillai's trace, ``sum rho_i^2``.
     hotelling_lawley : FTest
         The Hotelling-Lawley trace, ``sum rho_i^2 / (1 - rho_i^2)``.
     roy : FTest
-        Roy's greatest root, ``rho_1^2 / (1 - rho_1^2)``.
+        Roy's largest root, ``rho_1^2 / (1 - rho_1^2)``.
     warnings : tuple of str
-        Reasons to read the result with care; empty where there are none.
+        Reasons to read the result with care; empty if there are none.
     """
 
     wilks_by_index: tuple[FTest, ...]
@@ -70,23 +70,23 @@ class Manova:
 
 
 def manova(overlap: Overlap) -> Manova:
-    """Test for any relation between two sides: Wilks, Pillai, Hotelling-Lawley and Roy.
+    """Test for a relation between two sides: Wilks, Pillai, Hotelling-Lawley and Roy.
 
-    Each is a function of the canonical correlations alone. With ranks a, b and n samples, ``s =
+    Each test depends only on the canonical correlations. With ranks a, b and n samples, ``s =
     min(a, b)``, ``g = max(a, b)``, ``N = n - 1 - a - b``:
 
-    - Wilks: Rao's F, exact where s is 1 or 2. Applied to what the first k correlations leave, it is
-      a test of the (k + 1)th and those after it.
-    - Pillai: ``F = (N + s) V / (g (s - V))``. The one least disturbed by what is not normal.
-    - Hotelling-Lawley: McKeon's F where ``N > 3``, Pillai's otherwise.
-    - Roy: ``F = (n - 1 - g) theta / g``, an upper bound, so that its p-value is too small: at n =
-      200 it is under 0.05 for a third of unrelated pairs with a = b = 3, and for all with a = b =
-      20. `random_matrix_edge` gives the same root its own law.
+    - Wilks: Rao's F, exact if s is 1 or 2. Without the first k correlations, it tests the (k + 1)th
+      and later correlations.
+    - Pillai: ``F = (N + s) V / (g (s - V))``. The most robust to samples that are not normal.
+    - Hotelling-Lawley: McKeon's F if ``N > 3``, Pillai's otherwise.
+    - Roy: ``F = (n - 1 - g) theta / g``, an upper bound, so its p-value is too small: at n = 200 it
+      is below 0.05 for a third of unrelated pairs with a = b = 3, and for all with a = b = 20.
+      `random_matrix_edge` uses the law of this root.
 
-    A correlation of exactly 1 has p 0. Where ``a + b > n - 1`` some are 1 whatever the data:
-    nothing is tested, every F is 0 and every p-value 1, and the result warns. A single test that
-    has no degrees of freedom left reads the same. The approximations assume normal samples; with
-    many directions and few samples prefer `permutation_test`.
+    If a correlation is exactly 1, p is 0. If ``a + b > n - 1``, some correlations are 1 whatever
+    the data: every F is 0, every p-value is 1, and the result warns. A test without degrees of
+    freedom also has F 0 and p 1. The approximations assume normal samples; for many directions and
+    few samples prefer `permutation_test`.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def manova(overlap: Overlap) -> Manova:
     Raises
     ------
     TypeError
-        When `overlap` is none.
+        If `overlap` is not an Overlap.
 
     References
     ----------
@@ -128,54 +128,54 @@ def manova(overlap: Overlap) -> Manova:
     warnings = forced_warning(overlap)
     for text in warnings:
         python_warnings.warn(text, FewSamplesWarning, stacklevel=2)
-    left = n - 1 - a - b
+    dof = n - 1 - a - b
     return Manova(
         wilks_by_index=tuple(
-            _wilks(float(logarithm), a, b, k, left) for k, logarithm in enumerate(logarithms)
+            _wilks(float(logarithm), a, b, k, dof) for k, logarithm in enumerate(logarithms)
         ),
-        pillai=_pillai(squares, a, b, left),
-        hotelling_lawley=_hotelling_lawley(roots, a, b, left),
-        roy=_f_test(float(roots[0]), float(roots[0]), max(a, b), left + min(a, b), left),
+        pillai=_pillai(squares, a, b, dof),
+        hotelling_lawley=_hotelling_lawley(roots, a, b, dof),
+        roy=_f_test(float(roots[0]), float(roots[0]), max(a, b), dof + min(a, b), dof),
         warnings=warnings,
     )
 
 
-def _wilks(logarithm: float, a: int, b: int, k: int, left: int) -> FTest:
-    rao = left + (a + b - 1) / 2  # whatever k: a, b and n all fall by it
+def _wilks(logarithm: float, a: int, b: int, k: int, dof: int) -> FTest:
+    rao = dof + (a + b - 1) / 2  # the same for every k, which reduces a, b and n alike
     a, b = a - k, b - k
-    # One direction on either side makes Rao's formula 0 / 0, and its F is exact with t = 1.
+    # With one direction on a side Rao's formula is 0 / 0, and F with t = 1 is exact.
     t = sqrt((a * a * b * b - 4) / (a * a + b * b - 5)) if a * a + b * b > 5 else 1.0
     denominator = rao * t - (a * b - 2) / 2
     root = exp(logarithm / t)
     ratio = -np.expm1(logarithm / t) / root if root > 0 else inf
-    return _f_test(exp(logarithm), float(ratio), a * b, denominator, left)
+    return _f_test(exp(logarithm), float(ratio), a * b, denominator, dof)
 
 
-def _pillai(squares: NDArray[np.float64], a: int, b: int, left: int) -> FTest:
+def _pillai(squares: NDArray[np.float64], a: int, b: int, dof: int) -> FTest:
     s = min(a, b)
     trace, missing = float(np.sum(squares)), float(np.sum(1 - squares))
     ratio = trace / missing if missing > 0 else inf
-    return _f_test(trace, ratio, a * b, s * (left + s), left)
+    return _f_test(trace, ratio, a * b, s * (dof + s), dof)
 
 
-def _hotelling_lawley(roots: NDArray[np.float64], a: int, b: int, left: int) -> FTest:
+def _hotelling_lawley(roots: NDArray[np.float64], a: int, b: int, dof: int) -> FTest:
     s = min(a, b)
     trace = float(np.sum(roots))
-    if left <= 3:
-        denominator = s * (left - 1) / 2 * s + s
-        return _f_test(trace, trace / s, a * b, denominator, left)
-    spread = (left - 1 + a) * (left - 1 + b) / (left * (left - 3))
+    if dof <= 3:
+        denominator = s * (dof - 1) / 2 * s + s
+        return _f_test(trace, trace / s, a * b, denominator, dof)
+    spread = (dof - 1 + a) * (dof - 1 + b) / (dof * (dof - 3))
     denominator = 4 + (a * b + 2) / (spread - 1)
-    return _f_test(trace, trace * (left - 1) / (denominator - 2), a * b, denominator, left)
+    return _f_test(trace, trace * (dof - 1) / (denominator - 2), a * b, denominator, dof)
 
 
 def _f_test(
-    statistic: float, ratio: float, numerator: float, denominator: float, left: int
+    statistic: float, ratio: float, numerator: float, denominator: float, dof: int
 ) -> FTest:
-    """Test ``ratio``, which times denominator over numerator is F."""
+    """Return the test with ``F = ratio * denominator / numerator``."""
     from scipy.special import fdtrc
 
-    if left < 0 or denominator <= 0:
+    if dof < 0 or denominator <= 0:
         return FTest(statistic, 0.0, float(numerator), 0.0, 1.0)
     f = ratio * denominator / numerator
     return FTest(

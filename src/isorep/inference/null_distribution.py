@@ -1,4 +1,4 @@
-"""The null distribution: a measure on samples whose pairing has been shuffled."""
+"""Null distribution: the similarities after random permutations of the samples of one side."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ from isorep._utils.parallel import one_thread
 from isorep._utils.validation import as_integer, check_seed
 from isorep.core.overlap import Overlap, couple
 from isorep.inference.sequential import check_overlap
+from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measure_named
 
 TIE = 1e-12
-"""Relative difference under which a shuffled similarity counts as equal to the observed one."""
+"""Relative difference below which a permuted similarity counts as equal to the observed one."""
 
 
 @dataclass(frozen=True, eq=False)
 class NullDistribution:
-    """A measure's similarity, and what it is when samples are paired at random.
+    """Similarity of two sides, and similarities after permutations of the samples.
 
     Attributes
     ----------
     similarity : float
-        Of the samples as they are paired.
+        Similarity of the samples as paired.
     draws : (n_permutations,) float64 array
-        Similarities of shuffled pairings, in the order drawn.
+        Similarities after each permutation, in the order drawn.
     p_value : float
-        ``(1 + #{draws >= similarity}) / (1 + n_permutations)``: chance, where the two sides are
-        independent, of so high a similarity.
+        ``(1 + #{draws >= similarity}) / (1 + n_permutations)``: the probability of so high a
+        similarity if the two sides are independent.
     measure : str
-        Its name in `isorep.MEASURES`.
+        Name of the measure, with options that differ from their defaults.
     """
 
     similarity: float
@@ -45,52 +46,52 @@ class NullDistribution:
 
     @property
     def chance(self) -> float:
-        """Mean similarity of the shuffled pairings."""
+        """Chance level: the mean similarity after permutation."""
         return float(np.mean(self.draws))
 
 
 def null_distribution(
     overlap: Overlap,
-    measure: str = "pwcca",
+    measure: Spec = "pwcca",
     *,
     n_permutations: int = 999,
     seed: int = 0,
     **options: Any,
 ) -> NullDistribution:
-    """Shuffle which sample of y belongs to which of x, and read a measure off each time.
+    """Compute a measure after random permutations of the rows of y.
 
-    Each draw keeps both representations as they are, spectra, ranks and all, and breaks only what
-    connects them. Where the samples are independent of each other and the two sides are too, the
-    p-value is exact for every n, distribution and measure: it is at most alpha with probability at
-    most alpha. Samples that depend on each other (tokens of one text, frames of one video) are not
-    exchangeable, and make it too small; take one from each cluster, or their means.
+    Each permutation reorders the rows of y and leaves both representations unchanged. If the
+    samples are independent of each other and the two sides are independent, the p-value is exact
+    for every n, distribution and measure: it is at most alpha with probability at most alpha. If
+    samples depend on each other (tokens of one text, frames of one video), they are not
+    exchangeable and the p-value is too small; take one sample of each group, or the group means.
 
-    A draw costs one product of the two bases, and what the measure does with it.
+    A permutation costs one product of the two bases and one evaluation of the measure.
 
     Parameters
     ----------
     overlap : Overlap
         From `isorep.overlap`.
-    measure : str
-        A name in `isorep.MEASURES`.
+    measure : str or mapping
+        Name of a measure in `isorep.MEASURES`, alone or with options; see `isorep.infer`.
     n_permutations : int
-        Draws; the p-value is no less than ``1 / (n_permutations + 1)``.
+        Number of permutations; the p-value is at least ``1 / (n_permutations + 1)``.
     seed : int
-        Of NumPy's generator.
+        Random seed of the permutations.
     **options
-        The measure's own.
+        Options of the measure.
 
     Returns
     -------
     NullDistribution
-        Similarity, draws and p-value; `chance` is the mean of the draws.
+        Similarity, permuted similarities and p-value; `chance` is the mean of the draws.
 
     Raises
     ------
     TypeError
-        When `overlap` is none.
+        If `overlap` is not an Overlap.
     ValueError
-        When there is no draw to make, or for an unknown measure or option.
+        If `n_permutations` is less than 1, or the measure or an option is unknown.
 
     References
     ----------
@@ -107,48 +108,42 @@ def null_distribution(
     (0.5, 0.27, 0.005)
     """
     check_overlap(overlap, "isorep.inference.null_distribution")
-    read = measure_named(measure)
-    options = read.seeded(options, seed)
-    similarity = read(overlap, **options).similarity
-    # The bases themselves, so that a draw needs no rotation of its own.
+    row = measure_named(measure).with_options(**options)
+    seeded = row.seeded({}, seed)
+    similarity = row(overlap, **seeded).similarity
+    # With the bases as factors, a permutation needs no rotation.
     x, y = (replace(side, factor=side.q, rotation=None) for side in (overlap.x, overlap.y))
-    xp = array_namespace(y.factor)
+    y_q = overlap.y.q
+    xp = array_namespace(y_q)
 
-    def shuffled(rows: Array) -> float:
-        return read(
-            couple(x, replace(y, factor=xp.take(y.factor, rows, axis=0))), **options
-        ).similarity
+    def permuted(order: Array) -> float:
+        reordered = replace(y, factor=xp.take(y_q, order, axis=0))
+        return row(couple(x, reordered), **seeded).similarity
 
     with one_thread():
-        draws = np.array([shuffled(rows) for rows in permutations(y.factor, n_permutations, seed)])
+        draws = np.array([permuted(order) for order in permutations(y_q, n_permutations, seed)])
     reached = np.count_nonzero(draws >= similarity - TIE * abs(similarity))
     return NullDistribution(
         similarity=similarity,
         draws=draws,
         p_value=(1 + int(reached)) / (1 + n_permutations),
-        measure=measure,
+        measure=row.label,
     )
 
 
 def check_permutations(n_permutations: Any) -> None:
-    """Refuse what is no number of draws.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When it is no whole number; when there is no draw to make.
-    """
+    """Raise TypeError unless the number is an integer, and ValueError if it is less than 1."""
     if as_integer(n_permutations, "n_permutations") < 1:
-        raise ValueError(f"at least 1 permutation is needed, not {n_permutations}")
+        raise ValueError(f"n_permutations must be 1 or more, got {n_permutations}")
 
 
 def permutations(array: Array, n_permutations: int, seed: int) -> Iterator[Array]:
-    """Draw orders of an array's rows, as (n,) indices of its own library and device.
+    """Yield random orders of an array's rows, as (n,) indices of its library and on its device.
 
     Raises
     ------
     TypeError, ValueError
-        When `n_permutations` or `seed` is no whole number; when there is no draw to make, or the
+        If `n_permutations` or `seed` is not an integer; if `n_permutations` is less than 1 or the
         seed is negative.
     """
     check_permutations(n_permutations)

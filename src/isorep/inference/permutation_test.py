@@ -1,4 +1,4 @@
-"""The permutation test: how many canonical correlations are more than chance."""
+"""Permutation test of the number of canonical correlations above chance."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from isorep.inference.null_distribution import permutations
 from isorep.inference.sequential import check, first_not_rejected, forced_warning
 
 FLOOR = 1e-8
-"""Added to the diagonal of the variates' inner products, whose determinant may be 0."""
+"""Value added to the diagonal of the variates' inner products, whose determinant may be 0."""
 
 TIE = 1e-6
-"""Difference of two statistics that `FLOOR` may make of rounding; of those below 1, this part."""
+"""Difference of two statistics that rounding and `FLOOR` may cause; relative below 1."""
 
 
 @dataclass(frozen=True, eq=False)
 class PermutationTest:
-    """What permutations say of each number of real correlations, k = 0 to c - 1.
+    """Permutation test of the hypotheses that k correlations are real, k = 0 to c - 1.
 
     Attributes
     ----------
     statistic : (c,) float64 array
-        ``-sum_{i > k} log(1 - rho_i^2)``, with `FLOOR` added to the inner products it comes from.
+        ``-sum_{i > k} log(1 - rho_i^2)``, computed with `FLOOR` added to the inner products.
     p_values : (c,) float64 array
-        Chance of as great a statistic were only k correlations real, never less than that of an
-        earlier k, so that the first false one is called real with probability alpha.
+        Probability of at least this statistic if only k correlations are real, and at least the
+        p-value of every smaller k, so that alpha bounds the probability of a first false rejection.
     n_significant : int
-        The smallest k that is not rejected, c where all are.
+        Smallest k that is not rejected; c if all are rejected.
     alpha : float
-        The level at which hypotheses are rejected: where ``p < alpha``.
+        Level of the tests; a hypothesis is rejected if ``p < alpha``.
     warnings : tuple of str
-        Reasons to read the result with care; empty where there are none.
+        Reasons to read the result with care; empty if there are none.
     """
 
     statistic: NDArray[np.float64]
@@ -52,51 +52,51 @@ class PermutationTest:
 def permutation_test(
     overlap: Overlap, *, n_permutations: int = 999, seed: int = 0, alpha: float = 0.05
 ) -> PermutationTest:
-    """Count the canonical correlations that are more than chance, by permutation of the samples.
+    """Count the canonical correlations above chance, by permutation of the samples.
 
     Winkler et al.'s stepwise test. For each k the first k pairs of canonical variates are removed,
-    what is left of x is shuffled against what is left of y, and the logarithm of Wilks' lambda of
-    the two is compared with what it was. Without the removal the k-th correlation would be compared
-    with that of noise that still has room for the first, and too few would be found; variates that
-    only the wider side has stay in, or too many would be.
+    the rest of y is permuted against the rest of x, and the logarithm of Wilks' lambda is compared
+    with its value before. Without the removal, the k-th correlation would be compared with noise of
+    too many dimensions and too few correlations would be found. Variates that only the side of
+    larger rank has are kept; without them too many correlations would be found.
 
-    - For k = 0 the test is exact for every n and distribution of independent samples: to shuffle
-      rows and then centre them is to centre and then shuffle, so the mean, the only nuisance here,
-      costs nothing. For k > 0 the removed variates are estimates, and it is approximate. Of 400
-      pairs of normal data at ``alpha=0.05`` with 99 draws, whose exact level is 4 %, it found one
-      too many in 4 % with 0 of 20 directions shared at n = 60 (Bartlett's test: 31 %), in 2 % with
-      3 of 20 at n = 100, and in 3 % with 5 of 50 at n = 2000.
-    - Where ``a + b > n - 1``, some correlations are 1 whatever the data, so that they are evidence
-      of nothing: every p-value is 1, none is significant, and the result warns.
+    - For k = 0 the test is exact for every n and distribution of independent samples: permuting and
+      centring rows commute, so the mean, the only nuisance variable here, has no effect. For k > 0
+      the removed variates are estimates and the test is approximate. Of 400 pairs of normal data at
+      ``alpha=0.05`` with 99 permutations, whose exact level is 4 %, it found one correlation too
+      many in 4 % with 0 of 20 directions shared at n = 60 (Bartlett's test: 31 %), in 2 % with 3 of
+      20 at n = 100, and in 3 % with 5 of 50 at n = 2000.
+    - If ``a + b > n - 1``, with a and b the ranks, some correlations are 1 whatever the data and
+      prove nothing: every p-value is 1, none is significant, and the result warns.
     - Samples that depend on each other (tokens of one text) are not exchangeable; see
       `null_distribution`.
 
-    All c tests of one draw come out of one product of the variates and one Cholesky factor of
-    their (a + b) x (a + b) inner products: with the last pairs first, its leading minors are the
-    determinants wanted. A correlation within about 5e-9 of 1 counts as 1.
+    One permutation gives all c tests, from one product of the variates and one Cholesky factor of
+    their (a + b) x (a + b) inner products: if the last pairs come first, its leading minors are the
+    determinants of the tests. A correlation within about 5e-9 of 1 counts as 1.
 
     Parameters
     ----------
     overlap : Overlap
         From `isorep.overlap`.
     n_permutations : int
-        Draws; a p-value is no less than ``1 / (n_permutations + 1)``.
+        Number of permutations; a p-value is at least ``1 / (n_permutations + 1)``.
     seed : int
-        Of NumPy's generator.
+        Random seed of the permutations.
     alpha : float
         Level of each test, in (0, 1).
 
     Returns
     -------
     PermutationTest
-        The number of significant correlations; statistic and p-value by k.
+        Number of significant correlations, and statistic and p-value by k.
 
     Raises
     ------
     TypeError
-        When `overlap` is none.
+        If `overlap` is not an Overlap.
     ValueError
-        When `alpha` is not in (0, 1), or there is no draw to make.
+        If `alpha` is not in (0, 1), or `n_permutations` is less than 1.
 
     References
     ----------
@@ -117,17 +117,17 @@ def permutation_test(
     """
     check(overlap, alpha, "isorep.inference.permutation_test")
     u, v = _all_variates(overlap)
-    xp, c = array_namespace(u), len(overlap.correlations)
+    xp, c = array_namespace(u), overlap.correlations.shape[0]
     warnings = forced_warning(overlap)
     for text in warnings:
         python_warnings.warn(text, FewSamplesWarning, stacklevel=2)
     observed = _statistic(to_numpy(u.T @ v), c)
     if warnings:
         return PermutationTest(observed, np.ones(c), 0, alpha, warnings)
-    reached, least = np.ones(c), observed - TIE * np.clip(observed, 0.0, 1.0)
+    reached, threshold = np.ones(c), observed - TIE * np.clip(observed, 0.0, 1.0)
     with one_thread():
         for rows in permutations(v, n_permutations, seed):
-            reached += _statistic(to_numpy(u.T @ xp.take(v, rows, axis=0)), c) >= least
+            reached += _statistic(to_numpy(u.T @ xp.take(v, rows, axis=0)), c) >= threshold
     p_values = np.maximum.accumulate(reached / (1 + n_permutations))
     return PermutationTest(
         statistic=observed,
@@ -138,13 +138,13 @@ def permutation_test(
 
 
 def _all_variates(overlap: Overlap) -> tuple[Array, Array]:
-    """Return orthonormal bases of both sides, (n, a) and (n, b): variates first, then the rest."""
+    """Return orthonormal bases of both sides, (n, x_rank) and (n, y_rank), variates first."""
     xp = array_namespace(overlap.matrix)
     bases = []
     for side, rotation in ((overlap.x, overlap.x_rotation), (overlap.y, overlap.y_rotation)):
-        whole = np.linalg.qr(to_numpy(rotation), mode="complete")[0]
-        whole[:, : rotation.shape[1]] = to_numpy(rotation)  # QR may have turned a sign
-        bases.append(side.combine(xp.asarray(whole, device=device(overlap.matrix))))
+        complete = np.linalg.qr(to_numpy(rotation), mode="complete")[0]
+        complete[:, : rotation.shape[1]] = to_numpy(rotation)  # QR may have changed a sign
+        bases.append(side.combine(xp.asarray(complete, device=device(overlap.matrix))))
     return bases[0], bases[1]
 
 
@@ -153,7 +153,7 @@ def _statistic(cross: NDArray[np.float64], c: int) -> NDArray[np.float64]:
     a, b = cross.shape
     gram = np.eye(a + b) * (1 + FLOOR)
     gram[:a, a:], gram[a:, :a] = cross, cross.T
-    # Directions without a partner come first, then the pairs, the last of them first.
+    # Directions without a partner come first, then the pairs, with the last pair first.
     pairs = np.stack([np.arange(c), a + np.arange(c)], axis=1)[::-1].ravel()
     order = np.concatenate([np.arange(c, a), np.arange(a + c, a + b), pairs])
     diagonal = np.diag(np.linalg.cholesky(gram[np.ix_(order, order)]))

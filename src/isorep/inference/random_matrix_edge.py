@@ -1,4 +1,4 @@
-"""The random-matrix edge: which canonical correlations stand out of the noise of many."""
+"""Canonical correlations above the noise edge that random-matrix theory predicts."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from isorep.random_matrix.tracy_widom import centre_and_scale, tracy_widom_quant
 
 @dataclass(frozen=True, eq=False)
 class RandomMatrixEdge:
-    """Which canonical correlations lie beyond the edge of noise, one after another.
+    """Tests of each canonical correlation against its noise edge.
 
     Attributes
     ----------
     edges : (c,) float64 array
-        The correlation that the k-th of noise exceeds with probability `alpha`, were the k before
-        it real; 1 where the samples do not suffice to tell.
+        Noise edge: if only the first k correlations are real, the next one exceeds it with
+        probability `alpha`; 1 if there are too few samples.
     p_values : (c,) float64 array
-        Chance of as great a correlation, were only the k before it real.
+        Probability of at least this correlation if only the first k are real.
     n_significant : int
-        How many lie beyond their edges before the first that does not.
+        Number of correlations above their edges before the first that is not.
     alpha : float
         Level of each test.
     warnings : tuple of str
-        Reasons to read the result with care; empty where there are none.
+        Reasons to read the result with care; empty if there are none.
     """
 
     edges: NDArray[np.float64]
@@ -42,34 +42,34 @@ class RandomMatrixEdge:
 
 
 def random_matrix_edge(overlap: Overlap, alpha: float = 0.05) -> RandomMatrixEdge:
-    """Count the canonical correlations beyond the edge that random-matrix theory gives noise.
+    """Count the canonical correlations above the noise edge of random-matrix theory.
 
-    The greatest correlation rho of independent normal data has ``log(rho^2 / (1 - rho^2))`` about
-    ``mu + sigma W``, W of the Tracy-Widom law of order 1. With ranks a and b, ``N = n - 1`` and
-    angles in (0, pi),
+    For the largest correlation rho of independent normal data, ``log(rho^2 / (1 - rho^2))`` is
+    approximately ``mu + sigma W``, with W of the Tracy-Widom law of order 1. With ranks a and b,
+    ``N = n - 1`` and angles in (0, pi),
 
     - ``sin^2(gamma / 2) = (min(a, b) - 1/2) / (N - 1)``,
       ``sin^2(phi / 2) = (max(a, b) - 1/2) / (N - 1)``
     - ``mu = 2 log tan((phi + gamma) / 2)``
     - ``sigma^3 = 16 / ((N - 1)^2 sin^2(phi + gamma) sin(phi) sin(gamma))``.
 
-    The k-th is tested as the greatest of a problem with k directions a side and k samples fewer, so
-    long as those before it were rejected.
+    After k rejections, the next correlation is tested as the largest one of a problem with k fewer
+    directions on each side and k fewer samples.
 
-    Unlike Bartlett's chi-squared law this one is made for ranks that grow with the samples, so it
-    holds where n is near a + b: on independent normal data at ``alpha=0.05`` it rejected 4 to 5 %
-    of the time for a = b = 20 to 100 and n from 2.2 a to 50 a, and less, 2 to 4 %, where a and b
-    are 1 to 5 or n is 2 above a + b. It finds what stands out alone; many weak correlations, each
-    under the edge, `permutation_test` and `isorep.bartlett` may find together.
+    Unlike Bartlett's chi-squared law, this law holds for ranks that grow with the samples, so also
+    for n near a + b: on independent normal data at ``alpha=0.05`` it rejected 4 to 5 % of the time
+    for a = b = 20 to 100 and n from 2.2 a to 50 a, and 2 to 4 % if a and b are 1 to 5 or n is
+    2 above a + b. It finds single correlations above the edge; `permutation_test` and
+    `isorep.bartlett` can also find many weak correlations that are all below the edge.
 
-    - Where ``a + b > n - 1``, some correlations are 1 whatever the data, so that they are evidence
-      of nothing: every p-value is 1, none is significant, and the result warns. Where ``a + b = n -
-      1`` the edge is 1 and no correlation beyond it; the result warns too.
-    - The law assumes normal samples but depends little on that, unless tails are so heavy that few
-      samples make the correlations; then take `permutation_test`.
-    - A scale that samples share, some being large on both sides, is a relation too, and counts: of
-      1,000 samples of 50 and 50 directions with nothing but the scale of a multivariate t(5) in
-      common it found 9 to 11, Bartlett's and the permutation test 15 to 21.
+    - If ``a + b > n - 1``, some correlations are 1 whatever the data and prove nothing: every
+      p-value is 1, none is significant, and the result warns. If ``a + b = n - 1``, the edge is 1,
+      no correlation exceeds it, and the result warns too.
+    - The law assumes normal samples but depends little on that assumption, unless tails are so
+      heavy that few samples dominate the correlations; then take `permutation_test`.
+    - A scale that both sides share, with some samples large on both, is also a relation and counts:
+      in 1,000 samples of 50 and 50 directions with only the scale of a multivariate t(5) in common,
+      it found 9 to 11 correlations, Bartlett's and the permutation test 15 to 21.
 
     Parameters
     ----------
@@ -81,14 +81,14 @@ def random_matrix_edge(overlap: Overlap, alpha: float = 0.05) -> RandomMatrixEdg
     Returns
     -------
     RandomMatrixEdge
-        The number beyond the edge; edge and p-value by k.
+        Number of correlations above the edge, and edge and p-value by k.
 
     Raises
     ------
     TypeError
-        When `overlap` is none.
+        If `overlap` is not an Overlap.
     ValueError
-        When `alpha` is not in (0, 1).
+        If `alpha` is not in (0, 1).
 
     References
     ----------
@@ -98,7 +98,7 @@ def random_matrix_edge(overlap: Overlap, alpha: float = 0.05) -> RandomMatrixEdg
 
     Examples
     --------
-    Three shared dimensions among fifty, and fewer samples than Bartlett's test can do with:
+    Three shared dimensions among fifty, with fewer samples than Bartlett's test needs:
 
     >>> import numpy as np, isorep
     >>> rng = np.random.default_rng(0)
@@ -114,7 +114,7 @@ def random_matrix_edge(overlap: Overlap, alpha: float = 0.05) -> RandomMatrixEdg
     check(overlap, alpha, "isorep.inference.random_matrix_edge")
     n, a, b = overlap.n_samples, overlap.x.rank, overlap.y.rank
     rho = to_numpy(overlap.correlations)
-    warnings = forced_warning(overlap) or _no_room(n, a, b)
+    warnings = forced_warning(overlap) or _edge_warning(n, a, b)
     for text in warnings:
         python_warnings.warn(text, FewSamplesWarning, stacklevel=2)
     if warnings:
@@ -131,7 +131,7 @@ def random_matrix_edge(overlap: Overlap, alpha: float = 0.05) -> RandomMatrixEdg
     )
 
 
-def _no_room(n: int, a: int, b: int) -> tuple[str, ...]:
+def _edge_warning(n: int, a: int, b: int) -> tuple[str, ...]:
     if a + b < n - 1:
         return ()
     return (

@@ -1,4 +1,4 @@
-"""Sample-size curve: a measure on ever more of the samples, as it is, corrected and held out."""
+"""Sample-size curve: a raw, corrected and held-out similarity for growing numbers of samples."""
 
 from __future__ import annotations
 
@@ -10,28 +10,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isorep._utils.arrays import ArrayLike
 from isorep._utils.progress import track
 from isorep._utils.validation import as_integer, check_seed
 from isorep._utils.version import __version__
-from isorep.core.basis import NoVarianceError, Solver
+from isorep.core.basis import Basis, NoVarianceError, Solver
 from isorep.core.folds import rows_of
 from isorep.core.overlap import Overlap, overlap
 from isorep.core.score import FewSamplesWarning
 from isorep.inference.held_out import held_out
 from isorep.measures.base import Measure
+from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measure_named
 
 if TYPE_CHECKING:
     import xarray
 
 MOST_SIZES = 8
-"""Sizes that are chosen by default; fewer where they would come closer than a factor of 1.2."""
+"""Default number of sizes; fewer if their ratio would be less than 1.2."""
 
 
 def sample_size_curve(
-    x: Any,
-    y: Any,
-    measure: str = "pwcca",
+    x: ArrayLike | Basis,
+    y: ArrayLike | Basis,
+    measure: Spec = "pwcca",
     *,
     sizes: Sequence[int] | None = None,
     repeats: int = 5,
@@ -41,60 +43,60 @@ def sample_size_curve(
     progress: bool = True,
     **options: Any,
 ) -> xarray.Dataset:
-    """Compare two representations on random parts of their samples, to see if these are enough.
+    """Compare two representations on random subsets of their samples, to see if n is large enough.
 
-    A similarity that still moves with the number of samples says something about that number. The
-    corrected one should be flat, and the raw one fall towards it; held out, it should rise.
+    If a similarity still changes with the number of samples, it has a finite-sample bias. The
+    corrected similarity should be constant, the raw similarity should fall towards it, and the
+    held-out similarity should rise towards it.
 
     Parameters
     ----------
-    x, y : (n, a) and (n, b) arrays, or Basis
-        The same n samples in rows.
-    measure : str
-        A name in `isorep.MEASURES`.
+    x, y : (n, p) and (n, q) arrays, or Basis
+        Representations of the same n samples in rows.
+    measure : str or mapping
+        Name of a measure in `isorep.MEASURES`, alone or with options; see `isorep.infer`.
     sizes : sequence of int, optional
-        How many samples to take, each from 2 to n. By default up to 8 in even ratios up to n, from
-        ``rank x + rank y + 2``, of which no correlation is forced to 1; from 10 for measures that
-        read samples, or where n is smaller than that.
+        Numbers of samples, each from 2 to n. By default up to 8 sizes in equal ratios, from
+        ``rank x + rank y + 2``, for which no correlation is forced to be 1, to n; from 10 for
+        measures that need the samples, or if n is smaller.
     repeats : int
-        Random parts of each size, without replacement; they share samples with each other, all of
-        them at n, where only the seeds of simulation and folds differ.
+        Number of random subsets of each size, without replacement. Subsets can share samples; those
+        of size n are equal, and only their seeds of simulations and folds differ.
     folds : int
-        Of the held-out counterpart.
+        Number of folds of the held-out similarity.
     seed : int
-        Of the parts, the simulations and the folds.
+        Random seed of subsets, simulations and folds.
     solver : {"auto", "gram", "svd"}
-        See `isorep.Basis.from_array`.
+        Whitening of arrays; see `isorep.Basis.from_array`.
     progress : bool
         Show a progress bar, if standard error is a terminal.
     **options
-        The measure's own, such as ``weighting`` of `isorep.pwcca`.
+        Options of the measure, such as ``weighting`` of `isorep.pwcca`.
 
     Returns
     -------
     xarray.Dataset
-        Over (n_samples, repeat), similarities:
+        Similarities with dimensions (n_samples, repeat):
 
-        - ``raw``, of the part as it is;
-        - ``corrected``, with ``correct=True`` of `isorep.similarity`; NaN where that is
-          not to be had;
-        - ``held_out``, by samples that had no part in fitting: `isorep.inference.held_out` for
-          cca and for pwcca with default options, as `folds` of linear_regression; NaN for others
-          and where a fold would be empty.
+        - ``raw``: similarity of the subset;
+        - ``corrected``: similarity with ``correct=True``, as in `isorep.similarity`; NaN if it
+          cannot be corrected;
+        - ``held_out``: similarity on samples not used for fitting, by `isorep.inference.held_out`
+          for cca and for pwcca with default options, and by `folds` for linear_regression; NaN for
+          other measures and if a fold would be empty.
 
-        Its attributes are the measure, the range of its similarity, ``x_rank``, ``y_rank`` and
-        ``n_total``.
+        Attributes: measure, range of its similarity, ``x_rank``, ``y_rank`` and ``n_total``.
 
     Raises
     ------
     TypeError, ValueError
-        See `isorep.similarity`; when a size is not from 2 to n; and when `repeats` is under 1 or
-        `folds` under 2.
+        See `isorep.similarity`; also if a size is not from 2 to n, `repeats` is less than 1, or
+        `folds` is less than 2.
 
     References
     ----------
-    Stone 1974, Cross-validatory choice and assessment of statistical predictions, for the samples
-    held out.
+    Stone 1974, Cross-validatory choice and assessment of statistical predictions, for the held-out
+    similarity.
 
     Examples
     --------
@@ -109,92 +111,87 @@ def sample_size_curve(
     >>> mean["raw"].round(1).values, mean["corrected"].round(1).values
     (array([0.3, 0.2]), array([0.1, 0.1]))
     """
-    row = measure_named(measure)
-    row.check_options(options)
+    row = measure_named(measure).with_options(**options)
     check_seed(seed)
     if as_integer(repeats, "repeats") < 1:
-        raise ValueError(
-            f"repeats is how many parts to take of each size, 1 or more, not {repeats}"
-        )
+        raise ValueError(f"repeats, the number of subsets, must be 1 or more, got {repeats}")
     if as_integer(folds, "folds") < 2:
-        raise ValueError(f"expected 2 folds or more, not {folds}")
+        raise ValueError(f"folds must be 2 or more, got {folds}")
     if row.requires == "maps":
-        raise ValueError(f"{row.name} compares maps, of which no part can be taken by rows")
-    whole = overlap(x, y, solver=solver)
-    n = whole.n_samples
-    chosen = _sizes(whole, row) if sizes is None else _checked(sizes, n)
-    found = np.full((3, len(chosen), repeats), np.nan)
+        raise ValueError(f"{row.name} compares maps, not rows of samples: pass another measure")
+    full = overlap(x, y, solver=solver)
+    n = full.n_samples
+    subset_sizes = _default_sizes(full, row) if sizes is None else _checked_sizes(sizes, n)
+    values = np.full((3, len(subset_sizes), repeats), np.nan)
 
-    cells = [(i, j) for i in range(len(chosen)) for j in range(repeats)]
+    cells = [(i, j) for i in range(len(subset_sizes)) for j in range(repeats)]
     for i, j in track(cells, "sample sizes", len(cells), progress):
-        stream = np.random.SeedSequence([seed, chosen[i], j])
-        taken = np.random.default_rng(stream).permutation(n).argsort() < chosen[i]
-        own_seed = int(stream.generate_state(1)[0])
-        with suppress(NoVarianceError):  # a part in which nothing varies stays NaN
-            part = whole if chosen[i] == n else rows_of(whole, taken)
-            found[:, i, j] = _read(row, part, folds, own_seed, options)
+        stream = np.random.SeedSequence([seed, subset_sizes[i], j])
+        taken = np.random.default_rng(stream).permutation(n).argsort() < subset_sizes[i]
+        subset_seed = int(stream.generate_state(1)[0])
+        with suppress(NoVarianceError):  # the values of a constant subset stay NaN
+            subset = full if subset_sizes[i] == n else rows_of(full, taken)
+            values[:, i, j] = _similarities(row, subset, folds, subset_seed)
 
     import xarray
 
     dims = ("n_samples", "repeat")
     return xarray.Dataset(
         {
-            name: (dims, values)
-            for name, values in zip(("raw", "corrected", "held_out"), found, strict=True)
+            name: (dims, similarities)
+            for name, similarities in zip(("raw", "corrected", "held_out"), values, strict=True)
         },
-        coords={"n_samples": chosen, "repeat": np.arange(repeats)},
+        coords={"n_samples": subset_sizes, "repeat": np.arange(repeats)},
         attrs={
             "kind": "sample_size_curve",
             "measure": row.label,
             "direction": row.direction,
             "range": list(row.similarity_range),
-            "x_rank": whole.x.rank,
-            "y_rank": whole.y.rank,
+            "x_rank": full.x.rank,
+            "y_rank": full.y.rank,
             "n_total": n,
             "isorep": __version__,
         },
     )
 
 
-def _sizes(whole: Overlap, row: Measure) -> list[int]:
-    n = whole.n_samples
-    least = whole.x.rank + whole.y.rank + 2 if row.requires == "moments" else 10
-    least = least if least < n else min(10, n)
-    count = min(MOST_SIZES, 1 + int(np.log(n / least) / np.log(1.2)))
+def _default_sizes(full: Overlap, row: Measure) -> list[int]:
+    n = full.n_samples
+    smallest = full.x.rank + full.y.rank + 2 if row.requires == "moments" else 10
+    smallest = smallest if smallest < n else min(10, n)
+    count = min(MOST_SIZES, 1 + int(np.log(n / smallest) / np.log(1.2)))
     if count < 2:
         return [n]
-    return sorted({round(float(size)) for size in np.geomspace(least, n, count)})
+    return sorted({round(float(size)) for size in np.geomspace(smallest, n, count)})
 
 
-def _checked(sizes: Sequence[int], n: int) -> list[int]:
+def _checked_sizes(sizes: Sequence[int], n: int) -> list[int]:
     if isinstance(sizes, Real | str):
-        raise TypeError(f"sizes must be a sequence of integers, such as [{sizes}], not {sizes!r}")
+        raise TypeError(f"sizes must be a sequence of integers, such as [{sizes}], got {sizes!r}")
     for size in sizes:
         if not isinstance(size, Real):
-            raise TypeError(f"sizes must be a sequence of integers, such as [100], not {size!r}")
+            raise TypeError(f"sizes must be a sequence of integers, such as [100], got {size!r}")
     wrong = [size for size in sizes if not 2 <= size <= n or int(size) != size]
     if wrong or not len(sizes):
         raise ValueError(
-            f"sizes are whole numbers of samples from 2 to {n}, not {wrong[0] if wrong else 'none'}"
+            f"sizes must be integers from 2 to {n}, got {wrong[0] if wrong else 'no size'}"
         )
     return sorted({int(size) for size in sizes})
 
 
-def _read(
-    row: Measure, part: Overlap, folds: int, seed: int, options: dict[str, Any]
+def _similarities(
+    row: Measure, subset: Overlap, folds: int, seed: int
 ) -> tuple[float, float, float]:
-    """Return a part's similarity, corrected and held out."""
-    raw = row(part, **row.seeded(options, seed)).similarity
-    corrected = np.nan
-    from_moments = row.from_moments(options)
-    if from_moments and not part.n_forced:
-        corrected = row.corrected(part, seed=seed, **options).similarity
-    unseen = np.nan
-    if part.n_samples >= 2 * folds:
+    """Return the raw, corrected and held-out similarity of a subset."""
+    raw = row(subset, **row.seeded({}, seed)).similarity
+    corrected, unseen = np.nan, np.nan
+    if row.from_moments({}) and not subset.n_forced:
+        corrected = row.corrected(subset, seed=seed).similarity
+    if subset.n_samples >= 2 * folds:
         if row.name == "linear_regression":
-            unseen = row(part, folds=folds, seed=seed).similarity
-        elif row.name in ("cca", "pwcca") and not options:
-            with warnings.catch_warnings():  # that they are few is what the curve shows
+            unseen = row(subset, folds=folds, seed=seed).similarity
+        elif row.label in ("cca", "pwcca"):
+            with warnings.catch_warnings():  # the curve shows the effect of few samples
                 warnings.simplefilter("ignore", FewSamplesWarning)
-                unseen = getattr(held_out(part, folds, seed=seed), row.name)
+                unseen = getattr(held_out(subset, folds, seed=seed), row.label)
     return raw, corrected, unseen

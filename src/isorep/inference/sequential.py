@@ -1,4 +1,4 @@
-"""What the tests of one correlation after another share: input, forced correlations, the count."""
+"""Parts that sequential tests of canonical correlations share."""
 
 from __future__ import annotations
 
@@ -9,13 +9,7 @@ from isorep.core.overlap import Overlap
 
 
 def check_overlap(overlap: Overlap, function: str) -> None:
-    """Refuse what is no overlap, with the call of `function` that has one.
-
-    Raises
-    ------
-    TypeError
-        When `overlap` is none.
-    """
+    """Raise TypeError, with the correct call of `function`, unless `overlap` is an Overlap."""
     if not isinstance(overlap, Overlap):
         raise TypeError(
             f"expected an Overlap, got {type(overlap).__name__}: {function}(isorep.overlap(x, y))"
@@ -23,22 +17,22 @@ def check_overlap(overlap: Overlap, function: str) -> None:
 
 
 def check(overlap: Overlap, alpha: float, function: str) -> None:
-    """Refuse what is no overlap and what is no level.
+    """Check the arguments of a test.
 
     Raises
     ------
     TypeError
-        When `overlap` is none.
+        If `overlap` is not an Overlap.
     ValueError
-        When `alpha` is not in (0, 1).
+        If `alpha` is not in (0, 1).
     """
     check_overlap(overlap, function)
     if not 0 < alpha < 1:
-        raise ValueError(f"alpha is the level of the test, in (0, 1), not {alpha}")
+        raise ValueError(f"alpha, the level of the test, must be in (0, 1), got {alpha}")
 
 
 def forced_warning(overlap: Overlap) -> tuple[str, ...]:
-    """Say that correlations are 1 whatever the data, where some are."""
+    """Return a warning if some correlations are 1 whatever the data."""
     n, a, b = overlap.n_samples, overlap.x.rank, overlap.y.rank
     if not overlap.n_forced:
         return ()
@@ -50,12 +44,12 @@ def forced_warning(overlap: Overlap) -> tuple[str, ...]:
 
 
 def first_not_rejected(p_values: NDArray[np.float64], alpha: float) -> int:
-    """Return the smallest index whose p-value is `alpha` or more, their number where none is.
+    """Return the smallest index whose p-value is at least `alpha`; their number if there is none.
 
     Examples
     --------
     >>> first_not_rejected(np.array([0.01, 0.2, 0.01]), 0.05)
     1
     """
-    kept = p_values >= alpha
-    return int(np.argmax(kept)) if kept.any() else len(p_values)
+    accepted = p_values >= alpha
+    return int(np.argmax(accepted)) if accepted.any() else len(p_values)

@@ -21,7 +21,8 @@ def _shrinkage(basis: Basis, penalty: float) -> Array:
     """Return ``v / (v + penalty)``, (r,), with v the shares of variance."""
     xp = array_namespace(basis.singular_values)
     squares = (basis.singular_values / basis.singular_values[0]) ** 2
-    return squares / (squares + penalty * xp.sum(squares))
+    total: Array = xp.sum(squares)
+    return squares / (squares + penalty * total)
 
 
 def _residual(overlap: Overlap, gx: Array, gy: Array) -> float:

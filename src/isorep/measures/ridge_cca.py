@@ -42,7 +42,8 @@ def _shrinkage(basis: Basis, penalty: float) -> Array:
     """Return ``sqrt(s^2 / (s^2 + penalty * mean(s^2)))``, (r,)."""
     xp = array_namespace(basis.singular_values)
     squares = (basis.singular_values / basis.singular_values[0]) ** 2
-    return xp.sqrt(squares / (squares + penalty * xp.mean(squares)))
+    shrinkage: Array = xp.sqrt(squares / (squares + penalty * xp.mean(squares)))
+    return shrinkage
 
 
 def choose_penalty(overlap: Overlap, seed: int = 0) -> float:

@@ -16,7 +16,8 @@ def _sizes(basis: Basis, alpha: float) -> Array:
     """Return the singular values of the partly whitened representation, (r,)."""
     xp = array_namespace(basis.singular_values)
     s = basis.singular_values / basis.singular_values[0]
-    return alpha * s / xp.sqrt(xp.mean(s**2)) + (1 - alpha)
+    root_mean_square: Array = xp.sqrt(xp.mean(s**2))
+    return alpha * s / root_mean_square + (1 - alpha)
 
 
 @measure(

@@ -1,1 +1,1 @@
-"""Laws of noise: what canonical correlations of unrelated samples look like."""
+"""Canonical correlations of samples: laws for unrelated data, and estimates of the population."""

@@ -1,4 +1,4 @@
-"""Population: what a sample was drawn from, as far as it shows, and new samples of it."""
+"""Population: estimate the Gaussian population behind a sample, and draw new samples from it."""
 
 from __future__ import annotations
 
@@ -26,34 +26,33 @@ from isorep.random_matrix.population_spectrum import (
 from isorep.random_matrix.tracy_widom import n_above_edge
 
 ROUNDS_BACK = 1 + sqrt(0.5)
-"""How many times the change from one round of sampling to the next leads back to none: between 1,
-where it grows with the rounds, and 1 + sqrt(2), where it grows with their square root."""
+"""Factor of the extrapolation from one and two rounds of sampling to none. It would be 1 if the
+excess grew with the rounds and 1 + sqrt(2) if it grew with their root; this is the middle."""
 
 ROUNDS_ERROR = sqrt(1 / 6)
-"""Standard deviation of what may be anywhere between these two."""
+"""Standard error of `ROUNDS_BACK`, if the true factor may be anywhere between 1 and 1 + sqrt(2)."""
 
 MORE_THAN_CHANCE = 2.0
-"""Standard errors by which lengths must vary together for samples to count as fewer."""
+"""The sample size is reduced only if lengths covary by more than so many standard errors."""
 
 MOST_ROUNDS = 5
-"""Of counting samples by what is under the edge of noise, which depends on their number."""
+"""Largest number of iterations that estimate the effective sample size and the noise edge."""
 
 
 class Excess(NamedTuple):
-    """By how much samples exceed the population on average, and how far that can be trusted.
+    """Mean difference between sample values and population values, with its errors.
 
     Attributes
     ----------
     mean : float64 array
-        The excess, of the shape of what is read.
+        The excess, of the shape of the value.
     error : float64 array
-        Its standard error, from the number of simulated samples, the extrapolation, and the
-        sample's loadings.
+        Standard error of the excess, from the number of simulated samples, the extrapolation, and
+        the sample's loadings.
     shapes : (g, ...) float64 array
-        How much more the population's value would be with each shape of the correlations that
-        drown in noise.
+        Difference of the population value for each shape of the correlations below the noise edge.
     likelihoods : (g,) float64 array
-        Of the shapes, of sum 1.
+        Likelihoods of the shapes, with sum 1.
     """
 
     mean: Floats
@@ -63,7 +62,7 @@ class Excess(NamedTuple):
 
     @property
     def shape_error(self) -> Floats:
-        """Standard deviation of the population's value over the shapes."""
+        """Standard deviation of the population value over the shapes."""
         spread = self.shapes - np.tensordot(self.likelihoods, self.shapes, 1)
         return np.sqrt(np.tensordot(self.likelihoods, spread**2, 1))
 
@@ -75,13 +74,13 @@ class Population:
     Attributes
     ----------
     x, y : Basis
-        The sample's, on the host. Its loadings are taken for the population's.
+        Bases of the sample, on the CPU; their loadings serve as the population's.
     x_rotation, y_rotation : (rx, rx) and (ry, ry) float64 arrays
-        The canonical coordinates in the principal components of `x` and `y`, all of them.
+        All canonical coordinates in the principal components of `x` and `y`.
     spectrum : Spectrum
-        The population's canonical correlations.
+        Canonical correlations of the population.
     n_samples : float
-        How many Gaussian samples the sample's are worth; see `effective_samples`.
+        Effective sample size; see `effective_samples`.
     """
 
     x: Basis
@@ -93,13 +92,13 @@ class Population:
 
     @classmethod
     def estimate(cls, sample: Overlap, seed: int = 0) -> Population:
-        """Find the population that a sample came from; see `match_spectrum`.
+        """Estimate the population that a sample came from; see `match_spectrum`.
 
         Raises
         ------
         ValueError
-            When there are so few samples that some correlations are 1 whatever the data, or the
-            seed is negative.
+            If there are so few samples that some correlations are 1 for all data, or the seed is
+            negative.
         """
         check_seed(seed)
         rx, ry = sample.x.rank, sample.y.rank
@@ -118,62 +117,62 @@ class Population:
 
     @property
     def tail_error(self) -> float:
-        """Standard error of the mean square of the correlations that drown in noise."""
+        """Standard error of the mean square of the correlations below the noise edge."""
         k = len(self.spectrum.head)
         m, a, b = self.n_samples - 1 - k, self.x.rank - k, self.y.rank - k
-        # Of the trace of a beta matrix, which unrelated data give.
+        # Variance of the trace of a beta matrix, the law for unrelated data.
         variance = 2 * a * b * (m - a) * (m - b) / (m**2 * (m - 1) * (m + 2))
-        if self.spectrum.sign > 0:  # and of each squared correlation that is there
+        if self.spectrum.sign > 0:  # plus the variance of each squared correlation
             squares = self.spectrum.tail**2
             variance += 4 * float(np.sum(squares * (1 - squares) ** 2)) / m
         variance *= 1 + 1 / n_simulations(len(self.spectrum))
         return sqrt(variance) / len(self.spectrum.tail) / gain(m + 1, a, b)
 
     def value(
-        self, read: Callable[[Overlap], ArrayLike], spectrum: Spectrum | None = None
+        self, measure: Callable[[Overlap], ArrayLike], spectrum: Spectrum | None = None
     ) -> Floats:
-        """Return what `read` gives for the population itself, or with another spectrum."""
+        """Return the population value of a function of overlaps, with its or another spectrum."""
         return sum(
             (
-                weight * np.asarray(read(self.overlap(correlations)))
+                weight * np.asarray(measure(self.overlap(correlations)))
                 for weight, correlations in (spectrum or self.spectrum).parts
             ),
             start=np.zeros(()),
         )
 
-    def excess(self, read: Callable[[Overlap], ArrayLike], seed: int = 0) -> Excess:
-        """Return by how much `read` is greater in a sample than in the population, on average.
+    def excess(self, measure: Callable[[Overlap], ArrayLike], seed: int = 0) -> Excess:
+        """Return the mean difference between the value of a sample and the population value.
 
-        The sample's loadings are a noisy version of the population's, so the excess is that of a
-        population one round of sampling away from the one meant. A sample of that population, with
-        its loadings and the same correlations, is two rounds away; from both, the excess is
-        extrapolated to none. What noise does to loadings grows with the rounds where it enters
-        squared, as in variances, and with their square root where it does not, as in the absolute
-        values of the paper's weights; the extrapolation goes midway.
+        The sample's loadings contain sampling noise, so samples drawn with them are one round of
+        sampling away from the population. A second round draws samples with the loadings of a
+        first-round sample and the same correlations. The excess is extrapolated from both rounds to
+        none. Effects of noise in the loadings grow with the rounds if the noise enters squared, as
+        in variances, and with their square root if it does not, as in the absolute values of the
+        paper's weights; the extrapolation takes the middle.
         """
         n = n_simulations(len(self.spectrum))
         streams = np.random.SeedSequence(seed).spawn(n)
         with one_thread():
-            middle = self.value(read)
-            shapes = [self.value(read, shape) - middle for _, shape in self.spectrum.shapes]
+            middle = self.value(measure)
+            shapes = [self.value(measure, shape) - middle for _, shape in self.spectrum.shapes]
             rounds = np.zeros((2, n, *middle.shape))
             for weight, correlations in self.spectrum.parts:
                 for i in range(n):
                     population = self
-                    # Both rounds draw the same samples, each after another, so that what differs
-                    # between the rounds is not the luck of the draw.
+                    # Both rounds use the same random numbers, each in another order, so that the
+                    # rounds do not differ by chance.
                     for j, drawn in enumerate((i, (i + 1) % n)):
                         rng = np.random.default_rng(streams[drawn])
                         sample = population.draw(correlations, rng)
-                        meant = population.overlap(correlations)
-                        rounds[j, drawn] += weight * (np.asarray(read(sample)) - read(meant))
+                        exact = population.overlap(correlations)
+                        rounds[j, drawn] += weight * (np.asarray(measure(sample)) - measure(exact))
                         population = population.with_loadings(sample)
         change = rounds[1] - rounds[0]
         excess = rounds[0] - ROUNDS_BACK * change
-        # A sample less the excess that its own loadings have, which the next draw's change tells,
-        # varies more than the sample alone where the excess depends on the loadings.
-        less_own = np.var(rounds[0] - np.roll(change, -1, axis=0), axis=0, ddof=1)
-        by_loadings = np.maximum(less_own - np.var(rounds[0], axis=0, ddof=1), 0.0)
+        # The change of the next draw estimates the excess due to a sample's own loadings. If the
+        # excess depends on the loadings, samples minus this excess vary more than samples.
+        without_excess = np.var(rounds[0] - np.roll(change, -1, axis=0), axis=0, ddof=1)
+        by_loadings = np.maximum(without_excess - np.var(rounds[0], axis=0, ddof=1), 0.0)
         return Excess(
             mean=np.mean(excess, axis=0),
             error=np.sqrt(
@@ -187,21 +186,20 @@ class Population:
 
     def with_loadings(self, sample: Overlap) -> Population:
         """Return a population of the same correlations, with the loadings of a sample."""
-        x_rotation, _, y_rotation = _coordinates(sample.x, sample.y, sample.matrix)
+        x_rotation, _, y_rotation = _coordinates(sample.x, sample.y, to_numpy(sample.matrix))
         return replace(self, x=sample.x, y=sample.y, x_rotation=x_rotation, y_rotation=y_rotation)
 
     def overlap(self, correlations: Floats) -> Overlap:
-        """Return what a sample without sampling error would show."""
+        """Return the overlap of the population, with the given correlations."""
+        # The paper's projection weights depend on the directions of equal correlations, which a new
+        # decomposition would choose arbitrarily.
         c = len(correlations)
-        matrix = (self.x_rotation[:, :c] * correlations) @ self.y_rotation[:, :c].T
-        found = Overlap(self.x, self.y, matrix)
-        # Decomposed anew, equal correlations would come with other, arbitrary directions, on which
-        # the paper's projection weights depend.
-        vars(found)["_svd"] = self.x_rotation[:, :c], correlations, self.y_rotation[:, :c]
-        return found
+        return Overlap.from_svd(
+            self.x, self.y, self.x_rotation[:, :c], correlations, self.y_rotation[:, :c]
+        )
 
     def draw(self, correlations: Floats, rng: np.random.Generator) -> Overlap:
-        """Return a new sample of as many rows, by its second moments: held in rx + ry rows."""
+        """Draw a new sample of size `n_samples`, as rx + ry rows with its second moments."""
         n, rx, ry = self.n_samples, self.x.rank, self.y.rank
         factor = BartlettFactor(n, rx, ry, rng)
         x = np.concatenate([factor.x, np.zeros((ry, rx))])
@@ -214,14 +212,14 @@ class Population:
 def _coordinates(x: Basis, y: Basis, matrix: Floats) -> tuple[Floats, Floats, Floats]:
     """Return all canonical coordinates of both sides, as rotations, and their correlations.
 
-    Their signs, which rounding would choose, are those that make the sum of the loadings positive:
-    the same seed then draws the same samples.
+    Signs make the sum of the loadings positive. Otherwise rounding would choose them, and the same
+    seed could draw other samples.
     """
     u, rho, wt = np.linalg.svd(matrix)
     w = wt.T
     x_signs, y_signs = (
-        np.where(np.sum(turn.T @ side.loadings, axis=1) < 0, -1.0, 1.0)
-        for turn, side in ((u, x), (w, y))
+        np.where(np.sum(rotation.T @ to_numpy(side.loadings), axis=1) < 0, -1.0, 1.0)
+        for rotation, side in ((u, x), (w, y))
     )
     y_signs[: len(rho)] = x_signs[: len(rho)]
     return u * x_signs, np.clip(rho, 0.0, 1.0), w * y_signs
@@ -230,29 +228,29 @@ def _coordinates(x: Basis, y: Basis, matrix: Floats) -> tuple[Floats, Floats, Fl
 def effective_samples(
     x: Basis, y: Basis, x_rotation: Floats, correlations: Floats, y_rotation: Floats
 ) -> float:
-    """Return how many Gaussian samples show as much chance correlation as these.
+    """Return the effective sample size: Gaussian samples with as much chance correlation as these.
 
-    Where some samples are large in many directions of both sides, fewer decide what both show. With
-    leverages h, squared lengths in whitened coordinates, and signs that are chance, the squared
-    correlations of what is unrelated sum to ``sum_i h_x(i) h_y(i)``; of lengths that do not depend
-    on each other, to ``a b / n``. The ratio says how many times too large n is: for elliptical
-    samples, in the limit, it is the kurtosis that multiplies the variances of canonical
-    correlations. Correlations past the edge of noise are taken out of both sides first, and what
-    weak ones add to the sum of Gaussian samples, ``2 / n`` of their squares, is subtracted.
+    If some samples have large norms on both sides, they dominate both, and the effective sample
+    size is smaller than n. With leverages h, squared norms in whitened coordinates, and random
+    signs, the squared correlations of unrelated data sum to ``sum_i h_x(i) h_y(i)``; for norms that
+    are independent, to ``a b / n``. The ratio of the two is the factor by which n is too large: for
+    elliptical samples its limit is the kurtosis that multiplies the variances of canonical
+    correlations. Correlations above the noise edge are first removed from both sides, and what weak
+    correlations add to the sum in Gaussian samples, ``2 / n`` of their squares, is subtracted.
 
     Parameters
     ----------
     x, y : Basis
-        On the host. Second moments alone do not tell, and count in full.
+        Bases on the CPU. If only second moments are known, the result is n.
     x_rotation, y_rotation : (rx, rx) and (ry, ry) float64 arrays
         As in `Population`.
     correlations : (c,) float64 array
-        Of the sample, descending.
+        Canonical correlations of the sample, descending.
 
     Returns
     -------
     float
-        From ``rx + ry + 1`` to n; n where lengths do not vary together by more than chance.
+        From ``rx + ry + 1`` to n; n if the norms do not covary by more than chance.
 
     References
     ----------
@@ -262,36 +260,36 @@ def effective_samples(
     n, rx, ry = x.n_samples, x.rank, y.rank
     if not (x.knows_samples and y.knows_samples):
         return n
-    x_variates, y_variates = x.combine(x_rotation), y.combine(y_rotation)
-    k, found = 0, float(n)
+    x_variates, y_variates = to_numpy(x.combine(x_rotation)), to_numpy(y.combine(y_rotation))
+    k, effective = 0, float(n)
     for _ in range(MOST_ROUNDS):
-        # The squared lengths of what is left of each sample.
+        # Leverages of the samples without the first k variates.
         h_x, h_y = (np.einsum("ij,ij->i", z[:, k:], z[:, k:]) for z in (x_variates, y_variates))
         a, b = rx - k, ry - k
         weak = max(float(np.sum(correlations[k:] ** 2) - h_x @ h_y), 0.0)
-        together = float(np.sum((h_x - a / n) * (h_y - b / n))) - 2 / n * weak
-        if together <= MORE_THAN_CHANCE * sqrt(n) * float(np.std(h_x) * np.std(h_y)):
+        covariation = float(np.sum((h_x - a / n) * (h_y - b / n))) - 2 / n * weak
+        if covariation <= MORE_THAN_CHANCE * sqrt(n) * float(np.std(h_x) * np.std(h_y)):
             return n
-        found = max(1 + (n - 1) / (1 + n / (a * b) * together), rx + ry + 1)
-        above = n_above_edge(correlations, found, rx, ry)
+        effective = max(1 + (n - 1) / (1 + n / (a * b) * covariation), rx + ry + 1)
+        above = n_above_edge(correlations, effective, rx, ry)
         if above in (k, len(correlations)):
             break
         k = above
-    return found
+    return effective
 
 
 def shared_scale(sample: Overlap) -> float:
-    """Return how much samples that are large on one side are large on the other too.
+    """Return how much samples with large norms on one side have large norms on the other.
 
-    The mean product of their squared Mahalanobis lengths, over the product of the means: about 1
-    where canonical coordinates are all that connects the sides, as the simulated samples have it.
+    It is the mean product of the squared Mahalanobis norms over the product of their means: about 1
+    if only canonical coordinates connect the sides, as in simulated samples.
     """
     product, lengths = 1.0, []
     for side in (sample.x, sample.y):
         leverage = np.minimum(np.sum(to_numpy(side.q) ** 2, axis=1) + 1 / side.n_samples, 0.999)
-        own = leverage / (1 - leverage)  # the length by the covariance of the others
-        product *= float(np.mean(own))
-        lengths.append(own)
+        length = leverage / (1 - leverage)  # by the covariance of the other samples
+        product *= float(np.mean(length))
+        lengths.append(length)
     linear = 2 * float(np.sum(to_numpy(sample.correlations) ** 2))
     return float(np.mean(lengths[0] * lengths[1])) / product - linear / (
         sample.x.rank * sample.y.rank
@@ -299,11 +297,11 @@ def shared_scale(sample: Overlap) -> float:
 
 
 def _basis(model: Basis, coordinates: Floats) -> Basis:
-    """Return the basis of samples given in the coordinates of the model's whitened components."""
+    """Return the basis of samples from their coordinates in the model's whitened components."""
     q, upper = np.linalg.qr(coordinates)
-    unit = model.singular_values[0]  # squares of anything else could overflow
+    unit = to_numpy(model.singular_values)[0]  # without a unit, squares could overflow
     scaled = upper * (model.singular_values / unit)
-    # Left vectors, orthonormal however small a singular value is.
+    # Left vectors are orthonormal also for tiny singular values.
     squares, vectors = np.linalg.eigh(scaled @ scaled.T)
     vectors = vectors[:, ::-1]
     singular_values = unit * np.sqrt(np.clip(squares[::-1], 0.0, None))

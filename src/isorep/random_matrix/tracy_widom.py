@@ -1,4 +1,4 @@
-"""The Tracy-Widom law of the greatest canonical correlation of noise, and its centre and scale."""
+"""The Tracy-Widom law of the largest canonical correlation of noise, and its centre and scale."""
 
 from __future__ import annotations
 
@@ -8,33 +8,34 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 LEAST = -8.0
-"""Where the law's distribution function is 2e-12, and p-values under it are all told as one."""
+"""Smallest argument: the distribution function is 2e-12 here, so smaller ones have the same p."""
 
 MOST = 100.0
-"""Where it is 0: the upper tail is 1e-290."""
+"""Largest argument: the upper tail is 1e-290 here."""
 
 BEYOND = 12.0
-"""Where the Airy function is 1e-13 of its greatest and falls faster than any power."""
+"""End of the quadrature: the Airy function is 1e-13 of its maximum and decays quickly."""
 
 NODES = 28
-"""Of the quadrature over the kernel."""
+"""Number of nodes of the quadrature over the kernel."""
 
 
 def tracy_widom_sf(s: ArrayLike) -> NDArray[np.float64]:
-    """Chance that a variable of the Tracy-Widom law of order 1 exceeds `s`, any shape.
+    """Return the probability that a Tracy-Widom variable of order 1 exceeds `s`.
 
-    ``F1(s) = det(1 - K)``, ``K(u, v) = Ai(u + v + s)`` on (0, inf), by Gauss-Legendre quadrature:
+    ``F1(s) = det(1 - K)``, ``K(u, v) = Ai(u + v + s)`` on (0, inf), by Gauss-Legendre quadrature
     with a relative error of about 1e-12.
 
     Parameters
     ----------
     s : array-like
-        In the law's own units (mean -1.21, standard deviation 1.27); may be infinite.
+        Values, of any shape, in the law's units (mean -1.21, standard deviation 1.27); infinite
+        values are allowed.
 
     Returns
     -------
     float64 array
-        In [0, 1], of the shape of `s`.
+        Probabilities, of the shape of `s`.
 
     References
     ----------
@@ -50,31 +51,31 @@ def tracy_widom_sf(s: ArrayLike) -> NDArray[np.float64]:
 
     points = np.clip(np.asarray(s, dtype=np.float64), LEAST, MOST)
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
-    # Of a whole spectrum most lie under the least value, which is evaluated once.
-    different, places = np.unique(points, return_inverse=True)
-    chances = np.empty(len(different))
-    for i, point in enumerate(different):
+    # Most values of a spectrum are clipped to the smallest one, which is evaluated once.
+    unique, inverse = np.unique(points, return_inverse=True)
+    probabilities = np.empty(len(unique))
+    for i, point in enumerate(unique):
         span = max(BEYOND - point, 4.0) / 2
         u, root = span * (nodes + 1), np.sqrt(span * weights)
         kernel = root[:, None] * airy(u[:, None] + u + point)[0] * root
-        # By eigenvalues and not det(), of which a small p-value would keep no digit.
-        chances[i] = -np.expm1(np.sum(np.log1p(-np.linalg.eigvalsh(kernel))))
-    return chances[places].reshape(points.shape)
+        # Eigenvalues instead of det(), because 1 - det() would lose all digits of a small p-value.
+        probabilities[i] = -np.expm1(np.sum(np.log1p(-np.linalg.eigvalsh(kernel))))
+    return probabilities[inverse].reshape(points.shape)
 
 
 @cache
 def tracy_widom_quantile(share: float) -> float:
-    """Value that a variable of the Tracy-Widom law of order 1 exceeds with chance ``1 - share``.
+    """Return the quantile of the Tracy-Widom law of order 1.
 
     Parameters
     ----------
     share : float
-        In (0, 1).
+        Probability of a smaller value, in (0, 1).
 
     Returns
     -------
     float
-        In the law's own units; to about 1e-10.
+        Quantile in the law's units, to about 1e-10.
 
     References
     ----------
@@ -95,7 +96,7 @@ def tracy_widom_quantile(share: float) -> float:
 def centre_and_scale(
     m: float, a: int, b: int, k: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Johnstone's constants of ``m = n - 1`` centred samples, k directions a side removed."""
+    """Return Johnstone's constants for ``m = n - 1`` and k directions removed from each side."""
     rest = m - k - 1
     gamma = 2 * np.arcsin(np.sqrt((min(a, b) - k - 0.5) / rest))
     phi = 2 * np.arcsin(np.sqrt((max(a, b) - k - 0.5) / rest))
@@ -104,7 +105,7 @@ def centre_and_scale(
 
 
 def n_above_edge(observed: NDArray[np.float64], n_samples: float, x_rank: int, y_rank: int) -> int:
-    """Count the leading correlations past what unrelated data show, one after the other."""
+    """Return the number of leading correlations above the noise edge, tested one after another."""
     if x_rank + y_rank >= n_samples - 1:  # noise may reach 1
         return 0
     from scipy.special import expit

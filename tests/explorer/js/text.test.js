@@ -4,6 +4,7 @@ import {
   count,
   csvNumber,
   csvText,
+  describeMeasure,
   describeQuantity,
   formatNumber,
   plotlyText,
@@ -40,6 +41,14 @@ test("quantities say which value means same", () => {
   assert.equal(describeQuantity("similarity", "radians"), "similarity (1 = same)");
   assert.equal(describeQuantity("distance", "1"), "distance (0 = same)");
   assert.equal(describeQuantity("x distance", "radians"), "x distance (radians, 0 = same)");
+});
+
+test("asymmetric measures say their direction", () => {
+  assert.equal(describeMeasure({ name: "cka", direction: "" }), "cka");
+  assert.equal(
+    describeMeasure({ name: "pwcca", direction: "weights of x" }),
+    "pwcca (weights of x)",
+  );
 });
 
 test("counts have a plural", () => {

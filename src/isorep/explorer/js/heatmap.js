@@ -7,7 +7,7 @@ import { addFigure } from "./figure.js";
 import { describeShown, describeValue, nameOf, rangeOf } from "./grid.js";
 import { finiteOrNull, toRows } from "./packing.js";
 import { isNarrow, SEQUENTIAL } from "./style.js";
-import { plotlyText } from "./text.js";
+import { describeMeasure, plotlyText } from "./text.js";
 
 /** Up to this many rows, each cell shows its number. */
 const MAX_NUMBERED = 12;
@@ -55,10 +55,11 @@ export const addHeatmap = (grid, state, fileName, select) => {
   const marks = () => marksByMeasure.get(state.measure);
 
   const caption = () => {
-    const { name, description, p_adjusted: pValues } = state.measure;
+    const { description, p_adjusted: pValues } = state.measure;
     const { chance, missing } = marks();
     const parts = [
-      `${name}: ${description}. Colour shows the ${describeShown(state)}; light means similar. `,
+      `${describeMeasure(state.measure)}: ${description}. `,
+      `Colour shows the ${describeShown(state)}; light means similar. `,
     ];
     if (chance.length) {
       parts.push(`Hatched cells are not above chance (adjusted p > ${grid.maxChanceP}). `);

@@ -7,7 +7,7 @@ import { addFigure } from "./figure.js";
 import { describeShown, describeValue, nameOf, rangeOf } from "./grid.js";
 import { finiteOrNull } from "./packing.js";
 import { colourOf, isNarrow, LEGEND_ABOVE } from "./style.js";
-import { count, plotlyText } from "./text.js";
+import { count, describeMeasure, plotlyText } from "./text.js";
 
 export const addLayerPlot = (grid, state, fileName, select) => {
   const layers = grid.xLayers;
@@ -29,7 +29,7 @@ export const addLayerPlot = (grid, state, fileName, select) => {
     const { measure, quantity } = state;
     const missing = grid.missingCells(measure);
     const parts = [
-      `${measure.name}: ${measure.description}. `,
+      `${describeMeasure(measure)}: ${measure.description}. `,
       `Each point is a layer and shows its ${describeShown(state)}. `,
     ];
     if (measure.low && quantity === "corrected") {

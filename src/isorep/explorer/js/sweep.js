@@ -7,7 +7,14 @@ import { addNetworkMap } from "./network_map.js";
 import { addNetworkMatrix } from "./network_matrix.js";
 import { finiteOrNull, toRows, unpackNumbers } from "./packing.js";
 import { colourOf, dashOf, LEGEND_ABOVE, symbolOf } from "./style.js";
-import { count, csvNumber, describeQuantity, formatNumber, plotlyText } from "./text.js";
+import {
+  count,
+  csvNumber,
+  describeMeasure,
+  describeQuantity,
+  formatNumber,
+  plotlyText,
+} from "./text.js";
 
 /** The networks at one layer, in the order of the tree. */
 const unpackLayer = (packed, networks, groups) => {
@@ -92,7 +99,8 @@ const addGroupCurves = (layers, state, quantity, fileName) => {
 
 export const sweepSection = ({ networks, layers, groups, measures }, fileName) => {
   const state = { measure: measures[0], layer: 0, networks: null };
-  const quantity = () => describeQuantity(`${state.measure.name} distance`, state.measure.units);
+  const quantity = () =>
+    describeQuantity(`${describeMeasure(state.measure)} distance`, state.measure.units);
   const distinctGroups = groups ? [...new Set(groups)] : [];
 
   const matrix = addNetworkMatrix(layers, state, quantity, fileName);

@@ -52,6 +52,10 @@ export const describeQuantity = (quantity, units) => {
   return units === "1" ? `${quantity} (0 = same)` : `${quantity} (${units}, 0 = same)`;
 };
 
+/** A measure's name, with its direction if it is not symmetric: "y predicted from x". */
+export const describeMeasure = ({ name, direction }) =>
+  direction ? `${name} (${direction})` : name;
+
 const csvField = (value) => {
   if (value === null || value === undefined || Number.isNaN(value)) return "";
   const text = String(value);

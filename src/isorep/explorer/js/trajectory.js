@@ -4,7 +4,7 @@ import { convergenceTable } from "./convergence.js";
 import { controls, dropdown, element, nameElement, newId, warning } from "./elements.js";
 import { textAt, toRows, unpackNumbers } from "./packing.js";
 import { viridis } from "./style.js";
-import { count, describeQuantity, visible } from "./text.js";
+import { count, describeMeasure, describeQuantity, visible } from "./text.js";
 import { addLayerBars, addStepCurves } from "./trajectory_figures.js";
 
 /** Unpack a section; `state` holds the selected measure, quantity and step. */
@@ -23,7 +23,8 @@ const unpackTrajectory = (section) => {
     values: () => unpack(state.measure[state.quantity]),
     bounds: () => ["low", "high"].map((end) => unpack(state.measure[`${state.quantity}_${end}`])),
     range: () => state.measure[`${state.quantity}_range`],
-    title: () => describeQuantity(`${state.measure.name} ${state.quantity}`, state.measure.units),
+    title: () =>
+      describeQuantity(`${describeMeasure(state.measure)} ${state.quantity}`, state.measure.units),
     reason: (i, k) => textAt(section.reason, i * layers.length + k),
     warning: (i, k) => textAt(section.warnings, i * layers.length + k),
   };

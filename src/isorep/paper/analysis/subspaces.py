@@ -48,7 +48,7 @@ def coefficients(states: Mapping[Step, Mapping[str, Any]], layer: str) -> Floats
     correlations = np.zeros((len(arrays), last.rank))
     for row, array in zip(correlations, arrays, strict=True):
         rho = isorep.overlap(array, last).correlations
-        row[: len(rho)] = rho
+        row[: rho.shape[0]] = rho
     return correlations
 
 

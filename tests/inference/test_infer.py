@@ -166,7 +166,8 @@ def test_too_few_for_bounds_are_still_corrected():
     assert math.isnan(found.interval[0])
     assert not math.isnan(found.corrected)
     assert any(
-        "the jackknife needs at least 20 samples, one for each block, got 15" in w for w in found.warnings
+        "the jackknife needs at least 20 samples, one for each block, got 15" in w
+        for w in found.warnings
     )
     assert any("15 samples are few even to correct 3 and 3" in w for w in found.warnings)
 

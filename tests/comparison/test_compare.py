@@ -117,7 +117,7 @@ def test_positions_of_different_sizes_have_no_partners():
     )
     table = isorep.compare(reps, reps)
     assert table["n_samples"].to_numpy().tolist() == [[360, 0], [0, 160]]
-    assert "360 rows against 160: positions" in table["reason"][0, 1].item()
+    assert "360 and 160 rows: positions" in table["reason"][0, 1].item()
 
 
 def test_few_samples_are_said_in_the_cell_by_the_measures_that_suffer():

@@ -78,9 +78,7 @@ def test_a_draw_takes_the_same_samples_of_both_sides(name):
     assert drawn.similarity != isorep.similarity(x, y, name, max_samples=53, seed=8).similarity
     assert isorep.similarity(x, y, name, max_samples=211) == isorep.similarity(x, y, name)
     assert isorep.similarity(x, 2 * x, name, max_samples=53).similarity == pytest.approx(1)
-    with pytest.raises(
-        ValueError, match=r"how many samples to take, 2 or more, not 1|4 samples, got 1"
-    ):
+    with pytest.raises(ValueError, match=r"max_samples must be 2 or more, got 1|4 samples, got 1"):
         isorep.similarity(x, y, name, max_samples=1)
 
 

@@ -118,7 +118,7 @@ def test_what_cannot_be_tested():
     x, y = two_sharing(1, 4, 60, seed=6)
     with pytest.raises(TypeError, match=r"isorep.inference.random_matrix_edge\(isorep.overlap"):
         random_matrix_edge(x)
-    with pytest.raises(ValueError, match=r"in \(0, 1\), not 5"):
+    with pytest.raises(ValueError, match=r"in \(0, 1\), got 5"):
         random_matrix_edge(isorep.overlap(x, y), alpha=5)
 
 

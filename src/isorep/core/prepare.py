@@ -1,4 +1,4 @@
-"""Prepare: a layer as a basis, and two of them coupled, or what keeps them from it."""
+"""Prepare layers and couple them, with errors as values: a bad layer affects only its cells."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from isorep.core.overlap import Overlap, couple
 from isorep.representations.representations import Representations
 
 Prepared = Basis | ValueError | TypeError
-"""A prepared layer, or the error that says why it cannot be prepared."""
+"""A prepared layer, or the error that explains why it cannot be prepared."""
 
 Coupled = Overlap | ValueError | TypeError
-"""Two layers coupled, or the error that says why they cannot be compared."""
+"""The overlap of two layers, or the error that explains why they cannot be compared."""
 
 
 def prepare(layers: Representations, layer: str, name: str, solver: Solver) -> Prepared:
-    """Prepare a layer of the network called `name`, or find what is wrong with it."""
+    """Return the basis of a layer of network `name`, or the error."""
     try:
         return Basis.from_array(
             layers[layer], solver=solver, dtype=layers.dtypes[layer], name=f"{name}[{layer!r}]"
@@ -26,16 +26,21 @@ def prepare(layers: Representations, layer: str, name: str, solver: Solver) -> P
 
 
 def ranks(prepared: Iterable[Prepared]) -> list[int]:
-    """Return the directions of each layer, 0 where it could not be prepared."""
+    """Return the rank of each layer; 0 for an error."""
     return [basis.rank if isinstance(basis, Basis) else 0 for basis in prepared]
 
 
 def couple_prepared(
     x: Prepared, y: Prepared, by: Callable[[Basis, Basis], Overlap] | None = None
 ) -> Coupled:
-    """Couple two layers, or find what keeps them from being compared.
+    """Return the overlap of two layers, or the error.
 
-    Bases that do not know their samples are coupled `by` what else is known of them.
+    Parameters
+    ----------
+    x, y : Basis or error
+        The prepared layers.
+    by : callable, optional
+        Function that couples two bases; by default `couple`, which needs their samples.
     """
     if isinstance(x, Exception):
         return x
@@ -43,8 +48,8 @@ def couple_prepared(
         return y
     if x.n_samples != y.n_samples:
         return ValueError(
-            f"{x.n_samples} rows against {y.n_samples}: positions of different spatial sizes have "
-            "no partners; reduce both layers by 'mean' instead of 'positions'"
+            f"the layers have {x.n_samples} and {y.n_samples} rows: positions of different spatial "
+            "sizes cannot be paired; reduce both layers by 'mean' instead of 'positions'"
         )
     try:
         return (by or couple)(x, y)

@@ -94,23 +94,23 @@ class BartlettFactor:
         factor = np.triu(rng.standard_normal((size, size)), 1)
         np.fill_diagonal(factor, np.sqrt(rng.chisquare(n_samples - 1 - np.arange(size))))
         self.x = factor[:x_rank, :x_rank]
-        self._shared, self._own = factor[:x_rank, x_rank:], factor[x_rank:, x_rank:]
+        self._shared, self._specific = factor[:x_rank, x_rank:], factor[x_rank:, x_rank:]
 
     def y(self, correlations: Floats) -> tuple[Floats, Floats]:
         """Return y's coordinates in the a rows of x, (a, b), and in the other rows, (b, b)."""
         c = len(correlations)
-        rest = np.sqrt(1 - correlations**2)
-        shared, own = self._shared.copy(), self._own.copy()
-        shared[:, :c] = shared[:, :c] * rest + self.x[:, :c] * correlations
-        own[:, :c] *= rest
-        return shared, own
+        scale = np.sqrt(1 - correlations**2)
+        shared, specific = self._shared.copy(), self._specific.copy()
+        shared[:, :c] = shared[:, :c] * scale + self.x[:, :c] * correlations
+        specific[:, :c] *= scale
+        return shared, specific
 
     def correlations(self, population: Floats) -> Floats:
         """Return the sample's correlations, descending, for the population's correlations."""
         from scipy.linalg import solve_triangular
 
-        shared, own = self.y(population)
-        lower = np.linalg.cholesky(shared.T @ shared + own.T @ own)
+        shared, specific = self.y(population)
+        lower = np.linalg.cholesky(shared.T @ shared + specific.T @ specific)
         matrix = solve_triangular(lower, shared.T, lower=True)
         square = matrix @ matrix.T if len(matrix) <= matrix.shape[1] else matrix.T @ matrix
         correlations: Floats = np.sqrt(np.clip(np.linalg.eigvalsh(square)[::-1], 0.0, 1.0))

@@ -200,7 +200,7 @@ def test_positions_of_different_sizes_have_no_partners(tmp_path):
     stored = open_store(tmp_path / "a.zarr")
     table = isorep.compare(stored, stored, memory=40_000, progress=False)
     assert table["n_samples"].to_numpy().tolist() == [[3600, 0], [0, 1600]]
-    assert "3600 rows against 1600: positions" in table["reason"][0, 1].item()
+    assert "3600 and 1600 rows: positions" in table["reason"][0, 1].item()
 
 
 def test_damage_names_the_store_and_the_layer(tmp_path):

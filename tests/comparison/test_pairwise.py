@@ -186,7 +186,7 @@ def test_what_cannot_be_compared():
         isorep.pairwise(nets["seed0"])
     with pytest.raises(ValueError, match=r"networks\['seed1'\]: layer 'conv' is 3-D"):
         isorep.pairwise(nets | {"seed1": {"conv": np.ones((211, 2, 2))}})
-    with pytest.raises(ValueError, match="networks holds nothing to compare"):
+    with pytest.raises(ValueError, match="networks is empty: expected a mapping of name"):
         isorep.pairwise({})
     with pytest.raises(TypeError, match=r"all be strings or all be numbers, got \['seed0', 1\]"):
         isorep.pairwise({"seed0": nets["seed0"], 1: nets["seed1"]})

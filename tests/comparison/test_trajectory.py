@@ -126,7 +126,7 @@ def test_what_cannot_be_compared():
         isorep.trajectory(history, reference={"lstm1": history[40]["lstm1"]})
     with pytest.raises(ValueError, match=r"unknown layer of states\[10\] 'lstm3'"):
         isorep.trajectory(history, layers="lstm3")
-    with pytest.raises(ValueError, match="states holds nothing to compare"):
+    with pytest.raises(ValueError, match="states is empty: expected a mapping of name"):
         isorep.trajectory({})
     ids = list(range(211))
     with pytest.raises(

@@ -97,7 +97,7 @@ class Grid:
         """Return the cells by variable, as `isorep.comparison.table.make_table` takes them."""
         arrays = dict(self._arrays)
         for measure in self._measures if self._options.chance else ():
-            # That a layer is like itself is no finding, and must not lend others its p-value.
+            # A layer compared with itself is not a test: it would lower the other p-values.
             arrays[f"{measure.label}_p_adjusted"] = adjusted_p_values(
                 arrays[f"{measure.label}_p_value"], ~self._same
             )

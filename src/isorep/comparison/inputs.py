@@ -1,4 +1,4 @@
-"""Inputs: networks and steps by name, the layers that all of them have, and their samples."""
+"""Inputs: checks of several networks or steps: their names, layers and samples."""
 
 from __future__ import annotations
 
@@ -12,41 +12,49 @@ from isorep._utils.validation import unknown_name
 from isorep.representations.representations import Layers
 
 Label = str | int | float
-"""What a network or a step is called."""
+"""Name of a network, or number or name of a step."""
 
 
-def labelled(what: str, given: Mapping[Label, Any]) -> dict[Label, Any]:
-    """Return networks or steps by plain labels, at least one.
+def labelled(argument: str, networks: Mapping[Label, Any]) -> dict[Label, Any]:
+    """Return networks or steps with plain labels, at least one.
+
+    Parameters
+    ----------
+    argument
+        Name of the argument, for errors.
+    networks
+        Label to network.
 
     Raises
     ------
     TypeError
-        When they are no mapping, or the labels are not all strings or all numbers.
+        When `networks` is not a mapping, or its labels are neither all strings nor all numbers.
     ValueError
-        When there are none.
+        When it is empty.
     """
-    if not isinstance(given, Mapping):
+    if not isinstance(networks, Mapping):
         raise TypeError(
-            f"{what} must be a mapping of name to Representations, got {type(given).__name__}"
+            f"{argument} must be a mapping of name to Representations, got "
+            f"{type(networks).__name__}"
         )
-    if not given:
-        raise ValueError(f"{what} holds nothing to compare: expected name -> Representations")
-    if not any(all(isinstance(name, kind) for name in given) for kind in (str, Real)):
+    if not networks:
+        raise ValueError(f"{argument} is empty: expected a mapping of name to Representations")
+    if not any(all(isinstance(label, kind) for label in networks) for kind in (str, Real)):
         raise TypeError(
-            f"the names in {what} must all be strings or all be numbers, got {list(given)}"
+            f"the names in {argument} must all be strings or all be numbers, got {list(networks)}"
         )
-    return {plain(name): network for name, network in given.items()}
+    return {plain(label): network for label, network in networks.items()}
 
 
-def plain(name: Label) -> Label:
-    """Return a label that prints as the number it is, also where NumPy made it."""
-    label: Label = name.item() if isinstance(name, np.generic) else name
-    return label
+def plain(label: Label) -> Label:
+    """Return a label as a Python string or number, also if it is a NumPy scalar."""
+    python_label: Label = label.item() if isinstance(label, np.generic) else label
+    return python_label
 
 
 def check_same_samples(all_representations: Mapping[str, Layers[Any]]) -> None:
-    """Make sure that row i is the same sample in all of them; the names are for the error."""
-    # Whoever knows the samples speaks for all: agreeing with it is agreeing with each other.
+    """Raise ValueError unless row i is the same sample in all networks; errors name them."""
+    # If all agree with a network that knows its sample ids, they agree with each other.
     name, witness = next(
         (item for item in all_representations.items() if item[1].sample_ids is not None),
         next(iter(all_representations.items())),
@@ -58,13 +66,19 @@ def check_same_samples(all_representations: Mapping[str, Layers[Any]]) -> None:
 def layers_of_all(
     layers: str | Sequence[str] | None, all_representations: Mapping[str, Layers[Any]]
 ) -> list[str]:
-    """Return the layers to compare, by default those of the first; every one must have them."""
+    """Return the layers to compare, by default those of the first network.
+
+    Raises
+    ------
+    ValueError
+        When there is no layer, or a network lacks one.
+    """
     first = next(iter(all_representations.values()))
-    chosen = [layers] if isinstance(layers, str) else list(first if layers is None else layers)
-    if not chosen:
+    selected = [layers] if isinstance(layers, str) else list(first if layers is None else layers)
+    if not selected:
         raise ValueError("no layer to compare: pass at least one name, or None for all")
     for name, representations in all_representations.items():
-        for layer in chosen:
+        for layer in selected:
             if layer not in representations:
                 raise ValueError(unknown_name(f"layer of {name}", str(layer), representations))
-    return chosen
+    return selected

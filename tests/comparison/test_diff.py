@@ -12,7 +12,7 @@ from helpers import oracle
 
 import isorep
 from isorep.cli import main
-from isorep.comparison.diff_text import diff_columns
+from isorep.comparison.diff_result import diff_columns
 
 torch = pytest.importorskip("torch")
 nn = torch.nn

@@ -93,7 +93,7 @@ def diff(
     """
     from isorep.cli.specs import check_names_model, make_data
     from isorep.comparison.diff import checked_measure, diff_representations
-    from isorep.comparison.diff_text import diff_reasons
+    from isorep.comparison.diff_result import diff_reasons
     from isorep.comparison.sides import reusable
 
     checked_measure(measure, fail_below)
@@ -191,7 +191,7 @@ def _print_layers(result: Diff, n_samples: int) -> None:
     """Print the layers, most changed first."""
     from rich.text import Text
 
-    from isorep.comparison.diff_text import diff_columns, diff_mark, diff_notes
+    from isorep.comparison.diff_result import diff_columns, diff_mark, diff_notes
 
     threshold = "" if result.fail_below is None else f", fail below {result.fail_below}"
     console = new_console()

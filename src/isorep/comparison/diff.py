@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from isorep._utils.layer_patterns import as_patterns, matching
 from isorep._utils.progress import track
 from isorep._utils.validation import unknown_name
-from isorep.comparison.diff_result import Diff
-from isorep.comparison.diff_text import shortened
+from isorep.comparison.diff_result import Diff, shortened
 from isorep.comparison.grid import Grid
 from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.sides import activations, reusable

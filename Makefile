@@ -10,7 +10,7 @@ demo: .venv/.demo
 
 # Lint, types and the tests that are not slow: under three minutes on two cores.
 check: lint types
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal -m "not slow and not browser"
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal -m "not slow and not browser" tests
 
 test: lint types browser
 # Two processes of one BLAS thread each: threads that compete for two cores only wait for each other.

@@ -46,6 +46,7 @@ def examples(page):
 EXAMPLES = [example for page in PAGES for example in examples(page)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
 def test_an_example_prints_what_the_page_shows(example, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -20,6 +20,7 @@ def test_all_examples_are_here_and_on_the_page():
     assert all(f"{name}.py" in page for name in EXPECTED_TEXTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPECTED_TEXTS)
 def test_an_example_runs(name, tmp_path, monkeypatch, capsys):
     if name != "quantise_transformer":

@@ -7,6 +7,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 import isorep
 
 PACKAGE = Path(isorep.__file__).parent
@@ -49,6 +51,7 @@ def test_a_comparison_of_arrays_brings_none_of_those_that_it_does_not_need():
     assert run(code) == "[]"
 
 
+@pytest.mark.slow
 def test_every_public_submodule_is_reachable_after_import_isorep():
     for name in SUBMODULES:
         module = f"isorep.{name}"
@@ -99,6 +102,7 @@ def test_what_inference_offers_is_documented():
             assert parameter in thing.__doc__, (name, parameter)
 
 
+@pytest.mark.slow
 def test_functions_stay_functions_after_their_modules_are_imported():
     run(
         "import isorep, isorep.comparison.compare, isorep.core.overlap, isorep.measures.cka\n"

@@ -16,6 +16,7 @@ def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_examples_run_as_printed(tmp_path):
     pytest.importorskip("torch")
     python, shell = blocks("python"), blocks("sh")

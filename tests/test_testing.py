@@ -18,6 +18,7 @@ def test_alike_up_to_a_change_of_basis():
         assert_similar(X, turned, measure="cka")
 
 
+@pytest.mark.slow
 def test_shows_the_worst_layers_in_an_aligned_table():
     noise = np.linspace(0, 4, 15)
     x = rng.standard_normal((101, 2))

@@ -122,6 +122,7 @@ def test_the_consumer_of_a_batch_may_train(images):
         nn.Linear(2, 2)(torch.ones(1, 2)).sum().backward()
 
 
+@pytest.mark.slow
 def test_nothing_is_kept_of_a_batch(images):
     seen, alive = [], []
     for batch in stream([network(), network()], loader(images)):

@@ -370,6 +370,7 @@ def test_a_device_that_is_not_there(net, images, device):
     assert_same_state(state(net), before)
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_gives_the_same(net, images):
     expected = capture(net, loader(images))
@@ -433,6 +434,7 @@ def test_a_compiled_model_runs_uncompiled(net, images):
     assert capture(Compiled(net), images) == capture(net, images)
 
 
+@pytest.mark.slow
 def test_what_is_compiled_inside_runs_as_it_was_written(net, images):
     """Hooks cannot be compiled with it where no break is allowed."""
 

@@ -16,6 +16,7 @@ from isorep.activations.distributed import capture_moments, merge_over_ranks
 from isorep.core.moments import Moments
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", [["gloo"], []])  # none named is PyTorch's default
 def test_two_processes_that_torchrun_starts(backend, tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]

@@ -336,6 +336,7 @@ def test_memory_holds_no_more_than_chunks(tmp_path, monkeypatch):
     assert max(kept) < 4
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_killed_at_any_moment_it_ends_with_the_same_bytes(tmp_path):
     script = Path(__file__).parents[1] / "helpers" / "killed.py"

@@ -110,6 +110,7 @@ class TestCompare:
         last = "significant: number of canonical correlations above the edge of noise"
         assert out.splitlines()[-1] == last
 
+    @pytest.mark.slow
     def test_says_how_far_to_trust_each_cell(self, shell):
         asked = ("--correct", "--interval", "--chance", "--measure", "cka")
         status, out, _ = shell("compare", "a.npz", "b.npz", *asked, "--plot", "heat.png")
@@ -389,6 +390,7 @@ def test_usage_errors_are_status_2(shell):
     assert shell("comprae")[0] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("stores")
 def test_the_installed_command(tmp_path):
     command = [sys.executable, "-m", "isorep.cli", "compare", "a.npz", "c.npz"]

@@ -94,6 +94,7 @@ def parts(folder):
     return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Object at .* is not recognized")
 @pytest.mark.parametrize("damage", ["missing", "empty", "text", "half", "zeros", "swapped"])
 @pytest.mark.parametrize("name", ["a.zarr", "sweep.zarr"])

@@ -103,6 +103,7 @@ def by_hand(texts, model):
     return {layer: np.stack(rows) for layer, rows in found.items()}
 
 
+@pytest.mark.slow
 def test_capture_respects_the_mask(shell, texts):
     status, _, err = shell(
         "capture", "base", "--data", "texts.txt", *selected(*LAYERS), "-o", "a.npz"
@@ -113,6 +114,7 @@ def test_capture_respects_the_mask(shell, texts):
         np.testing.assert_allclose(found[layer], expected[layer], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_diff_of_two_folders(shell, made):
     told = ("--data", "texts.txt", *selected(*LAYERS), "--no-interval")
     status, out, err = shell("diff", "base", "tuned", *told, "--fail-below", "0.99", "-o", "d.json")
@@ -136,6 +138,7 @@ def test_a_page_about_two_folders(shell, made):
     assert "encoder.layer.1" in (made / "d.html").read_text()
 
 
+@pytest.mark.slow
 def test_heads_are_left_aside(shell, made):
     """A model saved with another head: its body compares; a random pooler does not take part."""
     with_head = bert("BertForMaskedLM")
@@ -172,6 +175,7 @@ def test_texts_are_cut_to_what_model_and_tokenizer_take(shell, told, longest):
     assert status == 0, err
 
 
+@pytest.mark.slow
 def test_positions_behind_that_of_padding(shell):
     torch.manual_seed(0)
     config = transformers.RobertaConfig(

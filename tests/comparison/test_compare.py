@@ -17,6 +17,7 @@ def layers(seed, widths=(7, 5, 3), n=211):
     return {f"conv{i}": rng.standard_normal((n, p)) for i, p in enumerate(widths, 1)}
 
 
+@pytest.mark.slow
 def test_every_cell_is_the_measure_of_its_pair():
     a, b = layers(0), layers(1, (4, 6))
     b["mixed"] = a["conv1"][:, :3] + 0.3 * np.random.default_rng(2).standard_normal((211, 3))
@@ -42,6 +43,7 @@ def test_every_cell_is_the_measure_of_its_pair():
     assert (reasons == "").tolist() == [[False] * 3, [False] * 3, [False, False, True]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extra", [{}, {"correct": True, "interval": True, "chance": True}])
 def test_cells_worked_on_side_by_side_are_those_worked_on_in_turn(extra):
     a, b = layers(0), {**layers(1, (4, 6)), "dead": np.zeros((211, 2))}

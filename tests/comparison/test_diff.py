@@ -55,6 +55,7 @@ IMAGES = torch.randn(300, 1, 8, 8, generator=torch.Generator().manual_seed(1))
 # --- Numbers -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_each_layer_is_that_of_the_oracle_most_changed_first():
     a, b = layered()
     found = isorep.diff(a, b)
@@ -535,6 +536,7 @@ class TestShell:
         assert "noisy" in Path("d.html").read_text()
 
 
+@pytest.mark.slow
 def test_the_grid_for_a_report_is_that_of_compare_on_its_diagonal():
     a, b = layered(211)
     found, whole = isorep.diff(a, b).grid(), isorep.compare(a, b, interval=True, chance=True)

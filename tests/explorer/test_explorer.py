@@ -16,6 +16,8 @@ from isorep.cli import main
 
 LAPTOP, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
 
+pytestmark = pytest.mark.browser
+
 
 @contextmanager
 def opened(browser, path, viewport=LAPTOP):

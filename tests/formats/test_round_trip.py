@@ -49,6 +49,7 @@ def representations(draw):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".npz", ".zarr"])
 @settings(derandomize=True, deadline=None, max_examples=40)
 @given(reps=representations())

@@ -45,6 +45,7 @@ def test_is_the_papers_formula(size):
         result.n_significant = 0
 
 
+@pytest.mark.slow
 def test_rejects_one_time_in_twenty_when_nothing_is_shared():
     """Of 2,000 draws, as many as a fair 5 % rejects in all but 1 of 10,000 such tests."""
     rng = np.random.default_rng(0)

@@ -15,6 +15,7 @@ from isorep.inference import calibrated, chance, interval, null_distribution, ra
 from isorep.measures import MEASURES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options"), [("pwcca", {"weighting": "variance"}), ("cka", {})])
 def test_every_part_is_what_its_function_gives(name, options):
     x, y = two_sharing(3, 8, 200, seed=0)
@@ -133,6 +134,7 @@ def test_infers_of_every_measure(name):
         assert math.isnan(found.corrected) == (MEASURES[name].requires != "moments")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pwcca", "cca", "cka", "procrustes", "svcca"])
 def test_what_the_measure_ignores_changes_nothing(name):
     """Rounding and the order of columns decide no estimate and no bound."""
@@ -147,6 +149,7 @@ def test_what_the_measure_ignores_changes_nothing(name):
         assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_network_against_itself():
     rng = np.random.default_rng(7)
     a = {f"fc{i}": rng.standard_normal((100, 4)) for i in range(3)}

@@ -17,6 +17,7 @@ def drawn(rng, n, rho):
     return isorep.overlap(x, rho * x + np.sqrt(1 - rho**2) * noise)
 
 
+@pytest.mark.slow
 def test_covers_the_populations_value():
     """`studies/coverage.py` has more sizes; this catches an interval that is plainly wrong."""
     rng, rho = np.random.default_rng(0), np.concatenate([np.linspace(0.95, 0.8, 4), np.zeros(6)])

@@ -49,6 +49,7 @@ def test_seed_decides():
     assert (first != other).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tails", ["normal", "heavy", "discrete"])
 def test_p_values_of_independent_data_are_uniform(tails):
     rng = np.random.default_rng(2)
@@ -68,6 +69,7 @@ def test_p_values_of_independent_data_are_uniform(tails):
     assert kstest(np.array(p_values) - rng.uniform(0, 0.02, 300), "uniform").pvalue > 1e-3
 
 
+@pytest.mark.slow
 def test_what_is_shared_has_the_least_p_value():
     o = isorep.overlap(*two_sharing(1, 3, 100, seed=3))
     for name in OF_OVERLAPS:

@@ -50,6 +50,7 @@ def test_finds_five_of_five_shared_in_fifty(tails):
     assert isorep.bartlett(o).n_significant == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tails", ["normal", "cauchy", "discrete"])
 def test_rejects_one_time_in_ten_when_nothing_is_shared(tails):
     rng = np.random.default_rng(0)
@@ -69,6 +70,7 @@ def test_rejects_one_time_in_ten_when_nothing_is_shared(tails):
     assert low <= rejected <= high
 
 
+@pytest.mark.slow
 def test_finds_one_too_many_one_time_in_ten_when_one_is_shared():
     found = np.array(
         [
@@ -132,6 +134,7 @@ def test_arrays_of_another_library():
     assert type(found.p_values) is np.ndarray
 
 
+@pytest.mark.slow
 def test_of_many_samples_small_statistics_are_no_ties():
     """One correlation a side: every test on the same draws must find the same p-value."""
     rng = np.random.default_rng(6)

@@ -11,6 +11,7 @@ SHARED = RNG.standard_normal((400, 2))
 X, Y = (np.hstack([SHARED, RNG.standard_normal((400, 6))]) for _ in range(2))
 
 
+@pytest.mark.slow
 def test_a_table_over_sizes_and_repeats():
     curve = isorep.sample_size_curve(X, Y, repeats=2)
     assert dict(curve.sizes) == {"n_samples": 8, "repeat": 2}
@@ -27,6 +28,7 @@ def test_a_table_over_sizes_and_repeats():
     )
 
 
+@pytest.mark.slow
 def test_the_raw_number_falls_and_the_held_out_one_stays_below():
     curve = isorep.sample_size_curve(X, Y, "cca", sizes=[40, 400]).mean("repeat")
     assert curve["raw"][0] > curve["raw"][1] + 0.1
@@ -51,6 +53,7 @@ def test_a_part_is_as_good_as_its_rows():
     assert curve["raw"].item() == pytest.approx(isorep.pwcca(X[rows], Y[rows]).similarity)
 
 
+@pytest.mark.slow
 def test_the_seed_alone_decides():
     first, again, other = (
         isorep.sample_size_curve(X, Y, sizes=[50, 100], repeats=2, seed=seed) for seed in (0, 0, 1)

@@ -41,7 +41,10 @@ def cupy_arrays():
     return cupy.asarray, cupy.asnumpy
 
 
-LIBRARIES = [numpy_arrays, strict_arrays, torch_arrays, cuda_arrays, jax_arrays, cupy_arrays]
+LIBRARIES = [
+    *(numpy_arrays, strict_arrays, torch_arrays, jax_arrays),
+    *(pytest.param(library, marks=pytest.mark.gpu) for library in (cuda_arrays, cupy_arrays)),
+]
 
 
 @pytest.fixture(params=LIBRARIES, ids=lambda library: library.__name__.removesuffix("_arrays"))

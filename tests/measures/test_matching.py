@@ -89,6 +89,7 @@ def test_dead_neurons_have_no_tuning_to_match(solver):
     assert permutation(dead, y, solver=solver).similarity >= permutation(x, y).similarity - 1e-12
 
 
+@pytest.mark.slow
 def test_n_under_p_half_precision_and_large_means():
     x, y = conditioned_pair(31, 43, 37, 20, seed=7)
     assert hard_correlation(x, y).warnings == ()

@@ -120,6 +120,7 @@ def test_warnings_point_at_the_caller():
         assert [(w.category, w.filename) for w in caught] == [(FewSamplesWarning, __file__)]
 
 
+@pytest.mark.slow
 def test_measures_of_moments_can_all_be_corrected():
     x, y = np.random.default_rng(3).standard_normal((2, 90, 3))
     for name, function in FUNCTIONS.items():

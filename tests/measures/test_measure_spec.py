@@ -89,6 +89,7 @@ plain_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, derandomize=True)
 @example({"metric": "ﬁ"})  # as an identifier, Python would read "fi"
 @given(st.dictionaries(st.sampled_from(sorted(OTHER)), plain_values, max_size=4))

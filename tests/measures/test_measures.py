@@ -308,6 +308,7 @@ def test_svcca_cuts_by_variance_of_centred_data():
     assert isorep.svcca(x, y, variance=0.5).x_rank == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, row in MEASURES.items() if row.metric])
 def test_a_declared_metric_obeys_the_triangle_inequality(name):
     rng = np.random.default_rng(5)

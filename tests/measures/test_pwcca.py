@@ -68,6 +68,7 @@ def test_weights_from_either_side_or_both(weighting):
     assert both == pytest.approx(value(y, x, weights_from="both"), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_the_toy_of_figure_2():
     """Mean CCA overestimates the distance badly, PWCCA far less; all meet at ratio 1."""
     ks = [20, 50, 70, 80, 100, 120, 140, 160, 180, 199]

@@ -48,6 +48,7 @@ def naive(states, layer, name, tolerance, factor):
     return to_last, np.median(moves), threshold, at
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure", ["pwcca", "procrustes"])
 def test_the_rule_is_the_one_described(measure):
     states = run()
@@ -63,6 +64,7 @@ def test_the_rule_is_the_one_described(measure):
     assert (table.attrs["kind"], table.attrs["reference"]) == ("converged", 22)
 
 
+@pytest.mark.slow
 def test_layers_converge_where_they_do():
     table = converged(run())
     found = dict(zip(table["layer"].to_numpy(), table["converged"].to_numpy(), strict=True))
@@ -76,6 +78,7 @@ def test_layers_converge_where_they_do():
     assert (table["reason"] == "").all()
 
 
+@pytest.mark.slow
 def test_the_errors_are_those_of_the_jackknife():
     states = run()
     table = converged(states)
@@ -88,6 +91,7 @@ def test_the_errors_are_those_of_the_jackknife():
             assert found == pytest.approx(float(error), rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "seed"), [(60, 1), (100, 0)])  # where it makes a difference
 def test_the_bounds_are_those_of_the_difference_from_the_threshold(n, seed):
     states = run(n=n, steps=range(24), seed=seed)
@@ -115,6 +119,7 @@ def test_the_bounds_are_those_of_the_difference_from_the_threshold(n, seed):
     assert wanted["low"] < wanted["high"]
 
 
+@pytest.mark.slow
 def test_bounds_are_wider_for_fewer_samples():
     def width(n):
         table = converged(run(n=n, steps=range(30)), layers="jitters", tolerance=0.0, factor=1.1)
@@ -123,6 +128,7 @@ def test_bounds_are_wider_for_fewer_samples():
     assert width(40) > width(1000)
 
 
+@pytest.mark.slow
 def test_the_bounds_say_what_other_samples_would_have_shown():
     def other(seed):
         table = converged(run(seed=seed, n=60), layers="settles", tolerance=0.1)

@@ -84,6 +84,7 @@ def watch(store):
     return Monitor(**OPTIONS, store=store)
 
 
+@pytest.mark.slow
 def test_a_training_is_watched_and_comes_out_the_same(train, tmp_path):
     monitor = watch(tmp_path / "run")
     plain = train(tmp_path / "a", 2)
@@ -109,6 +110,7 @@ def test_a_training_is_watched_and_comes_out_the_same(train, tmp_path):
     assert again.states()[8] == first[8]
 
 
+@pytest.mark.slow
 def test_the_final_state_is_not_the_best_one_put_back(train, tmp_path):
     """The trainer loads its best checkpoint before it says that training is over."""
     best = {

@@ -104,6 +104,7 @@ def test_embedding_dropout_drops_a_word_wherever_it_occurs():
     torch.testing.assert_close(seen[0][~dropped], 2 * vectors[~dropped])
 
 
+@pytest.mark.slow
 def test_dropout_keeps_the_mean():
     model = _model(Dropouts(output=0.3)).train()
     tokens = _tokens(n=2)

@@ -61,6 +61,7 @@ def written(finished):
     return json.loads((folder / "results.json").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure", ["pwcca", "cca", "svcca"])
 def test_means_are_those_of_a_plain_loop(data, finished, written, measure):
     images = torch.as_tensor(data.train_images)

@@ -36,6 +36,7 @@ def result(run):
     return fig1.compute(SETUP, run)
 
 
+@pytest.mark.slow
 def test_follows_the_formulas(result):
     images = result.data.train_images[:211]
     for number, network in enumerate(result.trained.values()):

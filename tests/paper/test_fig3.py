@@ -30,6 +30,7 @@ def run(tmp_path_factory):
     return Run(tmp_path_factory.mktemp("fig3"), console=Console(quiet=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "measures", "shown"),
     [

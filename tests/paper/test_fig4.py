@@ -46,6 +46,7 @@ def captured(networks):
     return arrays
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["after", "before"])
 def test_distances_are_those_of_direct_formulas(result, state):
     data = SETUP.images.load(None, 3)

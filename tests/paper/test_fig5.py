@@ -38,6 +38,7 @@ def result(tmp_path_factory):
     return fig5.compute(SETUP, Run(tmp_path_factory.mktemp("fig5"), console=Console(quiet=True)))
 
 
+@pytest.mark.slow
 def test_distances_and_clusters_are_those_of_direct_formulas(result):
     images = result.data.train_images[:211]
     arrays = [
@@ -155,6 +156,7 @@ class TestClaims:
         )
         return made, fig5.claims(made)
 
+    @pytest.mark.slow
     def test_clusters_that_are_there(self, result):
         made, claims = self.judge(result, [0.0, 0.3, 0.9])
         assert [claim.verdict for claim in claims] == ["reproduced"] * 4
@@ -173,6 +175,7 @@ class TestClaims:
             away - made.distances[:5, 5:10].mean(), abs=1e-9
         )
 
+    @pytest.mark.slow
     def test_clusters_that_are_not(self, result):
         _, claims = self.judge(result, [0.0, 0.0, 0.0])
         assert {claim.verdict for claim in claims[:3]} == {"not reproduced"}

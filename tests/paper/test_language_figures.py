@@ -49,6 +49,7 @@ def _states(name, network, epoch):
     return toy.read_rows(toy.trained()[name][network].at(epoch), VALID)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
     ("figure", "measures"),

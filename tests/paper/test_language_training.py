@@ -158,6 +158,7 @@ def test_the_trigger_is_non_monotonic():
     assert no_longer_improving([9.0, 5, 6, 6, 5.5], 2)
 
 
+@pytest.mark.slow
 def test_training_learns_and_depends_on_the_seed_alone(corpus):
     recipe = replace(RECIPE, epochs=30, checkpoints=(0, 30), initial_embedding=1.0)
     calm = replace(recipe, learning_rate=2e-2, dropouts=Dropouts(), alpha=0.0, beta=0.0)
@@ -169,6 +170,7 @@ def test_training_learns_and_depends_on_the_seed_alone(corpus):
     assert other.valid_perplexity[0] != trained.valid_perplexity[0]
 
 
+@pytest.mark.slow
 def test_side_by_side_gives_what_one_after_the_other_gives(corpus):
     threads = torch.get_num_threads()
     tasks = [lm.Task(RECIPE, corpus, 3), lm.Task(ASGD, corpus, 4), lm.Task(RECIPE, corpus, 5)]

@@ -176,7 +176,7 @@ def test_stopped_by_the_user_it_says_how_to_go_on(figure, shell, monkeypatch):
     monkeypatch.setattr(sys.modules["isorep.paper.figures.figx"], "compute", stop)
     status, out, err = shell("paper", "figX")
     assert (status, out) == (130, "")
-    assert "stopped; what is trained is kept, and the same command goes on" in err
+    assert "stopped; trained networks are kept, and the same command resumes" in err
     assert "Traceback" not in err
 
 

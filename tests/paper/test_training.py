@@ -150,6 +150,7 @@ def test_one_failure_ends_them_all():
     assert len(epochs) < 10**5
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_process():
     endless = """
 import os

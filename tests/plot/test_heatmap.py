@@ -98,6 +98,7 @@ def told(**asked):
     return isorep.compare(a, b, n_permutations=99, **asked)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantity", ["similarity", "corrected", "calibrated"])
 def test_cells_that_are_not_above_chance_are_hatched(quantity):
     table = told(correct=True, chance=True)
@@ -114,6 +115,7 @@ def test_cells_that_are_not_above_chance_are_hatched(quantity):
     assert ax.get_figure().axes[-1].get_ylabel().endswith("\nhatched: not above chance")
 
 
+@pytest.mark.slow
 def test_a_table_that_was_not_asked_says_how_to_ask():
     with pytest.raises(
         ValueError, match=r"no corrected similarity: compare with correct=True, or in the"
@@ -166,6 +168,7 @@ def test_a_table_without_a_dimension_is_refused(table):
         isorep.plot.heatmap(table.sel(y_layer="fc"))
 
 
+@pytest.mark.slow
 def test_labels_stay_inside_the_smallest_figure():
     table = told(correct=True, chance=True)
     for quantity in ("similarity", "corrected", "calibrated"):

@@ -19,6 +19,7 @@ def _close_figures():
     pyplot.close("all")
 
 
+@pytest.mark.slow
 def test_draws_means_and_the_bands_of_the_repeats():
     curve = isorep.sample_size_curve(X, X + Y, "cca", sizes=[20, 60, 200], repeats=3)
     given = Figure().subplots()

@@ -91,6 +91,7 @@ def test_a_drawn_overlap_holds_together():
         drawn.x.take(np.arange(5))
 
 
+@pytest.mark.slow
 def test_draws_show_what_direct_samples_show():
     # n x (a + b) Gaussian data with the sample's loadings, against the few rows that replace it.
     sample = isorep.overlap(*pair(n=40, a=5, b=7))
@@ -134,6 +135,7 @@ def test_no_extrapolation_where_loadings_do_not_count():
     assert found.error == pytest.approx(np.std(draws, ddof=1) / 8, rel=1e-9)  # of 64
 
 
+@pytest.mark.slow
 def test_several_numbers_have_the_excess_of_each():
     population = Population.estimate(isorep.overlap(*pair()))
 
@@ -179,6 +181,7 @@ def test_shapes_that_differ_are_told():
     assert not MEASURES["cca"].corrected(isorep.overlap(x, 0.3 * x + noise)).warnings
 
 
+@pytest.mark.slow
 def test_simulations_keep_to_one_thread():
     population = Population.estimate(isorep.overlap(*pair(a=2, b=2)))
     seen = set()
@@ -280,6 +283,7 @@ def test_tensors_give_the_same():
     assert found.similarity == pytest.approx(expected.similarity, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cca", "pwcca"])
 def test_the_bias_goes(name):
     p, n, repeats = 12, 96, 10
@@ -307,6 +311,7 @@ def test_the_bias_goes(name):
     assert abs(corrected) < raw / 5
 
 
+@pytest.mark.slow
 def test_a_scale_that_samples_share_warns():
     """Of many rows as much as of few, and not of heavy tails of single neurons."""
     rng = np.random.default_rng(11)
@@ -367,6 +372,7 @@ def test_never_fewer_than_can_be_simulated():
     assert np.isfinite(MEASURES["cca"].corrected(o).similarity)
 
 
+@pytest.mark.slow
 def test_most_of_the_bias_goes_where_samples_share_a_scale():
     rho = np.linspace(0.9, 0.0, 20) ** 2
     rng = np.random.default_rng(16)

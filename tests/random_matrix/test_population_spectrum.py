@@ -22,6 +22,7 @@ def sampled_correlations(n, a, b, rho, rng):
     return np.linalg.svd(qx.T @ qy, compute_uv=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n", "a", "b", "rho"),
     [
@@ -69,6 +70,7 @@ def test_a_perfect_correlation_stays_one():
     np.testing.assert_allclose(factor.correlations(np.ones(3)), 1.0, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("b", [20, 30])
 def test_the_matched_population_has_the_expected_spectrum(b):
     a, n = 20, 200

@@ -58,6 +58,7 @@ def test_quantile_inverts_the_law(share):
     assert float(tracy_widom_sf(quantile)) == pytest.approx(1 - share, rel=1e-6, abs=1e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "a", "b"), [(61, 20, 20), (101, 5, 30), (61, 2, 3)])
 def test_rejects_at_most_one_time_in_twenty_when_nothing_is_shared(n, a, b):
     """Not above a fair 5 %, and not so far below that it would find nothing."""

@@ -51,6 +51,7 @@ def test_the_mean_square_is_exact(case):
     assert Wachter(*case).mean() == pytest.approx(max(a, b) / (n - 1), rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tails", ["normal", "heavy", "discrete"])
 @pytest.mark.parametrize(
     ("n", "a", "b", "tolerance"),

@@ -50,6 +50,7 @@ def assert_alike(table, expected, atol=1e-9):
             np.testing.assert_array_equal(table[name], expected[name], err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("memory", [20_000, 26_000, 200_000])
 def test_stores_give_what_arrays_give(tmp_path, memory, capsys):
     networks = pair()
@@ -67,6 +68,7 @@ def test_stores_give_what_arrays_give(tmp_path, memory, capsys):
     assert ("passes over the data" in shown) == (n_passes > 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("memory", [11_000, 200_000])
 def test_a_network_with_itself(tmp_path, memory):
     layers, _ = pair()
@@ -78,6 +80,7 @@ def test_a_network_with_itself(tmp_path, memory):
     )
 
 
+@pytest.mark.slow
 def test_every_kind_of_store(tmp_path):
     networks = pair()
     expected = isorep.compare(*networks, measures="cca")
@@ -133,6 +136,7 @@ def test_intervals_come_from_the_same_pass(tmp_path):
         jackknife(o, lambda o: o.correlations, groups=block_of)
 
 
+@pytest.mark.slow
 def test_a_table_with_intervals_and_chance(tmp_path):
     networks = [{"conv3": layers["conv3"]} for layers in pair(n=601)]
     paths = saved(networks, tmp_path)
@@ -159,6 +163,7 @@ def test_too_few_rows_for_a_jackknife():
         jackknife(o, lambda o: o.correlations)
 
 
+@pytest.mark.slow
 def test_an_interval_around_a_layer_and_itself(tmp_path):
     layers, _ = pair(n=300)
     stored = open_store(saved([layers, layers], tmp_path)[0])
@@ -339,6 +344,7 @@ def test_options_are_checked_before_any_work():
             isorep.compare(broken, broken, **options)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_samples(tmp_path):
     peaks = []
     rng = np.random.default_rng(0)
@@ -357,6 +363,7 @@ def test_memory_does_not_grow_with_the_number_of_samples(tmp_path):
     assert peaks[1] < peaks[0] + 1_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_layers", "memory", "interval"), [(9, 1e7, False), (4, 2e7, True)])
 def test_passes_keep_to_the_budget(n_layers, memory, interval, tmp_path):
     """Chunks that are read whole are in it, and what is told of a pair when it is finished."""
@@ -378,6 +385,7 @@ def test_passes_keep_to_the_budget(n_layers, memory, interval, tmp_path):
     assert peak <= memory
 
 
+@pytest.mark.slow
 def test_what_a_pass_held_goes_before_the_next(tmp_path, monkeypatch):
     paths = saved(pair(), tmp_path)
     gatherers = []

@@ -41,6 +41,7 @@ def _finished(path):
     return record.read_text().split() if record.exists() else []
 
 
+@pytest.mark.slow
 def test_workers_give_the_numbers_of_threads(client, stores, tmp_path):
     for precision in ("double", "single"):
         local = isorep.pairwise(stores, measures=MEASURES, precision=precision)
@@ -53,6 +54,7 @@ def test_workers_give_the_numbers_of_threads(client, stores, tmp_path):
     assert equal(isorep.pairwise(stores, scheduler=client, memory="8 MB"), isorep.pairwise(stores))
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_costs_its_tiles_only(client, stores, tmp_path):
     """One of two is killed when some tiles are finished; those stay, and no other is missing."""
     out = tmp_path / "sweep.zarr"
@@ -115,6 +117,7 @@ def test_a_cluster_that_is_lost_says_what_to_do(client):
             executor.result(task)
 
 
+@pytest.mark.slow
 def test_options_of_measures_reach_the_workers(client, stores):
     measures = ["pwcca(weights_from=both)", {"shape": {"alpha": 0.5}}]
     table = isorep.pairwise(stores, measures=measures, scheduler=client)
@@ -149,6 +152,7 @@ def test_a_cluster_has_a_default_memory(client):
         assert executor.n_threads == 2
 
 
+@pytest.mark.slow
 def test_the_shell_takes_the_address(client, stores, tmp_path):
     out = tmp_path / "sweep.zarr"
     result = CliRunner().invoke(

@@ -40,6 +40,7 @@ def _finished(path):
     return [int(line) for line in (path / "isorep-sweep" / "finished").read_text().split()]
 
 
+@pytest.mark.slow
 def test_the_store_holds_the_table_of_memory(tmp_path):
     nets = networks()
     in_memory = isorep.pairwise(nets, measures=MEASURES)
@@ -70,6 +71,7 @@ def test_endless_ranges_and_number_names_survive(tmp_path):
     assert table.equals(isorep.pairwise(nets, layers="conv", measures="euclidean"))
 
 
+@pytest.mark.slow
 def test_a_finished_sweep_computes_nothing(tmp_path, computed):
     nets, out = networks(), tmp_path / "sweep.zarr"
     first = isorep.pairwise(nets, measures=MEASURES, out=out)
@@ -80,6 +82,7 @@ def test_a_finished_sweep_computes_nothing(tmp_path, computed):
     assert computed == []
 
 
+@pytest.mark.slow
 def test_a_sweep_that_failed_goes_on(tmp_path, computed, monkeypatch):
     """An exception after some tiles; then half a line, as a loss of power may leave it."""
     nets, out = networks(), tmp_path / "sweep.zarr"
@@ -130,6 +133,7 @@ isorep.pairwise(paths, measures=["pwcca", "cka"], out=folder / "sweep.zarr")
 """
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_ends_with_the_same_numbers(tmp_path):
     nets, out = networks(), tmp_path / "sweep.zarr"
     saved(nets, tmp_path)

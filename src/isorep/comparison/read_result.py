@@ -83,21 +83,26 @@ def _from_json(path: Path) -> xarray.Dataset:
             "measure": measure,
             "options": json.dumps(numbers["options"]),
             "direction": numbers["direction"],
-            "long_name": numbers["description"],
-            "units": numbers["distance_units"],
             "symmetric": int(numbers["symmetric"]),
             "reference": numbers["reference"],
         }
         for name in ("similarity", "distance", *INFERRED):
             if name not in numbers:
                 continue
-            bounds = numbers["distance_range" if name == "distance" else "similarity_range"]
+            low, high = numbers["distance_range" if name == "distance" else "similarity_range"]
+            # An infinite end of a range is null in JSON.
+            ends = (-np.inf if low is None else low, np.inf if high is None else high)
             variable = measure if name == "similarity" else f"{measure}_{name}"
             variables[variable] = (
                 cells,
                 np.array(numbers[name], float),
-                # An infinite end of a range is null in JSON.
-                attrs | {"range": [np.inf if bound is None else bound for bound in bounds]},
+                attrs
+                | {
+                    "quantity": name,
+                    "long_name": INFERRED.get(name, numbers["description"]),
+                    "units": numbers["distance_units"] if name == "distance" else "1",
+                    "range": ends,
+                },
             )
     for name, dims in (
         ("x_rank", "x_layer"),

@@ -111,7 +111,7 @@ def test_small_stores_are_compared_in_memory(tmp_path):
 
 
 def test_intervals_come_from_the_same_pass(tmp_path):
-    """The jackknife of a stream is that of arrays whose samples are dealt alike."""
+    """The jackknife of a stream equals that of arrays with the same blocks."""
     networks = pair(n=1009)
     paths = saved(networks, tmp_path)
     block_of = assign_blocks(0, 1009, 20, seed=3)
@@ -119,12 +119,12 @@ def test_intervals_come_from_the_same_pass(tmp_path):
     keys = ("a", "conv3"), ("b", "conv2")
     found = []
     for n_rows in (1009, 250, 31):
-        gatherer = MomentAccumulator([keys], 20, seed=3)
+        accumulator = MomentAccumulator([keys], 20, seed=3)
         for chunk in source.chunks(keys, n_rows, 10**6, ""):
             assert all(isinstance(rows, Rows) for rows in chunk.values())
-            gatherer.add(chunk)
-        bases = gatherer.prepare()
-        o = gatherer.couple(*keys, *(bases[key] for key in keys))
+            accumulator.add(chunk)
+        bases = accumulator.prepare()
+        o = accumulator.couple(*keys, *(bases[key] for key in keys))
         assert o.n_samples == 1009
         for one in (o, o.swap()):
             found.append(jackknife(one, lambda o: o.correlations))
@@ -132,7 +132,9 @@ def test_intervals_come_from_the_same_pass(tmp_path):
     expected = jackknife(arrays, lambda o: o.correlations, groups=block_of)
     for errors in found:
         np.testing.assert_allclose(errors, expected, rtol=1e-7)
-    with pytest.raises(ValueError, match="a stream deals out its rows one by one: groups are for"):
+    with pytest.raises(
+        ValueError, match="groups= needs arrays in memory: a stream has assigned its rows"
+    ):
         jackknife(o, lambda o: o.correlations, groups=block_of)
 
 
@@ -154,12 +156,14 @@ def test_a_table_with_intervals_and_chance(tmp_path):
 
 def test_too_few_rows_for_a_jackknife():
     keys = ("a", "fc"), ("b", "fc")
-    gatherer = MomentAccumulator([keys], 20, seed=0)
+    accumulator = MomentAccumulator([keys], 20, seed=0)
     rng = np.random.default_rng(0)
-    gatherer.add({key: Rows(rng.standard_normal((15, 2)), "float64") for key in keys})
-    bases = gatherer.prepare()
-    o = gatherer.couple(*keys, *(bases[key] for key in keys))
-    with pytest.raises(ValueError, match="15 samples are too few to tell how far a number varies"):
+    accumulator.add({key: Rows(rng.standard_normal((15, 2)), "float64") for key in keys})
+    bases = accumulator.prepare()
+    o = accumulator.couple(*keys, *(bases[key] for key in keys))
+    with pytest.raises(
+        ValueError, match="the jackknife needs at least 20 samples, one for each block, got 15"
+    ):
         jackknife(o, lambda o: o.correlations)
 
 
@@ -388,17 +392,17 @@ def test_passes_keep_to_the_budget(n_layers, memory, interval, tmp_path):
 @pytest.mark.slow
 def test_what_a_pass_held_goes_before_the_next(tmp_path, monkeypatch):
     paths = saved(pair(), tmp_path)
-    gatherers = []
+    accumulators = []
 
     def begin(*arguments):
-        assert all(known() is None for known in gatherers)
+        assert all(known() is None for known in accumulators)
         new = MomentAccumulator(*arguments)
-        gatherers.append(weakref.ref(new))
+        accumulators.append(weakref.ref(new))
         return new
 
     monkeypatch.setattr("isorep.comparison.streaming.streamed_pairs.MomentAccumulator", begin)
     isorep.compare(*paths, interval=True, memory=200_000, progress=False)
-    assert len(gatherers) > 1
+    assert len(accumulators) > 1
 
 
 def test_positions_of_models_are_rows_in_blocks(monkeypatch):

@@ -224,8 +224,4 @@ def _write_page(
     """Write the page to explore, its layers most changed first."""
     from isorep.explorer.report import report
 
-    order = [layer.layer for layer in result.layers]
-    table = result.grid().sel(x_layer=order, y_layer=order)
-    if result.fail_below is not None:
-        table = table.assign_attrs(fail_below=result.fail_below)
-    report(table, target, a=base, b=changed, title=title)
+    report(result, target, a=base, b=changed, title=title)

@@ -44,6 +44,7 @@ def capture(
     max_samples: int | None = None,
     device: torch.device | str | int | None = None,
     dtype: Any = None,
+    probe: bool = True,
     out: str | PathLike[str] | None = None,
     progress: bool = True,
 ) -> Representations | Path:
@@ -173,6 +174,7 @@ def capture(
         "max_samples": max_samples,
         "device": device,
         "dtype": dtype,
+        "probe": probe,
         "progress": progress,
     }
     if out is not None:

@@ -21,6 +21,7 @@ class CaptureOptions(TypedDict, total=False):
     max_samples: int | None
     device: torch.device | str | int | None
     dtype: Any
+    probe: bool
     progress: bool
 
 
@@ -32,6 +33,7 @@ _DEFAULTS: CaptureOptions = {
     "max_samples": None,
     "device": None,
     "dtype": None,
+    "probe": True,
     "progress": True,
 }
 

@@ -1,0 +1,313 @@
+"""Evidence: what small runs of a model show about the outputs of its layers.
+
+The first samples run three times: all but one, all, and all in another order. The axis of an output
+that follows is the axis of the samples. In the second run a tracker follows the axes of all
+tensors, from the inputs to each output, which tells features from positions.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import _disable_current_modes
+
+from isorep.activations.axes import Axes
+from isorep.activations.axis_tracker import AxisTracker
+from isorep.activations.batches import Batch
+from isorep.activations.layout import (
+    Layout,
+    NoSamples,
+    SamplesAxis,
+    feature_axes,
+    is_packed,
+    samples_axes,
+)
+from isorep.activations.model_call import call_model
+from isorep.activations.model_state import ModelState, RandomState, unchanged
+from isorep.activations.outputs import Unusable, dense, tensors_in
+from isorep.activations.token_masks import TokenMasks
+
+Call = tuple[nn.Module, int]
+"""A module and the number of its call within one forward pass, from 1."""
+
+_N_SAMPLES = 8
+_N_VALUES = 256  # of each sample that are compared
+_N_TENSORS = 8  # of an output that are looked at
+_UNRELATED = 0.3  # relative error beyond which rows are not those of the same samples
+_SAME = 2e-3  # relative error of the same samples, computed in another order
+_ROUNDINGS = 30
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The layouts of the outputs of a model's modules.
+
+    Parameters
+    ----------
+    layouts
+        For each call, the layout of its output, or why it has no row for each sample. A packed
+        sequence has none and needs none.
+    unmasked
+        Calls whose positions come from masked tokens in a way that is unknown, so that padding
+        cannot be left out.
+    random
+        Call with the first output that differs when the same samples run again; None if there is
+        none.
+    cause
+        Why it differs.
+    """
+
+    layouts: dict[Call, Layout | NoSamples]
+    unmasked: set[Call] = field(default_factory=set)
+    random: Call | None = None
+    cause: str = ""
+
+
+def gather_evidence(model: nn.Module, batch: Batch, channels: str, repeat: bool = True) -> Evidence:
+    """Run a model on the first samples of a batch, and return what its outputs show.
+
+    The model and all random generators are as before afterwards. At most three passes are made.
+
+    Parameters
+    ----------
+    model
+        Model to run, in eval mode.
+    batch
+        Samples on the model's device.
+    channels
+        Axis of the features: ``"auto"``, ``"first"`` or ``"last"``.
+    repeat
+        Whether to run the samples more than once.
+    """
+    index = [*range(min(batch.n, _N_SAMPLES))] if batch.n > 1 else [0, 0]
+    with unchanged(model) as (state, randomness):
+        if batch.divisible:
+            try:
+                return _evidence(model, batch, index, channels, repeat, state, randomness)
+            except Exception:  # a model that takes batches of one size only
+                state.restore()
+        return _evidence(model, batch, [*range(batch.n)], channels, False, state, randomness)
+
+
+def _evidence(
+    model: nn.Module,
+    batch: Batch,
+    index: list[int],
+    channels: str,
+    repeat: bool,
+    state: ModelState,
+    randomness: RandomState,
+) -> Evidence:
+    n = len(index)
+    samples = batch.take(index) if batch.divisible else batch.copied_to(None)
+    fewer = _shapes(model, batch.take(index[:-1])) if repeat else None
+    seen = _Seen(n, fewer or {})
+    tracker = AxisTracker()
+    inputs = samples.named_inputs()
+    for x in inputs.values():
+        if isinstance(x, Tensor) and not x.is_nested:
+            tracker.add_input(x, n)
+    masks = TokenMasks(model, inputs, samples.masks(), tracker)
+    with tracker:
+        _run(model, samples, lambda call, output: seen.first(call, output, tracker))
+    if repeat:
+        turned = [*range(1, n), 0]
+        turned_index = [index[i] for i in turned]
+        _run(model, batch.take(turned_index), lambda call, output: seen.again(call, output, turned))
+    return seen.conclude(channels, masks, state, randomness)
+
+
+def _shapes(model: nn.Module, batch: Batch) -> dict[Call, list[tuple[int, ...]]] | None:
+    """Return the shapes of all outputs; None if the model fails on so few samples."""
+    shapes: dict[Call, list[tuple[int, ...]]] = {}
+
+    def keep(call: Call, output: Any) -> None:
+        tensors = tensors_in(output)[:_N_TENSORS]
+        shapes[call] = [
+            tuple(x.shape) if isinstance(x, Tensor) and not x.is_nested else () for x in tensors
+        ]
+
+    try:
+        _run(model, batch, keep)
+    except Exception:  # such as for an odd number of samples; the other runs will show enough
+        return None
+    return shapes
+
+
+def _run(model: nn.Module, batch: Batch, keep: Callable[[Call, Any], None]) -> None:
+    with _hooks(model, keep):
+        call_model(model, batch)
+
+
+@contextmanager
+def _hooks(model: nn.Module, keep: Callable[[Call, Any], None]) -> Iterator[None]:
+    """Pass the output of each module to `keep`, with the number of the module's call."""
+    calls: Counter[nn.Module] = Counter()
+
+    def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+        calls[module] += 1
+        with _disable_current_modes():
+            keep((module, calls[module]), output)
+
+    handles = [m.register_forward_hook(hook) for m in model.modules() if m is not model]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@dataclass
+class _Candidate:
+    """A tensor of an output, and an axis of it that may be the samples."""
+
+    tensor: int
+    shape: tuple[int, ...]
+    samples: SamplesAxis
+    axes: Axes | None  # with samples first
+    values: Tensor  # (n, k), some values of each sample
+    eps: float
+    error: float | None = None  # of the values of the same samples in another order
+
+    def is_constant(self) -> bool:
+        """Return whether all samples have the same values, so that their order does not show."""
+        spread = torch.linalg.norm(self.values - self.values.mean(0))
+        return bool(spread <= 1e-6 * torch.linalg.norm(self.values))
+
+
+class _Seen:
+    """The outputs of all modules in the runs on some samples.
+
+    Parameters
+    ----------
+    n
+        Number of samples.
+    fewer
+        Shapes of the outputs for one sample less.
+    """
+
+    def __init__(self, n: int, fewer: dict[Call, list[tuple[int, ...]]]) -> None:
+        self._n = n
+        self._fewer = fewer
+        self._candidates: dict[Call, list[_Candidate]] = {}
+        self._reasons: dict[Call, str] = {}
+
+    def first(self, call: Call, output: Any, tracker: AxisTracker) -> None:
+        """Look at an output of the tracked run."""
+        candidates = self._candidates.setdefault(call, [])
+        reasons = []
+        fewer = self._fewer.get(call, [])
+        tensors = tensors_in(output)[:_N_TENSORS]
+        if not tensors:
+            reasons.append(f"returns {type(output).__name__}; expected a tensor")
+        for i, x in enumerate(tensors):
+            if not isinstance(x, Tensor):
+                continue
+            axes = tracker.axes(x)
+            try:
+                x = dense(x)
+            except Unusable as reason:
+                reasons.append(str(reason))
+                continue
+            places = samples_axes(x, axes, self._n, fewer[i] if i < len(fewer) else None)
+            if isinstance(places, NoSamples):
+                reasons.append(places.reason)
+                continue
+            for place in places:
+                x_first = place.first(x, self._n)
+                candidates.append(
+                    _Candidate(
+                        i,
+                        tuple(x.shape),
+                        place,
+                        None if axes is None else place.first_of(axes),
+                        _some_values(x_first),
+                        torch.finfo(x.dtype).eps,
+                    )
+                )
+        if not candidates and reasons and not any(map(is_packed, tensors)):
+            self._reasons[call] = reasons[0]
+
+    def again(self, call: Call, output: Any, turned: Sequence[int]) -> None:
+        """Look at an output of the run with the samples in the order `turned`."""
+        tensors = tensors_in(output)[:_N_TENSORS]
+        for candidate in self._candidates.get(call, []):
+            x = tensors[candidate.tensor] if candidate.tensor < len(tensors) else None
+            if not isinstance(x, Tensor) or tuple(x.shape) != candidate.shape:
+                continue
+            values = _some_values(candidate.samples.first(dense(x), self._n))
+            expected = candidate.values[list(turned)]
+            scale = torch.linalg.norm(expected - expected.mean(0))
+            error = torch.linalg.norm(values - expected) / scale
+            candidate.error = float(error) if error.isfinite() else 0.0
+
+    def conclude(
+        self, channels: str, masks: TokenMasks, state: ModelState, randomness: RandomState
+    ) -> Evidence:
+        """Return what the runs showed."""
+        eps = max((c.eps for cs in self._candidates.values() for c in cs), default=0.0)
+        draws, keeps_state = randomness.has_changed(), state.has_changed()
+        evidence = Evidence({})
+        random, cause = None, ""
+        for call, candidates in self._candidates.items():
+            chosen = _chosen(candidates)
+            if chosen is None:
+                if candidates or call in self._reasons:
+                    evidence.layouts[call] = NoSamples(self._reasons.get(call, ""))
+                continue
+            error = chosen.error or 0.0
+            if error > max(_SAME, _ROUNDINGS * eps) and not chosen.is_constant():
+                if error > _UNRELATED and not (draws or keeps_state) and not _is_marked(chosen):
+                    evidence.layouts[call] = NoSamples(
+                        f"has shape {chosen.shape}, whose rows do not follow the samples when these "
+                        "are in another order"
+                    )
+                    continue
+                if random is None:
+                    random = call
+                    cause = (
+                        "it draws random numbers in eval mode"
+                        if draws
+                        else "it keeps a state from one batch to the next"
+                        if keeps_state
+                        else "its values for a sample depend on the order of the batch"
+                    )
+            x = torch.empty(chosen.shape, device="meta")
+            shape = tuple(chosen.samples.first(x, self._n).shape)
+            features, is_guess = feature_axes(call[0], chosen.axes, shape, chosen.samples, channels)
+            mask, unmasked = masks.of(chosen.axes, features, shape)
+            evidence.layouts[call] = Layout(
+                chosen.tensor, chosen.shape, chosen.samples, features, is_guess, mask
+            )
+            if unmasked:
+                evidence.unmasked.add(call)
+        return Evidence(evidence.layouts, evidence.unmasked, random, cause)
+
+
+def _chosen(candidates: Sequence[_Candidate]) -> _Candidate | None:
+    """Return the candidate whose values follow the samples, or else the likeliest one."""
+    if not candidates:
+        return None
+    followed = [c for c in candidates if c.error is not None and not c.is_constant()]
+    return min(followed, key=lambda c: (c.error or 0.0) > _UNRELATED, default=candidates[0])
+
+
+def _is_marked(candidate: _Candidate) -> bool:
+    from isorep.activations.axes import SAMPLES
+
+    return bool(
+        candidate.axes and candidate.axes[0] and candidate.axes[0][0].origin.root is SAMPLES
+    )
+
+
+def _some_values(x: Tensor) -> Tensor:
+    """Return up to 256 values of each sample, evenly spread, on the CPU."""
+    rows = x.detach().reshape(len(x), -1)
+    step = max(1, rows.shape[1] // _N_VALUES)
+    return rows[:, ::step].to("cpu", torch.float64).nan_to_num()

@@ -92,7 +92,12 @@ def _pointwise(op: Operation, shape: Sequence[int]) -> Axes | None:
         return axes
     # A scale or bias, which has one value for each feature, says which axis the features are on.
     for x in op.tensors():
-        if op.axes(x) is None and x.ndim and x.numel() == max(x.shape) > 1:
+        if (
+            op.axes(x) is None
+            and x.is_floating_point()
+            and x.ndim
+            and x.numel() == max(x.shape) > 1
+        ):
             k = list(x.shape).index(x.numel()) - x.ndim
             if shape[k] == x.numel():
                 return _with_features_on(axes, k)
@@ -175,6 +180,13 @@ def _features_on_second(op: Operation, shape: Sequence[int]) -> Axes | None:
     if x is None or tuple(map(length, x)) != tuple(shape):
         return None
     return _with_features_on(x, 1)
+
+
+def _grouped_product(op: Operation, shape: Sequence[int]) -> Axes | None:
+    x = op.axes(op.arguments["self"])
+    if x is None or len(x) != 2:
+        return None
+    return (demoted(x[0]), new_axis(shape[-1], feature=Feature.YES))
 
 
 def _embedding(op: Operation, shape: Sequence[int]) -> Axes | None:
@@ -392,6 +404,7 @@ _RULES: dict[str, _Rule] = {
     "bmm": _of("self", "mat2"),
     "addmm": _of("mat1", "mat2"),
     "baddbmm": _of("batch1", "batch2"),
+    "_grouped_mm": _grouped_product,
     "linear": _linear,
     "mkldnn_linear": _linear,
     "convolution": _convolution,

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from isorep.activations.axes import SAMPLES, Axes, Origin, Part
+from isorep.activations.axes import SAMPLES, Axes, Feature, Origin, Part, with_feature
 from isorep.activations.axis_rules import Operation
 
 
@@ -31,6 +31,12 @@ class AxisTracker(TorchDispatchMode):
         axes: list[tuple[Part, ...]] = [(Part(size, Origin()),) for size in x.shape]
         if x.ndim and len(x) == n:
             axes[0] = (Part(n, SAMPLES),)
+        self._axes[x] = tuple(axes)
+
+    def add_features(self, x: Tensor, k: int) -> None:
+        """Add a tensor that depends on no input, as a layer of learned queries, by its features."""
+        axes = [(Part(size, Origin()),) for size in x.shape]
+        axes[k] = with_feature(axes[k], Feature.YES)
         self._axes[x] = tuple(axes)
 
     def axes(self, x: Any) -> Axes | None:

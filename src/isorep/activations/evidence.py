@@ -17,13 +17,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _disable_current_modes
 
-from isorep.activations.axes import Axes
+from isorep.activations.axes import SAMPLES, Axes
 from isorep.activations.axis_tracker import AxisTracker
 from isorep.activations.batches import Batch
+from isorep.activations.layers import modules_of_weights
 from isorep.activations.layout import (
     Layout,
     NoSamples,
     SamplesAxis,
+    axis_by_type,
     feature_axes,
     is_packed,
     samples_axes,
@@ -90,9 +92,12 @@ def gather_evidence(model: nn.Module, batch: Batch, channels: str, repeat: bool 
         if batch.divisible:
             try:
                 return _evidence(model, batch, index, channels, repeat, state, randomness)
-            except Exception:  # a model that takes batches of one size only
+            except _ModelFailed:  # it may take batches of one size only
                 state.restore()
-        return _evidence(model, batch, [*range(batch.n)], channels, False, state, randomness)
+        try:
+            return _evidence(model, batch, [*range(batch.n)], channels, False, state, randomness)
+        except _ModelFailed as failed:
+            raise failed.__cause__ or failed from None
 
 
 def _evidence(
@@ -107,7 +112,7 @@ def _evidence(
     n = len(index)
     samples = batch.take(index) if batch.divisible else batch.copied_to(None)
     fewer = _shapes(model, batch.take(index[:-1])) if repeat else None
-    seen = _Seen(n, fewer or {})
+    seen = _Seen(n, fewer or {}, modules_of_weights(model), _are_distinct(samples))
     tracker = AxisTracker()
     inputs = samples.named_inputs()
     for x in inputs.values():
@@ -135,14 +140,32 @@ def _shapes(model: nn.Module, batch: Batch) -> dict[Call, list[tuple[int, ...]]]
 
     try:
         _run(model, batch, keep)
-    except Exception:  # such as for an odd number of samples; the other runs will show enough
+    except _ModelFailed:  # such as for an odd number of samples; the other runs will show enough
         return None
     return shapes
 
 
 def _run(model: nn.Module, batch: Batch, keep: Callable[[Call, Any], None]) -> None:
-    with _hooks(model, keep):
-        call_model(model, batch)
+    failures: list[Exception] = []
+
+    def keep_or_fail(call: Call, output: Any) -> None:
+        try:
+            keep(call, output)
+        except Exception as error:
+            failures.append(error)
+            raise
+
+    with _hooks(model, keep_or_fail):
+        try:
+            call_model(model, batch)
+        except Exception as error:
+            if failures:
+                raise
+            raise _ModelFailed from error
+
+
+class _ModelFailed(Exception):  # noqa: N818  the model's error is its cause
+    """The model raised an error on a batch."""
 
 
 @contextmanager
@@ -190,11 +213,23 @@ class _Seen:
         Number of samples.
     fewer
         Shapes of the outputs for one sample less.
+    of_weights
+        Modules that compute weights.
+    are_distinct
+        Whether the samples are not all the same, so that equal outputs say something.
     """
 
-    def __init__(self, n: int, fewer: dict[Call, list[tuple[int, ...]]]) -> None:
+    def __init__(
+        self,
+        n: int,
+        fewer: dict[Call, list[tuple[int, ...]]],
+        of_weights: set[nn.Module],
+        are_distinct: bool,
+    ) -> None:
         self._n = n
         self._fewer = fewer
+        self._of_weights = of_weights
+        self._are_distinct = are_distinct
         self._candidates: dict[Call, list[_Candidate]] = {}
         self._reasons: dict[Call, str] = {}
 
@@ -204,6 +239,8 @@ class _Seen:
         reasons = []
         fewer = self._fewer.get(call, [])
         tensors = tensors_in(output)[:_N_TENSORS]
+        if tensors and isinstance(tensors[0], Tensor) and tracker.axes(tensors[0]) is None:
+            self._add_features(call[0], tensors[0], tracker)
         if not tensors:
             reasons.append(f"returns {type(output).__name__}; expected a tensor")
         for i, x in enumerate(tensors):
@@ -215,7 +252,8 @@ class _Seen:
             except Unusable as reason:
                 reasons.append(str(reason))
                 continue
-            places = samples_axes(x, axes, self._n, fewer[i] if i < len(fewer) else None)
+            shape_of_fewer = fewer[i] if i < len(fewer) and len(fewer[i]) == x.ndim else None
+            places = samples_axes(x, axes, self._n, shape_of_fewer)
             if isinstance(places, NoSamples):
                 reasons.append(places.reason)
                 continue
@@ -226,13 +264,19 @@ class _Seen:
                         i,
                         tuple(x.shape),
                         place,
-                        None if axes is None else place.first_of(axes),
+                        None if axes is None else place.first_of(axes, self._n),
                         _some_values(x_first),
                         torch.finfo(x.dtype).eps,
                     )
                 )
         if not candidates and reasons and not any(map(is_packed, tensors)):
             self._reasons[call] = reasons[0]
+
+    def _add_features(self, module: nn.Module, x: Tensor, tracker: AxisTracker) -> None:
+        """Add an output that depends on no input, and of which the module knows the features."""
+        k = axis_by_type(module)
+        if k is not None and x.ndim > 1 and module not in self._of_weights:
+            tracker.add_features(x, k)
 
     def again(self, call: Call, output: Any, turned: Sequence[int]) -> None:
         """Look at an output of the run with the samples in the order `turned`."""
@@ -262,6 +306,11 @@ class _Seen:
                     evidence.layouts[call] = NoSamples(self._reasons.get(call, ""))
                 continue
             error = chosen.error or 0.0
+            if self._are_distinct and chosen.is_constant() and not _is_marked(chosen):
+                evidence.layouts[call] = NoSamples(
+                    f"has shape {chosen.shape}, and the same values for all samples"
+                )
+                continue
             if error > max(_SAME, _ROUNDINGS * eps) and not chosen.is_constant():
                 if error > _UNRELATED and not (draws or keeps_state) and not _is_marked(chosen):
                     evidence.layouts[call] = NoSamples(
@@ -299,11 +348,16 @@ def _chosen(candidates: Sequence[_Candidate]) -> _Candidate | None:
 
 
 def _is_marked(candidate: _Candidate) -> bool:
-    from isorep.activations.axes import SAMPLES
+    """Return whether the tracker followed the samples to this axis."""
+    axes = candidate.axes
+    return bool(axes and axes[0] and axes[0][0].origin.root is SAMPLES)
 
-    return bool(
-        candidate.axes and candidate.axes[0] and candidate.axes[0][0].origin.root is SAMPLES
-    )
+
+def _are_distinct(samples: Batch) -> bool:
+    for x in samples.named_inputs().values():
+        if isinstance(x, Tensor) and x.ndim and len(x) == samples.n and (x != x[:1]).any():
+            return True
+    return False
 
 
 def _some_values(x: Tensor) -> Tensor:

@@ -38,10 +38,7 @@ def select(
     ValueError
         A pattern, in `patterns` or in a mapping `reduce`, matches no layer.
     """
-    # A module that computes a weight is no layer: its output does not depend on the samples.
-    of_weights = {
-        part for m in model.modules() if isinstance(m, ParametrizationList) for part in m.modules()
-    }
+    of_weights = modules_of_weights(model)
     modules = {
         name: m
         for name, m in model.named_modules(remove_duplicate=False)
@@ -80,3 +77,10 @@ def select(
     if not selected:
         raise ValueError(f"layers leave out every layer: {', '.join('!' + p for p in excluded)}")
     return selected
+
+
+def modules_of_weights(model: nn.Module) -> set[nn.Module]:
+    """Return the modules that compute weights: their outputs do not depend on the samples."""
+    return {
+        part for m in model.modules() if isinstance(m, ParametrizationList) for part in m.modules()
+    }

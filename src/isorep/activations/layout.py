@@ -9,7 +9,16 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from isorep.activations.axes import SAMPLES, Axes, Axis, Feature, feature_of
+from isorep.activations.axes import (
+    SAMPLES,
+    Axes,
+    Axis,
+    Feature,
+    Part,
+    feature_of,
+    length,
+    new_axis,
+)
 
 Order = Literal["alone", "before positions", "after positions"]
 
@@ -31,15 +40,22 @@ class SamplesAxis:
             axis += 1
         return x.movedim(axis, 0)
 
-    def first_of(self, axes: Axes) -> Axes:
+    def first_of(self, axes: Axes, n: int) -> Axes:
         """Return the axes that `first` gives a tensor of the axes `axes`."""
         joined = axes[self.axis]
-        others: tuple[Axis, ...] = ()
-        if self.order == "before positions":
-            others = (joined[1:],)
-        elif self.order == "after positions":
-            others = (joined[:-1],)
-        return (joined[:1], *axes[: self.axis], *others, *axes[self.axis + 1 :])
+        if self.order == "alone":
+            samples, positions = joined, ()
+        elif self.order == "before positions" and _are_samples(joined[0]):
+            samples, positions = joined[:1], (joined[1:],)
+        elif self.order == "after positions" and _are_samples(joined[-1]):
+            samples, positions = joined[-1:], (joined[:-1],)
+        else:
+            samples, positions = new_axis(n), (new_axis(length(joined) // n, joined),)
+        return (samples, *axes[: self.axis], *positions, *axes[self.axis + 1 :])
+
+
+def _are_samples(part: Part) -> bool:
+    return part.origin.root is SAMPLES
 
 
 @dataclass(frozen=True)
@@ -106,7 +122,7 @@ def feature_axes(
         if contracted:
             return contracted, False
     # Nothing that PyTorch ran said it: a quantised layer, or one that saw no input.
-    if (axis := _by_type(module)) is not None:
+    if (axis := axis_by_type(module)) is not None:
         return (axis % n_axes,), False
     if (axis := _by_parameters(module, shape)) is not None:
         return (axis % n_axes,), False
@@ -138,8 +154,8 @@ _FEATURES_LAST = (
 )
 
 
-def _by_type(module: nn.Module) -> int | None:
-    """Return the axis of the features in the output of PyTorch's own layers."""
+def axis_by_type(module: nn.Module) -> int | None:
+    """Return the axis of the features in the output of PyTorch's own layers, 1 or -1."""
     files = {base.__module__ for base in type(module).__mro__}
     if _is(module, _FEATURES_FIRST) or files & _FEATURES_FIRST_FILES:
         return 1
@@ -187,13 +203,15 @@ def samples_axes(
     axes
         Its axes, where known.
     fewer
-        Shape of the same tensor for n - 1 samples; None if that is unknown.
+        Shape of the same tensor for n - 1 samples, with as many axes; None if that is unknown.
     """
     shape = tuple(output.shape)
-    if fewer is not None and len(fewer) == len(shape):
+    if fewer is not None:
         changed = [k for k, size in enumerate(shape) if size != fewer[k]]
         if not changed:
-            return NoSamples(f"has shape {shape} for {n} samples and for {n - 1}")
+            return NoSamples(
+                f"has shape {shape} for {n} samples and for {n - 1}, and no row for each sample"
+            )
         if len(changed) > 1:
             return NoSamples(
                 f"has shape {shape} for {n} samples and {fewer} for {n - 1}, so that more than one "
@@ -213,7 +231,7 @@ def samples_axes(
         marked = [
             place
             for k, axis in enumerate(axes)
-            if any(part.origin.root is SAMPLES for part in axis)
+            if any(_are_samples(part) for part in axis)
             for place in _joined_samples(axis, k)
         ]
         if marked:
@@ -225,11 +243,11 @@ def samples_axes(
 
 def _joined_samples(axis: Axis, k: int) -> list[SamplesAxis]:
     """Return where the samples are in axis number `k`, if its parts are known."""
-    if len(axis) == 1 and axis[0].origin.root is SAMPLES:
+    if len(axis) == 1 and _are_samples(axis[0]):
         return [SamplesAxis(k)]
-    if axis and axis[0].origin.root is SAMPLES:
+    if axis and _are_samples(axis[0]):
         return [SamplesAxis(k, "before positions")]
-    if axis and axis[-1].origin.root is SAMPLES:
+    if axis and _are_samples(axis[-1]):
         return [SamplesAxis(k, "after positions")]
     return []
 

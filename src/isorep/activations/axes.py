@@ -159,26 +159,32 @@ def joined(operands: Sequence[Axes], shape: Sequence[int]) -> Axes:
     The features of two operands with features are the axes that are features in both: those of
     ``x + f(x)`` are not the positions that f mixed.
     """
-    columns = [
+    aligned = [
         [
             operand[k - len(shape)]
-            for operand in operands
             if len(shape) - k <= len(operand) and length(operand[k - len(shape)]) == size
-        ]
-        for k, size in enumerate(shape)
-    ]
-    by_operand = [
-        [
-            feature_of(operand[k - len(shape)])
-            if len(shape) - k <= len(operand) and length(operand[k - len(shape)]) == size > 1
-            else Feature.NO
+            else None
             for k, size in enumerate(shape)
         ]
         for operand in operands
     ]
-    informed = [features for features in by_operand if any(features)]
-    features = [min(axis) for axis in zip(*informed, strict=True)] or [Feature.NO] * len(shape)
+    informed = [
+        [Feature.NO if axis is None else feature_of(axis) for axis in operand]
+        for operand in aligned
+        if any(axis is not None and feature_of(axis) for axis in operand)
+    ]
+    # A scale of each row, which is the same for all its features, does not say what features are.
+    whole = [
+        [feature_of(axis) for axis in operand if axis is not None]
+        for operand in aligned
+        if None not in operand and any(feature_of(axis) for axis in operand if axis is not None)
+    ]
+    features = [min(axis) for axis in zip(*(whole or informed), strict=True)]
+    features = features or [Feature.NO] * len(shape)
     highest = max(features, default=Feature.NO)
+    columns = [
+        [axis for operand in aligned if (axis := operand[k]) is not None] for k in range(len(shape))
+    ]
     axes = []
     for size, candidates, feature in zip(shape, columns, features, strict=True):
         if size == 1 or not candidates:

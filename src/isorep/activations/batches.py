@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.data import DataLoader, Dataset
 
-from isorep._utils.validation import as_integer
+from isorep._utils.validation import as_integer, unknown_name
 
 _CHUNK = 256
 _MASK, _DECODER_MASK = "attention_mask", "decoder_attention_mask"
@@ -66,6 +66,20 @@ class Batch:
         """Return the masks (n, T) of tokens, by the name of the input."""
         masks = {_MASK: self.mask, _DECODER_MASK: self.decoder_mask}
         return {name: mask for name, mask in masks.items() if mask is not None}
+
+    def mask_named(self, name: str) -> Tensor:
+        """Return the input `name` as a mask (n, T), True for tokens.
+
+        Raises
+        ------
+        ValueError
+            There is no such input, or it is no mask.
+        """
+        if name not in self.named_inputs():
+            raise ValueError(unknown_name("input", name, self.named_inputs()))
+        mask = _mask(self.named_inputs()[name], name, self.n, "the batch")
+        assert mask is not None
+        return mask
 
     def take(self, index: Sequence[int]) -> Batch:
         """Return the samples with these numbers, in this order."""

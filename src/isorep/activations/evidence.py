@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -55,9 +55,6 @@ class Evidence:
     layouts
         For each call, the layout of its output, or why it has no row for each sample. A packed
         sequence has none and needs none.
-    unmasked
-        Calls whose positions come from masked tokens in a way that is unknown, so that padding
-        cannot be left out.
     random
         Call with the first output that differs when the same samples run again; None if there is
         none.
@@ -66,7 +63,6 @@ class Evidence:
     """
 
     layouts: dict[Call, Layout | NoSamples]
-    unmasked: set[Call] = field(default_factory=set)
     random: Call | None = None
     cause: str = ""
 
@@ -111,8 +107,8 @@ def _evidence(
 ) -> Evidence:
     n = len(index)
     samples = batch.take(index) if batch.divisible else batch.copied_to(None)
-    fewer = _shapes(model, batch.take(index[:-1])) if repeat else None
-    seen = _Seen(n, fewer or {}, modules_of_weights(model), _are_distinct(samples))
+    fewer = _with_fewer(model, batch.take(index[:-1])) if repeat else {}
+    seen = _Seen(n, fewer, modules_of_weights(model), _are_distinct(samples))
     tracker = AxisTracker()
     inputs = samples.named_inputs()
     for x in inputs.values():
@@ -128,21 +124,37 @@ def _evidence(
     return seen.conclude(channels, masks, state, randomness)
 
 
-def _shapes(model: nn.Module, batch: Batch) -> dict[Call, list[tuple[int, ...]]] | None:
-    """Return the shapes of all outputs; None if the model fails on so few samples."""
-    shapes: dict[Call, list[tuple[int, ...]]] = {}
+@dataclass(frozen=True)
+class _Fewer:
+    """A tensor that a module returned for one sample less: its shape, and values by axis."""
+
+    shape: tuple[int, ...]
+    values: dict[int, Tensor]  # of each axis that is as long as there are samples
+
+
+def _with_fewer(model: nn.Module, batch: Batch) -> dict[Call, list[_Fewer]]:
+    """Return what all modules return for a batch; nothing if the model fails on it."""
+    outputs: dict[Call, list[_Fewer]] = {}
 
     def keep(call: Call, output: Any) -> None:
-        tensors = tensors_in(output)[:_N_TENSORS]
-        shapes[call] = [
-            tuple(x.shape) if isinstance(x, Tensor) and not x.is_nested else () for x in tensors
-        ]
+        outputs[call] = []
+        for x in tensors_in(output)[:_N_TENSORS]:
+            shape = tuple(x.shape) if isinstance(x, Tensor) and not x.is_nested else ()
+            try:
+                values = {
+                    k: _some_values(dense(x).movedim(k, 0))
+                    for k, size in enumerate(shape)
+                    if size == batch.n and isinstance(x, Tensor)
+                }
+            except Unusable:
+                values = {}
+            outputs[call].append(_Fewer(shape, values))
 
     try:
         _run(model, batch, keep)
     except _ModelFailed:  # such as for an odd number of samples; the other runs will show enough
-        return None
-    return shapes
+        return {}
+    return outputs
 
 
 def _run(model: nn.Module, batch: Batch, keep: Callable[[Call, Any], None]) -> None:
@@ -196,7 +208,14 @@ class _Candidate:
     axes: Axes | None  # with samples first
     values: Tensor  # (n, k), some values of each sample
     eps: float
+    fewer: Tensor | None  # these values for one sample less
     error: float | None = None  # of the values of the same samples in another order
+
+    def error_of_fewer(self) -> float:
+        """Return the error of the values for one sample less."""
+        if self.fewer is None or len(self.fewer) < 2:
+            return 0.0
+        return _error(self.fewer, self.values[: len(self.fewer)])
 
     def is_constant(self) -> bool:
         """Return whether all samples have the same values, so that their order does not show."""
@@ -212,7 +231,7 @@ class _Seen:
     n
         Number of samples.
     fewer
-        Shapes of the outputs for one sample less.
+        Outputs for one sample less.
     of_weights
         Modules that compute weights.
     are_distinct
@@ -222,7 +241,7 @@ class _Seen:
     def __init__(
         self,
         n: int,
-        fewer: dict[Call, list[tuple[int, ...]]],
+        fewer: dict[Call, list[_Fewer]],
         of_weights: set[nn.Module],
         are_distinct: bool,
     ) -> None:
@@ -252,8 +271,8 @@ class _Seen:
             except Unusable as reason:
                 reasons.append(str(reason))
                 continue
-            shape_of_fewer = fewer[i] if i < len(fewer) and len(fewer[i]) == x.ndim else None
-            places = samples_axes(x, axes, self._n, shape_of_fewer)
+            of_fewer = fewer[i] if i < len(fewer) and len(fewer[i].shape) == x.ndim else None
+            places = samples_axes(x, axes, self._n, of_fewer.shape if of_fewer else None)
             if isinstance(places, NoSamples):
                 reasons.append(places.reason)
                 continue
@@ -267,6 +286,9 @@ class _Seen:
                         None if axes is None else place.first_of(axes, self._n),
                         _some_values(x_first),
                         torch.finfo(x.dtype).eps,
+                        None
+                        if of_fewer is None or place.order != "alone"
+                        else of_fewer.values.get(place.axis),
                     )
                 )
         if not candidates and reasons and not any(map(is_packed, tensors)):
@@ -286,10 +308,7 @@ class _Seen:
             if not isinstance(x, Tensor) or tuple(x.shape) != candidate.shape:
                 continue
             values = _some_values(candidate.samples.first(dense(x), self._n))
-            expected = candidate.values[list(turned)]
-            scale = torch.linalg.norm(expected - expected.mean(0))
-            error = torch.linalg.norm(values - expected) / scale
-            candidate.error = float(error) if error.isfinite() else 0.0
+            candidate.error = _error(values, candidate.values[list(turned)])
 
     def conclude(
         self, channels: str, masks: TokenMasks, state: ModelState, randomness: RandomState
@@ -297,25 +316,26 @@ class _Seen:
         """Return what the runs showed."""
         eps = max((c.eps for cs in self._candidates.values() for c in cs), default=0.0)
         draws, keeps_state = randomness.has_changed(), state.has_changed()
-        evidence = Evidence({})
+        layouts: dict[Call, Layout | NoSamples] = {}
         random, cause = None, ""
         for call, candidates in self._candidates.items():
             chosen = _chosen(candidates)
             if chosen is None:
                 if candidates or call in self._reasons:
-                    evidence.layouts[call] = NoSamples(self._reasons.get(call, ""))
+                    layouts[call] = NoSamples(self._reasons.get(call, ""))
                 continue
             error = chosen.error or 0.0
             if self._are_distinct and chosen.is_constant() and not _is_marked(chosen):
-                evidence.layouts[call] = NoSamples(
+                layouts[call] = NoSamples(
                     f"has shape {chosen.shape}, and the same values for all samples"
                 )
                 continue
-            if error > max(_SAME, _ROUNDINGS * eps) and not chosen.is_constant():
+            largest = max(error, chosen.error_of_fewer())
+            if largest > max(_SAME, _ROUNDINGS * eps) and not chosen.is_constant():
                 if error > _UNRELATED and not (draws or keeps_state) and not _is_marked(chosen):
-                    evidence.layouts[call] = NoSamples(
-                        f"has shape {chosen.shape}, whose rows do not follow the samples when these "
-                        "are in another order"
+                    layouts[call] = NoSamples(
+                        f"has shape {chosen.shape}, whose rows do not follow the samples when "
+                        "these are in another order"
                     )
                     continue
                 if random is None:
@@ -325,18 +345,22 @@ class _Seen:
                         if draws
                         else "it keeps a state from one batch to the next"
                         if keeps_state
-                        else "its values for a sample depend on the order of the batch"
+                        else "its values for a sample depend on the other samples of the batch"
                     )
             x = torch.empty(chosen.shape, device="meta")
             shape = tuple(chosen.samples.first(x, self._n).shape)
             features, is_guess = feature_axes(call[0], chosen.axes, shape, chosen.samples, channels)
-            mask, unmasked = masks.of(chosen.axes, features, shape)
-            evidence.layouts[call] = Layout(
-                chosen.tensor, chosen.shape, chosen.samples, features, is_guess, mask
+            mask, includes_padding = masks.of(chosen.axes, features, shape)
+            layouts[call] = Layout(
+                chosen.tensor,
+                chosen.shape,
+                chosen.samples,
+                features,
+                is_guess,
+                mask,
+                includes_padding,
             )
-            if unmasked:
-                evidence.unmasked.add(call)
-        return Evidence(evidence.layouts, evidence.unmasked, random, cause)
+        return Evidence(layouts, random, cause)
 
 
 def _chosen(candidates: Sequence[_Candidate]) -> _Candidate | None:
@@ -358,6 +382,15 @@ def _are_distinct(samples: Batch) -> bool:
         if isinstance(x, Tensor) and x.ndim and len(x) == samples.n and (x != x[:1]).any():
             return True
     return False
+
+
+def _error(values: Tensor, expected: Tensor) -> float:
+    """Return the error of `values` relative to how much samples differ."""
+    if values.shape != expected.shape:
+        return 0.0
+    scale = torch.linalg.norm(expected - expected.mean(0))
+    error = torch.linalg.norm(values - expected) / scale
+    return float(error) if error.isfinite() else 0.0
 
 
 def _some_values(x: Tensor) -> Tensor:

@@ -38,7 +38,9 @@ def forward_passes(
     for i, model in enumerate(models):
         model = eager(model)
         with _named(i, models):
-            selected = select(model, options["layers"], options["reduce"])
+            selected = select(
+                model, options["layers"], options["reduce"], options["mask"], options["heads"]
+            )
         recorders.append(
             Recorder(model, selected, options["channels"], options["probe"], dtype, keep_on)
         )

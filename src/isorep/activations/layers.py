@@ -13,20 +13,46 @@ from isorep._utils.layer_patterns import matches
 from isorep._utils.validation import unknown_name
 from isorep.activations.reductions import Reduction, reduction
 
+AUTO = "auto"
+
 
 @dataclass(frozen=True)
 class Layer:
-    """A module to capture: its name, its reduction, and whether the caller named it in full."""
+    """A module to capture.
+
+    Parameters
+    ----------
+    name
+        Name in the model.
+    exact
+        Whether the caller named it in full.
+    reduction
+        Reduction of its positions.
+    mask
+        Name of the input that masks its positions; ``"auto"`` for the mask of their tokens, None
+        for no mask.
+    heads
+        Whether each head is a layer.
+    """
 
     name: str
     exact: bool
     reduction: Reduction
+    mask: str | None = AUTO
+    heads: bool = False
+
+    def rows(self) -> str:
+        """Return what its rows are, as a text."""
+        mask = "" if self.mask == AUTO else f", mask {self.mask}"
+        return f"{self.reduction.name}{mask}{', each head' if self.heads else ''}"
 
 
 def select(
     model: nn.Module,
     patterns: str | Iterable[str],
     reduce: str | Callable[..., Any] | Mapping[str, Any],
+    mask: Mapping[str, str | None] | None = None,
+    heads: str | Iterable[str] = (),
 ) -> dict[nn.Module, Layer]:
     """Return the modules that match any of the glob patterns `patterns`.
 
@@ -36,7 +62,7 @@ def select(
     Raises
     ------
     ValueError
-        A pattern, in `patterns` or in a mapping `reduce`, matches no layer.
+        A pattern, in `patterns`, `heads`, or a mapping, matches no layer.
     """
     of_weights = modules_of_weights(model)
     modules = {
@@ -53,7 +79,9 @@ def select(
     if not patterns:
         raise ValueError("expected at least one layer or pattern in layers, got none")
     rules = dict(reduce) if isinstance(reduce, Mapping) else {"*": reduce}
-    for pattern in (*patterns, *rules):
+    masks = dict(mask or {})
+    heads = [heads] if isinstance(heads, str) else list(heads)
+    for pattern in (*patterns, *rules, *masks, *heads):
         if not isinstance(pattern, str):
             raise TypeError(f"layers are named by strings, got {pattern!r}")
         if not any(matches(name, pattern.removeprefix("!")) for name in modules):
@@ -69,10 +97,13 @@ def select(
         if any(matches(name, pattern) for pattern in excluded):
             continue
         matching = next((p for p in reductions if matches(name, p)), None)
+        masked = next((p for p in masks if matches(name, p)), None)
         selected[module] = Layer(
             name=name,
             exact=name in patterns,
             reduction=reduction("mean") if matching is None else reductions[matching],
+            mask=AUTO if masked is None else masks[masked],
+            heads=any(matches(name, pattern) for pattern in heads),
         )
     if not selected:
         raise ValueError(f"layers leave out every layer: {', '.join('!' + p for p in excluded)}")

@@ -76,6 +76,9 @@ class Layout:
         Whether nothing was known about the features.
     mask
         Name of the input that masks padding in the positions; None if no padding is known.
+    includes_padding
+        Whether the positions come from masked tokens in a way that is unknown, so that padding
+        cannot be left out.
     """
 
     tensor: int
@@ -84,6 +87,7 @@ class Layout:
     features: tuple[int, ...]
     is_guess: bool = False
     mask: str | None = None
+    includes_padding: bool = False
 
 
 def feature_axes(

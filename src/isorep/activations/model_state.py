@@ -106,7 +106,7 @@ class RandomState:
     def __init__(self) -> None:
         self._torch = torch.get_rng_state()
         self._cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-        self._numpy = np.random.get_state(legacy=True)
+        self._numpy = np.random.get_state(legacy=True)  # noqa: NPY002  models may use it
         self._python = random.getstate()
 
     def has_changed(self) -> bool:
@@ -124,7 +124,7 @@ class RandomState:
         torch.set_rng_state(self._torch)
         if self._cuda:
             torch.cuda.set_rng_state_all(self._cuda)
-        np.random.set_state(self._numpy)
+        np.random.set_state(self._numpy)  # noqa: NPY002
         random.setstate(self._python)
 
 

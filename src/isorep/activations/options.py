@@ -16,6 +16,8 @@ class CaptureOptions(TypedDict, total=False):
 
     layers: str | Iterable[str]
     reduce: str | Callable[..., Any] | Mapping[str, Any]
+    mask: Mapping[str, str | None] | None
+    heads: str | Iterable[str]
     sample_ids: Sequence[str | int] | None
     channels: str
     max_samples: int | None
@@ -28,6 +30,8 @@ class CaptureOptions(TypedDict, total=False):
 _DEFAULTS: CaptureOptions = {
     "layers": "*",
     "reduce": "mean",
+    "mask": None,
+    "heads": (),
     "sample_ids": None,
     "channels": "auto",
     "max_samples": None,

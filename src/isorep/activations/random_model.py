@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class RandomModelWarning(UserWarning):
-    """A layer has other values when the same samples run again, in another order."""
+    """A layer has other values when the same samples run again, in another order or batch."""

@@ -17,7 +17,7 @@ from torch.nn.utils.rnn import PackedSequence
 from isorep._utils.validation import unknown_name
 from isorep.activations.batches import Batch
 from isorep.activations.evidence import Call, Evidence, gather_evidence
-from isorep.activations.layers import Layer
+from isorep.activations.layers import AUTO, Layer
 from isorep.activations.layout import Layout, NoSamples
 from isorep.activations.model_call import call_model
 from isorep.activations.outputs import Unusable, dense, padded, tensors_in
@@ -177,7 +177,8 @@ class Recorder:
         if name in self.skipped:
             return
         try:
-            tensor, rows = self._rows(batch, name, layer, (module, call), output)
+            for suffix, tensor, rows in self._rows(batch, name, layer, (module, call), output):
+                self._keep(f"{name}{suffix}", layer, tensor, rows)
         except Unusable as reason:
             if layer.exact:
                 raise ValueError(
@@ -185,21 +186,23 @@ class Recorder:
                     "model"
                 ) from None
             self.skipped[name] = str(reason)
-            return
         except ValueError as error:
             raise ValueError(f"layer {name!r}: {error}") from error
-        self._keep(name, layer, tensor, rows)
 
     def _rows(
         self, batch: Batch, name: str, layer: Layer, call: Call, output: Any
-    ) -> tuple[Tensor, Tensor]:
-        """Return the tensor of an output, samples first, and the rows that it is reduced to."""
+    ) -> Iterator[tuple[str, Tensor, Tensor]]:
+        """Yield the tensor of an output, samples first, and the rows that it is reduced to.
+
+        With heads, each head is yielded with the end of its name.
+        """
         tensors = tensors_in(output)
         if not tensors:
             raise Unusable(f"returns {type(output).__name__}; expected a tensor")
         if isinstance(tensors[0], PackedSequence):
             tensor, mask = padded(tensors[0])
-            return tensor, layer.reduction.rows(tensor, (2,), mask)
+            yield "", tensor, layer.reduction.rows(tensor, (2,), mask)
+            return
         assert self._evidence is not None
         layout = self._evidence.layouts.get(call)
         if layout is None:
@@ -220,19 +223,32 @@ class Recorder:
             )
         if layout.is_guess:
             self.guessed[name] = f"axis {layout.features[0]} of {tuple(x.shape)}"
-        mask = self._mask(batch, name, layout, tensor, call in self._evidence.unmasked)
-        return tensor, layer.reduction.rows(tensor, layout.features, mask)
+        mask = self._mask(batch, name, layer, layout, tensor)
+        if not layer.heads:
+            yield "", tensor, layer.reduction.rows(tensor, layout.features, mask)
+            return
+        if len(layout.features) < 2:
+            raise Unusable(f"has shape {tuple(x.shape)}, and no axis for its heads")
+        heads, *others = layout.features
+        features = [k - (k > heads) for k in others]
+        for i, head in enumerate(tensor.unbind(heads)):
+            yield f".head{i}", head, layer.reduction.rows(head, features, mask)
 
     def _mask(
-        self, batch: Batch, name: str, layout: Layout, tensor: Tensor, unmasked: bool
+        self, batch: Batch, name: str, layer: Layer, layout: Layout, tensor: Tensor
     ) -> Tensor | None:
         """Return the mask of the positions of a layer's output."""
-        masks = batch.masks()
-        if unmasked and not all(mask.all() for mask in masks.values()):
-            self.padded.add(name)
-        if layout.mask is None or layout.mask not in masks:
+        if layer.mask is None or tensor.ndim - len(layout.features) < 2:
             return None
-        mask = masks[layout.mask]
+        masks = batch.masks()
+        if layer.mask != AUTO:
+            mask, mask_name = batch.mask_named(layer.mask), layer.mask
+        else:
+            if layout.includes_padding and not all(mask.all() for mask in masks.values()):
+                self.padded.add(name)
+            if layout.mask is None or layout.mask not in masks:
+                return None
+            mask, mask_name = masks[layout.mask], layout.mask
         n_positions = math.prod(
             size for k, size in enumerate(tensor.shape) if k and k not in layout.features
         )
@@ -240,7 +256,7 @@ class Recorder:
             frames = mask_of_frames(self.model, mask, n_positions)
             if frames is None:
                 raise Unusable(
-                    f"has shape {tuple(tensor.shape)}, but {layout.mask} has {mask.shape[1]} "
+                    f"has shape {tuple(tensor.shape)}, but {mask_name} has {mask.shape[1]} "
                     "positions, so its padding is unknown"
                 )
             mask = frames

@@ -7,6 +7,7 @@ positions.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,11 +21,12 @@ from isorep._utils.validation import unknown_name
 
 @dataclass(frozen=True)
 class Reduction:
-    """A named reduction, or a function of the caller (`custom`)."""
+    """A named reduction, or a function of the caller (`custom`), which may take the mask."""
 
     name: str
     function: Callable[..., Any]
     custom: bool = False
+    takes_mask: bool = False
 
     def rows(self, output: Tensor, features: Sequence[int], mask: Tensor | None) -> Tensor:
         """Reduce `output` (n, ...), with features on the axes `features`, to (rows, p).
@@ -36,7 +38,7 @@ class Reduction:
             floating point tensor (n, p).
         """
         if self.custom:
-            return self._custom_rows(output)
+            return self._custom_rows(output, mask)
         if output.ndim == 1:
             return output[:, None]
         if output.ndim - len(features) < 2:  # no positions
@@ -44,8 +46,8 @@ class Reduction:
         rows: Tensor = self.function(output, tuple(features), mask)
         return rows
 
-    def _custom_rows(self, output: Tensor) -> Tensor:
-        rows = self.function(output)
+    def _custom_rows(self, output: Tensor, mask: Tensor | None) -> Tensor:
+        rows = self.function(output, mask=mask) if self.takes_mask else self.function(output)
         if not isinstance(rows, Tensor):
             description = type(rows).__name__
         elif rows.ndim != 2 or len(rows) != len(output) or not rows.is_floating_point():
@@ -66,10 +68,17 @@ def reduction(spec: str | Callable[..., Any]) -> Reduction:
         return Reduction(spec, _NAMED[spec])
     if callable(spec):
         name = getattr(spec, "__name__", type(spec).__name__)
-        return Reduction(f"callable {name}", spec, custom=True)
+        return Reduction(f"callable {name}", spec, custom=True, takes_mask=_takes_mask(spec))
     raise TypeError(
         f"a reduction is one of {', '.join(_NAMED)} or a callable, got {type(spec).__name__}"
     )
+
+
+def _takes_mask(function: Callable[..., Any]) -> bool:
+    try:
+        return "mask" in inspect.signature(function).parameters
+    except ValueError:  # a function of C, such as torch.sum
+        return False
 
 
 def _positions_before_features(output: Tensor, features: tuple[int, ...]) -> Tensor:

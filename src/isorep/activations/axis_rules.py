@@ -282,21 +282,17 @@ def _repeat(op: Operation, shape: Sequence[int]) -> Axes | None:
 def _cat(op: Operation, shape: Sequence[int]) -> Axes | None:
     tensors = op.arguments["tensors"]
     operands = [
-        (x, axes) for x in tensors if (axes := op.axes(x)) is not None and len(axes) == len(shape)
+        axes for x in tensors if (axes := op.axes(x)) is not None and len(axes) == len(shape)
     ]
     if not operands:
         return None
     k = op.arguments.get("dim", 0) % len(shape)
-    others = [axes[:k] + axes[k + 1 :] for _, axes in operands]
-    axes = list(joined(others, [*shape[:k], *shape[k + 1 :]]))
-    along = [axes[k] for _, axes in operands]
-    axes.insert(
-        k,
-        along[0]
-        if length(along[0]) == shape[k]
-        else new_axis(shape[k], *along, feature=max(map(feature_of, along))),
-    )
-    return tuple(axes)
+    others = joined([axes[:k] + axes[k + 1 :] for axes in operands], [*shape[:k], *shape[k + 1 :]])
+    along = [axes[k] for axes in operands]
+    axis = along[0]
+    if length(axis) != shape[k]:
+        axis = new_axis(shape[k], *along, feature=max(map(feature_of, along)))
+    return (*others[:k], axis, *others[k:])
 
 
 def _stack(op: Operation, shape: Sequence[int]) -> Axes | None:

@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from isorep.activations.axes import SAMPLES, Axes, Feature, Origin, Part, with_feature
+from isorep.activations.axes import SAMPLES, Axes, Axis, Feature, Origin, Part, with_feature
 from isorep.activations.axis_rules import Operation
 
 
-class AxisTracker(TorchDispatchMode):
+class AxisTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Know the axes of every tensor that depends on the inputs of a model.
 
     While the tracker is entered, it sees each operation that PyTorch runs, also those of functions,
@@ -22,20 +22,20 @@ class AxisTracker(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         # Not as attributes of the tensors, which may be parameters or belong to the caller.
         self._axes = WeakTensorKeyDictionary()
 
     def add_input(self, x: Tensor, n: int) -> None:
         """Add an input of the model; its first axis are the samples if it has length `n`."""
-        axes: list[tuple[Part, ...]] = [(Part(size, Origin()),) for size in x.shape]
+        axes: list[Axis] = [(Part(size, Origin()),) for size in x.shape]
         if x.ndim and len(x) == n:
             axes[0] = (Part(n, SAMPLES),)
         self._axes[x] = tuple(axes)
 
     def add_features(self, x: Tensor, k: int) -> None:
         """Add a tensor that depends on no input, as a layer of learned queries, by its features."""
-        axes = [(Part(size, Origin()),) for size in x.shape]
+        axes: list[Axis] = [(Part(size, Origin()),) for size in x.shape]
         axes[k] = with_feature(axes[k], Feature.YES)
         self._axes[x] = tuple(axes)
 

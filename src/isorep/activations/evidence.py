@@ -106,8 +106,9 @@ def _evidence(
     randomness: RandomState,
 ) -> Evidence:
     n = len(index)
-    samples = batch.take(index) if batch.divisible else batch.copied_to(None)
-    fewer = _with_fewer(model, batch.take(index[:-1])) if repeat else {}
+    # Copies, as a model may write to its inputs.
+    samples = (batch.take(index) if batch.divisible else batch).copied_to(None)
+    fewer = _with_fewer(model, batch.take(index[:-1]).copied_to(None)) if repeat else {}
     seen = _Seen(n, fewer, modules_of_weights(model), _are_distinct(samples))
     tracker = AxisTracker()
     inputs = samples.named_inputs()
@@ -120,7 +121,11 @@ def _evidence(
     if repeat:
         turned = [*range(1, n), 0]
         turned_index = [index[i] for i in turned]
-        _run(model, batch.take(turned_index), lambda call, output: seen.again(call, output, turned))
+        _run(
+            model,
+            batch.take(turned_index).copied_to(None),
+            lambda call, output: seen.again(call, output, turned),
+        )
     return seen.conclude(channels, masks, state, randomness)
 
 
@@ -217,10 +222,10 @@ class _Candidate:
             return 0.0
         return _error(self.fewer, self.values[: len(self.fewer)])
 
-    def is_constant(self) -> bool:
-        """Return whether all samples have the same values, so that their order does not show."""
+    def spread(self) -> float:
+        """Return how much samples differ, relative to the size of their values."""
         spread = torch.linalg.norm(self.values - self.values.mean(0))
-        return bool(spread <= 1e-6 * torch.linalg.norm(self.values))
+        return float(spread / torch.linalg.norm(self.values).clamp(min=1e-300))
 
 
 class _Seen:
@@ -325,14 +330,14 @@ class _Seen:
                     layouts[call] = NoSamples(self._reasons.get(call, ""))
                 continue
             error = chosen.error or 0.0
-            if self._are_distinct and chosen.is_constant() and not _is_marked(chosen):
+            if self._are_distinct and chosen.spread() <= 1e-6 and not _is_marked(chosen):
                 layouts[call] = NoSamples(
                     f"has shape {chosen.shape}, and the same values for all samples"
                 )
                 continue
             largest = max(error, chosen.error_of_fewer())
-            if largest > max(_SAME, _ROUNDINGS * eps) and not chosen.is_constant():
-                if error > _UNRELATED and not (draws or keeps_state) and not _is_marked(chosen):
+            if largest > max(_SAME, _ROUNDINGS * eps) and chosen.spread() > _ROUNDINGS * eps:
+                if error > _UNRELATED and not (draws or keeps_state):
                     layouts[call] = NoSamples(
                         f"has shape {chosen.shape}, whose rows do not follow the samples when "
                         "these are in another order"
@@ -367,7 +372,7 @@ def _chosen(candidates: Sequence[_Candidate]) -> _Candidate | None:
     """Return the candidate whose values follow the samples, or else the likeliest one."""
     if not candidates:
         return None
-    followed = [c for c in candidates if c.error is not None and not c.is_constant()]
+    followed = [c for c in candidates if c.error is not None and c.spread() > _ROUNDINGS * c.eps]
     return min(followed, key=lambda c: (c.error or 0.0) > _UNRELATED, default=candidates[0])
 
 

@@ -34,15 +34,16 @@ class SamplesAxis:
         """Return a tensor with its `n` samples as first axis of their own."""
         axis = self.axis
         if self.order == "before positions":
-            x = x.unflatten(axis, (n, -1))
+            x = x.reshape(*x.shape[:axis], n, -1, *x.shape[axis + 1 :])
         elif self.order == "after positions":
-            x = x.unflatten(axis, (-1, n))
+            x = x.reshape(*x.shape[:axis], -1, n, *x.shape[axis + 1 :])
             axis += 1
         return x.movedim(axis, 0)
 
     def first_of(self, axes: Axes, n: int) -> Axes:
         """Return the axes that `first` gives a tensor of the axes `axes`."""
         joined = axes[self.axis]
+        positions: tuple[Axis, ...]
         if self.order == "alone":
             samples, positions = joined, ()
         elif self.order == "before positions" and _are_samples(joined[0]):

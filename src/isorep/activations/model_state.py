@@ -105,7 +105,7 @@ class RandomState:
 
     def __init__(self) -> None:
         self._torch = torch.get_rng_state()
-        self._cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+        self._cuda = torch.cuda.get_rng_state_all() if _uses_cuda() else []
         self._numpy = np.random.get_state(legacy=True)  # noqa: NPY002  models may use it
         self._python = random.getstate()
 
@@ -115,7 +115,8 @@ class RandomState:
         return (
             not torch.equal(self._torch, now._torch)
             or not all(map(torch.equal, self._cuda, now._cuda))
-            or not all(map(np.array_equal, self._numpy, now._numpy))
+            or not all(np.array_equal(x, y) for x, y in zip(self._numpy, now._numpy, strict=True)  # type: ignore[arg-type]
+            )
             or self._python != now._python
         )
 
@@ -126,6 +127,10 @@ class RandomState:
             torch.cuda.set_rng_state_all(self._cuda)
         np.random.set_state(self._numpy)  # noqa: NPY002
         random.setstate(self._python)
+
+
+def _uses_cuda() -> bool:
+    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
 
 
 @contextmanager

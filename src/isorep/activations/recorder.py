@@ -200,8 +200,8 @@ class Recorder:
         if not tensors:
             raise Unusable(f"returns {type(output).__name__}; expected a tensor")
         if isinstance(tensors[0], PackedSequence):
-            tensor, mask = padded(tensors[0])
-            yield "", tensor, layer.reduction.rows(tensor, (2,), mask)
+            tensor, lengths = padded(tensors[0])
+            yield "", tensor, layer.reduction.rows(tensor, (2,), lengths)
             return
         assert self._evidence is not None
         layout = self._evidence.layouts.get(call)
@@ -218,8 +218,8 @@ class Recorder:
         tensor = layout.samples.first(dense(x), batch.n)
         if len(tensor) != batch.n:
             raise Unusable(
-                f"has shape {tuple(x.shape)}, whose axis {layout.samples.axis} is not the {batch.n} "
-                "samples of the batch"
+                f"has shape {tuple(x.shape)}, and {batch.n} samples are not on axis "
+                f"{layout.samples.axis}"
             )
         if layout.is_guess:
             self.guessed[name] = f"axis {layout.features[0]} of {tuple(x.shape)}"
@@ -238,7 +238,8 @@ class Recorder:
         self, batch: Batch, name: str, layer: Layer, layout: Layout, tensor: Tensor
     ) -> Tensor | None:
         """Return the mask of the positions of a layer's output."""
-        if layer.mask is None or tensor.ndim - len(layout.features) < 2:
+        custom = layer.reduction.custom and not layer.reduction.takes_mask
+        if layer.mask is None or custom or tensor.ndim - len(layout.features) < 2:
             return None
         masks = batch.masks()
         if layer.mask != AUTO:

@@ -20,7 +20,7 @@ _TOKENS = {
 """Inputs that hold the tokens of a mask, by Hugging Face's names, the likeliest first."""
 
 _FRAMES = "_get_feature_vector_attention_mask"
-"""Method of Hugging Face's speech models: number of frames and mask of samples to mask of frames."""
+"""Method of Hugging Face's speech models: the mask of frames, by that of the sound's samples."""
 
 
 class TokenMasks:

@@ -119,8 +119,12 @@ def reshaped(axes: Axes, shape: Sequence[int]) -> Axes:
     for k, size in enumerate(shape):
         axis: list[Part] = []
         missing = size
+        if size == 1 and waiting and waiting[-1].size == 1:
+            axis.append(waiting.pop())
         while missing > 1 and waiting:
             part = waiting.pop()
+            if part.size == 1:
+                continue
             if missing % part.size == 0:
                 axis.append(part)
                 missing //= part.size
@@ -187,7 +191,8 @@ def joined(operands: Sequence[Axes], shape: Sequence[int]) -> Axes:
     ]
     axes = []
     for size, candidates, feature in zip(shape, columns, features, strict=True):
-        if size == 1 or not candidates:
+        candidates = [axis for axis in candidates if axis]
+        if not candidates:
             axes.append(() if size == 1 else new_axis(size))
             continue
         for other in candidates[1:]:

@@ -43,6 +43,7 @@ _N_VALUES = 256  # of each sample that are compared
 _N_TENSORS = 8  # of an output that are looked at
 _UNRELATED = 0.3  # relative error beyond which rows are not those of the same samples
 _SAME = 2e-3  # relative error of the same samples, computed in another order
+_SAME_IN_BATCH = 0.05  # the same, if no random number was drawn
 _ROUNDINGS = 30
 
 
@@ -320,6 +321,9 @@ class _Seen:
     ) -> Evidence:
         """Return what the runs showed."""
         eps = max((c.eps for cs in self._candidates.values() for c in cs), default=0.0)
+        # Integers of 8 bits, whose scale a batch may determine.
+        if any(hasattr(type(module), "_FLOAT_MODULE") for module, _ in self._candidates):
+            eps = max(eps, 2.0**-7)
         draws, keeps_state = randomness.has_changed(), state.has_changed()
         layouts: dict[Call, Layout | NoSamples] = {}
         random, cause = None, ""
@@ -336,7 +340,8 @@ class _Seen:
                 )
                 continue
             largest = max(error, chosen.error_of_fewer())
-            if largest > max(_SAME, _ROUNDINGS * eps) and chosen.spread() > _ROUNDINGS * eps:
+            same = _SAME if draws or keeps_state else _SAME_IN_BATCH
+            if largest > max(same, _ROUNDINGS * eps) and chosen.spread() > _ROUNDINGS * eps:
                 if error > _UNRELATED and not (draws or keeps_state):
                     layouts[call] = NoSamples(
                         f"has shape {chosen.shape}, whose rows do not follow the samples when "

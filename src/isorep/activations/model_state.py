@@ -115,7 +115,9 @@ class RandomState:
         return (
             not torch.equal(self._torch, now._torch)
             or not all(map(torch.equal, self._cuda, now._cuda))
-            or not all(np.array_equal(x, y) for x, y in zip(self._numpy, now._numpy, strict=True)  # type: ignore[arg-type]
+            or any(
+                not np.array_equal(x, y)  # type: ignore[arg-type]
+                for x, y in zip(self._numpy, now._numpy, strict=True)
             )
             or self._python != now._python
         )

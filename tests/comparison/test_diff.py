@@ -517,8 +517,8 @@ class TestShell:
 
         written = []
         fake = types.ModuleType("isorep.explorer.report")
-        fake.report = lambda table, path, a, b, title: written.append(
-            (dict(table.sizes), str(path), list(a), list(b), title)
+        fake.report = lambda diff, path, a, b, title: written.append(
+            (dict(diff.grid().sizes), str(path), list(a), list(b), title)
         )
         monkeypatch.setitem(sys.modules, "isorep.explorer.report", fake)
         np.savez("a.npz", fc=rng.standard_normal((99, 3)))

@@ -518,12 +518,13 @@ class TestShell:
         written = []
         fake = types.ModuleType("isorep.explorer.report")
         fake.report = lambda diff, path, a, b, title: written.append(
-            (list(diff), str(path), list(a), list(b), title)
+            (dict(diff.grid().sizes), str(path), list(a), list(b), title)
         )
         monkeypatch.setitem(sys.modules, "isorep.explorer.report", fake)
         np.savez("a.npz", fc=rng.standard_normal((99, 3)))
         assert shell("diff", "a.npz", "a.npz", "--no-interval", "-o", "d.html")[0] == 0
-        assert written == [(["fc"], "d.html", ["fc"], ["fc"], "a.npz and a.npz")]
+        sizes = {"x_layer": 1, "y_layer": 1}
+        assert written == [(sizes, "d.html", ["fc"], ["fc"], "a.npz and a.npz")]
 
     def test_html_of_a_real_report(self, shell):
         pytest.importorskip("isorep.explorer.report")

@@ -461,7 +461,7 @@ class TestShell:
         status, _, err = shell(*told, "--no-interval")
         sys.modules.pop("nets_left_out")
         assert status == 0
-        assert err.count("layers left out: 'table' has shape (1, 3), whose first axis") == 1
+        assert err.count("layers left out: 'table' has shape (1, 3) for 8 samples and for 7") == 1
 
     def test_stores(self, shell):
         x = rng.standard_normal((500, 3))
@@ -517,8 +517,8 @@ class TestShell:
 
         written = []
         fake = types.ModuleType("isorep.explorer.report")
-        fake.report = lambda table, path, a, b, title: written.append(
-            (dict(table.sizes), str(path), list(a), list(b), title)
+        fake.report = lambda diff, path, a, b, title: written.append(
+            (dict(diff.grid().sizes), str(path), list(a), list(b), title)
         )
         monkeypatch.setitem(sys.modules, "isorep.explorer.report", fake)
         np.savez("a.npz", fc=rng.standard_normal((99, 3)))

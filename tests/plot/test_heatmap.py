@@ -66,6 +66,7 @@ def test_large_grids_carry_no_numbers():
     assert not isorep.plot.heatmap(isorep.compare(a, a, measures="cka")).texts
 
 
+@pytest.mark.slow
 def test_a_hundred_layers_fit_a_page():
     a = {f"l{i}": np.random.default_rng(i).standard_normal((50, 1)) for i in range(100)}
     ax = isorep.plot.heatmap(isorep.compare(a, a, measures="cka"))

@@ -77,6 +77,8 @@ class Layout:
         Whether nothing was known about the features.
     mask
         Name of the input that masks padding in the positions; None if no padding is known.
+    tokens
+        Name of the input whose token ids the positions are; None if there is none.
     includes_padding
         Whether the positions come from masked tokens in a way that is unknown, so that padding
         cannot be left out.
@@ -88,6 +90,7 @@ class Layout:
     features: tuple[int, ...]
     is_guess: bool = False
     mask: str | None = None
+    tokens: str | None = None
     includes_padding: bool = False
 
 

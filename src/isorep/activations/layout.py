@@ -30,6 +30,11 @@ class SamplesAxis:
     axis: int
     order: Order = "alone"
 
+    def fits(self, x: Tensor, n: int) -> bool:
+        """Return whether this axis of a tensor can hold `n` samples."""
+        size = x.shape[self.axis]
+        return size == n if self.order == "alone" else size % n == 0
+
     def first(self, x: Tensor, n: int) -> Tensor:
         """Return a tensor with its `n` samples as first axis of their own."""
         axis = self.axis

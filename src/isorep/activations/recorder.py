@@ -209,10 +209,10 @@ class Recorder:
         if not tensors:
             raise Unusable(f"returns {type(output).__name__}; expected a tensor")
         if isinstance(tensors[0], PackedSequence):
-            tensor, mask = padded(tensors[0])
-            mask = layer.skip.kept(mask, None) if layer.skip else mask
-            positions = self._positions(layer, tensor, (2,), mask, None)
-            yield "", tensor, layer.reduction.rows(tensor, (2,), mask), positions
+            tensor, lengths = padded(tensors[0])
+            lengths = layer.skip.kept(lengths, None) if layer.skip else lengths
+            positions = self._positions(layer, tensor, (2,), lengths, None)
+            yield "", tensor, layer.reduction.rows(tensor, (2,), lengths), positions
             return
         assert self._evidence is not None
         layout = self._evidence.layouts.get(call)
@@ -226,13 +226,13 @@ class Recorder:
         if not isinstance(x, Tensor) or x.ndim != len(layout.shape):
             came = tuple(x.shape) if isinstance(x, Tensor) else type(output).__name__
             raise Unusable(f"had shape {layout.shape} at first and now has {came}")
-        tensor = layout.samples.first(dense(x), batch.n)
-        if len(tensor) != batch.n:
+        if not layout.samples.fits(x, batch.n):
             raise Unusable(
-                f"has shape {tuple(x.shape)}, and {batch.n} samples are not on axis "
-                f"{layout.samples.axis}"
+                f"has shape {tuple(x.shape)}, whose axis {layout.samples.axis} does not hold the "
+                f"{batch.n} samples of the batch"
             )
-        if layout.is_guess:
+        tensor = layout.samples.first(dense(x), batch.n)
+        if layout.is_guess and not layer.reduction.custom:
             self.guessed[name] = f"axis {layout.features[0]} of {tuple(x.shape)}"
         tokens = None if layout.tokens is None else batch.named_inputs()[layout.tokens]
         mask = self._mask(batch, name, layer, layout, tensor, tokens)
@@ -259,6 +259,8 @@ class Recorder:
         """Return the mask of the positions of a layer's output, without those to skip."""
         custom = layer.reduction.custom and not layer.reduction.takes_mask
         n_positions = _n_positions(tensor, layout.features)
+        if custom and layer.skip:
+            raise ValueError("skip needs a named reduction, or a callable with a parameter mask")
         if custom or n_positions is None:
             return None
         mask = self._padding(batch, name, layer, layout, tensor, n_positions)

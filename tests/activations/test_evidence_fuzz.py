@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from isorep.activations.capture import capture
 
-STEADY = settings(derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+STEADY = settings(
+    derandomize=True,
+    database=None,
+    deadline=None,
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
 
 
 def check(data, n_steps):

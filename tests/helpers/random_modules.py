@@ -31,12 +31,14 @@ def length(axis):
 class Layout:
     """The axes of a tensor, and the names of the factors that are features.
 
+    `heads` are features that were one axis before; weights along one of them keep the others.
     With `known` false, no weights were applied yet, so that nothing says what the features are.
     """
 
     axes: tuple[Axis, ...]
     features: frozenset[str] = frozenset()
     known: bool = True
+    heads: frozenset[str] = frozenset()
 
     @property
     def shape(self):
@@ -64,8 +66,11 @@ class Layout:
 
     def weighted(self, k, axis):
         """Return the layout after weights were applied along axis `k`: it has new features."""
+        before = {name for name, _ in self.axes[k]}
         features = frozenset(name for name, _ in axis)
-        return replace(self.with_axis(k, axis), features=features, known=True)
+        if len(before) == 1 and before <= self.heads & self.features:
+            features |= self.heads - before
+        return replace(self.with_axis(k, axis), features=features, known=True, heads=features)
 
     def rows(self, x):
         """Return the mean over the positions of each feature, (n, p), from the whole output."""
@@ -172,7 +177,7 @@ class RandomModel:
         kind = (nn.Conv1d, nn.Conv2d)[n_positions - 1]
         stride = self.draw(st.sampled_from([1, 1, 2]))
         module = kind(layout.shape[1], length(axis), 3, padding=1, stride=stride)
-        new = layout.weighted(1, axis)
+        new = replace(layout, heads=frozenset()).weighted(1, axis)
         if stride > 1:
             for k in range(2, len(layout.axes)):
                 new = new.with_axis(k, self.axis((layout.shape[k] - 1) // 2 + 1))
@@ -297,7 +302,9 @@ class RandomModel:
         head, d = self.axis(2), self.axis(layout.shape[k] // 2)
         axes = (*layout.axes[:k], head, d, *layout.axes[k + 1 :])
         names = frozenset(name for name, _ in (*head, *d))
-        return Apply(lambda x: x.unflatten(k, (2, -1))), replace(layout, axes=axes, features=names)
+        return Apply(lambda x: x.unflatten(k, (2, -1))), replace(
+            layout, axes=axes, features=names, heads=names
+        )
 
     def merged(self, layout):
         """Two neighbouring axes of one kind are joined."""

@@ -24,6 +24,8 @@ class Origin:
 
     def __init__(self, parents: Sequence[Origin] = ()) -> None:
         self.parents = tuple(parents)
+        # What it was split from, as attention heads are; kept by what was made from it alone.
+        self.whole: Origin | None = self.parents[0].whole if len(self.parents) == 1 else None
         self.contracted_with_weights = False
         self.second_piece: Origin | None = None  # if this is the first piece of its only parent
         self._same: Origin | None = None
@@ -70,6 +72,13 @@ class Part:
     origin: Origin
     feature: Feature = Feature.NO
 
+    def is_split_from(self, other: Part) -> bool:
+        """Return whether this and `other` are features that were one axis before."""
+        return (
+            self.feature is other.feature is Feature.YES
+            and self.origin.whole is other.origin.whole is not None
+        )
+
 
 Axis = tuple[Part, ...]
 """Parts in row-major order; an axis of length 1 may have none."""
@@ -92,9 +101,17 @@ def with_feature(axis: Axis, feature: Feature) -> Axis:
     return tuple(replace(part, feature=feature) for part in axis)
 
 
-def demoted(axis: Axis) -> Axis:
-    """Return an axis whose features are features of the past."""
-    return tuple(replace(part, feature=min(part.feature, Feature.PAST)) for part in axis)
+def demoted(axis: Axis, new: Axis = ()) -> Axis:
+    """Return an axis whose features are features of the past, since those of `new` replace them.
+
+    Features that were split, as into attention heads and features of a head, stay together.
+    """
+    return tuple(
+        part
+        if any(map(part.is_split_from, new))
+        else replace(part, feature=min(part.feature, Feature.PAST))
+        for part in axis
+    )
 
 
 def new_axis(size: int, *parents: Axis, feature: Feature = Feature.NO) -> Axis:
@@ -144,6 +161,7 @@ def reshaped(axes: Axes, shape: Sequence[int]) -> Axes:
 def _pieces(part: Part, size: int) -> tuple[Part, Part]:
     first, second = Origin([part.origin]), Origin([part.origin])
     first.second_piece = second
+    first.whole = second.whole = part.origin.whole or part.origin
     return Part(size, first, part.feature), Part(part.size // size, second, part.feature)
 
 

@@ -43,12 +43,18 @@ class Operation:
         Axes of each tensor among the arguments that depends on the inputs of the model, in order.
     is_pointwise
         Whether the operation broadcasts its inputs and works element by element.
+    is_parameter
+        Whether a tensor is a parameter of the model, or was computed from one.
+    in_layer
+        Whether one of PyTorch's own layers runs, whose weights make features.
     """
 
     name: str
     arguments: dict[str, Any]
     axes: Callable[[Any], Axes | None]
     is_pointwise: bool
+    is_parameter: Callable[[Tensor], bool]
+    in_layer: bool
 
     def tensors(self) -> list[Tensor]:
         """Return the tensors among the arguments, also those in lists."""
@@ -69,7 +75,9 @@ class Operation:
         return axes
 
     def _kept(self, shape: Sequence[int]) -> Axes:
-        known = [axes for x in self.tensors() if (axes := self.axes(x)) is not None]
+        # Integers are places in other tensors.
+        tensors = sorted(self.tensors(), key=lambda x: not (x.is_floating_point() or x.is_complex()))
+        known = [axes for x in tensors if (axes := self.axes(x)) is not None]
         for axes in known:
             if tuple(map(length, axes)) == tuple(shape):
                 return axes
@@ -92,12 +100,7 @@ def _pointwise(op: Operation, shape: Sequence[int]) -> Axes | None:
         return axes
     # A scale or bias, which has one value for each feature, says which axis the features are on.
     for x in op.tensors():
-        if (
-            op.axes(x) is None
-            and x.is_floating_point()
-            and x.ndim
-            and x.numel() == max(x.shape) > 1
-        ):
+        if op.is_parameter(x) and x.ndim and x.numel() == max(x.shape) > 1:
             k = list(x.shape).index(x.numel()) - x.ndim
             if shape[k] == x.numel():
                 return _with_features_on(axes, k)
@@ -110,7 +113,8 @@ def _with_features_on(axes: Axes, k: int) -> Axes:
     if any(part.origin.root is SAMPLES for part in axes[k]):
         return axes
     return tuple(
-        with_feature(axis, Feature.YES) if i == k else demoted(axis) for i, axis in enumerate(axes)
+        with_feature(axis, Feature.YES) if i == k else demoted(axis, axes[k])
+        for i, axis in enumerate(axes)
     )
 
 
@@ -124,33 +128,42 @@ def _contracted(axes: Axes, k: int) -> None:
 
 
 def _matrix_product(op: Operation, shape: Sequence[int], first: str, second: str) -> Axes | None:
-    x, y = op.arguments[first], op.arguments[second]
-    return _product(op.axes(x), op.axes(y), shape)
-
-
-def _product(x: Axes | None, y: Axes | None, shape: Sequence[int]) -> Axes | None:
     """Return the axes of a product of matrices, or of two stacks of them."""
-    if x is None and y is None:
+    x, y = op.axes(op.arguments[first]), op.axes(op.arguments[second])
+    if x is None or y is None:
+        weights = op.arguments[second if y is None else first]
+        if x is not None:
+            return (*x[:-2], *_weighted(op, x[-2], x[-1], weights, shape[-1]))
+        if y is not None:
+            return (*y[:-2], *reversed(_weighted(op, y[-1], y[-2], weights, shape[-2])))
         return None
-    features_last = new_axis(shape[-1], feature=Feature.YES)
-    if x is None:
-        assert y is not None
-        _contracted(y, len(y) - 2)
-        rows = new_axis(shape[-2], feature=Feature.YES)
-        return (*y[:-2], rows, demoted(y[-1]))
-    if y is None:
-        _contracted(x, len(x) - 1)
-        return (*x[:-2], demoted(x[-2]), features_last)
     batch = joined([x[:-2], y[:-2]], shape[:-2]) if len(shape) > 2 else ()
     return (*batch, x[-2], y[-1])
 
 
+def _weighted(
+    op: Operation, kept: Axis, contracted: Axis, weights: Tensor, size: int
+) -> tuple[Axis, Axis]:
+    """Return the two axes of a matrix, the second of which was contracted with weights."""
+    known = feature_of(contracted) or op.in_layer
+    if not known and (feature_of(kept) or not op.is_parameter(weights)):
+        # Weights between positions, such as an adjacency matrix.
+        return kept, new_axis(size, contracted)
+    _contracted((kept, contracted), 1)
+    return demoted(kept, contracted), new_axis(size, contracted, feature=Feature.YES)
+
+
 def _linear(op: Operation, shape: Sequence[int]) -> Axes | None:
-    x = op.axes(op.arguments["input"])
+    x = _first(op)
     if x is None:
         return None
     _contracted(x, len(x) - 1)
-    return (*map(demoted, x[:-1]), new_axis(shape[-1], feature=Feature.YES))
+    features = new_axis(shape[-1], x[-1], feature=Feature.YES)
+    return (*(demoted(axis, x[-1]) for axis in x[:-1]), features)
+
+
+def _first(op: Operation) -> Axes | None:
+    return op.axes(next(iter(op.arguments.values())))
 
 
 def _convolution(op: Operation, shape: Sequence[int]) -> Axes | None:
@@ -171,6 +184,8 @@ def _convolution(op: Operation, shape: Sequence[int]) -> Axes | None:
 def _layer_norm(op: Operation, shape: Sequence[int]) -> Axes | None:
     x = op.axes(op.arguments["input"])
     if x is None or len(op.arguments["normalized_shape"]) != 1:
+        return x
+    if op.arguments.get("weight") is None and any(map(feature_of, x)):
         return x
     return _with_features_on(x, -1)
 
@@ -349,6 +364,27 @@ def _index(op: Operation, shape: Sequence[int]) -> Axes | None:
     return (*x[:start], *new, *x[places[-1] + 1 :])
 
 
+def _gathered(op: Operation, shape: Sequence[int]) -> Axes | None:
+    x = op.axes(op.arguments["self"])
+    if x is None or len(x) != len(shape):
+        return None
+    k = op.arguments["dim"] % len(x)
+    return tuple(
+        new_axis(size, axis, feature=feature_of(axis)) if i == k else resized(axis, size)
+        for i, (axis, size) in enumerate(zip(x, shape, strict=True))
+    )
+
+
+def _complex_as_real(op: Operation, shape: Sequence[int]) -> Axes | None:
+    x = op.axes(op.arguments["self"])
+    return None if x is None else (*x, new_axis(2))
+
+
+def _real_as_complex(op: Operation, shape: Sequence[int]) -> Axes | None:
+    x = op.axes(op.arguments["self"])
+    return None if x is None else x[:-1]
+
+
 def _written(op: Operation, shape: Sequence[int]) -> Axes | None:
     """Return the axes of a tensor that values are written into, at places that an index says."""
     axes = op.axes(op.arguments["self"])
@@ -375,11 +411,11 @@ def _written(op: Operation, shape: Sequence[int]) -> Axes | None:
 
 
 def _distances(op: Operation, shape: Sequence[int]) -> Axes | None:
-    return _product(op.axes(op.arguments["x1"]), _turned(op.axes(op.arguments["x2"])), shape)
-
-
-def _turned(axes: Axes | None) -> Axes | None:
-    return None if axes is None else (*axes[:-2], axes[-1], axes[-2])
+    x, y = op.axes(op.arguments["x1"]), op.axes(op.arguments["x2"])
+    if x is None or y is None:  # distances from prototypes
+        return None if x is None else (*x[:-1], new_axis(shape[-1], feature=Feature.YES))
+    batch = joined([x[:-2], y[:-2]], shape[:-2]) if len(shape) > 2 else ()
+    return (*batch, x[-2], y[-2])
 
 
 def _packed(op: Operation, shape: Sequence[int]) -> Axes | None:
@@ -403,6 +439,9 @@ _RULES: dict[str, _Rule] = {
     "_grouped_mm": _grouped_product,
     "linear": _linear,
     "mkldnn_linear": _linear,
+    "linear_dynamic": _linear,
+    "linear_relu_dynamic": _linear,
+    "linear_relu": _linear,
     "convolution": _convolution,
     "mkldnn_convolution": _convolution,
     "native_layer_norm": _layer_norm,
@@ -441,6 +480,9 @@ _RULES: dict[str, _Rule] = {
     "im2col": _image_to_columns,
     "col2im": _columns_to_image,
     "index": _index,
+    "gather": _gathered,
+    "view_as_real": _complex_as_real,
+    "view_as_complex": _real_as_complex,
     "index_add": _written,
     "index_put": _written,
     "index_copy": _written,

@@ -132,7 +132,7 @@ def feature_axes(
             for k, axis in enumerate(axes)
             if k and any(part.origin.root.contracted_with_weights for part in axis)
         )
-        if contracted:
+        if len(contracted) == 1:
             return contracted, False
     # Nothing that PyTorch ran said it: a quantised layer, or one that saw no input.
     if (axis := axis_by_type(module)) is not None:

@@ -32,6 +32,7 @@ class Layout:
     """The axes of a tensor, and the names of the factors that are features.
 
     `heads` are features that were one axis before; weights along one of them keep the others.
+    `past` are positions that were features.
     With `known` false, no weights were applied yet, so that nothing says what the features are.
     """
 
@@ -39,6 +40,7 @@ class Layout:
     features: frozenset[str] = frozenset()
     known: bool = True
     heads: frozenset[str] = frozenset()
+    past: frozenset[str] = frozenset()
 
     @property
     def shape(self):
@@ -53,9 +55,7 @@ class Layout:
     def positions(self):
         """Return the axes of positions alone."""
         return [
-            k
-            for k in range(len(self.axes))
-            if not self.has_samples(k) and not self.is_feature(k)
+            k for k in range(len(self.axes)) if not self.has_samples(k) and not self.is_feature(k)
         ]
 
     def permuted(self, dims):
@@ -70,7 +70,9 @@ class Layout:
         features = frozenset(name for name, _ in axis)
         if len(before) == 1 and before <= self.heads & self.features:
             features |= self.heads - before
-        return replace(self.with_axis(k, axis), features=features, known=True, heads=features)
+        past = self.past | self.features - features
+        new = self.with_axis(k, axis)
+        return replace(new, features=features, known=True, heads=features, past=past)
 
     def rows(self, x):
         """Return the mean over the positions of each feature, (n, p), from the whole output."""
@@ -148,7 +150,9 @@ class RandomModel:
         return Layout(((("N", N),), *axes), known=False)
 
     def step(self, layout, steps=None):
-        steps = [name for name, suits in _STEPS.items() if suits(layout)] if steps is None else steps
+        steps = (
+            [name for name, suits in _STEPS.items() if suits(layout)] if steps is None else steps
+        )
         name = self.draw(st.sampled_from(steps))
         module, new = getattr(self, name)(layout)
         self.layouts[module] = new
@@ -158,7 +162,9 @@ class RandomModel:
 
     def linear(self, layout):
         axis = self.axis(self.draw(SIZES))
-        return nn.Linear(layout.shape[-1], length(axis)), layout.weighted(-1 % len(layout.axes), axis)
+        return nn.Linear(layout.shape[-1], length(axis)), layout.weighted(
+            -1 % len(layout.axes), axis
+        )
 
     def matrix(self, layout):
         """A product with weights that no module of PyTorch's has, of the features at hand."""
@@ -211,7 +217,11 @@ class RandomModel:
         """Linear layers along the positions, with features back in their place by a residual."""
         k = self.draw(st.sampled_from(layout.positions()))
         size, hidden = layout.shape[k], self.axis(self.draw(SIZES))
-        first, act, second = nn.Linear(size, length(hidden)), nn.GELU(), nn.Linear(length(hidden), size)
+        first, act, second = (
+            nn.Linear(size, length(hidden)),
+            nn.GELU(),
+            nn.Linear(length(hidden), size),
+        )
         last = len(layout.axes) - 1
         dims = [i for i in range(last + 1) if i != k] + [k]
         within = layout.permuted(dims).weighted(last, hidden)
@@ -241,7 +251,7 @@ class RandomModel:
         letters = "abcdef"[: len(layout.axes)]
         equation = f"{letters},z{letters[k]}->{letters.replace(letters[k], 'z')}"
         matrix = torch.rand(layout.shape[k], layout.shape[k])
-        if self.draw(st.booleans()):
+        if layout.axes[k][0][0] not in layout.past and self.draw(st.booleans()):
             matrix = nn.Parameter(matrix)
         module = Apply(lambda x: torch.einsum(equation, x, module.matrix))
         module.matrix = matrix
@@ -376,7 +386,9 @@ class RandomModel:
             if way == "fused":
                 return F.scaled_dot_product_attention(x, x, x)
             if way == "einsum":
-                return torch.einsum("nij,njc->nic", torch.einsum("nic,njc->nij", x, x).softmax(-1), x)
+                return torch.einsum(
+                    "nij,njc->nic", torch.einsum("nic,njc->nij", x, x).softmax(-1), x
+                )
             return (x @ x.mT).softmax(-1) @ x
 
         return Apply(mixed), layout
@@ -430,8 +442,10 @@ def _even_feature(layout):
 _STEPS = {
     "linear": lambda x: not x.has_samples(len(x.axes) - 1),
     "matrix": _one_feature_axis,
-    "convolution": lambda x: len(x.axes) in (3, 4) and x.axes[0][0][0] == "N" and not any(
-        map(x.has_samples, range(1, len(x.axes)))
+    "convolution": lambda x: (
+        len(x.axes) in (3, 4)
+        and x.axes[0][0][0] == "N"
+        and not any(map(x.has_samples, range(1, len(x.axes))))
     ),
     "norm": _one_feature_axis,
     "batch_norm": lambda x: 1 < len(x.axes) < 5 and x.known and x.is_feature(1),
@@ -444,13 +458,19 @@ _STEPS = {
     "transpose": lambda x: True,
     "residual": _one_feature_axis,
     "gate": _even_feature,
-    "excitation": lambda x: _one_feature_axis(x) and bool(x.positions()) and (
-        len(x.axes) - len(x.positions()) == 2
-    ) and not any(len(a) > 1 for k, a in enumerate(x.axes) if x.has_samples(k)),
+    "excitation": lambda x: (
+        _one_feature_axis(x)
+        and bool(x.positions())
+        and (len(x.axes) - len(x.positions()) == 2)
+        and not any(len(a) > 1 for k, a in enumerate(x.axes) if x.has_samples(k))
+    ),
     "heads": lambda x: _even_feature(x) and len(x.axes) < 5,
     "merged": lambda x: bool(_mergeable(x)),
-    "windows": lambda x: x.known and len(x.axes) > 2 and x.axes[0] == (("N", N),) and (
-        1 in x.positions() and x.shape[1] % 2 == 0
+    "windows": lambda x: (
+        x.known
+        and len(x.axes) > 2
+        and x.axes[0] == (("N", N),)
+        and (1 in x.positions() and x.shape[1] % 2 == 0)
     ),
     "pooling": lambda x: x.known and len(x.axes) > 2 and bool(x.positions()),
     "one_position": lambda x: x.known and len(x.axes) > 2 and bool(x.positions()),

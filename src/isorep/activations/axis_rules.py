@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from isorep.activations.axes import (
+    NO,
     SAMPLES,
+    YES,
     Axes,
     Axis,
-    Feature,
-    demoted,
     feature_of,
     joined,
     length,
@@ -26,6 +26,7 @@ from isorep.activations.axes import (
     reshaped,
     resized,
     with_feature,
+    with_features_on,
 )
 
 
@@ -76,8 +77,10 @@ class Operation:
 
     def _kept(self, shape: Sequence[int]) -> Axes:
         # Integers are places in other tensors.
-        tensors = sorted(self.tensors(), key=lambda x: not (x.is_floating_point() or x.is_complex()))
-        known = [axes for x in tensors if (axes := self.axes(x)) is not None]
+        integers_last = sorted(
+            self.tensors(), key=lambda x: not (x.is_floating_point() or x.is_complex())
+        )
+        known = [axes for x in integers_last if (axes := self.axes(x)) is not None]
         for axes in known:
             if tuple(map(length, axes)) == tuple(shape):
                 return axes
@@ -103,19 +106,15 @@ def _pointwise(op: Operation, shape: Sequence[int]) -> Axes | None:
         if op.is_parameter(x) and x.ndim and x.numel() == max(x.shape) > 1:
             k = list(x.shape).index(x.numel()) - x.ndim
             if shape[k] == x.numel():
-                return _with_features_on(axes, k)
+                return _scaled(axes, k)
     return axes
 
 
-def _with_features_on(axes: Axes, k: int) -> Axes:
-    """Return axes with features on axis `k`, in place of those on other axes."""
-    k %= len(axes)
+def _scaled(axes: Axes, k: int) -> Axes:
+    """Return axes of a tensor that has a scale or a bias for each index on axis `k`."""
     if any(part.origin.root is SAMPLES for part in axes[k]):
         return axes
-    return tuple(
-        with_feature(axis, Feature.YES) if i == k else demoted(axis, axes[k])
-        for i, axis in enumerate(axes)
-    )
+    return with_features_on(axes, k, with_feature(axes[k], YES))
 
 
 def _contracted(axes: Axes, k: int) -> None:
@@ -133,24 +132,34 @@ def _matrix_product(op: Operation, shape: Sequence[int], first: str, second: str
     if x is None or y is None:
         weights = op.arguments[second if y is None else first]
         if x is not None:
-            return (*x[:-2], *_weighted(op, x[-2], x[-1], weights, shape[-1]))
+            return _weighted(op, x, -1, weights, shape[-1])
         if y is not None:
-            return (*y[:-2], *reversed(_weighted(op, y[-1], y[-2], weights, shape[-2])))
+            return _weighted(op, y, -2, weights, shape[-2])
         return None
-    batch = joined([x[:-2], y[:-2]], shape[:-2]) if len(shape) > 2 else ()
-    return (*batch, x[-2], y[-1])
+    return _product(x, y[:-2], y[-1], shape)
 
 
-def _weighted(
-    op: Operation, kept: Axis, contracted: Axis, weights: Tensor, size: int
-) -> tuple[Axis, Axis]:
-    """Return the two axes of a matrix, the second of which was contracted with weights."""
-    known = feature_of(contracted) or op.in_layer
-    if not known and (feature_of(kept) or not op.is_parameter(weights)):
-        # Weights between positions, such as an adjacency matrix.
-        return kept, new_axis(size, contracted)
-    _contracted((kept, contracted), 1)
-    return demoted(kept, contracted), new_axis(size, contracted, feature=Feature.YES)
+def _product(x: Axes, batch: Axes, last: Axis, shape: Sequence[int]) -> Axes:
+    """Return the axes (..., m, p) of a product with x (..., m, k), if p is the axis `last`."""
+    others = max(feature_of(x[-2]), feature_of(last))
+    return (*joined([x[:-2], batch], shape[:-2], others), x[-2], last)
+
+
+def _weighted(op: Operation, axes: Axes, k: int, weights: Tensor, size: int) -> Axes:
+    """Return the axes of a stack of matrices, axis `k` of which was contracted with weights."""
+    features_known = any(feature_of(axis) == YES for axis in axes)
+    makes_features = (
+        op.in_layer
+        or feature_of(axes[k]) == YES
+        or (op.is_parameter(weights) and (feature_of(axes[k]) > NO or not features_known))
+    )
+    k %= len(axes)
+    if not makes_features:  # weights between positions, such as an adjacency matrix
+        return (*axes[:k], new_axis(size, axes[k]), *axes[k + 1 :])
+    _contracted(axes, k)
+    # One matrix for each index on the axes before does not replace their features.
+    features = new_axis(size, axes[k], feature=YES)
+    return (*axes[:-2], *with_features_on(axes, k, features)[-2:])
 
 
 def _linear(op: Operation, shape: Sequence[int]) -> Axes | None:
@@ -158,8 +167,7 @@ def _linear(op: Operation, shape: Sequence[int]) -> Axes | None:
     if x is None:
         return None
     _contracted(x, len(x) - 1)
-    features = new_axis(shape[-1], x[-1], feature=Feature.YES)
-    return (*(demoted(axis, x[-1]) for axis in x[:-1]), features)
+    return with_features_on(x, -1, new_axis(shape[-1], x[-1], feature=YES))
 
 
 def _first(op: Operation) -> Axes | None:
@@ -173,11 +181,12 @@ def _convolution(op: Operation, shape: Sequence[int]) -> Axes | None:
     samples = [part for part in x[1] if part.origin.root is SAMPLES]
     if samples:  # one group of filters for each sample
         n = samples[0].size
-        features: Axis = (samples[0], *new_axis(shape[1] // n, feature=Feature.YES))
+        features: Axis = (samples[0], *new_axis(shape[1] // n, feature=YES))
     else:
         _contracted(x, 1)
-        features = new_axis(shape[1], feature=Feature.YES)
-    positions = (resized(demoted(axis), size) for axis, size in zip(x[2:], shape[2:], strict=True))
+        features = new_axis(shape[1], feature=YES)
+    axes = with_features_on(x, 1, features, keeps_split=False)
+    positions = (resized(axis, size) for axis, size in zip(axes[2:], shape[2:], strict=True))
     return (x[0], features, *positions)
 
 
@@ -187,42 +196,42 @@ def _layer_norm(op: Operation, shape: Sequence[int]) -> Axes | None:
         return x
     if op.arguments.get("weight") is None and any(map(feature_of, x)):
         return x
-    return _with_features_on(x, -1)
+    return _scaled(x, -1)
 
 
 def _features_on_second(op: Operation, shape: Sequence[int]) -> Axes | None:
     x = op.axes(op.arguments["input"])
     if x is None or tuple(map(length, x)) != tuple(shape):
         return None
-    return _with_features_on(x, 1)
+    return _scaled(x, 1)
 
 
 def _grouped_product(op: Operation, shape: Sequence[int]) -> Axes | None:
     x = op.axes(op.arguments["self"])
     if x is None or len(x) != 2:
         return None
-    return (demoted(x[0]), new_axis(shape[-1], feature=Feature.YES))
+    return with_features_on(x, 1, new_axis(shape[-1], x[1], feature=YES))
 
 
 def _embedding(op: Operation, shape: Sequence[int]) -> Axes | None:
     indices = op.axes(op.arguments["indices"])
     if indices is None:
         return None
-    return (*indices, new_axis(shape[-1], feature=Feature.YES))
+    return (*indices, new_axis(shape[-1], feature=YES))
 
 
 def _attention(op: Operation, shape: Sequence[int]) -> Axes | None:
     query, value = op.axes(op.arguments["query"]), op.axes(op.arguments["value"])
     if query is None or value is None or len(shape) != len(query):
         return None
-    return (*joined([query[:-2], value[:-2]], shape[:-2]), query[-2], value[-1])
+    return _product(query, value[:-2], value[-1], shape)
 
 
 def _recurrent(op: Operation, shape: Sequence[int]) -> Axes | None:
     x = op.axes(op.arguments["input"])
     if x is None or len(shape) != len(x):
         return None
-    return (*map(demoted, x[:-1]), new_axis(shape[-1], feature=Feature.YES))
+    return with_features_on(x, -1, new_axis(shape[-1], feature=YES))
 
 
 def _reshape(op: Operation, shape: Sequence[int]) -> Axes | None:
@@ -302,12 +311,14 @@ def _cat(op: Operation, shape: Sequence[int]) -> Axes | None:
     if not operands:
         return None
     k = op.arguments.get("dim", 0) % len(shape)
-    others = joined([axes[:k] + axes[k + 1 :] for axes in operands], [*shape[:k], *shape[k + 1 :]])
     along = [axes[k] for axes in operands]
-    axis = along[0]
-    if length(axis) != shape[k]:
-        axis = new_axis(shape[k], *along, feature=max(map(feature_of, along)))
-    return (*others[:k], axis, *others[k:])
+    if length(along[0]) == shape[k]:
+        return joined(operands, shape)
+    whole = [new_axis(shape[k], axis, feature=feature_of(axis)) for axis in along]
+    axes = joined(
+        [(*x[:k], axis, *x[k + 1 :]) for x, axis in zip(operands, whole, strict=True)], shape
+    )
+    return (*axes[:k], new_axis(shape[k], *along, feature=feature_of(axes[k])), *axes[k + 1 :])
 
 
 def _stack(op: Operation, shape: Sequence[int]) -> Axes | None:
@@ -413,9 +424,8 @@ def _written(op: Operation, shape: Sequence[int]) -> Axes | None:
 def _distances(op: Operation, shape: Sequence[int]) -> Axes | None:
     x, y = op.axes(op.arguments["x1"]), op.axes(op.arguments["x2"])
     if x is None or y is None:  # distances from prototypes
-        return None if x is None else (*x[:-1], new_axis(shape[-1], feature=Feature.YES))
-    batch = joined([x[:-2], y[:-2]], shape[:-2]) if len(shape) > 2 else ()
-    return (*batch, x[-2], y[-2])
+        return None if x is None else (*x[:-1], new_axis(shape[-1], feature=YES))
+    return _product(x, y[:-2], y[-2], shape)
 
 
 def _packed(op: Operation, shape: Sequence[int]) -> Axes | None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from isorep.activations.axes import SAMPLES, Axes, Axis, Feature, Origin, Part, with_feature
+from isorep.activations.axes import SAMPLES, YES, Axes, Axis, Origin, Part, with_feature
 from isorep.activations.axis_rules import Operation
 from isorep.activations.layout import axis_by_type
 
@@ -40,7 +40,7 @@ class AxisTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def add_features(self, x: Tensor, k: int) -> None:
         """Add a tensor that depends on no input, as a layer of learned queries, by its features."""
         axes: list[Axis] = [(Part(size, Origin()),) for size in x.shape]
-        axes[k] = with_feature(axes[k], Feature.YES)
+        axes[k] = with_feature(axes[k], YES)
         self._axes[x] = tuple(axes)
 
     def axes(self, x: Any) -> Axes | None:
@@ -76,9 +76,7 @@ class AxisTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _is_parameter(self, x: Tensor) -> bool:
         return isinstance(x, nn.Parameter) or x in self._parameters
 
-    def _operation(
-        self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Operation:
+    def _operation(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Operation:
         has_schema = isinstance(func, torch._ops.OpOverload)  # not one of higher order
         names = (
             [argument.name for argument in func._schema.arguments]

@@ -214,7 +214,7 @@ def joined(operands: Sequence[Axes], shape: Sequence[int], others: int = NO) -> 
     ]
     features = [min(axis) for axis in zip(*(whole or informed), strict=True)]
     features = features or [NO] * len(shape)
-    highest = max(*features, others)
+    highest = max([*features, others])
     columns = [
         [axis for operand in aligned if (axis := operand[k]) is not None] for k in range(len(shape))
     ]

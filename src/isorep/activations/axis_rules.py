@@ -37,7 +37,7 @@ class Operation:
     Parameters
     ----------
     name
-        Name without the namespace, overload and the underscore of in-place operations.
+        Name without overload, the underscore of in-place operations, and PyTorch's own namespace.
     arguments
         Arguments by name, with defaults left out.
     axes
@@ -175,7 +175,7 @@ def _first(op: Operation) -> Axes | None:
 
 
 def _convolution(op: Operation, shape: Sequence[int]) -> Axes | None:
-    x = op.axes(op.arguments["input"])
+    x = _first(op)
     if x is None:
         return None
     samples = [part for part in x[1] if part.origin.root is SAMPLES]
@@ -439,6 +439,11 @@ def _of(first: str, second: str) -> Callable[[Operation, Sequence[int]], Axes | 
     return lambda op, shape: _matrix_product(op, shape, first, second)
 
 
+_QUANTISED_LINEAR = ("linear", "linear_relu", "linear_dynamic", "linear_relu_dynamic")
+_QUANTISED_CONVOLUTIONS = [
+    f"conv{n}d{end}" for n in (1, 2, 3) for end in ("", "_relu", "_dynamic", "_add_relu")
+]
+
 _Rule = Callable[[Operation, Sequence[int]], Axes | None]
 
 _RULES: dict[str, _Rule] = {
@@ -449,9 +454,6 @@ _RULES: dict[str, _Rule] = {
     "_grouped_mm": _grouped_product,
     "linear": _linear,
     "mkldnn_linear": _linear,
-    "linear_dynamic": _linear,
-    "linear_relu_dynamic": _linear,
-    "linear_relu": _linear,
     "convolution": _convolution,
     "mkldnn_convolution": _convolution,
     "native_layer_norm": _layer_norm,
@@ -499,5 +501,7 @@ _RULES: dict[str, _Rule] = {
     "scatter": _written,
     "scatter_add": _written,
     "_cdist_forward": _distances,
+    **{f"quantized::{name}": _linear for name in _QUANTISED_LINEAR},
+    **{f"quantized::{name}": _convolution for name in _QUANTISED_CONVOLUTIONS},
     "_pack_padded_sequence": _packed,
 }

@@ -84,7 +84,7 @@ class AxisTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
             else map(str, range(len(args)))
         )
         return Operation(
-            name=func._schema.name.partition("::")[2].removesuffix("_") if has_schema else "",
+            name=func._schema.name.removeprefix("aten::").removesuffix("_") if has_schema else "",
             arguments=dict(zip(names, args, strict=False)) | kwargs,
             axes=self.axes,
             is_pointwise=has_schema and torch.Tag.pointwise in func.tags,

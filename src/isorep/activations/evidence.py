@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from isorep.activations.axes import SAMPLES, Axes
 from isorep.activations.axis_tracker import AxisTracker
-from isorep.activations.batches import Batch
+from isorep.activations.batch import Batch
 from isorep.activations.layers import modules_of_weights
 from isorep.activations.layout import (
     Layout,
@@ -113,9 +113,10 @@ def _evidence(
     seen = _Seen(n, fewer, modules_of_weights(model), _are_distinct(samples))
     tracker = AxisTracker()
     inputs = samples.named_inputs()
-    for x in inputs.values():
-        if isinstance(x, Tensor) and not x.is_nested:
-            tracker.add_input(x, n)
+    for value in [*inputs.values(), *samples.more]:
+        for x in value if isinstance(value, list) else [value]:
+            if isinstance(x, Tensor) and not x.is_nested:
+                tracker.add_input(x, n, has_samples=value is x)
     masks = TokenMasks(model, inputs, samples.masks(), tracker)
     with tracker:
         _run(model, samples, lambda call, output: seen.first(call, output, tracker))

@@ -140,6 +140,7 @@ def test_offloaded_models_run_where_their_hooks_say(x):
     assert isorep.diff(model, offloaded, x, interval=False)["2"].raw == pytest.approx(1)
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of PyTorch's own exporter
 def test_exported_programs(x):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(P, 8), nn.ReLU(), nn.Linear(8, 4)).eval()
@@ -155,6 +156,10 @@ def test_torchscript_is_named_as_the_reason(x):
     script = torch.jit.script(nn.Sequential(nn.Linear(P, 8), nn.ReLU()))
     with pytest.raises(ValueError, match="the model is TorchScript, whose submodules run without"):
         capture(script, x)
+    partly = nn.Sequential(nn.Linear(P, P), script)
+    assert list(capture(partly, x)) == ["0"]
+    with pytest.raises(ValueError, match=r"did not run '1.0' \(parts of the model are TorchScript"):
+        capture(partly, x, layers="1.0")
 
 
 # --- Two forms of the same samples ---------------------------------------------------------------

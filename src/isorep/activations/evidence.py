@@ -197,12 +197,18 @@ def _hooks(model: nn.Module, keep: Callable[[Call, Any], None]) -> Iterator[None
         with _disable_current_modes():
             keep((module, calls[module]), output)
 
-    handles = [m.register_forward_hook(hook) for m in model.modules() if m is not model]
+    inner = [m for m in model.modules() if m is not model and takes_hooks(m)]
+    handles = [module.register_forward_hook(hook) for module in inner]
     try:
         yield
     finally:
         for handle in handles:
             handle.remove()
+
+
+def takes_hooks(module: nn.Module) -> bool:
+    """Return whether hooks can be registered on a module: not on TorchScript."""
+    return not isinstance(module, torch.jit.ScriptModule)
 
 
 @dataclass

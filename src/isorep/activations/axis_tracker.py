@@ -107,6 +107,8 @@ class AxisTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
         handles = []
         for module in model.modules():
+            if isinstance(module, torch.jit.ScriptModule):  # takes no such hook
+                continue
             handles.append(module.register_forward_pre_hook(enter))
             handles.append(module.register_forward_hook(leave, always_call=True))
         try:

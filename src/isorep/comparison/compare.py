@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 from isorep.comparison.grid import Grid
 from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.open_pairs import open_pairs
-from isorep.comparison.sides import name_of, open_models
+from isorep.comparison.sides import names_of, open_models
 from isorep.comparison.streaming.plan import Plan
 from isorep.comparison.streaming.sources import CaptureOptions
 from isorep.comparison.table import make_table, table_attributes
@@ -151,7 +151,8 @@ def compare(
           beyond the edge of noise;
         - ``x_rank`` (x_layer) and ``y_rank`` (y_layer), the directions of each layer;
         - ``n_samples`` (x_layer, y_layer), the rows that were compared;
-        - ``table.attrs["a"]`` and ``["b"]``, the paths of the networks, or their types;
+        - ``table.attrs["a"]`` and ``["b"]``, the names of networks given by a path or name, and
+          the classes of models;
         - ``warnings`` (x_layer, y_layer), why to read a cell with care, and ``reason``, why a cell
           is NaN; empty strings where there is none.
 
@@ -189,7 +190,7 @@ def compare(
     (300, 1.0)
     """
     rows = measures_named(measures)
-    names = {"a": name_of(a), "b": name_of(b)}
+    names = names_of(a, b)
     a, b, data = open_models(a, b, data)
     inference = InferenceOptions(correct, interval, chance, n_permutations, seed)
     with open_pairs(

@@ -27,7 +27,7 @@ from isorep.core.basis import Solver
 from isorep.inference.jackknife import BLOCKS
 from isorep.measures.base import Measure
 from isorep.representations.lazy import LazyRepresentations
-from isorep.representations.representations import Layers
+from isorep.representations.representations import Layers, Representations
 
 SMALL = 256 * 10**6
 """Bytes up to which stores are read into memory where second moments would do."""
@@ -143,10 +143,13 @@ def _captured(
     from isorep.activations.capture import capture
 
     try:
-        return capture(model, data, **{**vars(options), "layers": layers}, progress=progress)
+        representations: Representations = capture(
+            model, data, **{**vars(options), "layers": layers}, progress=progress
+        )
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{name}: {error}") from error
+    return representations
 
 
 def _bytes_in_memory(x: Layers[Any], y: Layers[Any]) -> int:

@@ -47,27 +47,33 @@ def open_models(a: Any, b: Any, data: Any) -> tuple[Any, Any, Any]:
     """
     sides = (a, b)
     x = model_of(a, sides)
-    if names_model(a) and names_model(b) and name_of(a) == name_of(b):
+    if names_model(a) and names_model(b) and fspath(a) == fspath(b):
         y = x
     else:
         y = model_of(b, sides)
         if y is x and b is not a:
             raise ValueError(
-                f"{name_of(a)} and {name_of(b)} are one object: let the function make a new model "
-                "at each call"
+                f"{fspath(a)} and {fspath(b)} are one object: let the function make a new model at "
+                "each call"
             )
     return x, y, make_data(data, sides)
 
 
-def name_of(side: Any) -> str:
-    """Return the name of a side: its path, or its type.
+def names_of(a: Any, b: Any) -> dict[str, str]:
+    """Return the names of both sides, where known: what names a side, or the class of a model.
 
     Examples
     --------
-    >>> name_of("runs/a.npz"), name_of({})
-    ('runs/a.npz', 'dict')
+    >>> names_of("runs/a.npz", {})
+    {'a': 'runs/a.npz'}
     """
-    return fspath(side) if isinstance(side, str | PathLike) else type(side).__name__
+    names = {}
+    for key, side in (("a", a), ("b", b)):
+        if isinstance(side, str | PathLike):
+            names[key] = fspath(side)
+        elif is_model(side):
+            names[key] = type(side).__name__
+    return names
 
 
 def select_layers(layers: Layers[Any], patterns: Iterable[str], name: str) -> Layers[Any]:
@@ -85,7 +91,7 @@ def select_layers(layers: Layers[Any], patterns: Iterable[str], name: str) -> La
     selected = matching(patterns, layers)
     if len(selected) == len(layers):
         return layers
-    metadata = {
+    metadata: dict[str, Any] = {
         key: {layer: value[layer] for layer in selected if layer in value}
         if isinstance(value, Mapping)
         else value
@@ -132,6 +138,7 @@ def activations(
     layers: str | Iterable[str],
     reduce: Any,
     device: Any,
+    max_samples: int | None = None,
     progress: bool,
 ) -> Representations:
     """Return the representations of a side, in memory; a model is run on `data`.
@@ -140,12 +147,12 @@ def activations(
     match no layer of this side as long as another glob does.
     """
     if isinstance(side, str | PathLike):
-        return load(side)
+        return first_samples(load(side), max_samples)
     if not is_model(side):
         if not isinstance(side, Mapping) and hasattr(side, "shape"):
-            return Representations({"array": side})
+            side = {"array": side}
         try:
-            return Representations.from_mapping(side)
+            return first_samples(Representations.from_mapping(side), max_samples)
         except TypeError as error:
             raise TypeError(f"{name}: {error}; or a torch.nn.Module, with data") from error
     if data is None:
@@ -161,10 +168,49 @@ def activations(
     if not present:
         raise ValueError(unknown_name(f"layer of {name}", patterns[0], names))
     try:
-        return capture(model, data, layers=present, reduce=reduce, device=device, progress=progress)
+        return capture(
+            model,
+            data,
+            layers=present,
+            reduce=reduce,
+            max_samples=max_samples,
+            device=device,
+            progress=progress,
+        )
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{name}: {error}") from error
+
+
+def first_samples(layers: Representations, n: int | None) -> Representations:
+    """Return the first n samples of all layers; all samples if there are no more, or n is None.
+
+    Raises
+    ------
+    ValueError
+        If the rows of a layer are positions, of which each sample may have another number.
+
+    Examples
+    --------
+    >>> layers = Representations({"fc": [[1.0], [2.0], [3.0]]}, sample_ids="abc")
+    >>> first_samples(layers, 2).sample_ids
+    ('a', 'b')
+    """
+    if n is None or n >= layers.n_samples:
+        return layers
+    rows = [name for name, reduction in layers.reductions.items() if reduction == "positions"]
+    if rows:
+        raise ValueError(
+            f"the rows of layer {rows[0]!r} are positions, so max_samples cannot cut stored "
+            "activations: capture fewer samples"
+        )
+    return Representations(
+        {name: array[:n] for name, array in layers.items()},
+        sample_ids=None if layers.sample_ids is None else layers.sample_ids[:n],
+        labels=None if layers.labels is None else layers.labels[:n],
+        reductions=layers.reductions,
+        dtypes=layers.dtypes,
+    )
 
 
 def _is_lazy(array: Any) -> bool:

@@ -205,14 +205,25 @@ def test_a_store_that_is_complete_is_checked_and_kept(tmp_path, images):
             {"model": network(seed=1)},
             "another capture: model was Sequential .* and is now Sequential",
         ),
-        ({"model": network(width=5)}, "another capture: model was"),
-        ({"layers": ["0", "1"]}, "another capture: layers '2' was mean and is now missing"),
         ({"reduce": {"0": "max"}}, "another capture: layers '0' was mean and is now max"),
-        ({"channels": "last"}, "another capture: channels was auto and is now last"),
-        ({"dtype": "float64"}, "another capture: dtype was as computed and is now float64"),
         ({"data": "shuffled"}, r"in another order than was captured before: sample \d+ was '"),
         ({"data": "other"}, r"is not the data that was captured before: sample 7 was '"),
         ({"data": "fewer"}, r"ended after 4 samples, and 10 were captured before"),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in [
+                ({"model": network(width=5)}, "another capture: model was"),
+                (
+                    {"layers": ["0", "1"]},
+                    "another capture: layers '2' was mean and is now missing",
+                ),
+                ({"channels": "last"}, "another capture: channels was auto and is now last"),
+                (
+                    {"dtype": "float64"},
+                    "another capture: dtype was as computed and is now float64",
+                ),
+            ]
+        ),
     ],
     ids=str,
 )
@@ -322,6 +333,7 @@ def test_a_chunk_that_was_lost_is_missed(tmp_path, images):
         capture(network(), loader(images), out=path)
 
 
+@pytest.mark.slow
 def test_memory_holds_no_more_than_chunks(tmp_path, monkeypatch):
     kept = []
     add = resumable.ResumableStore.add

@@ -41,6 +41,7 @@ def capture(
     reduce: str | Callable[..., Any] | Mapping[str, Any] = "mean",
     mask: Mapping[str, str | None] | None = None,
     heads: str | Iterable[str] = (),
+    skip: Any = None,
     sample_ids: Sequence[str | int] | None = None,
     channels: str = "auto",
     max_samples: int | None = None,
@@ -88,6 +89,7 @@ def capture(
         - ``"max"``: maximum over the positions.
         - ``"flatten"``: every feature at every position is a feature; padding is 0.
         - ``"positions"``: every position is a row, sample after sample, without the padding.
+          ``row_positions[layer]`` of the result has the sample, position and token of each row.
         - ``"first"``, ``"last"``: the first or last token of a sequence that is not padding.
         - a callable: tensor (n, ...), samples first, to tensor (n, p). It also sees the padding; if
           it has a parameter ``mask``, it gets the mask (n, T) of the positions, or None.
@@ -102,6 +104,11 @@ def capture(
         Glob patterns of layers that have attention heads on an axis of their own, (n, T, H, d), and
         each head of which is to be a layer: ``name.head0``, ``name.head1``, ... By default such a
         layer is (n, T, H * d).
+    skip
+        Positions to leave out of the rows, which the model still sees: their numbers, such as
+        ``[0]`` for the class token or ``[0, -1]`` for the first and last token that are not
+        padding; ``{"tokens": [101, 102]}`` by token id, ``{"positions": ..., "tokens": ...}`` by
+        both; or a mapping of glob pattern to these.
     sample_ids
         Ids of the samples in the order of the data; with `max_samples` there may be more ids than
         samples. By default an id is a digest of the input, which depends neither on the batch size
@@ -195,6 +202,7 @@ def capture(
         "reduce": reduce,
         "mask": mask,
         "heads": heads,
+        "skip": skip,
         "sample_ids": sample_ids,
         "channels": channels,
         "max_samples": max_samples,

@@ -368,6 +368,7 @@ class _Seen:
                 features,
                 is_guess,
                 mask,
+                masks.tokens(chosen.axes, features),
                 includes_padding,
             )
         return Evidence(layouts, random, cause)

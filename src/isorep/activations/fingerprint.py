@@ -21,6 +21,7 @@ def fingerprint(
     reduce: str | Callable[..., Any] | Mapping[str, Any],
     mask: Mapping[str, str | None] | None,
     heads: str | Iterable[str],
+    skip: Any,
     channels: str,
     dtype: torch.dtype | None,
 ) -> dict[str, Any]:
@@ -29,7 +30,7 @@ def fingerprint(
     The model enters with its structure, as it is printed, and its parameters and buffers. The code
     of its modules, and of reduction functions, does not enter.
     """
-    selected = select(model, layers, reduce, mask, heads).values()
+    selected = select(model, layers, reduce, mask, heads, skip).values()
     return {
         "model": f"{type(model).__name__} {_digest(model)}",
         "layers": {layer.name: layer.rows() for layer in selected},

@@ -41,7 +41,12 @@ def forward_passes(
         model = eager(model)
         with _named(i, models):
             selected = select(
-                model, patterns[i], options["reduce"], options["mask"], options["heads"]
+                model,
+                patterns[i],
+                options["reduce"],
+                options["mask"],
+                options["heads"],
+                options["skip"],
             )
         recorders.append(
             Recorder(model, selected, options["channels"], options["probe"], dtype, keep_on)
@@ -122,6 +127,7 @@ def _run_batch(
         labels=samples.batch.labels,
         dtypes=tuple(record.dtypes for record in records),
         reductions=tuple(record.reductions for record in records),
+        row_positions=tuple(record.row_positions for record in records),
     )
 
 

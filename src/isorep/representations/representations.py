@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from isorep._utils.arrays import to_numpy
 from isorep._utils.html_table import html_table
+from isorep.representations.row_positions import RowPositions
 
 # The only reduction that gives a layer more rows than there are samples.
 _MANY_ROWS = "positions"
 _REPR_LAYERS = 4
 
+Value = TypeVar("Value")
 Held = TypeVar("Held", covariant=True)
 """The type of a layer's array: in memory, or on disk until it is read."""
 
@@ -36,6 +38,7 @@ class Layers(Mapping[str, Held]):
         labels: Any = None,
         reductions: Mapping[str, str] | None = None,
         dtypes: Mapping[str, str] | None = None,
+        row_positions: Mapping[str, RowPositions | NDArray[np.int64]] | None = None,
         n_samples: int | None = None,
     ) -> None:
         if not arrays:
@@ -51,6 +54,14 @@ class Layers(Mapping[str, Held]):
         self._sample_ids = None if sample_ids is None else as_sample_ids(sample_ids)
         self._labels = None if labels is None else _labels(labels)
         self._n_samples = self._count(n_samples)
+        rows = _in_layer_order("row_positions", row_positions, self._arrays)
+        shared = {
+            id(x): x if isinstance(x, RowPositions) else RowPositions.from_array(x)
+            for x in rows.values()
+        }
+        self._row_positions = {name: shared[id(x)] for name, x in rows.items()}
+        for name, x in self._row_positions.items():
+            self._check_rows(name, x)
 
     def _count(self, n_samples: int | None) -> int:
         """Return the number of samples; raise ValueError if two sources of it disagree."""
@@ -78,6 +89,14 @@ class Layers(Mapping[str, Held]):
                     "columns, and keep only samples that all layers hold"
                 )
         return counts[first]
+
+    def _check_rows(self, name: str, rows: RowPositions) -> None:
+        n_rows = self._arrays[name].shape[0]
+        if len(rows) != n_rows or not (len(rows) == 0 or rows.samples.max() < self._n_samples):
+            raise ValueError(
+                f"row_positions of layer {name!r} should have {n_rows} rows of the "
+                f"{self._n_samples} samples, got {rows}"
+            )
 
     def _layer(self, name: str, value: Any) -> tuple[Held, str]:
         """Return the array of a layer, with the name of the dtype that it had before."""
@@ -118,13 +137,19 @@ class Layers(Mapping[str, Held]):
         """Layer name to the coarsest dtype that its activations passed through (a copy)."""
         return dict(self._dtypes)
 
+    @property
+    def row_positions(self) -> dict[str, RowPositions]:
+        """Layer name to what its rows stand for, where rows are positions (a copy)."""
+        return dict(self._row_positions)
+
     def metadata(self) -> dict[str, Any]:
-        """Return sample ids, labels, reductions, dtypes and n_samples, as keywords."""
+        """Return all that is known besides the arrays, as keywords."""
         return {
             "sample_ids": self._sample_ids,
             "labels": self._labels,
             "reductions": self._reductions,
             "dtypes": self._dtypes,
+            "row_positions": self._row_positions,
             "n_samples": self._n_samples,
         }
 
@@ -184,6 +209,17 @@ class Layers(Mapping[str, Held]):
             "samples in different form, pass the same sample_ids to both captures"
         )
 
+    def check_same_rows(
+        self, layer: str, other: Layers[Any], other_layer: str, names: tuple[str, str]
+    ) -> None:
+        """Raise ValueError unless the rows of two layers are the same positions of samples.
+
+        Only layers with row positions are compared; see `RowPositions.check_same`.
+        """
+        x, y = self._row_positions.get(layer), other._row_positions.get(other_layer)
+        if x is not None and y is not None:
+            x.check_same(y, f"{names[0]}[{layer!r}]", f"{names[1]}[{other_layer!r}]")
+
     def _transposed(self, other: Layers[Any], name: str) -> str:
         """Return a hint at a layer that has the other's number of samples in its columns."""
         for layer, array in self._arrays.items():
@@ -233,6 +269,8 @@ class Representations(Layers[NDArray[Any]]):
     dtypes
         Layer name to the name of the coarsest dtype that the activations passed through, computed
         or kept, such as ``"bfloat16"``. By default the dtype of the array.
+    row_positions
+        Layer name to `RowPositions`, for layers with the reduction ``"positions"``, where known.
     n_samples
         Number of samples. Only needed without ids and labels if all layers are ``"positions"``.
 
@@ -305,6 +343,7 @@ class Representations(Layers[NDArray[Any]]):
             and _same(self._labels, other._labels)
             and self._reductions == other._reductions
             and self._dtypes == other._dtypes
+            and self._row_positions == other._row_positions
             and self._n_samples == other._n_samples
         )
 
@@ -361,8 +400,8 @@ def check_layer(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None
 
 
 def _in_layer_order(
-    name: str, values: Mapping[str, str] | None, arrays: Mapping[str, Any]
-) -> dict[str, str]:
+    name: str, values: Mapping[str, Value] | None, arrays: Mapping[str, Any]
+) -> dict[str, Value]:
     """Return `values` in the order of the layers; raise ValueError for a key that is no layer."""
     values = values or {}
     unknown = [layer for layer in values if layer not in arrays]

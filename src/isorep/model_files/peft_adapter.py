@@ -90,23 +90,20 @@ def load_adapted(adapter: Path, base: Path) -> Any:
         with quiet(transformers), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about settings of training
             config = peft.PeftConfig.from_pretrained(str(adapter))
+            if config.is_prompt_learning:
+                raise TypeError(f"adapters of the kind {config.peft_type} cannot be merged")
             config.inference_mode = True
             body = _of_body(weights, modules)
             wrapped = peft.PeftModel(model, config)
             peft.set_peft_model_state_dict(wrapped, body)
             own = peft.get_peft_model_state_dict(wrapped, save_embedding_layers=False)
-    except Exception as error:
-        raise ValueError(f"{cannot}: {first_line(error)}") from error
-    if not hasattr(wrapped, "merge_and_unload"):
-        raise ValueError(f"{cannot}: adapters of the kind {config.peft_type} cannot be merged")
-    if own.keys() != body.keys():
-        differing = sorted(own.keys() ^ body.keys())
-        raise ValueError(
-            f"{cannot}: {len(differing)} weights are on one side only, the first of them "
-            f"{differing[0]!r}"
-        )
-    try:
-        return wrapped.merge_and_unload()
+            if own.keys() != body.keys():
+                differing = sorted(own.keys() ^ body.keys())
+                raise KeyError(
+                    f"{len(differing)} weights are on one side only, the first of them "
+                    f"{differing[0]}"
+                )
+            return wrapped.merge_and_unload()
     except Exception as error:
         raise ValueError(f"{cannot}: {first_line(error)}") from error
 

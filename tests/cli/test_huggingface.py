@@ -58,7 +58,8 @@ def save(folder, model, its_tokenizer=None):
 @pytest.fixture(scope="module")
 def texts():
     rng = np.random.default_rng(0)
-    return [" ".join(rng.choice(WORDS, rng.integers(2, 10))) for _ in range(199)]
+    texts = (" ".join(rng.choice(WORDS, rng.integers(2, 10))) for _ in range(250))
+    return list(dict.fromkeys(texts))[:199]
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,7 @@ def test_dtypes_that_hold_missing_values_are_numbers():
     assert isorep.cka(nullable, x).similarity == pytest.approx(1, abs=1e-12)
     np.testing.assert_array_equal(isorep.Representations({"v": nullable})["v"], x)
     nullable.iloc[3, 1] = pd.NA
-    with pytest.raises(
-        ValueError, match="x holds 1 NaN and 0 infinite values, the first at row 3"
-    ):
+    with pytest.raises(ValueError, match="x holds 1 NaN and 0 infinite values, the first at row 3"):
         isorep.cka(nullable, x)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import isorep
 from isorep.cli import main
-from isorep.cli.huggingface import tokenize
+from isorep.model_files.texts import tokenize
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

@@ -214,7 +214,7 @@ class TestPage:
     def test_what_is_no_table_is_refused(self, tmp_path):
         table, page = isorep.compare(small(), small()), tmp_path / "page.html"
         for wrong in (table["pwcca"], {}, {"a": table["pwcca"]}, 3, [table]):
-            with pytest.raises(TypeError, match=r"expected a Dataset of isorep\.compare, "):
+            with pytest.raises(TypeError, match=r"expected a result of isorep\.compare, "):
                 isorep.report(wrong, page)
         with pytest.raises(ValueError, match=r"result has dimensions \(x_layer\), expected "):
             isorep.report(table.isel(y_layer=0), page)
@@ -242,6 +242,27 @@ class TestPage:
             isorep.report(isorep.compare(small(), small()), page)
         assert page.read_text() == "before"
         assert list(tmp_path.iterdir()) == [page]
+
+
+class TestDiff:
+    def test_layers_are_most_changed_first_beside_the_threshold(self, tmp_path):
+        base = small(0)
+        noise = (0.1 * i * small(1)[f"conv{i}"] for i in range(3))
+        changed = {name: x + e for (name, x), e in zip(base.items(), noise, strict=True)}
+        diff = isorep.diff(base, changed, fail_below=0.9, interval=False)
+        grid, again = written(tmp_path, {"": diff, "again": diff})
+        assert grid["x_layers"] == grid["y_layers"] == list(diff) == ["conv2", "conv1", "conv0"]
+        similarities = numbers(grid["measures"][0]["similarity"])
+        np.testing.assert_allclose(np.diag(similarities), [x.raw for x in diff.layers], rtol=1e-7)
+        assert np.isnan(similarities).sum() == 6
+        assert grid["threshold"] == again["threshold"] == 0.9
+        (bare,) = written(tmp_path, isorep.diff(base, changed, interval=False))
+        assert bare["threshold"] is None
+
+    def test_a_table_of_layers_is_refused(self, tmp_path):
+        diff = isorep.diff(small(0), small(1), interval=False)
+        with pytest.raises(ValueError, match="pass the result itself, not its table"):
+            isorep.report(diff.table, tmp_path / "page.html")
 
 
 class TestTrajectory:

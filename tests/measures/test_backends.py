@@ -118,6 +118,14 @@ def test_single_precision_in_every_library(library):
     assert found.similarity == pytest.approx(isorep.cca(x, y).similarity, abs=1e-6)
 
 
+def test_a_dtype_has_no_library_in_its_name(library):
+    make, _ = library
+    x = make(conditioned_pair(211, 7, 5, 10, seed=5)[0].astype("float32"))
+    assert isorep.Basis.from_array(x).dtype == "float32"
+    with pytest.raises(TypeError, match="x has dtype complex64; a representation holds"):
+        isorep.Basis.from_array(make(np.ones((20, 3), "complex64")))
+
+
 def test_tensors_that_require_grad_and_half_precision():
     torch = pytest.importorskip("torch")
     x = torch.tensor(conditioned_pair(211, 7, 5, 10, seed=4)[0], requires_grad=True)

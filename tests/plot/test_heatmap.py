@@ -142,12 +142,27 @@ def test_other_tables_are_refused_by_what_they_are():
     ):
         isorep.plot.heatmap(path)
     for other in (np.eye(3), sweep["cka"]):
-        with pytest.raises(TypeError, match=r"expected a table of isorep\.compare over .*, got"):
+        with pytest.raises(TypeError, match=r"expected a table of isorep\.compare or .*, got"):
             isorep.plot.heatmap(other)
     with pytest.raises(
         TypeError, match=r"a dict of group to \(pairs, layers\) array .* isorep\.pairwise"
     ):
         isorep.plot.groups(sweep, ["fc"])
+
+
+def test_a_diff_is_drawn_on_the_diagonal():
+    rng = np.random.default_rng(4)
+    base = {f"conv{i}": rng.standard_normal((90, 4)) for i in range(3)}
+    changed = {name: x + rng.standard_normal((90, 4)) for name, x in base.items()}
+    diff = isorep.diff(base, changed, interval=False)
+    values = isorep.plot.heatmap(diff.grid()).get_images()[0].get_array().filled(np.nan)
+    np.testing.assert_array_equal(values[np.eye(3, dtype=bool)], diff.table["pwcca"])
+    assert np.isnan(values[~np.eye(3, dtype=bool)]).all()
+    message = r"isorep\.compare or isorep\.diff\(\.\.\.\)\.grid\(\) over x_layer, y_layer"
+    with pytest.raises(ValueError, match=message + "; this table is over layer"):
+        isorep.plot.heatmap(diff.table)
+    with pytest.raises(TypeError, match=message + ", got Diff"):
+        isorep.plot.heatmap(diff)
 
 
 def test_the_direction_and_the_options_are_on_the_colour_bar():

@@ -89,9 +89,9 @@ def as_samples(x: ArrayLike, name: str, *, fewest: int = 2) -> tuple[Array, str]
             raise TypeError(f"{name} is a sparse or meta tensor; a dense one with values is needed")
         array = x.detach()
     xp = array_namespace(array)
-    _check_dtype(xp, array, name)
+    dtype = str(array.dtype).rpartition(".")[2]  # without the library's name, as in torch.float32
+    _check_dtype(xp, array, name, dtype)
     _check_shape(array, name, fewest)
-    dtype = str(array.dtype).removeprefix("torch.")
     if is_jax_array(array) and xp.asarray(0.0).dtype != xp.float64:
         raise TypeError(
             f"{name} is a JAX array and JAX has float64 switched off; call "
@@ -106,13 +106,13 @@ def as_samples(x: ArrayLike, name: str, *, fewest: int = 2) -> tuple[Array, str]
     return samples, dtype
 
 
-def _check_dtype(xp: Any, x: Array, name: str) -> None:
+def _check_dtype(xp: Any, x: Array, name: str, dtype: str) -> None:
     try:
         real = xp.isdtype(x.dtype, ("real floating", "integral", "bool"))
     except TypeError:  # NumPy's own dtypes that the standard does not know, such as datetimes
         real = False
     if not real:
-        raise TypeError(f"{name} has dtype {x.dtype}; a representation holds real numbers")
+        raise TypeError(f"{name} has dtype {dtype}; a representation holds real numbers")
 
 
 def _check_shape(x: Array, name: str, fewest: int) -> None:

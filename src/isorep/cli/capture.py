@@ -56,7 +56,9 @@ def capture(
 ) -> None:
     """Save the activations of a PyTorch model, layer by layer."""
     from isorep.activations.capture import capture as capture_layers
-    from isorep.cli.specs import load_weights, make_data, make_model
+    from isorep.model_files.checkpoints import load_weights
+    from isorep.model_files.data_files import make_data
+    from isorep.model_files.specs import make_model
 
     check_targets([output], sources=[weights])
     network = make_model(model)

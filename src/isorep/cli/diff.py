@@ -91,10 +91,11 @@ def diff(
     basis of a layer changed.
     Exit status: 0; 1 if a layer is below --fail-below; 2 for an error.
     """
-    from isorep.cli.specs import check_names_model, make_data
     from isorep.comparison.diff import checked_measure, diff_representations
     from isorep.comparison.diff_result import diff_reasons
     from isorep.comparison.sides import reusable
+    from isorep.model_files.data_files import make_data
+    from isorep.model_files.specs import check_names_model
 
     checked_measure(measure, fail_below)
     outputs = output or []
@@ -160,8 +161,8 @@ def _activations(
     spec: str, name: str, batches: Any, layers: list[str], reduce: str, device: str | None
 ) -> Representations:
     """Return the activations of one side: run the model, or load the file."""
-    from isorep.cli.specs import make_model
     from isorep.comparison.sides import activations
+    from isorep.model_files.specs import make_model
 
     side = make_model(spec) if _is_model(spec) else spec
     with _errors_of_user_code(spec):
@@ -223,8 +224,4 @@ def _write_page(
     """Write the page to explore, its layers most changed first."""
     from isorep.explorer.report import report
 
-    order = [layer.layer for layer in result.layers]
-    table = result.grid().sel(x_layer=order, y_layer=order)
-    if result.fail_below is not None:
-        table = table.assign_attrs(fail_below=result.fail_below)
-    report(table, target, a=base, b=changed, title=title)
+    report(result, target, a=base, b=changed, title=title)

@@ -105,7 +105,7 @@ def print_notes(table: xarray.Dataset) -> None:
 
 def print_resumed_tiles(output: Path) -> None:
     """Print to stderr how many tiles of a sweep are finished, if its store exists."""
-    from isorep.comparison.sweeps.results import n_finished
+    from isorep.comparison.sweeps.sweep_store import n_finished
 
     n = n_finished(output)
     if n is not None:

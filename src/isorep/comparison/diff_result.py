@@ -214,7 +214,7 @@ class Diff(Mapping[str, LayerDiff]):
         return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
 
     def grid(self) -> xarray.Dataset:
-        """Return `table` over (x_layer, y_layer), as `isorep.report` takes it.
+        """Return `table` over (x_layer, y_layer), as `isorep.plot.heatmap` takes it.
 
         The numbers are on the diagonal. All other cells are NaN, and their reason says so.
         """

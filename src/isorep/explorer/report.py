@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import xarray
 
+    from isorep.comparison.diff_result import Diff
+
 __all__ = ["report"]
 
 
 def report(
-    result: xarray.Dataset | Mapping[str, xarray.Dataset],
+    result: xarray.Dataset | Diff | Mapping[str, xarray.Dataset | Diff],
     path: str | PathLike[str],
     *,
     a: Mapping[str, Any] | None = None,
@@ -29,6 +31,7 @@ def report(
     table becomes a section of the page:
 
     - `isorep.compare`: a grid of layers;
+    - `isorep.diff`: a point for each layer, most changed first, and the threshold;
     - `isorep.pairwise`: a distance matrix with its tree, and a map of the networks;
     - `isorep.trajectory`: curves over the steps;
     - `isorep.monitor.converged`: the same curves with confidence intervals, and the step at which
@@ -36,18 +39,18 @@ def report(
 
     Parameters
     ----------
-    result : xarray.Dataset, or mapping of heading to xarray.Dataset
-        Table that `isorep.compare`, `isorep.pairwise`, `isorep.trajectory` or
-        `isorep.monitor.converged` returned, or several tables by heading. Each run of a trajectory
-        becomes a section of its own.
+    result : xarray.Dataset or Diff, or mapping of heading to xarray.Dataset or Diff
+        Result of `isorep.compare`, `isorep.diff`, `isorep.pairwise`, `isorep.trajectory` or
+        `isorep.monitor.converged`, or several results by heading. Each run of a trajectory becomes
+        a section of its own.
     path : path
         HTML file to write. An existing file is replaced only when the new page is complete.
     a, b : Representations or mapping of layer name to (n, p) array, optional
-        Representations that `isorep.compare` compared, in the same order; only for a result with
-        exactly one table of `isorep.compare`. The page then shows details of each cell: canonical
-        correlations and their distribution for unrelated data, projection weights, and the leading
-        variates of up to 400 samples with their labels, if known. If the page has no room for all
-        cells, the most similar pairs come first.
+        Representations that `isorep.compare` or `isorep.diff` compared, in the same order; only for
+        a result with exactly one table of these functions. The page then shows details of each
+        cell: canonical correlations and their distribution for unrelated data, projection weights,
+        and the leading variates of up to 400 samples with their labels, if known. If the page has
+        no room for all cells, the most similar pairs come first.
     groups : mapping of network to group, optional
         Group of each network of `isorep.pairwise`. The page then also shows the mean distance
         within each group and between groups at each layer (Morcos et al. 2018, figure 3).
@@ -59,10 +62,10 @@ def report(
     Raises
     ------
     ValueError
-        If a result is not such a table or is too large for a page, if `a` and `b` do not match
+        If a result is not such a result or is too large for a page, if `a` and `b` do not match
         the table, or if a network has no group.
     TypeError
-        If a result is not a Dataset.
+        If a result is neither a Dataset nor a `Diff`.
     FileNotFoundError
         If the folder of `path` does not exist.
     ImportError
@@ -94,11 +97,11 @@ def report(
             "omit groups="
         )
     if (a is None) != (b is None):
-        raise ValueError("pass both a= and b=, in the order of isorep.compare")
+        raise ValueError("pass both a= and b=, in the order of the comparison")
     if a is not None and len(grids) != 1:
         raise ValueError(
-            "a= and b= apply to exactly one table of isorep.compare, but the result has "
-            f"{len(grids)}; write a page for each table"
+            "a= and b= apply to exactly one table of isorep.compare or isorep.diff, but the result "
+            f"has {len(grids)}; write a page for each table"
         )
 
     empty_size = len(page(title, {"sections": []}))
@@ -129,25 +132,36 @@ _DIMS = {
 """Dimensions of each kind of table."""
 
 _EXPECTED = (
-    "expected a Dataset of isorep.compare, isorep.pairwise, isorep.trajectory or "
-    "isorep.monitor.converged, or a mapping of heading to Dataset"
+    "expected a result of isorep.compare, isorep.diff, isorep.pairwise, isorep.trajectory or "
+    "isorep.monitor.converged, or a mapping of heading to results"
 )
 
 
 def _tables(result: Any) -> Mapping[str, xarray.Dataset]:
     """Return the tables by heading, one for each run; a single table has an empty heading."""
-    if hasattr(result, "data_vars"):  # a Dataset; do not import xarray to check
+    from isorep.comparison.diff_result import Diff
+
+    if hasattr(result, "data_vars") or isinstance(result, Diff):  # do not import xarray to check
         result = {"": result}
     if not isinstance(result, Mapping) or not result:
         raise TypeError(f"{_EXPECTED}, got {type(result).__name__}")
     tables: dict[str, xarray.Dataset] = {}
     for heading, table in result.items():
-        if "run" in getattr(table, "dims", ()):
+        if isinstance(table, Diff):
+            tables[heading] = _diff_table(table)
+        elif "run" in getattr(table, "dims", ()):
             for run in table["run"].to_numpy().tolist():
                 tables[f"{heading} {run}".strip()] = table.sel(run=run)
         else:
             tables[heading] = table
     return tables
+
+
+def _diff_table(diff: Diff) -> xarray.Dataset:
+    """Return the grid of a diff, most changed first, with its threshold."""
+    layers = list(diff)
+    table = diff.grid().sel(x_layer=layers, y_layer=layers)
+    return table if diff.fail_below is None else table.assign_attrs(fail_below=diff.fail_below)
 
 
 def _target(path: str | PathLike[str]) -> Path:
@@ -178,7 +192,8 @@ def _section(
         )
         raise ValueError(
             f"{subject} has dimensions ({', '.join(map(str, table.sizes))}), expected {known} or "
-            "isorep.monitor.converged. To select one layer, use a list: table.sel(layer=['fc'])"
+            "isorep.monitor.converged. To select one layer, use a list: table.sel(layer=['fc']). "
+            "Of isorep.diff, pass the result itself, not its table"
         )
     if not all(table.sizes.values()):
         raise ValueError(

@@ -117,7 +117,10 @@ def select_variable(
 
 
 def check_kind(
-    table: xarray.Dataset, kind: str, dims: Sequence[str], optional_dims: Sequence[str] = ()
+    table: xarray.Dataset,
+    kinds: Sequence[str],
+    dims: Sequence[str],
+    optional_dims: Sequence[str] = (),
 ) -> None:
     """Check that `table` was made by a function of isorep, and over which dimensions it is.
 
@@ -125,8 +128,8 @@ def check_kind(
     ----------
     table : xarray.Dataset
         Argument of a plot, which may be anything.
-    kind : str
-        Name of the function, which stands in ``table.attrs["kind"]``.
+    kinds : sequence of str
+        Names of the functions whose tables can be drawn, as in ``table.attrs["kind"]``.
     dims : sequence of str
         Dimensions that the table must have.
     optional_dims : sequence of str
@@ -139,16 +142,20 @@ def check_kind(
     ValueError
         If another function made it, or its dimensions are others.
     """
-    expected = f"expected a table of isorep.{kind} over {', '.join([*dims, *optional_dims])}"
+    made = " or ".join(_TABLES.get(kind, f"isorep.{kind}") for kind in kinds)
+    expected = f"expected a table of {made} over {', '.join([*dims, *optional_dims])}"
     made_by = getattr(table, "attrs", {}).get("kind")
     if made_by is None:
         raise TypeError(f"{expected}, got {type(table).__name__}")
-    if made_by != kind:
+    if made_by not in kinds:
         advice = f": draw it with isorep.plot.{_PLOTS[made_by]}" if made_by in _PLOTS else ""
         raise ValueError(f"{expected}, got a table of isorep.{made_by}{advice}")
     if not set(dims) <= set(table.sizes) <= {*dims, *optional_dims}:
         raise ValueError(f"{expected}; this table is over {', '.join(map(str, table.sizes))}")
 
+
+_TABLES = {"diff": "isorep.diff(...).grid()"}
+"""How to get a table to draw, where the function does not return it."""
 
 _PLOTS = {
     "compare": "heatmap",

@@ -118,7 +118,7 @@ def _distances_of_layer(
     table: xarray.Dataset, measure: str | None, layer: str | None
 ) -> tuple[str, xarray.DataArray]:
     """Return the measure to draw and its distances, over x and y."""
-    check_kind(table, "pairwise", ("x", "y"), optional_dims=("layer",))
+    check_kind(table, ["pairwise"], ("x", "y"), optional_dims=("layer",))
     name, distances = select_variable(table, measure, "distance")
     if "layer" not in table.sizes:
         return name, distances

@@ -56,7 +56,7 @@ def dynamics(
     >>> ax.get_title()
     'pwcca distance to step 4'
     """
-    check_kind(trajectory, "trajectory", ("step", "layer"))
+    check_kind(trajectory, ["trajectory"], ("step", "layer"))
     name, grid = select_variable(trajectory, measure, quantity)
     grid = grid.transpose("step", "layer")
     values, steps = grid.to_numpy(), trajectory["step"].to_numpy()

@@ -50,7 +50,8 @@ def heatmap(
     Parameters
     ----------
     table : xarray.Dataset
-        Table of `isorep.compare`.
+        Table of `isorep.compare`, or `Diff.grid` of `isorep.diff`, whose numbers are on the
+        diagonal.
     {measure}
     quantity : {"similarity", "distance", "corrected", "calibrated"}
         Numbers to draw. "corrected" is the similarity corrected for finite-sample bias,
@@ -60,7 +61,7 @@ def heatmap(
     Raises
     ------
     TypeError, ValueError
-        If the table was not made by `isorep.compare`, or lacks the measure or the quantity.
+        If the table is of another kind, or lacks the measure or the quantity.
 
     Examples
     --------
@@ -70,7 +71,7 @@ def heatmap(
     >>> ax.get_title()
     'cka similarity'
     """
-    check_kind(table, "compare", ("x_layer", "y_layer"))
+    check_kind(table, ["compare", "diff"], ("x_layer", "y_layer"))
     name, grid = select_variable(
         table, measure, quantity, (*get_args(Quantity), *get_args(InferredQuantity))
     )

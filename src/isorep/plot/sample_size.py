@@ -49,7 +49,7 @@ def sample_size(curve: xarray.Dataset, *, ax: Axes | None = None) -> Axes:
     >>> [line.get_label() for line in ax.lines]
     ['raw', 'corrected', 'held out']
     """
-    check_kind(curve, "sample_size_curve", ("n_samples", "repeat"))
+    check_kind(curve, ["sample_size_curve"], ("n_samples", "repeat"))
     ax = axes_to_draw_into(ax, 6, 3.8)
     sizes = curve["n_samples"].to_numpy()
     for name, (label, colour, marker) in LINES.items():

@@ -17,7 +17,7 @@ from helpers.sweeps import equal, networks, saved
 
 import isorep
 from isorep import Representations
-from isorep.comparison.sweeps import results, scheduler
+from isorep.comparison.sweeps import results, scheduler, sweep_store
 
 MEASURES = ["pwcca", "cka"]
 
@@ -277,18 +277,18 @@ def test_one_process_at_a_time(tmp_path):
 def test_two_processes_that_begin_at_once(tmp_path, monkeypatch):
     """The store of the first stays, whether it is of the same sweep or of another."""
     nets, out = networks(2), tmp_path / "sweep.zarr"
-    original = results._create
+    original = sweep_store._create
 
     def late(folder, sweep, identity):
-        monkeypatch.setattr(results, "_create", original)
+        monkeypatch.setattr(sweep_store, "_create", original)
         isorep.pairwise(nets, measures="cka", out=out)
         original(folder, sweep, identity)
 
-    monkeypatch.setattr(results, "_create", late)
+    monkeypatch.setattr(sweep_store, "_create", late)
     first = isorep.pairwise(nets, measures="cka", out=out)
     assert len(_finished(out)) == 6
     out.rename(tmp_path / "before.zarr")
-    monkeypatch.setattr(results, "_create", late)
+    monkeypatch.setattr(sweep_store, "_create", late)
     with pytest.raises(
         ValueError, match=r"started with measures \['cka'\], but this sweep has \['pw"
     ):

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep._utils.arrays import to_numpy
 from isorep._utils.optional import import_optional
 from isorep._utils.progress import track
 from isorep.comparison.streaming.accumulator import Key, Rows
 from isorep.comparison.streaming.plan import Widths
 from isorep.representations.lazy import LazyArray, LazyRepresentations
+from isorep.representations.representations import readable_dtype
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -187,7 +189,7 @@ class ModelRows:
 
     def _wanted(self, batch: ActivationBatch, keys: Collection[Key]) -> dict[Key, Rows]:
         return {
-            (name, layer): Rows(_to_numpy(rows), batch.dtypes[i][layer])
+            (name, layer): Rows(_readable(rows), batch.dtypes[i][layer])
             for i, name in enumerate(self._models)
             for layer, rows in batch.arrays[i].items()
             if (name, layer) in keys
@@ -202,11 +204,9 @@ class ModelRows:
 RowSource = StoredRows | ModelRows
 
 
-def _to_numpy(rows: Tensor) -> NDArray[Any]:
-    # The dtype is compared by name, so that this module does not import PyTorch.
-    is_bfloat16 = str(rows.dtype) == "torch.bfloat16"
-    array: NDArray[Any] = (rows.float() if is_bfloat16 else rows).numpy()
-    return array
+def _readable(rows: Tensor) -> NDArray[Any]:
+    array = to_numpy(rows)
+    return array.astype(readable_dtype(array.dtype), copy=False)
 
 
 def _joined(batches: list[dict[Key, Rows]]) -> dict[Key, Rows]:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from isorep._utils.memory import memory_budget, readable
 from isorep._utils.progress import track
 from isorep.comparison.sweeps.executor import Executor, Future, open_executor
-from isorep.comparison.sweeps.results import Results, ResultsInMemory, open_results
+from isorep.comparison.sweeps.results import Results, ResultsInMemory
 from isorep.comparison.sweeps.sweep import Sweep
+from isorep.comparison.sweeps.sweep_store import open_sweep_store
 from isorep.comparison.sweeps.tile import Cells, Tile, compare_layers, prepare_layer
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def run(
         if out is None:
             results: Results = ResultsInMemory(sweep)
         else:
-            results = open_results(sweep, out, _fingerprints(sweep, executor, progress))
+            results = open_sweep_store(sweep, out, _fingerprints(sweep, executor, progress))
         with results:
             tiles = [tile for tile in sweep.tiles if not results.has(tile)]
             computed = _compute(sweep, tiles, executor, limit)

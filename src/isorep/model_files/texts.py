@@ -1,16 +1,19 @@
-"""Hugging Face folders on disk: load the model, and cut texts with the tokenizer."""
+"""Texts: read one per line from a file, and cut into tokens for Hugging Face models."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-CONFIG = "config.json"
+from isorep.model_files.huggingface_folder import (
+    first_line,
+    import_transformers,
+    is_model_folder,
+    quiet,
+)
+
 _TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.txt")
-_HEAD = "pooler"
 _BATCH_SIZE = 32
 
 _UNLIMITED = 100_000
@@ -34,55 +37,21 @@ _POSITIONS_AFTER_PADDING = {
 """Types of model that number positions from the padding token on, and so take fewer tokens."""
 
 
-def is_model_folder(path: Path) -> bool:
-    """Tell whether the folder holds a model."""
-    return (path / CONFIG).is_file()
+def read_texts(path: Path) -> list[str]:
+    """Return the texts of a file, one per line, without blank lines."""
+    try:
+        content = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{str(path)!r} is not UTF-8 text: {error}") from error
+    texts = [line for line in content.split("\n") if line.strip()]
+    if not texts:
+        raise ValueError(f"{str(path)!r} holds no text")
+    return texts
 
 
 def has_tokenizer(path: Path) -> bool:
     """Tell whether the folder holds a tokenizer."""
     return any((path / name).is_file() for name in _TOKENIZERS)
-
-
-def load_model(folder: Path) -> Any:
-    """Load the model in a folder, without the heads of its task.
-
-    Pickles are not loaded, and code in the folder does not run. A pooler without weights in the
-    file would be random, so it is removed.
-
-    Raises
-    ------
-    ValueError
-        If the folder holds no model in safetensors, or weights do not fit or are missing.
-    ImportError
-        If transformers is not installed.
-    """
-    transformers = _transformers()
-    try:
-        with _quiet(transformers):
-            model, info = transformers.AutoModel.from_pretrained(
-                folder,
-                local_files_only=True,
-                use_safetensors=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-    except ImportError:
-        raise
-    except Exception as error:
-        raise ValueError(
-            f"cannot load a model from {str(folder)!r}: expected config.json and safetensors, as "
-            f"model.save_pretrained(folder) writes them, got {_brief(error)}"
-        ) from error
-    missing = sorted(info["missing_keys"])
-    if missing and all(key.startswith(f"{_HEAD}.") for key in missing):
-        setattr(model, _HEAD, None)
-    elif missing:
-        raise ValueError(
-            f"cannot load a model from {str(folder)!r}: {len(missing)} of its weights are "
-            f"missing, the first of them {missing[0]!r}"
-        )
-    return model
 
 
 def tokenize(texts: Sequence[str], folders: Sequence[Path]) -> list[dict[str, Any]]:
@@ -117,9 +86,9 @@ def tokenize(texts: Sequence[str], folders: Sequence[Path]) -> list[dict[str, An
 
 def _batches(texts: Sequence[str], folder: Path) -> list[dict[str, Any]]:
     """Cut texts into tokens with the tokenizer in a folder."""
-    transformers = _transformers()
+    transformers = import_transformers()
     try:
-        with _quiet(transformers):
+        with quiet(transformers):
             tokenizer = transformers.AutoTokenizer.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=False
             )
@@ -127,7 +96,7 @@ def _batches(texts: Sequence[str], folder: Path) -> list[dict[str, Any]]:
         raise
     except Exception as error:
         raise ValueError(
-            f"cannot load the tokenizer in {str(folder)!r}: {_brief(error)}"
+            f"cannot load the tokenizer in {str(folder)!r}: {first_line(error)}"
         ) from error
     if tokenizer.pad_token is None:  # the mask hides it, so any token will do
         tokenizer.pad_token = tokenizer.convert_ids_to_tokens(0)
@@ -176,32 +145,3 @@ def _unpadded(batches: Sequence[dict[str, Any]]) -> Iterator[list[int]]:
 def _shortened(ids: Sequence[int]) -> str:
     """Return the first token ids as text."""
     return f"{str(list(ids[:6]))[:-1]}, ...]" if len(ids) > 6 else str(list(ids))
-
-
-def _transformers() -> Any:
-    try:
-        import transformers
-    except ModuleNotFoundError as error:
-        message = "a Hugging Face folder needs transformers: pip install transformers"
-        raise ImportError(message) from error
-    return transformers
-
-
-@contextmanager
-def _quiet(transformers: Any) -> Iterator[None]:
-    """Silence progress bars and messages about heads that are not loaded."""
-    log = transformers.utils.logging
-    verbosity, has_bars = log.get_verbosity(), log.is_progress_bar_enabled()
-    log.set_verbosity(logging.CRITICAL)
-    log.disable_progress_bar()
-    try:
-        yield
-    finally:
-        log.set_verbosity(verbosity)
-        if has_bars:
-            log.enable_progress_bar()
-
-
-def _brief(error: BaseException) -> str:
-    """Return the type of `error` and the first line of its message."""
-    return ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])

@@ -1,0 +1,255 @@
+"""Sweep store: the table of a sweep in a zarr store, from which a killed sweep resumes."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from hashlib import blake2b
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from isorep._formats.lock import locked
+from isorep._utils.atomic import new_folder, writing
+from isorep.comparison.sweeps.results import write_cells
+from isorep.comparison.sweeps.sweep import Sweep
+from isorep.comparison.sweeps.tile import Cells, Tile
+from isorep.comparison.table import nothing_compared, score_variables
+
+if TYPE_CHECKING:
+    import xarray
+
+_CHUNK = 64
+"""Cells of a chunk along each dimension except that of layers: 32 kB of numbers."""
+
+_RECORD = "isorep-sweep"
+"""Group in the store that identifies the sweep."""
+
+_FINISHED = "finished"
+"""File in that group with the numbers of the finished tiles, one a line."""
+
+_FORMAT = 1
+
+
+class SweepStore:
+    """A table in a zarr store, with a list of the tiles that are finished.
+
+    Only the process that runs the sweep writes to it. It writes the cells of a tile before it adds
+    the tile's number to the list, so a tile in the list is complete. A resumed sweep writes all
+    other tiles anew.
+    """
+
+    def __init__(self, sweep: Sweep, path: Path) -> None:
+        self._sweep, self._path = sweep, path
+        self._resources = ExitStack()
+
+    def __enter__(self) -> Self:
+        import zarr
+
+        record = self._path / _RECORD
+        self._resources.enter_context(locked(record))
+        self._file = self._resources.enter_context((record / _FINISHED).open("a+b"))
+        self._file.seek(0)
+        *lines, unfinished = self._file.read().split(b"\n")
+        self._file.truncate(self._file.tell() - len(unfinished))
+        self._finished = {int(line) for line in lines}
+        self._arrays = dict(zarr.open_group(self._path, mode="r+").arrays())
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._resources.close()
+
+    def has(self, tile: Tile) -> bool:
+        """Return whether a tile is finished."""
+        return tile.number in self._finished
+
+    def write(self, tile: Tile, cells: Cells) -> None:
+        """Write the cells of a tile and mark it as finished."""
+        with writing(self._path):
+            write_cells(tile, cells, self._arrays)
+            self._file.write(b"%d\n" % tile.number)
+            self._file.flush()
+
+    def dataset(self) -> xarray.Dataset:
+        """Open the table; xarray reads its numbers when they are used.
+
+        Raises
+        ------
+        ValueError
+            If all numbers are NaN.
+        """
+        import xarray
+
+        table: xarray.Dataset = xarray.open_zarr(self._path, chunks=None)
+        names = score_variables(self._sweep.inputs.measures)
+        if not any(_has_number(self._arrays[name]) for name in names):
+            raise nothing_compared(table["reason"].to_numpy().ravel())
+        return table
+
+
+def open_sweep_store(
+    sweep: Sweep, path: str | PathLike[str], fingerprints: Sequence[str]
+) -> SweepStore:
+    """Create the store of a sweep at `path`, or resume it.
+
+    Parameters
+    ----------
+    sweep
+        The sweep.
+    path
+        Path of the store, ending in .zarr.
+    fingerprints
+        Fingerprints of the sweep's networks.
+
+    Raises
+    ------
+    ValueError
+        If `path` does not end in .zarr, or something else or another sweep is there.
+    FileNotFoundError
+        If the folder to write into does not exist.
+    """
+    path = Path(os.path.realpath(path))
+    if path.suffix.lower() != ".zarr":
+        raise ValueError(f"cannot write {str(path)!r}: expected a name ending in .zarr")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {str(path)!r}: no folder {str(path.parent)!r}")
+    identity = _identity(sweep, fingerprints)
+    if not path.exists():
+        try:
+            with new_folder(path, replace=False) as folder:
+                _create(folder, sweep, identity)
+        except OSError:
+            if not path.exists():
+                raise  # otherwise another process has created it in the meantime
+    _check_identity(path, identity)
+    return SweepStore(sweep, path)
+
+
+def n_finished(path: Path) -> int | None:
+    """Return the number of finished tiles in the store at `path`, or None if it is not a sweep."""
+    try:
+        return (path / _RECORD / _FINISHED).read_bytes().count(b"\n")
+    except OSError:
+        return None
+
+
+def _identity(sweep: Sweep, fingerprints: Sequence[str]) -> dict[str, Any]:
+    """Return all that a sweep must have in common with a store to resume it."""
+    inputs = sweep.inputs
+    samples = blake2b(repr(inputs.sample_ids).encode(errors="surrogatepass"), digest_size=16)
+    tiles = [(t.layer, t.x.start, t.x.stop, t.y.start, t.y.stop) for t in sweep.tiles]
+    return {
+        "format": _FORMAT,
+        **sweep.table_attrs,
+        "solver": inputs.solver,
+        "coords": {name: list(labels) for name, labels in sweep.coords.items()},
+        "tiles": blake2b(repr(tiles).encode(), digest_size=16).hexdigest(),
+        "samples": samples.hexdigest(),
+        "data": dict(zip((n.name for n in inputs.networks), fingerprints, strict=True)),
+    }
+
+
+def _create(folder: Path, sweep: Sweep, identity: Mapping[str, Any]) -> None:
+    """Write the empty table of a sweep."""
+    import zarr
+
+    group = zarr.open_group(folder, mode="w", zarr_format=3, attributes=sweep.table_attrs)
+
+    def create(name: str, dims: Sequence[str], dtype: Any, fill: Any, attributes: Any) -> Any:
+        shape = [sweep.sizes[dim] for dim in dims]
+        return group.create_array(
+            name,
+            shape=shape,
+            chunks=tuple(
+                1 if dim == "layer" and len(dims) > 1 else min(length, _CHUNK)
+                for dim, length in zip(dims, shape, strict=True)
+            ),
+            dtype=dtype,
+            fill_value=fill,
+            dimension_names=dims,
+            attributes=attributes,
+        )
+
+    dims = list(sweep.coords)
+    for name, attributes in score_variables(sweep.inputs.measures).items():
+        create(name, dims, "float64", np.nan, attributes)
+    for name, rank_dims in sweep.ranks.items():
+        create(name, rank_dims, "int64", 0, {})
+    create("n_samples", dims, "int64", 0, {})
+    create("warnings", dims, "str", "", {})
+    reason = create("reason", dims, "str", "", {})
+    for region, text in sweep.missing:
+        reason[region] = text
+    for name, labels in sweep.coords.items():
+        is_text = isinstance(labels[0], str)
+        values = np.array(labels, dtype=object if is_text else None)
+        create(name, [name], "str" if is_text else values.dtype, "" if is_text else 0, {})[...] = (
+            values
+        )
+    group.create_group(_RECORD, attributes={"sweep": dict(identity)})
+    with warnings.catch_warnings():
+        # xarray warns if the consolidated metadata are missing.
+        warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
+        zarr.consolidate_metadata(folder)
+    (folder / _RECORD / _FINISHED).touch()
+
+
+def _check_identity(path: Path, identity: Mapping[str, Any]) -> None:
+    """Raise ValueError if the store at `path` is not of the same sweep."""
+    try:
+        stored = json.loads((path / _RECORD / "zarr.json").read_bytes())["attributes"]["sweep"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ValueError(
+            f"cannot write {str(path)!r}: the path exists and is not an isorep sweep. Remove it or "
+            "choose another name"
+        ) from None
+    # Through JSON, like the stored identity, which makes lists of tuples.
+    expected = json.loads(json.dumps(identity))
+    for difference in _differences(stored, expected):
+        raise ValueError(
+            f"cannot resume {str(path)!r}: {difference}. Choose another name for this sweep, or "
+            "remove the store to start anew"
+        )
+
+
+def _differences(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
+    """Describe how the identity in a store differs from that of the sweep."""
+    for name, value in expected.items():
+        before = stored.get(name)
+        if before == value:
+            continue
+        if name == "data" and isinstance(before, dict) and before.keys() == value.keys():
+            changed = [network for network in value if before[network] != value[network]]
+            yield (
+                f"the data of {', '.join(changed[:3])}"
+                + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
+                + " changed since it was started"
+            )
+        elif name in ("data", "samples", "tiles"):
+            yield "it has other networks, samples or layers"
+        elif name == "coords" and isinstance(before, dict):
+            (dim, labels), *_ = [(d, v) for d, v in value.items() if before.get(d) != v] or [
+                (", ".join(before), value)
+            ]
+            yield f"it has {dim} {_short(before.get(dim))}, but this sweep has {_short(labels)}"
+        else:
+            yield (
+                f"it was started with {name.replace('_', ' ')} {before!r}, but this sweep has "
+                f"{value!r}"
+            )
+
+
+def _short(labels: Any) -> str:
+    text = json.dumps(labels)
+    return text if len(text) <= 80 else f"{text[:60]} ... ({len(labels)})"
+
+
+def _has_number(array: Any) -> bool:
+    """Return whether an array has a number, read by chunks as it may not fit in memory."""
+    counts = [-(-n // chunk) for n, chunk in zip(array.shape, array.chunks, strict=True)]
+    return any(not np.isnan(array.blocks[index]).all() for index in np.ndindex(*counts))

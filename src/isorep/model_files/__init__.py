@@ -1,0 +1,1 @@
+"""Models, weights and inputs in files: checkpoints, folders, texts, and names of objects."""

@@ -68,6 +68,7 @@ def activations(
     layers: str | Iterable[str],
     reduce: Any,
     device: Any,
+    max_samples: int | None = None,
     progress: bool,
 ) -> Representations:
     """Return the representations of a side, in memory; a model is run on `data`.
@@ -76,12 +77,12 @@ def activations(
     match no layer of this side as long as another glob does.
     """
     if isinstance(side, str | PathLike):
-        return load(side)
+        return first_samples(load(side), max_samples)
     if not is_model(side):
         if not isinstance(side, Mapping) and hasattr(side, "shape"):
-            return Representations({"array": side})
+            side = {"array": side}
         try:
-            return Representations.from_mapping(side)
+            return first_samples(Representations.from_mapping(side), max_samples)
         except TypeError as error:
             raise TypeError(f"{name}: {error}; or a torch.nn.Module, with data") from error
     if data is None:
@@ -97,10 +98,48 @@ def activations(
     if not present:
         raise ValueError(unknown_name(f"layer of {name}", patterns[0], names))
     try:
-        return capture(model, data, layers=present, reduce=reduce, device=device, progress=progress)
+        return capture(
+            model,
+            data,
+            layers=present,
+            reduce=reduce,
+            max_samples=max_samples,
+            device=device,
+            progress=progress,
+        )
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{name}: {error}") from error
+
+
+def first_samples(layers: Representations, n: int | None) -> Representations:
+    """Return the first n samples of all layers; all samples if there are no more, or n is None.
+
+    Raises
+    ------
+    ValueError
+        If the rows of a layer are positions, of which each sample may have another number.
+
+    Examples
+    --------
+    >>> first_samples(Representations({"fc": [[1.0], [2.0], [3.0]]}, sample_ids="abc"), 2).sample_ids
+    ('a', 'b')
+    """
+    if n is None or n >= layers.n_samples:
+        return layers
+    rows = [name for name, reduction in layers.reductions.items() if reduction == "positions"]
+    if rows:
+        raise ValueError(
+            f"the rows of layer {rows[0]!r} are positions, so max_samples cannot cut stored "
+            "activations: capture fewer samples"
+        )
+    return Representations(
+        {name: array[:n] for name, array in layers.items()},
+        sample_ids=None if layers.sample_ids is None else layers.sample_ids[:n],
+        labels=None if layers.labels is None else layers.labels[:n],
+        reductions=layers.reductions,
+        dtypes=layers.dtypes,
+    )
 
 
 def _is_lazy(array: Any) -> bool:

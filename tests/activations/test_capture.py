@@ -231,8 +231,11 @@ def test_a_number_of_calls_that_varies(images):
                 x = self.step(x)
             return x
 
-    with pytest.raises(ValueError, match="'step' ran 5 times in batch 0 and 2 times in batch 3"):
-        capture(Adaptive(), loader(torch.ones(N, 3)))
+    text = "'step' ran 5 times in batch 0 and 2 times in batch 3"
+    with pytest.raises(ValueError, match=text):
+        capture(Adaptive(), loader(torch.ones(N, 3)), layers="step")
+    with pytest.warns(UserWarning, match="left out: 'step#3' ran 5 times in batch 0 and 2 times"):
+        assert list(capture(Adaptive(), loader(torch.ones(N, 3)))) == ["step", "step#2"]
 
 
 def test_sizes_that_vary(images):
@@ -317,7 +320,9 @@ def test_memory_grows_only_with_what_is_kept(images):
 
     seen = []
     model = nn.Sequential(Watch(), nn.Flatten())
-    reps = capture(model, loader(images, 2), layers=["0", "1"], reduce={"0": "mean"})
+    reps = capture(
+        model, loader(images, 2), layers=["0", "1"], reduce={"0": "mean"}, channels="first"
+    )
     assert max(alive) <= 1  # the batch before, at most
     assert all(array.base is None or array.base.size == array.size for array in reps.values())
 

@@ -54,7 +54,7 @@ def test_what_is_not_finite_names_the_layer():
 
 
 def test_a_layer_found_out_late_is_left_out():
-    with pytest.warns(UserWarning, match="layers left out: 'odd' has"):
+    with pytest.warns(UserWarning, match="layers left out: 'odd' had"):
         found = capture_moments(LateLayer(), late_batches(17))
     assert {name: moments.n for name, moments in found.items()} == {"even": 17}
 

@@ -142,8 +142,6 @@ def features(model, x, layer, channels="auto"):
         (nn.Linear(7, 3), (N, 2, 4, 7), 3),
         (nn.LayerNorm(7), (N, 2, 4, 7), 7),
         (nn.GRU(7, 3, batch_first=True), (N, 2, 7), 3),
-        (nn.Softplus(), (N, 2, 7), 7),
-        (nn.Softplus(), (N, 2, 4, 7), 2),
     ],
 )
 def test_the_feature_axis_by_type(module, x, p):
@@ -151,6 +149,26 @@ def test_the_feature_axis_by_type(module, x, p):
     assert features(nn.Sequential(module), x, "0") == p
     assert features(nn.Sequential(module), x, "0", "first") == module_output(module, x).shape[1]
     assert features(nn.Sequential(module), x, "0", "last") == module_output(module, x).shape[-1]
+
+
+@pytest.mark.parametrize(("shape", "p", "axis"), [((N, 2, 7), 7, 2), ((N, 2, 4, 7), 2, 1)])
+def test_an_unknown_axis_is_named(shape, p, axis):
+    text = (
+        rf"features of some layers are on an unknown axis, .*'0' axis {axis} of \({N}, 2.*channels="
+    )
+    with pytest.warns(UserWarning, match=text) as caught:
+        assert features(nn.Sequential(nn.Softplus()), torch.randn(shape), "0") == p
+    assert [warning.filename for warning in caught] == [__file__]
+    for channels, k in (("first", 1), ("last", -1)):
+        reps = capture(nn.Sequential(nn.Softplus()), torch.randn(shape), channels=channels)
+        assert reps["0"].shape[1] == shape[k]
+
+
+def test_what_weights_read_are_features_before_them_too():
+    tokens = nn.Sequential(nn.Dropout(), nn.Linear(7, 3))
+    assert features(tokens, torch.randn(N, 2, 7), "0") == 7
+    images = nn.Sequential(nn.Identity(), nn.Conv2d(2, 3, 1))
+    assert features(images, torch.randn(N, 2, 4, 7), "0") == 2
 
 
 def module_output(module, x):
@@ -239,7 +257,7 @@ def test_modules_that_change_the_length_keep_the_features():
         assert {a.shape for a in capture(model, x).values()} == {(N, 16)}
     assert features(nn.Sequential(nn.ConstantPad1d(2, 0.0)), x, "0") == 3
     tokens = nn.Sequential(nn.Linear(14, 16), Permute(0, 2, 1), nn.ReLU())
-    assert capture(tokens, x, layers="2")["2"].shape == (N, 3)
+    assert capture(tokens, x, layers="2")["2"].shape == (N, 16)  # which are on axis 1 now
 
 
 def test_nothing_is_left_on_tensors():
@@ -259,9 +277,10 @@ def test_nothing_is_left_on_tensors():
         def forward(self, x):
             return self.same(x) + self.table(x) + self.table(None)
 
-    model, x = Model(), torch.ones(N, 2)
+    model, x = Model(), torch.randn(N, 2)
     before = [dict(vars(t)) for t in (x, model.table.weight, model.table.mean)]
-    capture(model, x)
+    with pytest.warns(UserWarning, match="left out: 'table' .* same values for all samples"):
+        assert list(capture(model, x)) == ["same"]
     assert [dict(vars(t)) for t in (x, model.table.weight, model.table.mean)] == before
 
 

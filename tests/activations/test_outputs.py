@@ -78,9 +78,27 @@ def test_one_number_for_each_sample_is_one_feature():
 
 
 UNUSABLE = {
-    "rotary": (lambda x: torch.ones(T, 4), r"'rotary' has shape \(7, 4\), whose first axis is not"),
+    "rotary": (
+        lambda x: torch.ones(T, 4),
+        r"'rotary' has shape \(7, 4\) for 5 samples and for 4, and no row for each sample",
+    ),
     "position": (lambda x: torch.ones(1, T, H), r"'position' has shape \(1, 7, 3\)"),
-    "rows": (lambda x: x.repeat(T, 1), r"'rows' has shape \(35, 3\)"),
+    "same": (
+        lambda x: torch.arange(T).float().expand(len(x), T),
+        r"'same' has shape \(5, 7\), and the same values for all samples",
+    ),
+    "pairs": (
+        lambda x: x @ x.T,
+        r"'pairs' has shape \(5, 5\) for 5 samples and \(4, 4\) for 4, so that more than one",
+    ),
+    "some": (
+        lambda x: x[: len(x) // 2],
+        r"'some' has shape \(2, 3\) for 5 samples and for 4, and no row for each sample",
+    ),
+    "sorted": (
+        lambda x: torch.index_select(x, 0, torch.arange(len(x))).clone().sort(0).values[:, :1],
+        r"'sorted' has shape \(5, 1\), whose rows do not follow the samples when these are in",
+    ),
     "loss": (lambda x: x.sum(), r"'loss' has shape \(\)"),
     "ints": (lambda x: x.argmax(1), r"'ints' has shape \(5,\) and dtype int64; expected a float"),
     "nothing": (lambda x: None, "'nothing' returns NoneType; expected a tensor"),
@@ -100,6 +118,29 @@ def test_outputs_without_a_row_for_each_sample(name):
     assert list(reps) == ["good"]
     with pytest.raises(ValueError, match=f"none of the 1 selected layers is usable: {text}"):
         capture(model, x, layers=name[:-1] + "?")
+
+
+@pytest.mark.parametrize("order", ["samples first", "positions first"])
+def test_rows_of_positions_are_brought_back_to_their_samples(order):
+    class Flat(nn.Module):
+        """Rows of tokens (n * T, p), as in mixtures of experts and windowed attention."""
+
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Linear(H, 4)
+
+        def forward(self, x):
+            x = x if order == "samples first" else x.transpose(0, 1)
+            return self.inner(x.reshape(-1, H)).sum()
+
+    x = torch.randn(N, T, H)
+    model = Flat()
+    expected = model.inner(x).detach()
+    reps = capture(model, [x, x[:, :4]])
+    whole = torch.cat([expected.mean(1), expected[:, :4].mean(1)])
+    np.testing.assert_allclose(reps["inner"], whole.numpy(), rtol=1e-5, atol=1e-6)
+    reps = capture(model, x, reduce="positions")
+    np.testing.assert_allclose(reps["inner"], expected.flatten(0, 1).numpy(), rtol=1e-5, atol=1e-6)
 
 
 def test_one_warning_names_all_and_points_at_the_caller():
@@ -197,16 +238,11 @@ def test_what_follows_a_recurrent_layer_has_time_first_too(n, channels):
     with torch.no_grad():
         hidden = model.rnn(model.emb(x.T))[0]
         expected = {"rnn": hidden, "drop": hidden, "dec": model.dec(hidden)}
-    reason = "either of the first two axes may be the 7" if n == T else "whose first axis is not"
-    with pytest.warns(
-        UserWarning, match=rf"layers left out: 'emb' has shape \(7, {n}, 3\).*{reason}"
-    ):
-        reps = capture(model, x, channels=channels)
-    assert list(reps) == list(expected)
+    reps = capture(model, x, channels=channels)
+    assert list(reps) == ["emb", "rnn", "drop", "dec"]
+    expected["emb"] = model.emb(x.T).detach()
     for name, out in expected.items():
         np.testing.assert_allclose(reps[name], out.mean(0).numpy(), rtol=1e-5, atol=1e-6)
-    with pytest.raises(ValueError, match=f"layer 'emb' .*{reason}"):
-        capture(model, x, layers="emb", channels=channels)
 
 
 def test_a_layer_given_the_input_itself_has_samples_first():
@@ -219,7 +255,7 @@ def test_a_layer_given_the_input_itself_has_samples_first():
     np.testing.assert_allclose(reps["emb"], expected.mean(1).numpy(), rtol=1e-5, atol=1e-6)
 
 
-def test_a_module_that_may_have_turned_its_input_is_left_out():
+def test_a_module_that_turns_its_input_is_found_out():
     class Model(nn.Module):
         def __init__(self):
             super().__init__()
@@ -230,9 +266,16 @@ def test_a_module_that_may_have_turned_its_input_is_left_out():
         def forward(self, x):
             return self.head(self.turn(self.rnn(x.transpose(0, 1))[0]))
 
-    with pytest.warns(UserWarning, match="left out: 'turn.0' .*; 'turn' .*; 'head' has shape"):
-        assert list(capture(Model(), torch.randn(T, T, H))) == ["rnn"]
-    assert list(capture(Model(), torch.randn(N, T, H))) == ["rnn", "turn.0", "turn", "head"]
+    model = Model()
+    for n in (T, N):
+        x = torch.randn(n, T, H)
+        reps = capture(model, x)
+        assert list(reps) == ["rnn", "turn.0", "turn", "head"]
+        turned = model.turn(model.rnn(x.transpose(0, 1))[0])
+        for name, out in {"rnn": turned, "turn": turned, "head": model.head(turned)}.items():
+            np.testing.assert_allclose(
+                reps[name], out.mean(1).detach().numpy(), rtol=1e-5, atol=1e-6
+            )
 
 
 @pytest.mark.parametrize("batch_first", [True, False])

@@ -108,11 +108,16 @@ def test_a_mask_for_other_positions():
             self.pairs(x.transpose(1, 2))
             return self.pool(x[:, 0])
 
-    text = r"'pairs' has shape \(5, 3, 3\), but the attention mask has 7 positions"
-    with pytest.raises(ValueError, match=text):
-        capture(Pairs(), batch("left"), layers="pairs")
+    text = (
+        "include padding, since their positions are not the tokens of the mask: pairs; pass mask="
+    )
     with pytest.warns(UserWarning, match=text):
-        assert list(capture(Pairs(), batch("left"))) == ["embed", "pool"]
+        reps = capture(Pairs(), batch("left"))
+    assert list(reps) == ["embed", "pairs", "pool"]
+    with pytest.raises(
+        ValueError, match=r"'pairs' has shape .*, but attention_mask has 7 positions"
+    ):
+        capture(Pairs(), batch("left"), layers="pairs", mask={"pairs": "attention_mask"})
     own = capture(Pairs(), batch("left"), layers="pairs", reduce=lambda x: x.amax(2))
     assert own["pairs"].shape == (N, H)
 
@@ -172,7 +177,8 @@ def test_tokens_without_a_mask():
         "positions": x.reshape(-1, H),
         "flatten": x.reshape(N, -1),
     }.items():
-        np.testing.assert_allclose(capture(model, x, reduce=reduce)["0"], expected, rtol=1e-6)
+        reps = capture(model, x, reduce=reduce, channels="last")
+        np.testing.assert_allclose(reps["0"], expected, rtol=1e-6)
 
 
 def test_maps():
@@ -184,9 +190,8 @@ def test_maps():
         "positions": x.permute(0, 2, 3, 1).reshape(-1, 2),
         "flatten": x.flatten(1),
     }.items():
-        np.testing.assert_allclose(
-            capture(model, x, reduce=reduce)["0"], expected, rtol=1e-5, atol=1e-7
-        )
+        reps = capture(model, x, reduce=reduce, channels="first")
+        np.testing.assert_allclose(reps["0"], expected, rtol=1e-5, atol=1e-7)
     for reduce in ("first", "last"):
         with pytest.raises(
             ValueError, match=rf"layer '0': has shape \(5, 2, 4, 3\): '{reduce}' needs sequences"
@@ -206,7 +211,7 @@ def test_outputs_without_positions_pass(reduce):
 def test_half_precision_is_averaged_in_float32(dtype):
     # 4099 is a prime; a running sum in half precision would stop growing, or overflow.
     x = (torch.full((N, 4099, 1), 100.0) + torch.arange(N)[:, None, None]).to(dtype)
-    reps = capture(nn.Sequential(nn.Identity()), x)
+    reps = capture(nn.Sequential(nn.Identity()), x, channels="last")
     assert reps["0"].dtype == np.float32
     assert reps.dtypes == {"0": str(dtype).removeprefix("torch.")}
     np.testing.assert_allclose(reps["0"], x.double().mean(1).numpy(), rtol=1e-6)
@@ -220,8 +225,11 @@ def test_half_precision_is_averaged_in_float32(dtype):
         def forward(self, x, attention_mask):
             return self.inner(x)
 
-    np.testing.assert_allclose(capture(Keywords(), data)["inner"], reps["0"], rtol=1e-6)
-    double = capture(nn.Sequential(nn.Identity()), torch.full((N, 3, 1), 0.1).double())
+    np.testing.assert_allclose(
+        capture(Keywords(), data, channels="last")["inner"], reps["0"], rtol=1e-6
+    )
+    x = torch.full((N, 3, 1), 0.1).double()
+    double = capture(nn.Sequential(nn.Identity()), x, channels="last")
     assert double["0"].dtype == np.float64
 
 

@@ -383,10 +383,12 @@ class TestShell:
         status, out, err = shell(*told, "--fail-below", "0.9", "-o", "d.json", "-o", "d.csv")
         assert status == 1
         lines = out.splitlines()
-        assert (
-            lines[0] == "pwcca similarity (weights of x; x is base) on 301 samples, fail below 0.9"
+        assert lines[0] == (
+            "nets_for_diff:make and nets_for_diff:other: pwcca similarity (weights of x; x is "
+            "base) on 301 samples, fail below 0.9"
         )
-        assert lines[1].split() == ["layer", "similarity", "low", "high", "raw", "chance"]
+        numbers = ["similarity", "low", "high", "raw", "chance", "max", "error", "rel", "error"]
+        assert lines[1].split() == ["layer", *numbers]
         assert lines[2].split()[0] == "3"
         assert lines[2].endswith("below 0.9")
         assert "isorep: pwcca similarity of 1 of 2 layers is below 0.9: 3" in err
@@ -469,7 +471,7 @@ class TestShell:
         status, _, err = shell(*told, "--no-interval")
         sys.modules.pop("nets_left_out")
         assert status == 0
-        assert err.count("layers left out: 'table' has shape (1, 3), whose first axis") == 1
+        assert err.count("layers left out: 'table' has shape (1, 3) for 8 samples and for 7") == 1
 
     def test_stores(self, shell):
         x = rng.standard_normal((500, 3))

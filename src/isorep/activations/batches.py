@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
@@ -15,13 +15,11 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.data import DataLoader, Dataset
 
-from isorep._utils.validation import as_integer
+from isorep._utils.validation import as_integer, unknown_name
 
 _CHUNK = 256
 _MASK, _DECODER_MASK = "attention_mask", "decoder_attention_mask"
 _DECODER, _DECODER_IDS = "decoder", "decoder_input_ids"
-_CROSS_ATTENTION = {"crossattention", "cross_attn", "encoder_attn", "EncDecAttention"}
-_KEYS_AND_VALUES = {"k", "v", "k_proj", "v_proj", "key", "value"}
 _LABELS = ("labels", "label")
 
 
@@ -54,6 +52,53 @@ class Batch:
             decoder_mask=cut(self.decoder_mask),
         )
 
+    @property
+    def divisible(self) -> bool:
+        """Whether every input has the samples as its first axis, or is shared by all of them."""
+        tensors = [x for x in self.named_inputs().values() if isinstance(x, Tensor)]
+        return all(_has_samples(x, self.n) or x.ndim == 0 or len(x) == 1 for x in tensors)
+
+    def named_inputs(self) -> dict[str, Any]:
+        """Return the inputs by name; a tensor alone has the name ""."""
+        return {"": self.inputs} if isinstance(self.inputs, Tensor) else self.inputs
+
+    def masks(self) -> dict[str, Tensor]:
+        """Return the masks (n, T) of tokens, by the name of the input."""
+        masks = {_MASK: self.mask, _DECODER_MASK: self.decoder_mask}
+        return {name: mask for name, mask in masks.items() if mask is not None}
+
+    def mask_named(self, name: str) -> Tensor:
+        """Return the input `name` as a mask (n, T), True for tokens.
+
+        Raises
+        ------
+        ValueError
+            There is no such input, or it is no mask.
+        """
+        if name not in self.named_inputs():
+            raise ValueError(unknown_name("input", name, self.named_inputs()))
+        mask = _mask(self.named_inputs()[name], name, self.n, "the batch")
+        assert mask is not None
+        return mask
+
+    def take(self, index: Sequence[int]) -> Batch:
+        """Return the samples with these numbers, in this order."""
+
+        def take(value: Any) -> Any:
+            return value[list(index)] if _has_samples(value, self.n) else value
+
+        if isinstance(self.inputs, Tensor):
+            inputs: Tensor | dict[str, Any] = take(self.inputs)
+        else:
+            inputs = {key: take(value) for key, value in self.inputs.items()}
+        return Batch(
+            inputs,
+            n=len(index),
+            labels=None if self.labels is None else self.labels[list(index)],
+            mask=take(self.mask),
+            decoder_mask=take(self.decoder_mask),
+        )
+
     def copied_to(self, device: torch.device | None) -> Batch:
         """Return a copy with its own tensors on `device`; None keeps each tensor's device."""
 
@@ -67,20 +112,6 @@ class Batch:
         return replace(
             self, inputs=inputs, mask=move(self.mask), decoder_mask=move(self.decoder_mask)
         )
-
-    def mask_of(self, layer: str, positions: int) -> Tensor | None:
-        """Return the mask of the tokens in a layer's output, by Hugging Face's layer names.
-
-        Layers inside a decoder have the decoder's tokens, except for the keys and values of cross
-        attention, which have the encoder's.
-        """
-        *parts, last = layer.partition("#")[0].split(".")
-        of_encoder = last in _KEYS_AND_VALUES and not _CROSS_ATTENTION.isdisjoint(parts)
-        masks = [self.mask]
-        if self.decoder_mask is not None and _DECODER in (*parts, last):
-            masks = [self.mask, self.decoder_mask] if of_encoder else [self.decoder_mask, self.mask]
-        fitting = (mask for mask in masks if mask is not None and mask.shape[1] == positions)
-        return next(fitting, masks[0])
 
     def digests(self) -> list[str]:
         """Return a digest of each sample's input: names, dtypes, shapes and bytes.

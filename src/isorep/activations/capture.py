@@ -39,11 +39,14 @@ def capture(
     *,
     layers: str | Iterable[str] = "*",
     reduce: str | Callable[..., Any] | Mapping[str, Any] = "mean",
+    mask: Mapping[str, str | None] | None = None,
+    heads: str | Iterable[str] = (),
     sample_ids: Sequence[str | int] | None = None,
     channels: str = "auto",
     max_samples: int | None = None,
     device: torch.device | str | int | None = None,
     dtype: Any = None,
+    probe: bool = True,
     out: str | PathLike[str] | None = None,
     progress: bool = True,
 ) -> Representations | Path:
@@ -51,6 +54,10 @@ def capture(
 
     The model runs in eval mode and without gradients. Afterwards, also after an exception, every
     submodule has its training flag back and all hooks are removed.
+
+    Which axis of an output are the samples and which the features is not guessed from lengths. With
+    `probe`, the first samples run again before the first batch, and what PyTorch computes from them
+    is followed from the inputs to each output.
 
     Parameters
     ----------
@@ -64,13 +71,14 @@ def capture(
         - A dict: keywords of the model. ``"labels"`` and ``"label"`` are not passed on.
 
         Labels are kept if they are 1-D, one for each sample. ``"attention_mask"`` (n, T), 1 for a
-        token and 0 for padding, excludes the padding from every named reduction. Inside a module
-        called ``decoder`` the mask is ``"decoder_attention_mask"``; without it, all of
-        ``"decoder_input_ids"`` are tokens. NumPy arrays can be used instead of tensors. No input is
+        token and 0 for padding, excludes the padding from every named reduction of layers whose
+        positions are these tokens, and ``"decoder_attention_mask"`` those of the decoder's tokens.
+        NumPy arrays can be used instead of tensors. No input is
         written to, even if the model works in place. A single tensor, array or dict, and a
         `Dataset`, is cut into batches of 256.
     layers
-        Glob patterns for ``model.named_modules()``, case-sensitive; ``*`` also matches dots.
+        Glob patterns for ``model.named_modules()``, case-sensitive; ``*`` also matches dots. A
+        pattern such as ``"!*.dropout"`` leaves out layers.
     reduce
         Reduction of the positions of a sample (pixels, tokens, time steps) to its features. Either
         one reduction for all layers, or a mapping of glob pattern to reduction: the first pattern
@@ -81,23 +89,30 @@ def capture(
         - ``"flatten"``: every feature at every position is a feature; padding is 0.
         - ``"positions"``: every position is a row, sample after sample, without the padding.
         - ``"first"``, ``"last"``: the first or last token of a sequence that is not padding.
-        - a callable: tensor (n, ...), samples first, to tensor (n, p). It also sees the padding.
+        - a callable: tensor (n, ...), samples first, to tensor (n, p). It also sees the padding; if
+          it has a parameter ``mask``, it gets the mask (n, T) of the positions, or None.
 
         Outputs (n, p) have no positions, and named reductions keep them unchanged.
+    mask
+        Glob pattern to the name of the input that masks the positions of these layers, (n, T), or
+        None for no mask; the first pattern that matches applies. By default a layer has the mask of
+        the tokens that its positions are. Frames of speech have the mask that the model computes
+        for them.
+    heads
+        Glob patterns of layers that have attention heads on an axis of their own, (n, T, H, d), and
+        each head of which is to be a layer: ``name.head0``, ``name.head1``, ... By default such a
+        layer is (n, T, H * d).
     sample_ids
         Ids of the samples in the order of the data; with `max_samples` there may be more ids than
         samples. By default an id is a digest of the input, which depends neither on the batch size
         nor on padding that an attention mask masks.
     channels
-        Axis of the features. ``"first"`` or ``"last"`` set it for all layers. ``"auto"`` takes:
-
-        - the first axis after the samples for convolutions, pooling, padding, and batch, instance
-          and group norms;
-        - the last axis for linear layers, embeddings, attention and recurrent layers;
-        - for other modules, the axis of a related tensor: the one that they return unchanged (as
-          `Sequential` does), their input (as for activation functions), or the output of a layer
-          inside them. The shape must be the same, or at least the numbers of features and of axes;
-        - otherwise the last axis for layer norms and 3-D outputs, and the first for 4-D and 5-D.
+        Axis of the features: ``"first"`` or ``"last"`` after the samples for all layers, or
+        ``"auto"``. Then the features are what weights last computed: the outputs of the latest
+        linear or convolutional layer, embedding or norm, followed through every operation. After
+        ``x + f(x)`` they are the axis that holds features on both sides. If nothing is known, as
+        for an input that a layer returns unchanged, a warning names the layer and the axis taken:
+        the last of three, and the first of more.
     max_samples
         Number of samples after which to stop.
     device
@@ -108,6 +123,11 @@ def capture(
         the activations, with bfloat16 held as float32. ``dtypes[layer]`` of the result is the
         coarser of the dtype of the activations and the dtype of the array; it can be
         ``"bfloat16"``.
+    probe
+        Whether to run the first eight samples again, all but one and in another order, to see which
+        axis follows them. Without it, the first samples run once more, and the axis is only what
+        PyTorch computed from the first axis of the inputs. The model's buffers and attributes and
+        the random generators are restored afterwards.
     out
         Path that ends in ``.zarr``: a store that the activations are written to as they are
         computed, so that they are never all in memory. bfloat16 stays bfloat16 in it. Until it is
@@ -129,10 +149,15 @@ def capture(
     Warns
     -----
     UserWarning
-        Some layers that only a wildcard selected are left out; one warning names them. Either their
-        output has no row for each sample (position tables, for example), or the axis of the samples
-        is unknown: a 3-D output with two axes as long as the batch, in a model with layers whose
-        samples are on the second axis.
+        Each warning names the layers that it is about.
+
+        - Layers that only a wildcard selected are left out: their output has no row for each sample
+          (position tables, for example), or they do not run equally often in each batch.
+        - The axis of the features is unknown.
+        - Rows include padding, since the positions are not the tokens of a mask.
+    RandomModelWarning
+        The same samples give other values in another order: the model draws random numbers in eval
+        mode, keeps a state from one batch to the next, or depends on the order of a batch.
 
     Raises
     ------
@@ -140,9 +165,9 @@ def capture(
         An argument has another type than described here.
     ValueError
         - The model fails on a batch, or the device is not available.
-        - A pattern matches no layer. A layer named in full did not run, its output has no row for
-          each sample, or the axis of the samples is unknown.
-        - The width of a layer, or its number of calls, varies between batches.
+        - A pattern matches no layer. A layer named in full did not run, or its output has no row
+          for each sample.
+        - The width of a layer, or the number of calls of one named in full, varies between batches.
         - A value does not fit into `dtype`.
         - There are no samples, or not as many ids as samples.
         - `out` is something else, or holds a capture with another model, layers, reduction or data.
@@ -168,11 +193,14 @@ def capture(
     options: CaptureOptions = {
         "layers": layers,
         "reduce": reduce,
+        "mask": mask,
+        "heads": heads,
         "sample_ids": sample_ids,
         "channels": channels,
         "max_samples": max_samples,
         "device": device,
         "dtype": dtype,
+        "probe": probe,
         "progress": progress,
     }
     if out is not None:

@@ -19,6 +19,8 @@ def fingerprint(
     model: nn.Module,
     layers: str | Iterable[str],
     reduce: str | Callable[..., Any] | Mapping[str, Any],
+    mask: Mapping[str, str | None] | None,
+    heads: str | Iterable[str],
     channels: str,
     dtype: torch.dtype | None,
 ) -> dict[str, Any]:
@@ -27,10 +29,10 @@ def fingerprint(
     The model enters with its structure, as it is printed, and its parameters and buffers. The code
     of its modules, and of reduction functions, does not enter.
     """
-    selected = select(model, layers, reduce).values()
+    selected = select(model, layers, reduce, mask, heads).values()
     return {
         "model": f"{type(model).__name__} {_digest(model)}",
-        "layers": {layer.name: layer.reduction.name for layer in selected},
+        "layers": {layer.name: layer.rows() for layer in selected},
         "channels": channels,
         "dtype": "as computed" if dtype is None else str(dtype).removeprefix("torch."),
     }

@@ -18,6 +18,7 @@ from isorep.activations.activation_batch import ActivationBatch
 from isorep.activations.batches import Batch, as_batches, batches
 from isorep.activations.layers import select
 from isorep.activations.options import CaptureOptions
+from isorep.activations.random_model import RandomModelWarning
 from isorep.activations.recorder import Recorder, brief, eager, kept_dtype
 from isorep.activations.sample_ids import Samples, checked_ids, identified
 
@@ -37,8 +38,12 @@ def forward_passes(
     for i, model in enumerate(models):
         model = eager(model)
         with _named(i, models):
-            selected = select(model, options["layers"], options["reduce"])
-        recorders.append(Recorder(model, selected, options["channels"], dtype, keep_on))
+            selected = select(
+                model, options["layers"], options["reduce"], options["mask"], options["heads"]
+            )
+        recorders.append(
+            Recorder(model, selected, options["channels"], options["probe"], dtype, keep_on)
+        )
     ids = options["sample_ids"]
     if ids is not None:
         ids = checked_ids(ids)[: options["max_samples"]]
@@ -70,10 +75,34 @@ def _run(
                 break
             yield batch.pop()
         for k, recorder in enumerate(recorders):
-            if recorder.skipped:
-                which = f" of model {k}" if len(recorders) > 1 else ""
-                text = f"layers{which} left out: {recorder.why_skipped()}"
-                warnings.warn(text, UserWarning, stacklevel=_stacklevel_of_caller())
+            _warn(recorder, f" of model {k}" if len(recorders) > 1 else "")
+
+
+def _warn(recorder: Recorder, which: str) -> None:
+    """Warn of everything that makes the rows of a model's layers other than expected."""
+    level = _stacklevel_of_caller()
+    if recorder.skipped:
+        text = f"layers{which} left out: {recorder.why_skipped()}"
+        warnings.warn(text, UserWarning, stacklevel=level)
+    if recorder.guessed:
+        text = "; ".join(f"{name!r} {axis}" for name, axis in recorder.guessed.items())
+        text = (
+            f"the features of some layers{which} are on an unknown axis, for which a default is "
+            f"taken: {text}; pass channels='first' or 'last', or leave out these layers"
+        )
+        warnings.warn(text, UserWarning, stacklevel=level)
+    if recorder.padded:
+        text = (
+            f"the rows of some layers{which} include padding, since their positions are not the "
+            f"tokens of the mask: {', '.join(sorted(recorder.padded))}; pass mask= for these layers"
+        )
+        warnings.warn(text, UserWarning, stacklevel=level)
+    if (layer := recorder.random_layer()) is not None:
+        text = (
+            f"the model{which} is not the same twice on the same samples, first in layer {layer}. "
+            "Two captures of it differ; switch off what is random in eval mode"
+        )
+        warnings.warn(text, RandomModelWarning, stacklevel=level)
 
 
 def _run_batch(

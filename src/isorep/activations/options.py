@@ -16,22 +16,28 @@ class CaptureOptions(TypedDict, total=False):
 
     layers: str | Iterable[str]
     reduce: str | Callable[..., Any] | Mapping[str, Any]
+    mask: Mapping[str, str | None] | None
+    heads: str | Iterable[str]
     sample_ids: Sequence[str | int] | None
     channels: str
     max_samples: int | None
     device: torch.device | str | int | None
     dtype: Any
+    probe: bool
     progress: bool
 
 
 _DEFAULTS: CaptureOptions = {
     "layers": "*",
     "reduce": "mean",
+    "mask": None,
+    "heads": (),
     "sample_ids": None,
     "channels": "auto",
     "max_samples": None,
     "device": None,
     "dtype": None,
+    "probe": True,
     "progress": True,
 }
 

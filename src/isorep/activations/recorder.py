@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +12,16 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
+from isorep._utils.validation import unknown_name
 from isorep.activations.batches import Batch
-from isorep.activations.layers import Layer, Layouts
-from isorep.activations.outputs import Unusable, activation, find_tensor
+from isorep.activations.evidence import Call, Evidence, gather_evidence
+from isorep.activations.layers import AUTO, Layer
+from isorep.activations.layout import Layout, NoSamples
+from isorep.activations.model_call import call_model
+from isorep.activations.outputs import Unusable, dense, padded, tensors_in
+from isorep.activations.token_masks import mask_of_frames
 
 _KEPT = {torch.float16: np.float16, torch.float32: np.float32, torch.float64: np.float64}
 
@@ -39,6 +46,8 @@ class Recorder:
         Modules whose outputs are recorded.
     channels
         Axis of the features: ``"auto"``, ``"first"`` or ``"last"``.
+    probe
+        Whether to run the first samples again, to see which axis follows them.
     dtype
         dtype of the rows; None keeps the dtype of the activations.
     keep_on
@@ -50,15 +59,22 @@ class Recorder:
         model: nn.Module,
         selected: dict[nn.Module, Layer],
         channels: str,
+        probe: bool,
         dtype: torch.dtype | None,
         keep_on: torch.device | str | None,
     ) -> None:
+        if channels not in ("auto", "first", "last"):
+            raise ValueError(unknown_name("channels", channels, ["auto", "first", "last"]))
         self.model = model
         self.skipped: dict[str, str] = {}  # layers that are left out, with the reason
+        self.guessed: dict[str, str] = {}  # layers whose axis of features is unknown
+        self.padded: set[str] = set()  # layers whose padding could not be left out
         self._selected = selected
+        self._channels = channels
+        self._probe = probe
         self._dtype = dtype
         self._keep_on = keep_on
-        self._layouts = Layouts(model, channels)
+        self._evidence: Evidence | None = None
         # None while this model does not run: another model may share the modules with the hooks.
         self._batch: Batch | None = None
         self._record = Record()
@@ -71,12 +87,11 @@ class Recorder:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Register hooks on the model's modules, and remove them when the block ends."""
+        """Register hooks on the selected modules, and remove them when the block ends."""
         handles = []
         try:
-            for module in self.model.modules():
-                if module is not self.model:
-                    handles.append(module.register_forward_hook(self._hook))
+            for module in self._selected:
+                handles.append(module.register_forward_hook(self._hook))
             yield
         finally:
             for handle in handles:
@@ -84,15 +99,12 @@ class Recorder:
 
     def run(self, batch: Batch, index: int) -> Record:
         """Run the model on `batch`, number `index`, within `listening`."""
-        self._batch, self._record = batch, Record()
-        self._calls.clear()
-        inputs = batch.inputs
-        self._layouts.begin({"": inputs} if isinstance(inputs, Tensor) else inputs)
         try:
-            if isinstance(inputs, Tensor):
-                self.model(inputs)
-            else:
-                self.model(**inputs)
+            if self._evidence is None:
+                self._evidence = gather_evidence(self.model, batch, self._channels, self._probe)
+            self._batch, self._record = batch, Record()
+            self._calls.clear()
+            call_model(self.model, batch)
         except Exception as error:
             if error is self._failure:  # an error of ours or of a reduction, not of the model
                 raise
@@ -103,8 +115,16 @@ class Recorder:
         record, self._record = self._record, Record()
         return record
 
+    def random_layer(self) -> str | None:
+        """Return the first layer that differs when the same samples run again, with the cause."""
+        if self._evidence is None or self._evidence.random is None:
+            return None
+        module, call = self._evidence.random
+        name = next(name for name, m in self.model.named_modules() if m is module)
+        return f"{_numbered(name, call)!r}: {self._evidence.cause}"
+
     def _check_calls(self, index: int) -> None:
-        """Raise ValueError if a layer did not run, or not as often as in the first batch."""
+        """Leave out layers that do not run equally often in each batch; raise for named ones."""
         if self._first is None:
             self._first = index
             self._usual_calls = self._calls.copy()
@@ -115,18 +135,25 @@ class Recorder:
             ]
             if missing:
                 raise ValueError(
-                    f"the model did not run {', '.join(map(repr, missing))}; select other layers: "
-                    "containers and unused layers have no output"
+                    f"the model did not run {', '.join(map(repr, missing))}{_if_script(self.model)}"
+                    "; select other layers: containers and unused layers have no output"
                 )
+        exact = {layer.name for layer in self._selected.values() if layer.exact}
         for name in self._usual_calls | self._calls:
-            if self._calls[name] != self._usual_calls[name]:
+            usual, now = self._usual_calls[name], self._calls[name]
+            if now == usual:
+                continue
+            text = f"ran {usual} times in batch {self._first} and {now} times in batch {index}"
+            if name in exact:
                 raise ValueError(
-                    f"layer {name!r} ran {self._usual_calls[name]} times in batch {self._first} "
-                    f"and {self._calls[name]} times in batch {index}; it should run equally often "
-                    "in every batch, so select other layers or make the batches alike"
+                    f"layer {name!r} {text}; it should run equally often in every batch, so select "
+                    "other layers or make the batches alike"
                 )
+            for call in range(min(usual, now) + 1, max(usual, now) + 1):
+                self.skipped.setdefault(_numbered(name, call), text)
+                self._record.arrays.pop(_numbered(name, call), None)
         if not self._record.arrays:
-            why = self.why_skipped() or "the model ran none of them"
+            why = self.why_skipped() or f"the model ran none of them{_if_script(self.model)}"
             raise ValueError(f"none of the {len(self._selected)} selected layers is usable: {why}")
 
     def why_skipped(self) -> str:
@@ -137,31 +164,21 @@ class Recorder:
         if self._batch is None:
             return
         try:
-            self._reduce(self._batch, module, inputs, output)
+            self._reduce(self._batch, module, output)
         except Exception as error:
             self._failure = error
             raise
 
-    def _reduce(
-        self, batch: Batch, module: nn.Module, inputs: tuple[Any, ...], output: Any
-    ) -> None:
-        main = find_tensor(output)
-        axis, samples = -1, 0
-        if isinstance(main, Tensor):
-            axis, samples = self._layouts.of(module, inputs, main)
-        layer = self._selected.get(module)
-        if layer is None:
-            return
+    def _reduce(self, batch: Batch, module: nn.Module, output: Any) -> None:
+        layer = self._selected[module]
         self._calls[layer.name] += 1
         call = self._calls[layer.name]
-        name = layer.name if call == 1 else f"{layer.name}#{call}"
+        name = _numbered(layer.name, call)
         if name in self.skipped:
             return
         try:
-            tensor, packed = activation(output, batch.n, samples)
-            positions = tensor.movedim(axis, -1).shape[1] if tensor.ndim > 2 else 0
-            mask = batch.mask_of(layer.name, positions) if packed is None else packed
-            rows = layer.reduction.rows(tensor, axis, mask)
+            for suffix, tensor, rows in self._rows(batch, name, layer, (module, call), output):
+                self._keep(f"{name}{suffix}", layer, tensor, rows)
         except Unusable as reason:
             if layer.exact:
                 raise ValueError(
@@ -169,10 +186,82 @@ class Recorder:
                     "model"
                 ) from None
             self.skipped[name] = str(reason)
-            return
         except ValueError as error:
             raise ValueError(f"layer {name!r}: {error}") from error
-        self._keep(name, layer, tensor, rows)
+
+    def _rows(
+        self, batch: Batch, name: str, layer: Layer, call: Call, output: Any
+    ) -> Iterator[tuple[str, Tensor, Tensor]]:
+        """Yield the tensor of an output, samples first, and the rows that it is reduced to.
+
+        With heads, each head is yielded with the end of its name.
+        """
+        tensors = tensors_in(output)
+        if not tensors:
+            raise Unusable(f"returns {type(output).__name__}; expected a tensor")
+        if isinstance(tensors[0], PackedSequence):
+            tensor, lengths = padded(tensors[0])
+            yield "", tensor, layer.reduction.rows(tensor, (2,), lengths)
+            return
+        assert self._evidence is not None
+        layout = self._evidence.layouts.get(call)
+        if layout is None:
+            raise Unusable(
+                "did not run on the first samples, so the axis of its samples is unknown"
+            )
+        if isinstance(layout, NoSamples):
+            raise Unusable(layout.reason)
+        x = tensors[layout.tensor] if layout.tensor < len(tensors) else None
+        if not isinstance(x, Tensor) or x.ndim != len(layout.shape):
+            came = tuple(x.shape) if isinstance(x, Tensor) else type(output).__name__
+            raise Unusable(f"had shape {layout.shape} at first and now has {came}")
+        tensor = layout.samples.first(dense(x), batch.n)
+        if len(tensor) != batch.n:
+            raise Unusable(
+                f"has shape {tuple(x.shape)}, and {batch.n} samples are not on axis "
+                f"{layout.samples.axis}"
+            )
+        if layout.is_guess:
+            self.guessed[name] = f"axis {layout.features[0]} of {tuple(x.shape)}"
+        mask = self._mask(batch, name, layer, layout, tensor)
+        if not layer.heads:
+            yield "", tensor, layer.reduction.rows(tensor, layout.features, mask)
+            return
+        if len(layout.features) < 2:
+            raise Unusable(f"has shape {tuple(x.shape)}, and no axis for its heads")
+        heads, *others = layout.features
+        features = [k - (k > heads) for k in others]
+        for i, head in enumerate(tensor.unbind(heads)):
+            yield f".head{i}", head, layer.reduction.rows(head, features, mask)
+
+    def _mask(
+        self, batch: Batch, name: str, layer: Layer, layout: Layout, tensor: Tensor
+    ) -> Tensor | None:
+        """Return the mask of the positions of a layer's output."""
+        custom = layer.reduction.custom and not layer.reduction.takes_mask
+        if layer.mask is None or custom or tensor.ndim - len(layout.features) < 2:
+            return None
+        masks = batch.masks()
+        if layer.mask != AUTO:
+            mask, mask_name = batch.mask_named(layer.mask), layer.mask
+        else:
+            if layout.includes_padding and not all(mask.all() for mask in masks.values()):
+                self.padded.add(name)
+            if layout.mask is None or layout.mask not in masks:
+                return None
+            mask, mask_name = masks[layout.mask], layout.mask
+        n_positions = math.prod(
+            size for k, size in enumerate(tensor.shape) if k and k not in layout.features
+        )
+        if mask.shape[1] != n_positions:
+            frames = mask_of_frames(self.model, mask, n_positions)
+            if frames is None:
+                raise Unusable(
+                    f"has shape {tuple(tensor.shape)}, but {mask_name} has {mask.shape[1]} "
+                    "positions, so its padding is unknown"
+                )
+            mask = frames
+        return mask
 
     def _keep(self, name: str, layer: Layer, output: Tensor, rows: Tensor) -> None:
         shape = tuple(output.shape)
@@ -207,6 +296,19 @@ def _check_fits(name: str, rows: Tensor, kept: Tensor) -> None:
             f"value of {dtype} is {torch.finfo(kept.dtype).max:.6g}; pass dtype='float32' or "
             "'float64'"
         )
+
+
+def _numbered(name: str, call: int) -> str:
+    return name if call == 1 else f"{name}#{call}"
+
+
+def _if_script(model: nn.Module) -> str:
+    """Return a reason why no hook ran, if the model has parts in TorchScript."""
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        return (
+            " (the model is TorchScript, whose submodules run without hooks: pass the Python model)"
+        )
+    return ""
 
 
 def brief(error: BaseException) -> str:

@@ -7,7 +7,9 @@ positions.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,46 +17,37 @@ import torch
 from torch import Tensor
 
 from isorep._utils.validation import unknown_name
-from isorep.activations.outputs import Unusable
 
 
 @dataclass(frozen=True)
 class Reduction:
-    """A named reduction, or a function of the caller (`custom`)."""
+    """A named reduction, or a function of the caller (`custom`), which may take the mask."""
 
     name: str
     function: Callable[..., Any]
     custom: bool = False
+    takes_mask: bool = False
 
-    def rows(self, output: Tensor, axis: int, mask: Tensor | None) -> Tensor:
-        """Reduce `output` (n, ...), with features on `axis`, to (rows, p).
+    def rows(self, output: Tensor, features: Sequence[int], mask: Tensor | None) -> Tensor:
+        """Reduce `output` (n, ...), with features on the axes `features`, to (rows, p).
 
         Raises
         ------
-        Unusable
-            The mask does not fit the positions.
         ValueError
             The reduction does not apply to this shape, or a custom function did not return a
             floating point tensor (n, p).
         """
         if self.custom:
-            return self._custom_rows(output)
+            return self._custom_rows(output, mask)
         if output.ndim == 1:
             return output[:, None]
-        if output.ndim == 2:
-            return output
-        if output.ndim > 3:
-            mask = None  # a grid of pixels or attention weights, where no token is padding
-        elif mask is not None and mask.shape[1] != output.movedim(axis, -1).shape[1]:
-            raise Unusable(
-                f"has shape {tuple(output.shape)}, but the attention mask has {mask.shape[1]} "
-                "positions, so its padding is unknown"
-            )
-        rows: Tensor = self.function(output, axis, mask)
+        if output.ndim - len(features) < 2:  # no positions
+            return output.flatten(1)
+        rows: Tensor = self.function(output, tuple(features), mask)
         return rows
 
-    def _custom_rows(self, output: Tensor) -> Tensor:
-        rows = self.function(output)
+    def _custom_rows(self, output: Tensor, mask: Tensor | None) -> Tensor:
+        rows = self.function(output, mask=mask) if self.takes_mask else self.function(output)
         if not isinstance(rows, Tensor):
             description = type(rows).__name__
         elif rows.ndim != 2 or len(rows) != len(output) or not rows.is_floating_point():
@@ -75,19 +68,29 @@ def reduction(spec: str | Callable[..., Any]) -> Reduction:
         return Reduction(spec, _NAMED[spec])
     if callable(spec):
         name = getattr(spec, "__name__", type(spec).__name__)
-        return Reduction(f"callable {name}", spec, custom=True)
+        return Reduction(f"callable {name}", spec, custom=True, takes_mask=_takes_mask(spec))
     raise TypeError(
         f"a reduction is one of {', '.join(_NAMED)} or a callable, got {type(spec).__name__}"
     )
 
 
-def _positions_before_features(output: Tensor, axis: int) -> Tensor:
+def _takes_mask(function: Callable[..., Any]) -> bool:
+    try:
+        return "mask" in inspect.signature(function).parameters
+    except ValueError:  # a function of C, such as torch.sum
+        return False
+
+
+def _positions_before_features(output: Tensor, features: tuple[int, ...]) -> Tensor:
     """Return (n, positions, p)."""
-    return output.movedim(axis, -1).flatten(1, -2)
+    positions = [k for k in range(1, output.ndim) if k not in features]
+    x = output.permute(0, *positions, *features)
+    p = math.prod(output.shape[k] for k in features)
+    return x.reshape(len(x), -1, p) if len(x) else x.reshape(0, 1, p)
 
 
-def _mean(output: Tensor, axis: int, mask: Tensor | None) -> Tensor:
-    x = _positions_before_features(output, axis)
+def _mean(output: Tensor, features: tuple[int, ...], mask: Tensor | None) -> Tensor:
+    x = _positions_before_features(output, features)
     # In half precision, a long sum would lose digits or overflow.
     dtype = torch.promote_types(x.dtype, torch.float32)
     if mask is None:
@@ -97,50 +100,53 @@ def _mean(output: Tensor, axis: int, mask: Tensor | None) -> Tensor:
     return tokens.sum(1, dtype=dtype) / mask.sum(1, keepdim=True)
 
 
-def _max(output: Tensor, axis: int, mask: Tensor | None) -> Tensor:
-    x = _positions_before_features(output, axis)
+def _max(output: Tensor, features: tuple[int, ...], mask: Tensor | None) -> Tensor:
+    x = _positions_before_features(output, features)
     if mask is not None:
         x = torch.where(mask[..., None], x, -torch.inf)
     return x.amax(1)
 
 
-def _positions(output: Tensor, axis: int, mask: Tensor | None) -> Tensor:
-    x = _positions_before_features(output, axis)
+def _positions(output: Tensor, features: tuple[int, ...], mask: Tensor | None) -> Tensor:
+    x = _positions_before_features(output, features)
     return x.flatten(0, 1) if mask is None else x[mask]
 
 
-def _flatten(output: Tensor, axis: int, mask: Tensor | None) -> Tensor:
-    if mask is not None:
-        output = torch.where(mask[..., None] if axis == -1 else mask[:, None], output, 0)
+def _flatten(output: Tensor, features: tuple[int, ...], mask: Tensor | None) -> Tensor:
+    if mask is not None:  # there is one axis of positions
+        (positions,) = (k for k in range(1, output.ndim) if k not in features)
+        shape = [1] * output.ndim
+        shape[0], shape[positions] = mask.shape
+        output = torch.where(mask.reshape(shape), output, 0)
     return output.flatten(1)
 
 
-def _first(output: Tensor, axis: int, mask: Tensor | None) -> Tensor:
-    x = _tokens(output, axis, "first")
+def _first(output: Tensor, features: tuple[int, ...], mask: Tensor | None) -> Tensor:
+    x = _tokens(output, features, "first")
     return x[:, 0] if mask is None else _at(x, mask.int().argmax(1))
 
 
-def _last(output: Tensor, axis: int, mask: Tensor | None) -> Tensor:
-    x = _tokens(output, axis, "last")
+def _last(output: Tensor, features: tuple[int, ...], mask: Tensor | None) -> Tensor:
+    x = _tokens(output, features, "last")
     if mask is None:
         return x[:, -1]
     return _at(x, mask.shape[1] - 1 - mask.flip(1).int().argmax(1))
 
 
-def _tokens(output: Tensor, axis: int, name: str) -> Tensor:
-    if output.ndim != 3:
+def _tokens(output: Tensor, features: tuple[int, ...], name: str) -> Tensor:
+    if output.ndim - len(features) != 2:
         raise ValueError(
             f"has shape {tuple(output.shape)}: {name!r} needs sequences of tokens (n, T, p); "
             "reduce a map with 'mean', 'max', 'flatten' or 'positions'"
         )
-    return _positions_before_features(output, axis)
+    return _positions_before_features(output, features)
 
 
 def _at(x: Tensor, index: Tensor) -> Tensor:
     return x[torch.arange(len(x), device=x.device), index]
 
 
-_NAMED: dict[str, Callable[[Tensor, int, Tensor | None], Tensor]] = {
+_NAMED: dict[str, Callable[[Tensor, tuple[int, ...], Tensor | None], Tensor]] = {
     "mean": _mean,
     "positions": _positions,
     "flatten": _flatten,

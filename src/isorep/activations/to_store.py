@@ -34,10 +34,14 @@ def capture_to_store(
     path = target_of(path, "capture into")
     layers = options["layers"]
     options["layers"] = [layers] if isinstance(layers, str) else list(layers)  # read twice
+    heads = options["heads"]
+    options["heads"] = [heads] if isinstance(heads, str) else list(heads)
     identity = fingerprint(
         eager(model),
         options["layers"],
         options["reduce"],
+        options["mask"],
+        options["heads"],
         options["channels"],
         kept_dtype(options["dtype"]),
     )

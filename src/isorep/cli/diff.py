@@ -229,7 +229,7 @@ def _layer_map(pairs: list[str]) -> LayerMap | None:
     for pair in pairs:
         if "=" not in pair:
             raise ValueError(f"--map {pair!r}: expected OLD=NEW, or 'order' alone")
-    return dict(pair.split("=", 1) for pair in pairs)  # type: ignore[misc]
+    return {old: new for old, _, new in (pair.partition("=") for pair in pairs)}
 
 
 @contextmanager
@@ -290,7 +290,7 @@ def _print_layers(result: Diff, n_samples: int) -> None:
             Text(layer.layer),
             *(texts[i] for texts in columns.values()),
             *([Text(mark)] if has_marks else []),
-            style=_STYLES.get(layer.verdict),
+            style=_STYLES.get(layer.verdict or ""),
         )
     console.print(listing)
     for note in diff_notes(result):

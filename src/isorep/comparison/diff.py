@@ -78,8 +78,8 @@ def diff(
         lists has globs for each side: ``(["h.*"], ["layers.*"])``.
     map : mapping, optional
         Names of layers of `base` to their names in `changed`, if they differ. Globs have as many
-        ``*`` on both sides: ``{"h.*.mlp": "layers.*.ffn"}``. Or "order": the i-th layer of `base` is
-        the i-th of `changed`, in the order in which they run. Names of wrappers, such as
+        ``*`` on both sides: ``{"h.*.mlp": "layers.*.ffn"}``. Or "order": the i-th layer of `base`
+        is the i-th of `changed`, in the order in which they run. Names of wrappers, such as
         ``module.``, ``_orig_mod.`` and ``base_model.model.``, and the prefix of a body inside a
         model with a head need no map.
     all_layers : bool
@@ -125,9 +125,9 @@ def diff(
     Raises
     ------
     ValueError
-        When a layer or the measure is unknown; no layer is on both sides; no layer has a
-        similarity that is not NaN; the samples or the reductions of the two sides differ; or `isorep.capture` or
-        `isorep.load` raises it.
+        When a layer or the measure is unknown; no layer is on both sides; every similarity is NaN;
+        the samples or the reductions of the two sides differ; or `isorep.capture` or `isorep.load`
+        raises it.
     TypeError
         When a side is of another type.
 
@@ -224,7 +224,8 @@ def diff_captured(
     base.check_same_samples(changed, "base", "changed")
     match = _selected(base, changed, selection, layer_map)
     _check_reductions(base, changed, match.pairs)
-    pairs, folded = match.pairs, {}
+    pairs = match.pairs
+    folded: dict[str, tuple[str, ...]] = {}
     if not all_layers:
         named = {name for name in base if name in selection.base}
         pairs, folded = fold_equal_layers(base, changed, pairs, named)
@@ -280,7 +281,7 @@ def diff_captured(
     if np.isnan(similarities).all():
         raise nothing_compared(["; ".join(reasons.get(layer, [])) for layer in layers])
     allowed = as_patterns(allow_missing) if allow_missing else []
-    missing = [name for name in match.removed if not matching(allowed, [name])]
+    missing = [name for name in match.removed if not (allowed and matching(allowed, [name]))]
     return Diff(
         table=table,
         measure=row.label,

@@ -175,8 +175,9 @@ class Diff(Mapping[str, LayerDiff]):
 
     @property
     def first_divergence(self) -> LayerDiff | None:
-        """The first layer, in the order in which the base ran, whose values differ by more than
-        rounding; None if there is none. Layers of another shape are passed over.
+        """The first layer that ran whose values differ by more than rounding; None without one.
+
+        Layers of another shape are passed over.
         """
         i = first_above_tolerance(
             self.table["relative_error"].to_numpy(), self.table["tolerance"].to_numpy()

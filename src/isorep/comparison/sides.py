@@ -94,7 +94,7 @@ def activations(
     model = getattr(side, "_orig_mod", side)  # the module inside a compiled model
     names = [module for module, _ in model.named_modules(remove_duplicate=False) if module]
     patterns = as_patterns(layers)
-    present = [pattern for pattern in patterns if matching([pattern], names)]
+    present = [pattern for pattern in patterns if matching([pattern.removeprefix("!")], names)]
     if not present:
         raise ValueError(unknown_name(f"layer of {name}", patterns[0], names))
     try:
@@ -122,7 +122,8 @@ def first_samples(layers: Representations, n: int | None) -> Representations:
 
     Examples
     --------
-    >>> first_samples(Representations({"fc": [[1.0], [2.0], [3.0]]}, sample_ids="abc"), 2).sample_ids
+    >>> layers = Representations({"fc": [[1.0], [2.0], [3.0]]}, sample_ids="abc")
+    >>> first_samples(layers, 2).sample_ids
     ('a', 'b')
     """
     if n is None or n >= layers.n_samples:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from torch import nn
 
 from isorep.activations.batches import as_batches, batches
 from isorep.activations.capture import capture
+from isorep.activations.random_model import RandomModelWarning
 from isorep.representations.representations import Representations
 
 
@@ -57,15 +59,18 @@ class Probe:
             torch.default_generator.manual_seed(0)
             if _gpus():
                 torch.cuda.manual_seed_all(0)
-            return capture(
-                model,
-                self._batches,
-                layers=self._layers,
-                reduce=self._reduce,
-                sample_ids=self._sample_ids,
-                dtype="float32",
-                progress=False,
-            )
+            with warnings.catch_warnings():
+                # What is random in the model is the same each time.
+                warnings.simplefilter("ignore", RandomModelWarning)
+                return capture(
+                    model,
+                    self._batches,
+                    layers=self._layers,
+                    reduce=self._reduce,
+                    sample_ids=self._sample_ids,
+                    dtype="float32",
+                    progress=False,
+                )
 
 
 def unwrap_model(model: nn.Module) -> nn.Module:

@@ -198,7 +198,7 @@ def scaled(shape: Floats, mean_square: float, largest: float) -> Floats:
     # The multiple, if the first j values are cut off.
     multiples = np.sqrt(np.maximum(m * mean_square - np.arange(m) * largest**2, 0.0) / rest)
     multiple = multiples[np.argmax(multiples * shape <= largest)]
-    return np.minimum(multiple * shape, largest)
+    return np.asarray(np.minimum(multiple * shape, largest))
 
 
 def _allowed(tail: Floats, n_samples: float, rank: int) -> tuple[float, float]:

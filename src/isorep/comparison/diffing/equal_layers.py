@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isorep.representations.representations import Representations
 
@@ -55,6 +57,6 @@ def fold_equal_layers(
     return [pair for pair in pairs if pair in chosen], folded
 
 
-def _digest(array: np.ndarray) -> tuple[object, ...]:  # type: ignore[type-arg]
-    content = blake2b(np.ascontiguousarray(array).view(np.uint8), digest_size=16)
+def _digest(array: NDArray[Any]) -> tuple[object, ...]:
+    content = blake2b(np.ascontiguousarray(array).tobytes(), digest_size=16)
     return array.shape, array.dtype.str, content.digest()

@@ -158,7 +158,7 @@ def _mapped(
             if match is None or name in partner:
                 continue
             texts = iter(match.groups())
-            target = re.sub(r"\*", lambda _, texts=texts: next(texts), new) + mark + call
+            target = "".join(next(texts) if c == "*" else c for c in new) + mark + call
             if target in changed:
                 found = True
                 _check_free(partner, name, target)
@@ -180,9 +180,7 @@ def _check_free(partner: Mapping[str, str], name: str, target: str) -> None:
             )
 
 
-def _unwrapped(
-    base: Sequence[str], changed: Sequence[str]
-) -> tuple[dict[str, str], list[str]]:
+def _unwrapped(base: Sequence[str], changed: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     """Match names that are the same without the names of wrappers; also return these, quoted."""
     by_key: dict[str, str] = {}
     for name in changed:

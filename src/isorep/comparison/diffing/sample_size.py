@@ -64,10 +64,11 @@ def warn_of_few_samples(layers: Representations, n: int) -> None:
     if len(narrow) == len(widths):
         return
     widest = max(widths.values())
+    enough = samples_to_correct(widest, widest)
     warnings.warn(
         f"{n} samples may be too few to judge {len(widths) - len(narrow)} of {len(layers)} layers, "
-        f"which have up to {widest:,} features: take {samples_to_correct(widest, widest):,} samples, "
-        "choose narrower layers (layers=), or use measure='cka_debiased', which needs fewer",
+        f"which have up to {widest} features: take {enough} samples, choose narrower layers "
+        "(layers=), or use measure='cka_debiased', which needs fewer",
         FewSamplesWarning,
         stacklevel=3,
     )

@@ -145,9 +145,7 @@ def _recorded_warnings() -> Iterator[list[tuple[str, str]]]:
         yield texts
     for warning in caught:
         texts.append((warning.category.__name__, str(warning.message)))
-        warnings.warn_explicit(
-            warning.message, warning.category, warning.filename, warning.lineno
-        )
+        warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 
 def _layer_in(text: str) -> str:

@@ -1,0 +1,238 @@
+"""Axes of a tensor: what the indices along each of them stand for, followed through operations.
+
+An axis is a product of parts: (n, T, p) reshaped to (n * T, p) has an axis of two parts, n and T.
+Each part knows its origin, such as the samples or the tokens of an input, and whether its indices
+are features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from math import prod
+
+
+class Origin:
+    """What the indices of a part stand for; two parts with one origin have the same indices.
+
+    Parameters
+    ----------
+    parents
+        Origins that this one was made from, such as the tokens before some of them were cut off.
+    """
+
+    def __init__(self, parents: Sequence[Origin] = ()) -> None:
+        self.parents = tuple(parents)
+        self.contracted_with_weights = False
+        self.second_piece: Origin | None = None  # if this is the first piece of its only parent
+        self._same: Origin | None = None
+
+    @property
+    def root(self) -> Origin:
+        """The origin that stands for all that were found to be the same."""
+        root = self
+        while root._same is not None:
+            root = root._same
+        return root
+
+    def unite(self, other: Origin) -> None:
+        """Record that the indices of both stand for the same."""
+        if self.root is not other.root:
+            other.root._same = self.root
+
+    def descends_from(self, other: Origin) -> bool:
+        """Return whether this origin is `other`, or was made from it."""
+        waiting, seen = [self], set[Origin]()
+        while waiting:
+            origin = waiting.pop()
+            if origin.root is other.root:
+                return True
+            if origin not in seen:
+                seen.add(origin)
+                waiting += [*origin.parents, *([origin.root] if origin._same else [])]
+        return False
+
+
+class Feature(IntEnum):
+    """Whether the indices of a part are features."""
+
+    NO = 0
+    PAST = 1  # before weights were contracted with another axis
+    YES = 2
+
+
+@dataclass(frozen=True)
+class Part:
+    """A factor of the length of an axis."""
+
+    size: int
+    origin: Origin
+    feature: Feature = Feature.NO
+
+
+Axis = tuple[Part, ...]
+"""Parts in row-major order; an axis of length 1 may have none."""
+
+Axes = tuple[Axis, ...]
+
+
+def length(axis: Axis) -> int:
+    """Return the number of indices along an axis."""
+    return prod(part.size for part in axis)
+
+
+def feature_of(axis: Axis) -> Feature:
+    """Return whether any part of an axis is a feature."""
+    return max((part.feature for part in axis), default=Feature.NO)
+
+
+def with_feature(axis: Axis, feature: Feature) -> Axis:
+    """Return an axis all parts of which are, or are not, features."""
+    return tuple(replace(part, feature=feature) for part in axis)
+
+
+def demoted(axis: Axis) -> Axis:
+    """Return an axis whose features are features of the past."""
+    return tuple(replace(part, feature=min(part.feature, Feature.PAST)) for part in axis)
+
+
+def new_axis(size: int, *parents: Axis, feature: Feature = Feature.NO) -> Axis:
+    """Return an axis of unknown indices, which were made from the axes `parents`."""
+    origins = tuple(part.origin for axis in parents for part in axis)
+    return (Part(size, Origin(origins), feature),)
+
+
+def resized(axis: Axis, size: int) -> Axis:
+    """Return an axis after an operation that keeps the axes in order and may change a length."""
+    return axis if length(axis) == size else new_axis(size, axis, feature=feature_of(axis))
+
+
+def reshaped(axes: Axes, shape: Sequence[int]) -> Axes:
+    """Return the axes of a tensor of these axes that is viewed in another shape, row-major.
+
+    Axes that neither join nor split parts evenly are unknown.
+    """
+    waiting = [part for axis in axes for part in axis]
+    waiting.reverse()
+    result: list[Axis] = []
+    for k, size in enumerate(shape):
+        axis: list[Part] = []
+        missing = size
+        if size == 1 and waiting and waiting[-1].size == 1:
+            axis.append(waiting.pop())
+        while missing > 1 and waiting:
+            part = waiting.pop()
+            if part.size == 1:
+                continue
+            if missing % part.size == 0:
+                axis.append(part)
+                missing //= part.size
+            elif part.size % missing == 0:
+                first, second = _pieces(part, missing)
+                axis.append(first)
+                waiting.append(second)
+                missing = 1
+            else:
+                break
+        if missing != 1:
+            return (*result, *(new_axis(size, *axes) for size in shape[k:]))
+        result.append(tuple(_rejoined(axis)))
+    return tuple(result)
+
+
+def _pieces(part: Part, size: int) -> tuple[Part, Part]:
+    first, second = Origin([part.origin]), Origin([part.origin])
+    first.second_piece = second
+    return Part(size, first, part.feature), Part(part.size // size, second, part.feature)
+
+
+def _rejoined(axis: Sequence[Part]) -> Iterator[Part]:
+    """Yield parts, with the two pieces of one part joined to it again."""
+    parts = list(axis)
+    while parts:
+        part = parts.pop(0)
+        if parts and part.origin.second_piece is parts[0].origin:
+            part = Part(part.size * parts.pop(0).size, part.origin.parents[0], part.feature)
+        yield part
+
+
+def joined(operands: Sequence[Axes], shape: Sequence[int]) -> Axes:
+    """Return the axes of a tensor that operands of these axes were broadcast to, elementwise.
+
+    The features of two operands with features are the axes that are features in both: those of
+    ``x + f(x)`` are not the positions that f mixed.
+    """
+    aligned = [
+        [
+            operand[k - len(shape)]
+            if len(shape) - k <= len(operand) and length(operand[k - len(shape)]) == size
+            else None
+            for k, size in enumerate(shape)
+        ]
+        for operand in operands
+    ]
+    informed = [
+        [Feature.NO if axis is None else feature_of(axis) for axis in operand]
+        for operand in aligned
+        if any(axis is not None and feature_of(axis) for axis in operand)
+    ]
+    # A scale of each row, which is the same for all its features, does not say what features are.
+    whole = [
+        [feature_of(axis) for axis in operand if axis is not None]
+        for operand in aligned
+        if None not in operand and any(feature_of(axis) for axis in operand if axis is not None)
+    ]
+    features = [min(axis) for axis in zip(*(whole or informed), strict=True)]
+    features = features or [Feature.NO] * len(shape)
+    highest = max(features, default=Feature.NO)
+    columns = [
+        [axis for operand in aligned if (axis := operand[k]) is not None] for k in range(len(shape))
+    ]
+    axes = []
+    for size, candidates, feature in zip(shape, columns, features, strict=True):
+        candidates = [axis for axis in candidates if axis]
+        if not candidates:
+            axes.append(() if size == 1 else new_axis(size))
+            continue
+        for other in candidates[1:]:
+            _unite(candidates[0], other)
+        best = max(candidates, key=_knowledge)
+        # Among features of the past alone, none was replaced by others.
+        is_feature = Feature.YES if feature and feature == highest else feature
+        if feature_of(best) != is_feature:
+            best = _marked(best, candidates, is_feature)
+        axes.append(best)
+    return tuple(axes)
+
+
+def _knowledge(axis: Axis) -> tuple[bool, int]:
+    return any(part.origin.root is SAMPLES for part in axis), len(axis)
+
+
+def _marked(axis: Axis, candidates: Sequence[Axis], feature: Feature) -> Axis:
+    """Return `axis` as a feature or not, with only those parts that are a feature somewhere."""
+    if feature is Feature.NO:
+        return with_feature(axis, feature)
+    sizes = [part.size for part in axis]
+    for candidate in sorted(candidates, key=feature_of, reverse=True):
+        if [part.size for part in candidate] == sizes and feature_of(candidate):
+            return tuple(
+                replace(part, feature=feature if other.feature else Feature.NO)
+                for part, other in zip(axis, candidate, strict=True)
+            )
+    return tuple(
+        part if part.origin.root is SAMPLES else replace(part, feature=feature) for part in axis
+    )
+
+
+def _unite(axis: Axis, other: Axis) -> None:
+    if [part.size for part in axis] != [part.size for part in other]:
+        return
+    for part, same in zip(axis, other, strict=True):
+        if SAMPLES not in (part.origin.root, same.origin.root):
+            part.origin.unite(same.origin)
+
+
+SAMPLES = Origin()
+"""The samples of a batch."""

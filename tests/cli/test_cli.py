@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.quick import OF_EACH_KIND, slow_unless
 
 import isorep
 from isorep.cli import main
@@ -182,7 +183,7 @@ class TestCompare:
         assert json.loads(read[0])["x_layers"] == ["conv1", "conv2", "dead"]
         assert (tmp_path / "pipe").is_fifo()
 
-    @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+    @pytest.mark.parametrize("ending", slow_unless(["png"], ["png", "svg", "pdf"]))
     def test_draws(self, shell, tmp_path, ending):
         status, _, _ = shell("compare", "a.npz", "b.npz", "--plot", f"heat.{ending}")
         assert status == 0
@@ -352,7 +353,7 @@ def test_measures_lists_every_row(shell, monkeypatch):
         assert f"{name} {row.direction or 'symmetric'} {row.description}" in lines
 
 
-@pytest.mark.parametrize("name", isorep.MEASURES)
+@pytest.mark.parametrize("name", slow_unless(OF_EACH_KIND, isorep.MEASURES))
 def test_measures_describes_one(shell, monkeypatch, name):
     monkeypatch.setenv("COLUMNS", "300")
     status, out, _ = shell("measures", name)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.quick import slow_unless
 
 import isorep
 from isorep.cli import main
@@ -130,6 +131,7 @@ def test_diff_of_two_folders(shell, made):
     assert (status, again) == (1, out)
 
 
+@pytest.mark.slow
 def test_a_page_about_two_folders(shell, made):
     pytest.importorskip("isorep.explorer.report")
     pytest.importorskip("plotly")
@@ -162,7 +164,9 @@ def test_a_tokenizer_without_padding(shell):
     )
 
 
-@pytest.mark.parametrize(("told", "longest"), [(None, 10), (30, 10), (6, 6)])
+@pytest.mark.parametrize(
+    ("told", "longest"), slow_unless([(30, 10)], [(None, 10), (30, 10), (6, 6)])
+)
 def test_texts_are_cut_to_what_model_and_tokenizer_take(shell, told, longest):
     own = tokenizer()
     if told is not None:

@@ -224,8 +224,8 @@ def test_measures_with_options_are_variables_of_their_own():
 def test_every_table_says_its_kind():
     a, b = layers(0), layers(1)
     assert isorep.compare(a, b).attrs["kind"] == "compare"
-    assert isorep.diff(a, b, interval=False).table.attrs["kind"] == "diff"
-    assert isorep.diff(a, b, interval=False).grid().attrs["kind"] == "diff"
+    diff = isorep.diff(a, b, interval=False)
+    assert diff.table.attrs["kind"] == diff.grid().attrs["kind"] == "diff"
     assert isorep.pairwise({"a": a, "b": b}).attrs["kind"] == "pairwise"
     assert isorep.trajectory({0: a, 1: b}).attrs["kind"] == "trajectory"
 

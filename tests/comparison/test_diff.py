@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import oracle
+from helpers.quick import slow_unless
 
 import isorep
 from isorep.cli import main
@@ -79,6 +80,7 @@ def test_each_layer_is_that_of_the_oracle_most_changed_first():
     assert noisy.chance < noisy.low
 
 
+@pytest.mark.slow
 def test_without_intervals_the_verdict_is_the_same():
     a, b = layered()
     whole, quick = (
@@ -195,6 +197,7 @@ def test_layers_are_matched_by_name_and_others_listed():
         isorep.diff(a, b, layers=[])
 
 
+@pytest.mark.slow
 def test_models_run_on_the_same_batches():
     base, changed = net(), net()
     changed.conv2.weight.data[:, :3] = 0
@@ -274,6 +277,7 @@ def test_reads_files(tmp_path):
 @pytest.mark.filterwarnings("ignore:Please use quant_min and quant_max:UserWarning")
 @pytest.mark.skipif(torch.backends.quantized.engine == "none", reason="no quantised kernels here")
 class TestQuantised:
+    @pytest.mark.slow
     def test_int8_layers_keep_their_names_and_nearly_their_values(self):
         class Recurrent(nn.Module):
             def __init__(self):
@@ -431,7 +435,10 @@ class TestShell:
         assert "changed['3'] holds 301 NaN and 0 infinite values" in err
         assert json.loads(Path("d.json").read_text())["layers"][0]["similarity"] is None
 
-    @pytest.mark.parametrize("name", ["x.npy", "x.npz", "labelled.npz", "x.safetensors"])
+    @pytest.mark.parametrize(
+        "name",
+        slow_unless(["labelled.npz"], ["x.npy", "x.npz", "labelled.npz", "x.safetensors"]),
+    )
     def test_inputs_from_a_file(self, shell, name):
         import nets_for_diff as nets
 

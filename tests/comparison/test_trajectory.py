@@ -174,6 +174,7 @@ def test_several_runs_each_against_its_own_end(tmp_path):
         isorep.trajectory({"a": runs["a"], "b": [1]})
 
 
+@pytest.mark.slow
 def test_stores_and_their_reference(tmp_path):
     history = states(steps=tuple(range(0, 90, 10)))
     paths = {}

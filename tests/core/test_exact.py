@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers.oracle import conditioned_pair, exact_correlations
+from helpers.quick import slow_unless
 
 import isorep
 
@@ -10,7 +11,7 @@ SIZES = [(61, 7, 5), (59, 5, 7), (97, 13, 11)]
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("condition", [1e1, 1e2, 1e3, 1e4, 1e5, 1e6])
+@pytest.mark.parametrize("condition", slow_unless([1e3, 1e6], [1e1, 1e2, 1e3, 1e4, 1e5, 1e6]))
 def test_correlations_are_exact(size, condition):
     x, y = conditioned_pair(*size, condition, seed=size[0])
     exact = exact_correlations(x, y)
@@ -31,7 +32,7 @@ def test_correlations_are_exact(size, condition):
             )
 
 
-@pytest.mark.parametrize("condition", [1e1, 1e3, 1e6])
+@pytest.mark.parametrize("condition", slow_unless([1e3], [1e1, 1e3, 1e6]))
 @pytest.mark.parametrize("solver", ["auto", "gram", "svd"])
 def test_identical_inputs_have_similarity_one(condition, solver):
     x, _ = conditioned_pair(601, 53, 47, condition, seed=1)

@@ -106,6 +106,7 @@ def test_directions_and_weights():
     np.testing.assert_allclose(exchanged.y_weights, one.x_weights, rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_rounding_of_many_merges_adds_no_direction():
     x = np.random.default_rng(5).standard_normal((20000, 3)) * [1.0, 0.1, 30.0] + 4
     x = np.column_stack([x, 2.37 * x[:, 0], x[:, 1] - 0.3 * x[:, 2], 1e-3 * x[:, 2]])

@@ -201,6 +201,7 @@ class TestPage:
             isorep.report(big, tmp_path / "page.html")
         assert not list(tmp_path.iterdir())
 
+    @pytest.mark.slow
     def test_details_fill_no_more_than_is_left(self, tmp_path):
         layers = {f"layer{i}": np.random.default_rng(i).standard_normal((70, 2)) for i in range(2)}
         table = isorep.compare(layers, layers)
@@ -249,18 +250,19 @@ class TestDiff:
         base = small(0)
         noise = (0.1 * i * small(1)[f"conv{i}"] for i in range(3))
         changed = {name: x + e for (name, x), e in zip(base.items(), noise, strict=True)}
-        diff = isorep.diff(base, changed, fail_below=0.9, interval=False)
+        options = {"measure": "cka_debiased", "interval": False}
+        diff = isorep.diff(base, changed, fail_below=0.9, **options)
         grid, again = written(tmp_path, {"": diff, "again": diff})
         assert grid["x_layers"] == grid["y_layers"] == list(diff) == ["conv2", "conv1", "conv0"]
         similarities = numbers(grid["measures"][0]["similarity"])
         np.testing.assert_allclose(np.diag(similarities), [x.raw for x in diff.layers], rtol=1e-7)
         assert np.isnan(similarities).sum() == 6
         assert grid["threshold"] == again["threshold"] == 0.9
-        (bare,) = written(tmp_path, isorep.diff(base, changed, interval=False))
+        (bare,) = written(tmp_path, isorep.diff(base, changed, **options))
         assert bare["threshold"] is None
 
     def test_a_table_of_layers_is_refused(self, tmp_path):
-        diff = isorep.diff(small(0), small(1), interval=False)
+        diff = isorep.diff(small(0), small(1), measure="cka_debiased", interval=False)
         with pytest.raises(ValueError, match="pass the result itself, not its table"):
             isorep.report(diff.table, tmp_path / "page.html")
 

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from helpers.oracle import two_sharing
+from helpers.quick import OF_EACH_KIND, slow_unless
 from scipy.stats import binom, kstest
 
 import isorep
@@ -14,7 +15,7 @@ from isorep.measures import MEASURES
 OF_OVERLAPS = [name for name, row in MEASURES.items() if row.requires != "maps"]
 
 
-@pytest.mark.parametrize("name", OF_OVERLAPS)
+@pytest.mark.parametrize("name", slow_unless(OF_EACH_KIND, OF_OVERLAPS))
 @pytest.mark.parametrize(("n", "a", "b"), [(61, 7, 5), (13, 19, 17)], ids=["tall", "wide"])
 def test_each_draw_is_the_measure_of_shuffled_samples(name, n, a, b):
     rng = np.random.default_rng(0)

@@ -76,12 +76,17 @@ def test_forced_correlations_are_not_corrected():
     [
         ("cka_debiased", {}, {"raw"}),
         ("cka_rbf", {}, {"raw"}),
-        ("cka", {}, {"raw", "corrected"}),
-        ("pwcca", {"weighting": "variance"}, {"raw", "corrected"}),
         ("linear_regression", {}, {"raw", "corrected", "held_out"}),
-        ("linear_regression", {"folds": 4}, {"raw", "corrected", "held_out"}),
         ("ridge_cca", {"penalty": "cv"}, {"raw"}),
-        ("euclidean", {}, {"raw", "corrected"}),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in [
+                ("cka", {}, {"raw", "corrected"}),
+                ("pwcca", {"weighting": "variance"}, {"raw", "corrected"}),
+                ("linear_regression", {"folds": 4}, {"raw", "corrected", "held_out"}),
+                ("euclidean", {}, {"raw", "corrected"}),
+            ]
+        ),
     ],
 )
 def test_what_cannot_be_had_is_nan(measure, options, present):
@@ -94,6 +99,7 @@ def test_few_samples_have_one_size():
     assert isorep.sample_size_curve(X[:9], Y[:9], repeats=1)["n_samples"].values.tolist() == [9]
 
 
+@pytest.mark.slow
 def test_tensors():
     torch = pytest.importorskip("torch")
     expected = isorep.sample_size_curve(X, Y, sizes=[60], repeats=1)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from helpers.quick import OF_EACH_KIND, slow_unless
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -158,7 +159,7 @@ def test_measures_of_a_table_are_listed_once():
     assert [m.label for m in measures_named(both)] == ["pwcca", "linear_regression(folds=10)"]
 
 
-@pytest.mark.parametrize("name", OF_OVERLAPS)
+@pytest.mark.parametrize("name", slow_unless(OF_EACH_KIND, OF_OVERLAPS))
 def test_a_measure_with_fixed_options_is_the_measure_called_with_them(name):
     row, configured, options = MEASURES[name], differing(name), differing(name).options
     o = isorep.overlap(*pair())

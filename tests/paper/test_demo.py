@@ -130,6 +130,7 @@ def test_two_networks_decide_nothing(written):
     assert {claim["verdict"] for claim in written["claims"]} == {"not decidable at this scale"}
 
 
+@pytest.mark.slow
 def test_same_seed_same_files(setup, finished, tmp_path):
     again = demo.reproduce(setup, tmp_path, QUIET)
     for trained_network, other in zip(finished.files, again.files, strict=True):
@@ -214,6 +215,7 @@ def test_refuses_a_file_as_folder(tmp_path, inside):
     assert file.read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_a_failure_leaves_the_old_files_whole(setup, tmp_path, monkeypatch):
     for name in FILES:
         (tmp_path / name).write_text("old")

@@ -91,6 +91,7 @@ def test_says_how_the_text_differs_and_uses_one_excerpt_of_it(figure, monkeypatc
         language_networks.train((short, replace(MODEL, layers=1)), 1, 0, run)
 
 
+@pytest.mark.slow
 def test_another_seed_makes_other_networks(figure, tmp_path):
     run = Run(tmp_path, console=Console(quiet=True))
     for seed in (0, 1):

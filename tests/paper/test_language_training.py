@@ -8,6 +8,7 @@ from threading import Event
 import numpy as np
 import pytest
 import torch
+from helpers.quick import slow_unless
 
 from isorep.paper.data.text import Corpus, Excerpt
 from isorep.paper.data.text_windows import windows
@@ -212,7 +213,7 @@ def test_a_checkpoint_is_the_model_that_was_evaluated(corpus):
 
 
 @pytest.mark.parametrize("recipe", [RECIPE, replace(ASGD, nonmono=0, learning_rate=30.0)])
-@pytest.mark.parametrize("interrupted_after", [0, 1, 2, 3])
+@pytest.mark.parametrize("interrupted_after", slow_unless([2], [0, 1, 2, 3]))
 def test_an_interrupted_training_goes_on_to_the_same_end(
     corpus, tmp_path, recipe, interrupted_after
 ):

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from helpers.quick import OF_EACH_KIND, slow_unless
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import isorep
@@ -40,7 +41,14 @@ def deficient():
     return np.hstack([x, x @ np.ones((8, 3))]), np.hstack([y, 2 * y[:, :2], np.ones((120, 1))])
 
 
-@pytest.mark.parametrize("sides", [pair(), pair(a=5, b=9), pair(a=9, b=5), deficient()])
+@pytest.mark.parametrize(
+    "sides",
+    [
+        pair(a=5, b=9),
+        deficient(),
+        *(pytest.param(pair(a=a, b=b), marks=pytest.mark.slow) for a, b in ((8, 8), (9, 5))),
+    ],
+)
 @pytest.mark.parametrize(("name", "options"), READERS)
 def test_with_its_own_correlations_the_sample_comes_back(sides, name, options):
     sample = isorep.overlap(*sides)
@@ -52,7 +60,10 @@ def test_with_its_own_correlations_the_sample_comes_back(sides, name, options):
     )
 
 
-@pytest.mark.parametrize("sides", [pair(a=4, b=6, n=60), pair(a=6, b=4, n=60)])
+@pytest.mark.parametrize(
+    "sides",
+    [pair(a=4, b=6, n=60), pytest.param(pair(a=6, b=4, n=60), marks=pytest.mark.slow)],
+)
 def test_draws_have_the_population_s_moments(sides):
     sample = isorep.overlap(*sides)
     n = sample.n_samples
@@ -200,7 +211,7 @@ def test_simulations_keep_to_one_thread():
 # --- similarity(correct=True) -----------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", CORRECTABLE)
+@pytest.mark.parametrize("name", slow_unless(OF_EACH_KIND, CORRECTABLE))
 def test_every_measure_of_moments_takes_the_correction(name):
     x, y = pair()
     found = isorep.similarity(x, y, name, correct=True)
@@ -260,7 +271,9 @@ def test_the_old_spelling_of_the_correction_is_refused():
         isorep.similarity(x, y, "cca", correction="spectral")
 
 
-@pytest.mark.parametrize(("n", "warns"), [(31, True), (32, False)])
+@pytest.mark.parametrize(
+    ("n", "warns"), [(31, True), pytest.param(32, False, marks=pytest.mark.slow)]
+)
 def test_fewer_than_two_samples_a_direction_warn(n, warns):
     x, y = pair(n=n)
     with warnings.catch_warnings(record=True) as caught:
@@ -274,6 +287,7 @@ def test_fewer_than_two_samples_a_direction_warn(n, warns):
         assert caught[0].filename == __file__
 
 
+@pytest.mark.slow
 def test_tensors_give_the_same():
     torch = pytest.importorskip("torch")
     x, y = pair()
@@ -364,6 +378,7 @@ def test_samples_count_as_many_as_make_chance_as_large_as_it_is(a, b):
     assert chance > 1.2 * a * b / (n - 1)
 
 
+@pytest.mark.slow
 def test_never_fewer_than_can_be_simulated():
     x, y = elliptical(np.zeros(20), 42, np.random.default_rng(15), dof=1)
     o = isorep.overlap(x, y)

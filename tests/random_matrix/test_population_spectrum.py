@@ -51,6 +51,7 @@ def products(draws):
     return centred[:, :, None] * centred[:, None, :]
 
 
+@pytest.mark.slow
 def test_the_scatter_is_that_of_the_samples():
     n, a, b, rho, draws = 12, 2, 3, np.array([0.9, 0.4]), 10_000
     rng = np.random.default_rng(1)
@@ -115,6 +116,7 @@ def test_the_shapes_average_to_the_spectrum():
     np.testing.assert_array_less(np.diff(sums), 0)
 
 
+@pytest.mark.slow
 def test_estimates_of_nothing_scatter_around_nothing():
     rng = np.random.default_rng(3)
     signs, squares = [], []

@@ -1,6 +1,7 @@
 """Header: how npz and zarr files hold representations, as named arrays of numbers and a JSON text.
 
-A file holds one array for each layer, ``labels`` if they are known, and ``header``: the bytes of a
+A file holds one array for each layer, ``labels`` if they are known, an array
+``rows...`` for the positions of layers whose rows are positions, and ``header``: the bytes of a
 JSON object with the format's marker and version, the version of isorep, the layers in order (name,
 key of the array, reduction, dtype), the sample ids, whether there are labels, and labels that are
 strings. Text is stored in JSON because arrays of strings would need pickle in npz and have no fixed
@@ -28,6 +29,7 @@ _FORMAT = "isorep.representations"
 _VERSION = 2
 _READABLE_VERSIONS = (1, 2)  # version 2 added layers of bits
 LABELS = "labels"
+ROWS = "rows"
 
 
 @dataclass(frozen=True)
@@ -54,22 +56,32 @@ def layer_key(i: int, name: str) -> str:
     return f"layer{i:04d}-{quote(name, safe='', errors='surrogatepass')[:80]}"
 
 
+def rows_key(i: int) -> str:
+    """Return the key of row positions number `i`."""
+    return f"{ROWS}{i:04d}"
+
+
 def to_arrays(contents: Contents) -> dict[str, NDArray[Any]]:
     """Return key -> array of contents whose metadata is complete."""
     metadata = contents.metadata
     arrays: dict[str, NDArray[Any]] = {}
     layers = []
+    row_keys: dict[int, str] = {}  # by the identity of the row positions, which layers share
     for i, (name, array) in enumerate(contents.layers.items()):
         key = layer_key(i, name)
-        layers.append(
-            {
-                "name": name,
-                "key": key,
-                "reduction": metadata["reductions"].get(name),
-                "dtype": metadata["dtypes"][name],
-            }
-        )
+        layer = {
+            "name": name,
+            "key": key,
+            "reduction": metadata["reductions"].get(name),
+            "dtype": metadata["dtypes"][name],
+        }
         arrays[key] = array
+        if (rows := metadata["row_positions"].get(name)) is not None:
+            if id(rows) not in row_keys:
+                row_keys[id(rows)] = rows_key(len(row_keys))
+                arrays[row_keys[id(rows)]] = np.asarray(rows)
+            layer["rows"] = row_keys[id(rows)]
+        layers.append(layer)
     return arrays | metadata_arrays(
         layers, metadata["sample_ids"], metadata["labels"], metadata["n_samples"]
     )
@@ -157,11 +169,21 @@ def from_arrays(arrays: Mapping[str, Any]) -> Contents:
                     x["name"]: x["reduction"] for x in layers if x["reduction"] is not None
                 },
                 "dtypes": {layer["name"]: layer["dtype"] for layer in layers},
+                "row_positions": _row_positions(layers, arrays),
                 "n_samples": header["n_samples"],
             },
         )
     except KeyError as error:
         raise ValueError(f"it is damaged: {error} is missing") from error
+
+
+def _row_positions(
+    layers: Sequence[Mapping[str, Any]], arrays: Mapping[str, Any]
+) -> dict[str, NDArray[np.int64]]:
+    """Return the row positions of each layer; layers that shared them share them again."""
+    keys = {layer["name"]: layer["rows"] for layer in layers if "rows" in layer}
+    rows = {key: np.asarray(arrays[key]) for key in set(keys.values())}
+    return {name: rows[key] for name, key in keys.items()}
 
 
 def storable(array: NDArray[Any]) -> tuple[NDArray[Any], str | None]:

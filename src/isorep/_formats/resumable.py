@@ -13,7 +13,7 @@ import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,6 +26,7 @@ from isorep._formats.header import (
     metadata_arrays,
     read_header,
     read_labels,
+    rows_key,
     storable,
 )
 from isorep._formats.lock import locked
@@ -50,11 +51,15 @@ class Rows:
         Name of the coarsest dtype that the values passed through.
     reduction
         Name of the reduction that made them.
+    positions
+        Array (rows, 3) of samples, positions and tokens, if the rows are positions; layers may
+        share it.
     """
 
     values: NDArray[Any]
     dtype: str
     reduction: str
+    positions: NDArray[np.int64] | None = None
 
 
 class ResumableStore:
@@ -75,6 +80,7 @@ class ResumableStore:
         self._part = part_of(path)
         self._fingerprint = dict(fingerprint)
         self._layers: dict[str, _Layer] = {}
+        self._positions: dict[str, _Layer] = {}  # row positions, by key
         self._labels: list[NDArray[Any]] | None = []
         self._group: Any = None
         self._committed_at = time.monotonic()
@@ -127,11 +133,7 @@ class ResumableStore:
             A layer has another width or dtype than before.
         """
         if not self.sample_ids:
-            for i, (name, new) in enumerate(rows.items()):
-                values, bits = storable(new.values)
-                self._layers[name] = _Layer(
-                    layer_key(i, name), new.dtype, new.reduction, bits, tails=[values[:0].copy()]
-                )
+            self._begin(rows)
         self._layers = {name: layer for name, layer in self._layers.items() if name in rows}
         if not self._layers:
             raise ValueError("no layer has rows for every sample")
@@ -140,6 +142,7 @@ class ResumableStore:
                 layer.add(rows[name], self._group)
             except ValueError as error:
                 raise ValueError(f"layer {name!r} {error}") from None
+        self._add_positions(rows)
         self.sample_ids += sample_ids
         if labels is None:
             self._labels = None
@@ -148,9 +151,32 @@ class ResumableStore:
         if time.monotonic() - self._committed_at > _SECONDS:
             self.commit()
 
+    def _begin(self, rows: Mapping[str, Rows]) -> None:
+        """Make the layers, and the row positions that they share."""
+        keys: dict[int, str] = {}
+        for i, (name, new) in enumerate(rows.items()):
+            values, bits = storable(new.values)
+            key = None
+            if new.positions is not None:
+                key = keys.setdefault(id(new.positions), rows_key(len(keys)))
+                self._positions[key] = _Layer(key, "int64", "", tails=[new.positions[:0].copy()])
+            self._layers[name] = _Layer(
+                layer_key(i, name), new.dtype, new.reduction, bits, key, [values[:0].copy()]
+            )
+
+    def _add_positions(self, rows: Mapping[str, Rows]) -> None:
+        """Add row positions, once for all layers that share them."""
+        used = {}
+        for name, layer in self._layers.items():
+            if layer.rows is not None and (positions := rows[name].positions) is not None:
+                used[layer.rows] = positions + np.array([len(self.sample_ids), 0, 0])
+        self._positions = {key: x for key, x in self._positions.items() if key in used}
+        for key, positions in used.items():
+            self._positions[key].add(Rows(positions, "int64", ""), self._group)
+
     def commit(self) -> None:
         """Write the samples so far to disk, so that an interruption does not lose them."""
-        arrays: dict[str, Any] = {layer.key: layer.tail() for layer in self._layers.values()}
+        arrays: dict[str, Any] = {layer.key: layer.tail() for layer in self._arrays()}
         arrays |= self._metadata(partial=True)
         with new_file(self._progress) as file:
             np.savez(file, **arrays)
@@ -158,16 +184,20 @@ class ResumableStore:
 
     def finish(self) -> None:
         """Move the store, which now holds all samples, into place."""
-        kept = {"zarr.json", *(layer.key for layer in self._layers.values())}
+        kept = {"zarr.json", *(layer.key for layer in self._arrays())}
         for entry in self._store.iterdir():
             if entry.name not in kept:  # of a layer that was dropped
                 _remove(entry)
-        for layer in self._layers.values():
+        for layer in self._arrays():
             layer.finish(self._group)
         for key, array in self._metadata().items():
             create(self._group, key, array.shape, array.dtype)[...] = array
         self._store.rename(self._path)
         self._progress.unlink(missing_ok=True)
+
+    def _arrays(self) -> Iterator[_Layer]:
+        yield from self._layers.values()
+        yield from self._positions.values()
 
     @property
     def _store(self) -> Path:
@@ -188,10 +218,15 @@ class ResumableStore:
             }
             if layer.bits is not None:
                 entry["bits"] = layer.bits
+            if layer.rows is not None:
+                entry["rows"] = layer.rows
             layers.append(entry | {"written": layer.written} if partial else entry)
         labels = np.concatenate(self._labels) if self._labels else None
         n = len(self.sample_ids)
-        return metadata_arrays(layers, self.sample_ids, labels, n, capture=self._fingerprint)
+        more: dict[str, Any] = {"capture": self._fingerprint}
+        if partial:
+            more["rows_written"] = {key: rows.written for key, rows in self._positions.items()}
+        return metadata_arrays(layers, self.sample_ids, labels, n, **more)
 
     def _resume(self) -> None:
         import zarr
@@ -203,7 +238,7 @@ class ResumableStore:
         if self._progress.exists():
             self._resume_progress(_read(self._progress))
         self._store.mkdir(exist_ok=True)
-        layers = {layer.key: layer for layer in self._layers.values() if layer.written}
+        layers = {layer.key: layer for layer in self._arrays() if layer.written}
         for layer in layers.values():
             layer.remove_uncommitted(self._store / layer.key)
         for entry in self._store.iterdir():
@@ -236,9 +271,12 @@ class ResumableStore:
                 entry["dtype"],
                 entry["reduction"],
                 entry.get("bits"),
+                entry.get("rows"),
                 tails=[arrays[entry["key"]]],
                 written=entry["written"],
             )
+        for key, written in header["rows_written"].items():
+            self._positions[key] = _Layer(key, "int64", "", tails=[arrays[key]], written=written)
 
     def _check_fingerprint(self, stored: Mapping[str, Any], store: str) -> None:
         for key, value in self._fingerprint.items():
@@ -256,8 +294,10 @@ class _Layer:
     key: str
     dtype: str
     reduction: str
-    bits: str | None  # the dtype that the values are the bits of
-    tails: list[NDArray[Any]]  # at least one array, which may be empty: it has width and dtype
+    bits: str | None = None  # the dtype that the values are the bits of
+    rows: str | None = None  # key of its row positions
+    # At least one array, which may be empty: it has width and dtype.
+    tails: list[NDArray[Any]] = field(default_factory=list)
     written: int = 0  # rows in the array
     array: Any = None  # made when there are rows to write
 

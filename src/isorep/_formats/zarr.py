@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._formats.header import HEADER, LABELS, Contents, from_arrays, read_header, to_arrays
+from isorep._formats.header import (
+    HEADER,
+    LABELS,
+    ROWS,
+    Contents,
+    from_arrays,
+    read_header,
+    to_arrays,
+)
 from isorep._utils.atomic import new_folder
 
 _CHUNK_BYTES = 2**22
@@ -83,7 +91,11 @@ def open_zarr(path: Path) -> Contents:
     arrays = _arrays(path)
     for key, array in arrays.items():
         _check_complete(key, array)
-    small = {key: _whole(key, arrays[key]) for key in (HEADER, LABELS) if key in arrays}
+    small = {
+        key: _whole(key, arrays[key])
+        for key in arrays
+        if key in (HEADER, LABELS) or key.startswith(ROWS)
+    }
     return from_arrays(arrays | small)
 
 

@@ -59,7 +59,8 @@ _REDUCTIONS = "'mean' over positions, 'positions', 'flatten', 'max', 'last', 'fi
 def as_samples(x: ArrayLike, name: str, *, fewest: int = 2) -> tuple[Array, str]:
     """Check that `x` can be a representation; return it as float64, with the name of its dtype.
 
-    Lists and data frames become NumPy arrays.
+    Lists and data frames become NumPy arrays. The dtype of a `ComputedArray` is the one that its
+    values were computed in.
 
     Parameters
     ----------
@@ -103,7 +104,7 @@ def as_samples(x: ArrayLike, name: str, *, fewest: int = 2) -> tuple[Array, str]
         raise TypeError(
             f"{name} is on a device without float64 ({error}); move it to the CPU first"
         ) from error
-    return samples, dtype
+    return samples, getattr(x, "computed_dtype", None) or dtype
 
 
 def _check_dtype(xp: Any, x: Array, name: str, dtype: str) -> None:

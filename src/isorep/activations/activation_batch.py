@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -28,6 +29,9 @@ class ActivationBatch:
         For each model, layer name to the coarsest dtype that the rows passed through.
     reductions
         For each model, layer name to the reduction that made the rows.
+    row_positions
+        For each model, layer name to an array (rows, 3) for layers whose rows are positions: the
+        number of the sample in the batch, the position, and the token id or -1.
     """
 
     arrays: tuple[dict[str, Tensor], ...]
@@ -35,6 +39,7 @@ class ActivationBatch:
     labels: NDArray[Any] | None
     dtypes: tuple[dict[str, str], ...]
     reductions: tuple[dict[str, str], ...]
+    row_positions: tuple[dict[str, NDArray[np.int64]], ...]
 
     @property
     def n_samples(self) -> int:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from isorep.activations.batches import as_bytes
+from isorep.activations.batch import as_bytes
 from isorep.activations.layers import select
 
 
@@ -21,6 +21,7 @@ def fingerprint(
     reduce: str | Callable[..., Any] | Mapping[str, Any],
     mask: Mapping[str, str | None] | None,
     heads: str | Iterable[str],
+    skip: Any,
     channels: str,
     dtype: torch.dtype | None,
 ) -> dict[str, Any]:
@@ -29,7 +30,7 @@ def fingerprint(
     The model enters with its structure, as it is printed, and its parameters and buffers. The code
     of its modules, and of reduction functions, does not enter.
     """
-    selected = select(model, layers, reduce, mask, heads).values()
+    selected = select(model, layers, reduce, mask, heads, skip).values()
     return {
         "model": f"{type(model).__name__} {_digest(model)}",
         "layers": {layer.name: layer.rows() for layer in selected},
@@ -44,6 +45,9 @@ def _digest(model: nn.Module) -> str:
     digest.update(re.sub(r"0x[0-9a-f]+", "", repr(model)).encode())
     for name, x in model.state_dict(keep_vars=True).items():
         if not isinstance(x, Tensor) or is_lazy(x) or x.layout != torch.strided:
+            continue
+        if x.is_meta:  # of an offloaded model
+            digest.update(f"{name} {x.dtype} {tuple(x.shape)} offloaded ".encode())
             continue
         digest.update(f"{name} {x.dtype} {tuple(x.shape)} ".encode())
         digest.update(as_bytes(x, 0).tobytes())

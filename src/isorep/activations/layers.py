@@ -12,6 +12,7 @@ from torch.nn.utils.parametrize import ParametrizationList
 from isorep._utils.layer_patterns import matches
 from isorep._utils.validation import unknown_name
 from isorep.activations.reductions import Reduction, reduction
+from isorep.activations.skipped_positions import NOTHING, SkippedPositions, by_pattern
 
 AUTO = "auto"
 
@@ -33,6 +34,8 @@ class Layer:
         for no mask.
     heads
         Whether each head is a layer.
+    skip
+        Positions that are left out.
     """
 
     name: str
@@ -40,11 +43,14 @@ class Layer:
     reduction: Reduction
     mask: str | None = AUTO
     heads: bool = False
+    skip: SkippedPositions = NOTHING
 
     def rows(self) -> str:
         """Return what its rows are, as a text."""
         mask = "" if self.mask == AUTO else f", mask {self.mask}"
-        return f"{self.reduction.name}{mask}{', each head' if self.heads else ''}"
+        heads = ", each head" if self.heads else ""
+        skip = f", without {self.skip}" if self.skip else ""
+        return f"{self.reduction.name}{mask}{heads}{skip}"
 
 
 def select(
@@ -53,6 +59,7 @@ def select(
     reduce: str | Callable[..., Any] | Mapping[str, Any],
     mask: Mapping[str, str | None] | None = None,
     heads: str | Iterable[str] = (),
+    skip: Any = None,
 ) -> dict[nn.Module, Layer]:
     """Return the modules that match any of the glob patterns `patterns`.
 
@@ -62,7 +69,7 @@ def select(
     Raises
     ------
     ValueError
-        A pattern, in `patterns`, `heads`, or a mapping, matches no layer.
+        A pattern, in `patterns`, `heads`, or a mapping, matches no layer, or `skip` is unknown.
     """
     of_weights = modules_of_weights(model)
     modules = {
@@ -81,7 +88,8 @@ def select(
     rules = dict(reduce) if isinstance(reduce, Mapping) else {"*": reduce}
     masks = dict(mask or {})
     heads = [heads] if isinstance(heads, str) else list(heads)
-    for pattern in (*patterns, *rules, *masks, *heads):
+    skipped = by_pattern(skip)
+    for pattern in (*patterns, *rules, *masks, *heads, *skipped):
         if not isinstance(pattern, str):
             raise TypeError(f"layers are named by strings, got {pattern!r}")
         if not any(matches(name, pattern.removeprefix("!")) for name in modules):
@@ -104,6 +112,7 @@ def select(
             reduction=reduction("mean") if matching is None else reductions[matching],
             mask=AUTO if masked is None else masks[masked],
             heads=any(matches(name, pattern) for pattern in heads),
+            skip=next((s for p, s in skipped.items() if matches(name, p)), NOTHING),
         )
     if not selected:
         raise ValueError(f"layers leave out every layer: {', '.join('!' + p for p in excluded)}")

@@ -30,6 +30,11 @@ class SamplesAxis:
     axis: int
     order: Order = "alone"
 
+    def fits(self, x: Tensor, n: int) -> bool:
+        """Return whether this axis of a tensor can hold `n` samples."""
+        size = x.shape[self.axis]
+        return size == n if self.order == "alone" else size % n == 0
+
     def first(self, x: Tensor, n: int) -> Tensor:
         """Return a tensor with its `n` samples as first axis of their own."""
         axis = self.axis
@@ -77,6 +82,8 @@ class Layout:
         Whether nothing was known about the features.
     mask
         Name of the input that masks padding in the positions; None if no padding is known.
+    tokens
+        Name of the input whose token ids the positions are; None if there is none.
     includes_padding
         Whether the positions come from masked tokens in a way that is unknown, so that padding
         cannot be left out.
@@ -88,6 +95,7 @@ class Layout:
     features: tuple[int, ...]
     is_guess: bool = False
     mask: str | None = None
+    tokens: str | None = None
     includes_padding: bool = False
 
 

@@ -18,6 +18,7 @@ class CaptureOptions(TypedDict, total=False):
     reduce: str | Callable[..., Any] | Mapping[str, Any]
     mask: Mapping[str, str | None] | None
     heads: str | Iterable[str]
+    skip: Any
     sample_ids: Sequence[str | int] | None
     channels: str
     max_samples: int | None
@@ -32,6 +33,7 @@ _DEFAULTS: CaptureOptions = {
     "reduce": "mean",
     "mask": None,
     "heads": (),
+    "skip": None,
     "sample_ids": None,
     "channels": "auto",
     "max_samples": None,

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from isorep._utils.validation import unknown_name
-from isorep.activations.batches import Batch
-from isorep.activations.evidence import Call, Evidence, gather_evidence
+from isorep.activations.batch import Batch
+from isorep.activations.evidence import Call, Evidence, gather_evidence, takes_hooks
 from isorep.activations.layers import AUTO, Layer
 from isorep.activations.layout import Layout, NoSamples
 from isorep.activations.model_call import call_model
@@ -28,9 +29,13 @@ _KEPT = {torch.float16: np.float16, torch.float32: np.float32, torch.float64: np
 
 @dataclass(frozen=True)
 class Record:
-    """The rows of the layers on one batch, by layer name, in the order in which they ran."""
+    """The rows of the layers on one batch, by layer name, in the order in which they ran.
+
+    Row positions are arrays (rows, 3): sample of the batch, position, and token or -1.
+    """
 
     arrays: dict[str, Tensor] = field(default_factory=dict)
+    row_positions: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     dtypes: dict[str, str] = field(default_factory=dict)
     reductions: dict[str, str] = field(default_factory=dict)
 
@@ -78,6 +83,7 @@ class Recorder:
         # None while this model does not run: another model may share the modules with the hooks.
         self._batch: Batch | None = None
         self._record = Record()
+        self._known_positions: dict[Any, NDArray[np.int64]] = {}  # of this batch
         self._failure: Exception | None = None  # raised by a hook, and passed on by the model
         self._first: int | None = None  # number of the first batch
         self._calls: Counter[str] = Counter()
@@ -90,7 +96,7 @@ class Recorder:
         """Register hooks on the selected modules, and remove them when the block ends."""
         handles = []
         try:
-            for module in self._selected:
+            for module in filter(takes_hooks, self._selected):
                 handles.append(module.register_forward_hook(self._hook))
             yield
         finally:
@@ -104,6 +110,7 @@ class Recorder:
                 self._evidence = gather_evidence(self.model, batch, self._channels, self._probe)
             self._batch, self._record = batch, Record()
             self._calls.clear()
+            self._known_positions.clear()
             call_model(self.model, batch)
         except Exception as error:
             if error is self._failure:  # an error of ours or of a reduction, not of the model
@@ -134,9 +141,10 @@ class Recorder:
                 if layer.exact and layer.name not in self._calls
             ]
             if missing:
+                names, why = ", ".join(map(repr, missing)), _without_hooks(self.model)
                 raise ValueError(
-                    f"the model did not run {', '.join(map(repr, missing))}{_if_script(self.model)}"
-                    "; select other layers: containers and unused layers have no output"
+                    f"the model did not run {names}{why}; select other layers: containers and "
+                    "unused layers have no output"
                 )
         exact = {layer.name for layer in self._selected.values() if layer.exact}
         for name in self._usual_calls | self._calls:
@@ -153,7 +161,8 @@ class Recorder:
                 self.skipped.setdefault(_numbered(name, call), text)
                 self._record.arrays.pop(_numbered(name, call), None)
         if not self._record.arrays:
-            why = self.why_skipped() or f"the model ran none of them{_if_script(self.model)}"
+            why = self.why_skipped() or "the model ran none of them"
+            why += _without_hooks(self.model)
             raise ValueError(f"none of the {len(self._selected)} selected layers is usable: {why}")
 
     def why_skipped(self) -> str:
@@ -177,8 +186,10 @@ class Recorder:
         if name in self.skipped:
             return
         try:
-            for suffix, tensor, rows in self._rows(batch, name, layer, (module, call), output):
-                self._keep(f"{name}{suffix}", layer, tensor, rows)
+            for suffix, tensor, rows, positions in self._rows(
+                batch, name, layer, (module, call), output
+            ):
+                self._keep(f"{name}{suffix}", layer, tensor, rows, positions)
         except Unusable as reason:
             if layer.exact:
                 raise ValueError(
@@ -191,8 +202,8 @@ class Recorder:
 
     def _rows(
         self, batch: Batch, name: str, layer: Layer, call: Call, output: Any
-    ) -> Iterator[tuple[str, Tensor, Tensor]]:
-        """Yield the tensor of an output, samples first, and the rows that it is reduced to.
+    ) -> Iterator[tuple[str, Tensor, Tensor, NDArray[np.int64] | None]]:
+        """Yield the tensor of an output, samples first, its rows, and their positions.
 
         With heads, each head is yielded with the end of its name.
         """
@@ -201,7 +212,9 @@ class Recorder:
             raise Unusable(f"returns {type(output).__name__}; expected a tensor")
         if isinstance(tensors[0], PackedSequence):
             tensor, lengths = padded(tensors[0])
-            yield "", tensor, layer.reduction.rows(tensor, (2,), lengths)
+            lengths = layer.skip.kept(lengths, None) if layer.skip else lengths
+            positions = self._positions(layer, tensor, (2,), lengths, None)
+            yield "", tensor, layer.reduction.rows(tensor, (2,), lengths), positions
             return
         assert self._evidence is not None
         layout = self._evidence.layouts.get(call)
@@ -215,31 +228,61 @@ class Recorder:
         if not isinstance(x, Tensor) or x.ndim != len(layout.shape):
             came = tuple(x.shape) if isinstance(x, Tensor) else type(output).__name__
             raise Unusable(f"had shape {layout.shape} at first and now has {came}")
-        tensor = layout.samples.first(dense(x), batch.n)
-        if len(tensor) != batch.n:
+        if not layout.samples.fits(x, batch.n):
             raise Unusable(
-                f"has shape {tuple(x.shape)}, and {batch.n} samples are not on axis "
-                f"{layout.samples.axis}"
+                f"has shape {tuple(x.shape)}, whose axis {layout.samples.axis} does not hold the "
+                f"{batch.n} samples of the batch"
             )
-        if layout.is_guess:
+        tensor = layout.samples.first(dense(x), batch.n)
+        if layout.is_guess and not layer.reduction.custom:
             self.guessed[name] = f"axis {layout.features[0]} of {tuple(x.shape)}"
-        mask = self._mask(batch, name, layer, layout, tensor)
+        tokens = None if layout.tokens is None else batch.named_inputs()[layout.tokens]
+        mask = self._mask(batch, name, layer, layout, tensor, tokens)
+        positions = self._positions(layer, tensor, layout.features, mask, tokens)
         if not layer.heads:
-            yield "", tensor, layer.reduction.rows(tensor, layout.features, mask)
+            yield "", tensor, layer.reduction.rows(tensor, layout.features, mask), positions
             return
         if len(layout.features) < 2:
             raise Unusable(f"has shape {tuple(x.shape)}, and no axis for its heads")
         heads, *others = layout.features
         features = [k - (k > heads) for k in others]
         for i, head in enumerate(tensor.unbind(heads)):
-            yield f".head{i}", head, layer.reduction.rows(head, features, mask)
+            yield f".head{i}", head, layer.reduction.rows(head, features, mask), positions
 
     def _mask(
-        self, batch: Batch, name: str, layer: Layer, layout: Layout, tensor: Tensor
+        self,
+        batch: Batch,
+        name: str,
+        layer: Layer,
+        layout: Layout,
+        tensor: Tensor,
+        tokens: Tensor | None,
     ) -> Tensor | None:
-        """Return the mask of the positions of a layer's output."""
+        """Return the mask of the positions of a layer's output, without those to skip."""
         custom = layer.reduction.custom and not layer.reduction.takes_mask
-        if layer.mask is None or custom or tensor.ndim - len(layout.features) < 2:
+        n_positions = _n_positions(tensor, layout.features)
+        if custom and layer.skip:
+            raise ValueError("skip needs a named reduction, or a callable with a parameter mask")
+        if custom or n_positions is None:
+            return None
+        mask = self._padding(batch, name, layer, layout, tensor, n_positions)
+        if not layer.skip:
+            return mask
+        if mask is None:
+            mask = torch.ones(len(tensor), n_positions, dtype=torch.bool, device=tensor.device)
+        return layer.skip.kept(mask, tokens)
+
+    def _padding(
+        self,
+        batch: Batch,
+        name: str,
+        layer: Layer,
+        layout: Layout,
+        tensor: Tensor,
+        n_positions: int,
+    ) -> Tensor | None:
+        """Return the mask of the positions that are no padding; None if all are."""
+        if layer.mask is None:
             return None
         masks = batch.masks()
         if layer.mask != AUTO:
@@ -250,9 +293,6 @@ class Recorder:
             if layout.mask is None or layout.mask not in masks:
                 return None
             mask, mask_name = masks[layout.mask], layout.mask
-        n_positions = math.prod(
-            size for k, size in enumerate(tensor.shape) if k and k not in layout.features
-        )
         if mask.shape[1] != n_positions:
             frames = mask_of_frames(self.model, mask, n_positions)
             if frames is None:
@@ -263,7 +303,39 @@ class Recorder:
             mask = frames
         return mask
 
-    def _keep(self, name: str, layer: Layer, output: Tensor, rows: Tensor) -> None:
+    def _positions(
+        self,
+        layer: Layer,
+        tensor: Tensor,
+        features: Sequence[int],
+        mask: Tensor | None,
+        tokens: Tensor | None,
+    ) -> NDArray[np.int64] | None:
+        """Return what each row stands for, (rows, 3), if rows are positions.
+
+        Layers with the same mask and tokens share it.
+        """
+        n_positions = _n_positions(tensor, features)
+        if not layer.reduction.keeps_positions or n_positions is None:
+            return None
+        key = (n_positions, None if mask is None else mask.cpu().numpy().tobytes(), id(tokens))
+        if key not in self._known_positions:
+            kept = np.ones((len(tensor), n_positions), bool)
+            kept = kept if mask is None else mask.cpu().numpy()
+            ids = np.full(kept.shape, -1) if tokens is None else tokens.cpu().numpy()
+            samples, positions = kept.nonzero()
+            columns = [samples, positions, ids[samples, positions]]
+            self._known_positions[key] = np.column_stack(columns).astype(np.int64)
+        return self._known_positions[key]
+
+    def _keep(
+        self,
+        name: str,
+        layer: Layer,
+        output: Tensor,
+        rows: Tensor,
+        positions: NDArray[np.int64] | None,
+    ) -> None:
         shape = tuple(output.shape)
         usual_shape, width = self._shapes.setdefault(name, (shape, rows.shape[1]))
         if rows.shape[1] != width:
@@ -284,6 +356,8 @@ class Recorder:
         self._record.arrays[name] = kept
         self._record.dtypes[name] = str(coarsest).removeprefix("torch.")
         self._record.reductions[name] = layer.reduction.name
+        if positions is not None:
+            self._record.row_positions[name] = positions
 
 
 def _check_fits(name: str, rows: Tensor, kept: Tensor) -> None:
@@ -298,15 +372,26 @@ def _check_fits(name: str, rows: Tensor, kept: Tensor) -> None:
         )
 
 
+def _n_positions(tensor: Tensor, features: Sequence[int]) -> int | None:
+    """Return the number of positions of a sample; None if it has no axis of them."""
+    sizes = [size for k, size in enumerate(tensor.shape) if k and k not in features]
+    return math.prod(sizes) if sizes else None
+
+
 def _numbered(name: str, call: int) -> str:
     return name if call == 1 else f"{name}#{call}"
 
 
-def _if_script(model: nn.Module) -> str:
-    """Return a reason why no hook ran, if the model has parts in TorchScript."""
+def _without_hooks(model: nn.Module) -> str:
+    """Return why no hook may run in a model, if it is a graph; else an empty text."""
     if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
         return (
-            " (the model is TorchScript, whose submodules run without hooks: pass the Python model)"
+            " (parts of the model are TorchScript, which runs without hooks: pass the Python model)"
+        )
+    if any(base.__module__.startswith("torch.export.") for base in type(model).__mro__):
+        return (
+            " (the model is an exported graph, whose submodules do not run: pass "
+            "torch.export.unflatten(program))"
         )
     return ""
 
@@ -320,6 +405,10 @@ def eager(model: nn.Module) -> nn.Module:
     """Return the model inside a compiled one, which would skip hooks; return others unchanged."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model should be a torch.nn.Module, got {type(model).__name__}")
+    if isinstance(model, torch.jit.ScriptModule):
+        raise ValueError(
+            "the model is TorchScript, whose submodules run without hooks: pass the Python model"
+        )
     original: nn.Module = getattr(model, "_orig_mod", model)
     return original
 

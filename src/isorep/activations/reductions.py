@@ -46,6 +46,11 @@ class Reduction:
         rows: Tensor = self.function(output, tuple(features), mask)
         return rows
 
+    @property
+    def keeps_positions(self) -> bool:
+        """Whether every position is a row."""
+        return self.function is _positions
+
     def _custom_rows(self, output: Tensor, mask: Tensor | None) -> Tensor:
         rows = self.function(output, mask=mask) if self.takes_mask else self.function(output)
         if not isinstance(rows, Tensor):
@@ -113,10 +118,8 @@ def _positions(output: Tensor, features: tuple[int, ...], mask: Tensor | None) -
 
 
 def _flatten(output: Tensor, features: tuple[int, ...], mask: Tensor | None) -> Tensor:
-    if mask is not None:  # there is one axis of positions
-        (positions,) = (k for k in range(1, output.ndim) if k not in features)
-        shape = [1] * output.ndim
-        shape[0], shape[positions] = mask.shape
+    if mask is not None:
+        shape = [1 if k in features else size for k, size in enumerate(output.shape)]
         output = torch.where(mask.reshape(shape), output, 0)
     return output.flatten(1)
 

@@ -42,6 +42,7 @@ def capture_to_store(
         options["reduce"],
         options["mask"],
         options["heads"],
+        options["skip"],
         options["channels"],
         kept_dtype(options["dtype"]),
     )
@@ -55,8 +56,14 @@ def capture_to_store(
                         "more; remove the store to capture anew, or choose another name"
                     )
                 (arrays,), (dtypes,), (reductions,) = batch.arrays, batch.dtypes, batch.reductions
+                (positions,) = batch.row_positions
                 rows = {
-                    name: Rows(to_numpy(x.contiguous()), dtypes[name], reductions[name])
+                    name: Rows(
+                        to_numpy(x.contiguous()),
+                        dtypes[name],
+                        reductions[name],
+                        positions.get(name),
+                    )
                     for name, x in arrays.items()
                 }
                 with writing(path):

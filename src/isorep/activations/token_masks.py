@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from isorep.activations.axes import Axes, Origin, length
@@ -48,6 +49,7 @@ class TokenMasks:
         self._model = model
         self._masks = masks
         self._origins: dict[str, Origin] = {}
+        self._tokens: dict[str, tuple[Origin, int]] = {}
         tensors = {k: x for k, x in inputs.items() if isinstance(x, Tensor) and k not in masks}
         for name, mask in masks.items():
             origins = [
@@ -63,6 +65,10 @@ class TokenMasks:
             for other in origins[1:]:
                 origins[0].unite(other)
             self._origins[name] = origins[0]
+        for name in _token_ids(tensors):
+            axes = tracker.axes(tensors[name])
+            if axes is not None and axes[1]:
+                self._tokens[name] = axes[1][0].origin, tensors[name].shape[1]
         # Without another kind of position, the length of an output is enough.
         self._only_tokens = all(
             x.ndim < 2 or any(x.shape[:2] == mask.shape for mask in masks.values())
@@ -100,6 +106,18 @@ class TokenMasks:
             return None, True
         return None, False
 
+    def tokens(self, axes: Axes | None, features: Sequence[int]) -> str | None:
+        """Return the name of the input whose tokens the positions of an output are."""
+        positions = [] if axes is None else positions_of(axes, features)
+        if len(positions) != 1:
+            return None
+        for name, (origin, n_tokens) in self._tokens.items():
+            if length(positions[0]) == n_tokens and any(
+                part.origin.descends_from(origin) for part in positions[0]
+            ):
+                return name
+        return None
+
     def _by_length(self, features: Sequence[int], shape: Sequence[int]) -> tuple[str | None, bool]:
         positions = [size for k, size in enumerate(shape) if k and k not in features]
         if len(positions) == 1 and self._only_tokens:
@@ -126,6 +144,17 @@ def mask_of_frames(model: nn.Module, mask: Tensor, n_frames: int) -> Tensor | No
         if isinstance(frames, Tensor) and tuple(frames.shape) == (len(mask), n_frames):
             return frames.bool() if frames.bool().any(1).all() else None
     return None
+
+
+def _token_ids(tensors: Mapping[str, Tensor]) -> list[str]:
+    """Return the inputs that are token ids (n, T), by their names or for want of any other."""
+    integers = [
+        key
+        for key, x in tensors.items()
+        if x.ndim == 2 and not x.is_floating_point() and x.dtype != torch.bool
+    ]
+    named = [key for key in integers if any(key in names for names in _TOKENS.values())]
+    return named or (integers if len(integers) == 1 else [])
 
 
 def _owners(name: str, mask: Tensor, tensors: Mapping[str, Tensor]) -> list[str]:

@@ -10,7 +10,7 @@ from isorep._utils.parallel import parallel_map
 from isorep._utils.progress import track
 from isorep.comparison.pairs import Ranks, TakePair
 from isorep.core.basis import Solver
-from isorep.core.prepare import Prepared, couple_prepared, prepare, ranks
+from isorep.core.prepare import Coupled, Prepared, couple_prepared, prepare, ranks
 from isorep.representations.representations import Layers, Representations
 
 if TYPE_CHECKING:
@@ -64,12 +64,19 @@ class PreparedPairs:
 
         def couple_cell(cell: tuple[int, int]) -> None:
             i, j = cell
-            take(i, j, couple_prepared(x_bases[i], y_bases[j]))
+            take(i, j, self._coupled(i, j, x_bases[i], y_bases[j]))
 
         with closing(parallel_map(couple_cell, cells, self._at_once)) as coupled:
             for _ in track(coupled, "compare", len(cells), self._progress):
                 pass
         return Ranks(ranks(x_bases), ranks(y_bases))
+
+    def _coupled(self, i: int, j: int, x: Prepared, y: Prepared) -> Coupled:
+        try:
+            self._x.check_same_rows(self.x_layers[i], self._y, self.y_layers[j], ("a", "b"))
+        except ValueError as error:
+            return error
+        return couple_prepared(x, y)
 
     def _prepare(self, layers: Representations, name: str) -> list[Prepared]:
         """Prepare every layer; the error stands for a layer that cannot be prepared."""

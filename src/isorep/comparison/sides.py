@@ -89,8 +89,10 @@ def activations(
         raise ValueError(
             f"{name} is a model: pass data to run it on, in a form that isorep.capture takes"
         )
+    from isorep.activations.batches import side_of
     from isorep.activations.capture import capture
 
+    data = side_of(data, int(name != "base"))
     model = getattr(side, "_orig_mod", side)  # the module inside a compiled model
     names = [module for module, _ in model.named_modules(remove_duplicate=False) if module]
     patterns = as_patterns(layers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral
@@ -12,12 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.arrays import to_numpy
+from isorep._utils.computed_array import ComputedArray, rounded_dtype, rounding_text
 from isorep._utils.html_table import html_table
+from isorep.representations.row_positions import RowPositions
 
 # The only reduction that gives a layer more rows than there are samples.
 _MANY_ROWS = "positions"
 _REPR_LAYERS = 4
 
+Value = TypeVar("Value")
 Held = TypeVar("Held", covariant=True)
 """The type of a layer's array: in memory, or on disk until it is read."""
 
@@ -36,21 +40,31 @@ class Layers(Mapping[str, Held]):
         labels: Any = None,
         reductions: Mapping[str, str] | None = None,
         dtypes: Mapping[str, str] | None = None,
+        row_positions: Mapping[str, RowPositions | NDArray[np.int64]] | None = None,
         n_samples: int | None = None,
     ) -> None:
         if not arrays:
             raise ValueError("expected at least one layer (name -> array), got none")
         self._arrays: dict[str, Any] = {}
         self._dtypes: dict[str, str] = {}
+        known = dtypes or {}
         for name, value in arrays.items():
             if not isinstance(name, str):
                 raise TypeError(f"layer names are strings, got {name!r} ({type(name).__name__})")
-            self._arrays[name], self._dtypes[name] = self._layer(name, value)
+            self._arrays[name], self._dtypes[name] = self._layer(name, value, name in known)
         self._reductions = _in_layer_order("reductions", reductions, self._arrays)
         self._dtypes |= _in_layer_order("dtypes", dtypes, self._arrays)
         self._sample_ids = None if sample_ids is None else as_sample_ids(sample_ids)
         self._labels = None if labels is None else _labels(labels)
         self._n_samples = self._count(n_samples)
+        rows = _in_layer_order("row_positions", row_positions, self._arrays)
+        shared = {
+            id(x): x if isinstance(x, RowPositions) else RowPositions.from_array(x)
+            for x in rows.values()
+        }
+        self._row_positions = {name: shared[id(x)] for name, x in rows.items()}
+        for name, x in self._row_positions.items():
+            self._check_rows(name, x)
 
     def _count(self, n_samples: int | None) -> int:
         """Return the number of samples; raise ValueError if two sources of it disagree."""
@@ -79,8 +93,19 @@ class Layers(Mapping[str, Held]):
                 )
         return counts[first]
 
-    def _layer(self, name: str, value: Any) -> tuple[Held, str]:
-        """Return the array of a layer, with the name of the dtype that it had before."""
+    def _check_rows(self, name: str, rows: RowPositions) -> None:
+        n_rows = self._arrays[name].shape[0]
+        if len(rows) != n_rows or not (len(rows) == 0 or rows.samples.max() < self._n_samples):
+            raise ValueError(
+                f"row_positions of layer {name!r} should have {n_rows} rows of the "
+                f"{self._n_samples} samples, got {rows}"
+            )
+
+    def _layer(self, name: str, value: Any, knows_dtype: bool) -> tuple[Held, str]:
+        """Return the array of a layer, with the name of the dtype that its values have.
+
+        That is not looked for if it is known.
+        """
         raise NotImplementedError
 
     def __getitem__(self, layer: str) -> Held:
@@ -118,13 +143,19 @@ class Layers(Mapping[str, Held]):
         """Layer name to the coarsest dtype that its activations passed through (a copy)."""
         return dict(self._dtypes)
 
+    @property
+    def row_positions(self) -> dict[str, RowPositions]:
+        """Layer name to what its rows stand for, where rows are positions (a copy)."""
+        return dict(self._row_positions)
+
     def metadata(self) -> dict[str, Any]:
-        """Return sample ids, labels, reductions, dtypes and n_samples, as keywords."""
+        """Return all that is known besides the arrays, as keywords."""
         return {
             "sample_ids": self._sample_ids,
             "labels": self._labels,
             "reductions": self._reductions,
             "dtypes": self._dtypes,
+            "row_positions": self._row_positions,
             "n_samples": self._n_samples,
         }
 
@@ -133,7 +164,7 @@ class Layers(Mapping[str, Held]):
     ) -> None:
         """Raise an error unless row i of `self` and row i of `other` are the same sample.
 
-        If one side has no sample ids, only the numbers of samples are compared.
+        If one side has no sample ids, only the numbers of samples are compared, with a warning.
 
         Parameters
         ----------
@@ -166,7 +197,17 @@ class Layers(Mapping[str, Held]):
                 + other._transposed(self, other_name)
             )
         ids, other_ids = self.sample_ids, other.sample_ids
-        if ids is None or other_ids is None or ids == other_ids:
+        if ids == other_ids:
+            return
+        if ids is None or other_ids is None:
+            known, unknown = (other_name, self_name) if ids is None else (self_name, other_name)
+            warnings.warn(
+                f"{known} knows its samples and {unknown} does not, so that it cannot be checked "
+                f"that row i of both is the same sample: pass sample_ids for {unknown}, or capture "
+                "both with isorep.capture",
+                UserWarning,
+                stacklevel=3,
+            )
             return
         missing = Counter(ids) - Counter(other_ids)
         if not missing:
@@ -183,6 +224,17 @@ class Layers(Mapping[str, Held]):
             f"{ids[first]!r}; capture both on the same samples. If the models take the same "
             "samples in different form, pass the same sample_ids to both captures"
         )
+
+    def check_same_rows(
+        self, layer: str, other: Layers[Any], other_layer: str, names: tuple[str, str]
+    ) -> None:
+        """Raise ValueError unless the rows of two layers are the same positions of samples.
+
+        Only layers with row positions are compared; see `RowPositions.check_same`.
+        """
+        x, y = self._row_positions.get(layer), other._row_positions.get(other_layer)
+        if x is not None and y is not None:
+            x.check_same(y, f"{names[0]}[{layer!r}]", f"{names[1]}[{other_layer!r}]")
 
     def _transposed(self, other: Layers[Any], name: str) -> str:
         """Return a hint at a layer that has the other's number of samples in its columns."""
@@ -233,6 +285,8 @@ class Representations(Layers[NDArray[Any]]):
     dtypes
         Layer name to the name of the coarsest dtype that the activations passed through, computed
         or kept, such as ``"bfloat16"``. By default the dtype of the array.
+    row_positions
+        Layer name to `RowPositions`, for layers with the reduction ``"positions"``, where known.
     n_samples
         Number of samples. Only needed without ids and labels if all layers are ``"positions"``.
 
@@ -305,13 +359,26 @@ class Representations(Layers[NDArray[Any]]):
             and _same(self._labels, other._labels)
             and self._reductions == other._reductions
             and self._dtypes == other._dtypes
+            and self._row_positions == other._row_positions
             and self._n_samples == other._n_samples
         )
 
     __hash__ = None  # type: ignore[assignment]  # equality reads arrays
 
-    def _layer(self, name: str, value: Any) -> tuple[NDArray[Any], str]:
-        return _layer(name, value)
+    def __getitem__(self, layer: str) -> NDArray[Any]:
+        array: NDArray[Any] = self._arrays[layer]
+        dtype = self._dtypes[layer]
+        return array if dtype == array.dtype.name else ComputedArray.of(array, dtype)
+
+    def _layer(self, name: str, value: Any, knows_dtype: bool) -> tuple[NDArray[Any], str]:
+        array, dtype = _layer(name, value)
+        if not knows_dtype and dtype == array.dtype.name:
+            rounded = rounded_dtype(array)
+            if rounded is not None:
+                text = rounding_text(f"layer {name!r}", dtype, rounded)
+                warnings.warn(text, UserWarning, stacklevel=4)
+                dtype = rounded
+        return array, dtype
 
 
 def _layer(name: str, value: Any) -> tuple[NDArray[Any], str]:
@@ -328,7 +395,8 @@ def _layer(name: str, value: Any) -> tuple[NDArray[Any], str]:
     dtype = array.dtype.name
     array = array.astype(readable_dtype(array.dtype), copy=False)
     check_layer(name, array.shape, array.dtype)
-    array = array.view()  # so that the caller's own array stays writeable
+    dtype = getattr(value, "computed_dtype", None) or dtype
+    array = np.asarray(array).view()  # so that the caller's own array stays writeable
     array.flags.writeable = False
     return array, dtype
 
@@ -361,8 +429,8 @@ def check_layer(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None
 
 
 def _in_layer_order(
-    name: str, values: Mapping[str, str] | None, arrays: Mapping[str, Any]
-) -> dict[str, str]:
+    name: str, values: Mapping[str, Value] | None, arrays: Mapping[str, Any]
+) -> dict[str, Value]:
     """Return `values` in the order of the layers; raise ValueError for a key that is no layer."""
     values = values or {}
     unknown = [layer for layer in values if layer not in arrays]

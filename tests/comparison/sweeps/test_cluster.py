@@ -79,6 +79,7 @@ def test_a_worker_that_dies_costs_its_tiles_only(client, stores, tmp_path):
     assert table.equals(isorep.pairwise(many, measures=MEASURES))
 
 
+@pytest.mark.slow
 def test_bad_data_on_a_worker_names_store_and_layer(client, tmp_path):
     stores = saved(networks(3, dead=None), tmp_path)
     chunk = next(path for path in Path(stores["seed1"]).rglob("c/0/0") if "fc" in str(path))

@@ -18,7 +18,10 @@ OF_MOMENTS = [
 ]
 
 
-@pytest.mark.parametrize(("n", "measures"), [(307, OF_MOMENTS), (31, OF_MOMENTS[1:])])
+@pytest.mark.parametrize(
+    ("n", "measures"),
+    [(307, OF_MOMENTS), pytest.param(31, OF_MOMENTS[1:], marks=pytest.mark.slow)],
+)
 def test_single_precision_gives_the_numbers_of_double(n, measures):
     """At n = 31 many correlations are forced to 1, and the paper's weights of them arbitrary."""
     nets = networks(n=n)

@@ -6,7 +6,7 @@ import gc
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from isorep._utils.arrays import to_numpy
 from isorep._utils.optional import import_optional
 from isorep._utils.progress import track
-from isorep.comparison.streaming.accumulator import Key, Rows
+from isorep.comparison.streaming.accumulator import Key, Rows, named
 from isorep.comparison.streaming.plan import Widths
 from isorep.representations.lazy import LazyArray, LazyRepresentations
 from isorep.representations.representations import readable_dtype
+from isorep.representations.row_positions import RowPositions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,7 +45,18 @@ class StoredRows:
             for name, stored in stores.items()
             for layer, array in stored.items()
         }
+        self._row_positions = {
+            (name, layer): rows
+            for name, stored in stores.items()
+            for layer, rows in stored.row_positions.items()
+        }
         self._progress = progress
+
+    def check_same_rows(self, x: Key, y: Key) -> None:
+        """Raise ValueError if the rows of two layers are other positions of the samples."""
+        of_x, of_y = self._row_positions.get(x), self._row_positions.get(y)
+        if of_x is not None and of_y is not None:
+            of_x.check_same(of_y, named(x), named(y))
 
     def widths(self, name: str) -> Widths:
         """Return the number of features of each layer of a network."""
@@ -131,6 +143,7 @@ class ModelRows:
         self._data = data
         self._options = {**vars(options), "progress": progress}
         self._n_samples: int | None = None
+        self._other_rows: dict[tuple[Key, Key], ValueError] = {}
         # The first batch of a pass, and the batches after it.
         self._started: tuple[ActivationBatch, Generator[ActivationBatch, None, None]] | None = None
         self._started = self._start()
@@ -144,6 +157,23 @@ class ModelRows:
 
         batches = stream(list(self._models.values()), self._data, **self._options)
         return next(batches), batches
+
+    def check_same_rows(self, x: Key, y: Key) -> None:
+        """Raise ValueError if the rows of two layers were other positions in any batch."""
+        if (x, y) in self._other_rows:
+            raise self._other_rows[x, y]
+
+    def _note_other_rows(self, batch: ActivationBatch) -> None:
+        """Note the pairs of layers whose rows are other positions of the samples of a batch."""
+        x, y = batch.row_positions[0], batch.row_positions[-1]
+        checked: dict[tuple[int, int], ValueError | None] = {}  # layers share arrays
+        first, *_, last = [*self._models, *self._models]
+        for (x_layer, x_rows), (y_layer, y_rows) in product(x.items(), y.items()):
+            arrays = id(x_rows), id(y_rows)
+            if arrays not in checked:
+                checked[arrays] = _difference(x_rows, y_rows)
+            if (error := checked[arrays]) is not None:
+                self._other_rows[(first, x_layer), (last, y_layer)] = error
 
     def widths(self, name: str) -> Widths:
         """Return the number of features of each layer of a network."""
@@ -172,6 +202,7 @@ class ModelRows:
             waiting: list[dict[Key, Rows]] = []
             n_waiting = n_samples = 0
             for batch in chain([first], others):
+                self._note_other_rows(batch)
                 waiting.append(self._wanted(batch, keys))
                 n_waiting += max((len(values) for values, _ in waiting[-1].values()), default=0)
                 n_samples += batch.n_samples
@@ -199,6 +230,16 @@ class ModelRows:
         """Remove what was attached to the models."""
         if self._started is not None:
             self._started[1].close()
+
+
+def _difference(x: NDArray[np.int64], y: NDArray[np.int64]) -> ValueError | None:
+    if x is y:
+        return None
+    try:
+        RowPositions.from_array(x).check_same(RowPositions.from_array(y), "a layer", "the other")
+    except ValueError as error:
+        return error
+    return None
 
 
 RowSource = StoredRows | ModelRows

@@ -11,7 +11,7 @@ from isorep.comparison.pairs import Ranks, TakePair
 from isorep.comparison.streaming.accumulator import Key, MomentAccumulator
 from isorep.comparison.streaming.plan import Pass, make_plan
 from isorep.comparison.streaming.sources import RowSource
-from isorep.core.prepare import couple_prepared, ranks
+from isorep.core.prepare import Coupled, couple_prepared, ranks
 
 
 class StreamedPairs:
@@ -86,8 +86,13 @@ class StreamedPairs:
                 accumulator.add(chunk)
         bases = accumulator.prepare()
         for x_key, y_key in track(pairs, "compare", len(pairs), self._progress):
+            coupled: Coupled
             coupling = partial(accumulator.couple, x_key, y_key)
-            coupled = couple_prepared(bases[x_key], bases[y_key], coupling)
+            try:
+                self._source.check_same_rows(x_key, y_key)
+                coupled = couple_prepared(bases[x_key], bases[y_key], coupling)
+            except ValueError as error:
+                coupled = error
             take(*self._cell(x_key[1], y_key[1]), coupled)
         return dict(zip(bases, ranks(bases.values()), strict=True))
 

@@ -622,7 +622,7 @@ def test_a_diff_as_a_frame_and_as_plain_values():
 
 def test_warnings_of_a_layer_have_no_measures_name():
     """A measure with options has a label that stands before its warnings in the table alone."""
-    x, y = rng.standard_normal((2, 61, 9))
+    x, y = np.random.default_rng(0).standard_normal((2, 61, 9))
     for measure in ("pwcca", {"pwcca": {"weights_from": "both"}}):
         diff = isorep.diff({"fc": x}, {"fc": y}, measure=measure, interval=False)
         assert diff.measure == diff.table.attrs["measures"][0]

@@ -144,12 +144,13 @@ def diff(
     >>> x = torch.from_numpy(x)
     >>> diff = isorep.diff(model, changed, x, fail_below=0.95, interval=False)
     >>> print(diff)
-    layer  similarity
-    2          0.7847  below 0.95
-    0          1.0000
-    1          1.0000
-    >>> diff["2"].below
-    True
+    layer  similarity  max error  rel error
+    2          0.7847    7.3e-01    8.7e-01  below 0.95
+    0          1.0000    0.0e+00    0.0e+00
+    1          1.0000    0.0e+00    0.0e+00
+    first layer that diverges: 2 (relative error 8.7e-01, tolerance 3.5e-04)
+    >>> diff["2"].verdict
+    'fail'
     """
     capture = side_capture(
         reusable(data),

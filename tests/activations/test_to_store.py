@@ -358,3 +358,14 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(tmp_path):
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert "killed" in ended.stdout
+
+
+@pytest.mark.parametrize("name", ["thesis.txt", "store"])
+def test_a_folder_of_the_users_is_left_alone(tmp_path, images, name):
+    mine = tmp_path / "a.zarr.part" / name
+    mine.mkdir(parents=True)
+    (mine / "only-copy.txt").write_text("x")
+    for data in (loader(images), []):
+        with pytest.raises(ValueError, match=r"a.zarr.part', exists and holds something else"):
+            capture(network(), data, out=tmp_path / "a.zarr")
+        assert (mine / "only-copy.txt").read_text() == "x"

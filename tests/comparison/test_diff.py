@@ -542,6 +542,7 @@ class TestShell:
         assert shell("diff", "a.npz", "a.npz", "--no-interval", "-o", "d.html")[0] == 0
         assert written == [(["fc"], "d.html", ["fc"], ["fc"], "a.npz and a.npz")]
 
+    @pytest.mark.slow
     def test_html_of_a_real_report(self, shell):
         pytest.importorskip("isorep.explorer.report")
         pytest.importorskip("plotly")
@@ -620,6 +621,7 @@ def test_a_diff_as_a_frame_and_as_plain_values():
     assert diff.to_csv().splitlines()[1].startswith("noisy,noisy,,,,,,,,fail,True,0,")
 
 
+@pytest.mark.slow
 def test_warnings_of_a_layer_have_no_measures_name():
     """A measure with options has a label that stands before its warnings in the table alone."""
     x, y = np.random.default_rng(0).standard_normal((2, 61, 9))

@@ -15,6 +15,8 @@ from array_api_compat import (
     is_torch_array,
 )
 
+from isorep._utils.tables import dense_numbers
+
 
 class Array(Protocol):
     """An array of any library that follows the array API standard."""
@@ -82,6 +84,7 @@ def as_samples(x: ArrayLike, name: str, *, fewest: int = 2) -> tuple[Array, str]
         raise ValueError(
             f"{name} is a masked array with masked values: drop those samples or fill them in first"
         )
+    x = dense_numbers(x, name)
     array: Any = x
     if not is_array_api_obj(x) or isinstance(x, np.ndarray):
         array = np.asarray(x)  # subclasses, such as np.matrix, may multiply in another way

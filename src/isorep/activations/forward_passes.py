@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from isorep._utils.layer_patterns import patterns_of_each
 from isorep._utils.progress import track
 from isorep.activations.activation_batch import ActivationBatch
 from isorep.activations.batch import Batch
@@ -44,12 +45,13 @@ def forward_passes(
     if not models:
         raise ValueError("expected at least one model, got none")
     recorders = []
+    patterns = patterns_of_each(options["layers"], len(models))
     for i, model in enumerate(models):
         model = eager(model)
         with _named(i, models):
             selected = select(
                 model,
-                options["layers"],
+                patterns[i],
                 options["reduce"],
                 options["mask"],
                 options["heads"],

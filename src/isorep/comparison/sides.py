@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from os import PathLike
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
 from isorep._formats.formats import OPENABLE
 from isorep._utils.layer_patterns import as_patterns, matching
 from isorep._utils.validation import unknown_name
+from isorep.model_files.data_files import make_data
+from isorep.model_files.specs import make_model, names_model
 from isorep.representations.lazy import LazyRepresentations
-from isorep.representations.representations import Representations
+from isorep.representations.representations import Layers, Representations
 from isorep.storage import load, open_store
 
 
@@ -20,16 +22,84 @@ def is_model(side: Any) -> bool:
     return hasattr(side, "named_modules")
 
 
-def check_models(a: Any, b: Any, data: Any) -> None:
-    """Raise an error unless both sides are models and there are data to run them on."""
-    for name, side in (("a", a), ("b", b)):
-        if not is_model(side):
-            raise TypeError(
-                f"data= is for two models, and {name} is a {type(side).__name__}: pass two "
-                "torch.nn.Module, or capture the model first with isorep.capture"
+def model_of(side: Any, others: Sequence[Any] = ()) -> Any:
+    """Return the model that a side names; return a side that names no model as it is.
+
+    Parameters
+    ----------
+    side
+        Side of a comparison.
+    others
+        The other sides, among which may be the model of an adapter.
+    """
+    if not names_model(side):
+        return side
+    return make_model(side, others)
+
+
+def open_models(a: Any, b: Any, data: Any) -> tuple[Any, Any, Any]:
+    """Return the sides and the data of a comparison, with models and batches for their names.
+
+    Raises
+    ------
+    ValueError
+        If both sides name one model object with different weights.
+    """
+    sides = (a, b)
+    x = model_of(a, sides)
+    if names_model(a) and names_model(b) and fspath(a) == fspath(b):
+        y = x
+    else:
+        y = model_of(b, sides)
+        if y is x and b is not a:
+            raise ValueError(
+                f"{fspath(a)} and {fspath(b)} are one object: let the function make a new model at "
+                "each call"
             )
-    if data is None:
-        raise ValueError("two models need data=, the batches to compare them on")
+    return x, y, make_data(data, sides)
+
+
+def names_of(a: Any, b: Any) -> dict[str, str]:
+    """Return the names of both sides, where known: what names a side, or the class of a model.
+
+    Examples
+    --------
+    >>> names_of("runs/a.npz", {})
+    {'a': 'runs/a.npz'}
+    """
+    names = {}
+    for key, side in (("a", a), ("b", b)):
+        if isinstance(side, str | PathLike):
+            names[key] = fspath(side)
+        elif is_model(side):
+            names[key] = type(side).__name__
+    return names
+
+
+def select_layers(layers: Layers[Any], patterns: Iterable[str], name: str) -> Layers[Any]:
+    """Return the layers that match, of the side that errors call `name`.
+
+    Raises
+    ------
+    ValueError
+        If a glob matches no layer.
+    """
+    patterns = list(patterns)
+    for pattern in patterns:
+        if not matching([pattern], layers):
+            raise ValueError(unknown_name(f"layer of {name}", pattern, layers))
+    selected = matching(patterns, layers)
+    if len(selected) == len(layers):
+        return layers
+    metadata: dict[str, Any] = {
+        key: {layer: value[layer] for layer in selected if layer in value}
+        if isinstance(value, Mapping)
+        else value
+        for key, value in layers.metadata().items()
+    }
+    if isinstance(layers, LazyRepresentations):
+        metadata["place"] = layers.place
+    return type(layers)({layer: layers[layer] for layer in selected}, **metadata)
 
 
 def is_same_path(a: Any, b: Any) -> bool:

@@ -105,6 +105,8 @@ class LazyRepresentations(Layers[LazyArray]):
         return self._place
 
     def _layer(self, name: str, value: Any, knows_dtype: bool) -> tuple[LazyArray, str]:
+        if isinstance(value, LazyArray):
+            return value, value.dtype.name
         try:
             shape, dtype = tuple(value.shape), np.dtype(value.dtype)
         except AttributeError:

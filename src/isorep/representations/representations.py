@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from isorep._utils.arrays import to_numpy
 from isorep._utils.computed_array import ComputedArray, rounded_dtype, rounding_text
 from isorep._utils.html_table import html_table
+from isorep._utils.tables import as_labels, dense_numbers
 from isorep.representations.row_positions import RowPositions
 
 # The only reduction that gives a layer more rows than there are samples.
@@ -389,7 +390,7 @@ def _layer(name: str, value: Any) -> tuple[NDArray[Any], str]:
             "in first"
         )
     try:
-        array = to_numpy(value)
+        array = to_numpy(dense_numbers(value, f"layer {name!r}"))
     except ValueError as error:
         raise ValueError(f"layer {name!r} is no array of one shape: {error}") from error
     dtype = array.dtype.name
@@ -451,7 +452,7 @@ def as_sample_ids(sample_ids: Sequence[str | int]) -> tuple[str, ...]:
 
 
 def _labels(labels: Any) -> NDArray[Any]:
-    array = np.asarray(labels)
+    array = as_labels(labels)
     if array.ndim != 1 or array.dtype.kind not in "fiubU":
         raise ValueError(
             "expected one label per sample, a 1-D array of numbers or strings, got shape "

@@ -103,6 +103,14 @@ class Recorder:
             for handle in handles:
                 handle.remove()
 
+    def accepts(self, batch: Batch) -> bool:
+        """Return whether the model runs on the first samples of a batch, within `listening`."""
+        try:
+            self._evidence = gather_evidence(self.model, batch, self._channels, self._probe)
+        except Exception:  # a model may raise anything
+            return False
+        return True
+
     def run(self, batch: Batch, index: int) -> Record:
         """Run the model on `batch`, number `index`, within `listening`."""
         try:

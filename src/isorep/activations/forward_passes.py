@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.layer_patterns import patterns_of_each

@@ -282,7 +282,8 @@ def _swapped(decomposition: SVD | None) -> SVD | None:
 
 def _projection_weights(loadings: Array) -> Array:
     xp = array_namespace(loadings)
-    sums: Array = xp.sum(xp.abs(loadings), axis=1)
+    sizes = xp.abs(loadings)
+    sums: Array = xp.sum(sizes / xp.max(sizes), axis=1)  # in units that cannot overflow
     total: Array = xp.sum(sums)
     return sums / total
 

@@ -10,7 +10,7 @@ def as_patterns(layers: str | Iterable[str]) -> list[str]:
     """Return globs as a list, at least one."""
     patterns = [layers] if isinstance(layers, str) else list(layers)
     if not patterns:
-        raise ValueError("no layer to compare: pass at least one name or glob, or '*' for all")
+        raise ValueError("no layer is selected: pass at least one name or glob, or '*' for all")
     return patterns
 
 

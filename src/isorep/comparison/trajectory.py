@@ -104,7 +104,7 @@ def trajectory(
     """
     has_runs = _are_runs(states)
     runs: dict[Label, dict[Label, Any]] = (
-        _runs(states) if has_runs else {"": labelled("states", states)}
+        _runs(states) if has_runs else {"": _in_order(labelled("states", states))}
     )
     steps = _steps(runs)
     networks: list[Network] = []

@@ -136,6 +136,14 @@ def test_diff_of_two_folders(shell, made):
 
 
 @pytest.mark.slow
+def test_python_takes_folders_and_texts(shell, texts):
+    options = {"layers": LAYERS, "measure": "cka", "interval": False}
+    expected = isorep.diff(bert(), bert(), tokenize(texts, [Path("base")]), **options)
+    for data in ("texts.txt", Path("texts.txt"), texts):
+        result = isorep.diff("base", Path("base"), data, **options)
+        np.testing.assert_array_equal(result.table["cka"], expected.table["cka"])
+
+
 def test_a_page_about_two_folders(shell, made):
     pytest.importorskip("isorep.explorer.report")
     pytest.importorskip("plotly")

@@ -118,7 +118,7 @@ def _evidence(
             if isinstance(x, Tensor) and not x.is_nested:
                 tracker.add_input(x, n, has_samples=value is x)
     masks = TokenMasks(model, inputs, samples.masks(), tracker)
-    with tracker:
+    with tracker.following(model):
         _run(model, samples, lambda call, output: seen.first(call, output, tracker))
     if repeat:
         turned = [*range(1, n), 0]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.validation import check_seed
-from isorep.core.overlap import Overlap
-from isorep.inference.infer import Inference, examine
+from isorep.inference.infer import Inference
 from isorep.inference.null_distribution import check_permutations
-from isorep.measures.base import Measure
-from isorep.random_matrix.population import Population
 
 INFERRED = {
     "corrected": "similarity, corrected for finite-sample bias",
@@ -62,32 +59,6 @@ class InferenceOptions:
 
 NOTHING = InferenceOptions()
 """Similarities and distances alone."""
-
-
-def infer_measures(
-    overlap: Overlap, measures: Sequence[Measure], options: InferenceOptions
-) -> dict[str, Inference | ValueError | TypeError]:
-    """Return the inference of each measure, by its label, or the error that prevents it.
-
-    The population behind the overlap is estimated once for all measures.
-    """
-    if not options.names or not measures:
-        return {}
-    from_moments = any(measure.from_moments({}) for measure in measures)
-    population = (
-        Population.estimate(overlap, options.seed)
-        if from_moments and (options.correct or options.interval) and not overlap.n_forced
-        else None
-    )
-    inferred: dict[str, Inference | ValueError | TypeError] = {}
-    for measure in measures:
-        try:
-            inferred[measure.label] = examine(
-                overlap, measure, population=population, **vars(options)
-            )
-        except (TypeError, ValueError) as error:
-            inferred[measure.label] = error
-    return inferred
 
 
 def inferred_values(inference: Inference) -> Mapping[str, float]:

@@ -6,8 +6,8 @@ OF_EACH_KIND = (
     *("pwcca", "cka", "linear_regression", "euclidean", "permutation"),
     *("cka_debiased", "rsa", "mutual_knn"),
 )
-"""A measure of each kind: of second moments, of samples, of matched neurons, held out, without a
-bound, debiased."""
+"""A measure of each kind: canonical correlations, kernels, prediction, paired features and matched
+neurons; of samples: debiased, dissimilarities and neighbours."""
 
 
 def slow_unless(quick, values):

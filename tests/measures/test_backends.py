@@ -57,7 +57,7 @@ def library(request):
 SHAPES = {"tall": (211, 7, 5), "wide": (31, 43, 37)}
 
 QUICK = [("auto", "tall", 10), ("gram", "tall", 1e4), ("gram", "wide", 10)]
-"""Both solvers, as "auto" is "svd" for data so small, with a second whitening, and both shapes."""
+"""Both solvers ("auto" is the SVD for data this small), a second whitening, and both shapes."""
 
 
 @pytest.mark.parametrize(

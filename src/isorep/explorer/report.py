@@ -62,8 +62,8 @@ def report(
     Raises
     ------
     ValueError
-        If a result is not such a result or is too large for a page, if `a` and `b` do not match
-        the table, or if a network has no group.
+        If a result is of another kind or too large for a page, if `a` and `b` do not match the
+        table, or if a network has no group.
     TypeError
         If a result is neither a Dataset nor a `Diff`.
     FileNotFoundError
@@ -193,7 +193,7 @@ def _section(
         raise ValueError(
             f"{subject} has dimensions ({', '.join(map(str, table.sizes))}), expected {known} or "
             "isorep.monitor.converged. To select one layer, use a list: table.sel(layer=['fc']). "
-            "Of isorep.diff, pass the result itself, not its table"
+            "For isorep.diff, pass the result itself, not its table"
         )
     if not all(table.sizes.values()):
         raise ValueError(

@@ -1,0 +1,68 @@
+"""Report pages: the pictures report-grid.png and report-sweep.png of docs/report.md.
+
+They show the networks of ``isorep demo``, which takes minutes to train. Run it from this folder in
+the environment of ``make test``, with Chromium installed: ``python report_pages.py``.
+"""
+
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from playwright.sync_api import Page, sync_playwright
+
+import isorep
+from isorep.paper.figures import fig3
+from isorep.paper.run import Run
+
+HERE = Path(__file__).parent
+GROUPS = {"generalizing": "true labels", "memorizing": "random labels"}
+
+
+def write_pages(folder: Path) -> None:
+    """Train the demo's networks, and write the pages grid.html and sweep.html."""
+    run, setup = Run(), fig3.SETUPS["laptop"]
+    data = run.images(setup.images, setup.seed)
+    trained = run.networks(fig3.wanted(setup), data)
+    layers = run.capture({name: x.network for name, x in trained.items()}, data.train_images)
+    a, b = (
+        isorep.Representations(layers[f"generalizing-{i}"], labels=data.train_labels)
+        for i in (1, 2)
+    )
+    table = isorep.compare(
+        a, b, measures=["pwcca", "cka"], correct=True, interval=True, chance=True
+    )
+    title = "Two networks that learned the digits"
+    isorep.report({"Layers": table}, folder / "grid.html", a=a, b=b, title=title)
+    sweep = isorep.pairwise(layers, measures=["pwcca", "cka"])
+    groups = {name: GROUPS[name.partition("-")[0]] for name in layers}
+    isorep.report({"Networks": sweep}, folder / "sweep.html", groups=groups, title="Ten networks")
+
+
+def photograph(page: Page, html: Path, chosen: dict[str, str]) -> None:
+    """Open a page, choose from its menus, and take the picture ``report-NAME.png`` of all of it."""
+    page.goto(html.as_uri())
+    page.wait_for_selector(".js-plotly-plot .plot-container >> nth=-1")
+    for menu, value in chosen.items():
+        page.get_by_label(menu, exact=True).select_option(label=value)
+    page.mouse.move(0, 0)  # no hover text
+    page.wait_for_timeout(1_000)  # figures are drawn anew
+    page.screenshot(path=HERE / f"report-{html.stem}.png", full_page=True)
+
+
+def main() -> None:
+    """Write both pictures."""
+    with TemporaryDirectory() as name, sync_playwright() as playwright:
+        folder = Path(name)
+        write_pages(folder)
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        page = browser.new_page(viewport={"width": 1366, "height": 768})
+        photograph(page, folder / "grid.html", {"Layer of x": "conv7", "Layer of y": "conv7"})
+        photograph(page, folder / "sweep.html", {"Layer": "conv8"})
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

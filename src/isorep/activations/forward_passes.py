@@ -55,7 +55,11 @@ def forward_passes(
     data = as_batches(data)
     n_batches = operator.length_hint(data) or None
     tracked = track(
-        batches(data, options["max_samples"]), "capture", n_batches, options["progress"]
+        batches(data, options["max_samples"]),
+        "capture",
+        n_batches,
+        options["progress"],
+        unit="batches",
     )
     return _run(recorders, tracked, identified(tracked, ids, captured), options["device"])
 

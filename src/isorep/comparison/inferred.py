@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep._utils.progress import counted
 from isorep._utils.validation import check_seed
 from isorep.inference.infer import Inference
 from isorep.inference.null_distribution import check_permutations
@@ -49,6 +50,17 @@ class InferenceOptions:
         names += ["low", "high"] if self.interval else []
         names += ["chance", "calibrated", "p_value", "p_adjusted"] if self.chance else []
         return names
+
+    def work(self, n_measures: int) -> str:
+        """Return what is done to each cell, such as "2 measures, interval, 999 permutations"."""
+        parts = [counted(n_measures, "measure")]
+        if self.interval:
+            parts.append("interval")
+        elif self.correct:
+            parts.append("correction")
+        if self.chance:
+            parts.append(counted(self.n_permutations or 0, "permutation"))
+        return ", ".join(parts)
 
     def for_cells(self, n_cells: int) -> InferenceOptions:
         """Return the options for a table of `n_cells` cells, with a number of permutations."""

@@ -43,7 +43,8 @@ class OverlapStack:
 
         Examples
         --------
-        >>> x, y = (Basis.from_array(z) for z in np.random.default_rng(0).standard_normal((2, 9, 3)))
+        >>> samples = np.random.default_rng(0).standard_normal((2, 9, 3))
+        >>> x, y = (Basis.from_array(side) for side in samples)
         >>> orders = np.array([np.arange(9), np.arange(9)[::-1]])
         >>> stack = OverlapStack.from_orders(x, y, orders)
         >>> bool(np.allclose(stack.matrix[1], x.q.T @ y.q[::-1]))

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from array_api_compat import array_namespace
 
-from isorep._utils.arrays import to_numpy
+from isorep._utils.arrays import Array, to_numpy
 from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap
 from isorep.core.overlap_stack import OverlapStack

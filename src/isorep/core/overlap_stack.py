@@ -131,7 +131,8 @@ def _products(moved: Array, orders: NDArray[np.int64], fixed: Array) -> Array:
     # (n, b, r): the orders of all overlaps, row by row.
     rows = xp.asarray(np.ascontiguousarray(orders.T).ravel(), device=device(moved))
     gathered = xp.reshape(xp.take(moved, rows, axis=0), (n, len(orders) * r))
-    return xp.reshape(gathered.T @ fixed, (len(orders), r, fixed.shape[1]))
+    products: Array = xp.reshape(gathered.T @ fixed, (len(orders), r, fixed.shape[1]))
+    return products
 
 
 def _transposed(stack: Array) -> Array:

@@ -205,18 +205,21 @@ def intervals(
     )
     for row, to_low, to_high in zip(corrected, middle - low, high - middle, strict=True):
         excess = excesses[row.label]
-        failed = similarities.errors.get(row.label) or values.errors.get(row.label)
-        if failed is not None or isinstance(excess, Exception):
-            bounds[row.label] = failed or excess
+        failure = similarities.errors.get(row.label) or values.errors.get(row.label)
+        if isinstance(excess, Exception):
+            bounds[row.label] = excess
+            continue
+        if failure is not None:
+            bounds[row.label] = failure
             continue
         score = row.corrected(overlap, seed=seed, excess=excess)
-        error = hypot(
+        spread = hypot(
             errors[row.label], quantile * float(excess.error), quantile * float(excess.shape_error)
         )
         bounds[row.label] = Interval(
             score.similarity,
-            _clip(row, score.similarity - hypot(error, float(to_low))),
-            _clip(row, score.similarity + hypot(error, float(to_high))),
+            _clip(row, score.similarity - hypot(spread, float(to_low))),
+            _clip(row, score.similarity + hypot(spread, float(to_high))),
             level,
             row.label,
             score.warnings,

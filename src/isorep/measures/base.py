@@ -275,7 +275,7 @@ class Measure:
             return np.array(
                 [self.clipped(self.compute(part, **options).similarity) for part in stack]
             )
-        return np.clip(to_numpy(values), *self.similarity_range)
+        return np.asarray(np.clip(to_numpy(values), *self.similarity_range))
 
     def __call__(self, coupled: Any, **options: Any) -> Score:
         """Compute the measure of an overlap.

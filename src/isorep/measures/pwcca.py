@@ -33,8 +33,8 @@ def _weighted_mean(overlap: Overlap | OverlapStack, side: str, weighting: Weight
 def _stacked(stack: OverlapStack, weights_from: Side, weighting: Weighting) -> Array | None:
     if weighting == "google":
         return None
-    sides = _sides(weights_from)
-    return sum(_weighted_mean(stack, side, weighting) for side in sides) / len(sides)
+    first, *others = (_weighted_mean(stack, side, weighting) for side in _sides(weights_from))
+    return sum(others, start=first) / (1 + len(others))
 
 
 def _sides(weights_from: Side) -> tuple[str, ...]:

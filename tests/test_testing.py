@@ -69,6 +69,7 @@ def test_models(tmp_path):
         assert_similar(tmp_path / "good.npz", model, data=inputs, layers=["0", "2"])
 
 
+@pytest.mark.slow
 def test_a_failing_test_ends_at_its_own_line(pytester_like):
     out = pytester_like(
         "import numpy as np\n"

@@ -233,9 +233,9 @@ def test_a_number_of_calls_that_varies(images):
 
     text = "'step' ran 5 times in batch 0 and 2 times in batch 3"
     with pytest.raises(ValueError, match=text):
-        capture(Adaptive(), loader(torch.ones(N, 3)), layers="step")
+        capture(Adaptive(), loader(torch.randn(N, 3)), layers="step")
     with pytest.warns(UserWarning, match="left out: 'step#3' ran 5 times in batch 0 and 2 times"):
-        assert list(capture(Adaptive(), loader(torch.ones(N, 3)))) == ["step", "step#2"]
+        assert list(capture(Adaptive(), loader(torch.randn(N, 3)))) == ["step", "step#2"]
 
 
 def test_sizes_that_vary(images):
@@ -349,7 +349,7 @@ def test_device_is_where_the_parameters_are_and_the_model_comes_back(images):
         capture(Moved(), images[:, :1], device="cpu")
     assert moves == ["cpu"] * 4
     several = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2, device="meta"))
-    with pytest.raises(ValueError, match=r"on several devices \(cpu, meta\); leave out device"):
+    with pytest.raises(ValueError, match=r"parameters are offloaded .*: leave out device"):
         capture(several, torch.ones(3, 2), device="cpu")
 
 
@@ -358,7 +358,7 @@ def test_a_model_that_fails_says_on_which_batch(net, images):
     with pytest.raises(ValueError, match=r"the model failed on batch 1: RuntimeError: Given .*$"):
         capture(net, [images, images[:, :1]])
     with pytest.raises(ValueError, match="the model failed on batch 0: RuntimeError: ") as caught:
-        capture(net, images.double())
+        capture(net, images[0])
     assert isinstance(caught.value.__cause__, RuntimeError)
     assert "\n" not in str(caught.value)
     with pytest.raises(ValueError, match=r"batch 0: TypeError: .*unexpected keyword argument 'z'"):

@@ -228,7 +228,7 @@ def test_half_precision_is_averaged_in_float32(dtype):
     np.testing.assert_allclose(
         capture(Keywords(), data, channels="last")["inner"], reps["0"], rtol=1e-6
     )
-    x = torch.full((N, 3, 1), 0.1).double()
+    x = torch.rand(N, 3, 1, dtype=torch.float64)
     double = capture(nn.Sequential(nn.Identity()), x, channels="last")
     assert double["0"].dtype == np.float64
 

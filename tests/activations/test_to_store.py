@@ -114,7 +114,7 @@ def test_half_precision_is_kept_as_it_is(tmp_path):
 
 def test_what_the_store_holds_in_bits_must_be_bits(tmp_path):
     model = nn.Sequential(nn.Linear(3, 4)).to(torch.bfloat16)
-    out = capture(model, torch.ones(N, 3).bfloat16(), out=tmp_path / "a.zarr")
+    out = capture(model, torch.randn(N, 3).bfloat16(), out=tmp_path / "a.zarr")
     import zarr as zarr_itself
 
     group = zarr_itself.open_group(out, mode="a")
@@ -343,7 +343,9 @@ def test_memory_holds_no_more_than_chunks(tmp_path, monkeypatch):
         kept.append(sum(len(x) for layer in self._layers.values() for x in layer.tails))
 
     monkeypatch.setattr(resumable.ResumableStore, "add", watch)
-    capture(nn.Sequential(nn.Identity()), torch.ones(5000, 3), out=tmp_path / "a.zarr")
+    capture(
+        nn.Sequential(nn.Identity()), torch.arange(15000.0).reshape(-1, 3), out=tmp_path / "a.zarr"
+    )
     assert len(kept) == 20
     assert max(kept) < 4
 
@@ -356,3 +358,14 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(tmp_path):
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert "killed" in ended.stdout
+
+
+@pytest.mark.parametrize("name", ["thesis.txt", "store"])
+def test_a_folder_of_the_users_is_left_alone(tmp_path, images, name):
+    mine = tmp_path / "a.zarr.part" / name
+    mine.mkdir(parents=True)
+    (mine / "only-copy.txt").write_text("x")
+    for data in (loader(images), []):
+        with pytest.raises(ValueError, match=r"a.zarr.part', exists and holds something else"):
+            capture(network(), data, out=tmp_path / "a.zarr")
+        assert (mine / "only-copy.txt").read_text() == "x"

@@ -155,7 +155,7 @@ class TestCompare:
         loaded = []
         load = isorep.load
         monkeypatch.setattr(
-            "isorep.storage.load", lambda path: loaded.append(str(path)) or load(path)
+            "isorep.comparison.sides.load", lambda path: loaded.append(str(path)) or load(path)
         )
         assert shell("compare", "a.npz", "b.npz", "--html", "page.html")[0] == 0
         assert loaded == ["a.npz", "b.npz"]
@@ -212,7 +212,7 @@ class TestCompare:
             (["a.npz", "b.npz", "--csv", "folder"], "cannot write 'folder': it is a folder"),
             (["a.npz", "short.npz"], "different numbers of samples, 211 and 20"),
             (["a.npz", "broken.npz"], "cannot load 'broken.npz'"),
-            (["a.txt", "b.npz"], "cannot load 'a.txt': expected a name ending in .npz"),
+            (["a.txt", "b.npz"], "or activations in .npz"),
         ],
         ids=lambda value: value[-1] if isinstance(value, list) else None,
     )
@@ -319,7 +319,7 @@ class TestCapture:
             (["nets_for_cli:make", "--weights", "w.pt"], "no weights file 'w.pt'"),
             (
                 ["nets_for_cli:make", "--weights", "nets_for_cli.py"],
-                "expected a name ending in .pt",
+                "expected a state dict",
             ),
             (["nets_for_cli:make", "--weights", "evil.pt"], "cannot load weights from 'evil.pt'"),
         ],

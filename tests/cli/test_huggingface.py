@@ -1,7 +1,10 @@
 """Hugging Face folders on disk, a tiny one made here: through capture and diff."""
 
+import io
 import json
+import os
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +58,8 @@ def save(folder, model, its_tokenizer=None):
 @pytest.fixture(scope="module")
 def texts():
     rng = np.random.default_rng(0)
-    return [" ".join(rng.choice(WORDS, rng.integers(2, 10))) for _ in range(199)]
+    texts = (" ".join(rng.choice(WORDS, rng.integers(2, 10))) for _ in range(250))
+    return list(dict.fromkeys(texts))[:199]
 
 
 @pytest.fixture(scope="module")
@@ -235,3 +239,52 @@ def test_files_without_text(shell, made, content, message):
     status, _, err = shell("diff", "base", "tuned", "--data", "bad.txt")
     assert status == 2
     assert message in err
+
+
+def test_a_model_without_tokenizer(shell):
+    save("bare", bert())
+    told = ("--data", "texts.txt", *selected(*LAYERS), "--no-interval")
+    status, out, err = shell("diff", "base", "bare", *told)
+    assert status == 0
+    assert [line.split()[1] for line in out.splitlines()[2:5]] == ["1.0000"] * 3
+    assert "isorep: warning: 'bare' has no tokenizer, so that of 'base' is used\n" in err
+
+
+def test_tokens_that_a_model_does_not_know(shell):
+    config = transformers.BertConfig(**{**SIZES, "vocab_size": 9}, num_hidden_layers=1)
+    save("few-words", transformers.BertModel(config))
+    status, _, err = shell("diff", "base", "few-words", "--data", "texts.txt")
+    assert status == 2
+    assert "have token number 13, and the model in 'few-words' knows 9 tokens and has no" in err
+
+
+def test_two_limits_of_length(shell):
+    """Both models see the tokens that the one with fewer positions takes."""
+    config = transformers.BertConfig(**SIZES, num_hidden_layers=1, max_position_embeddings=5)
+    save("short", transformers.BertModel(config), tokenizer())
+    (batch,) = tokenize([" ".join(WORDS)], [Path("base"), Path("short")])
+    assert batch["input_ids"].shape == (1, 5)
+
+
+def test_texts_from_a_pipe(shell, texts, monkeypatch):
+    told = ("compare", "base", "base", *selected(LAYERS[2]), "--measure", "cka", "--json", "-")
+    outputs = [shell(*told, "--data", "texts.txt")]
+    content = "\r\n".join(texts).encode()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    outputs.append(shell(*told, "--data", "-"))
+    os.mkfifo("pipe")
+    writer = threading.Thread(target=Path("pipe").write_bytes, args=(content,))
+    writer.start()
+    outputs.append(shell(*told, "--data", "pipe"))
+    writer.join()
+    assert [status for status, _, _ in outputs] == [0, 0, 0]
+    assert outputs[0][1] == outputs[1][1] == outputs[2][1]
+    assert json.loads(outputs[0][1])["n_samples"] == [[199]]
+
+
+def test_shards_of_a_large_model(shell):
+    bert().save_pretrained("shards", max_shard_size="20KB")
+    tokenizer().save_pretrained("shards")
+    assert len(list(Path("shards").glob("*.safetensors"))) > 1
+    told = ("--data", "texts.txt", *selected(*LAYERS), "--no-interval", "--fail-below", "1")
+    assert shell("diff", "base", "shards", *told)[0] == 0

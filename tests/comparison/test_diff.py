@@ -533,6 +533,7 @@ class TestShell:
         sizes = {"x_layer": 1, "y_layer": 1}
         assert written == [(sizes, "d.html", ["fc"], ["fc"], "a.npz and a.npz")]
 
+    @pytest.mark.slow
     def test_html_of_a_real_report(self, shell):
         pytest.importorskip("isorep.explorer.report")
         pytest.importorskip("plotly")
@@ -610,6 +611,7 @@ def test_a_diff_as_a_frame_and_as_plain_values():
     assert diff.to_csv().splitlines()[1].startswith("noisy,,,,,,True,0,")
 
 
+@pytest.mark.slow
 def test_warnings_of_a_layer_have_no_measures_name():
     """A measure with options has a label that stands before its warnings in the table alone."""
     x, y = rng.standard_normal((2, 61, 9))

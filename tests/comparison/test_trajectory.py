@@ -196,3 +196,24 @@ def test_stores_and_their_reference(tmp_path):
     single = isorep.trajectory(paths, precision="single", measures="cca")
     np.testing.assert_allclose(single["cca"], double["cca"], atol=1e-6)
     assert single["cca"].sel(step=80).to_numpy() == pytest.approx(1, abs=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([500, 1000, 100], [100, 500, 1000]),
+        (["step-100", "step-1000", "step-500"], ["step-100", "step-500", "step-1000"]),
+        (["trained", "random"], ["trained", "random"]),
+        (["a2", "b1"], ["a2", "b1"]),
+    ],
+)
+def test_steps_are_sorted_by_their_numbers(labels, expected):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((50, 3))
+    states = {label: {"fc": x + rng.standard_normal(x.shape)} for label in labels}
+    table = isorep.trajectory(states, measures="cka")
+    assert table["step"].values.tolist() == expected
+    assert table.attrs["reference"] == expected[-1]
+    for step in labels:
+        score = isorep.cka(states[step]["fc"], states[expected[-1]]["fc"]).similarity
+        assert table["cka"].sel(step=step).item() == pytest.approx(score, abs=1e-12)

@@ -88,8 +88,12 @@ def test_the_dtype_of_the_computation_decides_when_it_is_given():
     rng = np.random.default_rng(5)
     x = rounded(rng.standard_normal((200, 3)), "float16").astype("float32")
     twins = np.hstack([x, (2.37 * x[:, :1]).astype("float16")])
-    assert Basis.from_array(twins).rank == 4
+    assert Basis.from_array(twins, dtype="float32").rank == 4
     assert Basis.from_array(twins, dtype="float16").rank == 3
+    with pytest.warns(
+        UserWarning, match=r"all values of y are float16 values, held as float32: .*"
+    ):
+        assert Basis.from_array(twins, name="y").rank == 3
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

@@ -56,6 +56,7 @@ def test_the_truth_lies_between(tails):
     assert truth - 0.02 < low < truth < truth + 0.1 < high
 
 
+@pytest.mark.slow
 def test_unrelated_sides_have_correlations_around_0():
     rng = np.random.default_rng(1)
     found = np.array(

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 from helpers.oracle import two_sharing
-from helpers.quick import OF_EACH_KIND, slow_unless
+from helpers.quick import slow_unless
 from scipy.stats import false_discovery_control
 
 import isorep
@@ -38,6 +38,7 @@ def test_every_part_is_what_its_function_gives(name, options):
     assert found == isorep.infer(x, y, name, seed=4, level=0.9, n_permutations=49, **options)
 
 
+@pytest.mark.slow
 def test_five_shared_dimensions_of_fifty_are_five():
     x, y = two_sharing(5, 50, 2000, seed=1)
     assert isorep.infer(x, y, "cca", n_permutations=19).n_significant == 5
@@ -130,7 +131,10 @@ def test_what_cannot_be_inferred():
 
 @pytest.mark.parametrize(
     "name",
-    slow_unless(OF_EACH_KIND, [name for name, row in MEASURES.items() if row.requires != "maps"]),
+    slow_unless(
+        ["cka", "euclidean", "cka_debiased", "rsa"],
+        [name for name, row in MEASURES.items() if row.requires != "maps"],
+    ),
 )
 def test_infers_of_every_measure(name):
     x, y = two_sharing(2, 5, 80, seed=6)

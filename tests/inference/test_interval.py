@@ -44,6 +44,7 @@ def test_a_greater_level_is_wider_and_fewer_samples_are_too():
     assert few.high - few.low > widths[0]
 
 
+@pytest.mark.slow
 def test_seed_decides_and_a_population_found_before_changes_nothing():
     o = drawn(np.random.default_rng(2), 200, np.linspace(0.9, 0, 6))
     assert interval(o, seed=1) == interval(o, seed=1, population=Population.estimate(o, 1))

@@ -158,8 +158,12 @@ class TestCheckSameSamples:
 
     def test_unknown_identity_checks_only_the_count(self):
         known, unknown = self.make("abc"), self.make(None, 3)
-        known.check_same_samples(unknown)
-        unknown.check_same_samples(known)
+        text = "left knows its samples and right does not, .* pass sample_ids for right"
+        with pytest.warns(UserWarning, match=text):
+            known.check_same_samples(unknown, "left", "right")
+        with pytest.warns(UserWarning, match="b knows its samples and a does not"):
+            unknown.check_same_samples(known)
+        unknown.check_same_samples(unknown)
         with pytest.raises(ValueError, match=r"left and right hold different numbers.*, 3 and 4"):
             unknown.check_same_samples(self.make("abcd"), "left", "right")
 

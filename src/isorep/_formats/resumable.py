@@ -105,6 +105,7 @@ class ResumableStore:
             the store open.
         """
         store = cls(path, fingerprint)
+        store._check_part()
         store._part.mkdir(exist_ok=True)
         try:
             with locked(store._part):
@@ -277,6 +278,19 @@ class ResumableStore:
             )
         for key, written in header["rows_written"].items():
             self._positions[key] = _Layer(key, "int64", "", tails=[arrays[key]], written=written)
+
+    def _check_part(self) -> None:
+        """Raise ValueError if the folder to write to is a user's own, which would be emptied."""
+        if not self._part.exists():
+            return
+        names = {entry.name for entry in self._part.iterdir()} if self._part.is_dir() else {""}
+        begun = {name for name in names if name.endswith(".tmp")} | {"lock", "store", _PROGRESS}
+        if not names <= begun or (names and not names & {"lock", _PROGRESS}):
+            raise ValueError(
+                f"cannot capture into {str(self._path)!r}: the folder that it is made in, "
+                f"{str(self._part)!r}, exists and holds something else; move it away, or choose "
+                "another name"
+            )
 
     def _check_fingerprint(self, stored: Mapping[str, Any], store: str) -> None:
         for key, value in self._fingerprint.items():

@@ -15,6 +15,8 @@ from array_api_compat import (
     is_torch_array,
 )
 
+from isorep._utils.tables import dense_numbers
+
 
 class Array(Protocol):
     """An array of any library that follows the array API standard."""
@@ -59,7 +61,8 @@ _REDUCTIONS = "'mean' over positions, 'positions', 'flatten', 'max', 'last', 'fi
 def as_samples(x: ArrayLike, name: str, *, fewest: int = 2) -> tuple[Array, str]:
     """Check that `x` can be a representation; return it as float64, with the name of its dtype.
 
-    Lists and data frames become NumPy arrays.
+    Lists and data frames become NumPy arrays. The dtype of a `ComputedArray` is the one that its
+    values were computed in.
 
     Parameters
     ----------
@@ -81,6 +84,7 @@ def as_samples(x: ArrayLike, name: str, *, fewest: int = 2) -> tuple[Array, str]
         raise ValueError(
             f"{name} is a masked array with masked values: drop those samples or fill them in first"
         )
+    x = dense_numbers(x, name)
     array: Any = x
     if not is_array_api_obj(x) or isinstance(x, np.ndarray):
         array = np.asarray(x)  # subclasses, such as np.matrix, may multiply in another way
@@ -103,7 +107,7 @@ def as_samples(x: ArrayLike, name: str, *, fewest: int = 2) -> tuple[Array, str]
         raise TypeError(
             f"{name} is on a device without float64 ({error}); move it to the CPU first"
         ) from error
-    return samples, dtype
+    return samples, getattr(x, "computed_dtype", None) or dtype
 
 
 def _check_dtype(xp: Any, x: Array, name: str, dtype: str) -> None:

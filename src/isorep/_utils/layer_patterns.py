@@ -14,6 +14,27 @@ def as_patterns(layers: str | Iterable[str]) -> list[str]:
     return patterns
 
 
+def patterns_of_each(
+    layers: str | Iterable[str] | tuple[Iterable[str], ...], n: int
+) -> list[list[str]]:
+    """Return globs for each of `n` networks: a tuple of n lists has one list for each.
+
+    Examples
+    --------
+    >>> patterns_of_each(("conv", "fc"), 2)
+    [['conv', 'fc'], ['conv', 'fc']]
+    >>> patterns_of_each((["h.*"], ["layers.*"]), 2)
+    [['h.*'], ['layers.*']]
+    """
+    if (
+        isinstance(layers, tuple)
+        and len(layers) == n
+        and not all(isinstance(x, str) for x in layers)
+    ):
+        return [as_patterns(of_one) for of_one in layers]
+    return [as_patterns(layers)] * n  # type: ignore[arg-type]
+
+
 def matches(name: str, pattern: str) -> bool:
     """Return whether a layer has this name in full, or one that the glob matches.
 

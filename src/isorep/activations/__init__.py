@@ -3,12 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 from isorep.activations.capture import capture
+from isorep.activations.paired_data import PairedData
 from isorep.activations.stream import stream
 
 if TYPE_CHECKING:
     from isorep.activations.distributed import capture_moments, merge_over_ranks
 
-__all__ = ["capture", "capture_moments", "merge_over_ranks", "stream"]
+__all__ = ["PairedData", "capture", "capture_moments", "merge_over_ranks", "stream"]
 
 
 def __getattr__(name: str) -> Any:

@@ -26,10 +26,13 @@ class AxisTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         # Not as attributes of the tensors, which may be parameters or belong to the caller.
         self._axes = WeakTensorKeyDictionary()
 
-    def add_input(self, x: Tensor, n: int) -> None:
-        """Add an input of the model; its first axis are the samples if it has length `n`."""
+    def add_input(self, x: Tensor, n: int, has_samples: bool) -> None:
+        """Add an input of the model.
+
+        Its first axis are the samples if it has length `n`, unless it is of one sample alone.
+        """
         axes: list[Axis] = [(Part(size, Origin()),) for size in x.shape]
-        if x.ndim and len(x) == n:
+        if has_samples and x.ndim and len(x) == n:
             axes[0] = (Part(n, SAMPLES),)
         self._axes[x] = tuple(axes)
 

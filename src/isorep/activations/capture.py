@@ -68,15 +68,20 @@ def capture(
         Iterable of batches, such as a `DataLoader`. A batch is one of the following.
 
         - A tensor: the input, whose first axis is the samples.
-        - A tuple or list: (input, labels or anything else).
-        - A dict: keywords of the model. ``"labels"`` and ``"label"`` are not passed on.
+        - A tuple or list: (input, labels or anything else). What follows the input is passed on if
+          the model requires more arguments. The input may be a list with an image for each sample.
+        - A dict: keywords of the model, or the only argument of a model that takes one. ``"label"``
+          is passed on if the model has a parameter of that name, and ``"labels"`` if it requires
+          one.
 
         Labels are kept if they are 1-D, one for each sample. ``"attention_mask"`` (n, T), 1 for a
         token and 0 for padding, excludes the padding from every named reduction of layers whose
         positions are these tokens, and ``"decoder_attention_mask"`` those of the decoder's tokens.
         NumPy arrays can be used instead of tensors. No input is
-        written to, even if the model works in place. A single tensor, array or dict, and a
-        `Dataset`, is cut into batches of 256.
+        written to, even if the model works in place. Floats are cast to the dtype of the model's
+        first parameter. A single tensor, array or dict, and a `Dataset`, is cut into batches of
+        256, unless an input has no row for each sample (packed patches). `PairedData` holds the
+        inputs of two models.
     layers
         Glob patterns for ``model.named_modules()``, case-sensitive; ``*`` also matches dots. A
         pattern such as ``"!*.dropout"`` leaves out layers.
@@ -111,8 +116,9 @@ def capture(
         both; or a mapping of glob pattern to these.
     sample_ids
         Ids of the samples in the order of the data; with `max_samples` there may be more ids than
-        samples. By default an id is a digest of the input, which depends neither on the batch size
-        nor on padding that an attention mask masks.
+        samples. By default an id is a digest of all inputs, of their values and not their dtype,
+        which depends neither on the batch size nor on padding that an attention mask masks. A
+        loader that shuffles takes no ids.
     channels
         Axis of the features: ``"first"`` or ``"last"`` after the samples for all layers, or
         ``"auto"``. Then the features are what weights last computed: the outputs of the latest
@@ -162,6 +168,7 @@ def capture(
           (position tables, for example), or they do not run equally often in each batch.
         - The axis of the features is unknown.
         - Rows include padding, since the positions are not the tokens of a mask.
+        - Samples occur more than once.
     RandomModelWarning
         The same samples give other values in another order: the model draws random numbers in eval
         mode, keeps a state from one batch to the next, or depends on the order of a batch.

@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from isorep.activations.axes import SAMPLES, Axes
 from isorep.activations.axis_tracker import AxisTracker
-from isorep.activations.batches import Batch
+from isorep.activations.batch import Batch
 from isorep.activations.layers import modules_of_weights
 from isorep.activations.layout import (
     Layout,
@@ -113,9 +113,10 @@ def _evidence(
     seen = _Seen(n, fewer, modules_of_weights(model), _are_distinct(samples))
     tracker = AxisTracker()
     inputs = samples.named_inputs()
-    for x in inputs.values():
-        if isinstance(x, Tensor) and not x.is_nested:
-            tracker.add_input(x, n)
+    for value in [*inputs.values(), *samples.more]:
+        for x in value if isinstance(value, list) else [value]:
+            if isinstance(x, Tensor) and not x.is_nested:
+                tracker.add_input(x, n, has_samples=value is x)
     masks = TokenMasks(model, inputs, samples.masks(), tracker)
     with tracker:
         _run(model, samples, lambda call, output: seen.first(call, output, tracker))
@@ -196,12 +197,18 @@ def _hooks(model: nn.Module, keep: Callable[[Call, Any], None]) -> Iterator[None
         with _disable_current_modes():
             keep((module, calls[module]), output)
 
-    handles = [m.register_forward_hook(hook) for m in model.modules() if m is not model]
+    inner = [m for m in model.modules() if m is not model and takes_hooks(m)]
+    handles = [module.register_forward_hook(hook) for module in inner]
     try:
         yield
     finally:
         for handle in handles:
             handle.remove()
+
+
+def takes_hooks(module: nn.Module) -> bool:
+    """Return whether hooks can be registered on a module: not on TorchScript."""
+    return not isinstance(module, torch.jit.ScriptModule)
 
 
 @dataclass

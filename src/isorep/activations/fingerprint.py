@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from isorep.activations.batches import as_bytes
+from isorep.activations.batch import as_bytes
 from isorep.activations.layers import select
 
 
@@ -45,6 +45,9 @@ def _digest(model: nn.Module) -> str:
     digest.update(re.sub(r"0x[0-9a-f]+", "", repr(model)).encode())
     for name, x in model.state_dict(keep_vars=True).items():
         if not isinstance(x, Tensor) or is_lazy(x) or x.layout != torch.strided:
+            continue
+        if x.is_meta:  # of an offloaded model
+            digest.update(f"{name} {x.dtype} {tuple(x.shape)} offloaded ".encode())
             continue
         digest.update(f"{name} {x.dtype} {tuple(x.shape)} ".encode())
         digest.update(as_bytes(x, 0).tobytes())

@@ -7,16 +7,26 @@ import operator
 import sys
 import warnings
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    closing,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from typing import Any
 
 import torch
 from torch import nn
 
+from isorep._utils.layer_patterns import patterns_of_each
 from isorep._utils.progress import track
 from isorep.activations.activation_batch import ActivationBatch
-from isorep.activations.batches import Batch, as_batches, batches
+from isorep.activations.batch import Batch
+from isorep.activations.batches import as_batches, batches, shuffles
 from isorep.activations.layers import select
+from isorep.activations.model_call import device_of, dtype_of, is_offloaded
 from isorep.activations.options import CaptureOptions
 from isorep.activations.random_model import RandomModelWarning
 from isorep.activations.recorder import Recorder, brief, eager, kept_dtype
@@ -35,12 +45,13 @@ def forward_passes(
     if not models:
         raise ValueError("expected at least one model, got none")
     recorders = []
+    patterns = patterns_of_each(options["layers"], len(models))
     for i, model in enumerate(models):
         model = eager(model)
         with _named(i, models):
             selected = select(
                 model,
-                options["layers"],
+                patterns[i],
                 options["reduce"],
                 options["mask"],
                 options["heads"],
@@ -52,6 +63,12 @@ def forward_passes(
     ids = options["sample_ids"]
     if ids is not None:
         ids = checked_ids(ids)[: options["max_samples"]]
+        if shuffles(data):
+            raise ValueError(
+                "sample_ids name the samples in the order of the data, and this DataLoader "
+                "shuffles them: pass shuffle=False, or leave out sample_ids, so that each sample "
+                "is known by its content"
+            )
     data = as_batches(data)
     n_batches = operator.length_hint(data) or None
     tracked = track(
@@ -61,7 +78,8 @@ def forward_passes(
         options["progress"],
         unit="batches",
     )
-    return _run(recorders, tracked, identified(tracked, ids, captured), options["device"])
+    samples = identified(tracked, ids, captured)
+    return _run(recorders, tracked, samples, options["device"], captured)
 
 
 def _run(
@@ -69,7 +87,9 @@ def _run(
     tracked: Generator[Batch, None, None],
     samples: Iterator[Samples],
     device: torch.device | str | int | None,
+    captured: Sequence[str],
 ) -> Generator[ActivationBatch, None, None]:
+    n, distinct = len(captured), set(map(hash, captured))
     with ExitStack() as restore:
         homes = [restore.enter_context(_placed(recorder.model, device)) for recorder in recorders]
         for recorder in recorders:
@@ -82,9 +102,23 @@ def _run(
                 batch = [_run_batch(recorders, homes, new) for new in itertools.islice(samples, 1)]
             if not batch:
                 break
+            n += batch[0].n_samples
+            distinct.update(map(hash, batch[0].sample_ids))
             yield batch.pop()
+        if len(distinct) < n:
+            _warn_of_repeats(n, n - len(distinct))
         for k, recorder in enumerate(recorders):
             _warn(recorder, f" of model {k}" if len(recorders) > 1 else "")
+
+
+def _warn_of_repeats(n: int, n_repeats: int) -> None:
+    text = (
+        f"{n_repeats} of the {n} samples repeat another one: they count as independent samples, so "
+        "that corrections, intervals and p-values are too good. Workers of an IterableDataset and "
+        "samplers with replacement repeat samples; if equal inputs are different samples, pass "
+        "sample_ids"
+    )
+    warnings.warn(text, UserWarning, stacklevel=_stacklevel_of_caller())
 
 
 def _warn(recorder: Recorder, which: str) -> None:
@@ -121,7 +155,7 @@ def _run_batch(
     for i, (recorder, home) in enumerate(zip(recorders, homes, strict=True)):
         with _named(i, recorders):
             # A copy, so that a model that writes to its inputs changes those of no other model.
-            batch = samples.batch.copied_to(home)
+            batch = samples.batch.for_model(i).copied_to(home, dtype_of(recorder.model))
             records.append(recorder.run(batch, samples.index))
     return ActivationBatch(
         arrays=tuple(record.arrays for record in records),
@@ -157,7 +191,8 @@ def _in_eval_mode(model: nn.Module) -> Iterator[None]:
     """Set eval mode; afterwards restore the training flag of every module."""
     flags = [(module, module.training) for module in model.modules()]
     try:
-        model.eval()
+        with suppress(NotImplementedError):  # an exported module, whose mode is fixed
+            model.eval()
         yield
     finally:
         for module, flag in flags:
@@ -197,12 +232,17 @@ def _placed(
     model: nn.Module, device: torch.device | str | int | None
 ) -> Iterator[torch.device | None]:
     """Move the model to `device` and yield the device for its inputs; then move it back."""
+    if device is None:
+        yield device_of(model)
+        return
+    if is_offloaded(model):
+        raise ValueError(
+            "the model's parameters are offloaded and come to its own device when they are needed: "
+            "leave out device"
+        )
     homes = list(
         dict.fromkeys(x.device for x in itertools.chain(model.parameters(), model.buffers()))
     )
-    if device is None:
-        yield homes[0] if homes else None
-        return
     try:
         target = torch.device(device)
         torch.empty(0, device=target)

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from isorep._utils.validation import unknown_name
-from isorep.activations.batches import Batch
-from isorep.activations.evidence import Call, Evidence, gather_evidence
+from isorep.activations.batch import Batch
+from isorep.activations.evidence import Call, Evidence, gather_evidence, takes_hooks
 from isorep.activations.layers import AUTO, Layer
 from isorep.activations.layout import Layout, NoSamples
 from isorep.activations.model_call import call_model
@@ -96,7 +96,7 @@ class Recorder:
         """Register hooks on the selected modules, and remove them when the block ends."""
         handles = []
         try:
-            for module in self._selected:
+            for module in filter(takes_hooks, self._selected):
                 handles.append(module.register_forward_hook(self._hook))
             yield
         finally:
@@ -141,9 +141,10 @@ class Recorder:
                 if layer.exact and layer.name not in self._calls
             ]
             if missing:
+                names, why = ", ".join(map(repr, missing)), _without_hooks(self.model)
                 raise ValueError(
-                    f"the model did not run {', '.join(map(repr, missing))}{_if_script(self.model)}"
-                    "; select other layers: containers and unused layers have no output"
+                    f"the model did not run {names}{why}; select other layers: containers and "
+                    "unused layers have no output"
                 )
         exact = {layer.name for layer in self._selected.values() if layer.exact}
         for name in self._usual_calls | self._calls:
@@ -160,7 +161,8 @@ class Recorder:
                 self.skipped.setdefault(_numbered(name, call), text)
                 self._record.arrays.pop(_numbered(name, call), None)
         if not self._record.arrays:
-            why = self.why_skipped() or f"the model ran none of them{_if_script(self.model)}"
+            why = self.why_skipped() or "the model ran none of them"
+            why += _without_hooks(self.model)
             raise ValueError(f"none of the {len(self._selected)} selected layers is usable: {why}")
 
     def why_skipped(self) -> str:
@@ -380,11 +382,16 @@ def _numbered(name: str, call: int) -> str:
     return name if call == 1 else f"{name}#{call}"
 
 
-def _if_script(model: nn.Module) -> str:
-    """Return a reason why no hook ran, if the model has parts in TorchScript."""
+def _without_hooks(model: nn.Module) -> str:
+    """Return why no hook may run in a model, if it is a graph; else an empty text."""
     if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
         return (
-            " (the model is TorchScript, whose submodules run without hooks: pass the Python model)"
+            " (parts of the model are TorchScript, which runs without hooks: pass the Python model)"
+        )
+    if any(base.__module__.startswith("torch.export.") for base in type(model).__mro__):
+        return (
+            " (the model is an exported graph, whose submodules do not run: pass "
+            "torch.export.unflatten(program))"
         )
     return ""
 
@@ -398,6 +405,10 @@ def eager(model: nn.Module) -> nn.Module:
     """Return the model inside a compiled one, which would skip hooks; return others unchanged."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model should be a torch.nn.Module, got {type(model).__name__}")
+    if isinstance(model, torch.jit.ScriptModule):
+        raise ValueError(
+            "the model is TorchScript, whose submodules run without hooks: pass the Python model"
+        )
     original: nn.Module = getattr(model, "_orig_mod", model)
     return original
 

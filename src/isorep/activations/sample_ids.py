@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from isorep.activations.batches import Batch
+from isorep.activations.batch import Batch
 from isorep.representations.representations import as_sample_ids
 
 
@@ -54,7 +54,7 @@ def identified(
         start, n = n, n + batch.n
         if sample_ids is not None and len(sample_ids) < n:
             raise _unequal(n, sample_ids)
-        ids = tuple(batch.digests()) if sample_ids is None else tuple(sample_ids[start:n])
+        ids = batch.digests() if sample_ids is None else tuple(sample_ids[start:n])
         _check_captured(ids, start, captured)
         n_known = min(max(len(captured) - start, 0), batch.n)
         if not n_known:

@@ -8,8 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from isorep.cli.app import app
-from isorep.cli.options import DeviceOption, LayerPatternsOption, ReduceOption
+from isorep.cli.options import (
+    DeviceOption,
+    LayerPatternsOption,
+    MaxSamplesOption,
+    ReduceOption,
+)
 from isorep.cli.output import check_targets
+from isorep.cli.user_code import user_code
 
 
 @app.command(
@@ -23,8 +29,8 @@ def capture(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="Model: module:name of a model or of a function that makes one, or a Hugging Face "
-            "folder.",
+            help="Model: module:name of a model or of a function that makes one, "
+            "module:name@weights, a Hugging Face folder, or the folder of a PEFT adapter.",
         ),
     ],
     data: Annotated[
@@ -32,8 +38,8 @@ def capture(
         typer.Option(
             metavar="DATA",
             help="Data: module:name of the batches or of a function that makes them; inputs in "
-            ".npy, .npz or .safetensors; or for a Hugging Face folder a .txt with one text per "
-            "line.",
+            ".npy, .npz or .safetensors; or for a Hugging Face folder one text per line, in a "
+            ".txt, a pipe or - (standard input).",
         ),
     ],
     output: Annotated[
@@ -42,13 +48,15 @@ def capture(
     ],
     weights: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="State dict to load (.pt, .pth or .safetensors)."),
+        typer.Option(
+            metavar="FILE",
+            help="Checkpoint to load: a file of torch.save or safetensors, an index of shards, or "
+            "a folder of them.",
+        ),
     ] = None,
     layers: LayerPatternsOption = None,
     reduce: ReduceOption = "mean",
-    max_samples: Annotated[
-        int | None, typer.Option(metavar="N", help="Largest number of samples to capture.")
-    ] = None,
+    max_samples: MaxSamplesOption = None,
     device: DeviceOption = None,
     dtype: Annotated[
         str | None, typer.Option(metavar="DTYPE", help="Type to store numbers in, e.g. float16.")
@@ -61,10 +69,11 @@ def capture(
     from isorep.model_files.specs import make_model
 
     check_targets([output], sources=[weights])
-    network = make_model(model)
-    if weights is not None:
-        load_weights(network, weights)
-    batches = make_data(data, [model])
+    with user_code(model, data):
+        network = make_model(model)
+        if weights is not None:
+            load_weights(network, weights)
+        batches = make_data(data, [model])
     options: dict[str, Any] = {
         "layers": layers or "*",
         "reduce": reduce,
@@ -73,7 +82,8 @@ def capture(
         "dtype": dtype,
     }
     if output.suffix.lower() != ".zarr":
-        representations = capture_layers(network, batches, **options)
+        with user_code(model, data):
+            representations = capture_layers(network, batches, **options)
         representations.save(output)
         typer.echo(f"{output}: {representations}", err=True)
         return
@@ -85,5 +95,6 @@ def capture(
         typer.echo(f"{output} exists; checking that it holds this capture", err=True)
     elif n_captured:
         typer.echo(f"{output}: resuming after {n_captured} samples", err=True)
-    capture_layers(network, batches, out=output, **options)
+    with user_code(model, data):
+        capture_layers(network, batches, out=output, **options)
     typer.echo(f"{output}: {open_store(output)}", err=True)

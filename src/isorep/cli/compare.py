@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isorep.cli.app import app
-from isorep.cli.options import MeasuresOption, MemoryOption, SeedOption
+from isorep.cli.options import (
+    DataOption,
+    DeviceOption,
+    LayerPatternsOption,
+    MaxSamplesOption,
+    MeasuresOption,
+    MemoryOption,
+    ReduceOption,
+    SeedOption,
+)
 from isorep.cli.output import (
     STDOUT,
     check_targets,
@@ -20,11 +29,13 @@ from isorep.cli.output import (
     print_notes,
     write_file,
 )
+from isorep.cli.user_code import user_code
 
 if TYPE_CHECKING:
     import xarray
     from rich.table import Table
 
+    from isorep.comparison.compare import CompareOptions
     from isorep.plot.axis import InferredQuantity, Quantity
     from isorep.representations.representations import Representations
 
@@ -41,29 +52,49 @@ _COLUMNS = {
 """Heading of each inferred variable."""
 
 
+_CAPTURED: CompareOptions = {"data": None, "reduce": "mean", "max_samples": None, "device": None}
+"""Options of sides that are captured."""
+
+
 @app.command(
     epilog="Examples:\n\n"
     "isorep compare a.npz b.npz\n\n"
     "isorep compare a.zarr b.zarr --measure pwcca --measure cka --plot heat.png\n\n"
     "isorep compare a.npz b.npz --correct --interval --chance --plot heat.png\n\n"
+    "isorep compare nets:a nets:b --data nets:images --layers 'conv*'\n\n"
+    "isorep compare gpt2/ llama/ --data texts.txt --layers-a 'h.?' --layers-b 'layers.?'\n\n"
     "isorep compare a.zarr b.zarr --memory 2GB --dry-run\n\n"
     "isorep compare a.npz b.npz --json - | jq .measures.pwcca.similarity"
 )
 def compare(
     a: Annotated[
-        Path,
+        str,
         typer.Argument(
             metavar="A",
-            help="Representations of one network: .npz, .zarr, .npy, .safetensors, .h5 or .hdf5. "
-            "Files in .zarr, .npy and HDF5 may be larger than memory.",
+            help="One network: activations in .npz, .zarr, .npy, .safetensors, .h5 or .hdf5, which "
+            "may be larger than memory in .zarr, .npy and HDF5; or a model: module:name, "
+            "module:name@weights, or a Hugging Face folder.",
         ),
     ],
     b: Annotated[
-        Path,
+        str,
         typer.Argument(
-            metavar="B", help="Representations of the other network, on the same samples."
+            metavar="B", help="The other network, in the same forms and on the same samples."
         ),
     ],
+    data: DataOption = None,
+    layers: LayerPatternsOption = None,
+    layers_a: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Pattern of layer names of A alone; may be repeated."),
+    ] = None,
+    layers_b: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Pattern of layer names of B alone; may be repeated."),
+    ] = None,
+    reduce: ReduceOption = "mean",
+    max_samples: MaxSamplesOption = None,
+    device: DeviceOption = None,
     measure: MeasuresOption = None,
     correct: Annotated[
         bool, typer.Option("--correct", metavar="", help="Correct for finite-sample bias.")
@@ -106,7 +137,7 @@ def compare(
     html: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Write a page to explore; reads A and B into memory as a whole."
+            metavar="FILE", help="Write a page to explore; holds A and B in memory as a whole."
         ),
     ] = None,
 ) -> None:
@@ -115,35 +146,41 @@ def compare(
     from isorep.comparison.export import to_csv, to_json
 
     measures = measure or ["pwcca"]
+    if layers and (layers_a or layers_b):
+        raise ValueError("--layers applies to both networks: give it alone")
+    options: CompareOptions = {
+        "data": data,
+        "layers": (layers_a or ["*"], layers_b or ["*"])
+        if layers_a or layers_b
+        else layers or ["*"],
+        "reduce": reduce,
+        "max_samples": max_samples,
+        "device": device,
+        "measures": measures,
+        "correct": correct,
+        "interval": interval,
+        "chance": chance,
+        "n_permutations": permutations,
+        "seed": seed,
+        "memory": memory,
+    }
     if dry_run:
-        plan = compare_layers(
-            a,
-            b,
-            measures=measures,
-            correct=correct,
-            interval=interval,
-            chance=chance,
-            memory=memory,
-            plan_only=True,
-        )
+        with user_code(data, a, b):
+            plan = compare_layers(a, b, plan_only=True, **options)
         typer.echo(str(plan))  # rich would read names of layers as markup
         return
     if json == STDOUT and csv == STDOUT:
         raise ValueError("--json - and --csv - both write to stdout: give one of them a file")
-    check_targets([json, csv, plot, html], sources=[a, b])
+    check_targets([json, csv, plot, html], sources=[Path(a), Path(b)])
     if plot is not None and plot.suffix.lower() not in _PICTURES:
         raise ValueError(f"cannot draw {str(plot)!r}: expected a name ending in .png, .svg or .pdf")
-    sides = None if html is None else _load_both(a, b)
-    table = compare_layers(
-        *(sides or (a, b)),
-        measures=measures,
-        correct=correct,
-        interval=interval,
-        chance=chance,
-        n_permutations=permutations,
-        seed=seed,
-        memory=memory,
-    )
+    with user_code(data, a, b):
+        if html is None:
+            table = compare_layers(a, b, **options)
+        else:
+            sides = _in_memory(a, b, options)
+            options |= _CAPTURED
+            table = compare_layers(*sides, **options).assign_attrs(a=a, b=b)
     for target, write in ((json, to_json), (csv, to_csv)):
         if target == STDOUT:
             sys.stdout.write(write(table))
@@ -155,21 +192,38 @@ def compare(
             plot,
             "calibrated" if chance else "corrected" if correct or interval else "similarity",
         )
-    if html is not None and sides is not None:
+    if html is not None:
         from isorep.explorer.report import report
 
-        report(table, html, a=sides[0], b=sides[1])
+        report(table, html, a=sides[0], b=sides[1], title=f"{a} and {b}")
     if STDOUT not in (json, csv):
         _print_tables(table)
     print_notes(table)
 
 
-def _load_both(a: Path, b: Path) -> tuple[Representations, Representations]:
-    """Load both sides; a file that is both sides is loaded once."""
-    from isorep.storage import load
+def _in_memory(a: str, b: str, options: CompareOptions) -> tuple[Representations, Representations]:
+    """Load or capture both sides; a name that is both sides is loaded once."""
+    from isorep._utils.layer_patterns import patterns_of_each
+    from isorep.comparison.sides import activations, is_same_path, model_of, reusable
+    from isorep.model_files.data_files import make_data
 
-    x = load(a)
-    return x, x if a.resolve() == b.resolve() else load(b)
+    data = reusable(make_data(options["data"], (a, b)))
+    of_a, of_b = patterns_of_each(options["layers"], 2)
+
+    def side(spec: str, name: str, layers: list[str]) -> Representations:
+        return activations(
+            model_of(spec, (a, b)),
+            name,
+            data,
+            layers=layers,
+            reduce=options["reduce"],
+            device=options["device"],
+            max_samples=options["max_samples"],
+            progress=True,
+        )
+
+    x = side(a, "a", of_a)
+    return x, x if is_same_path(a, b) and of_a == of_b else side(b, "b", of_b)
 
 
 def _draw(table: xarray.Dataset, target: Path, quantity: Quantity | InferredQuantity) -> None:

@@ -19,6 +19,7 @@ from isorep.cli.options import (
     SeedOption,
 )
 from isorep.cli.output import check_targets, new_console, new_table, write_file
+from isorep.cli.user_code import user_code
 
 if TYPE_CHECKING:
     from isorep.comparison.diff_result import Diff
@@ -121,7 +122,7 @@ def diff(
                 raise ValueError(
                     f"{option} is for models, but both sides are files of activations: leave it out"
                 )
-    with _errors_of_user_code(data):
+    with user_code(data):
         batches = None if data is None else reusable(make_data(data, models))
     patterns = layers or ["*"]
     # One model after the other: two names may stand for one object with different weights.

@@ -40,6 +40,22 @@ LayerNamesOption = Annotated[
         help="Layer to compare; may be repeated. \\[default: all layers of the first file]",
     ),
 ]
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="DATA",
+        help="Data to run models on: module:name of the batches; inputs in .npy, .npz or "
+        ".safetensors; or for Hugging Face folders one text per line, in a .txt, a pipe or - "
+        "(standard input).",
+    ),
+]
+MaxSamplesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-samples", metavar="N", min=1, help="Number of samples to run. \\[default: all]"
+    ),
+]
 ReduceOption = Annotated[
     str,
     typer.Option(

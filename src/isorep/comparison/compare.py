@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 from isorep.comparison.grid import Grid
 from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.open_pairs import open_pairs
+from isorep.comparison.sides import names_of, open_models
 from isorep.comparison.streaming.plan import Plan
 from isorep.comparison.streaming.sources import CaptureOptions
 from isorep.comparison.table import make_table, table_attributes
@@ -28,7 +29,7 @@ class CompareOptions(TypedDict, total=False):
     """Types of the options of `compare`, for its two return types."""
 
     data: Any
-    layers: str | Iterable[str]
+    layers: str | Iterable[str] | tuple[Iterable[str], Iterable[str]]
     reduce: str | Callable[..., Any] | Mapping[str, Any]
     channels: str
     max_samples: int | None
@@ -61,7 +62,7 @@ def compare(
     b: Side,
     *,
     data: Any = None,
-    layers: str | Iterable[str] = "*",
+    layers: str | Iterable[str] | tuple[Iterable[str], Iterable[str]] = "*",
     reduce: str | Callable[..., Any] | Mapping[str, Any] = "mean",
     channels: str = "auto",
     max_samples: int | None = None,
@@ -95,12 +96,18 @@ def compare(
         Two networks on the same samples in the same order; the order is checked if both sides know
         their sample ids. Pass the same object twice to compare a network with itself. A path is
         that of a store (see `isorep.storage.open_store`, `isorep.load`); arrays may be zarr arrays
-        or h5py datasets. Two `torch.nn.Module` are run together on each batch of `data`.
-    data : iterable of batches, optional
-        Data to run two models on; see `isorep.capture`. Each batch is read once and goes through
-        both models, so the order does not matter.
-    layers, reduce, channels, max_samples, device
-        How to capture two models; see `isorep.capture`.
+        or h5py datasets. A model is a `torch.nn.Module` or its name: ``"module:name"``,
+        ``"module:name@weights"``, or a Hugging Face folder. Two models are run together on each
+        batch of `data`; a model beside activations is captured into memory.
+    data : iterable of batches, list of str, or str, optional
+        Data to run models on; see `isorep.capture`. Each batch is read once and goes through both
+        models, so the order does not matter. For Hugging Face folders also texts. A string is
+        ``"module:name"`` of the batches, or a file of inputs or of texts.
+    layers : str, iterable of str, or tuple of two lists
+        Globs over the names of layers; each must match in both networks. A tuple of two lists has
+        globs of its own for `a` and for `b`: ``(["h.*"], ["layers.*"])``.
+    reduce, channels, max_samples, device
+        How to capture models; see `isorep.capture`.
     measures : str, mapping, or sequence of these
         Names in `isorep.MEASURES`, alone or with options: "linear_regression(folds=10)" or
         ``{"linear_regression": {"folds": 10}}``.
@@ -145,6 +152,8 @@ def compare(
           beyond the edge of noise;
         - ``x_rank`` (x_layer) and ``y_rank`` (y_layer), the directions of each layer;
         - ``n_samples`` (x_layer, y_layer), the rows that were compared;
+        - ``table.attrs["a"]`` and ``["b"]``, the names of networks given by a path or name, and
+          the classes of models;
         - ``warnings`` (x_layer, y_layer), why to read a cell with care, and ``reason``, why a cell
           is NaN; empty strings where there is none.
 
@@ -182,6 +191,8 @@ def compare(
     (300, 1.0)
     """
     rows = measures_named(measures)
+    names = names_of(a, b)
+    a, b, data = open_models(a, b, data)
     inference = InferenceOptions(correct, interval, chance, n_permutations, seed)
     with open_pairs(
         a,
@@ -210,6 +221,6 @@ def compare(
         grid.arrays(),
         rows,
         {"x_rank": ("x_layer", ranks.x), "y_rank": ("y_layer", ranks.y)},
-        table_attributes("compare", rows),
+        table_attributes("compare", rows) | names,
         inference,
     )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any, get_args
 
+from isorep._utils.layer_patterns import patterns_of_each
 from isorep._utils.memory import memory_budget, readable
 from isorep._utils.validation import check_name
 from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.pairs import LayerPairs
 from isorep.comparison.prepared_pairs import PreparedPairs
-from isorep.comparison.sides import as_layers, check_models, is_model, is_same_path
+from isorep.comparison.sides import as_layers, is_model, is_same_path, select_layers
 from isorep.comparison.streaming.plan import Plan
 from isorep.comparison.streaming.sources import (
     CaptureOptions,
@@ -24,7 +27,7 @@ from isorep.core.basis import Solver
 from isorep.inference.jackknife import BLOCKS
 from isorep.measures.base import Measure
 from isorep.representations.lazy import LazyRepresentations
-from isorep.representations.representations import Layers
+from isorep.representations.representations import Layers, Representations
 
 SMALL = 256 * 10**6
 """Bytes up to which stores are read into memory where second moments would do."""
@@ -57,25 +60,34 @@ def open_pairs(
     sample_readers = [f"{row.label} reads" for row in measures if not row.from_moments({})]
     sample_readers += ["solver='svd' decomposes"] if solver == "svd" else []
     source: RowSource
-    if is_model(a) or is_model(b) or data is not None:
-        check_models(a, b, data)
+    of_a, of_b = patterns_of_each(capture_options.layers, 2)
+    models = [name for name, side in (("a", a), ("b", b)) if is_model(side)]
+    if models and data is None:
+        raise ValueError(f"{models[0]} is a model: pass data=, the batches to run it on")
+    if not models and data is not None:
+        raise ValueError("data= is for models, and neither side is a model: leave it out")
+    if len(models) == 2:
         if sample_readers:
             raise ValueError(
                 f"{sample_readers[0]} the samples themselves, and comparing models keeps only "
                 "second moments: capture both with isorep.capture and compare the captures"
             )
-        same = b is a
-        models = {"a": a} if same else {"a": a, "b": b}
-        source = ModelRows(models, data, capture_options, progress)
+        same = b is a and of_a == of_b
+        sides = {"a": a} if same else {"a": a, "b": b}
+        options = replace(capture_options, layers=of_a if same else (of_a, of_b))
+        source = ModelRows(sides, data, options, progress)
     else:
-        if capture_options != CaptureOptions():
+        if not models and replace(capture_options, layers="*") != CaptureOptions():
             raise ValueError(
-                "layers, reduce, channels, max_samples and device apply only when comparing models "
-                "(pass data=)"
+                "reduce, channels, max_samples and device apply only when comparing models"
             )
-        x = as_layers(a)
-        same = b is a or is_same_path(a, b)
-        y = x if same else as_layers(b)
+        captured = partial(_captured, data=data, options=capture_options, progress=progress)
+        x = captured(a, "a", of_a) if is_model(a) else select_layers(as_layers(a), of_a, "a")
+        same = (b is a or is_same_path(a, b)) and of_a == of_b
+        if same:
+            y = x
+        else:
+            y = captured(b, "b", of_b) if is_model(b) else select_layers(as_layers(b), of_b, "b")
         x.check_same_samples(y)
         needed = _bytes_in_memory(x, y)
         allowed = budget if sample_readers or inference.chance else min(budget, SMALL)
@@ -116,6 +128,28 @@ def open_pairs(
             memory=budget,
             progress=progress,
         )
+
+
+def _captured(
+    model: Any,
+    name: str,
+    layers: list[str],
+    *,
+    data: Any,
+    options: CaptureOptions,
+    progress: bool,
+) -> Layers[Any]:
+    """Return the layers of a model whose other side is no model; errors call it `name`."""
+    from isorep.activations.capture import capture
+
+    try:
+        representations: Representations = capture(
+            model, data, **{**vars(options), "layers": layers}, progress=progress
+        )
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name}: {error}") from error
+    return representations
 
 
 def _bytes_in_memory(x: Layers[Any], y: Layers[Any]) -> int:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from os import PathLike
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
 from isorep._formats.formats import OPENABLE
 from isorep._utils.layer_patterns import as_patterns, matching
 from isorep._utils.validation import unknown_name
+from isorep.model_files.data_files import make_data
+from isorep.model_files.specs import make_model, names_model
 from isorep.representations.lazy import LazyRepresentations
-from isorep.representations.representations import Representations
+from isorep.representations.representations import Layers, Representations
 from isorep.storage import load, open_store
 
 
@@ -20,16 +22,84 @@ def is_model(side: Any) -> bool:
     return hasattr(side, "named_modules")
 
 
-def check_models(a: Any, b: Any, data: Any) -> None:
-    """Raise an error unless both sides are models and there are data to run them on."""
-    for name, side in (("a", a), ("b", b)):
-        if not is_model(side):
-            raise TypeError(
-                f"data= is for two models, and {name} is a {type(side).__name__}: pass two "
-                "torch.nn.Module, or capture the model first with isorep.capture"
+def model_of(side: Any, others: Sequence[Any] = ()) -> Any:
+    """Return the model that a side names; return a side that names no model as it is.
+
+    Parameters
+    ----------
+    side
+        Side of a comparison.
+    others
+        The other sides, among which may be the model of an adapter.
+    """
+    if not names_model(side):
+        return side
+    return make_model(side, others)
+
+
+def open_models(a: Any, b: Any, data: Any) -> tuple[Any, Any, Any]:
+    """Return the sides and the data of a comparison, with models and batches for their names.
+
+    Raises
+    ------
+    ValueError
+        If both sides name one model object with different weights.
+    """
+    sides = (a, b)
+    x = model_of(a, sides)
+    if names_model(a) and names_model(b) and fspath(a) == fspath(b):
+        y = x
+    else:
+        y = model_of(b, sides)
+        if y is x and b is not a:
+            raise ValueError(
+                f"{fspath(a)} and {fspath(b)} are one object: let the function make a new model at "
+                "each call"
             )
-    if data is None:
-        raise ValueError("two models need data=, the batches to compare them on")
+    return x, y, make_data(data, sides)
+
+
+def names_of(a: Any, b: Any) -> dict[str, str]:
+    """Return the names of both sides, where known: what names a side, or the class of a model.
+
+    Examples
+    --------
+    >>> names_of("runs/a.npz", {})
+    {'a': 'runs/a.npz'}
+    """
+    names = {}
+    for key, side in (("a", a), ("b", b)):
+        if isinstance(side, str | PathLike):
+            names[key] = fspath(side)
+        elif is_model(side):
+            names[key] = type(side).__name__
+    return names
+
+
+def select_layers(layers: Layers[Any], patterns: Iterable[str], name: str) -> Layers[Any]:
+    """Return the layers that match, of the side that errors call `name`.
+
+    Raises
+    ------
+    ValueError
+        If a glob matches no layer.
+    """
+    patterns = list(patterns)
+    for pattern in patterns:
+        if not matching([pattern], layers):
+            raise ValueError(unknown_name(f"layer of {name}", pattern, layers))
+    selected = matching(patterns, layers)
+    if len(selected) == len(layers):
+        return layers
+    metadata: dict[str, Any] = {
+        key: {layer: value[layer] for layer in selected if layer in value}
+        if isinstance(value, Mapping)
+        else value
+        for key, value in layers.metadata().items()
+    }
+    if isinstance(layers, LazyRepresentations):
+        metadata["place"] = layers.place
+    return type(layers)({layer: layers[layer] for layer in selected}, **metadata)
 
 
 def is_same_path(a: Any, b: Any) -> bool:
@@ -68,6 +138,7 @@ def activations(
     layers: str | Iterable[str],
     reduce: Any,
     device: Any,
+    max_samples: int | None = None,
     progress: bool,
 ) -> Representations:
     """Return the representations of a side, in memory; a model is run on `data`.
@@ -76,20 +147,22 @@ def activations(
     match no layer of this side as long as another glob does.
     """
     if isinstance(side, str | PathLike):
-        return load(side)
+        return first_samples(load(side), max_samples)
     if not is_model(side):
         if not isinstance(side, Mapping) and hasattr(side, "shape"):
-            return Representations({"array": side})
+            side = {"array": side}
         try:
-            return Representations.from_mapping(side)
+            return first_samples(Representations.from_mapping(side), max_samples)
         except TypeError as error:
             raise TypeError(f"{name}: {error}; or a torch.nn.Module, with data") from error
     if data is None:
         raise ValueError(
             f"{name} is a model: pass data to run it on, in a form that isorep.capture takes"
         )
+    from isorep.activations.batches import side_of
     from isorep.activations.capture import capture
 
+    data = side_of(data, int(name != "base"))
     model = getattr(side, "_orig_mod", side)  # the module inside a compiled model
     names = [module for module, _ in model.named_modules(remove_duplicate=False) if module]
     patterns = as_patterns(layers)
@@ -97,10 +170,49 @@ def activations(
     if not present:
         raise ValueError(unknown_name(f"layer of {name}", patterns[0], names))
     try:
-        return capture(model, data, layers=present, reduce=reduce, device=device, progress=progress)
+        return capture(
+            model,
+            data,
+            layers=present,
+            reduce=reduce,
+            max_samples=max_samples,
+            device=device,
+            progress=progress,
+        )
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{name}: {error}") from error
+
+
+def first_samples(layers: Representations, n: int | None) -> Representations:
+    """Return the first n samples of all layers; all samples if there are no more, or n is None.
+
+    Raises
+    ------
+    ValueError
+        If the rows of a layer are positions, of which each sample may have another number.
+
+    Examples
+    --------
+    >>> layers = Representations({"fc": [[1.0], [2.0], [3.0]]}, sample_ids="abc")
+    >>> first_samples(layers, 2).sample_ids
+    ('a', 'b')
+    """
+    if n is None or n >= layers.n_samples:
+        return layers
+    rows = [name for name, reduction in layers.reductions.items() if reduction == "positions"]
+    if rows:
+        raise ValueError(
+            f"the rows of layer {rows[0]!r} are positions, so max_samples cannot cut stored "
+            "activations: capture fewer samples"
+        )
+    return Representations(
+        {name: array[:n] for name, array in layers.items()},
+        sample_ids=None if layers.sample_ids is None else layers.sample_ids[:n],
+        labels=None if layers.labels is None else layers.labels[:n],
+        reductions=layers.reductions,
+        dtypes=layers.dtypes,
+    )
 
 
 def _is_lazy(array: Any) -> bool:

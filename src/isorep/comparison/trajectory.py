@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import chain, groupby
 from numbers import Real
+from operator import itemgetter
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from isorep._utils.natural_order import natural_key
 from isorep._utils.validation import unknown_name
 from isorep.comparison.inputs import Label, labelled, plain
 from isorep.comparison.sweeps.network import Network
@@ -47,11 +50,12 @@ def trajectory(
     Parameters
     ----------
     states : mapping of step to Representations, mapping of layer to (n, p) array, or path
-        States in order, on the same samples in the same order, which is checked if they have sample
-        ids. Steps are numbers or strings. For several runs, a mapping of run to such a mapping; the
-        states of a run are compared with the reference of that run. If the steps of the runs
-        differ, the table has all of them, numbers in ascending order, and cells without a state are
-        NaN.
+        States on the same samples in the same order, which is checked if they have sample ids.
+        Steps are numbers or strings. Numbers, and names that differ only in the number at their
+        end ("step-500", "step-1000"), are sorted; other names stay in order. For
+        several runs, a mapping of run to such a mapping; the states of a run are compared with the
+        reference of that run. If the steps of the runs differ, the table has all of them, numbers
+        in ascending order, and cells without a state are NaN.
     reference : {"last", "first"}, step, mapping of layers or pathlib.Path
         The reference: a state of each run, or other representations.
     layers : str or sequence of str, optional
@@ -100,7 +104,7 @@ def trajectory(
     """
     has_runs = _are_runs(states)
     runs: dict[Label, dict[Label, Any]] = (
-        _runs(states) if has_runs else {"": labelled("states", states)}
+        _runs(states) if has_runs else {"": _in_order(labelled("states", states))}
     )
     steps = _steps(runs)
     networks: list[Network] = []
@@ -168,12 +172,22 @@ def _are_runs(states: Any) -> bool:
 
 def _runs(states: Mapping[Label, Any]) -> dict[Label, dict[Label, Any]]:
     runs = {
-        run_name: labelled(f"states[{run_name!r}]", run_states)
+        run_name: _in_order(labelled(f"states[{run_name!r}]", run_states))
         for run_name, run_states in labelled("states", states).items()
     }
     # Raises TypeError if some runs have numbers as steps and others have strings.
     labelled("the runs", dict.fromkeys(chain(*runs.values())))
     return runs
+
+
+def _in_order(states: dict[Label, Any]) -> dict[Label, Any]:
+    """Return states by their step, if steps are numbers or names that differ in a number only."""
+    if not all(isinstance(step, str) for step in states):
+        return dict(sorted(states.items(), key=itemgetter(0)))
+    parts = [re.fullmatch(r"(.*?)(\d+)", str(step)) for step in states]
+    if len({part and part[1] for part in parts}) > 1 or None in parts:
+        return states
+    return dict(sorted(states.items(), key=lambda item: natural_key(str(item[0]))))
 
 
 def _steps(runs: Mapping[Label, Mapping[Label, Any]]) -> list[Label]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Any, Literal, get_args
@@ -11,6 +12,7 @@ from array_api_compat import array_namespace
 
 from isorep._utils.arrays import Array, ArrayLike, as_samples, check_finite, epsilon, to_numpy
 from isorep._utils.cached_property import cached_property
+from isorep._utils.computed_array import rounded_dtype, rounding_text
 from isorep._utils.linalg import svd
 from isorep._utils.validation import check_name
 from isorep.core.moments import Moments, gram_matrix
@@ -103,7 +105,10 @@ class Basis:
             rank rule of "gram".
         dtype : str, optional
             Name of the dtype that `x` was computed in, if it differs from the dtype of the array,
-            such as "bfloat16" for activations stored as float32.
+            such as "bfloat16" for activations stored as float32. Layers of `Representations` know
+            it. If all values of a float32 or float64 array are bfloat16 or float16 values, other
+            than integers and fixed-point numbers, they are taken for rounded ones, with a warning;
+            ``dtype="float32"`` says that they are exact.
         name : str
             Name of `x` in error messages.
 
@@ -124,7 +129,7 @@ class Basis:
         """
         check_name("solver", solver, get_args(Solver))
         samples, held_dtype = as_samples(x, name)
-        dtype = dtype or held_dtype
+        dtype = dtype or _rounded_dtype(x, name) or held_dtype
         xp = array_namespace(samples)
         n, p = samples.shape
         small = n * p * min(n, p) <= SMALL_WORK
@@ -306,6 +311,16 @@ class Basis:
         if self.factor is None:
             raise _samples_unknown()
         return self.factor
+
+
+def _rounded_dtype(x: ArrayLike, name: str) -> str | None:
+    """Return the half precision that a plain array is rounded to, after a warning; None if none."""
+    if getattr(x, "computed_dtype", None) is not None or not isinstance(x, np.ndarray):
+        return None
+    dtype = rounded_dtype(x)
+    if dtype is not None:
+        warnings.warn(rounding_text(name, x.dtype.name, dtype), UserWarning, stacklevel=3)
+    return dtype
 
 
 def _no_variance(name: str, n: int, p: int) -> NoVarianceError:

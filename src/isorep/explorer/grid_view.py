@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from isorep.comparison.read_result import INFERRED_SHOWN
 from isorep.explorer.packing import ends, floats, names, texts
-from isorep.plot.axis import bounds
+from isorep.plot.axis import bounds, side_labels
 from isorep.plot.heatmap import NOT_ABOVE_CHANCE
 
 if TYPE_CHECKING:
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 def layer_grid(table: xarray.Dataset, measures: list[str]) -> dict[str, Any]:
     """Return the section: the packed numbers of the table, with the cells in row-major order."""
     table = table.transpose("x_layer", "y_layer")
+    x_name, y_name = side_labels(table)
     return {
         "kind": "grid",
+        "x_name": x_name,
+        "y_name": y_name,
         "x_layers": names(table["x_layer"].to_numpy().tolist()),
         "y_layers": names(table["y_layer"].to_numpy().tolist()),
         "x_rank": table["x_rank"].to_numpy().tolist(),

@@ -3,53 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from isorep._utils.optional import import_optional
-from isorep.model_files.huggingface_folder import is_model_folder
 from isorep.model_files.module_objects import make_object
-from isorep.model_files.texts import read_texts, tokenize
+from isorep.model_files.specs import model_folders
+from isorep.model_files.texts import STDIN, read_texts, tokenize
 
 _ARRAYS = (".npy", ".npz", ".safetensors")
 
 
-def make_data(spec: str, models: Sequence[str]) -> Any:
-    """Return the batches that an argument names.
+def make_data(data: Any, models: Sequence[Any]) -> Any:
+    """Return the batches that a name stands for; other data, but lists of texts, are unchanged.
 
     Parameters
     ----------
-    spec : str
-        ``module:name`` of the batches or of a function that makes them; ``.npy``, ``.npz`` or
-        ``.safetensors`` with arrays of inputs; or ``.txt`` with one text per line. If a file holds
-        several arrays, each is a keyword argument of the model under its name, except ``labels``
-        and ``label``. Arrays in float64 are converted to float32.
-    models : sequence of str
-        Arguments that name the models. The tokenizer of a Hugging Face folder among them cuts texts
+    data
+        One of these:
+
+        - ``module:name`` of the batches or of a function that makes them;
+        - ``.npy``, ``.npz`` or ``.safetensors`` with arrays of inputs. If a file holds several
+          arrays, each is a keyword argument of the model under its name, except ``labels`` and
+          ``label``. Arrays in float64 are converted to float32;
+        - texts, for models in Hugging Face folders: a list of strings, or one per line of a
+          ``.txt``, a pipe, or standard input (``-``).
+    models
+        The models, or their names. The tokenizer of a Hugging Face folder among them cuts texts
         into tokens.
 
     Raises
     ------
     ValueError
-        If `spec` has another form, or the file is damaged or does not suit the models.
+        If the name has another form, or the file is damaged or does not suit the models.
     FileNotFoundError
         If the file does not exist.
     """
-    path = Path(spec)
-    if path.suffix not in (*_ARRAYS, ".txt"):
+    if isinstance(data, list | tuple) and data and all(isinstance(text, str) for text in data):
+        return tokenize(data, model_folders(models))
+    if not isinstance(data, str | PathLike):
+        return data
+    path, spec = Path(data), fspath(data)
+    is_pipe = path == STDIN or (path.exists() and not path.is_file() and not path.is_dir())
+    if path.suffix not in (*_ARRAYS, ".txt") and not is_pipe:
         if ":" in spec:
             return make_object(spec)
         raise ValueError(
-            f"{spec!r} names no data: expected module:name, or a name ending in "
-            f"{', '.join(_ARRAYS)} or .txt"
+            f"{spec!r} names no data: expected module:name, - or a pipe of texts, or a name ending "
+            f"in {', '.join(_ARRAYS)} or .txt"
         )
+    if path.suffix == ".txt" or is_pipe:
+        if not (is_pipe or path.is_file()):
+            raise FileNotFoundError(f"no data file {spec!r}")
+        return tokenize(read_texts(path), model_folders(models))
     if not path.is_file():
         raise FileNotFoundError(f"no data file {spec!r}")
-    if path.suffix == ".txt":
-        folders = [folder for folder in map(Path, models) if is_model_folder(folder)]
-        return tokenize(read_texts(path), folders)
     try:
         arrays = _read_arrays(path)
     except ImportError:

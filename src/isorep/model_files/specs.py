@@ -1,26 +1,55 @@
-"""Specs: the names of models that the shell and `isorep.diff` take."""
+"""Specs: the names of models that the shell, `isorep.diff` and `isorep.compare` take."""
 
 from __future__ import annotations
 
+import copy
 import sys
+from collections.abc import Sequence
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
+from isorep._formats.formats import FORMATS, one_of
 from isorep._utils.optional import import_optional
 from isorep.model_files.checkpoints import load_weights
 from isorep.model_files.huggingface_folder import is_model_folder, load_model
 from isorep.model_files.module_objects import make_object
+from isorep.model_files.peft_adapter import base_of, is_adapter_folder, load_adapted
 
 
-def make_model(spec: str) -> Any:
-    """Return the PyTorch model that an argument names.
+def names_model(side: Any) -> bool:
+    """Tell whether a side of a comparison is the name of a model.
+
+    It is not if it is an object, or the path of a file of activations.
+
+    Examples
+    --------
+    >>> names_model("nets:make"), names_model("nets:make@w.safetensors"), names_model("a.zarr")
+    (True, True, False)
+    """
+    if not isinstance(side, str | PathLike):
+        return False
+    spec = fspath(side)
+    name, at, _ = spec.rpartition("@")
+    is_file = Path(spec).suffix.lower() in FORMATS
+    return not is_file or (at == "@" and (":" in name or is_model_folder(Path(name))))
+
+
+def make_model(spec: str | PathLike[str], others: Sequence[Any] = ()) -> Any:
+    """Return the PyTorch model that a spec names.
 
     Parameters
     ----------
-    spec : str
-        ``module:name`` of a model or of a function that makes one;
-        ``module:name@weights.safetensors`` (or ``.pt``, ``.pth``) to load a state dict into it; or
-        a Hugging Face folder.
+    spec
+        One of these, each but the adapter also with ``@weights`` after it, to load a checkpoint
+        into the model (see `isorep.model_files.checkpoints.load_weights`):
+
+        - ``module:name`` of a model or of a function that makes one;
+        - a Hugging Face folder;
+        - the folder of a PEFT adapter, which is merged into its model.
+    others
+        Other sides of the comparison. If the model of an adapter is not on this machine under the
+        name that the adapter knows, the model folder among these is taken.
 
     Raises
     ------
@@ -31,18 +60,23 @@ def make_model(spec: str) -> Any:
     """
     import_optional("torch", "torch")
     check_names_model(spec)
-    if Path(spec).is_dir():
-        return load_model(Path(spec))
-    object_spec, at, weights = spec.partition("@")
-    model = make_object(object_spec)
-    if not isinstance(model, sys.modules["torch"].nn.Module):
-        raise ValueError(f"{object_spec} gave a {type(model).__name__}, expected a torch.nn.Module")
-    if at:
+    name, weights = _parts(fspath(spec))
+    if is_adapter_folder(Path(name)):
+        return load_adapted(Path(name), base_of(Path(name), _model_folder(others)))
+    if Path(name).is_dir():
+        model = load_model(Path(name))
+    else:
+        model = make_object(name)
+        if not isinstance(model, sys.modules["torch"].nn.Module):
+            raise ValueError(f"{name} gave a {type(model).__name__}, expected a torch.nn.Module")
+        if weights:
+            model = copy.deepcopy(model)  # a second spec may stand for the same object
+    if weights:
         load_weights(model, Path(weights))
     return model
 
 
-def check_names_model(spec: str) -> None:
+def check_names_model(spec: str | PathLike[str]) -> None:
     """Check that `spec` has one of the forms that `make_model` takes, without making a model.
 
     Raises
@@ -50,14 +84,52 @@ def check_names_model(spec: str) -> None:
     ValueError
         If it has another form.
     """
-    if Path(spec).is_dir():
-        if not is_model_folder(Path(spec)):
+    text = fspath(spec)
+    name, weights = _parts(text)
+    path = Path(name)
+    if is_adapter_folder(path):
+        if weights:
+            raise ValueError(f"{text!r}: weights cannot be loaded into an adapter")
+    elif path.is_dir():
+        if not is_model_folder(path):
             raise ValueError(
-                f"{spec!r} is a folder without config.json: expected a Hugging Face model, or a "
+                f"{name!r} is a folder without config.json: expected a Hugging Face model, or a "
                 "store with a name ending in .zarr"
             )
-    elif ":" not in spec.partition("@")[0]:
+    elif path.is_file():
         raise ValueError(
-            f"{spec!r} must be module:name, module:name@weights.safetensors, or a Hugging Face "
-            "folder (no such folder exists)"
+            f"{name!r} is a file, but no model: for a file of weights, name the model too, as "
+            f"module:name@{name}; activations have a name ending in {one_of(tuple(FORMATS))}"
         )
+    elif ":" not in name:
+        raise ValueError(
+            f"{text!r} must be module:name, module:name@weights.safetensors, a Hugging Face folder "
+            f"(no such folder exists), or activations in {one_of(tuple(FORMATS))}"
+        )
+
+
+def model_folders(specs: Sequence[Any]) -> list[Path]:
+    """Return the folders of models and adapters among `specs`, and those that adapters adapt."""
+    folders: dict[Path, None] = {}
+    for spec in specs:
+        if names_model(spec):
+            folder = Path(_parts(fspath(spec))[0])
+            if is_model_folder(folder):
+                folders[folder] = None
+            elif is_adapter_folder(folder):
+                folders |= {folder: None, base_of(folder, _model_folder(specs)): None}
+    return list(folders)
+
+
+def _model_folder(specs: Sequence[Any]) -> Path | None:
+    """Return the first folder of a whole model among specs."""
+    names = [Path(_parts(fspath(spec))[0]) for spec in specs if names_model(spec)]
+    return next(filter(is_model_folder, names), None)
+
+
+def _parts(spec: str) -> tuple[str, str]:
+    """Return the name of the model and the path of the weights, if there is one."""
+    if Path(spec).is_dir() or "@" not in spec:
+        return spec, ""
+    name, _, weights = spec.partition("@")
+    return name, weights

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,9 @@ from isorep.model_files.huggingface_folder import (
     is_model_folder,
     quiet,
 )
+
+STDIN = Path("-")
+"""Path that stands for standard input."""
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.txt")
 _BATCH_SIZE = 32
@@ -38,12 +43,19 @@ _POSITIONS_AFTER_PADDING = {
 
 
 def read_texts(path: Path) -> list[str]:
-    """Return the texts of a file, one per line, without blank lines."""
+    """Return the texts of a file, or of standard input if it is "-": one per line, no blank lines.
+
+    Raises
+    ------
+    ValueError
+        If it is not UTF-8, or holds no text.
+    """
+    content = sys.stdin.buffer.read() if path == STDIN else path.read_bytes()
     try:
-        content = path.read_text(encoding="utf-8")
+        lines = content.decode("utf-8").replace("\r\n", "\n").split("\n")
     except UnicodeDecodeError as error:
         raise ValueError(f"{str(path)!r} is not UTF-8 text: {error}") from error
-    texts = [line for line in content.split("\n") if line.strip()]
+    texts = [line for line in lines if line.strip()]
     if not texts:
         raise ValueError(f"{str(path)!r} holds no text")
     return texts
@@ -57,20 +69,32 @@ def has_tokenizer(path: Path) -> bool:
 def tokenize(texts: Sequence[str], folders: Sequence[Path]) -> list[dict[str, Any]]:
     """Cut texts into tokens for the models in `folders`; return padded batches with masks.
 
-    Texts longer than a model takes are cut.
+    Texts longer than one of the models takes are cut.
 
     Raises
     ------
     ValueError
-        If no folder has a tokenizer, a tokenizer cannot be loaded, or two tokenizers differ.
+        If no folder has a tokenizer, a tokenizer cannot be loaded, two tokenizers differ, or a
+        token is not in the vocabulary of a model.
+
+    Warns
+    -----
+    UserWarning
+        If the folder of a model has no tokenizer, and that of another is taken.
     """
-    by_folder = {folder: _batches(texts, folder) for folder in folders if has_tokenizer(folder)}
+    longest = min([_UNLIMITED, *(n for folder in folders for n in _positions(folder))])
+    by_folder = {
+        folder: _batches(texts, folder, longest) for folder in folders if has_tokenizer(folder)
+    }
     if not by_folder:
         raise ValueError(
             f"text needs the tokenizer of a Hugging Face folder, {' or '.join(_TOKENIZERS)}: "
             + (f"there is none in {', '.join(map(str, folders))}" if folders else "got no folder")
         )
     (first, batches), *others = by_folder.items()
+    for folder in folders:
+        if is_model_folder(folder):
+            _check_vocabulary(batches, folder, first)
     for other, other_batches in others:
         pairs = zip(_unpadded(batches), _unpadded(other_batches), strict=True)
         for number, (tokens, other_tokens) in enumerate(pairs, start=1):
@@ -84,8 +108,8 @@ def tokenize(texts: Sequence[str], folders: Sequence[Path]) -> list[dict[str, An
     return batches
 
 
-def _batches(texts: Sequence[str], folder: Path) -> list[dict[str, Any]]:
-    """Cut texts into tokens with the tokenizer in a folder."""
+def _batches(texts: Sequence[str], folder: Path, longest: int) -> list[dict[str, Any]]:
+    """Cut texts into at most `longest` tokens with the tokenizer in a folder."""
     transformers = import_transformers()
     try:
         with quiet(transformers):
@@ -102,14 +126,8 @@ def _batches(texts: Sequence[str], folder: Path) -> list[dict[str, Any]]:
         tokenizer.pad_token = tokenizer.convert_ids_to_tokens(0)
     # Causal models do not see padding on the right, even if they ignore the mask.
     tokenizer.padding_side = "right"
-    limits = [tokenizer.model_max_length]
-    if is_model_folder(folder):
-        config = transformers.AutoConfig.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False
-        )
-        limits += _positions(config)
-    longest = min(limits)
-    limit = {"truncation": True, "max_length": longest} if longest <= _UNLIMITED else {}
+    longest = min(longest, tokenizer.model_max_length)
+    limit = {"truncation": True, "max_length": longest} if longest < _UNLIMITED else {}
     return [
         dict(
             tokenizer(
@@ -124,8 +142,35 @@ def _batches(texts: Sequence[str], folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _positions(config: Any) -> list[int]:
-    """Return how many tokens a model takes, if its configuration says so."""
+def _check_vocabulary(batches: Sequence[dict[str, Any]], folder: Path, tokenizer: Path) -> None:
+    """Warn if a model is run on the tokens of another; raise ValueError if it has not all of them.
+
+    Parameters
+    ----------
+    batches
+        Tokens of the texts.
+    folder
+        Folder of the model.
+    tokenizer
+        Folder of the tokenizer.
+    """
+    size = getattr(_config(folder), "vocab_size", None)
+    largest = max(int(batch["input_ids"].max()) for batch in batches)
+    whose = "" if has_tokenizer(folder) else f"no tokenizer, so that of {str(tokenizer)!r} is used"
+    if size is not None and largest >= size:
+        raise ValueError(
+            f"the texts have token number {largest}, and the model in {str(folder)!r} knows "
+            f"{size} tokens{f' and has {whose}' if whose else ''}: it needs a tokenizer of its own"
+        )
+    if whose:
+        warnings.warn(f"{str(folder)!r} has {whose}", stacklevel=3)
+
+
+def _positions(folder: Path) -> list[int]:
+    """Return how many tokens the model in a folder takes, if its configuration says so."""
+    if not is_model_folder(folder):
+        return []
+    config = _config(folder)
     positions = getattr(config, "max_position_embeddings", None)
     if not positions or positions < 1:
         return []
@@ -133,6 +178,21 @@ def _positions(config: Any) -> list[int]:
         config.model_type in _POSITIONS_AFTER_PADDING and config.pad_token_id is not None
     )
     return [positions - (config.pad_token_id + 1 if after_padding else 0)]
+
+
+def _config(folder: Path) -> Any:
+    """Return the configuration of the model in a folder, of its part that reads text."""
+    try:
+        config = import_transformers().AutoConfig.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+    except ImportError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"cannot load a model from {str(folder)!r}: config.json: {first_line(error)}"
+        ) from error
+    return config.get_text_config()
 
 
 def _unpadded(batches: Sequence[dict[str, Any]]) -> Iterator[list[int]]:

@@ -13,6 +13,9 @@ from isorep._utils.validation import unknown_name
 if TYPE_CHECKING:
     import xarray
 
+_LONGEST_NAME = 40
+"""Characters of the name of a network that a label shows."""
+
 _LINE_LENGTH = 34
 """Characters of an axis label that fit beside the smallest figure."""
 
@@ -91,6 +94,27 @@ def label_of(variable: xarray.DataArray, quantity: str) -> str:
     """Return the axis label of a variable of a table."""
     attrs = variable.attrs
     return axis_label(quantity, attrs["units"], attrs["measure"], attrs["direction"])
+
+
+def side_labels(table: xarray.Dataset) -> tuple[str, str]:
+    """Return "x" and "y" with the names of both networks of `isorep.compare`, where known.
+
+    Of a long path the end is kept.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> a = {"fc": np.random.default_rng(0).standard_normal((99, 3))}
+    >>> side_labels(isorep.compare(a, a).assign_attrs(a="runs/a.zarr"))
+    ('x, runs/a.zarr', 'y')
+    """
+    x, y = (
+        f"{axis}, {name if len(name) <= _LONGEST_NAME else f'...{name[-_LONGEST_NAME:]}'}"
+        if (name := str(table.attrs.get(side, "")))
+        else axis
+        for axis, side in (("x", "a"), ("y", "b"))
+    )
+    return x, y
 
 
 def select_variable(

@@ -14,6 +14,7 @@ from isorep.plot.axis import (
     check_kind,
     label_of,
     select_variable,
+    side_labels,
 )
 from isorep.plot.frame import axes_to_draw_into, figure_of, with_shared_parameters
 
@@ -109,7 +110,10 @@ def heatmap(
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     words = f"{quantity} similarity" if quantity in get_args(InferredQuantity) else quantity
-    ax.set(xlabel="layer of y", ylabel="layer of x", title=f"{name} {words}")
+    x_name, y_name = side_labels(table)
+    ax.set_xlabel(f"layer of {y_name}", parse_math=False)
+    ax.set_ylabel(f"layer of {x_name}", parse_math=False)
+    ax.set_title(f"{name} {words}")
     hatched = "\nhatched: not above chance" if tests_chance else ""
     figure_of(ax).colorbar(image, ax=ax, label=label_of(grid, words) + hatched)
     return ax

@@ -104,7 +104,9 @@ class LazyRepresentations(Layers[LazyArray]):
         """The path of the store; empty if it has none."""
         return self._place
 
-    def _layer(self, name: str, value: Any) -> tuple[LazyArray, str]:
+    def _layer(self, name: str, value: Any, knows_dtype: bool) -> tuple[LazyArray, str]:
+        if isinstance(value, LazyArray):
+            return value, value.dtype.name
         try:
             shape, dtype = tuple(value.shape), np.dtype(value.dtype)
         except AttributeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral
@@ -12,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.arrays import to_numpy
+from isorep._utils.computed_array import ComputedArray, rounded_dtype, rounding_text
 from isorep._utils.html_table import html_table
+from isorep._utils.tables import as_labels, dense_numbers
 from isorep.representations.row_positions import RowPositions
 
 # The only reduction that gives a layer more rows than there are samples.
@@ -45,10 +48,11 @@ class Layers(Mapping[str, Held]):
             raise ValueError("expected at least one layer (name -> array), got none")
         self._arrays: dict[str, Any] = {}
         self._dtypes: dict[str, str] = {}
+        known = dtypes or {}
         for name, value in arrays.items():
             if not isinstance(name, str):
                 raise TypeError(f"layer names are strings, got {name!r} ({type(name).__name__})")
-            self._arrays[name], self._dtypes[name] = self._layer(name, value)
+            self._arrays[name], self._dtypes[name] = self._layer(name, value, name in known)
         self._reductions = _in_layer_order("reductions", reductions, self._arrays)
         self._dtypes |= _in_layer_order("dtypes", dtypes, self._arrays)
         self._sample_ids = None if sample_ids is None else as_sample_ids(sample_ids)
@@ -98,8 +102,11 @@ class Layers(Mapping[str, Held]):
                 f"{self._n_samples} samples, got {rows}"
             )
 
-    def _layer(self, name: str, value: Any) -> tuple[Held, str]:
-        """Return the array of a layer, with the name of the dtype that it had before."""
+    def _layer(self, name: str, value: Any, knows_dtype: bool) -> tuple[Held, str]:
+        """Return the array of a layer, with the name of the dtype that its values have.
+
+        That is not looked for if it is known.
+        """
         raise NotImplementedError
 
     def __getitem__(self, layer: str) -> Held:
@@ -158,7 +165,7 @@ class Layers(Mapping[str, Held]):
     ) -> None:
         """Raise an error unless row i of `self` and row i of `other` are the same sample.
 
-        If one side has no sample ids, only the numbers of samples are compared.
+        If one side has no sample ids, only the numbers of samples are compared, with a warning.
 
         Parameters
         ----------
@@ -191,7 +198,17 @@ class Layers(Mapping[str, Held]):
                 + other._transposed(self, other_name)
             )
         ids, other_ids = self.sample_ids, other.sample_ids
-        if ids is None or other_ids is None or ids == other_ids:
+        if ids == other_ids:
+            return
+        if ids is None or other_ids is None:
+            known, unknown = (other_name, self_name) if ids is None else (self_name, other_name)
+            warnings.warn(
+                f"{known} knows its samples and {unknown} does not, so that it cannot be checked "
+                f"that row i of both is the same sample: pass sample_ids for {unknown}, or capture "
+                "both with isorep.capture",
+                UserWarning,
+                stacklevel=3,
+            )
             return
         missing = Counter(ids) - Counter(other_ids)
         if not missing:
@@ -349,8 +366,20 @@ class Representations(Layers[NDArray[Any]]):
 
     __hash__ = None  # type: ignore[assignment]  # equality reads arrays
 
-    def _layer(self, name: str, value: Any) -> tuple[NDArray[Any], str]:
-        return _layer(name, value)
+    def __getitem__(self, layer: str) -> NDArray[Any]:
+        array: NDArray[Any] = self._arrays[layer]
+        dtype = self._dtypes[layer]
+        return array if dtype == array.dtype.name else ComputedArray.of(array, dtype)
+
+    def _layer(self, name: str, value: Any, knows_dtype: bool) -> tuple[NDArray[Any], str]:
+        array, dtype = _layer(name, value)
+        if not knows_dtype and dtype == array.dtype.name:
+            rounded = rounded_dtype(array)
+            if rounded is not None:
+                text = rounding_text(f"layer {name!r}", dtype, rounded)
+                warnings.warn(text, UserWarning, stacklevel=4)
+                dtype = rounded
+        return array, dtype
 
 
 def _layer(name: str, value: Any) -> tuple[NDArray[Any], str]:
@@ -361,13 +390,14 @@ def _layer(name: str, value: Any) -> tuple[NDArray[Any], str]:
             "in first"
         )
     try:
-        array = to_numpy(value)
+        array = to_numpy(dense_numbers(value, f"layer {name!r}"))
     except ValueError as error:
         raise ValueError(f"layer {name!r} is no array of one shape: {error}") from error
     dtype = array.dtype.name
     array = array.astype(readable_dtype(array.dtype), copy=False)
     check_layer(name, array.shape, array.dtype)
-    array = array.view()  # so that the caller's own array stays writeable
+    dtype = getattr(value, "computed_dtype", None) or dtype
+    array = np.asarray(array).view()  # so that the caller's own array stays writeable
     array.flags.writeable = False
     return array, dtype
 
@@ -422,7 +452,7 @@ def as_sample_ids(sample_ids: Sequence[str | int]) -> tuple[str, ...]:
 
 
 def _labels(labels: Any) -> NDArray[Any]:
-    array = np.asarray(labels)
+    array = as_labels(labels)
     if array.ndim != 1 or array.dtype.kind not in "fiubU":
         raise ValueError(
             "expected one label per sample, a 1-D array of numbers or strings, got shape "

@@ -316,14 +316,14 @@ def test_what_a_stream_cannot_do(tmp_path):
         isorep.compare(*paths, measures=["cka", "rsa"], memory="100 kB")
     with pytest.raises(ValueError, match="solver='svd' decomposes the samples themselves"):
         isorep.compare(*paths, solver="svd", memory="100 kB")
-    with pytest.raises(ValueError, match="two models need data="):
+    with pytest.raises(ValueError, match="a is a model: pass data="):
         isorep.compare(a, b)
-    with pytest.raises(TypeError, match="data= is for two models, and b is a dict"):
-        isorep.compare(a, {"fc": np.eye(3)}, data=images())
-    with pytest.raises(
-        ValueError, match=r"layers, reduce, .* apply only when comparing models \(pass data=\)"
-    ):
-        isorep.compare(*paths, layers="conv*")
+    with pytest.raises(ValueError, match="data= is for models, and neither side is a model"):
+        isorep.compare(*paths, data=images())
+    with pytest.raises(ValueError, match=r"reduce, .* and device apply only when comparing models"):
+        isorep.compare(*paths, reduce="max")
+    with pytest.raises(ValueError, match=r"unknown layer of b 'convx\*'"):
+        isorep.compare(*paths, layers=(["*"], ["convx*"]))
     with pytest.raises(ValueError, match=r'a number of bytes or a text such as "2 GB", got'):
         isorep.compare(*paths, memory="lots")
     with pytest.raises(ValueError, match=r"unknown solver 'gramm'; did you mean 'gram'"):

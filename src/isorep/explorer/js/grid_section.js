@@ -57,7 +57,7 @@ export const gridSection = (section, fileName) => {
     title: "Layers",
     summary: isDiagonal
       ? `${layers}, each compared with the layer of the same name after the change.`
-      : `${layers} of x (rows) and ${yLayers.length} of y (columns), in the order of the table.`,
+      : `${layers} of ${section.x_name} (rows) and ${yLayers.length} of ${section.y_name} (columns), in the order of the table.`,
     parts: [
       controls(measureDropdown, quantityDropdown, ...layerDropdowns),
       element("div", { class: "columns" }, figure.box, panel.box),

@@ -1,0 +1,46 @@
+"""Tables: data frames and sparse matrices as NumPy arrays, or clear words why not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def dense_numbers(x: Any, name: str) -> Any:
+    """Return a data frame of numbers as an array; return anything else that is dense unchanged.
+
+    Raises
+    ------
+    TypeError
+        `x`, which errors call `name`, is a sparse matrix or has a column that is not of numbers.
+    """
+    if hasattr(x, "toarray") and hasattr(x, "nnz"):  # scipy.sparse
+        raise TypeError(
+            f"{name} is a sparse matrix; pass {name}.toarray() if it fits in memory as an array"
+        )
+    if getattr(x, "is_sparse", False) is True or getattr(x, "is_sparse_csr", False) is True:
+        raise TypeError(f"{name} is a sparse tensor; pass {name}.to_dense()")
+    dtypes = getattr(x, "dtypes", None)
+    if dtypes is None or not hasattr(x, "columns") or not hasattr(x, "to_numpy"):
+        return x
+    others = {
+        str(column): dtype
+        for column, dtype in zip(x.columns, dtypes, strict=True)
+        if getattr(dtype, "kind", "O") not in "fiub"
+    }
+    if others:
+        columns = ", ".join(f"{column!r} ({dtype})" for column, dtype in others.items())
+        raise TypeError(f"{name} has columns that are not numbers, {columns}: leave them out")
+    if all(isinstance(dtype, np.dtype) for dtype in dtypes):
+        return x.to_numpy()
+    return x.to_numpy(dtype="float64", na_value=np.nan)  # dtypes that hold missing values
+
+
+def as_labels(labels: Any) -> NDArray[Any]:
+    """Return labels as an array; strings that are held as objects become NumPy's strings."""
+    array = np.asarray(labels)
+    if array.dtype.kind in "OT" and all(isinstance(label, str) for label in array.ravel()):
+        return array.astype(np.str_)
+    return array

@@ -163,6 +163,8 @@ def intervals(
         Overlaps without each block that know no samples; see `leave_out`. They are not used if a
         measure needs samples.
     """
+    if not rows:
+        return {}
     corrected = [row for row in rows if row.from_moments(row.seeded({}, seed))]
     if population is not None and excesses is None:
         excesses = excesses_of(population, corrected, seed)
@@ -197,15 +199,15 @@ def intervals(
         row.label: quantile * _error_without_tail(values, deviations[:, -1])
         for row, values in zip(rows, deviations.T, strict=False)
     }
-    values = Similarities(corrected, seed)
+    of_population = Similarities(corrected, seed)
     tail_error = quantile * population.tail_error
     middle, low, high = (
-        population.value(values, population.spectrum.shifted(shift))
+        population.value(of_population, population.spectrum.shifted(shift))
         for shift in (0.0, -tail_error, tail_error)
     )
     for row, to_low, to_high in zip(corrected, middle - low, high - middle, strict=True):
         excess = excesses[row.label]
-        failure = similarities.errors.get(row.label) or values.errors.get(row.label)
+        failure = similarities.errors.get(row.label) or of_population.errors.get(row.label)
         if isinstance(excess, Exception):
             bounds[row.label] = excess
             continue

@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from isorep.activations.axes import (
+from isorep.activations.layouts.axes import (
+    NO,
     SAMPLES,
+    YES,
     Axes,
     Axis,
-    Feature,
-    demoted,
     feature_of,
     joined,
     length,
@@ -26,6 +26,7 @@ from isorep.activations.axes import (
     reshaped,
     resized,
     with_feature,
+    with_features_on,
 )
 
 
@@ -36,19 +37,25 @@ class Operation:
     Parameters
     ----------
     name
-        Name without the namespace, overload and the underscore of in-place operations.
+        Name without overload, the underscore of in-place operations, and PyTorch's own namespace.
     arguments
         Arguments by name, with defaults left out.
     axes
         Axes of each tensor among the arguments that depends on the inputs of the model, in order.
     is_pointwise
         Whether the operation broadcasts its inputs and works element by element.
+    is_parameter
+        Whether a tensor is a parameter of the model, or was computed from one.
+    in_layer
+        Whether one of PyTorch's own layers runs, whose weights make features.
     """
 
     name: str
     arguments: dict[str, Any]
     axes: Callable[[Any], Axes | None]
     is_pointwise: bool
+    is_parameter: Callable[[Tensor], bool]
+    in_layer: bool
 
     def tensors(self) -> list[Tensor]:
         """Return the tensors among the arguments, also those in lists."""
@@ -69,7 +76,11 @@ class Operation:
         return axes
 
     def _kept(self, shape: Sequence[int]) -> Axes:
-        known = [axes for x in self.tensors() if (axes := self.axes(x)) is not None]
+        # Integers are places in other tensors.
+        integers_last = sorted(
+            self.tensors(), key=lambda x: not (x.is_floating_point() or x.is_complex())
+        )
+        known = [axes for x in integers_last if (axes := self.axes(x)) is not None]
         for axes in known:
             if tuple(map(length, axes)) == tuple(shape):
                 return axes
@@ -92,26 +103,18 @@ def _pointwise(op: Operation, shape: Sequence[int]) -> Axes | None:
         return axes
     # A scale or bias, which has one value for each feature, says which axis the features are on.
     for x in op.tensors():
-        if (
-            op.axes(x) is None
-            and x.is_floating_point()
-            and x.ndim
-            and x.numel() == max(x.shape) > 1
-        ):
+        if op.is_parameter(x) and x.ndim and x.numel() == max(x.shape) > 1:
             k = list(x.shape).index(x.numel()) - x.ndim
             if shape[k] == x.numel():
-                return _with_features_on(axes, k)
+                return _scaled(axes, k)
     return axes
 
 
-def _with_features_on(axes: Axes, k: int) -> Axes:
-    """Return axes with features on axis `k`, in place of those on other axes."""
-    k %= len(axes)
+def _scaled(axes: Axes, k: int) -> Axes:
+    """Return axes of a tensor that has a scale or a bias for each index on axis `k`."""
     if any(part.origin.root is SAMPLES for part in axes[k]):
         return axes
-    return tuple(
-        with_feature(axis, Feature.YES) if i == k else demoted(axis) for i, axis in enumerate(axes)
-    )
+    return with_features_on(axes, k, with_feature(axes[k], YES))
 
 
 def _contracted(axes: Axes, k: int) -> None:
@@ -124,47 +127,66 @@ def _contracted(axes: Axes, k: int) -> None:
 
 
 def _matrix_product(op: Operation, shape: Sequence[int], first: str, second: str) -> Axes | None:
-    x, y = op.arguments[first], op.arguments[second]
-    return _product(op.axes(x), op.axes(y), shape)
-
-
-def _product(x: Axes | None, y: Axes | None, shape: Sequence[int]) -> Axes | None:
     """Return the axes of a product of matrices, or of two stacks of them."""
-    if x is None and y is None:
+    x, y = op.axes(op.arguments[first]), op.axes(op.arguments[second])
+    if x is None or y is None:
+        weights = op.arguments[second if y is None else first]
+        if x is not None:
+            return _weighted(op, x, -1, weights, shape[-1])
+        if y is not None:
+            return _weighted(op, y, -2, weights, shape[-2])
         return None
-    features_last = new_axis(shape[-1], feature=Feature.YES)
-    if x is None:
-        assert y is not None
-        _contracted(y, len(y) - 2)
-        rows = new_axis(shape[-2], feature=Feature.YES)
-        return (*y[:-2], rows, demoted(y[-1]))
-    if y is None:
-        _contracted(x, len(x) - 1)
-        return (*x[:-2], demoted(x[-2]), features_last)
-    batch = joined([x[:-2], y[:-2]], shape[:-2]) if len(shape) > 2 else ()
-    return (*batch, x[-2], y[-1])
+    return _product(x, y[:-2], y[-1], shape)
+
+
+def _product(x: Axes, batch: Axes, last: Axis, shape: Sequence[int]) -> Axes:
+    """Return the axes (..., m, p) of a product with x (..., m, k), if p is the axis `last`."""
+    others = max(feature_of(x[-2]), feature_of(last))
+    return (*joined([x[:-2], batch], shape[:-2], others), x[-2], last)
+
+
+def _weighted(op: Operation, axes: Axes, k: int, weights: Tensor, size: int) -> Axes:
+    """Return the axes of a stack of matrices, axis `k` of which was contracted with weights."""
+    features_known = any(feature_of(axis) == YES for axis in axes)
+    makes_features = (
+        op.in_layer
+        or feature_of(axes[k]) == YES
+        or (op.is_parameter(weights) and (feature_of(axes[k]) > NO or not features_known))
+    )
+    k %= len(axes)
+    if not makes_features:  # weights between positions, such as an adjacency matrix
+        return (*axes[:k], new_axis(size, axes[k]), *axes[k + 1 :])
+    _contracted(axes, k)
+    # One matrix for each index on the axes before does not replace their features.
+    features = new_axis(size, axes[k], feature=YES)
+    return (*axes[:-2], *with_features_on(axes, k, features)[-2:])
 
 
 def _linear(op: Operation, shape: Sequence[int]) -> Axes | None:
-    x = op.axes(op.arguments["input"])
+    x = _first(op)
     if x is None:
         return None
     _contracted(x, len(x) - 1)
-    return (*map(demoted, x[:-1]), new_axis(shape[-1], feature=Feature.YES))
+    return with_features_on(x, -1, new_axis(shape[-1], x[-1], feature=YES))
+
+
+def _first(op: Operation) -> Axes | None:
+    return op.axes(next(iter(op.arguments.values())))
 
 
 def _convolution(op: Operation, shape: Sequence[int]) -> Axes | None:
-    x = op.axes(op.arguments["input"])
+    x = _first(op)
     if x is None:
         return None
     samples = [part for part in x[1] if part.origin.root is SAMPLES]
     if samples:  # one group of filters for each sample
         n = samples[0].size
-        features: Axis = (samples[0], *new_axis(shape[1] // n, feature=Feature.YES))
+        features: Axis = (samples[0], *new_axis(shape[1] // n, feature=YES))
     else:
         _contracted(x, 1)
-        features = new_axis(shape[1], feature=Feature.YES)
-    positions = (resized(demoted(axis), size) for axis, size in zip(x[2:], shape[2:], strict=True))
+        features = new_axis(shape[1], feature=YES)
+    axes = with_features_on(x, 1, features, keeps_split=False)
+    positions = (resized(axis, size) for axis, size in zip(axes[2:], shape[2:], strict=True))
     return (x[0], features, *positions)
 
 
@@ -172,42 +194,44 @@ def _layer_norm(op: Operation, shape: Sequence[int]) -> Axes | None:
     x = op.axes(op.arguments["input"])
     if x is None or len(op.arguments["normalized_shape"]) != 1:
         return x
-    return _with_features_on(x, -1)
+    if op.arguments.get("weight") is None and any(map(feature_of, x)):
+        return x
+    return _scaled(x, -1)
 
 
 def _features_on_second(op: Operation, shape: Sequence[int]) -> Axes | None:
     x = op.axes(op.arguments["input"])
     if x is None or tuple(map(length, x)) != tuple(shape):
         return None
-    return _with_features_on(x, 1)
+    return _scaled(x, 1)
 
 
 def _grouped_product(op: Operation, shape: Sequence[int]) -> Axes | None:
     x = op.axes(op.arguments["self"])
     if x is None or len(x) != 2:
         return None
-    return (demoted(x[0]), new_axis(shape[-1], feature=Feature.YES))
+    return with_features_on(x, 1, new_axis(shape[-1], x[1], feature=YES))
 
 
 def _embedding(op: Operation, shape: Sequence[int]) -> Axes | None:
     indices = op.axes(op.arguments["indices"])
     if indices is None:
         return None
-    return (*indices, new_axis(shape[-1], feature=Feature.YES))
+    return (*indices, new_axis(shape[-1], feature=YES))
 
 
 def _attention(op: Operation, shape: Sequence[int]) -> Axes | None:
     query, value = op.axes(op.arguments["query"]), op.axes(op.arguments["value"])
     if query is None or value is None or len(shape) != len(query):
         return None
-    return (*joined([query[:-2], value[:-2]], shape[:-2]), query[-2], value[-1])
+    return _product(query, value[:-2], value[-1], shape)
 
 
 def _recurrent(op: Operation, shape: Sequence[int]) -> Axes | None:
     x = op.axes(op.arguments["input"])
     if x is None or len(shape) != len(x):
         return None
-    return (*map(demoted, x[:-1]), new_axis(shape[-1], feature=Feature.YES))
+    return with_features_on(x, -1, new_axis(shape[-1], feature=YES))
 
 
 def _reshape(op: Operation, shape: Sequence[int]) -> Axes | None:
@@ -287,12 +311,14 @@ def _cat(op: Operation, shape: Sequence[int]) -> Axes | None:
     if not operands:
         return None
     k = op.arguments.get("dim", 0) % len(shape)
-    others = joined([axes[:k] + axes[k + 1 :] for axes in operands], [*shape[:k], *shape[k + 1 :]])
     along = [axes[k] for axes in operands]
-    axis = along[0]
-    if length(axis) != shape[k]:
-        axis = new_axis(shape[k], *along, feature=max(map(feature_of, along)))
-    return (*others[:k], axis, *others[k:])
+    if length(along[0]) == shape[k]:
+        return joined(operands, shape)
+    whole = [new_axis(shape[k], axis, feature=feature_of(axis)) for axis in along]
+    axes = joined(
+        [(*x[:k], axis, *x[k + 1 :]) for x, axis in zip(operands, whole, strict=True)], shape
+    )
+    return (*axes[:k], new_axis(shape[k], *along, feature=feature_of(axes[k])), *axes[k + 1 :])
 
 
 def _stack(op: Operation, shape: Sequence[int]) -> Axes | None:
@@ -349,6 +375,27 @@ def _index(op: Operation, shape: Sequence[int]) -> Axes | None:
     return (*x[:start], *new, *x[places[-1] + 1 :])
 
 
+def _gathered(op: Operation, shape: Sequence[int]) -> Axes | None:
+    x = op.axes(op.arguments["self"])
+    if x is None or len(x) != len(shape):
+        return None
+    k = op.arguments["dim"] % len(x)
+    return tuple(
+        new_axis(size, axis, feature=feature_of(axis)) if i == k else resized(axis, size)
+        for i, (axis, size) in enumerate(zip(x, shape, strict=True))
+    )
+
+
+def _complex_as_real(op: Operation, shape: Sequence[int]) -> Axes | None:
+    x = op.axes(op.arguments["self"])
+    return None if x is None else (*x, new_axis(2))
+
+
+def _real_as_complex(op: Operation, shape: Sequence[int]) -> Axes | None:
+    x = op.axes(op.arguments["self"])
+    return None if x is None else x[:-1]
+
+
 def _written(op: Operation, shape: Sequence[int]) -> Axes | None:
     """Return the axes of a tensor that values are written into, at places that an index says."""
     axes = op.axes(op.arguments["self"])
@@ -375,11 +422,10 @@ def _written(op: Operation, shape: Sequence[int]) -> Axes | None:
 
 
 def _distances(op: Operation, shape: Sequence[int]) -> Axes | None:
-    return _product(op.axes(op.arguments["x1"]), _turned(op.axes(op.arguments["x2"])), shape)
-
-
-def _turned(axes: Axes | None) -> Axes | None:
-    return None if axes is None else (*axes[:-2], axes[-1], axes[-2])
+    x, y = op.axes(op.arguments["x1"]), op.axes(op.arguments["x2"])
+    if x is None or y is None:  # distances from prototypes
+        return None if x is None else (*x[:-1], new_axis(shape[-1], feature=YES))
+    return _product(x, y[:-2], y[-2], shape)
 
 
 def _packed(op: Operation, shape: Sequence[int]) -> Axes | None:
@@ -392,6 +438,11 @@ def _packed(op: Operation, shape: Sequence[int]) -> Axes | None:
 def _of(first: str, second: str) -> Callable[[Operation, Sequence[int]], Axes | None]:
     return lambda op, shape: _matrix_product(op, shape, first, second)
 
+
+_QUANTISED_LINEAR = ("linear", "linear_relu", "linear_dynamic", "linear_relu_dynamic")
+_QUANTISED_CONVOLUTIONS = [
+    f"conv{n}d{end}" for n in (1, 2, 3) for end in ("", "_relu", "_dynamic", "_add_relu")
+]
 
 _Rule = Callable[[Operation, Sequence[int]], Axes | None]
 
@@ -441,11 +492,16 @@ _RULES: dict[str, _Rule] = {
     "im2col": _image_to_columns,
     "col2im": _columns_to_image,
     "index": _index,
+    "gather": _gathered,
+    "view_as_real": _complex_as_real,
+    "view_as_complex": _real_as_complex,
     "index_add": _written,
     "index_put": _written,
     "index_copy": _written,
     "scatter": _written,
     "scatter_add": _written,
     "_cdist_forward": _distances,
+    **{f"quantized::{name}": _linear for name in _QUANTISED_LINEAR},
+    **{f"quantized::{name}": _convolution for name in _QUANTISED_CONVOLUTIONS},
     "_pack_padded_sequence": _packed,
 }

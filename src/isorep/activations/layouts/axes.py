@@ -7,9 +7,9 @@ are features.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import IntEnum
 from math import prod
 
 
@@ -24,6 +24,8 @@ class Origin:
 
     def __init__(self, parents: Sequence[Origin] = ()) -> None:
         self.parents = tuple(parents)
+        # What it was split from, as attention heads are; kept by what was made from it alone.
+        self.whole: Origin | None = self.parents[0].whole if len(self.parents) == 1 else None
         self.contracted_with_weights = False
         self.second_piece: Origin | None = None  # if this is the first piece of its only parent
         self._same: Origin | None = None
@@ -54,12 +56,9 @@ class Origin:
         return False
 
 
-class Feature(IntEnum):
-    """Whether the indices of a part are features."""
-
-    NO = 0
-    PAST = 1  # before weights were contracted with another axis
-    YES = 2
+NO, YES = 0, sys.maxsize
+"""Whether the indices of a part are features. A number between: they were, until weights were
+contracted with another axis; the later this was, the greater."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,14 @@ class Part:
 
     size: int
     origin: Origin
-    feature: Feature = Feature.NO
+    feature: int = NO
+
+    def is_split_from(self, other: Part) -> bool:
+        """Return whether this and `other` are features that were one axis before."""
+        return (
+            self.feature == other.feature == YES
+            and self.origin.whole is other.origin.whole is not None
+        )
 
 
 Axis = tuple[Part, ...]
@@ -82,22 +88,35 @@ def length(axis: Axis) -> int:
     return prod(part.size for part in axis)
 
 
-def feature_of(axis: Axis) -> Feature:
-    """Return whether any part of an axis is a feature."""
-    return max((part.feature for part in axis), default=Feature.NO)
+def feature_of(axis: Axis) -> int:
+    """Return whether any part of an axis is a feature, as the greatest number of a part."""
+    return max((part.feature for part in axis), default=NO)
 
 
-def with_feature(axis: Axis, feature: Feature) -> Axis:
+def with_feature(axis: Axis, feature: int) -> Axis:
     """Return an axis all parts of which are, or are not, features."""
     return tuple(replace(part, feature=feature) for part in axis)
 
 
-def demoted(axis: Axis) -> Axis:
-    """Return an axis whose features are features of the past."""
-    return tuple(replace(part, feature=min(part.feature, Feature.PAST)) for part in axis)
+def with_features_on(axes: Axes, k: int, features: Axis, keeps_split: bool = True) -> Axes:
+    """Return axes with `features` in place of axis `k`; the features of the others are past.
+
+    Features that were split, as into attention heads and features of a head, stay together, unless
+    `keeps_split` is false.
+    """
+    parts = [part for axis in axes for part in axis]
+    past = 1 + max((part.feature for part in parts if part.feature < YES), default=NO)
+
+    def demoted(part: Part) -> Part:
+        if part.feature < YES or (keeps_split and any(map(part.is_split_from, axes[k]))):
+            return part
+        return replace(part, feature=past)
+
+    k %= len(axes)
+    return tuple(features if i == k else tuple(map(demoted, axis)) for i, axis in enumerate(axes))
 
 
-def new_axis(size: int, *parents: Axis, feature: Feature = Feature.NO) -> Axis:
+def new_axis(size: int, *parents: Axis, feature: int = NO) -> Axis:
     """Return an axis of unknown indices, which were made from the axes `parents`."""
     origins = tuple(part.origin for axis in parents for part in axis)
     return (Part(size, Origin(origins), feature),)
@@ -144,6 +163,7 @@ def reshaped(axes: Axes, shape: Sequence[int]) -> Axes:
 def _pieces(part: Part, size: int) -> tuple[Part, Part]:
     first, second = Origin([part.origin]), Origin([part.origin])
     first.second_piece = second
+    first.whole = second.whole = part.origin.whole or part.origin
     return Part(size, first, part.feature), Part(part.size // size, second, part.feature)
 
 
@@ -157,11 +177,20 @@ def _rejoined(axis: Sequence[Part]) -> Iterator[Part]:
         yield part
 
 
-def joined(operands: Sequence[Axes], shape: Sequence[int]) -> Axes:
+def joined(operands: Sequence[Axes], shape: Sequence[int], others: int = NO) -> Axes:
     """Return the axes of a tensor that operands of these axes were broadcast to, elementwise.
 
     The features of two operands with features are the axes that are features in both: those of
     ``x + f(x)`` are not the positions that f mixed.
+
+    Parameters
+    ----------
+    operands
+        Axes of each operand.
+    shape
+        Lengths of the axes.
+    others
+        Whether axes of the tensor that are not among these are features.
     """
     aligned = [
         [
@@ -173,7 +202,7 @@ def joined(operands: Sequence[Axes], shape: Sequence[int]) -> Axes:
         for operand in operands
     ]
     informed = [
-        [Feature.NO if axis is None else feature_of(axis) for axis in operand]
+        [NO if axis is None else feature_of(axis) for axis in operand]
         for operand in aligned
         if any(axis is not None and feature_of(axis) for axis in operand)
     ]
@@ -184,8 +213,8 @@ def joined(operands: Sequence[Axes], shape: Sequence[int]) -> Axes:
         if None not in operand and any(feature_of(axis) for axis in operand if axis is not None)
     ]
     features = [min(axis) for axis in zip(*(whole or informed), strict=True)]
-    features = features or [Feature.NO] * len(shape)
-    highest = max(features, default=Feature.NO)
+    features = features or [NO] * len(shape)
+    highest = max([*features, others])
     columns = [
         [axis for operand in aligned if (axis := operand[k]) is not None] for k in range(len(shape))
     ]
@@ -199,7 +228,7 @@ def joined(operands: Sequence[Axes], shape: Sequence[int]) -> Axes:
             _unite(candidates[0], other)
         best = max(candidates, key=_knowledge)
         # Among features of the past alone, none was replaced by others.
-        is_feature = Feature.YES if feature and feature == highest else feature
+        is_feature = YES if feature and feature == highest else feature
         if feature_of(best) != is_feature:
             best = _marked(best, candidates, is_feature)
         axes.append(best)
@@ -210,15 +239,15 @@ def _knowledge(axis: Axis) -> tuple[bool, int]:
     return any(part.origin.root is SAMPLES for part in axis), len(axis)
 
 
-def _marked(axis: Axis, candidates: Sequence[Axis], feature: Feature) -> Axis:
+def _marked(axis: Axis, candidates: Sequence[Axis], feature: int) -> Axis:
     """Return `axis` as a feature or not, with only those parts that are a feature somewhere."""
-    if feature is Feature.NO:
+    if not feature:
         return with_feature(axis, feature)
     sizes = [part.size for part in axis]
     for candidate in sorted(candidates, key=feature_of, reverse=True):
         if [part.size for part in candidate] == sizes and feature_of(candidate):
             return tuple(
-                replace(part, feature=feature if other.feature else Feature.NO)
+                replace(part, feature=feature if other.feature else NO)
                 for part, other in zip(axis, candidate, strict=True)
             )
     return tuple(

@@ -9,11 +9,11 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from isorep.activations.axes import (
+from isorep.activations.layouts.axes import (
+    NO,
     SAMPLES,
     Axes,
     Axis,
-    Feature,
     Part,
     feature_of,
     length,
@@ -123,7 +123,7 @@ def feature_axes(
     if channels != "auto":
         return (1 if channels == "first" else n_axes - 1,), False
     if axes is not None:
-        by_axis = [Feature.NO, *map(feature_of, axes[1:])]
+        by_axis = [NO, *map(feature_of, axes[1:])]
         highest = max(by_axis)
         if highest:
             return tuple(k for k, feature in enumerate(by_axis) if feature == highest), False
@@ -132,7 +132,7 @@ def feature_axes(
             for k, axis in enumerate(axes)
             if k and any(part.origin.root.contracted_with_weights for part in axis)
         )
-        if contracted:
+        if len(contracted) == 1:
             return contracted, False
     # Nothing that PyTorch ran said it: a quantised layer, or one that saw no input.
     if (axis := axis_by_type(module)) is not None:

@@ -193,7 +193,7 @@ def test_layers_are_matched_by_name_and_others_listed():
         isorep.diff(a, b, layers=["same", "conv?"])
     with pytest.raises(ValueError, match="no layer is on both sides: base has old_head, and "):
         isorep.diff({"old_head": a["same"]}, b)
-    with pytest.raises(ValueError, match="no layer to compare"):
+    with pytest.raises(ValueError, match="no layer is selected"):
         isorep.diff(a, b, layers=[])
 
 

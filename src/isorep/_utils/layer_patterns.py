@@ -10,7 +10,7 @@ def as_patterns(layers: str | Iterable[str]) -> list[str]:
     """Return globs as a list, at least one."""
     patterns = [layers] if isinstance(layers, str) else list(layers)
     if not patterns:
-        raise ValueError("no layer to compare: pass at least one name or glob, or '*' for all")
+        raise ValueError("no layer is selected: pass at least one name or glob, or '*' for all")
     return patterns
 
 
@@ -58,7 +58,9 @@ def matching(patterns: Iterable[str], layers: Iterable[str]) -> list[str]:
     """
     patterns = list(patterns)
     excluded = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
-    selected = [pattern for pattern in patterns if not pattern.startswith("!")] or ["*"]
+    selected = [pattern for pattern in patterns if not pattern.startswith("!")]
+    if excluded and not selected:
+        selected = ["*"]
     return [
         layer
         for layer in layers

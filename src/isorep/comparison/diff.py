@@ -109,7 +109,7 @@ def diff(
     seed : int
         Random seed for the correction, intervals and the chance level.
     progress : bool
-        Show progress bars, if standard error is a terminal.
+        Report the progress on standard error: a bar on a terminal, elsewhere a line a minute.
 
     Returns
     -------

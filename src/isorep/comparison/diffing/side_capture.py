@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from isorep._utils.layer_patterns import as_patterns, matching
 from isorep.comparison.diffing.layer_matching import LayerMap, changed_patterns
-from isorep.comparison.diffing.sample_size import n_samples_of, warn_of_few_samples
+from isorep.comparison.diffing.needed_samples import n_samples_of, warn_of_few_samples
 from isorep.comparison.sides import activations, is_model
 from isorep.representations.representations import Representations
 

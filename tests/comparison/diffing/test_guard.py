@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import isorep
-from isorep.comparison.diffing.sample_size import n_samples_of
+from isorep.comparison.diffing.needed_samples import n_samples_of
 from isorep.testing import assert_similar
 
 rng = np.random.default_rng(0)

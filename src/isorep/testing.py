@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from isorep.comparison.diff import diff
+from isorep.comparison.diffing.layer_matching import LayerMap
 from isorep.measures.measure_spec import Spec
 
 __all__ = ["assert_similar"]
@@ -18,12 +19,19 @@ def assert_similar(
     changed: Any,
     data: Any = None,
     *,
-    layers: str | Iterable[str] = "*",
+    layers: str | Iterable[str] | tuple[Iterable[str], Iterable[str]] = "*",
+    map: LayerMap | None = None,  # noqa: A002
     reduce: Any = "mean",
+    max_samples: int | None = None,
     measure: Spec = "pwcca",
     fail_below: float = 0.95,
+    allow_missing: str | Iterable[str] = (),
+    device: Any = None,
+    seed: int = 0,
 ) -> None:
     """Fail if a layer of `changed` is less similar to its layer in `base` than a threshold.
+
+    It also fails if a layer is missing in `changed`, or cannot be judged.
 
     Parameters
     ----------
@@ -31,19 +39,27 @@ def assert_similar(
         Two models, or captures of them; see `isorep.diff`.
     data : iterable of batches, optional
         Data to run models on; see `isorep.capture`.
-    layers : str or iterable of str
-        Globs over the names of layers.
+    layers, map : optional
+        Layers to compare, and how their names are matched; see `isorep.diff`.
     reduce : str, callable or mapping
         How a model's positions become features; see `isorep.capture`.
+    max_samples : int, optional
+        Number of samples to compare; by default all.
     measure : str or mapping
         A name in `isorep.MEASURES`, alone or with options; see `isorep.compare`.
     fail_below : float
         Smallest similarity allowed, corrected for finite-sample bias if the measure can be.
+    allow_missing : str or iterable of str
+        Globs over layers of `base` that may be missing in `changed`.
+    device : torch.device, str or int, optional
+        Where to run the models; see `isorep.capture`.
+    seed : int
+        Random seed for the correction.
 
     Raises
     ------
     AssertionError
-        When a layer is less similar, has too few samples to correct, or contains NaN; the message
+        When a layer is less similar, contains NaN, is missing, or cannot be judged; the message
         shows the most changed layers.
     TypeError, ValueError
         When nothing can be compared; see `isorep.diff`.
@@ -57,8 +73,9 @@ def assert_similar(
     Traceback (most recent call last):
     ...
     AssertionError: pwcca similarity of 1 of 1 layers is below 0.95:
-    layer  similarity
-    fc         0.8490  below 0.95
+    layer  similarity  max error  rel error
+    fc         0.8496    3.9e+00    1.0e+00  below 0.95
+    first layer that diverges: fc (relative error 1.0e+00, tolerance 1.5e-08)
     """
     __tracebackhide__ = True  # pytest then shows the line of the test
     result = diff(
@@ -66,11 +83,16 @@ def assert_similar(
         changed,
         data,
         layers=layers,
+        map=map,
         reduce=reduce,
+        max_samples=max_samples,
         measure=measure,
         fail_below=fail_below,
+        allow_missing=allow_missing,
         interval=False,
+        device=device,
+        seed=seed,
         progress=False,
     )
-    if result.below:
+    if result.below or result.missing or result.not_judged:
         raise AssertionError(f"{result.summary()}\n{result.to_text(_MOST_SHOWN)}")

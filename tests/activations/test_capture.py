@@ -358,7 +358,7 @@ def test_a_model_that_fails_says_on_which_batch(net, images):
     with pytest.raises(ValueError, match=r"the model failed on batch 1: RuntimeError: Given .*$"):
         capture(net, [images, images[:, :1]])
     with pytest.raises(ValueError, match="the model failed on batch 0: RuntimeError: ") as caught:
-        capture(net, images[0])
+        capture(net, images[:, :1])
     assert isinstance(caught.value.__cause__, RuntimeError)
     assert "\n" not in str(caught.value)
     with pytest.raises(ValueError, match=r"batch 0: TypeError: .*unexpected keyword argument 'z'"):

@@ -45,7 +45,7 @@ def test_names_are_case_sensitive_and_the_nearest_are_told():
         ("conv*", ValueError, r"unknown layer 'conv\*'"),
         (["0*", "4.0"], ValueError, "unknown layer '4.0'; did you mean"),
         ("", ValueError, "unknown layer ''"),
-        ([], ValueError, "at least one layer"),
+        ([], ValueError, "no layer is selected: pass at least one"),
         ([3], TypeError, "named by strings, got 3"),
     ],
 )

@@ -26,5 +26,5 @@ def test_later_calls_go_with_the_name_of_the_layer():
 def test_patterns_are_a_list_of_at_least_one():
     assert as_patterns("conv*") == ["conv*"]
     assert as_patterns(iter(["a", "b"])) == ["a", "b"]
-    with pytest.raises(ValueError, match="no layer to compare: pass at least one name or glob"):
+    with pytest.raises(ValueError, match="no layer is selected: pass at least one name or glob"):
         as_patterns([])

@@ -10,7 +10,7 @@ def as_patterns(layers: str | Iterable[str]) -> list[str]:
     """Return globs as a list, at least one."""
     patterns = [layers] if isinstance(layers, str) else list(layers)
     if not patterns:
-        raise ValueError("no layer to compare: pass at least one name or glob, or '*' for all")
+        raise ValueError("no layer is selected: pass at least one name or glob, or '*' for all")
     return patterns
 
 
@@ -49,19 +49,23 @@ def matches(name: str, pattern: str) -> bool:
 def matching(patterns: Iterable[str], layers: Iterable[str]) -> list[str]:
     """Return the layers that any pattern matches, with the later calls of such layers.
 
+    A pattern that begins with "!" leaves out the layers that it matches.
+
     Examples
     --------
-    >>> matching(["fc"], ["conv", "fc", "fc#2"])
-    ['fc', 'fc#2']
+    >>> matching(["fc"], ["conv", "fc", "fc#2"]), matching(["!fc"], ["conv", "fc", "fc#2"])
+    (['fc', 'fc#2'], ['conv'])
     """
     patterns = list(patterns)
+    excluded = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+    selected = [pattern for pattern in patterns if not pattern.startswith("!")] or ["*"]
     return [
         layer
         for layer in layers
-        if any(
-            matches(name, pattern)
-            for pattern in patterns
-            for name in (layer, layer.rpartition("#")[0])
-            if name
-        )
+        if _matches_any(layer, selected) and not _matches_any(layer, excluded)
     ]
+
+
+def _matches_any(layer: str, patterns: Iterable[str]) -> bool:
+    names = [name for name in (layer, layer.rpartition("#")[0]) if name]
+    return any(matches(name, pattern) for pattern in patterns for name in names)

@@ -17,12 +17,12 @@ from torch.nn.utils.rnn import PackedSequence
 
 from isorep._utils.validation import unknown_name
 from isorep.activations.batch import Batch
-from isorep.activations.evidence import Call, Evidence, gather_evidence, takes_hooks
 from isorep.activations.layers import AUTO, Layer
-from isorep.activations.layout import Layout, NoSamples
+from isorep.activations.layouts.evidence import Call, Evidence, gather_evidence, takes_hooks
+from isorep.activations.layouts.layout import Layout, NoSamples
+from isorep.activations.layouts.token_masks import mask_of_frames
 from isorep.activations.model_call import call_model
 from isorep.activations.outputs import Unusable, dense, padded, tensors_in
-from isorep.activations.token_masks import mask_of_frames
 
 _KEPT = {torch.float16: np.float16, torch.float32: np.float32, torch.float64: np.float64}
 

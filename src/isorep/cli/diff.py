@@ -23,10 +23,12 @@ from isorep.cli.user_code import user_code
 
 if TYPE_CHECKING:
     from isorep.comparison.diff_result import Diff
+    from isorep.comparison.diffing.layer_matching import LayerMap
     from isorep.representations.representations import Representations
 
 _STORES = (".npz", ".zarr", ".npy", ".safetensors")
 _REPORTS = (".html", ".json", ".csv")
+_STYLES = {"fail": "bold red", "not judged": "yellow"}
 
 
 @app.command(
@@ -57,6 +59,35 @@ def diff(
         ),
     ] = None,
     layers: LayerPatternsOption = None,
+    layers_changed: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GLOB",
+            help="Layers of the changed model, if its names differ from those of --layers; may be "
+            "repeated.",
+        ),
+    ] = None,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="OLD=NEW",
+            help="Name of a layer of BASE and its name in CHANGED; may be repeated, and have * on "
+            "both sides. 'order' matches the layers by the order in which they run.",
+        ),
+    ] = None,
+    all_layers: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="Also show layers with the same values as another one, such as the last submodule "
+            "of a block.",
+        ),
+    ] = False,
+    max_samples: Annotated[
+        int | None,
+        typer.Option(metavar="INT", min=1, help="Number of samples to compare; by default all."),
+    ] = None,
     reduce: ReduceOption = "mean",
     measure: MeasureOption = "pwcca",
     fail_below: Annotated[
@@ -64,6 +95,14 @@ def diff(
         typer.Option(
             metavar="FLOAT",
             help="Threshold: exit with status 1 if a layer is less similar than this.",
+        ),
+    ] = None,
+    allow_missing: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GLOB",
+            help="Layers of BASE that may be missing in CHANGED; may be repeated. With "
+            "--fail-below, all other missing layers fail.",
         ),
     ] = None,
     interval: Annotated[
@@ -90,15 +129,17 @@ def diff(
 
     The similarity is corrected for finite-sample bias. It is 1 if only the
     basis of a layer changed.
-    Exit status: 0; 1 if a layer is below --fail-below; 2 for an error.
+    Exit status with --fail-below: 0 if all layers pass; 1 if a layer fails or is missing; 3 if none
+    fails, but a layer cannot be judged. 2 for an error, and if no layer has a similarity.
     """
-    from isorep.comparison.diff import checked_measure, diff_representations
+    from isorep.comparison.diff import checked_measure, diff_captured, side_capture
     from isorep.comparison.diff_result import diff_reasons
     from isorep.comparison.sides import reusable
     from isorep.model_files.data_files import make_data
     from isorep.model_files.specs import check_names_model
 
-    checked_measure(measure, fail_below)
+    row = checked_measure(measure, fail_below)
+    layer_map = _layer_map(mapping or [])
     outputs = output or []
     for target in outputs:
         if target.suffix.lower() not in _REPORTS:
@@ -124,52 +165,89 @@ def diff(
                 )
     with user_code(data):
         batches = None if data is None else reusable(make_data(data, models))
-    patterns = layers or ["*"]
+    capture = side_capture(
+        batches,
+        layers=(layers or ["*"], layers_changed) if layers_changed else layers or ["*"],
+        layer_map=layer_map,
+        reduce=reduce,
+        device=device,
+        max_samples=max_samples,
+        measure=row,
+        progress=True,
+    )
     # One model after the other: two names may stand for one object with different weights.
-    with warnings.catch_warnings(record=True) as caught:
-        x, y = (
-            _activations(spec, name, batches, patterns, reduce, device)
-            for spec, name in ((base, "base"), (changed, "changed"))
-        )
-    for text in dict.fromkeys(str(warning.message) for warning in caught):
-        typer.echo(f"isorep: warning: {text}", err=True)
-    result = diff_representations(
+    with _warnings_on_stderr():
+        with _errors_of_user_code(base):
+            x = capture.base(_side(base))
+        with _errors_of_user_code(changed):
+            y = capture.changed(_side(changed), x)
+    result = diff_captured(
         x,
         y,
-        layers=patterns,
+        names=(base, changed),
+        selection=capture.selection,
+        layer_map=layer_map,
+        all_layers=all_layers,
         measure=measure,
         fail_below=fail_below,
+        allow_missing=allow_missing or [],
         interval=interval,
         seed=seed,
         progress=True,
     )
-    _print_layers(result, x.n_samples)
+    _print_layers(result, x.layers.n_samples)
     for text in diff_reasons(result.layers):
         typer.echo(f"isorep: warning: {text}", err=True)
     for target in outputs:
         if target.suffix.lower() == ".html":
-            _write_page(result, target, x, y, title=f"{base} and {changed}")
+            _write_page(result, target, x.layers, y.layers, title=f"{base} and {changed}")
         else:
             as_text = result.to_json if target.suffix.lower() == ".json" else result.to_csv
             write_file(target, as_text().encode())
-    if result.below:
-        names = ", ".join(layer.layer for layer in result.below)
-        typer.echo(f"isorep: {result.summary()} {names}", err=True)
-        raise typer.Exit(1)
+    if result.below or result.missing or result.not_judged:
+        names = [*(layer.layer for layer in (*result.below, *result.not_judged)), *result.missing]
+        typer.echo(f"isorep: {result.summary()} {', '.join(names)}", err=True)
+        raise typer.Exit(1 if result.below or result.missing else 3)
 
 
-def _activations(
-    spec: str, name: str, batches: Any, layers: list[str], reduce: str, device: str | None
-) -> Representations:
-    """Return the activations of one side: run the model, or load the file."""
-    from isorep.comparison.sides import activations
+def _side(spec: str) -> Any:
+    """Return a model, or the path of a file of activations."""
     from isorep.model_files.specs import make_model
 
-    side = make_model(spec) if _is_model(spec) else spec
-    with _errors_of_user_code(spec):
-        return activations(
-            side, name, batches, layers=layers, reduce=reduce, device=device, progress=True
-        )
+    return make_model(spec) if _is_model(spec) else spec
+
+
+def _layer_map(pairs: list[str]) -> LayerMap | None:
+    """Return the map that --map gives.
+
+    Raises
+    ------
+    ValueError
+        If a pair is neither OLD=NEW nor, alone, "order".
+    """
+    if not pairs or pairs == ["order"]:
+        return "order" if pairs else None
+    for pair in pairs:
+        if "=" not in pair:
+            raise ValueError(f"--map {pair!r}: expected OLD=NEW, or 'order' alone")
+    return {old: new for old, _, new in (pair.partition("=") for pair in pairs)}
+
+
+@contextmanager
+def _warnings_on_stderr() -> Iterator[None]:
+    """Print each distinct warning in one line, when it is issued."""
+    shown: set[str] = set()
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        text = str(message)
+        if text not in shown:
+            shown.add(text)
+            typer.echo(f"isorep: warning: {text}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = show
+        yield
 
 
 @contextmanager
@@ -199,7 +277,8 @@ def _print_layers(result: Diff, n_samples: int) -> None:
     console = new_console()
     direction = result.table[result.measure].attrs["direction"]
     details = f" ({direction}; x is base)" if direction else ""
-    heading = f"{result.measure} similarity{details} on {n_samples} samples{threshold}"
+    sides = f"{result.table.attrs['base']} and {result.table.attrs['changed']}"
+    heading = f"{sides}: {result.measure} similarity{details} on {n_samples} samples{threshold}"
     console.print(Text(heading, style="bold"))
     columns = diff_columns(result, result.layers)
     marks = [diff_mark(result, layer) for layer in result.layers]
@@ -210,9 +289,9 @@ def _print_layers(result: Diff, n_samples: int) -> None:
     for i, (layer, mark) in enumerate(zip(result.layers, marks, strict=True)):
         listing.add_row(
             Text(layer.layer),
-            *(f"{values[i]:.4f}" for values in columns.values()),
+            *(texts[i] for texts in columns.values()),
             *([Text(mark)] if has_marks else []),
-            style="bold red" if layer.below else None,
+            style=_STYLES.get(layer.verdict or ""),
         )
     console.print(listing)
     for note in diff_notes(result):

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from isorep._utils.layer_patterns import as_patterns, matching
 from isorep._utils.progress import track
 from isorep._utils.validation import unknown_name
 from isorep.comparison.diff_result import Diff, shortened
+from isorep.comparison.diffing.divergence import ElementwiseError
+from isorep.comparison.diffing.equal_layers import fold_equal_layers
+from isorep.comparison.diffing.layer_matching import LayerMap, LayerMatch, match_layers
+from isorep.comparison.diffing.side_capture import CapturedSide, LayerSelection, SideCapture
 from isorep.comparison.grid import Grid
 from isorep.comparison.inferred import InferenceOptions
-from isorep.comparison.sides import activations, reusable
-from isorep.comparison.table import make_table, table_attributes
+from isorep.comparison.sides import reusable
+from isorep.comparison.table import make_table, nothing_compared, table_attributes
 from isorep.core.basis import NoVarianceError
+from isorep.core.overlap import Overlap
 from isorep.core.prepare import couple_prepared, prepare, ranks
+from isorep.inference.interval import is_unbiased
 from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import one_measure
+from isorep.measures.sample_size_warnings import near_edge
 from isorep.representations.representations import Representations
 
 if TYPE_CHECKING:
@@ -36,10 +45,14 @@ def diff(
     changed: Side,
     data: Any = None,
     *,
-    layers: str | Iterable[str] = "*",
+    layers: str | Iterable[str] | tuple[Iterable[str], Iterable[str]] = "*",
+    map: LayerMap | None = None,  # noqa: A002
+    all_layers: bool = False,
     reduce: Any = "mean",
+    max_samples: int | None = None,
     measure: Spec = "pwcca",
     fail_below: float | None = None,
+    allow_missing: str | Iterable[str] = (),
     interval: bool = True,
     device: torch.device | str | int | None = None,
     seed: int = 0,
@@ -48,7 +61,8 @@ def diff(
     """Compare a model before and after a change, layer by layer.
 
     Each layer is compared with the layer of the same name. If only the basis of a layer changed,
-    its similarity is 1.
+    its similarity is 1. Where both sides have as many features, the elementwise error is computed
+    too, and the first layer where it is larger than rounding is named.
 
     Parameters
     ----------
@@ -59,15 +73,30 @@ def diff(
     data : iterable of batches, optional
         Data to run models on, as `isorep.capture` takes them, in the same order each time. Needed
         only if a side is a model.
-    layers : str or iterable of str
-        Globs over the names of layers. A name given in full must be on both sides.
+    layers : str, iterable of str, or tuple of two lists
+        Globs over the names of layers. A name given in full must be on both sides. A tuple of two
+        lists has globs for each side: ``(["h.*"], ["layers.*"])``.
+    map : mapping, optional
+        Names of layers of `base` to their names in `changed`, if they differ. Globs have as many
+        ``*`` on both sides: ``{"h.*.mlp": "layers.*.ffn"}``. Or "order": the i-th layer of `base`
+        is the i-th of `changed`, in the order in which they run. Names of wrappers, such as
+        ``module.``, ``_orig_mod.`` and ``base_model.model.``, and the prefix of a body inside a
+        model with a head need no map.
+    all_layers : bool
+        Also show layers that have the same values as another one on both sides, such as the last
+        submodule of a block and dropout. By default the outermost name stands for them.
     reduce : str, callable or mapping
         How a model's positions become features; see `isorep.capture`.
+    max_samples : int, optional
+        Number of samples to compare; by default all.
     measure : str or mapping
         A name in `isorep.MEASURES`, alone or with options such as "linear_regression(folds=10)",
         but not of a measure that reads maps. A measure that is not symmetric takes `base` as its x.
     fail_below : float, optional
         Threshold: layers with a lower similarity are in `Diff.below`.
+    allow_missing : str or iterable of str
+        Globs over layers of `base` that may be missing in `changed`. With a threshold, all other
+        missing layers are in `Diff.missing`.
     interval : bool
         Also compute a confidence interval and the chance level of each similarity. Without them,
         layers of 64 neurons take a quarter of the time, and layers of 512 a seventh.
@@ -83,15 +112,22 @@ def diff(
     Diff
         For measures that can be corrected, the similarity corrected for finite-sample bias (see
         `isorep.similarity`) is compared with the threshold, since layers look more alike with few
-        samples. A layer with too few samples to correct, or with NaN on one side, is below any
-        threshold. Layers that only one side has are listed, but are not below the threshold.
+        samples. A layer with NaN on one side is below any threshold. A layer is not judged if its
+        samples are fewer than 1.2 times the directions of both sides together, since the corrected
+        number is then uncertain, or if a model is not the same twice on the same samples.
+
+    Warns
+    -----
+    FewSamplesWarning
+        When the samples are too few to judge some layers of a model, by the widths of the layers:
+        before the model runs on all data, if their length is known.
 
     Raises
     ------
     ValueError
-        When a layer or the measure is unknown; no layer is on both sides, or none could be
-        compared; the samples or the reductions of the two sides differ; or `isorep.capture` or
-        `isorep.load` raises it.
+        When a layer or the measure is unknown; no layer is on both sides; every similarity is NaN;
+        the samples or the reductions of the two sides differ; or `isorep.capture` or `isorep.load`
+        raises it.
     TypeError
         When a side is of another type.
 
@@ -108,55 +144,93 @@ def diff(
     >>> x = torch.from_numpy(x)
     >>> diff = isorep.diff(model, changed, x, fail_below=0.95, interval=False)
     >>> print(diff)
-    layer  similarity
-    2          0.7847  below 0.95
-    0          1.0000
-    1          1.0000
-    >>> diff["2"].below
-    True
+    layer  similarity  max error  rel error
+    2          0.7847    7.3e-01    8.7e-01  below 0.95
+    0          1.0000    0.0e+00    0.0e+00
+    1          1.0000    0.0e+00    0.0e+00
+    first layer that diverges: 2 (relative error 8.7e-01, tolerance 3.5e-04)
+    >>> diff["2"].verdict
+    'fail'
     """
-    checked_measure(measure, fail_below)  # before any model runs
-    data = reusable(data)
-    x, y = (
-        activations(
-            side, name, data, layers=layers, reduce=reduce, device=device, progress=progress
-        )
-        for side, name in ((base, "base"), (changed, "changed"))
+    capture = side_capture(
+        reusable(data),
+        layers=layers,
+        layer_map=map,
+        reduce=reduce,
+        device=device,
+        max_samples=max_samples,
+        measure=checked_measure(measure, fail_below),  # before any model runs
+        progress=progress,
     )
-    return diff_representations(
+    x = capture.base(base)
+    y = capture.changed(changed, x)
+    return diff_captured(
         x,
         y,
-        layers=layers,
+        names=(name_of(base), name_of(changed)),
+        selection=capture.selection,
+        layer_map=map,
+        all_layers=all_layers,
         measure=measure,
         fail_below=fail_below,
+        allow_missing=allow_missing,
         interval=interval,
         seed=seed,
         progress=progress,
     )
 
 
-def diff_representations(
-    base: Representations,
-    changed: Representations,
+def side_capture(
+    data: Any,
     *,
-    layers: str | Iterable[str],
+    layers: str | Iterable[str] | tuple[Iterable[str], Iterable[str]],
+    layer_map: LayerMap | None,
+    reduce: Any,
+    device: Any,
+    max_samples: int | None,
+    measure: Measure,
+    progress: bool,
+) -> SideCapture:
+    """Return how to capture both sides; see `diff`."""
+    return SideCapture(
+        data=data,
+        selection=LayerSelection.parse(layers),
+        layer_map=layer_map,
+        reduce=reduce,
+        device=device,
+        max_samples=max_samples,
+        needs_samples=measure.from_moments({}) and measure.name != "cka_debiased",
+        progress=progress,
+    )
+
+
+def diff_captured(
+    base_side: CapturedSide,
+    changed_side: CapturedSide,
+    *,
+    names: tuple[str, str],
+    selection: LayerSelection,
+    layer_map: LayerMap | None,
+    all_layers: bool,
     measure: Spec,
     fail_below: float | None,
+    allow_missing: str | Iterable[str],
     interval: bool,
     seed: int,
     progress: bool,
 ) -> Diff:
-    """Compare the layers that have the same name; see `diff`."""
+    """Compare the matching layers of both sides; see `diff`. `names` are those of the sides."""
     row = checked_measure(measure, fail_below)
+    base, changed = base_side.layers, changed_side.layers
     base.check_same_samples(changed, "base", "changed")
-    in_base, in_changed = _selected(base, changed, as_patterns(layers))
-    common = [layer for layer in in_base if layer in in_changed]
-    if not common:
-        raise ValueError(
-            f"no layer is on both sides: base has {shortened(in_base)}, and changed "
-            f"{shortened(in_changed)}; layers are matched by name"
-        )
-    _check_reductions(base, changed, common)
+    match = _selected(base, changed, selection, layer_map)
+    _check_reductions(base, changed, match.pairs)
+    pairs = match.pairs
+    folded: dict[str, tuple[str, ...]] = {}
+    if not all_layers:
+        named = {name for name in base if name in selection.base}
+        pairs, folded = fold_equal_layers(base, changed, pairs, named)
+    layers = [layer for layer, _ in pairs]
     options = InferenceOptions(
         correct=True,
         interval=interval,
@@ -164,38 +238,75 @@ def diff_representations(
         n_permutations=_N_PERMUTATIONS,
         seed=seed,
     )
-    grid = Grid([len(common)], [row], options)
-    x_ranks, y_ranks, dead = [], [], []
-    for i, layer in enumerate(track(common, "compare", len(common), progress)):
+    grid = Grid([len(pairs)], [row], options)
+    x_ranks, y_ranks, dead, errors = [], [], [], []
+    unjudged: dict[str, str] = _random_layers(base_side, changed_side, pairs)
+    for i, (layer, partner) in enumerate(track(pairs, "compare", len(pairs), progress)):
         x = prepare(base, layer, "base", "auto")
-        y = prepare(changed, layer, "changed", "auto")
-        grid.fill((i,), couple_prepared(x, y))
+        y = prepare(changed, partner, "changed", "auto")
+        coupled = couple_prepared(x, y)
+        grid.fill((i,), coupled)
         x_ranks += ranks([x])
         y_ranks += ranks([y])
+        errors.append(
+            ElementwiseError.between(
+                base[layer], changed[partner], (base.dtypes[layer], changed.dtypes[partner])
+            )
+        )
         if isinstance(x, NoVarianceError) and isinstance(y, NoVarianceError):
             dead.append(layer)
+        if isinstance(coupled, Overlap) and _has_too_few_samples(coupled, row):
+            unjudged.setdefault(layer, "too few samples")
     table = make_table(
-        {"layer": common},
+        {"layer": layers},
         grid.arrays(),
         [row],
-        {"x_rank": ("layer", x_ranks), "y_rank": ("layer", y_ranks)},
-        table_attributes("diff", [row]),
+        {
+            "x_rank": ("layer", x_ranks),
+            "y_rank": ("layer", y_ranks),
+            "changed_layer": ("layer", [partner for _, partner in pairs]),
+            "max_error": ("layer", [error.max_error for error in errors]),
+            "relative_error": ("layer", [error.relative_error for error in errors]),
+            "tolerance": ("layer", [error.tolerance for error in errors]),
+        },
+        table_attributes("diff", [row]) | dict(zip(("base", "changed"), names, strict=True)),
         options,
-    )
+    ).drop_sel(layer=dead)
     notes = {**grid.warnings, **grid.reasons}
+    reasons = {
+        layer: [text for texts in notes[i,].values() for text in texts]
+        for i, layer in enumerate(layers)
+        if (i,) in notes
+    }
+    similarities = table[f"{row.label}_corrected"] if row.from_moments({}) else table[row.label]
+    if np.isnan(similarities).all():
+        raise nothing_compared(["; ".join(reasons.get(layer, [])) for layer in layers])
+    allowed = as_patterns(allow_missing) if allow_missing else []
+    missing = [name for name in match.removed if not (allowed and matching(allowed, [name]))]
     return Diff(
-        table=table.drop_sel(layer=dead),
+        table=table,
         measure=row.label,
         fail_below=fail_below,
-        removed=tuple(layer for layer in in_base if layer not in in_changed),
-        added=tuple(layer for layer in in_changed if layer not in in_base),
+        removed=tuple(match.removed),
+        added=tuple(match.added),
+        missing=() if fail_below is None else tuple(missing),
         dead=tuple(dead),
-        reasons={
-            layer: [text for texts in notes[i,].values() for text in texts]
-            for i, layer in enumerate(common)
-            if (i,) in notes
-        },
+        reasons=reasons,
+        unjudged=unjudged,
+        folded=folded,
+        notes=(*match.notes, *_random_notes(base_side, changed_side)),
     )
+
+
+def name_of(side: Any) -> str:
+    """Return the name of a side: its path, or its type.
+
+    Examples
+    --------
+    >>> name_of("runs/a.npz"), name_of({})
+    ('runs/a.npz', 'dict')
+    """
+    return str(side) if isinstance(side, str | PathLike) else type(side).__name__
 
 
 def checked_measure(measure: Spec, fail_below: float | None) -> Measure:
@@ -210,25 +321,74 @@ def checked_measure(measure: Spec, fail_below: float | None) -> Measure:
 
 
 def _selected(
-    base: Representations, changed: Representations, patterns: Sequence[str]
-) -> tuple[list[str], list[str]]:
-    """Return the selected layers of each side; a name given in full must be on both sides."""
-    for pattern in patterns:
-        for side, other, name in ((base, changed, "base"), (changed, base, "changed")):
-            if pattern in other and pattern not in side:
-                raise ValueError(unknown_name(f"layer of {name}", pattern, side))
+    base: Representations,
+    changed: Representations,
+    selection: LayerSelection,
+    layer_map: LayerMap | None,
+) -> LayerMatch:
+    """Match the selected layers; a name given in full must be on both sides."""
+    in_base, in_changed = matching(selection.base, base), matching(selection.changed, changed)
+    if selection.per_side or layer_map == "order":
+        match = match_layers(in_base, in_changed, layer_map)
+    else:
+        whole = match_layers(list(base), list(changed), layer_map)
+        match = LayerMatch(
+            [pair for pair in whole.pairs if pair[0] in in_base or pair[1] in in_changed],
+            [name for name in whole.removed if name in in_base],
+            [name for name in whole.added if name in in_changed],
+            whole.notes,
+        )
+    for pattern in selection.base:
+        if pattern in match.removed:
+            raise ValueError(unknown_name("layer of changed", pattern, changed))
+    for pattern in selection.changed:
+        if pattern in match.added:
+            raise ValueError(unknown_name("layer of base", pattern, base))
+    for pattern in {*selection.base, *selection.changed}:
         if not matching([pattern], [*base, *changed]):
             raise ValueError(unknown_name("layer", pattern, base))
-    return matching(patterns, base), matching(patterns, changed)
+    if not match.pairs:
+        raise ValueError(
+            f"no layer is on both sides: base has {shortened(list(base))}, and changed "
+            f"{shortened(list(changed))}; layers are matched by name. Pass map={{old: new}} if the "
+            "names differ, or map='order' if the layers run in the same order"
+        )
+    return match
 
 
 def _check_reductions(
-    base: Representations, changed: Representations, layers: Iterable[str]
+    base: Representations, changed: Representations, pairs: Iterable[tuple[str, str]]
 ) -> None:
-    for layer in layers:
-        reduction, other = base.reductions.get(layer), changed.reductions.get(layer)
+    for layer, partner in pairs:
+        reduction, other = base.reductions.get(layer), changed.reductions.get(partner)
         if None not in (reduction, other) and reduction != other:
             raise ValueError(
                 f"layer {layer!r} is reduced by {reduction!r} in base and by {other!r} in changed: "
                 "capture both with the same reduction"
             )
+
+
+def _has_too_few_samples(overlap: Overlap, row: Measure) -> bool:
+    """Return whether the measure is corrected, from too few samples to judge the result."""
+    corrected = row.from_moments({}) and not is_unbiased(row, overlap, {})
+    return corrected and near_edge(overlap.n_samples, overlap.x.rank, overlap.y.rank)
+
+
+def _random_layers(
+    base: CapturedSide, changed: CapturedSide, pairs: Iterable[tuple[str, str]]
+) -> dict[str, str]:
+    """Return the layers of base that differ between two runs of one model, with the reason."""
+    random, other = set(base.random_layers()), set(changed.random_layers())
+    return {
+        layer: "random model" for layer, partner in pairs if layer in random or partner in other
+    }
+
+
+def _random_notes(base: CapturedSide, changed: CapturedSide) -> list[str]:
+    return [
+        f"{name} is not the same twice on the same samples"
+        + (f", first in layer {side.random_from!r}" if side.random_from else "")
+        + ": layers from there on are not judged"
+        for name, side in (("base", base), ("changed", changed))
+        if side.random_from is not None
+    ]

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isorep._utils.html_table import html_table
+from isorep.comparison.diffing.divergence import first_above_tolerance
+from isorep.comparison.diffing.verdict import Verdict, verdict_of
 from isorep.measures.registry import measure_named
 
 if TYPE_CHECKING:
     import pandas
     import xarray
-
-_ROUNDING = 1e-6
-"""Largest difference to the threshold that float32 rounding may cause."""
 
 _MOST_REASONS = 3
 """Number of reasons that a text shows."""
@@ -34,8 +33,8 @@ class LayerDiff:
 
     Attributes
     ----------
-    layer : str
-        Name of the layer in both models.
+    layer, changed_layer : str
+        Name of the layer in the base and in the changed model.
     similarity : float
         Similarity that is compared with the threshold: corrected for finite-sample bias if the
         measure can be corrected, else as the formula gives it. NaN if it cannot be computed.
@@ -45,8 +44,16 @@ class LayerDiff:
         Similarity as the measure's formula gives it.
     chance : float
         Similarity of unrelated layers like these; NaN without `interval`.
+    max_error : float
+        Largest absolute difference of an element; NaN if the shapes differ, or a side holds NaN or
+        infinite values.
+    relative_error : float
+        `max_error` over the largest absolute value of the base.
+    verdict : {"pass", "fail", "not judged"} or None
+        "fail" if `similarity` is below the threshold or NaN; "not judged" if the samples are too
+        few, or a model is not the same twice; None without a threshold.
     below : bool
-        Whether `similarity` is below the threshold; True if it is NaN.
+        Whether the verdict is "fail".
     n_samples, base_rank, changed_rank : int
         Rows of both sides, and directions of each side.
     reason : str
@@ -54,11 +61,15 @@ class LayerDiff:
     """
 
     layer: str
+    changed_layer: str
     similarity: float
     low: float
     high: float
     raw: float
     chance: float
+    max_error: float
+    relative_error: float
+    verdict: Verdict | None
     below: bool
     n_samples: int
     base_rank: int
@@ -75,17 +86,26 @@ class Diff(Mapping[str, LayerDiff]):
     Attributes
     ----------
     table : xarray.Dataset
-        Variables of `isorep.compare` over (layer,), in the order in which the base ran the layers.
+        Variables of `isorep.compare` over (layer,), in the order in which the base ran the layers,
+        and the elementwise errors. Attributes ``base`` and ``changed`` name the two sides.
     measure : str
         Label of the measure: its name, with its options if they are not the defaults.
     fail_below : float or None
         The threshold.
     removed, added : tuple of str
         Layers that only the base has, and layers that only the changed model has.
+    missing : tuple of str
+        With a threshold, the layers in `removed` that are not allowed to be missing.
     dead : tuple of str
         Layers that are constant on both sides, which cannot be compared.
     reasons : mapping of layer to texts
         Why a layer's similarity is NaN, or should be read with care.
+    unjudged : mapping of layer to text
+        Why a layer cannot be judged, in a few words.
+    folded : mapping of layer to tuple of str
+        Layers that have the same values on both sides as the one that stands for them.
+    notes : tuple of str
+        How names were matched, and what makes the whole comparison doubtful.
     """
 
     table: xarray.Dataset
@@ -93,11 +113,16 @@ class Diff(Mapping[str, LayerDiff]):
     fail_below: float | None
     removed: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     dead: tuple[str, ...] = ()
     reasons: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    unjudged: Mapping[str, str] = field(default_factory=dict)
+    folded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __getitem__(self, layer: str) -> LayerDiff:
-        return self._by_name[layer]
+        stand_in = next((name for name, others in self.folded.items() if layer in others), layer)
+        return self._by_name[stand_in]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_name)
@@ -110,6 +135,8 @@ class Diff(Mapping[str, LayerDiff]):
         threshold = (
             "" if self.fail_below is None else f", {len(self.below)} below {self.fail_below}"
         )
+        threshold += f", {len(self.missing)} missing" if self.missing else ""
+        threshold += f", {len(self.not_judged)} not judged" if self.not_judged else ""
         return f"Diff({self.measure}, {len(self)} layers{threshold}, lowest {lowest:.4f})"
 
     def __str__(self) -> str:
@@ -141,6 +168,22 @@ class Diff(Mapping[str, LayerDiff]):
         """The layers below the threshold, most changed first; empty without a threshold."""
         return tuple(layer for layer in self.layers if layer.below)
 
+    @property
+    def not_judged(self) -> tuple[LayerDiff, ...]:
+        """The layers without a verdict, most changed first; empty without a threshold."""
+        return tuple(layer for layer in self.layers if layer.verdict == "not judged")
+
+    @property
+    def first_divergence(self) -> LayerDiff | None:
+        """The first layer that ran whose values differ by more than rounding; None without one.
+
+        Layers of another shape are passed over.
+        """
+        i = first_above_tolerance(
+            self.table["relative_error"].to_numpy(), self.table["tolerance"].to_numpy()
+        )
+        return None if i is None else self[str(self.table["layer"].to_numpy()[i])]
+
     def _layer(self, i: int) -> LayerDiff:
         row = self.table.isel(layer=i)
 
@@ -151,14 +194,19 @@ class Diff(Mapping[str, LayerDiff]):
         raw = number(measure)
         correctable = measure_named(measure).from_moments({})
         similarity = number(f"{measure}_corrected") if correctable else raw
+        verdict = verdict_of(similarity, self.fail_below, judged=layer not in self.unjudged)
         return LayerDiff(
             layer=layer,
+            changed_layer=str(row["changed_layer"].item()),
             similarity=similarity,
             low=number(f"{measure}_low"),
             high=number(f"{measure}_high"),
             raw=raw,
             chance=number(f"{measure}_chance"),
-            below=self.fail_below is not None and not similarity >= self.fail_below - _ROUNDING,
+            max_error=number("max_error"),
+            relative_error=number("relative_error"),
+            verdict=verdict,
+            below=verdict == "fail",
             n_samples=int(row["n_samples"]),
             base_rank=int(row["x_rank"]),
             changed_rank=int(row["y_rank"]),
@@ -195,6 +243,8 @@ class Diff(Mapping[str, LayerDiff]):
         """Return all numbers in the form of JSON; NaN is None."""
         return {
             "isorep_version": self.table.attrs["isorep_version"],
+            "base": self.table.attrs["base"],
+            "changed": self.table.attrs["changed"],
             "measure": self.measure,
             "fail_below": self.fail_below,
             "layers": [
@@ -204,9 +254,13 @@ class Diff(Mapping[str, LayerDiff]):
                 }
                 for layer in self.layers
             ],
+            "first_divergence": diverged.layer if (diverged := self.first_divergence) else None,
             "removed": list(self.removed),
             "added": list(self.added),
+            "missing": list(self.missing),
             "dead": list(self.dead),
+            "folded": {layer: list(others) for layer, others in self.folded.items()},
+            "notes": list(self.notes),
         }
 
     def to_json(self) -> str:
@@ -224,7 +278,8 @@ class Diff(Mapping[str, LayerDiff]):
         variables: dict[str, Any] = {
             side: (f"{side[0]}_layer", self.table[side].to_numpy()) for side in ("x_rank", "y_rank")
         }
-        for name, variable in self.table.drop_vars(variables).data_vars.items():
+        of_diff = ("changed_layer", "max_error", "relative_error", "tolerance")
+        for name, variable in self.table.drop_vars([*variables, *of_diff]).data_vars.items():
             values = variable.to_numpy()
             empty = np.nan if values.dtype.kind == "f" else "" if values.dtype.kind == "U" else 0
             square = np.full((n, n), empty, object if empty == "" else values.dtype)
@@ -245,11 +300,14 @@ def diff_text(diff: Diff, most: int | None = None) -> str:
     shown = diff.layers[:most]
     marks = [diff_mark(diff, layer) for layer in shown]
     width = max(map(len, marks), default=0)
-    frame = pandas.DataFrame(diff_columns(diff, shown), index=[layer.layer for layer in shown])
+    columns = {
+        f" {name}": [f" {text}" for text in texts]
+        for name, texts in diff_columns(diff, shown).items()
+    }
+    frame = pandas.DataFrame(columns, index=[layer.layer for layer in shown])
     frame[""] = [mark.ljust(width) for mark in marks]
     frame.columns.name = "layer"
-    table = frame.to_string(float_format=" {:.4f}".format, na_rep="nan")
-    lines = [line.rstrip() for line in table.splitlines()]
+    lines = [line.rstrip() for line in frame.to_string().splitlines()]
     if len(shown) < len(diff.layers):
         lines.append(f"... and {len(diff.layers) - len(shown)} less changed")
     lines += diff_reasons([layer for layer in shown if isnan(layer.similarity)])
@@ -257,24 +315,38 @@ def diff_text(diff: Diff, most: int | None = None) -> str:
 
 
 def diff_summary(diff: Diff) -> str:
-    """Return one line that says how many layers are below the threshold."""
-    return (
+    """Return one line that says how many layers fail, are missing or cannot be judged."""
+    parts = [
         f"{diff.measure} similarity of {len(diff.below)} of {len(diff.layers)} layers is below "
-        f"{diff.fail_below}:"
-    )
+        f"{diff.fail_below}"
+    ]
+    if diff.missing:
+        parts.append(f"{len(diff.missing)} of base are missing in changed")
+    if diff.not_judged:
+        parts.append(f"{len(diff.not_judged)} cannot be judged")
+    return "; ".join(parts) + ":"
 
 
-def diff_columns(diff: Diff, layers: Sequence[LayerDiff]) -> dict[str, list[float]]:
-    """Return the numbers to show for `layers`, by the name of their column."""
-    names = ["similarity"]
+def diff_columns(diff: Diff, layers: Sequence[LayerDiff]) -> dict[str, list[str]]:
+    """Return the numbers to show for `layers`, as text, by the name of their column."""
+    formats = {"similarity": ".4f"}
     if f"{diff.measure}_low" in diff.table:
-        names += ["low", "high", "raw", "chance"]
-    return {name: [getattr(layer, name) for layer in layers] for name in names}
+        formats |= dict.fromkeys(("low", "high", "raw", "chance"), ".4f")
+    if diff.table["tolerance"].notnull().any():
+        formats |= dict.fromkeys(("max_error", "relative_error"), ".1e")
+    return {
+        name.replace("relative", "rel").replace("_", " "): [
+            format(getattr(layer, name), form) for layer in layers
+        ]
+        for name, form in formats.items()
+    }
 
 
 def diff_mark(diff: Diff, layer: LayerDiff) -> str:
     """Return the text to show after a layer's numbers."""
     marks = [f"below {diff.fail_below}"] if layer.below else []
+    if layer.layer in diff.unjudged:
+        marks.append(f"not judged: {diff.unjudged[layer.layer]}")
     lost = layer.base_rank - layer.changed_rank
     if lost > 0 and layer.changed_rank:
         marks.append(f"{lost} of {layer.base_rank} directions lost")
@@ -293,13 +365,30 @@ def diff_reasons(layers: Iterable[LayerDiff]) -> list[str]:
 
 
 def diff_notes(diff: Diff) -> list[str]:
-    """Return the lines below the table, about layers that are not in it."""
+    """Return the lines below the table: the first divergence, and layers that are not in it."""
+    notes = list(diff.notes)
+    diverged = diff.first_divergence
+    tolerances = diff.table["tolerance"].sel(layer=diff.table["tolerance"].notnull())
+    if diverged is not None:
+        tolerance = diff.table["tolerance"].sel(layer=diverged.layer).item()
+        notes.append(
+            f"first layer that diverges: {diverged.layer} (relative error "
+            f"{diverged.relative_error:.1e}, tolerance {tolerance:.1e})"
+        )
+    elif tolerances.size:
+        notes.append(f"no layer diverges (tolerance of the relative error: {tolerances.max():.1e})")
     others = {
-        "only in base": diff.removed,
+        "missing in changed": diff.missing,
+        "only in base": [name for name in diff.removed if name not in diff.missing],
         "only in changed": diff.added,
         "constant on both sides": diff.dead,
     }
-    return [f"{where}: {', '.join(names)}" for where, names in others.items() if names]
+    notes += [f"{where}: {', '.join(names)}" for where, names in others.items() if names]
+    n_folded = sum(map(len, diff.folded.values()))
+    if n_folded:
+        layers = "1 layer is" if n_folded == 1 else f"{n_folded} layers are"
+        notes.append(f"{layers} not shown, with the values of another one")
+    return notes
 
 
 def shortened(layers: Sequence[str]) -> str:

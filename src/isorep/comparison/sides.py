@@ -166,7 +166,7 @@ def activations(
     model = getattr(side, "_orig_mod", side)  # the module inside a compiled model
     names = [module for module, _ in model.named_modules(remove_duplicate=False) if module]
     patterns = as_patterns(layers)
-    present = [pattern for pattern in patterns if matching([pattern], names)]
+    present = [pattern for pattern in patterns if matching([pattern.removeprefix("!")], names)]
     if not present:
         raise ValueError(unknown_name(f"layer of {name}", patterns[0], names))
     try:

@@ -242,6 +242,14 @@ class Basis:
         return int(self.mean.shape[0])
 
     @property
+    def attainable_rank(self) -> int:
+        """Number of directions that more samples may show: p, unless the features limit the rank.
+
+        With n samples there are at most n - 1 directions, whatever the features.
+        """
+        return self.rank if self.rank < self.n_samples - 1 else self.n_features
+
+    @property
     def knows_samples(self) -> bool:
         """Whether the samples are known, not only their second moments."""
         return self.factor is not None and self.factor.shape[0] == self.n_samples

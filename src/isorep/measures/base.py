@@ -331,7 +331,7 @@ class Measure:
             similarity=similarity,
             distance=self.distance.from_similarity(similarity),
             uncorrected=raw.similarity,
-            warnings=doubtful_correction(overlap, similarity, excess),
+            warnings=doubtful_correction(overlap, similarity, excess, measure.similarity_range),
         )
 
     def check_correctable(self, options: Mapping[str, Any]) -> None:

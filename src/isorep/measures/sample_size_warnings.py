@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from isorep._utils.arrays import epsilon
 from isorep.core.overlap import Overlap, count_forced
 from isorep.random_matrix.population import Excess, shared_scale
@@ -12,6 +14,11 @@ their mean square is then above 1/10."""
 
 ENOUGH_TO_CORRECT = 2
 """Samples per direction of both sides below which the correction has a visible error."""
+
+NEAR_EDGE = 1.2
+"""Samples per direction of both sides below which a corrected similarity cannot be judged: the
+noise then reaches squared correlations of 0.97, and a sample hardly differs from one in which some
+correlations are 1 whatever the data."""
 
 FEWEST_TO_CORRECT = 30
 """Samples below which even a single correlation is too uncertain to correct."""
@@ -70,12 +77,35 @@ def lost_digits(overlap: Overlap) -> tuple[str, ...]:
     )
 
 
-def doubtful_correction(overlap: Overlap, corrected: float, excess: Excess) -> tuple[str, ...]:
+def near_edge(n: int, x_rank: int, y_rank: int) -> bool:
+    """Return whether n samples are so close to both ranks that a correction cannot be judged.
+
+    Examples
+    --------
+    >>> near_edge(800, 384, 384), near_edge(1000, 384, 384)
+    (True, False)
+    """
+    return n - 1 < NEAR_EDGE * (x_rank + y_rank)
+
+
+def samples_to_correct(x_rank: int, y_rank: int) -> int:
+    """Return the number of samples from which on the correction has no visible error."""
+    return max(ENOUGH_TO_CORRECT * (x_rank + y_rank), FEWEST_TO_CORRECT)
+
+
+def doubtful_correction(
+    overlap: Overlap, corrected: float, excess: Excess, similarity_range: tuple[float, float]
+) -> tuple[str, ...]:
     """Warn where the correction is known to be inaccurate (see docs/sample-size.md)."""
     n, x_rank, y_rank = overlap.n_samples, overlap.x.rank, overlap.y.rank
     warnings = []
-    enough = max(ENOUGH_TO_CORRECT * (x_rank + y_rank), FEWEST_TO_CORRECT)
-    if n < enough:
+    enough = samples_to_correct(overlap.x.attainable_rank, overlap.y.attainable_rank)
+    if near_edge(n, x_rank, y_rank):
+        warnings.append(
+            f"{n} samples are too close to {x_rank} and {y_rank} directions to judge the corrected "
+            f"similarity; take {enough} samples or more"
+        )
+    elif n < enough:
         warnings.append(
             f"{n} samples are few even to correct {x_rank} and {y_rank} directions: with fewer "
             f"than {enough} samples the corrected similarity may be wrong by more than 0.04; take "
@@ -83,10 +113,11 @@ def doubtful_correction(overlap: Overlap, corrected: float, excess: Excess) -> t
         )
     if excess.shape_error > SHAPE_DEVIATION:
         likely = excess.shapes[excess.likelihoods > 0.05]
+        low, high = np.clip(corrected + np.array([likely.min(), likely.max()]), *similarity_range)
         warnings.append(
             "the samples do not show whether few or many correlations are hidden in noise: the "
-            f"corrected similarity lies between {corrected + likely.min():.2f} and "
-            f"{corrected + likely.max():.2f}; take more samples, or keep fewer directions"
+            f"corrected similarity lies between {low:.2f} and {high:.2f}; take more samples, or "
+            "keep fewer directions"
         )
     biased = abs(excess.mean) > SMALL_EXCESS
     if biased and overlap.knows_samples and shared_scale(overlap) > SHARED_SCALE:

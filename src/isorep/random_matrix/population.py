@@ -103,10 +103,11 @@ class Population:
         check_seed(seed)
         rx, ry = sample.x.rank, sample.y.rank
         if sample.n_forced:
+            enough = 2 * (sample.x.attainable_rank + sample.y.attainable_rank)
             raise ValueError(
                 f"{sample.n_samples} samples of {rx} and {ry} directions cannot be corrected: "
                 f"{sample.n_forced} of their canonical correlations are 1 whatever the data; take "
-                f"{2 * (rx + ry)} samples or more, or keep fewer directions"
+                f"{enough} samples or more, or keep fewer directions"
             )
         x, y = _on_host(sample.x), _on_host(sample.y)
         x_rotation, rho, y_rotation = _coordinates(x, y, to_numpy(sample.matrix))

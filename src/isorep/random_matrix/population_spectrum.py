@@ -99,7 +99,7 @@ class BartlettFactor:
     def y(self, correlations: Floats) -> tuple[Floats, Floats]:
         """Return y's coordinates in the a rows of x, (a, b), and in the other rows, (b, b)."""
         c = len(correlations)
-        scale = np.sqrt(1 - correlations**2)
+        scale = np.sqrt(np.maximum(1 - correlations**2, 0.0))  # rounding may make a one exceed 1
         shared, specific = self._shared.copy(), self._specific.copy()
         shared[:, :c] = shared[:, :c] * scale + self.x[:, :c] * correlations
         specific[:, :c] *= scale
@@ -151,14 +151,15 @@ def match_spectrum(
 
     k = min(n_above_edge(observed, n_samples, x_rank, y_rank), c - 1)
     unrelated = np.sum(simulated(np.zeros(c)) ** 2, axis=1)
-    slope = gain(n_samples, x_rank, y_rank)
+    # The slope is between this gain, for weak correlations, and 1, for correlations near 1.
+    slope = (gain(n_samples, x_rank, y_rank) + 1) / 2
     ranks = (np.arange(c - k, 0, -1) - 0.5) / (c - k)
-    head, square = observed[:k], 0.0
+    least, most = _allowed(observed[k:], n_samples - k, max(x_rank, y_rank) - k)
+    head, square = observed[:k], max(least, 0.0)
     spectra_by_power, likelihoods = [], []
     for power in POWERS if c - k > 1 else POWERS[:1]:
-        shape = ranks**power / sqrt(np.mean(ranks ** (2 * power)))
         for _ in range(MOST_STEPS):
-            tail = np.minimum(sqrt(abs(square)) * shape, head[-1] if k else 1.0)
+            tail = scaled(ranks**power, abs(square), head[-1] if k else 1.0)
             spectra = simulated(np.concatenate([head, tail if square > 0 else 0 * tail]))
             squares = np.sum(spectra[:, k:] ** 2, axis=1)
             if square < 0:
@@ -167,10 +168,10 @@ def match_spectrum(
                 )
             head_misfit = observed[:k] ** 2 - np.mean(spectra[:, :k] ** 2, axis=0)
             tail_misfit = float(np.mean(np.sum(observed[k:] ** 2) - squares))
-            if abs(tail_misfit) + abs(np.sum(head_misfit)) < CLOSE * c:
+            if abs(tail_misfit) + np.sum(abs(head_misfit)) < CLOSE * c:
                 break
             head = np.sort(np.sqrt(np.clip(head**2 + head_misfit / slope, 0.0, 1.0)))[::-1]
-            square = min(square + tail_misfit / (c - k) / slope, 1.0)
+            square = min(max(square + tail_misfit / (c - k) / slope, least), most)
         spectra_by_power.append(Spectrum(head, tail, 1 if square >= 0 else -1))
         likelihoods.append(
             _likelihood(_concentration(observed[k:]), _concentration(spectra[:, k:]))
@@ -179,12 +180,37 @@ def match_spectrum(
     # Rounding may make the mean of ones exceed 1.
     head = np.minimum(weights @ np.array([shape.head for shape in spectra_by_power]), 1.0)
     tail = weights @ np.array([shape.sign * shape.tail for shape in spectra_by_power])
+    tail = np.clip(tail, -1.0, 1.0)
     return Spectrum(
         head,
         abs(tail),
         1 if np.sum(tail) >= 0 else -1,
         tuple(zip(weights.tolist(), spectra_by_power, strict=True)),
     )
+
+
+def scaled(shape: Floats, mean_square: float, largest: float) -> Floats:
+    """Return a multiple of a descending shape, cut off at `largest`, with a given mean square."""
+    m = len(shape)
+    if mean_square >= largest**2:
+        return np.full(m, largest)
+    rest = np.cumsum(shape[::-1] ** 2)[::-1]
+    # The multiple, if the first j values are cut off.
+    multiples = np.sqrt(np.maximum(m * mean_square - np.arange(m) * largest**2, 0.0) / rest)
+    multiple = multiples[np.argmax(multiples * shape <= largest)]
+    return np.asarray(np.minimum(multiple * shape, largest))
+
+
+def _allowed(tail: Floats, n_samples: float, rank: int) -> tuple[float, float]:
+    """Return bounds of the population's mean squared correlation, by that of a sample.
+
+    The sample's is too high, most of all for unrelated data, where it is ``rank / (n - 1)`` and not
+    0. In between, the sample's is a convex function of the population's: so it removes no more than
+    the adjustment of R^2 for the number of predictors. Below chance there is no lower bound.
+    """
+    mean_square = float(np.mean(tail**2))
+    adjusted = 1 - (1 - mean_square) * (n_samples - 1) / (n_samples - 1 - rank)
+    return (adjusted if adjusted > 0 else -1.0), mean_square
 
 
 def gain(n_samples: float, x_rank: int, y_rank: int) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from isorep.activations.axes import (
+from isorep.activations.layouts.axes import (
     NO,
     SAMPLES,
     YES,

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from isorep.activations.axes import SAMPLES, YES, Axes, Axis, Origin, Part, with_feature
-from isorep.activations.axis_rules import Operation
-from isorep.activations.layout import axis_by_type
+from isorep.activations.layouts.axes import SAMPLES, YES, Axes, Axis, Origin, Part, with_feature
+from isorep.activations.layouts.axis_rules import Operation
+from isorep.activations.layouts.layout import axis_by_type
 
 
 class AxisTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _disable_current_modes
 
-from isorep.activations.axes import SAMPLES, Axes
-from isorep.activations.axis_tracker import AxisTracker
 from isorep.activations.batch import Batch
 from isorep.activations.layers import modules_of_weights
-from isorep.activations.layout import (
+from isorep.activations.layouts.axes import SAMPLES, Axes
+from isorep.activations.layouts.axis_tracker import AxisTracker
+from isorep.activations.layouts.layout import (
     Layout,
     NoSamples,
     SamplesAxis,
@@ -30,10 +30,10 @@ from isorep.activations.layout import (
     is_packed,
     samples_axes,
 )
+from isorep.activations.layouts.model_state import ModelState, RandomState, unchanged
+from isorep.activations.layouts.token_masks import TokenMasks
 from isorep.activations.model_call import call_model
-from isorep.activations.model_state import ModelState, RandomState, unchanged
 from isorep.activations.outputs import Unusable, dense, tensors_in
-from isorep.activations.token_masks import TokenMasks
 
 Call = tuple[nn.Module, int]
 """A module and the number of its call within one forward pass, from 1."""

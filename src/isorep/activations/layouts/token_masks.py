@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from isorep.activations.axes import Axes, Origin, length
-from isorep.activations.axis_tracker import AxisTracker
-from isorep.activations.layout import positions_of
+from isorep.activations.layouts.axes import Axes, Origin, length
+from isorep.activations.layouts.axis_tracker import AxisTracker
+from isorep.activations.layouts.layout import positions_of
 
 MASK, DECODER_MASK = "attention_mask", "decoder_attention_mask"
 

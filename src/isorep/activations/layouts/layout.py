@@ -9,7 +9,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from isorep.activations.axes import (
+from isorep.activations.layouts.axes import (
     NO,
     SAMPLES,
     Axes,

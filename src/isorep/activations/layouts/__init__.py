@@ -1,0 +1,1 @@
+"""Layouts: which axes of a layer's output are samples, features and positions."""

@@ -1,0 +1,1 @@
+"""What a diff needs beside a table: matched layers, verdicts, elementwise errors."""

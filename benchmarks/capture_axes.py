@@ -105,7 +105,7 @@ def _product(sizes: Any) -> int:
 def layout_of(name: str, x: Tensor, architecture: Architecture) -> str | None:
     """Return the first layout of the table that has as many axes as the output `name`."""
     for pattern, layouts in architecture.layouts.items():
-        if fnmatchcase(name, pattern):
+        if fnmatchcase(name, pattern) or fnmatchcase(name.partition("#")[0], pattern):
             for layout in layouts.split("|"):
                 axes = re.findall(r"\(.*?\)|[A-Za-z]", layout.partition(":")[0])
                 if layout == NO_LAYER or len(axes) == x.ndim:

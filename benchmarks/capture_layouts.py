@@ -52,7 +52,7 @@ def _timm(name: str, size: int, layouts: dict[str, str], **options: Any) -> Arch
 
 MAPS = {"*": "NCYX|NC"}
 TOKENS = {"*.[qk]_norm": "NhLd", "*": "NCYX|NLC|NC"}  # one convolution, then tokens
-MIXING = "NLC"  # channels are the positions, and what weights made of the tokens the features
+MIXING = "NLC"  # hidden units of a layer along the tokens; its positions are the channels
 
 TIMM = {
     "resnet18": _timm("resnet18", 64, MAPS),
@@ -94,7 +94,7 @@ TIMM = {
     "edgenext": _timm(
         "edgenext_xx_small",
         64,
-        {"stages.*.norm": "NYXC", "stages.*.mlp*": "NYXC", "*": "NCYX|NLC|NC"},
+        {"*.pos_embd*": "-", "*.attn_drop": "Nhcd", "stages.*.norm": "NYXC", "stages.*.mlp*": "NYXC", "*": "NCYX|NLC|NC"},
         depths=(1, 1, 2, 1),
     ),
     "efficientvit": _timm("efficientvit_b0", 64, {"*.kernel_func": "NhLd", **MAPS}),
@@ -132,13 +132,27 @@ TIMM = {
             "blocks.*.attn_in.attn_drop": "(Nw)hqk",
             "blocks.*_in*": "(Nw)LC",
             "blocks.*.norm1_proj": "(Nw)LC",
+            "blocks.?.drop_path#[34]": "NLC",
+            "blocks.?.drop_path": "(Nw)LC",
+            "blocks.?": "(Nw)LC",
             "blocks.*.attn_out.attn_drop": "Nhqk",
             "*": "NLC|NC",
         },
         img_size=64,
         depth=2,
     ),
-    "mixer": _timm("mixer_s32_224", 64, {"*.mlp_tokens*": MIXING, **TOKENS}, img_size=64),
+    "mixer": _timm(
+        "mixer_s32_224",
+        64,
+        {
+            "*.mlp_tokens.fc2": MIXING,
+            "*.mlp_tokens.drop2": "NCL",
+            "*.mlp_tokens": "NCL",
+            "*.mlp_tokens.*": MIXING,
+            **TOKENS,
+        },
+        img_size=64,
+    ),
     "resmlp": _timm("resmlp_12_224", 64, {"*.linear_tokens": MIXING, **TOKENS}, img_size=64),
     "gmlp": _timm("gmlp_s16_224", 64, {"*.gate.proj": MIXING, **TOKENS}, img_size=64),
     "sequencer2d": _timm(
@@ -220,8 +234,8 @@ TIMM = {
             "network.*.attn.pool": "NCYX",
             "network.*.attn.unfold": "NCL",
             "network.*.attn.attn_drop": "NhLcd",
-            "network.*.proj": "NCYX",
             "network.*.attn.proj": "NYXC",
+            "network.*.proj": "NCYX",
             "post_network.*.attn_drop": "Nhqk",
             "*": "NYXC|NLC|NC",
         },

@@ -72,7 +72,11 @@ def forward_passes(
     data = as_batches(data)
     n_batches = operator.length_hint(data) or None
     tracked = track(
-        batches(data, options["max_samples"]), "capture", n_batches, options["progress"]
+        batches(data, options["max_samples"]),
+        "capture",
+        n_batches,
+        options["progress"],
+        unit="batches",
     )
     samples = identified(tracked, ids, captured)
     return _run(recorders, tracked, samples, options["device"], captured)

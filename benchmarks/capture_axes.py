@@ -30,7 +30,7 @@ import isorep
 
 NO_LAYER = "-"
 FEATURES = set("Ccdh")
-SAME = dict(rtol=1e-3, atol=1e-5)
+SAME = {"rtol": 1e-3, "atol": 1e-5}
 
 
 class _StubOfTorchvision:

@@ -94,13 +94,17 @@ TIMM = {
     "edgenext": _timm(
         "edgenext_xx_small",
         64,
-        {"*.pos_embd*": "-", "*.attn_drop": "Nhcd", "stages.*.norm": "NYXC", "stages.*.mlp*": "NYXC", "*": "NCYX|NLC|NC"},
+        {
+            "*.pos_embd*": "-",
+            "*.attn_drop": "Nhcd",
+            "stages.*.norm": "NYXC",
+            "stages.*.mlp*": "NYXC",
+            "*": "NCYX|NLC|NC",
+        },
         depths=(1, 1, 2, 1),
     ),
     "efficientvit": _timm("efficientvit_b0", 64, {"*.kernel_func": "NhLd", **MAPS}),
-    "mobilevit": _timm(
-        "mobilevit_xxs", 64, {"*.[qk]_norm": "(Nw)hLd", "*": "NCYX|(Nw)LC|NC"}
-    ),
+    "mobilevit": _timm("mobilevit_xxs", 64, {"*.[qk]_norm": "(Nw)hLd", "*": "NCYX|(Nw)LC|NC"}),
     "vit": _timm("vit_tiny_patch16_224", 64, TOKENS, img_size=64, depth=2),
     "deit3": _timm("deit3_small_patch16_224", 64, TOKENS, img_size=64, depth=2),
     "eva02": _timm("eva02_tiny_patch14_224", 56, TOKENS, img_size=56, depth=2),

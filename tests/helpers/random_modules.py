@@ -223,7 +223,7 @@ class RandomModel:
         dims = [i for i in range(last + 1) if i != k] + [k]
         within = layout.permuted(dims).weighted(last, hidden)
         mixed = within.weighted(last, self.axis(size))
-        # What the last linear layer returns are features, but the sum below shows them as positions.
+        # The sum below shows that what the last linear layer returns are positions.
         self.layouts |= {first: within, act: within, second: mixed, drop: layout.permuted(dims)}
 
         def function(x, *layers):

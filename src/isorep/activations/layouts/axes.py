@@ -234,7 +234,7 @@ def joined(operands: Sequence[Axes], shape: Sequence[int], others: int = NO) -> 
         is_feature = YES if feature and feature == highest else feature
         if feature_of(best) != is_feature:
             best = _marked(best, candidates, is_feature)
-        if highest and not is_feature == YES:
+        if highest and is_feature != YES:
             for part in (part for axis in candidates for part in axis if part.feature == YES):
                 part.origin.is_position = True
         axes.append(best)

@@ -7,7 +7,13 @@ import dask
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from isorep._utils.parallel import n_workers, one_thread, parallel_map
+from isorep._utils.parallel import (
+    StoppedError,
+    check_stopped,
+    n_workers,
+    one_thread,
+    parallel_map,
+)
 
 
 def _blas_threads():
@@ -89,3 +95,45 @@ def test_closing_drops_what_is_left():
         assert next(working) == 0
         working.close()
     assert len(called) < 100
+
+
+def test_closing_stops_running_calls_between_their_parts():
+    ended = []
+
+    def work(item):
+        if item == 0:
+            return item
+        try:
+            while True:  # without a check it would never end
+                check_stopped()
+        except StoppedError:
+            ended.append(item)
+            raise
+
+    with dask.config.set(num_workers=2):
+        working = parallel_map(work, range(8))
+        assert next(working) == 0
+        working.close()
+    assert 0 < len(ended) <= 2
+
+
+def test_an_interrupt_stops_running_calls_between_their_parts():
+    started = threading.Event()
+
+    def work(item):
+        if item == 0:
+            started.wait()
+            raise KeyboardInterrupt
+        started.set()
+        while True:
+            check_stopped()
+
+    with dask.config.set(num_workers=2), pytest.raises(KeyboardInterrupt):
+        list(parallel_map(work, range(8)))
+
+
+def test_nothing_stops_outside_of_a_parallel_map():
+    check_stopped()
+    with dask.config.set(num_workers=2):
+        assert list(parallel_map(lambda item: check_stopped() or item, range(8))) == [*range(8)]
+    check_stopped()

@@ -32,8 +32,29 @@ def svd(xp: Any, matrix: Array) -> tuple[Array, Array, Array]:
         return u, s, vt
 
 
+def singular_values(xp: Any, matrices: Array) -> Array:
+    """Return the singular values, (..., c) descending, of real matrices, (..., p, q)."""
+    try:
+        values: Array = xp.linalg.svdvals(matrices)
+    except (np.linalg.LinAlgError, RuntimeError):
+        p, q = matrices.shape[-2:]
+        flat = xp.reshape(matrices, (-1, p, q))
+        parts = xp.stack([svd(xp, flat[k, ...])[1] for k in range(flat.shape[0])])
+        values = xp.reshape(parts, (*matrices.shape[:-2], min(p, q)))
+    return values
+
+
 def svds_of_cosines(xp: Any, matrices: Array) -> list[tuple[Array, Array, Array]]:
-    """Return U (p, c), s (c,) descending, and W (q, c) of each of (b, p, q) matrices of cosines.
+    """Return U (p, c), s (c,) and W (q, c) of each of (b, p, q) matrices of cosines.
+
+    See `stacked_svds_of_cosines`.
+    """
+    u, s, w = stacked_svds_of_cosines(xp, matrices)
+    return [(u[k, ...], s[k, ...], w[k, ...]) for k in range(matrices.shape[0])]
+
+
+def stacked_svds_of_cosines(xp: Any, matrices: Array) -> tuple[Array, Array, Array]:
+    """Return U (b, p, c), s (b, c) descending, and W (b, q, c) of (b, p, q) matrices of cosines.
 
     Half the cost of the SVD, but U and W are not both orthonormal to rounding. The vectors of one
     side are eigenvectors of ``M M^T`` or ``M^T M``, whichever is smaller; s is the norms of their
@@ -46,7 +67,7 @@ def svds_of_cosines(xp: Any, matrices: Array) -> list[tuple[Array, Array, Array]
     try:
         near = xp.flip(xp.linalg.eigh(m @ transposed)[1], axis=-1)
     except (np.linalg.LinAlgError, RuntimeError):
-        return [_thin(xp, matrices[k, ...]) for k in range(matrices.shape[0])]
+        return _stacked([_thin(xp, matrices[k, ...]) for k in range(matrices.shape[0])], xp)
     far = transposed @ near
     s = xp.sqrt(xp.sum(far**2, axis=1))
     good = s[:, -1] >= SMALL
@@ -55,10 +76,21 @@ def svds_of_cosines(xp: Any, matrices: Array) -> list[tuple[Array, Array, Array]
     far = far / xp.clip(s, SMALL, None)[:, None, :]
     u, w = (near, far) if wide else (far, near)
     s = xp.clip(s, 0.0, 1.0)  # only rounding makes a cosine exceed 1
-    return [
-        (u[k, ...], s[k, ...], w[k, ...]) if usable else _thin(xp, matrices[k, ...])
-        for k, usable in enumerate(to_numpy(good))
-    ]
+    usable = to_numpy(good)
+    if usable.all():
+        return u, s, w
+    return _stacked(
+        [
+            (u[k, ...], s[k, ...], w[k, ...]) if usable[k] else _thin(xp, matrices[k, ...])
+            for k in range(matrices.shape[0])
+        ],
+        xp,
+    )
+
+
+def _stacked(parts: list[tuple[Array, Array, Array]], xp: Any) -> tuple[Array, Array, Array]:
+    u, s, w = (xp.stack(list(part)) for part in zip(*parts, strict=True))
+    return u, s, w
 
 
 def _thin(xp: Any, matrix: Array) -> tuple[Array, Array, Array]:

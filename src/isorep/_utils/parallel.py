@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from threading import Lock
+from threading import Event, Lock, local
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -18,6 +18,7 @@ ITEMS_PER_WORKER = 2
 """With at least this many items per worker, no worker is idle for long."""
 
 _lock = Lock()
+_this_thread = local()
 _open_blocks = 0
 _limit = ExitStack()
 
@@ -86,7 +87,8 @@ def parallel_map(
 
     Many items run in parallel, with linear algebra limited to one thread each: in small products
     and decompositions, several threads would wait for each other. A few items run in turn, and
-    each may use all cores. Closing the generator waits for running calls and drops the others.
+    each may use all cores. Closing the generator, or an exception such as KeyboardInterrupt, drops
+    the items that have not begun and stops running calls at their next `check_stopped`.
 
     Parameters
     ----------
@@ -101,5 +103,28 @@ def parallel_map(
     if workers == 1 or len(items) < ITEMS_PER_WORKER * workers:
         yield from map(function, items)
         return
-    with one_thread(), ThreadPoolExecutor(workers, thread_name_prefix="isorep") as threads:
-        yield from threads.map(function, items)
+    stopped = Event()
+    with (
+        one_thread(),
+        ThreadPoolExecutor(
+            workers, "isorep", initializer=setattr, initargs=(_this_thread, "stopped", stopped)
+        ) as threads,
+    ):
+        try:
+            yield from threads.map(function, items)
+        finally:
+            stopped.set()
+
+
+class StoppedError(Exception):
+    """The caller no longer wants the result of this thread."""
+
+
+def check_stopped() -> None:
+    """Raise StoppedError if this thread works for a `parallel_map` that has ended.
+
+    Long functions call it between their parts, so that Ctrl-C need not wait for the whole.
+    """
+    stopped: Event | None = getattr(_this_thread, "stopped", None)
+    if stopped is not None and stopped.is_set():
+        raise StoppedError

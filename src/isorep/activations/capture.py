@@ -150,7 +150,7 @@ def capture(
         the result has the same bytes. If the store is complete, the call only checks that it is of
         this model and this data.
     progress
-        Whether to show a progress bar, if standard error is a terminal.
+        Report the progress on standard error: a bar on a terminal, elsewhere a line a minute.
 
     Returns
     -------

@@ -84,6 +84,7 @@ def forward_passes(
         "capture",
         n_batches,
         options["progress"],
+        unit="batches",
     )
     samples = _with_second_inputs(identified(tracked, ids, captured), recorders, ids is None)
     return _run(recorders, tracked, samples, options["device"], captured)

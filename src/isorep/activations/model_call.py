@@ -71,6 +71,16 @@ def _takes_label(parameters: Mapping[str, inspect.Parameter], key: str) -> bool:
     return parameter is not None and (key == "label" or parameter.default is parameter.empty)
 
 
+def as_one_dict(model: nn.Module, batch: Batch) -> str:
+    """Return what to say of a model that failed with its inputs as one dict; else nothing."""
+    if not isinstance(batch.inputs, dict) or not _takes_one_dict(_parameters(model), batch.inputs):
+        return ""
+    return (
+        f"forward has no parameter for {', '.join(map(repr, batch.inputs))}, and failed with all "
+        "of them as one dict; name the inputs as its parameters are: "
+    )
+
+
 def _parameters(model: nn.Module) -> Mapping[str, inspect.Parameter]:
     """Return the parameters of ``forward``, of the model inside if a wrapper passes all on."""
     try:

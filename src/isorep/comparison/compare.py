@@ -136,7 +136,8 @@ def compare(
         Return the plan and compare nothing; ``print(plan)`` shows the passes and their memory. Two
         models are run on the first batch, which shows the sizes of their layers.
     progress : bool
-        Show a progress bar, if standard error is a terminal, and the plan if it has several passes.
+        Report the progress on standard error: an estimate of the time if it is long, a bar on a
+        terminal, and elsewhere a line a minute; also the plan if it has several passes.
 
     Returns
     -------
@@ -207,13 +208,14 @@ def compare(
         if plan_only:
             return pairs.plan
         shape = (len(pairs.x_layers), len(pairs.y_layers))
-        grid = Grid(shape, rows, inference.for_cells(shape[0] * shape[1]))
+        inference = inference.for_cells(shape[0] * shape[1])
+        grid = Grid(shape, rows, inference)
 
         def take(i: int, j: int, coupled: Coupled) -> None:
             mirror = (j, i) if pairs.same and i != j else None
             grid.fill((i, j), coupled, mirror=mirror, same=pairs.same and i == j)
 
-        ranks = pairs.couple(take)
+        ranks = pairs.couple(take, inference.work(len(rows)))
     return make_table(
         {"x_layer": pairs.x_layers, "y_layer": pairs.y_layers},
         grid.arrays(),

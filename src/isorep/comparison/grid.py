@@ -10,14 +10,14 @@ from isorep.comparison.inferred import (
     NOTHING,
     InferenceOptions,
     adjusted_p_values,
-    infer_measures,
     inferred_values,
 )
 from isorep.comparison.table import Arrays, distance_variable, empty_arrays
 from isorep.core.overlap import Overlap
 from isorep.core.prepare import Coupled, Prepared, couple_prepared
 from isorep.core.score import Score
-from isorep.inference.infer import Inference
+from isorep.inference.infer import N_PERMUTATIONS, Inference, examine
+from isorep.inference.shared_parts import SharedParts
 from isorep.measures.base import Measure
 
 Index = tuple[int, ...]
@@ -52,6 +52,7 @@ class Grid:
     ) -> None:
         self._measures = measures
         self._options = options
+        self._shared = SharedParts(options.n_permutations or N_PERMUTATIONS, options.seed)
         self._arrays = empty_arrays(shape, measures, options)
         self._same = np.zeros(shape, dtype=bool)
         self.warnings: dict[Index, Notes] = {}
@@ -119,7 +120,10 @@ class Grid:
             for measure, score in zip(self._measures, scores, strict=True)
             if measure.label not in known and isinstance(score, Score)
         ]
-        return {**known, **infer_measures(overlap, measures, self._options)}
+        if not self._options.names or not measures:
+            return dict(known)
+        options = vars(self._options)
+        return {**known, **examine(overlap, measures, **options, shared=self._shared)}
 
     def _write(
         self,

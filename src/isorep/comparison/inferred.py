@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep._utils.progress import counted
 from isorep._utils.validation import check_seed
-from isorep.core.overlap import Overlap
-from isorep.inference.infer import Inference, examine
+from isorep.inference.infer import Inference
 from isorep.inference.null_distribution import check_permutations
-from isorep.measures.base import Measure
-from isorep.random_matrix.population import Population
 
 INFERRED = {
     "corrected": "similarity, corrected for finite-sample bias",
@@ -53,6 +51,17 @@ class InferenceOptions:
         names += ["chance", "calibrated", "p_value", "p_adjusted"] if self.chance else []
         return names
 
+    def work(self, n_measures: int) -> str:
+        """Return what is done to each cell, such as "2 measures, interval, 999 permutations"."""
+        parts = [counted(n_measures, "measure")]
+        if self.interval:
+            parts.append("interval")
+        elif self.correct:
+            parts.append("correction")
+        if self.chance:
+            parts.append(counted(self.n_permutations or 0, "permutation"))
+        return ", ".join(parts)
+
     def for_cells(self, n_cells: int) -> InferenceOptions:
         """Return the options for a table of `n_cells` cells, with a number of permutations."""
         if self.n_permutations is not None:
@@ -62,32 +71,6 @@ class InferenceOptions:
 
 NOTHING = InferenceOptions()
 """Similarities and distances alone."""
-
-
-def infer_measures(
-    overlap: Overlap, measures: Sequence[Measure], options: InferenceOptions
-) -> dict[str, Inference | ValueError | TypeError]:
-    """Return the inference of each measure, by its label, or the error that prevents it.
-
-    The population behind the overlap is estimated once for all measures.
-    """
-    if not options.names or not measures:
-        return {}
-    from_moments = any(measure.from_moments({}) for measure in measures)
-    population = (
-        Population.estimate(overlap, options.seed)
-        if from_moments and (options.correct or options.interval) and not overlap.n_forced
-        else None
-    )
-    inferred: dict[str, Inference | ValueError | TypeError] = {}
-    for measure in measures:
-        try:
-            inferred[measure.label] = examine(
-                overlap, measure, population=population, **vars(options)
-            )
-        except (TypeError, ValueError) as error:
-            inferred[measure.label] = error
-    return inferred
 
 
 def inferred_values(inference: Inference) -> Mapping[str, float]:

@@ -39,6 +39,9 @@ class LayerPairs(Protocol):
     same: bool
     plan: Plan
 
-    def couple(self, take: TakePair) -> Ranks:
-        """Couple every pair, call `take` on each, and return the ranks of the layers."""
+    def couple(self, take: TakePair, work: str) -> Ranks:
+        """Couple every pair, call `take` on each, and return the ranks of the layers.
+
+        `work` says what `take` does, for the estimate of the time.
+        """
         ...

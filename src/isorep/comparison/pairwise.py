@@ -75,7 +75,7 @@ def pairwise(
         prepared more often. Default: half of the free memory, or on a cluster half of the workers'
         memory limits.
     progress : bool
-        Whether to show a progress bar, if standard error is a terminal.
+        Report the progress on standard error: a bar on a terminal, elsewhere a line a minute.
 
     Returns
     -------

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contextlib import closing
 from itertools import product
+from random import Random
 from typing import TYPE_CHECKING, Any
 
-from isorep._utils.parallel import parallel_map
+from isorep._utils.parallel import n_workers, parallel_map
 from isorep._utils.progress import track
 from isorep.comparison.pairs import Ranks, TakePair
 from isorep.core.basis import Solver
@@ -31,7 +32,7 @@ class PreparedPairs:
     at_once
         Pairs to couple at the same time; by default as many as there are cores.
     progress
-        Show a progress bar, if standard error is a terminal.
+        Report the progress on standard error: a bar on a terminal, elsewhere a line a minute.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class PreparedPairs:
         self._at_once = at_once
         self._progress = progress
 
-    def couple(self, take: TakePair) -> Ranks:
+    def couple(self, take: TakePair, work: str) -> Ranks:
         """Couple every pair, call `take` on each, and return the ranks of the layers."""
         x = Representations.from_mapping(self._x)
         y = x if self.same else Representations.from_mapping(self._y)
@@ -61,13 +62,23 @@ class PreparedPairs:
         cells = list(product(range(len(x)), range(len(y))))
         if self.same:
             cells = [(i, j) for i, j in cells if i <= j]
+        # Deep layers are often wider: in random order, the first cells tell how long all take.
+        Random(0).shuffle(cells)
 
         def couple_cell(cell: tuple[int, int]) -> None:
             i, j = cell
             take(i, j, self._coupled(i, j, x_bases[i], y_bases[j]))
 
         with closing(parallel_map(couple_cell, cells, self._at_once)) as coupled:
-            for _ in track(coupled, "compare", len(cells), self._progress):
+            for _ in track(
+                coupled,
+                "compare",
+                len(cells),
+                self._progress,
+                unit="cells",
+                work=work,
+                timed=2 * (self._at_once or n_workers()),
+            ):
                 pass
         return Ranks(ranks(x_bases), ranks(y_bases))
 
@@ -85,4 +96,6 @@ class PreparedPairs:
             return prepare(layers, layer, name, self._solver)
 
         with closing(parallel_map(prepare_layer, list(layers))) as prepared:
-            return list(track(prepared, f"prepare {name}", len(layers), self._progress))
+            return list(
+                track(prepared, f"prepare {name}", len(layers), self._progress, unit="layers")
+            )

@@ -237,12 +237,12 @@ class Overlap:
 
         ``alpha_i = sum_j |<h_i, z_j>|`` over x's features j, normalised.
         """
-        return _projection_weights(self._triplets[0].T @ self.x.loadings)
+        return projection_weights(self._triplets[0].T @ self.x.loadings)
 
     @property
     def y_weights(self) -> Array:
         """Projection weights of y, (c,), non-negative, with sum 1."""
-        return _projection_weights(self._triplets[2].T @ self.y.loadings)
+        return projection_weights(self._triplets[2].T @ self.y.loadings)
 
     def leading(self, x_rank: int, y_rank: int) -> Overlap:
         """Return the overlap of the leading principal components of both sides."""
@@ -280,10 +280,13 @@ def _swapped(decomposition: SVD | None) -> SVD | None:
     return None if decomposition is None else decomposition[::-1]
 
 
-def _projection_weights(loadings: Array) -> Array:
+def projection_weights(loadings: Array) -> Array:
+    """Return the weights, (..., c), of variates with these loadings, (..., c, p), with sum 1."""
     xp = array_namespace(loadings)
-    sums: Array = xp.sum(xp.abs(loadings), axis=1)
-    total: Array = xp.sum(sums)
+    sizes = xp.abs(loadings)
+    sizes = sizes / xp.max(sizes, axis=(-2, -1), keepdims=True)  # so that sums do not overflow
+    sums: Array = xp.sum(sizes, axis=-1)
+    total: Array = xp.sum(sums, axis=-1, keepdims=True)
     return sums / total
 
 

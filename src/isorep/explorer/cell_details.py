@@ -78,7 +78,7 @@ def cell_details(
     room : int
         Size limit of the JSON, in bytes.
     progress : bool
-        Show a progress bar, if standard error is a terminal.
+        Report the progress on standard error: a bar on a terminal, elsewhere a line a minute.
 
     Raises
     ------
@@ -112,6 +112,7 @@ def cell_details(
         "details",
         len(with_spectrum),
         progress,
+        unit="cells",
     ):
         if cell in checked_cells:
             _check_match(table, measure, cell, overlap)

@@ -57,7 +57,7 @@ def report(
     title : str
         Title of the page.
     progress : bool
-        Show a progress bar, if standard error is a terminal.
+        Report the progress on standard error: a bar on a terminal, elsewhere a line a minute.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan, nan
 from typing import Any
@@ -13,14 +13,25 @@ from isorep._utils.validation import check_seed
 from isorep.core.basis import Basis, Solver
 from isorep.core.folds import group_labels
 from isorep.core.overlap import Overlap, overlap
+from isorep.core.score import Score
 from isorep.inference.chance import calibrated
-from isorep.inference.interval import check_level, is_unbiased
-from isorep.inference.interval import interval as bounds
-from isorep.inference.null_distribution import check_permutations, null_distribution
+from isorep.inference.interval import (
+    Interval,
+    check_level,
+    excesses_of,
+    intervals,
+    is_unbiased,
+)
+from isorep.inference.null_distribution import (
+    NullDistribution,
+    check_permutations,
+    null_distributions,
+)
+from isorep.inference.shared_parts import SharedParts
 from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measure_named
-from isorep.random_matrix.population import Population
+from isorep.random_matrix.population import Excess, Population
 from isorep.random_matrix.tracy_widom import n_above_edge
 
 LEVEL = 0.95
@@ -177,19 +188,22 @@ def infer(
     coupled = overlap(x, y, solver=solver)
     if groups is not None:
         group_labels(groups, coupled.n_samples)  # check them before the expensive steps
-    return examine(
+    result = examine(
         coupled,
-        row,
+        [row],
         level=level,
         n_permutations=n_permutations,
         groups=groups,
         seed=seed,
-    )
+    )[row.label]
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
 def examine(
     coupled: Overlap,
-    row: Measure,
+    rows: Sequence[Measure],
     *,
     correct: bool = True,
     interval: bool = True,
@@ -198,84 +212,143 @@ def examine(
     n_permutations: int = N_PERMUTATIONS,
     groups: ArrayLike | None = None,
     seed: int = 0,
-    population: Population | None = None,
-) -> Inference:
-    """Return the requested parts of an inference for an overlap; see `infer`."""
-    seeded = row.seeded({}, seed)
-    score = row(coupled, **seeded)
-    warnings = list(score.warnings)
-    if groups is not None:
-        warnings.append(
-            "groups= affects only the interval. The correction, chance level and p-value assume "
-            f"{coupled.n_samples} independent samples and are too optimistic; compare one sample, "
-            "or the mean, of each group for these"
-        )
-    corrected, low, high = nan, nan, nan
-    correct = correct or interval
-    correctable = row.from_moments(seeded)
-    if correct and is_unbiased(row, coupled, seeded):
-        corrected = score.similarity
-    if correct and correctable and population is None:
+    shared: SharedParts | None = None,
+) -> dict[str, Inference | ValueError | TypeError]:
+    """Return the requested parts of an inference by several measures; see `infer`.
+
+    The measures share the population, the simulated samples, the jackknife and the permutations.
+
+    Parameters
+    ----------
+    shared
+        What other pairs of the table computed with the same `seed` and `n_permutations`.
+
+    Returns
+    -------
+    dict
+        By label of the measure, the inference or the error that prevents it.
+    """
+    shared = shared or SharedParts(n_permutations, seed)
+    scores: dict[Measure, Score] = {}
+    results: dict[str, Inference | ValueError | TypeError] = {}
+    for row in rows:
+        try:
+            scores[row] = row(coupled, **row.seeded({}, seed))
+        except (TypeError, ValueError) as error:
+            results[row.label] = error
+    correctable = [row for row in scores if row.from_moments(row.seeded({}, seed))]
+    no_population: ValueError | None = None
+    population: Population | None = None
+    excesses: dict[str, Excess | ValueError | TypeError] = {}
+    if (correct or interval) and correctable:
         try:
             population = Population.estimate(coupled, seed)
         except ValueError as error:
-            warnings.append(str(error))
-    if interval and (population is not None or not correctable):
-        try:
-            result = bounds(
-                coupled,
-                {row.name: row.fixed_options},
-                level=level,
-                groups=groups,
-                seed=seed,
-                population=population,
-            )
-        except ValueError as error:
-            warnings.append(str(error))
+            no_population = error
         else:
-            low, high = result.low, result.high
-            warnings += result.warnings
-            if correctable:
-                corrected = result.estimate
-    if correct and population is not None and correctable and isnan(corrected):
-        try:
-            corrected_score = row.corrected(coupled, seed=seed, population=population)
-        except ValueError as error:
-            warnings.append(str(error))
-        else:
-            corrected = corrected_score.similarity
-            warnings += corrected_score.warnings
-    chance_level, p_value = nan, nan
-    if chance:
-        theory = row.chance(coupled, **seeded)
-        if coupled.knows_samples:
-            null = null_distribution(
-                coupled,
-                {row.name: row.fixed_options},
-                n_permutations=n_permutations,
-                seed=seed,
-            )
-            chance_level = null.chance if theory is None else theory
-            p_value = null.p_value
-        else:
-            chance_level = nan if theory is None else theory
-            warnings.append(
-                "a stream keeps only second moments, without which there are no p-values, nor "
-                "chance levels of measures without a formula: compare fewer samples in memory"
-            )
-    return Inference(
-        similarity=score.similarity,
-        corrected=corrected,
-        interval=(low, high),
-        chance=chance_level,
-        calibrated=calibrated(score.similarity, chance_level),
-        p_value=p_value,
-        n_significant=n_above_edge(
-            to_numpy(coupled.correlations), coupled.n_samples, coupled.x.rank, coupled.y.rank
-        ),
-        measure=row.label,
-        n_samples=score.n_samples,
-        x_rank=score.x_rank,
-        y_rank=score.y_rank,
-        warnings=tuple(dict.fromkeys(warnings)),
+            excesses = excesses_of(population, correctable, seed)
+    bounds: dict[str, Interval | ValueError | TypeError] = {}
+    if interval:
+        bounds = intervals(
+            coupled,
+            [row for row in scores if population is not None or row not in correctable],
+            level=level,
+            groups=groups,
+            seed=seed,
+            population=population,
+            excesses=excesses,
+            without_each=shared.without_each if groups is None else None,
+        )
+    nulls: dict[str, NullDistribution | ValueError | TypeError] = {}
+    if chance and coupled.knows_samples:
+        similarities = {row: score.similarity for row, score in scores.items()}
+        nulls = null_distributions(coupled, similarities, shared.orders(coupled.n_samples))
+    n_significant = n_above_edge(
+        to_numpy(coupled.correlations), coupled.n_samples, coupled.x.rank, coupled.y.rank
     )
+    for row, score in scores.items():
+        warnings = list(score.warnings)
+        if groups is not None:
+            warnings.append(
+                "groups= affects only the interval. The correction, chance level and p-value "
+                f"assume {coupled.n_samples} independent samples and are too optimistic; compare "
+                "one sample, or the mean, of each group for these"
+            )
+        if no_population is not None and row in correctable:
+            warnings.append(str(no_population))
+        try:
+            corrected, low, high = _corrected(
+                coupled, row, score, seed, excesses.get(row.label), bounds.get(row.label), warnings
+            )
+            level_of_chance, p_value = nan, nan
+            if chance:
+                level_of_chance, p_value = _chance(
+                    coupled, row, seed, nulls.get(row.label), warnings
+                )
+        except (TypeError, ValueError) as error:
+            results[row.label] = error
+            continue
+        results[row.label] = Inference(
+            similarity=score.similarity,
+            corrected=corrected if correct or interval else nan,
+            interval=(low, high),
+            chance=level_of_chance,
+            calibrated=calibrated(score.similarity, level_of_chance),
+            p_value=p_value,
+            n_significant=n_significant,
+            measure=row.label,
+            n_samples=score.n_samples,
+            x_rank=score.x_rank,
+            y_rank=score.y_rank,
+            warnings=tuple(dict.fromkeys(warnings)),
+        )
+    return results
+
+
+def _corrected(
+    coupled: Overlap,
+    row: Measure,
+    score: Score,
+    seed: int,
+    excess: Excess | ValueError | TypeError | None,
+    bounds: Interval | ValueError | TypeError | None,
+    warnings: list[str],
+) -> tuple[float, float, float]:
+    """Return the corrected similarity and its bounds, NaN if unknown, and add their warnings."""
+    corrected = score.similarity if is_unbiased(row, coupled, row.seeded({}, seed)) else nan
+    low, high = nan, nan
+    for part in (bounds, excess):
+        if isinstance(part, TypeError):
+            raise part
+        if isinstance(part, ValueError):
+            warnings.append(str(part))
+    if isinstance(bounds, Interval):
+        low, high = bounds.low, bounds.high
+        warnings += bounds.warnings
+        if excess is not None:
+            corrected = bounds.estimate
+    elif isinstance(excess, Excess) and isnan(corrected):
+        corrected_score = row.corrected(coupled, seed=seed, excess=excess)
+        corrected = corrected_score.similarity
+        warnings += corrected_score.warnings
+    return corrected, low, high
+
+
+def _chance(
+    coupled: Overlap,
+    row: Measure,
+    seed: int,
+    null: NullDistribution | ValueError | TypeError | None,
+    warnings: list[str],
+) -> tuple[float, float]:
+    """Return the chance level and the p-value, NaN if unknown, and add their warnings."""
+    theory = row.chance(coupled, **row.seeded({}, seed))
+    if isinstance(null, Exception):
+        raise null
+    if null is not None:
+        return null.chance if theory is None else theory, null.p_value
+    warnings.append(
+        "a stream keeps only second moments, without which there are no p-values, nor chance "
+        "levels of measures without a formula: compare fewer samples in memory"
+    )
+    return nan if theory is None else theory, nan

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import hypot
 from numbers import Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isorep._utils.arrays import ArrayLike, to_numpy
 from isorep.core.overlap import Overlap
-from isorep.inference.jackknife import BLOCKS, jackknife, leave_out
+from isorep.inference.jackknife import BLOCKS, WithoutEach, leave_out
 from isorep.inference.sequential import check_overlap
+from isorep.inference.similarities import Similarities
 from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measure_named
-from isorep.random_matrix.population import Population
+from isorep.random_matrix.population import Excess, Population
 
 
 @dataclass(frozen=True)
@@ -124,35 +126,124 @@ def interval(
     check_overlap(overlap, "isorep.inference.interval")
     check_level(level)
     row = measure_named(measure).with_options(**options)
-    seeded = row.seeded({}, seed)
-    if not row.from_moments(seeded):
-        return _uncorrected(overlap, row, level, groups, seed, seeded)
-    if population is None:
+    if not row.from_moments(row.seeded({}, seed)):
+        population = None
+    elif population is None:
         population = Population.estimate(overlap, seed)
-    spectrum = population.spectrum
+    bounds = intervals(overlap, [row], level=level, groups=groups, seed=seed, population=population)
+    result = bounds[row.label]
+    if isinstance(result, Exception):
+        raise result
+    return result
 
-    def similarity(sample: Overlap) -> float:
-        return row.compute(sample, **seeded).similarity
 
-    jackknife_error = _error_without_tail(overlap, similarity, len(spectrum.head), groups, seed)
-    excess = population.excess(similarity, seed)
-    score = row.corrected(overlap, seed=seed, excess=excess)
-    error = _quantile(level) * hypot(
-        jackknife_error, float(excess.error), float(excess.shape_error)
-    )
-    tail_error = _quantile(level) * population.tail_error
+def intervals(
+    overlap: Overlap,
+    rows: Sequence[Measure],
+    *,
+    level: float,
+    groups: ArrayLike | None,
+    seed: int,
+    population: Population | None,
+    excesses: Mapping[str, Excess | ValueError | TypeError] | None = None,
+    without_each: WithoutEach | None = None,
+) -> dict[str, Interval | ValueError | TypeError]:
+    """Return the intervals of several measures, by label, or the errors that prevent them.
+
+    The measures share the jackknife and the simulated samples. See `interval`.
+
+    Parameters
+    ----------
+    rows
+        The measures.
+    population, excesses
+        The population of the overlap, for measures of second moments alone, and their finite-sample
+        biases, if they are known.
+    without_each
+        Overlaps without each block that know no samples; see `leave_out`. They are not used if a
+        measure needs samples.
+    """
+    if not rows:
+        return {}
+    corrected = [row for row in rows if row.from_moments(row.seeded({}, seed))]
+    if population is not None and excesses is None:
+        excesses = excesses_of(population, corrected, seed)
+    similarities = Similarities(rows, seed)
+    head = 0 if population is None else len(population.spectrum.head)
+
+    def statistic(sample: Overlap) -> list[float]:
+        tail = np.sum(to_numpy(sample.correlations)[head:] ** 2) if corrected else 0.0
+        return [*similarities(sample), float(tail)]
+
+    try:
+        deviations = leave_out(
+            overlap,
+            statistic,
+            groups=groups,
+            seed=seed,
+            without_each=without_each if len(corrected) == len(rows) else None,
+        )
+    except ValueError as error:
+        return {row.label: error for row in rows}
+    quantile = _quantile(level)
+    bounds: dict[str, Interval | ValueError | TypeError] = {
+        row.label: similarities.errors[row.label]
+        if row.label in similarities.errors
+        else _uncorrected(overlap, row, level, quantile * float(np.sqrt(np.mean(values**2))), seed)
+        for row, values in zip(rows, deviations.T, strict=False)
+        if row not in corrected
+    }
+    if population is None or excesses is None:
+        return bounds
+    errors = {
+        row.label: quantile * _error_without_tail(values, deviations[:, -1])
+        for row, values in zip(rows, deviations.T, strict=False)
+    }
+    of_population = Similarities(corrected, seed)
+    tail_error = quantile * population.tail_error
     middle, low, high = (
-        float(population.value(similarity, spectrum.shifted(shift)))
+        population.value(of_population, population.spectrum.shifted(shift))
         for shift in (0.0, -tail_error, tail_error)
     )
-    return Interval(
-        score.similarity,
-        _clip(row, score.similarity - hypot(error, middle - low)),
-        _clip(row, score.similarity + hypot(error, high - middle)),
-        level,
-        row.label,
-        score.warnings,
-    )
+    for row, to_low, to_high in zip(corrected, middle - low, high - middle, strict=True):
+        excess = excesses[row.label]
+        failure = similarities.errors.get(row.label) or of_population.errors.get(row.label)
+        if isinstance(excess, Exception):
+            bounds[row.label] = excess
+            continue
+        if failure is not None:
+            bounds[row.label] = failure
+            continue
+        score = row.corrected(overlap, seed=seed, excess=excess)
+        spread = hypot(
+            errors[row.label], quantile * float(excess.error), quantile * float(excess.shape_error)
+        )
+        bounds[row.label] = Interval(
+            score.similarity,
+            _clip(row, score.similarity - hypot(spread, float(to_low))),
+            _clip(row, score.similarity + hypot(spread, float(to_high))),
+            level,
+            row.label,
+            score.warnings,
+        )
+    return bounds
+
+
+def excesses_of(
+    population: Population, rows: Sequence[Measure], seed: int
+) -> dict[str, Excess | ValueError | TypeError]:
+    """Return the finite-sample biases of several measures of second moments, by label.
+
+    The measures share the simulated samples.
+    """
+    similarities = Similarities(rows, seed)
+    excess = population.excess(similarities, seed)
+    return {
+        row.label: similarities.errors[row.label]
+        if row.label in similarities.errors
+        else Excess(excess.mean[i], excess.error[i], excess.shapes[:, i], excess.likelihoods)
+        for i, row in enumerate(rows)
+    }
 
 
 def check_level(level: float) -> None:
@@ -168,22 +259,16 @@ def is_unbiased(row: Measure, overlap: Overlap, options: Mapping[str, Any]) -> b
     return row.chance(overlap, **options) == 0.0
 
 
-def _error_without_tail(
-    overlap: Overlap,
-    similarity: Callable[[Overlap], float],
-    head: int,
-    groups: ArrayLike | None,
-    seed: int,
-) -> float:
+def _error_without_tail(values: NDArray[np.float64], squares: NDArray[np.float64]) -> float:
     """Return the jackknife error of a similarity, without the part that varies with the tail.
 
     The error of the sum of squares of the tail is known and counted separately.
+
+    Parameters
+    ----------
+    values, squares : (g,) float64 arrays
+        Deviations of the similarity and of the sum of squares; see `leave_out`.
     """
-
-    def both(sample: Overlap) -> list[float]:
-        return [similarity(sample), float(np.sum(to_numpy(sample.correlations)[head:] ** 2))]
-
-    values, squares = leave_out(overlap, both, groups=groups, seed=seed).T
     if not np.any(squares):
         return float(np.sqrt(np.mean(values**2)))
     slope = (values @ squares) / (squares @ squares)
@@ -191,19 +276,10 @@ def _error_without_tail(
     return float(np.sqrt(np.sum(residuals**2) / (len(residuals) - 1)))
 
 
-def _uncorrected(
-    overlap: Overlap,
-    row: Measure,
-    level: float,
-    groups: ArrayLike | None,
-    seed: int,
-    options: dict[str, Any],
-) -> Interval:
+def _uncorrected(overlap: Overlap, row: Measure, level: float, error: float, seed: int) -> Interval:
+    options = row.seeded({}, seed)
     score = row(overlap, **options)
     name = f"{row.name}, with samples held out," if row.requires == "moments" else row.name
-    error = _quantile(level) * float(
-        jackknife(overlap, lambda o: row.compute(o, **options).similarity, groups=groups, seed=seed)
-    )
     return Interval(
         score.similarity,
         _clip(row, score.similarity - error),

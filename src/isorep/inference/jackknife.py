@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.arrays import ArrayLike
-from isorep._utils.parallel import one_thread
+from isorep._utils.parallel import check_stopped, one_thread
 from isorep._utils.validation import as_integer
 from isorep.core.basis import NoVarianceError
 from isorep.core.folds import assign_folds, group_labels, rows_of
@@ -16,6 +17,9 @@ from isorep.core.overlap import Overlap
 
 BLOCKS = 20
 """Default number of blocks."""
+
+WithoutEach = Callable[[Overlap, Sequence[NDArray[np.int64]]], Iterator[Overlap]]
+"""``(overlap, blocks)``: yields the overlap of the samples outside each block."""
 
 
 def jackknife(
@@ -85,10 +89,12 @@ def leave_out(
     *,
     groups: ArrayLike | None = None,
     seed: int = 0,
+    without_each: WithoutEach | None = None,
 ) -> NDArray[np.float64]:
     """Return the blocks' deviations, (g, ...); their mean square is the squared standard error.
 
-    ``(t_b* - t*) / sqrt(h_b - 1)``; see `jackknife`.
+    ``(t_b* - t*) / sqrt(h_b - 1)``; see `jackknife`. The overlaps of the samples outside each block
+    are computed by `without_each`; by default they know their samples.
     """
     n = overlap.n_samples
     n_parts = n if groups is None else len(np.unique(group_labels(groups, n)))
@@ -98,7 +104,9 @@ def leave_out(
             f"the jackknife needs at least {blocks} {kind}, one for each block, got {n_parts}"
         )
     if overlap.jackknife_replicates is None:
-        parts = _without_each(overlap, assign_folds(n, blocks, groups, seed), blocks)
+        block_of = assign_folds(n, blocks, groups, seed)
+        rows = [np.flatnonzero(block_of == block) for block in range(blocks)]
+        parts = (without_each or _without_each)(overlap, rows)
     elif groups is None:
         parts = overlap.jackknife_replicates()
     else:
@@ -107,6 +115,7 @@ def leave_out(
     replicates, block_sizes = [], []
     with one_thread():
         for part in parts:
+            check_stopped()
             block_size = n - part.n_samples
             replicates.append(_of_shape(full.shape, statistic(part), n, block_size))
             block_sizes.append(block_size)
@@ -117,17 +126,26 @@ def leave_out(
     return np.asarray((pseudovalues - centre) / np.sqrt(ratios - 1))
 
 
-def _without_each(overlap: Overlap, block_of: NDArray[np.int64], blocks: int) -> Iterator[Overlap]:
+def _without_each(overlap: Overlap, blocks: Sequence[NDArray[np.int64]]) -> Iterator[Overlap]:
     """Yield the overlap of the samples outside a block, for each block in turn."""
-    for block in range(blocks):
-        try:
-            yield rows_of(overlap, block_of != block)
-        except NoVarianceError as error:
-            raise ValueError(
-                "cannot estimate the standard error: one side varies only in "
-                f"{np.count_nonzero(block_of == block)} of the {overlap.n_samples} samples and is "
-                "constant without them"
-            ) from error
+    for block in blocks:
+        taken = np.ones(overlap.n_samples, dtype=bool)
+        taken[block] = False
+        with varying_without(block, overlap.n_samples):
+            part = rows_of(overlap, taken)
+        yield part
+
+
+@contextmanager
+def varying_without(block: NDArray[np.int64], n_samples: int) -> Iterator[None]:
+    """Say in the error that a side is constant without a block of samples which block it is."""
+    try:
+        yield
+    except NoVarianceError as error:
+        raise ValueError(
+            f"cannot estimate the standard error: one side varies only in {len(block)} of the "
+            f"{n_samples} samples and is constant without them"
+        ) from error
 
 
 def _of_shape(

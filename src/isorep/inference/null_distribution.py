@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,20 @@ from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
 from isorep._utils.arrays import Array
-from isorep._utils.parallel import one_thread
+from isorep._utils.parallel import check_stopped, one_thread
 from isorep._utils.validation import as_integer, check_seed
-from isorep.core.overlap import Overlap, couple
+from isorep.core.overlap import Overlap
+from isorep.core.overlap_stack import OverlapStack
 from isorep.inference.sequential import check_overlap
+from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measure_named
+
+BATCH = 2**23
+"""Size in bytes of the rows that are permuted at a time."""
+
+KEPT = 2**26
+"""Largest size in bytes of random orders that are kept for the next pair."""
 
 TIE = 1e-12
 """Relative difference below which a permuted similarity counts as equal to the observed one."""
@@ -66,7 +75,8 @@ def null_distribution(
     samples depend on each other (tokens of one text, frames of one video), they are not
     exchangeable and the p-value is too small; take one sample of each group, or the group means.
 
-    A permutation costs one product of the two bases and one evaluation of the measure.
+    A permutation costs one product of the two bases and one evaluation of the measure; the products
+    and, of common measures, the evaluations are computed in batches.
 
     Parameters
     ----------
@@ -109,24 +119,66 @@ def null_distribution(
     """
     check_overlap(overlap, "isorep.inference.null_distribution")
     row = measure_named(measure).with_options(**options)
-    seeded = row.seeded({}, seed)
-    similarity = row(overlap, **seeded).similarity
-    # With the bases as factors, a permutation needs no rotation.
-    x, y = (replace(side, factor=side.q, rotation=None) for side in (overlap.x, overlap.y))
-    y_q = overlap.y.q
-    xp = array_namespace(y_q)
+    similarity = row(overlap, **row.seeded({}, seed)).similarity
+    orders = Orders(overlap.n_samples, n_permutations, seed)
+    null = null_distributions(overlap, {row: similarity}, orders)[row.label]
+    if isinstance(null, Exception):
+        raise null
+    return null
 
-    def permuted(order: Array) -> float:
-        reordered = replace(y, factor=xp.take(y_q, order, axis=0))
-        return row(couple(x, reordered), **seeded).similarity
 
+def null_distributions(
+    overlap: Overlap, similarities: Mapping[Measure, float], orders: Orders
+) -> dict[str, NullDistribution | ValueError | TypeError]:
+    """Compute several measures after the same permutations; see `null_distribution`.
+
+    The permutations are coupled and decomposed in batches, once for all measures.
+
+    Parameters
+    ----------
+    overlap
+        The samples as paired.
+    similarities
+        The measures, and their similarities of the samples as paired.
+    orders
+        The permutations.
+
+    Returns
+    -------
+    dict
+        By label of the measure, its null distribution or the error that prevents it.
+    """
+    narrow = min(overlap.x.rank, overlap.y.rank)
+    size = max(1, BATCH // (8 * narrow * overlap.n_samples))
+    draws: dict[str, list[NDArray[np.float64]]] = {row.label: [] for row in similarities}
+    errors: dict[str, ValueError | TypeError] = {}
     with one_thread():
-        draws = np.array([permuted(order) for order in permutations(y_q, n_permutations, seed)])
+        for batch in orders.batches(size):
+            stack = OverlapStack.from_orders(overlap.x, overlap.y, batch)
+            for row in similarities:
+                check_stopped()
+                if row.label in errors:
+                    continue
+                try:
+                    values = row.similarities(stack, **row.seeded({}, orders.seed))
+                except (TypeError, ValueError) as error:
+                    errors[row.label] = error
+                else:
+                    draws[row.label].append(values)
+    return {
+        row.label: errors[row.label]
+        if row.label in errors
+        else _null(row, similarity, np.concatenate(draws[row.label]))
+        for row, similarity in similarities.items()
+    }
+
+
+def _null(row: Measure, similarity: float, draws: NDArray[np.float64]) -> NullDistribution:
     reached = np.count_nonzero(draws >= similarity - TIE * abs(similarity))
     return NullDistribution(
         similarity=similarity,
         draws=draws,
-        p_value=(1 + int(reached)) / (1 + n_permutations),
+        p_value=(1 + int(reached)) / (1 + len(draws)),
         measure=row.label,
     )
 
@@ -137,8 +189,19 @@ def check_permutations(n_permutations: Any) -> None:
         raise ValueError(f"n_permutations must be 1 or more, got {n_permutations}")
 
 
-def permutations(array: Array, n_permutations: int, seed: int) -> Iterator[Array]:
-    """Yield random orders of an array's rows, as (n,) indices of its library and on its device.
+class Orders:
+    """Random orders of samples, the same for every pair of representations of these samples.
+
+    They are drawn at the first use, and kept if they take up to `KEPT` bytes.
+
+    Parameters
+    ----------
+    n_samples
+        Number of samples.
+    n_permutations
+        Number of orders.
+    seed
+        Random seed.
 
     Raises
     ------
@@ -146,8 +209,39 @@ def permutations(array: Array, n_permutations: int, seed: int) -> Iterator[Array
         If `n_permutations` or `seed` is not an integer; if `n_permutations` is less than 1 or the
         seed is negative.
     """
-    check_permutations(n_permutations)
-    check_seed(seed)
-    xp, rng = array_namespace(array), np.random.default_rng(seed)
-    for _ in range(n_permutations):
-        yield xp.asarray(rng.permutation(array.shape[0]), device=device(array))
+
+    def __init__(self, n_samples: int, n_permutations: int, seed: int) -> None:
+        check_permutations(n_permutations)
+        check_seed(seed)
+        self.n_samples, self.n_permutations, self.seed = n_samples, n_permutations, seed
+        self._kept: NDArray[np.int64] | None = None
+
+    def batches(self, size: int) -> Iterator[NDArray[np.int64]]:
+        """Yield the orders, (b, n) indices with b up to `size`, always in the same sequence."""
+        if 8 * self.n_samples * self.n_permutations > KEPT:
+            drawn = self._drawn()
+            while batch := list(islice(drawn, size)):
+                yield np.array(batch)
+            return
+        kept = self._kept
+        if kept is None:  # two threads may both draw them: they draw the same
+            kept = self._kept = np.array(list(self._drawn()))
+        for start in range(0, self.n_permutations, size):
+            yield kept[start : start + size]
+
+    def _drawn(self) -> Iterator[NDArray[np.int64]]:
+        rng = np.random.default_rng(self.seed)
+        return (rng.permutation(self.n_samples) for _ in range(self.n_permutations))
+
+
+def permutations(array: Array, n_permutations: int, seed: int) -> Iterator[Array]:
+    """Yield random orders of an array's rows, as (n,) indices of its library and on its device.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See `Orders`.
+    """
+    xp = array_namespace(array)
+    for (order,) in Orders(array.shape[0], n_permutations, seed).batches(1):
+        yield xp.asarray(order, device=device(array))

@@ -69,7 +69,7 @@ def sample_size_curve(
     solver : {"auto", "gram", "svd"}
         Whitening of arrays; see `isorep.Basis.from_array`.
     progress : bool
-        Show a progress bar, if standard error is a terminal.
+        Report the progress on standard error: a bar on a terminal, elsewhere a line a minute.
     **options
         Options of the measure, such as ``weighting`` of `isorep.pwcca`.
 
@@ -125,7 +125,7 @@ def sample_size_curve(
     values = np.full((3, len(subset_sizes), repeats), np.nan)
 
     cells = [(i, j) for i in range(len(subset_sizes)) for j in range(repeats)]
-    for i, j in track(cells, "sample sizes", len(cells), progress):
+    for i, j in track(cells, "sample sizes", len(cells), progress, unit="samples drawn"):
         stream = np.random.SeedSequence([seed, subset_sizes[i], j])
         taken = np.random.default_rng(stream).permutation(n).argsort() < subset_sizes[i]
         subset_seed = int(stream.generate_state(1)[0])

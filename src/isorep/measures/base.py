@@ -9,9 +9,14 @@ from functools import cache
 from math import acos, inf
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+import numpy as np
+from numpy.typing import NDArray
+
+from isorep._utils.arrays import Array, to_numpy
 from isorep._utils.validation import check_name
 from isorep.core.basis import Solver
 from isorep.core.overlap import Overlap, overlap
+from isorep.core.overlap_stack import OverlapStack
 from isorep.core.score import Score
 from isorep.measures.measure_spec import plain, spec_text
 from isorep.measures.sample_size_warnings import doubtful_correction, few_samples, lost_digits
@@ -134,6 +139,9 @@ class Measure:
         ``(**options) -> str``; see `direction`.
     range_rule : callable, optional
         ``(**options) -> (float, float)``: the similarity's range, if it depends on options.
+    stack_rule : callable, optional
+        ``(stack, **options) -> (b,) array``: the similarities of a stack, computed together. None
+        for options with which they are not.
     couple : callable
         ``(x, y, solver=) -> first argument of the formula``.
     fixed_options : mapping
@@ -164,6 +172,7 @@ class Measure:
     holds_out_rule: Callable[..., bool] | None = None
     direction_rule: Callable[..., str] | None = None
     range_rule: Callable[..., tuple[float, float]] | None = None
+    stack_rule: Callable[..., Array | None] | None = None
     couple: Callable[..., Any] = overlap
     fixed_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
@@ -257,6 +266,16 @@ class Measure:
     def compute(self, coupled: Any, **options: Any) -> MeasureValue:
         """Compute the formula of an overlap."""
         return self.function(coupled, **{**self.fixed_options, **options})
+
+    def similarities(self, stack: OverlapStack, **options: Any) -> NDArray[np.float64]:
+        """Return the similarity of each overlap of a stack, (b,)."""
+        rule = self.stack_rule
+        values = rule(stack, **self.with_options(**options).options) if rule else None
+        if values is None:
+            return np.array(
+                [self.clipped(self.compute(part, **options).similarity) for part in stack]
+            )
+        return np.asarray(np.clip(to_numpy(values), *self.similarity_range))
 
     def __call__(self, coupled: Any, **options: Any) -> Score:
         """Compute the measure of an overlap.

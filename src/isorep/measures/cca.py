@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from array_api_compat import array_namespace
 
+from isorep._utils.arrays import Array
 from isorep.core.overlap import Overlap
+from isorep.core.overlap_stack import OverlapStack
 from isorep.measures import chance_levels
 from isorep.measures.base import MeasureValue
 from isorep.measures.measure_function import measure
 
 
-def mean_correlation(overlap: Overlap) -> float:
+def mean_correlation(overlap: Overlap | OverlapStack) -> Array:
     """Return the mean of the canonical correlations."""
-    xp = array_namespace(overlap.correlations)
-    return float(xp.mean(overlap.correlations))
+    mean: Array = array_namespace(overlap.matrix).mean(overlap.correlations, axis=-1)
+    return mean
 
 
-def mean_squared_correlation(overlap: Overlap) -> float:
+def mean_squared_correlation(overlap: Overlap | OverlapStack) -> Array:
     """Return the mean of the squared canonical correlations, which needs no decomposition."""
-    xp = array_namespace(overlap.matrix)
-    return float(xp.sum(overlap.matrix**2)) / min(overlap.x.rank, overlap.y.rank)
+    total = array_namespace(overlap.matrix).sum(overlap.matrix**2, axis=(-2, -1))
+    mean: Array = total / min(overlap.x.rank, overlap.y.rank)
+    return mean
 
 
 @measure(
@@ -28,6 +31,7 @@ def mean_squared_correlation(overlap: Overlap) -> float:
     reference="Hotelling 1936; Raghu et al. 2017; Morcos et al. 2018, section 2",
     invariance="linear",
     chance_rule=chance_levels.mean_correlation,
+    stack_rule=mean_correlation,
 )
 def cca(overlap: Overlap) -> MeasureValue:
     """Mean canonical correlation: the share of directions that the two sides have in common.
@@ -54,7 +58,7 @@ def cca(overlap: Overlap) -> MeasureValue:
     >>> round(isorep.cca(x, x @ np.triu(np.ones((4, 4)))).similarity, 9)
     1.0
     """
-    return MeasureValue(mean_correlation(overlap), overlap, whitened=True)
+    return MeasureValue(float(mean_correlation(overlap)), overlap, whitened=True)
 
 
 @measure(
@@ -63,6 +67,7 @@ def cca(overlap: Overlap) -> MeasureValue:
     reference="Kornblith et al. 2019, table 1 (R^2_CCA)",
     invariance="linear",
     chance_rule=chance_levels.mean_squared_correlation,
+    stack_rule=mean_squared_correlation,
 )
 def cca_squared(overlap: Overlap) -> MeasureValue:
     """Mean squared canonical correlation: the variance that matched directions share.
@@ -95,4 +100,4 @@ def cca_squared(overlap: Overlap) -> MeasureValue:
     >>> round(isorep.measures.cca_squared(x, y).similarity, 9)
     0.36
     """
-    return MeasureValue(mean_squared_correlation(overlap), overlap, whitened=True)
+    return MeasureValue(float(mean_squared_correlation(overlap)), overlap, whitened=True)

@@ -8,6 +8,7 @@ from array_api_compat import array_namespace
 
 from isorep._utils.arrays import Array
 from isorep.core.overlap import Overlap
+from isorep.core.overlap_stack import OverlapStack
 from isorep.measures import chance_levels
 from isorep.measures.base import MeasureValue
 from isorep.measures.measure_function import measure
@@ -16,12 +17,23 @@ VANISHED = 1e-12
 """Share of a side's squared inner products below which the U-centred rest is rounding."""
 
 
+def _alignment(overlap: Overlap | OverlapStack) -> Array:
+    xp = array_namespace(overlap.matrix)
+    # In units of the largest singular value: fourth powers of anything else could overflow.
+    sx = overlap.x.singular_values / overlap.x.singular_values[0]
+    sy = overlap.y.singular_values / overlap.y.singular_values[0]
+    shared = xp.sum((sx[:, None] * overlap.matrix * sy) ** 2, axis=(-2, -1))
+    alignment: Array = shared / xp.sqrt(xp.sum(sx**4) * xp.sum(sy**4))
+    return alignment
+
+
 @measure(
     formula="||diag(sx) M diag(sy)||_F^2 / (||sx^2|| ||sy^2||)",
     description="linear centred kernel alignment (biased, as usually reported)",
     reference="Kornblith et al. 2019, equation 5 and table 1",
     invariance="orthogonal",
     chance_rule=chance_levels.linear_cka,
+    stack_rule=_alignment,
 )
 def cka(overlap: Overlap) -> MeasureValue:
     """Linear CKA: how well the samples' inner products on one side match those on the other.
@@ -49,12 +61,7 @@ def cka(overlap: Overlap) -> MeasureValue:
     >>> round(isorep.cka(x, 3 * rotated + 5).similarity, 9)
     1.0
     """
-    xp = array_namespace(overlap.matrix)
-    # In units of the largest singular value: fourth powers of anything else could overflow.
-    sx = overlap.x.singular_values / overlap.x.singular_values[0]
-    sy = overlap.y.singular_values / overlap.y.singular_values[0]
-    shared = xp.sum((sx[:, None] * overlap.matrix * sy) ** 2)
-    return MeasureValue(float(shared / xp.sqrt(xp.sum(sx**4) * xp.sum(sy**4))), overlap)
+    return MeasureValue(float(_alignment(overlap)), overlap)
 
 
 @measure(

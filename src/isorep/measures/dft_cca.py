@@ -208,7 +208,7 @@ def dft_cca(maps: Maps, *, channels: Channels = "first") -> MeasureValue:
         if x_basis is None or y_basis is None:
             continue
         times = 1 if real else 2
-        total += times * mean_correlation(couple(x_basis, y_basis))
+        total += times * float(mean_correlation(couple(x_basis, y_basis)))
         count += times
         x_rank, y_rank = max(x_rank, x_basis.rank // times), max(y_rank, y_basis.rank // times)
     if count == 0:

@@ -5,20 +5,28 @@ from __future__ import annotations
 from array_api_compat import array_namespace
 
 from isorep._utils.arrays import Array
-from isorep._utils.linalg import svd
+from isorep._utils.linalg import singular_values
 from isorep.core.overlap import Overlap
+from isorep.core.overlap_stack import OverlapStack
 from isorep.measures.base import ANGLE, Distance, MeasureValue
 from isorep.measures.measure_function import measure
 
 
-def rotated_cosine(overlap: Overlap, x_sizes: Array, y_sizes: Array) -> float:
+def rotated_cosine(overlap: Overlap | OverlapStack, x_sizes: Array, y_sizes: Array) -> Array:
     """Return the cosine of ``Qx diag(x_sizes)`` and ``Qy diag(y_sizes)`` after the best rotation.
 
     It is the nuclear norm of their cross product over their Frobenius norms.
     """
     xp = array_namespace(overlap.matrix)
-    nuclear = xp.sum(svd(xp, x_sizes[:, None] * overlap.matrix * y_sizes)[1])
-    return float(nuclear / xp.sqrt(xp.sum(x_sizes**2) * xp.sum(y_sizes**2)))
+    values = singular_values(xp, x_sizes[:, None] * overlap.matrix * y_sizes)
+    cosine: Array = xp.sum(values, axis=-1) / xp.sqrt(xp.sum(x_sizes**2) * xp.sum(y_sizes**2))
+    return cosine
+
+
+def _of_scores(overlap: Overlap | OverlapStack) -> Array:
+    sx = overlap.x.singular_values / overlap.x.singular_values[0]
+    sy = overlap.y.singular_values / overlap.y.singular_values[0]
+    return rotated_cosine(overlap, sx, sy)
 
 
 @measure(
@@ -28,6 +36,7 @@ def rotated_cosine(overlap: Overlap, x_sizes: Array, y_sizes: Array) -> float:
     invariance="orthogonal",
     metric=True,
     distance=ANGLE,
+    stack_rule=_of_scores,
 )
 def procrustes(overlap: Overlap) -> MeasureValue:
     """Cosine between the two representations after the best rotation; the distance is its angle.
@@ -60,9 +69,7 @@ def procrustes(overlap: Overlap) -> MeasureValue:
     >>> round(score.similarity**2, 9), round(np.degrees(score.distance))
     (0.5, 45)
     """
-    sx = overlap.x.singular_values / overlap.x.singular_values[0]
-    sy = overlap.y.singular_values / overlap.y.singular_values[0]
-    return MeasureValue(rotated_cosine(overlap, sx, sy), overlap)
+    return MeasureValue(float(_of_scores(overlap)), overlap)
 
 
 def _twice_complement(similarity: float) -> float:
@@ -75,6 +82,7 @@ def _twice_complement(similarity: float) -> float:
     reference="Ding et al. 2021",
     invariance="orthogonal",
     distance=Distance("2 - 2 similarity", "1", _twice_complement),
+    stack_rule=_of_scores,
 )
 def procrustes_squared(overlap: Overlap) -> MeasureValue:
     """Squared distance of the two representations after the best rotation.
@@ -101,6 +109,4 @@ def procrustes_squared(overlap: Overlap) -> MeasureValue:
     >>> round(isorep.measures.procrustes_squared(x, x[:, :1]).distance, 6)
     0.585786
     """
-    sx = overlap.x.singular_values / overlap.x.singular_values[0]
-    sy = overlap.y.singular_values / overlap.y.singular_values[0]
-    return MeasureValue(rotated_cosine(overlap, sx, sy), overlap)
+    return MeasureValue(float(_of_scores(overlap)), overlap)

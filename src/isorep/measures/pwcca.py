@@ -8,9 +8,10 @@ from typing import Any, Literal
 import numpy as np
 from array_api_compat import array_namespace
 
-from isorep._utils.arrays import to_numpy
+from isorep._utils.arrays import Array, to_numpy
 from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap
+from isorep.core.overlap_stack import OverlapStack
 from isorep.measures.base import MeasureValue
 from isorep.measures.measure_function import measure
 
@@ -18,18 +19,35 @@ Weighting = Literal["paper", "variance", "google"]
 Side = Literal["x", "y", "both"]
 
 
-def _weighted_mean(overlap: Overlap, side: str, weighting: Weighting) -> float:
+def _weighted_mean(overlap: Overlap | OverlapStack, side: str, weighting: Weighting) -> Array:
     xp = array_namespace(overlap.matrix)
-    if weighting == "google":
-        if side == "x":
-            return _google(overlap.x, overlap.y, to_numpy(overlap.matrix))
-        return _google(overlap.y, overlap.x, to_numpy(overlap.matrix).T)
     if weighting == "variance":
-        alpha = xp.sum((overlap.x_loadings if side == "x" else overlap.y_loadings) ** 2, axis=1)
-        alpha = alpha / xp.sum(alpha)
+        loadings = overlap.x_loadings if side == "x" else overlap.y_loadings
+        # In units of the largest, so that squares neither overflow nor vanish.
+        unit = xp.max(xp.abs(loadings), axis=(-2, -1), keepdims=True)
+        alpha = xp.sum((loadings / unit) ** 2, axis=-1)
+        alpha = alpha / xp.sum(alpha, axis=-1, keepdims=True)
     else:
         alpha = overlap.x_weights if side == "x" else overlap.y_weights
-    return float(xp.sum(alpha * overlap.correlations))
+    weighted: Array = xp.sum(alpha * overlap.correlations, axis=-1)
+    return weighted
+
+
+def _stacked(stack: OverlapStack, weights_from: Side, weighting: Weighting) -> Array | None:
+    if weighting == "google":
+        return None
+    first, *others = (_weighted_mean(stack, side, weighting) for side in _sides(weights_from))
+    return sum(others, start=first) / (1 + len(others))
+
+
+def _sides(weights_from: Side) -> tuple[str, ...]:
+    return ("x", "y") if weights_from == "both" else (weights_from,)
+
+
+def _google_mean(overlap: Overlap, side: str) -> float:
+    if side == "x":
+        return _google(overlap.x, overlap.y, to_numpy(overlap.matrix))
+    return _google(overlap.y, overlap.x, to_numpy(overlap.matrix).T)
 
 
 def _google(x: Basis, y: Basis, matrix: np.ndarray[Any, Any]) -> float:
@@ -48,9 +66,13 @@ def _google(x: Basis, y: Basis, matrix: np.ndarray[Any, Any]) -> float:
     x_s, x_r = to_numpy(x.singular_values)[:, None], to_numpy(x.loadings)
     y_s, y_r = to_numpy(y.singular_values)[:, None], to_numpy(y.loadings)
     u, rho, _ = np.linalg.svd((x_r / x_s).T @ matrix @ (y_r / y_s), full_matrices=False)
+    # Beyond the ranks, directions are arbitrary and their correlations 0.
+    k = min(x.rank, y.rank)
+    u, rho = u[:, :k], rho[:k]
     mean = sqrt(x.n_samples) * to_numpy(x.mean)[None, :]
     directions, _ = np.linalg.qr(np.concat([x_r @ u, mean[:, : u.shape[1]]]))
-    alpha = np.abs(directions.T @ np.concat([x_r, mean])).sum(axis=1)
+    features = np.concat([x_r, mean])
+    alpha = np.abs(directions.T @ (features / np.abs(features).max())).sum(axis=1)
     return float(alpha @ rho / alpha.sum())
 
 
@@ -63,6 +85,7 @@ _DIRECTIONS = {"x": "weights of x", "y": "weights of y", "both": ""}
     reference="Morcos et al. 2018, section 2",
     invariance="linear",
     direction_rule=lambda weights_from, **_: _DIRECTIONS[weights_from],
+    stack_rule=_stacked,
 )
 def pwcca(
     overlap: Overlap, *, weights_from: Side = "x", weighting: Weighting = "paper"
@@ -118,6 +141,10 @@ def pwcca(
     >>> round(isorep.pwcca(x, y).similarity, 2), round(isorep.cca(x, y).similarity, 2)
     (0.37, 0.24)
     """
-    sides = ("x", "y") if weights_from == "both" else (weights_from,)
-    values = [_weighted_mean(overlap, side, weighting) for side in sides]
+    values = [
+        _google_mean(overlap, side)
+        if weighting == "google"
+        else float(_weighted_mean(overlap, side, weighting))
+        for side in _sides(weights_from)
+    ]
     return MeasureValue(sum(values) / len(values), overlap, whitened=True)

@@ -7,6 +7,7 @@ from array_api_compat import array_namespace
 from isorep._utils.arrays import Array
 from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap
+from isorep.core.overlap_stack import OverlapStack
 from isorep.measures.base import ANGLE, MeasureValue
 from isorep.measures.measure_function import measure
 from isorep.measures.procrustes import rotated_cosine
@@ -20,6 +21,10 @@ def _sizes(basis: Basis, alpha: float) -> Array:
     return alpha * s / root_mean_square + (1 - alpha)
 
 
+def _cosine(overlap: Overlap | OverlapStack, alpha: float) -> Array:
+    return rotated_cosine(overlap, _sizes(overlap.x, alpha), _sizes(overlap.y, alpha))
+
+
 @measure(
     formula="||diag(dx) M diag(dy)||_* / (||dx|| ||dy||), d = alpha s / rms(s) + 1 - alpha",
     description="cosine after partial whitening and the best rotation; the distance is its angle",
@@ -27,6 +32,7 @@ def _sizes(basis: Basis, alpha: float) -> Array:
     invariance="orthogonal",
     metric=True,
     distance=ANGLE,
+    stack_rule=_cosine,
 )
 def shape(overlap: Overlap, *, alpha: float = 0.5) -> MeasureValue:
     """Shape metric between partly whitened representations: from CCA to Procrustes.
@@ -74,6 +80,6 @@ def shape(overlap: Overlap, *, alpha: float = 0.5) -> MeasureValue:
     """
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha must be between 0 (CCA) and 1 (Procrustes), got {alpha}")
-    similarity = rotated_cosine(overlap, _sizes(overlap.x, alpha), _sizes(overlap.y, alpha))
+    similarity = float(_cosine(overlap, alpha))
     # Half whitening already has most of the bias of full whitening.
     return MeasureValue(similarity, overlap, whitened=alpha < 1)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from array_api_compat import array_namespace
 
 from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap
+from isorep.core.overlap_stack import OverlapStack
 from isorep.measures import chance_levels
 from isorep.measures.base import MeasureValue
 from isorep.measures.cca import mean_correlation, mean_squared_correlation
 from isorep.measures.measure_function import measure
+
+Sides = TypeVar("Sides", Overlap, OverlapStack)
 
 
 def leading_rank(basis: Basis, variance: float) -> int:
@@ -22,7 +27,7 @@ def leading_rank(basis: Basis, variance: float) -> int:
     return min(n_below + 1, basis.rank)
 
 
-def _leading(overlap: Overlap, variance: float) -> Overlap:
+def _leading(overlap: Sides, variance: float) -> Sides:
     if not 0 < variance <= 1:
         raise ValueError(f"variance must be a share to keep, in (0, 1], got {variance}")
     return overlap.leading(leading_rank(overlap.x, variance), leading_rank(overlap.y, variance))
@@ -36,6 +41,7 @@ def _leading(overlap: Overlap, variance: float) -> Overlap:
     chance_rule=lambda overlap, variance: chance_levels.mean_correlation(
         _leading(overlap, variance)
     ),
+    stack_rule=lambda stack, variance: mean_correlation(_leading(stack, variance)),
 )
 def svcca(overlap: Overlap, *, variance: float = 0.99) -> MeasureValue:
     """Mean canonical correlation of the leading principal components of each side.
@@ -78,7 +84,7 @@ def svcca(overlap: Overlap, *, variance: float = 0.99) -> MeasureValue:
     (2, 1.0, 0.24)
     """
     used = _leading(overlap, variance)
-    return MeasureValue(mean_correlation(used), used, whitened=True)
+    return MeasureValue(float(mean_correlation(used)), used, whitened=True)
 
 
 @measure(
@@ -89,6 +95,7 @@ def svcca(overlap: Overlap, *, variance: float = 0.99) -> MeasureValue:
     chance_rule=lambda overlap, variance: chance_levels.mean_squared_correlation(
         _leading(overlap, variance)
     ),
+    stack_rule=lambda stack, variance: mean_squared_correlation(_leading(stack, variance)),
 )
 def svcca_squared(overlap: Overlap, *, variance: float = 0.99) -> MeasureValue:
     """Mean squared canonical correlation of the leading principal components of each side.
@@ -128,4 +135,4 @@ def svcca_squared(overlap: Overlap, *, variance: float = 0.99) -> MeasureValue:
     (2, 1.0)
     """
     used = _leading(overlap, variance)
-    return MeasureValue(mean_squared_correlation(used), used, whitened=True)
+    return MeasureValue(float(mean_squared_correlation(used)), used, whitened=True)

@@ -81,7 +81,7 @@ def converged(
     level : float
         Confidence level of the bounds, in (0, 1).
     progress : bool
-        Show a progress bar if standard error is a terminal.
+        Report the progress on standard error: a bar on a terminal, elsewhere a line a minute.
 
     Returns
     -------
@@ -154,7 +154,7 @@ def converged(
             rule,
             level,
         )
-        for layer in track(names, "converged", len(names), progress)
+        for layer in track(names, "converged", len(names), progress, unit="layers")
     ]
     return _table(results, names, list(by_step), row, level)
 

@@ -285,7 +285,7 @@ class Monitor:
         measures : str or list of str, optional
             Names in `isorep.MEASURES`, with options if any; by default the monitor's measure.
         progress : bool
-            Show a progress bar if standard error is a terminal.
+            Report the progress on standard error: a bar on a terminal, elsewhere a line a minute.
         """
         return trajectory(
             self.states(),

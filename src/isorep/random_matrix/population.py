@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 from typing import NamedTuple
@@ -34,6 +34,9 @@ ROUNDS_ERROR = sqrt(1 / 6)
 
 MORE_THAN_CHANCE = 2.0
 """The sample size is reduced only if lengths covary by more than so many standard errors."""
+
+BATCH = 2**26
+"""Size in bytes of the loadings of the samples that are simulated at a time."""
 
 MOST_ROUNDS = 5
 """Largest number of iterations that estimate the effective sample size and the noise edge."""
@@ -152,22 +155,28 @@ class Population:
         paper's weights; the extrapolation takes the middle.
         """
         n = n_simulations(len(self.spectrum))
-        streams = np.random.SeedSequence(seed).spawn(n)
+        # Both rounds use the same random numbers, each in another order, so that the rounds do not
+        # differ by chance.
+        factors = [
+            self._factor(np.random.default_rng(stream))
+            for stream in np.random.SeedSequence(seed).spawn(n)
+        ]
         with one_thread():
             middle = self.value(measure)
             shapes = [self.value(measure, shape) - middle for _, shape in self.spectrum.shapes]
             rounds = np.zeros((2, n, *middle.shape))
             for weight, correlations in self.spectrum.parts:
-                for i in range(n):
-                    population = self
-                    # Both rounds use the same random numbers, each in another order, so that the
-                    # rounds do not differ by chance.
-                    for j, drawn in enumerate((i, (i + 1) % n)):
-                        rng = np.random.default_rng(streams[drawn])
-                        sample = population.draw(correlations, rng)
-                        exact = population.overlap(correlations)
-                        rounds[j, drawn] += weight * (np.asarray(measure(sample)) - measure(exact))
-                        population = population.with_loadings(sample)
+                exact = np.asarray(measure(self.overlap(correlations)))
+                for batch in self._batches(n):
+                    next_batch = [(i + 1) % n for i in batch]
+                    samples = _draw([self] * len(batch), correlations, [factors[i] for i in batch])
+                    populations = [self.with_loadings(sample) for sample in samples]
+                    for i, sample in zip(batch, samples, strict=True):
+                        rounds[0, i] += weight * (np.asarray(measure(sample)) - exact)
+                    samples = _draw(populations, correlations, [factors[i] for i in next_batch])
+                    for i, population, sample in zip(next_batch, populations, samples, strict=True):
+                        own_exact = np.asarray(measure(population.overlap(correlations)))
+                        rounds[1, i] += weight * (np.asarray(measure(sample)) - own_exact)
         change = rounds[1] - rounds[0]
         excess = rounds[0] - ROUNDS_BACK * change
         # The change of the next draw estimates the excess due to a sample's own loadings. If the
@@ -201,13 +210,32 @@ class Population:
 
     def draw(self, correlations: Floats, rng: np.random.Generator) -> Overlap:
         """Draw a new sample of size `n_samples`, as rx + ry rows with its second moments."""
-        n, rx, ry = self.n_samples, self.x.rank, self.y.rank
-        factor = BartlettFactor(n, rx, ry, rng)
-        x = np.concatenate([factor.x, np.zeros((ry, rx))])
-        y = np.concatenate(factor.y(correlations))
-        x_basis = _basis(self.x, x @ self.x_rotation.T / sqrt(n - 1))
-        y_basis = _basis(self.y, y @ self.y_rotation.T / sqrt(n - 1))
-        return couple(x_basis, y_basis)
+        (sample,) = _draw([self], correlations, [self._factor(rng)])
+        return sample
+
+    def _factor(self, rng: np.random.Generator) -> BartlettFactor:
+        return BartlettFactor(self.n_samples, self.x.rank, self.y.rank, rng)
+
+    def _batches(self, n: int) -> list[range]:
+        """Return parts of n samples, each so small that its loadings do not need much memory."""
+        n_bytes = 16 * (self.x.rank * self.x.n_features + self.y.rank * self.y.n_features)
+        size = max(1, BATCH // n_bytes)
+        return [range(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def _draw(
+    populations: Sequence[Population], correlations: Floats, factors: Sequence[BartlettFactor]
+) -> list[Overlap]:
+    """Draw a sample of each population, as rx + ry rows with its second moments."""
+    x, y = [], []
+    for population, factor in zip(populations, factors, strict=True):
+        scale = sqrt(population.n_samples - 1)
+        no_rows = np.zeros((population.y.rank, population.x.rank))
+        x.append(np.concatenate([factor.x @ population.x_rotation.T / scale, no_rows]))
+        y.append(np.concatenate(factor.y(correlations)) @ population.y_rotation.T / scale)
+    x_bases = _bases([population.x for population in populations], np.array(x))
+    y_bases = _bases([population.y for population in populations], np.array(y))
+    return [couple(*pair) for pair in zip(x_bases, y_bases, strict=True)]
 
 
 def _coordinates(x: Basis, y: Basis, matrix: Floats) -> tuple[Floats, Floats, Floats]:
@@ -297,24 +325,29 @@ def shared_scale(sample: Overlap) -> float:
     )
 
 
-def _basis(model: Basis, coordinates: Floats) -> Basis:
-    """Return the basis of samples from their coordinates in the model's whitened components."""
+def _bases(models: Sequence[Basis], coordinates: Floats) -> list[Basis]:
+    """Return bases of samples from their coordinates, (b, n, r), in the models' components."""
     q, upper = np.linalg.qr(coordinates)
-    unit = to_numpy(model.singular_values)[0]  # without a unit, squares could overflow
-    scaled = upper * (model.singular_values / unit)
+    s = np.array([to_numpy(model.singular_values) for model in models])
+    units = s[:, :1]  # without a unit, squares could overflow
+    scaled = upper * (s / units)[:, None, :]
     # Left vectors are orthonormal also for tiny singular values.
-    squares, vectors = np.linalg.eigh(scaled @ scaled.T)
-    vectors = vectors[:, ::-1]
-    singular_values = unit * np.sqrt(np.clip(squares[::-1], 0.0, None))
-    axes = model.loadings / model.singular_values[:, None]
-    return replace(
-        model,
-        singular_values=singular_values,
-        loadings=unit * ((vectors.T @ scaled) @ axes),
-        whitening=model.whitening @ np.linalg.solve(upper, vectors),
-        factor=q @ vectors,
-        rotation=None,
-    )
+    squares, vectors = np.linalg.eigh(scaled @ scaled.mT)
+    squares, vectors = squares[:, ::-1], vectors[:, :, ::-1]
+    singular_values = units * np.sqrt(np.clip(squares, 0.0, None))
+    coefficients = units[:, :, None] * (vectors.mT @ scaled / s[:, None, :])
+    rotations, factors = np.linalg.solve(upper, vectors), q @ vectors
+    return [
+        replace(
+            model,
+            singular_values=singular_values[i],
+            loadings=coefficients[i] @ model.loadings,
+            whitening=model.whitening @ rotations[i],
+            factor=factors[i],
+            rotation=None,
+        )
+        for i, model in enumerate(models)
+    ]
 
 
 def _on_host(basis: Basis) -> Basis:

@@ -35,7 +35,7 @@ class StoredRows:
     stores
         Name to store: "a" and "b", or "a" alone for a network with itself.
     progress
-        Show a progress bar, if standard error is a terminal.
+        Report the progress on standard error: a bar on a terminal, elsewhere a line a minute.
     """
 
     def __init__(self, stores: Mapping[str, LazyRepresentations], progress: bool) -> None:
@@ -80,7 +80,7 @@ class StoredRows:
         arrays = {key: self._layers[key][0] for key in keys}
         n_read = _rows_per_read(n_rows, n_bytes, list(arrays.values()))
         starts = range(0, max(1, *(array.shape[0] for array in arrays.values())), n_read)
-        for start in track(starts, description, len(starts), self._progress):
+        for start in track(starts, description, len(starts), self._progress, unit="parts"):
             rows = {
                 key: Rows(array[start : start + n_read], self._layers[key][1])
                 for key, array in arrays.items()
@@ -133,7 +133,7 @@ class ModelRows:
     options
         What to capture.
     progress
-        Show a progress bar, if standard error is a terminal.
+        Report the progress on standard error: a bar on a terminal, elsewhere a line a minute.
     """
 
     def __init__(

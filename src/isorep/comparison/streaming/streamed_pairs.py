@@ -32,7 +32,8 @@ class StreamedPairs:
     memory
         Memory limit, bytes.
     progress
-        Show a progress bar, if standard error is a terminal, and the plan if it has several passes.
+        Report the progress on standard error: an estimate of the time if it is long, a bar on a
+        terminal, and elsewhere a line a minute; also the plan if it has several passes.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class StreamedPairs:
         )
         source.check(len(self.plan.passes))
 
-    def couple(self, take: TakePair) -> Ranks:
+    def couple(self, take: TakePair, work: str) -> Ranks:
         """Couple every pair, call `take` on each, and return the ranks of the layers."""
         passes = self.plan.passes
         if self._progress and len(passes) > 1:
@@ -67,7 +68,7 @@ class StreamedPairs:
         rank_of: dict[Key, int] = {}
         for i, one_pass in enumerate(passes, 1):
             description = "gather" if len(passes) == 1 else f"gather, pass {i}"
-            rank_of |= self._couple_pass(one_pass, description, take)
+            rank_of |= self._couple_pass(one_pass, description, take, work)
         for (x_layer, y_layer), reason in self.plan.too_wide.items():
             take(*self._cell(x_layer, y_layer), ValueError(reason))
         return Ranks(
@@ -75,7 +76,9 @@ class StreamedPairs:
             [rank_of.get((self._y_name, layer), 0) for layer in self.y_layers],
         )
 
-    def _couple_pass(self, one_pass: Pass, description: str, take: TakePair) -> dict[Key, int]:
+    def _couple_pass(
+        self, one_pass: Pass, description: str, take: TakePair, work: str
+    ) -> dict[Key, int]:
         """Couple the pairs of a pass and return ranks; its moments are freed at the end."""
         pairs = [(("a", x_layer), (self._y_name, y_layer)) for x_layer, y_layer in one_pass.pairs]
         accumulator = MomentAccumulator(pairs, self._blocks, self._seed)
@@ -85,7 +88,9 @@ class StreamedPairs:
             for chunk in chunks:
                 accumulator.add(chunk)
         bases = accumulator.prepare()
-        for x_key, y_key in track(pairs, "compare", len(pairs), self._progress):
+        for x_key, y_key in track(
+            pairs, "compare", len(pairs), self._progress, unit="cells", work=work
+        ):
             coupled: Coupled
             coupling = partial(accumulator.couple, x_key, y_key)
             try:

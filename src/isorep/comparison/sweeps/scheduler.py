@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from isorep._utils.memory import memory_budget, readable
-from isorep._utils.progress import track
+from isorep._utils.progress import counted, track
 from isorep.comparison.sweeps.executor import Executor, Future, open_executor
 from isorep.comparison.sweeps.results import Results, ResultsInMemory
 from isorep.comparison.sweeps.sweep import Sweep
@@ -50,7 +50,17 @@ def run(
         with results:
             tiles = [tile for tile in sweep.tiles if not results.has(tile)]
             computed = _compute(sweep, tiles, executor, limit)
-            with closing(track(computed, sweep.kind, len(tiles), progress)) as tracked:
+            with closing(
+                track(
+                    computed,
+                    sweep.kind,
+                    len(tiles),
+                    progress,
+                    unit="tiles",
+                    work=counted(len(sweep.inputs.measures), "measure"),
+                    timed=2 * executor.n_threads,
+                )
+            ) as tracked:
                 for tile, cells in tracked:
                     results.write(tile, cells)
             return results.dataset()
@@ -68,7 +78,7 @@ def _fingerprints(sweep: Sweep, executor: Executor, progress: bool) -> list[str]
     try:
         return [
             task if isinstance(task, str) else executor.result(task)
-            for task in track(tasks, "checking the data", len(tasks), progress)
+            for task in track(tasks, "checking the data", len(tasks), progress, unit="networks")
         ]
     finally:
         executor.cancel([task for task in tasks if not isinstance(task, str)])

@@ -1,0 +1,140 @@
+"""Overlap stack: many overlaps of the same two bases, as after permutations of the samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from array_api_compat import array_namespace, device
+from numpy.typing import NDArray
+
+from isorep._utils.arrays import Array
+from isorep._utils.cached_property import cached_property
+from isorep._utils.linalg import stacked_svds_of_cosines
+from isorep.core.basis import Basis
+from isorep.core.overlap import Overlap, projection_weights
+
+
+@dataclass(frozen=True, eq=False)
+class OverlapStack:
+    """Overlaps of x with y after permutations of the rows of y, computed and decomposed together.
+
+    The attributes are those of `Overlap` with one more axis, the first, of length b.
+
+    Attributes
+    ----------
+    x, y : Basis
+        The two representations, as paired.
+    orders : (b, n) int64 array
+        Order of the rows of y in each overlap.
+    matrix : (b, x_rank, y_rank) float64 array
+        ``Qx^T Qy[order]`` of each order.
+    """
+
+    x: Basis
+    y: Basis
+    orders: NDArray[np.int64]
+    matrix: Array
+
+    @classmethod
+    def from_orders(cls, x: Basis, y: Basis, orders: NDArray[np.int64]) -> OverlapStack:
+        """Couple x with the rows of y in each of some orders, (b, n).
+
+        Examples
+        --------
+        >>> samples = np.random.default_rng(0).standard_normal((2, 9, 3))
+        >>> x, y = (Basis.from_array(side) for side in samples)
+        >>> orders = np.array([np.arange(9), np.arange(9)[::-1]])
+        >>> stack = OverlapStack.from_orders(x, y, orders)
+        >>> bool(np.allclose(stack.matrix[1], x.q.T @ y.q[::-1]))
+        True
+        """
+        # It is cheaper to reorder the narrower side: x in the inverse orders, or y.
+        if y.rank <= x.rank:
+            products = _products(y.q, orders, x.q)
+            return cls(x, y, orders, array_namespace(products).matrix_transpose(products))
+        inverse = np.empty_like(orders)
+        np.put_along_axis(inverse, orders, np.arange(orders.shape[1])[None, :], axis=1)
+        return cls(x, y, orders, _products(x.q, inverse, y.q))
+
+    @property
+    def n_samples(self) -> int:
+        """Rows of both representations."""
+        return self.x.n_samples
+
+    @cached_property
+    def _triplets(self) -> tuple[Array, Array, Array]:
+        """U (b, rx, c), the correlations (b, c) and W (b, ry, c)."""
+        return stacked_svds_of_cosines(array_namespace(self.matrix), self.matrix)
+
+    @property
+    def correlations(self) -> Array:
+        """Canonical correlations, (b, c), descending."""
+        return self._triplets[1]
+
+    @property
+    def x_loadings(self) -> Array:
+        """Inner products of x's variates and centred features, (b, c, p)."""
+        return _transposed(self._triplets[0]) @ self.x.loadings
+
+    @property
+    def y_loadings(self) -> Array:
+        """Inner products of y's variates and centred features, (b, c, q)."""
+        return _transposed(self._triplets[2]) @ self.y.loadings
+
+    @property
+    def x_weights(self) -> Array:
+        """Projection weights of x, (b, c)."""
+        return projection_weights(self.x_loadings)
+
+    @property
+    def y_weights(self) -> Array:
+        """Projection weights of y, (b, c)."""
+        return projection_weights(self.y_loadings)
+
+    def leading(self, x_rank: int, y_rank: int) -> OverlapStack:
+        """Return the overlaps of the leading principal components of both sides."""
+        return OverlapStack(
+            self.x.leading(x_rank),
+            self.y.leading(y_rank),
+            self.orders,
+            self.matrix[:, :x_rank, :y_rank],
+        )
+
+    def __len__(self) -> int:
+        return len(self.orders)
+
+    def __iter__(self) -> Iterator[Overlap]:
+        return iter(self._overlaps)
+
+    @cached_property
+    def _overlaps(self) -> list[Overlap]:
+        # With the bases as factors, a permutation needs no rotation.
+        x, y = (replace(side, factor=side.q, rotation=None) for side in (self.x, self.y))
+        y_q = self.y.q
+        xp = array_namespace(y_q)
+        return [
+            Overlap(
+                x,
+                replace(y, factor=xp.take(y_q, xp.asarray(order, device=device(y_q)), axis=0)),
+                self.matrix[k, ...],
+            )
+            for k, order in enumerate(self.orders)
+        ]
+
+
+def _products(moved: Array, orders: NDArray[np.int64], fixed: Array) -> Array:
+    """Return ``moved[order].T @ fixed`` for each order, (b, r, s), in one product."""
+    xp = array_namespace(moved)
+    n, r = moved.shape
+    # (n, b, r): the orders of all overlaps, row by row.
+    rows = xp.asarray(np.ascontiguousarray(orders.T).ravel(), device=device(moved))
+    gathered = xp.reshape(xp.take(moved, rows, axis=0), (n, len(orders) * r))
+    products: Array = xp.reshape(gathered.T @ fixed, (len(orders), r, fixed.shape[1]))
+    return products
+
+
+def _transposed(stack: Array) -> Array:
+    transposed: Array = array_namespace(stack).matrix_transpose(stack)
+    return transposed

@@ -48,9 +48,7 @@ class ComputedArray(np.ndarray[Any, Any]):
         is_float = self.dtype.kind == "f"  # a comparison or a count is not rounded
         self.computed_dtype = getattr(other, "computed_dtype", None) if is_float else None
 
-    def __array_wrap__(
-        self, array: Any, context: Any = None, return_scalar: bool = False
-    ) -> Any:
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
         """Return the result of a function; a reduction to one number gives a scalar."""
         return array[()] if array.ndim == 0 else super().__array_wrap__(array, context)
 

@@ -284,9 +284,8 @@ def _of_list(key: str, values: Sequence[Any]) -> Callable[[int], list[bytes]]:
 
 def _text(key: str, value: Real | str) -> bytes:
     """Return a number or text as bytes that do not depend on the type of the number."""
-    if isinstance(value, Real):
-        value = float(value)
-    return f"{key} {value!r} ".encode()
+    text = repr(value) if isinstance(value, str) else repr(float(value))
+    return f"{key} {text} ".encode()
 
 
 def canonical(x: Tensor) -> Tensor:

@@ -249,13 +249,16 @@ def _n_samples(inputs: Mapping[str, Any]) -> int | None:
     """Return the number of samples in a dict of inputs; None without a tensor.
 
     It is the length of the tokens, or else the most common length; of equally common ones that of
-    the first tensor.
+    the first tensor. Dicts inside count if there are no tensors beside them.
     """
     lengths = {key: len(x) for key, x in inputs.items() if isinstance(x, Tensor) and x.ndim}
+    if not lengths:
+        inside = (_n_samples(x) for x in inputs.values() if isinstance(x, Mapping))
+        return next((n for n in inside if n is not None), None)
     for key in _HAVE_SAMPLES:
         if key in lengths:
             return lengths[key]
-    return Counter(lengths.values()).most_common(1)[0][0] if lengths else None
+    return Counter(lengths.values()).most_common(1)[0][0]
 
 
 def _labels(values: Any, n: int) -> NDArray[Any] | None:

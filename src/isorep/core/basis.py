@@ -11,8 +11,8 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from isorep._utils.arrays import Array, ArrayLike, as_samples, check_finite, epsilon, to_numpy
-from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.cached_property import cached_property
+from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.computed_array import rounded_dtype, rounding_text
 from isorep._utils.linalg import svd
 from isorep._utils.validation import check_name

@@ -83,6 +83,19 @@ def test_one_model_with_other_weights(nets):
     assert torch.equal(nets.model[0].weight, nets.plain()[0].weight)
 
 
+def test_diff_of_names(nets):
+    layers, data = ["0", "2"], nets.inputs()
+    changed = nets.plain()
+    with torch.no_grad():
+        for parameter in changed.parameters():
+            parameter += 0.1
+    expected = isorep.diff(nets.plain(), changed, data, layers=layers, interval=False)
+    sides = (f"{NAME}:model", f"{NAME}:model@w.th")
+    result = isorep.diff(*sides, f"{NAME}:inputs", layers=layers, interval=False)
+    np.testing.assert_array_equal(result.table["pwcca"], expected.table["pwcca"])
+    assert result.table["pwcca"].min() < 0.99
+
+
 def test_a_model_beside_its_capture(nets):
     isorep.capture(nets.plain(), nets.inputs(), layers="0").save("a.npz")
     options = {"data": f"{NAME}:inputs", "layers": ["0"], "measures": "cka"}

@@ -105,6 +105,10 @@ def test_diff_of_a_model_and_its_adapter(here, peft):
     )
     np.testing.assert_allclose(result["cka"], expected["cka"], atol=1e-9)
     assert result["cka"][1, 1].item() < 0.9999
+    result = isorep.diff("base", "adapter", data, layers=layers, measure="cka", interval=False)
+    np.testing.assert_allclose(
+        result.table["cka"].sortby("layer"), np.diag(expected["cka"]), atol=1e-9
+    )
 
 
 def test_the_configuration_may_name_the_folder(here, peft, folder):

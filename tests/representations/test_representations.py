@@ -218,3 +218,16 @@ def test_html_is_a_table_of_the_layers():
     assert "<th>fc</th><td>(7, 3)</td><td>bfloat16</td><td></td>" in html
     lazy = LazyRepresentations.from_layers(reps)._repr_html_()
     assert lazy == html.replace("Representations", "LazyRepresentations")
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        {"fc1.weight": np.ones((5, 3)), "fc1.bias": np.ones(5)},
+        {"fc1.weight": np.ones((5, 3)), "fc2.weight": np.ones((2, 5))},
+        {"weight": np.ones((5, 3, 2, 2))},
+    ],
+)
+def test_a_state_dict_is_no_representation(layers):
+    with pytest.raises(ValueError, match=r"looks like a weight of a state dict, .*@weights"):
+        Representations(layers)

@@ -58,7 +58,9 @@ def matching(patterns: Iterable[str], layers: Iterable[str]) -> list[str]:
     """
     patterns = list(patterns)
     excluded = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
-    selected = [pattern for pattern in patterns if not pattern.startswith("!")] or ["*"]
+    selected = [pattern for pattern in patterns if not pattern.startswith("!")]
+    if excluded and not selected:
+        selected = ["*"]
     return [
         layer
         for layer in layers

@@ -30,7 +30,7 @@ def call_model(model: nn.Module, batch: Batch) -> None:
         model(batch.inputs, *batch.more[: max(0, n_required - 1)])
         return
     if _takes_one_dict(parameters, batch.inputs):
-        model({**batch.inputs, **batch.label_inputs})
+        _call_with_dict(model, {**batch.inputs, **batch.label_inputs})
         return
     labels = {
         key: value
@@ -38,6 +38,18 @@ def call_model(model: nn.Module, batch: Batch) -> None:
         if (p := parameters.get(key)) is not None and (key == "label" or p.default is p.empty)
     }
     model(**batch.inputs, **labels)
+
+
+def _call_with_dict(model: nn.Module, inputs: dict[str, Any]) -> None:
+    try:
+        model(inputs)
+    except Exception as error:
+        message = next(iter(str(error).splitlines()), "")
+        raise TypeError(
+            f"forward has no parameter for {', '.join(map(repr, inputs))}, and failed with all of "
+            f"them as one dict ({type(error).__name__}: {message}); name the inputs as its "
+            "parameters are"
+        ) from error
 
 
 def _parameters(model: nn.Module) -> Mapping[str, inspect.Parameter]:

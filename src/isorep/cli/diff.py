@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from isorep.cli.app import app
 from isorep.cli.options import (
+    DataOption,
     DeviceOption,
     LayerPatternsOption,
+    MaxSamplesOption,
     MeasureOption,
     ReduceOption,
     SeedOption,
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from isorep.comparison.diffing.layer_matching import LayerMap
     from isorep.representations.representations import Representations
 
-_STORES = (".npz", ".zarr", ".npy", ".safetensors")
 _REPORTS = (".html", ".json", ".csv")
 _STYLES = {"fail": "bold red", "not judged": "yellow"}
 
@@ -43,21 +41,14 @@ def diff(
         str,
         typer.Argument(
             metavar="BASE",
-            help="Model before the change: module:name, module:name@weights (.pt, .pth or "
-            ".safetensors), a Hugging Face folder, or a file of isorep capture.",
+            help="Model before the change: module:name, module:name@weights (a checkpoint), a "
+            "Hugging Face folder, the folder of a PEFT adapter, or a file of isorep capture.",
         ),
     ],
     changed: Annotated[
         str, typer.Argument(metavar="CHANGED", help="Model after the change, in the same forms.")
     ],
-    data: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DATA",
-            help="Data to run models on: module:name of the batches; inputs in .npy, .npz or "
-            ".safetensors; or for Hugging Face folders a .txt with one text per line.",
-        ),
-    ] = None,
+    data: DataOption = None,
     layers: LayerPatternsOption = None,
     layers_changed: Annotated[
         list[str] | None,
@@ -84,10 +75,7 @@ def diff(
             "of a block.",
         ),
     ] = False,
-    max_samples: Annotated[
-        int | None,
-        typer.Option(metavar="INT", min=1, help="Number of samples to compare; by default all."),
-    ] = None,
+    max_samples: MaxSamplesOption = None,
     reduce: ReduceOption = "mean",
     measure: MeasureOption = "pwcca",
     fail_below: Annotated[
@@ -134,9 +122,9 @@ def diff(
     """
     from isorep.comparison.diff import checked_measure, diff_captured, side_capture
     from isorep.comparison.diff_result import diff_reasons
-    from isorep.comparison.sides import reusable
+    from isorep.comparison.sides import model_of, reusable
     from isorep.model_files.data_files import make_data
-    from isorep.model_files.specs import check_names_model
+    from isorep.model_files.specs import check_names_model, names_model
 
     row = checked_measure(measure, fail_below)
     layer_map = _layer_map(mapping or [])
@@ -148,7 +136,7 @@ def diff(
             )
     sources = [Path(spec) for spec in (base, changed, data) if spec and Path(spec).exists()]
     check_targets(outputs, sources=sources)
-    models = [spec for spec in (base, changed) if _is_model(spec)]
+    models = [spec for spec in (base, changed) if names_model(spec)]
     for spec in models:
         check_names_model(spec)
     if data is None and models:
@@ -164,7 +152,7 @@ def diff(
                     f"{option} is for models, but both sides are files of activations: leave it out"
                 )
     with user_code(data):
-        batches = None if data is None else reusable(make_data(data, models))
+        batches = reusable(make_data(data, models))
     capture = side_capture(
         batches,
         layers=(layers or ["*"], layers_changed) if layers_changed else layers or ["*"],
@@ -176,11 +164,9 @@ def diff(
         progress=True,
     )
     # One model after the other: two names may stand for one object with different weights.
-    with _warnings_on_stderr():
-        with _errors_of_user_code(base):
-            x = capture.base(_side(base))
-        with _errors_of_user_code(changed):
-            y = capture.changed(_side(changed), x)
+    with user_code(base, changed):
+        x = capture.base(model_of(base, models))
+        y = capture.changed(model_of(changed, models), x)
     result = diff_captured(
         x,
         y,
@@ -210,13 +196,6 @@ def diff(
         raise typer.Exit(1 if result.below or result.missing else 3)
 
 
-def _side(spec: str) -> Any:
-    """Return a model, or the path of a file of activations."""
-    from isorep.model_files.specs import make_model
-
-    return make_model(spec) if _is_model(spec) else spec
-
-
 def _layer_map(pairs: list[str]) -> LayerMap | None:
     """Return the map that --map gives.
 
@@ -231,40 +210,6 @@ def _layer_map(pairs: list[str]) -> LayerMap | None:
         if "=" not in pair:
             raise ValueError(f"--map {pair!r}: expected OLD=NEW, or 'order' alone")
     return {old: new for old, _, new in (pair.partition("=") for pair in pairs)}
-
-
-@contextmanager
-def _warnings_on_stderr() -> Iterator[None]:
-    """Print each distinct warning in one line, when it is issued."""
-    shown: set[str] = set()
-
-    def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        text = str(message)
-        if text not in shown:
-            shown.add(text)
-            typer.echo(f"isorep: warning: {text}", err=True)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        warnings.showwarning = show
-        yield
-
-
-@contextmanager
-def _errors_of_user_code(spec: str | None) -> Iterator[None]:
-    """Raise a ValueError for any error, as an exit status of 0 or 1 would be a verdict."""
-    try:
-        yield
-    except (ValueError, TypeError, OSError, ImportError):
-        raise
-    except (Exception, SystemExit) as error:
-        raise ValueError(f"running {spec} failed: {type(error).__name__}: {error}") from error
-
-
-def _is_model(spec: str) -> bool:
-    """Tell whether an argument stands for a model; else it is a file of activations."""
-    name, at, _ = spec.partition("@")
-    return Path(spec).suffix not in _STORES or (at == "@" and ":" in name)
 
 
 def _print_layers(result: Diff, n_samples: int) -> None:

@@ -18,7 +18,7 @@ from isorep.comparison.diffing.layer_matching import LayerMap, LayerMatch, match
 from isorep.comparison.diffing.side_capture import CapturedSide, LayerSelection, SideCapture
 from isorep.comparison.grid import Grid
 from isorep.comparison.inferred import InferenceOptions
-from isorep.comparison.sides import reusable
+from isorep.comparison.sides import model_of, reusable
 from isorep.comparison.table import make_table, nothing_compared, table_attributes
 from isorep.core.basis import NoVarianceError
 from isorep.core.overlap import Overlap
@@ -28,6 +28,7 @@ from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import one_measure
 from isorep.measures.sample_size_warnings import near_edge
+from isorep.model_files.data_files import make_data
 from isorep.representations.representations import Representations
 
 if TYPE_CHECKING:
@@ -69,10 +70,13 @@ def diff(
     base, changed : torch.nn.Module, Representations, mapping, path or array
         The model before and after the change. A side that is already captured may be its
         `Representations`, a mapping of layer name to (n_samples, n_features) array, a file that
-        `isorep.load` reads, or the array of a single layer.
-    data : iterable of batches, optional
+        `isorep.load` reads, or the array of a single layer. A model may be given by name:
+        ``"module:name"``, ``"module:name@weights"``, or the folder of a Hugging Face model or of a
+        PEFT adapter.
+    data : iterable of batches, list of str, or str, optional
         Data to run models on, as `isorep.capture` takes them, in the same order each time. Needed
-        only if a side is a model.
+        only if a side is a model. For Hugging Face folders also texts. A string is
+        ``"module:name"`` of the batches, or a file of inputs or of texts.
     layers : str, iterable of str, or tuple of two lists
         Globs over the names of layers. A name given in full must be on both sides. A tuple of two
         lists has globs for each side: ``(["h.*"], ["layers.*"])``.
@@ -152,8 +156,9 @@ def diff(
     >>> diff["2"].verdict
     'fail'
     """
+    sides = (base, changed)
     capture = side_capture(
-        reusable(data),
+        reusable(make_data(data, sides)),
         layers=layers,
         layer_map=map,
         reduce=reduce,
@@ -162,8 +167,9 @@ def diff(
         measure=checked_measure(measure, fail_below),  # before any model runs
         progress=progress,
     )
-    x = capture.base(base)
-    y = capture.changed(changed, x)
+    # One model after the other: two names may stand for one object with different weights.
+    x = capture.base(model_of(base, sides))
+    y = capture.changed(model_of(changed, sides), x)
     return diff_captured(
         x,
         y,

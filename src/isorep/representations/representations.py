@@ -21,6 +21,7 @@ from isorep.representations.row_positions import RowPositions
 # The only reduction that gives a layer more rows than there are samples.
 _MANY_ROWS = "positions"
 _REPR_LAYERS = 4
+_WEIGHTS = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"}
 
 Value = TypeVar("Value")
 Held = TypeVar("Held", covariant=True)
@@ -87,6 +88,8 @@ class Layers(Mapping[str, Held]):
         first = next(iter(counts))
         for other, count in counts.items():
             if count != counts[first]:
+                for layer in self._arrays:
+                    check_no_weight(layer)
                 raise ValueError(
                     f"expected one row, id and label per sample, but {first} has {counts[first]} "
                     f"samples and {other} has {count}; transpose an array whose samples are in "
@@ -415,6 +418,7 @@ def check_layer(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None
             "(floats, integers or booleans)"
         )
     if len(shape) != 2:
+        check_no_weight(name)
         hint = {
             0: "a single number is no representation",
             1: "one feature is x[:, None]",
@@ -426,6 +430,16 @@ def check_layer(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None
         raise ValueError(
             f"layer {name!r} is {len(shape)}-D, shape {shape}; expected 2-D "
             f"(n_samples, n_features): {hint}"
+        )
+
+
+def check_no_weight(name: str) -> None:
+    """Raise ValueError if `name` is that of a weight, as in a state dict."""
+    if name.rpartition(".")[2] in _WEIGHTS:
+        raise ValueError(
+            f"{name!r} looks like a weight of a state dict, and representations are the outputs of "
+            "layers: capture them with isorep.capture. In the place of a model, name the model "
+            "too, as module:name@weights"
         )
 
 

@@ -1,4 +1,4 @@
-"""Sample size: how many samples the layers of a diff need, told before models run on all data."""
+"""Needed samples: how many the layers of a diff need, told before models run on all data."""
 
 from __future__ import annotations
 

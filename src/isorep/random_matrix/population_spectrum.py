@@ -119,7 +119,8 @@ def sample_correlations(factors: Sequence[BartlettFactor], population: Floats) -
     matrix = np.linalg.solve(lower, y[:, : len(factors[0].x)].mT)
     wide = matrix.shape[1] <= matrix.shape[2]
     square = matrix @ matrix.mT if wide else matrix.mT @ matrix
-    return np.sqrt(np.clip(np.linalg.eigvalsh(square)[:, ::-1], 0.0, 1.0))
+    correlations: Floats = np.sqrt(np.clip(np.linalg.eigvalsh(square)[:, ::-1], 0.0, 1.0))
+    return correlations
 
 
 def match_spectrum(

@@ -217,25 +217,22 @@ class RandomModel:
         """Linear layers along the positions, with features back in their place by a residual."""
         k = self.draw(st.sampled_from(layout.positions()))
         size, hidden = layout.shape[k], self.axis(self.draw(SIZES))
-        first, act, second = (
-            nn.Linear(size, length(hidden)),
-            nn.GELU(),
-            nn.Linear(length(hidden), size),
-        )
+        first, second = nn.Linear(size, length(hidden)), nn.Linear(length(hidden), size)
+        act, drop = nn.GELU(), nn.Dropout()
         last = len(layout.axes) - 1
         dims = [i for i in range(last + 1) if i != k] + [k]
         within = layout.permuted(dims).weighted(last, hidden)
-        self.layouts |= {
-            first: within,
-            act: within,
-            second: within.weighted(last, layout.axes[k]),
-        }
-        return (
-            Apply(
-                lambda x, a, b, c: x + c(b(a(x.movedim(k, -1)))).movedim(-1, k), first, act, second
-            ),
-            layout,
-        )
+        mixed = within.weighted(last, self.axis(size))
+        # The sum below shows that what the last linear layer returns are positions.
+        self.layouts |= {first: within, act: within, second: mixed, drop: layout.permuted(dims)}
+
+        def function(x, *layers):
+            y = x.movedim(k, -1)
+            for layer in layers:
+                y = layer(y)
+            return x + y.movedim(-1, k)
+
+        return Apply(function, first, act, second, drop), layout
 
     def attention(self, layout):
         p = layout.shape[2]

@@ -24,8 +24,8 @@ class Origin:
 
     def __init__(self, parents: Sequence[Origin] = ()) -> None:
         self.parents = tuple(parents)
-        # What it was split from, as attention heads are; kept by what was made from it alone.
-        self.whole: Origin | None = self.parents[0].whole if len(self.parents) == 1 else None
+        self.whole: Origin | None = None  # what it was split from, as attention heads are
+        self.is_position = False  # features that were added to positions
         self.contracted_with_weights = False
         self.second_piece: Origin | None = None  # if this is the first piece of its only parent
         self._same: Origin | None = None
@@ -118,8 +118,11 @@ def with_features_on(axes: Axes, k: int, features: Axis, keeps_split: bool = Tru
 
 def new_axis(size: int, *parents: Axis, feature: int = NO) -> Axis:
     """Return an axis of unknown indices, which were made from the axes `parents`."""
-    origins = tuple(part.origin for axis in parents for part in axis)
-    return (Part(size, Origin(origins), feature),)
+    parts = [part for axis in parents for part in axis]
+    origin = Origin([part.origin for part in parts])
+    if len(parts) == 1 and parts[0].feature == YES:
+        origin.whole = parts[0].origin.whole
+    return (Part(size, origin, feature),)
 
 
 def resized(axis: Axis, size: int) -> Axis:
@@ -231,6 +234,9 @@ def joined(operands: Sequence[Axes], shape: Sequence[int], others: int = NO) -> 
         is_feature = YES if feature and feature == highest else feature
         if feature_of(best) != is_feature:
             best = _marked(best, candidates, is_feature)
+        if highest and is_feature != YES:
+            for part in (part for axis in candidates for part in axis if part.feature == YES):
+                part.origin.is_position = True
         axes.append(best)
     return tuple(axes)
 

@@ -184,7 +184,7 @@ def _convolution(op: Operation, shape: Sequence[int]) -> Axes | None:
         features: Axis = (samples[0], *new_axis(shape[1] // n, feature=YES))
     else:
         _contracted(x, 1)
-        features = new_axis(shape[1], feature=YES)
+        features = new_axis(shape[1], x[1], feature=YES)
     axes = with_features_on(x, 1, features, keeps_split=False)
     positions = (resized(axis, size) for axis, size in zip(axes[2:], shape[2:], strict=True))
     return (x[0], features, *positions)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Literal
 
 from torch import Tensor, nn
@@ -29,6 +30,8 @@ class SamplesAxis:
 
     axis: int
     order: Order = "alone"
+    others: tuple[int, ...] = (-1,)
+    """Sizes of the axes that the positions become; -1 for what is left."""
 
     def fits(self, x: Tensor, n: int) -> bool:
         """Return whether this axis of a tensor can hold `n` samples."""
@@ -39,10 +42,10 @@ class SamplesAxis:
         """Return a tensor with its `n` samples as first axis of their own."""
         axis = self.axis
         if self.order == "before positions":
-            x = x.reshape(*x.shape[:axis], n, -1, *x.shape[axis + 1 :])
+            x = x.reshape(*x.shape[:axis], n, *self.others, *x.shape[axis + 1 :])
         elif self.order == "after positions":
-            x = x.reshape(*x.shape[:axis], -1, n, *x.shape[axis + 1 :])
-            axis += 1
+            x = x.reshape(*x.shape[:axis], *self.others, n, *x.shape[axis + 1 :])
+            axis += len(self.others)
         return x.movedim(axis, 0)
 
     def first_of(self, axes: Axes, n: int) -> Axes:
@@ -52,12 +55,24 @@ class SamplesAxis:
         if self.order == "alone":
             samples, positions = joined, ()
         elif self.order == "before positions" and _are_samples(joined[0]):
-            samples, positions = joined[:1], (joined[1:],)
+            samples, positions = joined[:1], _groups(joined[1:])
         elif self.order == "after positions" and _are_samples(joined[-1]):
-            samples, positions = joined[-1:], (joined[:-1],)
+            samples, positions = joined[-1:], _groups(joined[:-1])
         else:
             samples, positions = new_axis(n), (new_axis(length(joined) // n, joined),)
         return (samples, *axes[: self.axis], *positions, *axes[self.axis + 1 :])
+
+
+def _groups(parts: Axis) -> tuple[Axis, ...]:
+    """Return an axis as several, so that positions and features do not share one."""
+    return tuple(tuple(group) for _, group in groupby(parts, key=lambda part: part.feature))
+
+
+def _sizes(axes: Sequence[Axis]) -> tuple[int, ...]:
+    """Return the sizes of axes, with -1 for the first that is no feature."""
+    sizes = list(map(length, axes))
+    sizes[min(range(len(axes)), key=lambda k: feature_of(axes[k]))] = -1
+    return tuple(sizes)
 
 
 def _are_samples(part: Part) -> bool:
@@ -123,6 +138,8 @@ def feature_axes(
     if channels != "auto":
         return (1 if channels == "first" else n_axes - 1,), False
     if axes is not None:
+        if axis_by_type(module) is None:
+            axes = tuple(map(_without_positions, axes))
         by_axis = [NO, *map(feature_of, axes[1:])]
         highest = max(by_axis)
         if highest:
@@ -140,6 +157,11 @@ def feature_axes(
     if (axis := _by_parameters(module, shape)) is not None:
         return (axis % n_axes,), False
     return (1 if n_axes > 3 else 2,), True
+
+
+def _without_positions(axis: Axis) -> Axis:
+    """Return an axis without features that are added to positions later on."""
+    return tuple(replace(part, feature=NO) if part.origin.is_position else part for part in axis)
 
 
 _FEATURES_FIRST = (
@@ -259,9 +281,9 @@ def _joined_samples(axis: Axis, k: int) -> list[SamplesAxis]:
     if len(axis) == 1 and _are_samples(axis[0]):
         return [SamplesAxis(k)]
     if axis and _are_samples(axis[0]):
-        return [SamplesAxis(k, "before positions")]
+        return [SamplesAxis(k, "before positions", _sizes(_groups(axis[1:])))]
     if axis and _are_samples(axis[-1]):
-        return [SamplesAxis(k, "after positions")]
+        return [SamplesAxis(k, "after positions", _sizes(_groups(axis[:-1])))]
     return []
 
 

@@ -557,7 +557,8 @@ class TestShell:
 def test_the_grid_for_a_report_is_that_of_compare_on_its_diagonal():
     a, b = layered(211)
     found, whole = isorep.diff(a, b).grid(), isorep.compare(a, b, interval=True, chance=True)
-    assert found.attrs == whole.attrs | {"kind": "diff"}
+    names = {"base": "dict", "changed": "dict"}
+    assert found.attrs == whole.attrs | {"kind": "diff"} | names
     assert whole.attrs["kind"] == "compare"
     assert set(found) == set(whole)
     for name in ("pwcca", "pwcca_distance", "pwcca_corrected", "pwcca_low", "n_samples"):

@@ -134,3 +134,17 @@ def test_mnist_logits_to_four_decimals():
     assert round(isorep.pwcca(y, x).similarity, 4) == 0.7990
     assert round(isorep.cca(x, y).similarity, 4) == 0.7057
     assert round(isorep.pwcca(x, y, weighting="google").similarity, 4) == 0.7372
+
+
+@pytest.mark.parametrize("weighting", ["paper", "variance", "google"])
+def test_fewer_directions_than_neurons_and_any_unit(weighting):
+    """Dead neurons and copies add nothing, and the unit of x does not count."""
+    draw = np.random.default_rng(0)
+    x, y = draw.standard_normal((2, 200, 6))
+    y += x
+    expected = isorep.pwcca(x, y, weighting=weighting).similarity
+    dead = np.hstack([x, np.zeros((200, 3))]), np.hstack([y, np.zeros((200, 3))])
+    assert isorep.pwcca(*dead, weighting=weighting).similarity == pytest.approx(expected, abs=1e-9)
+    for unit in (1e304, 1e-250):
+        scaled = isorep.pwcca(unit * x, y, weighting=weighting).similarity
+        assert scaled == pytest.approx(expected, abs=1e-9)

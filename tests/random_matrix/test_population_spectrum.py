@@ -8,6 +8,7 @@ from isorep.random_matrix.population_spectrum import (
     BartlettFactor,
     match_spectrum,
     n_simulations,
+    scaled,
 )
 from isorep.random_matrix.tracy_widom import n_above_edge
 
@@ -168,3 +169,18 @@ def test_rotations_of_the_samples_change_nothing():
 
     np.testing.assert_allclose(found(x).head, found(turned).head, atol=1e-9)
     np.testing.assert_allclose(found(x).tail, found(turned).tail, atol=1e-9)
+
+
+def test_a_correlation_that_rounding_carried_past_one():
+    correlations = np.linspace(1, 0.9, 20)
+    correlations[0] = 1 + 2.2e-16
+    factor = BartlettFactor(100, 20, 20, np.random.default_rng(0))
+    assert all(np.isfinite(part).all() for part in factor.y(correlations))
+
+
+@pytest.mark.parametrize("mean_square", [0.0, 0.1, 0.5, 0.79, 0.81])
+def test_a_shape_is_scaled_to_its_mean_square_also_where_it_is_cut_off(mean_square):
+    tail = scaled(np.linspace(1, 0.02, 30) ** 2, mean_square, 0.9)
+    assert np.mean(tail**2) == pytest.approx(mean_square, abs=1e-12)
+    assert np.all(np.diff(tail) <= 0)
+    assert tail[0] <= 0.9

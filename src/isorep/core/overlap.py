@@ -283,7 +283,9 @@ def _swapped(decomposition: SVD | None) -> SVD | None:
 def projection_weights(loadings: Array) -> Array:
     """Return the weights, (..., c), of variates with these loadings, (..., c, p), with sum 1."""
     xp = array_namespace(loadings)
-    sums: Array = xp.sum(xp.abs(loadings), axis=-1)
+    sizes = xp.abs(loadings)
+    sizes = sizes / xp.max(sizes, axis=(-2, -1), keepdims=True)  # so that sums do not overflow
+    sums: Array = xp.sum(sizes, axis=-1)
     total: Array = xp.sum(sums, axis=-1, keepdims=True)
     return sums / total
 

@@ -22,7 +22,10 @@ Side = Literal["x", "y", "both"]
 def _weighted_mean(overlap: Overlap | OverlapStack, side: str, weighting: Weighting) -> Array:
     xp = array_namespace(overlap.matrix)
     if weighting == "variance":
-        alpha = xp.sum((overlap.x_loadings if side == "x" else overlap.y_loadings) ** 2, axis=-1)
+        loadings = overlap.x_loadings if side == "x" else overlap.y_loadings
+        # In units of the largest, so that squares neither overflow nor vanish.
+        unit = xp.max(xp.abs(loadings), axis=(-2, -1), keepdims=True)
+        alpha = xp.sum((loadings / unit) ** 2, axis=-1)
         alpha = alpha / xp.sum(alpha, axis=-1, keepdims=True)
     else:
         alpha = overlap.x_weights if side == "x" else overlap.y_weights
@@ -63,9 +66,13 @@ def _google(x: Basis, y: Basis, matrix: np.ndarray[Any, Any]) -> float:
     x_s, x_r = to_numpy(x.singular_values)[:, None], to_numpy(x.loadings)
     y_s, y_r = to_numpy(y.singular_values)[:, None], to_numpy(y.loadings)
     u, rho, _ = np.linalg.svd((x_r / x_s).T @ matrix @ (y_r / y_s), full_matrices=False)
+    # Beyond the ranks, directions are arbitrary and their correlations 0.
+    k = min(x.rank, y.rank)
+    u, rho = u[:, :k], rho[:k]
     mean = sqrt(x.n_samples) * to_numpy(x.mean)[None, :]
     directions, _ = np.linalg.qr(np.concat([x_r @ u, mean[:, : u.shape[1]]]))
-    alpha = np.abs(directions.T @ np.concat([x_r, mean])).sum(axis=1)
+    features = np.concat([x_r, mean])
+    alpha = np.abs(directions.T @ (features / np.abs(features).max())).sum(axis=1)
     return float(alpha @ rho / alpha.sum())
 
 

@@ -99,7 +99,7 @@ def label_of(variable: xarray.DataArray, quantity: str) -> str:
 def side_labels(table: xarray.Dataset) -> tuple[str, str]:
     """Return "x" and "y" with the names of both networks of `isorep.compare`, where known.
 
-    Of a long path the end is kept.
+    The sides of `isorep.diff` are "base" and "changed". Of a long path the end is kept.
 
     Examples
     --------
@@ -108,11 +108,13 @@ def side_labels(table: xarray.Dataset) -> tuple[str, str]:
     >>> side_labels(isorep.compare(a, a).assign_attrs(a="runs/a.zarr"))
     ('x, runs/a.zarr', 'y')
     """
+    is_diff = table.attrs.get("kind") == "diff"
+    sides = (("base",) * 2, ("changed",) * 2) if is_diff else (("x", "a"), ("y", "b"))
     x, y = (
         f"{axis}, {name if len(name) <= _LONGEST_NAME else f'...{name[-_LONGEST_NAME:]}'}"
         if (name := str(table.attrs.get(side, "")))
         else axis
-        for axis, side in (("x", "a"), ("y", "b"))
+        for axis, side in sides
     )
     return x, y
 

@@ -30,6 +30,8 @@ def n_samples_of(data: Any, max_samples: int | None) -> int | None:
         n = None if None in sizes else sum(size for size in sizes if size is not None)
     elif hasattr(data, "shape") or isinstance(data, Mapping):
         n = _rows(data)
+    elif isinstance(data, Sized) and hasattr(data, "__getitem__"):  # a Dataset
+        n = len(data)
     if n is None or max_samples is None:
         return n
     return min(n, max_samples)

@@ -56,7 +56,7 @@ export const gridSection = (section, fileName) => {
   return {
     title: "Layers",
     summary: isDiagonal
-      ? `${layers}, each compared with the layer of the same name after the change.`
+      ? `${layers}, each of ${section.x_name} with its counterpart of ${section.y_name}.`
       : `${layers} of ${section.x_name} (rows) and ${yLayers.length} of ${section.y_name} (columns), in the order of the table.`,
     parts: [
       controls(measureDropdown, quantityDropdown, ...layerDropdowns),

@@ -63,11 +63,28 @@ export const addLayerPlot = (grid, state, fileName, select) => {
     };
   };
 
+  /** The part of the quantity's range that holds everything drawn, with a margin. */
+  const zoomedRange = (values) => {
+    const { measure, quantity } = state;
+    const [least, greatest] = rangeOf(measure, quantity);
+    const hasBars = errorBars(values).error_x !== undefined;
+    const drawn = [
+      ...values,
+      ...(hasBars ? [...grid.valuesOf(measure.low), ...grid.valuesOf(measure.high)] : []),
+      ...(measure.chance && quantity === "similarity" ? grid.valuesOf(measure.chance) : []),
+      ...(hasThreshold() ? [grid.threshold] : []),
+    ].filter(Number.isFinite);
+    if (!drawn.length) return [least, greatest];
+    const lowest = Math.min(...drawn);
+    const highest = Math.max(...drawn);
+    const margin = 0.06 * (highest - lowest) || 0.01;
+    return [lowest - margin, highest + margin];
+  };
+
   const draw = (width) => {
     const { measure, quantity } = state;
     const values = grid.valuesOf(measure[quantity]);
     const positions = layers.map((_, i) => i);
-    const [least, greatest] = rangeOf(measure, quantity);
     const height = Math.min(Math.max(24 * layers.length, 120), 900);
     const traces = [
       {
@@ -104,7 +121,7 @@ export const addLayerPlot = (grid, state, fileName, select) => {
         hoverdistance: 40,
         showlegend: traces.length > 1,
         legend: LEGEND_ABOVE,
-        xaxis: axis(nameOf(quantity), { range: [least, greatest + 0.02 * (greatest - least)] }),
+        xaxis: axis(nameOf(quantity), { range: zoomedRange(values) }),
         yaxis: axis("", {
           ...ticks(layers, fittingTicks(height), isNarrow(width) ? 12 : 28),
           range: [layers.length - 0.5, -0.5],

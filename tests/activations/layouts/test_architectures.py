@@ -7,10 +7,23 @@ from pathlib import Path
 import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
-TRANSFORMERS = (
-    "ALBERT BART DeBERTa HuBERT Longformer Mamba Mixtral Perceiver Qwen3 SigLIP Swin T5 ViLT "
-    "Wav2Vec2 XLNet"
-).split()
+TRANSFORMERS = [
+    "ALBERT",
+    "BART",
+    "DeBERTa",
+    "HuBERT",
+    "Longformer",
+    "Mamba",
+    "Mixtral",
+    "Perceiver",
+    "Qwen3",
+    "SigLIP",
+    "Swin",
+    "T5",
+    "ViLT",
+    "Wav2Vec2",
+    "XLNet",
+]
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 
 

@@ -53,9 +53,8 @@ def test_values_whose_sum_overflows():
 def test_sparse_and_meta_tensors():
     torch = pytest.importorskip("torch")
     sparse, meta = torch.eye(40).to_sparse(), torch.empty(40, 3, device="meta")
-    for bad in (sparse, torch.eye(40).to_sparse_csr()):
-        with pytest.raises(TypeError, match=r"x is a sparse tensor; pass x.to_dense\(\)"):
-            isorep.cca(bad, bad)
+    with pytest.raises(TypeError, match=r"x is a sparse tensor; pass x.to_dense\(\)"):
+        isorep.cca(sparse, sparse)
     with pytest.raises(TypeError, match="x is a sparse or meta tensor"):
         isorep.cca(meta, meta)
 

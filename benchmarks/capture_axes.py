@@ -13,9 +13,12 @@ from __future__ import annotations
 import argparse
 import enum
 import re
+import statistics
 import sys
 import types
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from importlib.machinery import ModuleSpec
@@ -23,7 +26,7 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from capture_layouts import TIMM, TRANSFORMERS, Architecture
+from capture_layouts import TIMM, TRANSFORMERS, Architecture, N
 from torch import Tensor, nn
 
 import isorep
@@ -33,8 +36,21 @@ FEATURES = set("Ccdh")
 SAME = {"rtol": 1e-3, "atol": 1e-5}
 
 
+@contextmanager
+def without_torchvision() -> Iterator[None]:
+    """Let timm import torchvision, which these models do not use, without it being there."""
+    finder: Any = _StubOfTorchvision()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        for name in [name for name, module in sys.modules.items() if isinstance(module, _Stub)]:
+            del sys.modules[name]
+
+
 class _StubOfTorchvision:
-    """Finds empty modules for torchvision, which timm imports and which these models do not use."""
+    """Finds empty modules for torchvision."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         is_wanted = name.partition(".")[0] == "torchvision"
@@ -69,10 +85,9 @@ class Result:
     wrong: list[str] = field(default_factory=list)
     forward_s: float = 0.0
     capture_s: float = 0.0
-    without_probe_s: float = 0.0
 
 
-def rows(x: Tensor, layout: str, n: int, masks: dict[str, Tensor]) -> Tensor:
+def rows(x: Tensor, layout: str, masks: dict[str, Tensor]) -> Tensor:
     """Return the mean over the positions, (n, p), of a tensor with a layout such as "(Nw)LC".
 
     N is the samples; C, c, d and h (heads) are features; every other letter is positions. Letters
@@ -82,7 +97,7 @@ def rows(x: Tensor, layout: str, n: int, masks: dict[str, Tensor]) -> Tensor:
     letters, shape = [], []
     for k, group in enumerate(re.findall(r"\(.*?\)|[A-Za-z]", axes)):
         parts = re.findall(r"([A-Za-z])(\d*)", group)
-        sizes = [n if letter == "N" else int(size or -1) for letter, size in parts]
+        sizes = [N if letter == "N" else int(size or -1) for letter, size in parts]
         letters += [letter for letter, _ in parts]
         shape += [x.shape[k]] if len(parts) == 1 else sizes
     x = x.reshape(shape)
@@ -91,7 +106,7 @@ def rows(x: Tensor, layout: str, n: int, masks: dict[str, Tensor]) -> Tensor:
     x = x.permute(letters.index("N"), *features, *positions).double()
     if not features:
         x = x.unsqueeze(1)
-    x = x.reshape(n, max(1, x[0].numel() // _product(x.shape[1 + len(features) :])), -1)
+    x = x.reshape(N, max(1, x[0].numel() // _product(x.shape[1 + len(features) :])), -1)
     if not mask_name or not positions:
         return x.mean(-1) if positions else x.flatten(1)
     weights = masks[mask_name].double()
@@ -108,7 +123,8 @@ def layout_of(name: str, x: Tensor, architecture: Architecture) -> str | None:
         if fnmatchcase(name, pattern) or fnmatchcase(name.partition("#")[0], pattern):
             for layout in layouts.split("|"):
                 axes = re.findall(r"\(.*?\)|[A-Za-z]", layout.partition(":")[0])
-                if layout == NO_LAYER or len(axes) == x.ndim:
+                fits = len(axes) == x.ndim and ("N" not in axes or x.shape[axes.index("N")] == N)
+                if layout == NO_LAYER or fits:
                     return layout
     return None
 
@@ -139,8 +155,10 @@ def _copy_of_first(output: Any) -> Tensor | None:
     if isinstance(output, Tensor):
         return output.clone()
     parts = list(output.values()) if hasattr(output, "values") else output
-    tensors = [x for x in parts if isinstance(x, Tensor)] if isinstance(parts, list | tuple) else []
-    return next((x.clone() for x in tensors if x.is_floating_point()), None)
+    if not isinstance(parts, list | tuple):
+        return None
+    tensors = [x for x in map(_copy_of_first, parts) if x is not None]
+    return next((x for x in tensors if x.is_floating_point()), None)
 
 
 def _call(model: nn.Module, inputs: Any) -> None:
@@ -152,7 +170,6 @@ def examine(architecture: Architecture) -> Result:
     torch.manual_seed(0)
     model = architecture.make().eval()
     inputs, masks = architecture.inputs(), architecture.masks
-    n = len(inputs if isinstance(inputs, Tensor) else next(iter(inputs.values())))
     result = Result()
     outputs = outputs_of(model, inputs)
     with torch.no_grad():
@@ -178,7 +195,7 @@ def examine(architecture: Architecture) -> Result:
         elif f"{name!r} axis" in text:
             result.wrong.append(f"{name} {shape} {layout} is guessed")
         else:
-            expected, got = rows(x, layout, n, masks), torch.tensor(reps[name]).double()
+            expected, got = rows(x, layout, masks), torch.tensor(reps[name]).double()
             if got.shape == expected.shape and torch.allclose(got, expected, **SAME):
                 result.equal += 1
             else:
@@ -202,17 +219,17 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="architectures; all by default")
     parser.add_argument("--verbose", action="store_true", help="print every layer that differs")
     options = parser.parse_args()
-    sys.meta_path.insert(0, _StubOfTorchvision())  # type: ignore[arg-type]
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     print("| architecture | layers equal | no layer | differ | forward s | capture s |")
     print("|---|---|---|---|---|---|")
-    n_wrong = 0
+    results = []
     for name, architecture in {**TIMM, **TRANSFORMERS}.items():
         if options.names and name not in options.names:
             continue
-        result = examine(architecture)
-        n_wrong += len(result.wrong)
+        with without_torchvision():
+            result = examine(architecture)
+        results.append(result)
         print(
             f"| {name} | {result.equal} | {result.left_out} | {len(result.wrong)} | "
             f"{result.forward_s:.2f} | {result.capture_s:.2f} |",
@@ -220,6 +237,14 @@ def main() -> None:
         )
         for line in result.wrong[: None if options.verbose else 5]:
             print("   ", line)
+    n_equal, n_left_out = sum(r.equal for r in results), sum(r.left_out for r in results)
+    n_wrong = sum(len(r.wrong) for r in results)
+    ratio = statistics.median(r.capture_s / r.forward_s for r in results)
+    print(
+        f"| {len(results)} architectures | {n_equal} | {n_left_out} | {n_wrong} | "
+        f"{sum(r.forward_s for r in results):.1f} | {sum(r.capture_s for r in results):.1f} |"
+    )
+    print(f"\nA capture of {N} samples takes {ratio:.0f} forward passes (median).")
     sys.exit(n_wrong > 0)
 
 

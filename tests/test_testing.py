@@ -32,12 +32,14 @@ def test_shows_the_worst_layers_in_an_aligned_table():
     first, heading, *lines = str(failed.value).splitlines()
     below = isorep.diff(a, b, fail_below=0.9, interval=False).below
     assert first == f"pwcca similarity of {len(below)} of 15 layers is below 0.9:"
-    assert heading == "layer              similarity"
+    assert heading == "layer              similarity  max error  rel error"
     assert [line.split()[0] for line in lines[:10]] == [layer.layer for layer in below[:10]]
-    assert lines[0].split()[2:] == ["below", "0.9"]
+    assert lines[0].split()[4:] == ["below", "0.9"]
     assert len({line.index(".") for line in (x.removeprefix("block") for x in lines[:2])}) == 1
-    assert {line[len(heading) - 4] for line in lines[:10]} <= set("0123456789")
-    assert lines[10:] == ["... and 5 less changed"]
+    end = heading.index("similarity") + len("similarity")
+    assert {line[end - 4] for line in lines[:10]} <= set("0123456789")
+    assert lines[10] == "... and 5 less changed"
+    assert lines[11].startswith("first layer that diverges: block1.attention (relative error ")
 
 
 def test_a_layer_that_is_gone_bad_fails():

@@ -162,9 +162,12 @@ def test_samples_are_checked_across_all_networks():
     """The first network does not know its samples; the other two do and disagree."""
     a, b, c = networks().values()
     ids = [f"image{i}" for i in range(211)]
-    with pytest.raises(
-        ValueError,
-        match=r"networks\['b'\] and networks\['c'\] hold the same samples in another order",
+    with (
+        pytest.warns(UserWarning, match=r"\['b'\] knows its samples and networks\['a'\] does not"),
+        pytest.raises(
+            ValueError,
+            match=r"networks\['b'\] and networks\['c'\] hold the same samples in another order",
+        ),
     ):
         isorep.pairwise(
             {

@@ -52,9 +52,11 @@ def test_values_whose_sum_overflows():
 
 def test_sparse_and_meta_tensors():
     torch = pytest.importorskip("torch")
-    for bad in (torch.eye(40).to_sparse(), torch.empty(40, 3, device="meta")):
-        with pytest.raises(TypeError, match="x is a sparse or meta tensor"):
-            isorep.cca(bad, bad)
+    sparse, meta = torch.eye(40).to_sparse(), torch.empty(40, 3, device="meta")
+    with pytest.raises(TypeError, match=r"x is a sparse tensor; pass x.to_dense\(\)"):
+        isorep.cca(sparse, sparse)
+    with pytest.raises(TypeError, match="x is a sparse or meta tensor"):
+        isorep.cca(meta, meta)
 
 
 def test_a_measure_is_a_name():

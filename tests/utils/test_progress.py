@@ -29,6 +29,8 @@ class Terminal(io.StringIO):
 def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(progress, "monotonic", clock)
+    monkeypatch.setattr(progress, "LONG", 20.0)
+    monkeypatch.setattr(progress, "LINE_EVERY", 60.0)
     return clock
 
 

@@ -247,7 +247,9 @@ def diff_captured(
     grid = Grid([len(pairs)], [row], options)
     x_ranks, y_ranks, dead, errors = [], [], [], []
     unjudged: dict[str, str] = _random_layers(base_side, changed_side, pairs)
-    for i, (layer, partner) in enumerate(track(pairs, "compare", len(pairs), progress)):
+    for i, (layer, partner) in enumerate(
+        track(pairs, "compare", len(pairs), progress, unit="layers")
+    ):
         x = prepare(base, layer, "base", "auto")
         y = prepare(changed, partner, "changed", "auto")
         coupled = couple_prepared(x, y)

@@ -77,7 +77,7 @@ class PreparedPairs:
                 self._progress,
                 unit="cells",
                 work=work,
-                timed=2 * (self._at_once or n_workers()),
+                timed=self._at_once or n_workers(),
             ):
                 pass
         return Ranks(ranks(x_bases), ranks(y_bases))

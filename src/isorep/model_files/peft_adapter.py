@@ -12,6 +12,7 @@ from isorep.model_files.huggingface_folder import first_line, is_model_folder, l
 
 _CONFIG = "adapter_config.json"
 _WEIGHTS = "adapter_model.safetensors"
+_NO_NAME = "a model without a name"
 _WRAPPER = "base_model.model."
 
 
@@ -34,20 +35,8 @@ def base_of(adapter: Path, other: Path | None) -> Path:
     ------
     ValueError
         If neither is the folder of a model.
-
-    Warns
-    -----
-    UserWarning
-        If `other` is taken, and has another name than the configuration says.
     """
-    try:
-        config = json.loads((adapter / _CONFIG).read_text("utf-8"))
-        name = str(config["base_model_name_or_path"] or "a model without a name")
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"cannot read {_CONFIG} in {str(adapter)!r}: expected what peft's "
-            f"model.save_pretrained(folder) writes, got {error!r}"
-        ) from error
+    name = _base_name(adapter)
     if is_model_folder(Path(name)):
         return Path(name)
     if other is None or not is_model_folder(other):
@@ -55,12 +44,6 @@ def base_of(adapter: Path, other: Path | None) -> Path:
             f"{str(adapter)!r} adapts {name!r}, which is no folder of a model here: make the "
             "folder of that model the other side, or write its path as base_model_name_or_path "
             f"into {_CONFIG}"
-        )
-    if other.resolve().name != Path(name).name:
-        warnings.warn(
-            f"{str(adapter)!r} adapts {name!r}; it is merged into {str(other)!r}, which must be "
-            "that model",
-            stacklevel=2,
         )
     return other
 
@@ -76,10 +59,22 @@ def load_adapted(adapter: Path, base: Path) -> Any:
         If the adapter does not fit the model, or is of a kind that cannot be merged.
     ImportError
         If peft or transformers is not installed.
+
+    Warns
+    -----
+    UserWarning
+        If the adapter is for a model of another name than that of the folder.
     """
     peft = _import_peft()
     if not (adapter / _WEIGHTS).is_file():
         raise ValueError(f"cannot load the adapter in {str(adapter)!r}: there is no {_WEIGHTS}")
+    name = _base_name(adapter)
+    if name != _NO_NAME and base.resolve().name != Path(name).name:
+        warnings.warn(
+            f"{str(adapter)!r} adapts {name!r}; it is merged into {str(base)!r}, which must be "
+            "that model",
+            stacklevel=2,
+        )
     model = load_model(base)
     cannot = f"cannot merge the adapter in {str(adapter)!r} into the model in {str(base)!r}"
     transformers = import_optional("transformers", "torch")
@@ -106,6 +101,18 @@ def load_adapted(adapter: Path, base: Path) -> Any:
             return wrapped.merge_and_unload()
     except Exception as error:
         raise ValueError(f"{cannot}: {first_line(error)}") from error
+
+
+def _base_name(adapter: Path) -> str:
+    """Return the name of the model that an adapter adapts, as its configuration has it."""
+    try:
+        config = json.loads((adapter / _CONFIG).read_text("utf-8"))
+        return str(config["base_model_name_or_path"] or _NO_NAME)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"cannot read {_CONFIG} in {str(adapter)!r}: expected what peft's "
+            f"model.save_pretrained(folder) writes, got {error!r}"
+        ) from error
 
 
 def _of_body(weights: dict[str, Any], modules: set[str]) -> dict[str, Any]:

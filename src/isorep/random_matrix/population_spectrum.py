@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -107,14 +108,19 @@ class BartlettFactor:
 
     def correlations(self, population: Floats) -> Floats:
         """Return the sample's correlations, descending, for the population's correlations."""
-        from scipy.linalg import solve_triangular
+        (correlations,) = sample_correlations([self], population)
+        return np.asarray(correlations)
 
-        shared, specific = self.y(population)
-        lower = np.linalg.cholesky(shared.T @ shared + specific.T @ specific)
-        matrix = solve_triangular(lower, shared.T, lower=True)
-        square = matrix @ matrix.T if len(matrix) <= matrix.shape[1] else matrix.T @ matrix
-        correlations: Floats = np.sqrt(np.clip(np.linalg.eigvalsh(square)[::-1], 0.0, 1.0))
-        return correlations
+
+def sample_correlations(factors: Sequence[BartlettFactor], population: Floats) -> Floats:
+    """Return the correlations of each sample, (b, c), for the population's correlations."""
+    y = np.array([np.concatenate(factor.y(population)) for factor in factors])
+    lower = np.linalg.cholesky(y.mT @ y)
+    matrix = np.linalg.solve(lower, y[:, : len(factors[0].x)].mT)
+    wide = matrix.shape[1] <= matrix.shape[2]
+    square = matrix @ matrix.mT if wide else matrix.mT @ matrix
+    correlations: Floats = np.sqrt(np.clip(np.linalg.eigvalsh(square)[:, ::-1], 0.0, 1.0))
+    return correlations
 
 
 def match_spectrum(
@@ -147,7 +153,7 @@ def match_spectrum(
     factors = [BartlettFactor(n_samples, x_rank, y_rank, rng) for _ in range(n_simulations(c))]
 
     def simulated(population: Floats) -> Floats:
-        return np.array([factor.correlations(population) for factor in factors])
+        return sample_correlations(factors, population)
 
     k = min(n_above_edge(observed, n_samples, x_rank, y_rank), c - 1)
     unrelated = np.sum(simulated(np.zeros(c)) ** 2, axis=1)

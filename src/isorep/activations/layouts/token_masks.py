@@ -138,11 +138,14 @@ def mask_of_frames(model: nn.Module, mask: Tensor, n_frames: int) -> Tensor | No
         if function is None:
             continue
         try:
-            frames = function(n_frames, mask.long())
+            frames, all_frames = (
+                function(n_frames, x.long()).bool() for x in (mask, torch.ones_like(mask))
+            )
         except Exception:  # a function of other arguments: the layer is captured with a warning
             return None
-        if isinstance(frames, Tensor) and tuple(frames.shape) == (len(mask), n_frames):
-            return frames.bool() if frames.bool().any(1).all() else None
+        # Without padding every frame counts; else the frames are those of an earlier convolution.
+        if tuple(frames.shape) == (len(mask), n_frames) and all_frames.all():
+            return frames if frames.any(1).all() else None
     return None
 
 

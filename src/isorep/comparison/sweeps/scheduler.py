@@ -58,7 +58,7 @@ def run(
                     progress,
                     unit="tiles",
                     work=counted(len(sweep.inputs.measures), "measure"),
-                    timed=2 * executor.n_threads,
+                    timed=executor.n_threads,
                 )
             ) as tracked:
                 for tile, cells in tracked:

@@ -48,6 +48,34 @@ class Optional(Wraps):
         return self.fc(a)
 
 
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc, self.act = nn.Linear(P, P), nn.ReLU()
+
+    def forward(self, x):
+        return self.act(self.fc(x)) + x
+
+
+class Split(nn.Module):
+    def forward(self, x):
+        return x.chunk(2, 1)
+
+
+class Blocks(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.block, self.split, self.out = Block(), Split(), nn.Linear(P // 2, 3)
+        self.scale = nn.Parameter(torch.rand(P))
+        self.register_buffer("shift", torch.rand(P))
+
+    def forward(self, x):
+        x = self.block(self.block(x * self.scale) + self.shift)
+        first, second = self.split(x)
+        return self.out(first - second)
+
+
 class Times(Wraps):
     """As a diffusion model: the second argument has a number for each sample."""
 
@@ -211,9 +239,29 @@ def test_exported_programs(x):
     model = nn.Sequential(nn.Linear(P, 8), nn.ReLU(), nn.Linear(8, 4)).eval()
     program = torch.export.export(model, (x,))
     assert capture(torch.export.unflatten(program), x) == capture(model, x)
+    assert capture(program.module(), x) == capture(model, x)
+    assert capture(program.module(), {"input": x}, layers="1", device="cpu")["1"].shape == (N, 8)
+    with pytest.raises(ValueError, match=r"the model failed on batch 0: .*Guard failed"):
+        capture(program.module(), x[:5])
     text = r"the model is an exported graph, .*: pass torch.export.unflatten\(program\)"
     with pytest.raises(ValueError, match=text):
-        capture(program.module(), x)
+        capture(program.module(check_guards=False), x)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_layers_of_exported_programs(fc, x):
+    """Layers inside others, layers that run twice, weights of the root, and several outputs."""
+    model = Blocks().eval()
+    names = {"x": {0: torch.export.Dim("n", min=2)}}
+    program = torch.export.export(model, (x,), dynamic_shapes=names).module()
+    expected, reps = capture(model, x), capture(program, x[: N // 2])
+    assert list(reps) == list(expected)
+    assert "block#2" in reps
+    for layer, array in reps.items():
+        np.testing.assert_allclose(array, expected[layer][: N // 2], rtol=1e-5, atol=1e-6)
+    more = torch.randn(60, P, generator=torch.Generator().manual_seed(6))
+    diff = isorep.diff(model, program, more, interval=False, layers=["block.*", "out"])
+    assert diff["block.act#2"].raw == pytest.approx(1)
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script.* is deprecated")

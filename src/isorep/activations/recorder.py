@@ -17,6 +17,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from isorep._utils.validation import unknown_name
 from isorep.activations.batch import Batch
+from isorep.activations.exported_program import with_layers
 from isorep.activations.layers import AUTO, Layer
 from isorep.activations.layouts.evidence import Call, Evidence, gather_evidence, takes_hooks
 from isorep.activations.layouts.layout import Layout, NoSamples
@@ -411,7 +412,7 @@ def brief(error: BaseException) -> str:
 
 
 def eager(model: nn.Module) -> nn.Module:
-    """Return the model inside a compiled one, which would skip hooks; return others unchanged."""
+    """Return a model that runs hooks, for a compiled or exported one; return others unchanged."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model should be a torch.nn.Module, got {type(model).__name__}")
     if isinstance(model, torch.jit.ScriptModule):
@@ -419,7 +420,7 @@ def eager(model: nn.Module) -> nn.Module:
             "the model is TorchScript, whose submodules run without hooks: pass the Python model"
         )
     original: nn.Module = getattr(model, "_orig_mod", model)
-    return original
+    return with_layers(original)
 
 
 def kept_dtype(dtype: Any) -> torch.dtype | None:

@@ -161,9 +161,10 @@ def activations(
         )
     from isorep.activations.batches import side_of
     from isorep.activations.capture import capture
+    from isorep.activations.recorder import eager
 
     data = side_of(data, int(name != "base"))
-    model = getattr(side, "_orig_mod", side)  # the module inside a compiled model
+    model = eager(side)
     names = [module for module, _ in model.named_modules(remove_duplicate=False) if module]
     patterns = as_patterns(layers)
     present = [pattern for pattern in patterns if matching([pattern.removeprefix("!")], names)]

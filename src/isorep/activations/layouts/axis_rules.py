@@ -23,8 +23,10 @@ from isorep.activations.layouts.axes import (
     joined,
     length,
     new_axis,
+    reordered,
     reshaped,
     resized,
+    reversed_axis,
     with_feature,
     with_features_on,
 )
@@ -370,8 +372,8 @@ def _index(op: Operation, shape: Sequence[int]) -> Axes | None:
     if not adjacent or n_new < 0:
         return None
     start, sources = places[0], [x[k] for k in places]
-    feature = max(map(feature_of, sources))
-    new = (new_axis(size, *sources, feature=feature) for size in shape[start : start + n_new])
+    source = sum(sources, ())
+    new = (reordered(source, size) for size in shape[start : start + n_new])
     return (*x[:start], *new, *x[places[-1] + 1 :])
 
 
@@ -379,11 +381,27 @@ def _gathered(op: Operation, shape: Sequence[int]) -> Axes | None:
     x = op.axes(op.arguments["self"])
     if x is None or len(x) != len(shape):
         return None
-    k = op.arguments["dim"] % len(x)
+    k = op.arguments.get("dim", -1) % len(x)
     return tuple(
-        new_axis(size, axis, feature=feature_of(axis)) if i == k else resized(axis, size)
+        reordered(axis, size) if i == k else resized(axis, size)
         for i, (axis, size) in enumerate(zip(x, shape, strict=True))
     )
+
+
+def _flipped(op: Operation, shape: Sequence[int]) -> Axes | None:
+    x = op.axes(op.arguments["self"])
+    if x is None:
+        return None
+    dims = {d % len(x) for d in op.arguments["dims"]}
+    return tuple(reversed_axis(axis) if k in dims else axis for k, axis in enumerate(x))
+
+
+def _rolled(op: Operation, shape: Sequence[int]) -> Axes | None:
+    x = op.axes(op.arguments["self"])
+    if x is None:
+        return None
+    dims = {d % len(x) for d in op.arguments.get("dims", ())} or set(range(len(x)))
+    return tuple(reordered(axis, length(axis)) if k in dims else axis for k, axis in enumerate(x))
 
 
 def _complex_as_real(op: Operation, shape: Sequence[int]) -> Axes | None:
@@ -493,6 +511,10 @@ _RULES: dict[str, _Rule] = {
     "col2im": _columns_to_image,
     "index": _index,
     "gather": _gathered,
+    "index_select": _gathered,
+    "sort": _gathered,
+    "flip": _flipped,
+    "roll": _rolled,
     "view_as_real": _complex_as_real,
     "view_as_complex": _real_as_complex,
     "index_add": _written,

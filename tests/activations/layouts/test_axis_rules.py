@@ -191,6 +191,23 @@ FUNCTIONS = {
     "masked": (lambda x: x.masked_fill(torch.rand(6, 1) > 0.5, 0), ["N T C*"], "N T C*"),
     # Indices.
     "index": (lambda x: x[:, torch.tensor([2, 0, 1])], ["N T C*"], "N ? C*"),
+    "index and back": (
+        lambda x: x[:, torch.tensor([2, 0, 1, 5, 3, 4])][:, torch.tensor([1, 2, 0, 4, 5, 3])],
+        ["N T C*"],
+        "N T C*",
+    ),
+    "roll and back": (lambda x: x.roll(2, 1).roll(-2, 1), ["N T C*"], "N T C*"),
+    "repeated index": (
+        lambda x: x.flatten(0, 1)[torch.arange(24).repeat_interleave(2)],
+        ["N T C*"],
+        "NT? C*",
+    ),
+    "sorted by expert, and back": (
+        lambda x: x.flatten(0, 1)[(order := torch.randperm(24))].tanh()[order.argsort()],
+        ["N T C*"],
+        "NT C*",
+    ),
+    "mask": (lambda x: x[:, torch.tensor([True, False] * 3)], ["N T C*"], "N ? C*"),
     "index of samples": (lambda x: x[torch.tensor([2, 0, 1])], ["N T C*"], "? T C*"),
     "index_select": (lambda x: x.index_select(1, torch.tensor([2, 0])), ["N T C*"], "N ? C*"),
     "gather": (

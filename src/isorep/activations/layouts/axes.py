@@ -26,7 +26,8 @@ class Origin:
         self.parents = tuple(parents)
         self.whole: Origin | None = None  # what it was split from, as attention heads are
         self.is_reordered = False  # the indices of its parents in another order
-        self.reverse: Origin | None = None
+        self.order: list[int] = []  # if it is known, numbers of these indices along `source`
+        self.source: Axis = ()
         self.is_position = False  # features that were added to positions
         self.contracted_with_weights = False
         self.second_piece: Origin | None = None  # if this is the first piece of its only parent
@@ -140,16 +141,21 @@ def reordered(axis: Axis, size: int) -> Axis:
     return axis
 
 
-def reversed_axis(axis: Axis) -> Axis:
-    """Return an axis in reverse order; twice, it is as before."""
-    if len(axis) != 1:
-        return reordered(axis, length(axis))
-    (part,) = axis
-    if part.origin.reverse is None:
-        reverse = reordered(axis, part.size)[0].origin
-        part.origin.reverse, reverse.reverse = reverse, part.origin
-    assert part.origin.reverse is not None
-    return (replace(part, origin=part.origin.reverse),)
+def indexed(axis: Axis, order: Sequence[int]) -> Axis:
+    """Return the axis of the indices `order` of `axis`; what undoes an earlier order is seen."""
+    order = [i % length(axis) for i in order]
+    source, feature = axis, feature_of(axis)
+    if len(axis) == 1 and axis[0].origin.order:
+        order = [axis[0].origin.order[i] for i in order]
+        source = axis[0].origin.source
+    indices = range(length(source))
+    times = len(order) // len(indices) if indices else 0
+    if times and order == [i for i in indices for _ in range(times)]:
+        source = source if feature_of(source) == feature else with_feature(source, feature)
+        return source if times == 1 else (*source, *new_axis(times))
+    result = reordered(axis, len(order))
+    result[0].origin.order, result[0].origin.source = order, source
+    return result
 
 
 def reshaped(axes: Axes, shape: Sequence[int]) -> Axes:

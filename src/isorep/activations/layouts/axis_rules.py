@@ -20,13 +20,13 @@ from isorep.activations.layouts.axes import (
     Axes,
     Axis,
     feature_of,
+    indexed,
     joined,
     length,
     new_axis,
     reordered,
     reshaped,
     resized,
-    reversed_axis,
     with_feature,
     with_features_on,
 )
@@ -371,10 +371,16 @@ def _index(op: Operation, shape: Sequence[int]) -> Axes | None:
     n_new = len(shape) - (len(x) - len(places))
     if not adjacent or n_new < 0:
         return None
-    start, sources = places[0], [x[k] for k in places]
-    source = sum(sources, ())
-    new = (reordered(source, size) for size in shape[start : start + n_new])
-    return (*x[:start], *new, *x[places[-1] + 1 :])
+    start, stop = places[0], places[-1] + 1
+    new: list[Axis]
+    (index, *others) = (index for index in indices if index is not None)
+    if index.ndim == 1 and not others:
+        is_mask = index.dtype in (torch.bool, torch.uint8)
+        new = [indexed(x[start], (index.nonzero().flatten() if is_mask else index).tolist())]
+    else:
+        source = tuple(part for axis in x[start:stop] for part in axis)
+        new = [reordered(source, size) for size in shape[start : start + n_new]]
+    return (*x[:start], *new, *x[stop:])
 
 
 def _gathered(op: Operation, shape: Sequence[int]) -> Axes | None:
@@ -393,15 +399,31 @@ def _flipped(op: Operation, shape: Sequence[int]) -> Axes | None:
     if x is None:
         return None
     dims = {d % len(x) for d in op.arguments["dims"]}
-    return tuple(reversed_axis(axis) if k in dims else axis for k, axis in enumerate(x))
+    return tuple(
+        indexed(axis, range(length(axis))[::-1]) if k in dims else axis for k, axis in enumerate(x)
+    )
 
 
 def _rolled(op: Operation, shape: Sequence[int]) -> Axes | None:
     x = op.axes(op.arguments["self"])
     if x is None:
         return None
-    dims = {d % len(x) for d in op.arguments.get("dims", ())} or set(range(len(x)))
-    return tuple(reordered(axis, length(axis)) if k in dims else axis for k, axis in enumerate(x))
+    dims = [d % len(x) for d in op.arguments.get("dims", ())]
+    if not dims:  # rolled as if it were flat
+        return tuple(reordered(axis, length(axis)) for axis in x)
+    shifts = dict(zip(dims, op.arguments["shifts"], strict=True))
+    return tuple(
+        indexed(axis, [i - shifts[k] for i in range(length(axis))]) if k in shifts else axis
+        for k, axis in enumerate(x)
+    )
+
+
+def _selected(op: Operation, shape: Sequence[int]) -> Axes | None:
+    x = op.axes(op.arguments["self"])
+    if x is None:
+        return None
+    k = op.arguments["dim"] % len(x)
+    return (*x[:k], indexed(x[k], op.arguments["index"].reshape(-1).tolist()), *x[k + 1 :])
 
 
 def _complex_as_real(op: Operation, shape: Sequence[int]) -> Axes | None:
@@ -511,7 +533,7 @@ _RULES: dict[str, _Rule] = {
     "col2im": _columns_to_image,
     "index": _index,
     "gather": _gathered,
-    "index_select": _gathered,
+    "index_select": _selected,
     "sort": _gathered,
     "flip": _flipped,
     "roll": _rolled,

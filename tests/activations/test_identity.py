@@ -144,3 +144,16 @@ def test_arrays_keep_the_dtype_that_they_were_computed_in():
         assert score.similarity == table["cca"].item()
     assert a["0"].dtype == np.float32
     assert type(np.asarray(a["0"])) is np.ndarray
+
+
+def test_stored_layers_know_the_dtype_too(tmp_path):
+    torch.manual_seed(0)
+    a = capture(nn.Sequential(nn.Linear(4, 16)).bfloat16(), torch.randn(400, 4))
+    a.save(tmp_path / "a.zarr")
+    stored = isorep.storage.open_store(tmp_path / "a.zarr")["0"]
+    assert isorep.Basis.from_array(stored).rank == isorep.Basis.from_array(stored[:]).rank == 4
+    # Another program's file does not say it, but its values do.
+    np.save(tmp_path / "a.npy", a["0"])
+    with pytest.warns(UserWarning, match=r"all values of layer 'a' of .* are bfloat16 values"):
+        table = isorep.compare(tmp_path / "a.npy", tmp_path / "a.npy", measures="cca")
+    assert table["x_rank"].item() == 4

@@ -48,6 +48,25 @@ class Optional(Wraps):
         return self.fc(a)
 
 
+class Times(Wraps):
+    """As a diffusion model: the second argument has a number for each sample."""
+
+    def forward(self, x, t):
+        return self.fc(x * t[:, None])
+
+
+class Pipeline(Wraps):
+    """As sentence transformers."""
+
+    def forward(self, features, **options):
+        return self.fc(features["pixels"])
+
+
+class Nested(Wraps):
+    def forward(self, first, others, scale):
+        return self.fc((first["a"] + sum(others)) * scale)
+
+
 class Conditional(Wraps):
     def forward(self, x, label):
         return self.fc(x * label[:, None])
@@ -77,7 +96,51 @@ def test_further_tensors_are_arguments_if_the_model_requires_them(fc, x):
     reps = capture(Two(fc), [(x, x.flip(0))])
     np.testing.assert_allclose(reps["fc"], fc(x - x.flip(0)).detach().numpy(), rtol=1e-5, atol=1e-6)
     assert reps.sample_ids != capture(Two(fc), [(x, x)]).sample_ids
-    capture(Optional(fc), [(x, x)])
+    text = r"the model does not get the second part of each batch, \(12, 6\), .* its parameter 'b'"
+    with pytest.warns(UserWarning, match=text):
+        capture(Optional(fc), [(x, x)])
+
+
+def test_a_second_argument_with_one_value_for_each_sample(fc, x):
+    times = [torch.full((N,), t) for t in (0.5, 2.0)]
+    reps = [capture(Times(fc), [(x, t)]) for t in times]
+    np.testing.assert_allclose(reps[1]["fc"], fc(2 * x).detach().numpy(), rtol=1e-5, atol=1e-6)
+    assert not set(reps[0].sample_ids) & set(reps[1].sample_ids)
+
+
+def test_targets_that_the_model_does_not_get_are_no_part_of_a_sample(fc, x):
+    model = nn.Sequential(fc)
+    ids = capture(model, x).sample_ids
+    assert capture(model, [(x, x.flip(0))]).sample_ids == ids
+    assert capture(model, [(x, torch.zeros(3, 4))], max_samples=5).sample_ids == ids[:5]
+    by_name = capture(model, {"input": x}).sample_ids
+    assert capture(model, {"input": x, "labels": x}).sample_ids == by_name
+
+
+def test_a_dict_is_the_only_argument_beside_options(fc, x):
+    reps = capture(Pipeline(fc), {"pixels": x})
+    np.testing.assert_allclose(reps["fc"], fc(x).detach().numpy(), rtol=1e-5, atol=1e-6)
+    parallel = capture(nn.DataParallel(Pipeline(fc)), {"pixels": x})
+    np.testing.assert_array_equal(parallel["module.fc"], reps["fc"])
+    with pytest.raises(ValueError, match=r"^layer 'fc': callable <lambda> should"):
+        capture(Pipeline(fc), {"pixels": x}, reduce=lambda x: x.sum())
+
+
+def test_inputs_inside_others(fc):
+    x = torch.randn(300, P, generator=torch.Generator().manual_seed(2))
+    reps = capture(Nested(fc), {"first": {"a": x.numpy()}, "others": [x, 2 * x], "scale": 3})
+    np.testing.assert_allclose(reps["fc"], fc(12 * x).detach().numpy(), rtol=1e-4, atol=1e-4)
+    assert len(set(reps.sample_ids)) == 300
+    halved = [
+        {"first": {"a": part}, "others": [part, 2 * part], "scale": 3.0} for part in x.split(150)
+    ]
+    assert capture(Nested(fc), halved).sample_ids == reps.sample_ids
+    for other in (
+        {"first": {"a": -x}, "others": [x, 2 * x], "scale": 3},
+        {"first": {"a": x}, "others": [x, -x], "scale": 3},
+        {"first": {"a": x}, "others": [x, 2 * x], "scale": 2},
+    ):
+        assert not set(capture(Nested(fc), other).sample_ids) & set(reps.sample_ids)
 
 
 def test_label_goes_to_a_model_that_takes_it(fc, x):
@@ -86,6 +149,7 @@ def test_label_goes_to_a_model_that_takes_it(fc, x):
     expected = fc(x * y[:, None]).detach().numpy()
     np.testing.assert_allclose(reps["fc"], expected, rtol=1e-5, atol=1e-5)
     assert reps.labels.tolist() == y.tolist()
+    assert reps.sample_ids[1:] != capture(Conditional(fc), {"x": x, "label": -y}).sample_ids[1:]
     assert capture(Trains(fc), {"x": x, "labels": y}).labels.tolist() == y.tolist()
 
 
@@ -188,6 +252,47 @@ def test_two_loaders_are_paired(fc, x):
     table = isorep.compare(nn.Sequential(fc), nn.Sequential(fc), data=loaders, measures="cka")
     assert table["cka"].item() == pytest.approx(1)
     assert table["n_samples"].item() == N
+
+
+def test_loaders_that_shuffle_are_not_read_side_by_side(fc, x):
+    data = torch.utils.data.TensorDataset(x)
+    shuffled = torch.utils.data.DataLoader(data, batch_size=5, shuffle=True)
+    models = [nn.Sequential(fc)] * 2
+    for pair in ((shuffled, data), PairedData(x, shuffled)):
+        with pytest.raises(
+            ValueError, match=r"other samples .*: pass shuffle=False, or one loader"
+        ):
+            stream(models, pair)
+
+
+def test_one_loader_of_pairs(fc, x):
+    y = x[:, :-1].flip(1)
+    models = [nn.Sequential(fc), nn.Sequential(nn.Linear(P - 1, 3))]
+    expected = [model(form).detach() for model, form in zip(models, (x, y), strict=True)]
+    torch.manual_seed(0)
+    pairs = torch.utils.data.TensorDataset(x, y)
+    loader = torch.utils.data.DataLoader(pairs, batch_size=5, shuffle=True)
+    (whole,) = stream(models, PairedData(x, y))
+    row_of = {name: i for i, name in enumerate(whole.sample_ids)}
+    for data in (PairedData(loader), loader, [(x, y)]):
+        for batch in stream(models, data):
+            rows = [row_of[name] for name in batch.sample_ids]
+            for arrays, right in zip(batch.arrays, expected, strict=True):
+                np.testing.assert_allclose(arrays["0"], right[rows], rtol=1e-5, atol=1e-6)
+    with pytest.raises(
+        ValueError, match="batch 0 of PairedData with one argument should be a pair"
+    ):
+        list(stream(models, PairedData([x])))
+    a, b = (capture(model, PairedData(pairs).side(i)) for i, model in enumerate(models))
+    a.check_same_samples(b)
+    np.testing.assert_allclose(b["0"], expected[1], rtol=1e-5, atol=1e-6)
+
+
+def test_a_second_tensor_that_may_be_an_input(fc, x):
+    models = [nn.Sequential(fc), nn.Sequential(copy.deepcopy(fc))]
+    with pytest.warns(UserWarning, match=r"both models get the first part .* PairedData\(data\)"):
+        (batch,) = stream(models, [(x, 2 * x)])
+    np.testing.assert_array_equal(*(arrays["0"] for arrays in batch.arrays))
 
 
 def test_pairs_that_do_not_fit(fc, x):

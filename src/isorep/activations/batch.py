@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,9 @@ class Batch:
         What came after the inputs in a tuple: further arguments, if the model requires some.
     label_inputs
         Labels by the name of their keyword, which only a model gets that asks for them.
+    second
+        Tensor with a row for each sample that came after these, and that no model requires: a
+        target, or the input of the second of two models.
     ids
         Ids of the samples, if they were computed before.
     others
@@ -53,12 +57,21 @@ class Batch:
     decoder_mask: Tensor | None = None
     more: tuple[Any, ...] = ()
     label_inputs: Mapping[str, Any] = field(default_factory=dict)
+    second: Tensor | None = None
     ids: tuple[str, ...] | None = None
     others: tuple[Batch, ...] = ()
 
     def for_model(self, i: int) -> Batch:
         """Return the samples as model number `i` takes them."""
         return self.others[i - 1] if i and self.others else self
+
+    def paired_with(self, other: Batch) -> Batch:
+        """Return these samples with `other` as the second model takes them, and ids of both."""
+        ids = tuple(
+            blake2b(f"{x} {y}".encode(), digest_size=16).hexdigest()
+            for x, y in zip(self.digests(), other.digests(), strict=True)
+        )
+        return replace(self, ids=ids, second=None, others=(replace(other, ids=ids),))
 
     @property
     def divisible(self) -> bool:
@@ -69,7 +82,7 @@ class Batch:
         """Return the tensors that have rows, but not one for each sample."""
         return [
             key
-            for key, x in self._all_inputs().items()
+            for key, x in self._values()
             if isinstance(x, Tensor) and x.ndim and len(x) not in (1, self.n)
         ]
 
@@ -95,11 +108,11 @@ class Batch:
         rows = list(index)
 
         def take(value: Any) -> Any:
-            if _has_samples(value, self.n) and self.n > 0:
-                if isinstance(value, list | tuple):
-                    return type(value)([value[i] for i in rows])
+            if not _has_samples(value, self.n):
+                return value
+            if isinstance(value, Tensor):
                 return value[rows]
-            return value
+            return type(value)([value[i] for i in rows])
 
         return replace(
             self._changed(take),
@@ -124,35 +137,47 @@ class Batch:
             if isinstance(value, Tensor):
                 cast = dtype if value.is_floating_point() else None
                 return value.to(device=device, dtype=cast, copy=True)
-            if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
-                return type(value)([move(x) for x in value])
+            if isinstance(value, list | tuple):  # with an item for each sample
+                return type(value)([nested(x, move, 0) for x in value])
             return value
 
         return self._changed(move)
 
     def _changed(self, change: Callable[[Any], Any]) -> Batch:
         """Return a batch each input and mask of which is changed."""
-        inputs: Tensor | list[Any] | dict[str, Any]
-        if isinstance(self.inputs, dict):
-            inputs = {key: change(value) for key, value in self.inputs.items()}
-        else:
-            inputs = change(self.inputs)
+
+        def changed(value: Any) -> Any:
+            return nested(value, change, self.n)
+
         return replace(
             self,
-            inputs=inputs,
+            inputs=changed(self.inputs),
             mask=change(self.mask),
             decoder_mask=change(self.decoder_mask),
-            more=tuple(change(x) for x in self.more),
-            label_inputs={key: change(x) for key, x in self.label_inputs.items()},
+            more=tuple(map(changed, self.more)),
+            label_inputs={key: changed(x) for key, x in self.label_inputs.items()},
+            second=change(self.second),
         )
 
     def named_inputs(self) -> dict[str, Any]:
         """Return the inputs by name; a tensor or list alone has the name ""."""
         return self.inputs if isinstance(self.inputs, dict) else {"": self.inputs}
 
-    def _all_inputs(self) -> dict[str, Any]:
-        more = {f"argument {i}": x for i, x in enumerate(self.more, 2) if isinstance(x, Tensor)}
-        return {**self.named_inputs(), **{key: x for key, x in more.items() if x.ndim > 1}}
+    def _values(self) -> Iterator[tuple[str, Any]]:
+        """Yield all values that a model gets, also those inside others, with a name of each."""
+        more = {f"argument {i}": x for i, x in enumerate(self.more, 2)}
+        yield from _inside("", {**self.named_inputs(), **more, **self.label_inputs}, self.n)
+
+    def tensors(self) -> Iterator[tuple[Tensor, bool]]:
+        """Yield all tensors that a model gets, and whether each may have a row for each sample.
+
+        The tensors of a list with an item for each sample have none.
+        """
+        for _, value in self._values():
+            if isinstance(value, Tensor):
+                yield value, True
+            elif isinstance(value, list | tuple):
+                yield from ((x, False) for _, x in _inside("", value, 0) if isinstance(x, Tensor))
 
     def masks(self) -> dict[str, Tensor]:
         """Return the masks (n, T) of tokens, by the name of the input."""
@@ -177,9 +202,10 @@ class Batch:
         """Return an id of each sample: a digest of its inputs, with their names and shapes.
 
         Padding is left out, so that the id of a sample does not depend on its batch. An input that
-        has no row for each sample enters as a whole, and so do values that all samples share. Of
-        numbers the value counts and not the dtype: float64 that is exact in float32 has the id of
-        float32, and half precision too.
+        has no row for each sample enters as a whole, and so do tensors, numbers and texts that all
+        samples share; booleans and None, which are options of a model, do not. Of numbers the value
+        counts and not the dtype: float64 that is exact in float32 has the id of float32, and half
+        precision too.
         """
         if self.ids is not None:
             return self.ids
@@ -202,9 +228,7 @@ class Batch:
         """Return functions of a sample's number to bytes of it, and bytes that all share."""
         of_samples: list[Callable[[int], list[bytes]]] = []
         shared: list[bytes] = []
-        inputs = self._all_inputs()
-        for key in sorted(inputs):
-            value = inputs[key]
+        for key, value in self._values():
             if key in (MASK, DECODER_MASK):
                 continue
             mask = self.decoder_mask if key.startswith(_DECODER) else self.mask
@@ -216,6 +240,8 @@ class Batch:
                 x = canonical(value)
                 header = f"{key} whole {x.dtype} {tuple(x.shape)} ".encode()
                 shared += [header, as_bytes(x, 0).tobytes()]
+            elif isinstance(value, Real | str) and not isinstance(value, bool):
+                shared.append(_text(key, value))
         return of_samples, shared
 
 
@@ -243,13 +269,23 @@ def _of_tensor(key: str, x: Tensor, mask: Tensor | None) -> Callable[[int], list
 
 def _of_list(key: str, values: Sequence[Any]) -> Callable[[int], list[bytes]]:
     def part(i: int) -> list[bytes]:
-        value = values[i]
-        if isinstance(value, Tensor):
-            x = canonical(value)
-            return [f"{key} {x.dtype} {tuple(x.shape)} ".encode(), as_bytes(x, 0).tobytes()]
-        return [f"{key} {value!r} ".encode()]
+        parts: list[bytes] = []
+        for name, value in _inside(key, values[i], 0):
+            if isinstance(value, Tensor):
+                x = canonical(value)
+                header = f"{name} {x.dtype} {tuple(x.shape)} ".encode()
+                parts += [header, as_bytes(x, 0).tobytes()]
+            elif isinstance(value, Real | str):
+                parts.append(_text(name, value))
+        return parts
 
     return part
+
+
+def _text(key: str, value: Real | str) -> bytes:
+    """Return a number or text as bytes that do not depend on the type of the number."""
+    text = repr(value) if isinstance(value, str) else repr(float(value))
+    return f"{key} {text} ".encode()
 
 
 def canonical(x: Tensor) -> Tensor:
@@ -283,9 +319,39 @@ def as_mask(values: Any, name: str, n: int, where: str) -> Tensor | None:
 
 
 def _has_samples(x: Any, n: int) -> bool:
-    if isinstance(x, list | tuple):  # of images of several sizes, or texts; (height, width) is not
+    """Return whether a value has a row or item for each of n > 0 samples."""
+    if isinstance(x, list):  # of images of several sizes, sizes, or targets
+        return len(x) == n > 0
+    if isinstance(x, tuple):  # of images or texts, as DataLoader collates; (height, width) is not
         return len(x) == n > 0 and all(isinstance(item, Tensor | str) for item in x)
-    return isinstance(x, Tensor) and x.ndim > 0 and len(x) == n
+    return isinstance(x, Tensor) and x.ndim > 0 and len(x) == n > 0
+
+
+def nested(value: Any, change: Callable[[Any], Any], n: int) -> Any:
+    """Return dicts, lists and tuples with every value inside changed.
+
+    A list with an item for each of n samples counts as one value.
+    """
+    if _has_samples(value, n):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {key: nested(x, change, n) for key, x in value.items()}
+    if isinstance(value, list | tuple):
+        items = [nested(x, change, n) for x in value]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    return change(value)
+
+
+def _inside(name: str, value: Any, n: int) -> Iterator[tuple[str, Any]]:
+    """Yield the values that `nested` changes, in the order of their names, with these names."""
+    if isinstance(value, Mapping):
+        for key in sorted(value, key=str):
+            yield from _inside(f"{name}.{key}" if name else str(key), value[key], n)
+    elif isinstance(value, list | tuple) and not _has_samples(value, n):
+        for i, x in enumerate(value):
+            yield from _inside(f"{name}[{i}]", x, n)
+    else:
+        yield name, value
 
 
 def as_bytes(tensor: Tensor, kept_axes: int) -> NDArray[np.uint8]:

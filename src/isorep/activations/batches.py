@@ -6,15 +6,14 @@ import itertools
 import math
 import operator
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.data import (
     DataLoader,
@@ -26,7 +25,8 @@ from torch.utils.data import (
 )
 
 from isorep._utils.validation import as_integer
-from isorep.activations.batch import DECODER_MASK, MASK, Batch, as_mask, describe
+from isorep.activations.batch import DECODER_MASK, MASK, Batch, as_mask, describe, nested
+from isorep.activations.model_call import needed
 from isorep.activations.paired_data import OneSide, PairedData
 
 _CHUNK = 256
@@ -36,10 +36,11 @@ _HAVE_SAMPLES = ("input_ids", "inputs_embeds", "attention_mask", "decoder_input_
 """Inputs that have a row for each sample, by Hugging Face's names."""
 
 
-def as_batches(data: Any) -> Iterable[Any]:
+def as_batches(data: Any, models: Sequence[nn.Module] | None = None) -> Iterable[Any]:
     """Return `data` as an iterable of batches; a single batch is cut into smaller ones.
 
-    A batch with an input that has no row for each sample stays whole.
+    A batch with an input that has no row for each sample stays whole. What none of the `models`
+    gets does not count as an input.
 
     Raises
     ------
@@ -57,6 +58,7 @@ def as_batches(data: Any) -> Iterable[Any]:
     is_packed = isinstance(data, PackedSequence)  # which is also a tuple
     if _is_array(data) or isinstance(data, Mapping) or is_packed or _is_inputs_and_labels(data):
         whole = _parse(data, "the data")
+        whole = whole if models is None else needed(whole, models)
         if not whole.divisible:
             return [whole]
         return [whole.cut(start, start + _CHUNK) for start in range(0, whole.n, _CHUNK)]
@@ -64,12 +66,16 @@ def as_batches(data: Any) -> Iterable[Any]:
         return data
     raise TypeError(
         "data should be a tensor, a dict of tensors, a Dataset or an iterable of batches, got "
-        f"{type(data).__name__}"
+        f"{type(data).__name__}; pass a dict of the model's keywords instead of an object"
     )
 
 
 def shuffles(data: Any) -> bool:
     """Return whether data are a loader that draws samples at random."""
+    if isinstance(data, OneSide):
+        return shuffles(data.data)
+    if isinstance(data, PairedData):
+        return shuffles(data.a)  # two that are read side by side may not shuffle
     sampler = getattr(data, "sampler", None)
     inner = getattr(getattr(data, "batch_sampler", None), "sampler", None)
     random = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
@@ -87,20 +93,36 @@ def side_of(data: Any, number: int) -> Any:
 
 
 def _are_two_loaders(data: Any) -> bool:
-    kinds = (DataLoader, Dataset)
-    return isinstance(data, tuple) and len(data) == 2 and all(isinstance(x, kinds) for x in data)
+    """Return whether `data` is a tuple of two iterables that cannot be two batches."""
+    return (
+        isinstance(data, tuple)
+        and len(data) == 2
+        and all(isinstance(x, Iterable | Dataset) for x in data)
+        and not any(_is_array(x) or isinstance(x, Mapping | list | tuple | str) for x in data)
+    )
 
 
 class _Pairs(Iterable[Batch]):
     """The batches of paired data: those of the first side, with those of the second as `others`."""
 
     def __init__(self, data: PairedData) -> None:
-        self._sides = [as_batches(side) for side in (data.a, data.b)]
+        sides = [data.a] if data.b is None else [data.a, data.b]
+        if len(sides) == 2 and any(map(shuffles, sides)):
+            raise ValueError(
+                "the two data of the models are read side by side, and a DataLoader that shuffles "
+                "brings other samples than its neighbour: pass shuffle=False, or one loader of "
+                "batches (x_a, x_b) as PairedData(loader)"
+            )
+        self._sides = [as_batches(side) for side in sides]
 
     def __length_hint__(self) -> int:
         return min(operator.length_hint(side) for side in self._sides)
 
     def __iter__(self) -> Iterator[Batch]:
+        if len(self._sides) == 1:
+            for i, item in enumerate(self._sides[0]):
+                yield _pair(item, f"batch {i}")
+            return
         sides = [batches(side, None) for side in self._sides]
         for i, (a, b) in enumerate(itertools.zip_longest(*sides)):
             if a is None or b is None or a.n != b.n:
@@ -109,11 +131,20 @@ class _Pairs(Iterable[Batch]):
                     f"the two data of the models differ: batch {i} has {sizes[0]} and {sizes[1]} "
                     "samples; give both the same samples in batches of the same size"
                 )
-            ids = tuple(
-                blake2b(f"{x} {y}".encode(), digest_size=16).hexdigest()
-                for x, y in zip(a.digests(), b.digests(), strict=True)
-            )
-            yield replace(a, ids=ids, others=(replace(b, ids=ids),))
+            yield a.paired_with(b)
+
+
+def _pair(item: Any, where: str) -> Batch:
+    """Return the batch of a pair (x_a, x_b)."""
+    if not isinstance(item, tuple | list) or len(item) != 2:
+        raise ValueError(
+            f"{where} of PairedData with one argument should be a pair (x_a, x_b), got "
+            f"{describe(item)}"
+        )
+    a, b = (_parse(x, f"{where}, input of model {i}") for i, x in enumerate(item))
+    if a.n != b.n:
+        raise ValueError(f"{where} has {a.n} samples for the first model and {b.n} for the second")
+    return a.paired_with(b)
 
 
 class _Side(Iterable[Batch]):
@@ -131,8 +162,12 @@ class _Side(Iterable[Batch]):
             yield replace(batch.for_model(self._number), others=())
 
 
-def batches(data: Iterable[Any], max_samples: int | None) -> Iterator[Batch]:
+def batches(
+    data: Iterable[Any], max_samples: int | None, models: Sequence[nn.Module] | None = None
+) -> Iterator[Batch]:
     """Yield the non-empty batches of `data`, with at most `max_samples` samples in all.
+
+    With `models`, what none of them gets is left out.
 
     Raises
     ------
@@ -146,6 +181,7 @@ def batches(data: Iterable[Any], max_samples: int | None) -> Iterator[Batch]:
     remaining = math.inf if max_samples is None else max_samples
     for i, item in enumerate(data):
         batch = item if isinstance(item, Batch) else _parse(item, f"batch {i}")
+        batch = batch if models is None else needed(batch, models)
         if batch.n > remaining:
             batch = batch.cut(0, int(remaining))
         if batch.n:
@@ -174,12 +210,9 @@ def _parse(batch: Any, where: str) -> Batch:
     is_packed = isinstance(batch, PackedSequence)  # which is also a tuple, of its raw parts
     if isinstance(batch, tuple | list) and batch and not is_packed:
         samples, labels = batch[0], (batch[1] if len(batch) > 1 else None)
-        more = tuple(_tensor(x, where) if _is_array(x) else x for x in batch[1:])
+        more = tuple(_tensors(x, where) for x in batch[1:])
     if isinstance(samples, PackedSequence):
-        raise TypeError(
-            f"{where} is a PackedSequence, which has no row for each sample; pad the sequences and "
-            "pass an attention_mask, or pack them inside the model"
-        )
+        raise _packed(where)
     if _is_array(samples):
         x = _tensor(samples, where)
         if x.ndim == 0:
@@ -191,9 +224,10 @@ def _parse(batch: Any, where: str) -> Batch:
     if not isinstance(samples, Mapping):
         raise TypeError(
             f"{where} should be a tensor, a tuple or list that begins with one, or a dict of "
-            f"tensors, got {describe(batch)}"
+            f"tensors, got {describe(batch)}; pass a dict of the model's keywords instead of an "
+            "object"
         )
-    inputs = {key: _tensor(x, where) if _is_array(x) else x for key, x in samples.items()}
+    inputs = {key: _tensors(x, where) for key, x in samples.items()}
     of_labels = {key: inputs.pop(key) for key in _LABELS if key in inputs}
     for value in of_labels.values():
         labels = value if labels is None else labels
@@ -215,13 +249,16 @@ def _n_samples(inputs: Mapping[str, Any]) -> int | None:
     """Return the number of samples in a dict of inputs; None without a tensor.
 
     It is the length of the tokens, or else the most common length; of equally common ones that of
-    the first tensor.
+    the first tensor. Dicts inside count if there are no tensors beside them.
     """
     lengths = {key: len(x) for key, x in inputs.items() if isinstance(x, Tensor) and x.ndim}
+    if not lengths:
+        inside = (_n_samples(x) for x in inputs.values() if isinstance(x, Mapping))
+        return next((n for n in inside if n is not None), None)
     for key in _HAVE_SAMPLES:
         if key in lengths:
             return lengths[key]
-    return Counter(lengths.values()).most_common(1)[0][0] if lengths else None
+    return Counter(lengths.values()).most_common(1)[0][0]
 
 
 def _labels(values: Any, n: int) -> NDArray[Any] | None:
@@ -234,6 +271,24 @@ def _labels(values: Any, n: int) -> NDArray[Any] | None:
         isinstance(values, np.ndarray) and values.shape == (n,) and values.dtype.kind in "fiubU"
     )
     return values if is_labels else None
+
+
+def _tensors(value: Any, where: str) -> Any:
+    """Return a value with tensors instead of the arrays inside."""
+
+    def change(x: Any) -> Any:
+        if isinstance(x, PackedSequence):
+            raise _packed(where)
+        return _tensor(x, where) if _is_array(x) else x
+
+    return change(value) if isinstance(value, PackedSequence) else nested(value, change, 0)
+
+
+def _packed(where: str) -> TypeError:
+    return TypeError(
+        f"{where} is a PackedSequence, which has no row for each sample; pad the sequences and "
+        "pass an attention_mask, or pack them inside the model"
+    )
 
 
 def _tensor(array: Any, where: str) -> Tensor:

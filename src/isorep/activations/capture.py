@@ -70,9 +70,9 @@ def capture(
         - A tensor: the input, whose first axis is the samples.
         - A tuple or list: (input, labels or anything else). What follows the input is passed on if
           the model requires more arguments. The input may be a list with an image for each sample.
-        - A dict: keywords of the model, or the only argument of a model that takes one. ``"label"``
-          is passed on if the model has a parameter of that name, and ``"labels"`` if it requires
-          one.
+        - A dict: keywords of the model, or the only argument of a model that takes one. Values may
+          be dicts and lists of tensors. ``"label"`` is passed on if the model has a parameter of
+          that name, and ``"labels"`` if it requires one.
 
         Labels are kept if they are 1-D, one for each sample. ``"attention_mask"`` (n, T), 1 for a
         token and 0 for padding, excludes the padding from every named reduction of layers whose
@@ -116,9 +116,9 @@ def capture(
         both; or a mapping of glob pattern to these.
     sample_ids
         Ids of the samples in the order of the data; with `max_samples` there may be more ids than
-        samples. By default an id is a digest of all inputs, of their values and not their dtype,
-        which depends neither on the batch size nor on padding that an attention mask masks. A
-        loader that shuffles takes no ids.
+        samples. By default an id is a digest of all that the model gets, of its values and not its
+        dtype, which depends neither on the batch size nor on padding that an attention mask masks.
+        Booleans do not count. A loader that shuffles takes no ids.
     channels
         Axis of the features: ``"first"`` or ``"last"`` after the samples for all layers, or
         ``"auto"``. Then the features are what weights last computed: the outputs of the latest
@@ -169,6 +169,7 @@ def capture(
         - The axis of the features is unknown.
         - Rows include padding, since the positions are not the tokens of a mask.
         - Samples occur more than once.
+        - The model does not get a tensor that may be one of its optional arguments.
     RandomModelWarning
         The same samples give other values in another order: the model draws random numbers in eval
         mode, keeps a state from one batch to the next, or depends on the order of a batch.

@@ -15,18 +15,25 @@ from contextlib import (
     nullcontext,
     suppress,
 )
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.layer_patterns import patterns_of_each
 from isorep._utils.progress import track
 from isorep.activations.activation_batch import ActivationBatch
 from isorep.activations.batch import Batch
 from isorep.activations.batches import as_batches, batches, shuffles
 from isorep.activations.layers import select
-from isorep.activations.model_call import device_of, dtype_of, is_offloaded
+from isorep.activations.model_call import (
+    device_of,
+    dtype_of,
+    ignored_parameter,
+    is_offloaded,
+)
 from isorep.activations.options import CaptureOptions
 from isorep.activations.random_model import RandomModelWarning
 from isorep.activations.recorder import Recorder, brief, eager, kept_dtype
@@ -69,17 +76,78 @@ def forward_passes(
                 "shuffles them: pass shuffle=False, or leave out sample_ids, so that each sample "
                 "is known by its content"
             )
-    data = as_batches(data)
+    run_models = [recorder.model for recorder in recorders]
+    data = as_batches(data, run_models)
     n_batches = operator.length_hint(data) or None
     tracked = track(
-        batches(data, options["max_samples"]),
+        batches(data, options["max_samples"], run_models),
         "capture",
         n_batches,
         options["progress"],
         unit="batches",
     )
-    samples = identified(tracked, ids, captured)
+    samples = _with_second_inputs(identified(tracked, ids, captured), recorders, ids is None)
     return _run(recorders, tracked, samples, options["device"], captured)
+
+
+def _with_second_inputs(
+    samples: Iterator[Samples], recorders: Sequence[Recorder], digests: bool
+) -> Iterator[Samples]:
+    """Yield the samples, with inputs of its own for a second model that does not take the first.
+
+    What follows the inputs in each batch may be the second model's input or a target, which the
+    first batch tells. With `digests`, the ids are digests of both inputs.
+    """
+    first = next(samples, None)
+    if first is None:
+        return
+    is_paired = _is_paired(first.batch, recorders)
+    if not is_paired:
+        _warn_of_second(first.batch, recorders)
+    for new in itertools.chain([first], samples):
+        if not is_paired:
+            yield new
+            continue
+        if new.batch.second is None:
+            raise ValueError(
+                f"batch {new.index} has no input for the second model: expected pairs (x_a, x_b)"
+            )
+        batch = new.batch.paired_with(Batch(new.batch.second, new.batch.n))
+        yield Samples(new.index, batch, batch.digests() if digests else new.ids)
+
+
+def _is_paired(batch: Batch, recorders: Sequence[Recorder]) -> bool:
+    """Return whether the second of two models takes not the first input, but the second."""
+    if batch.second is None or batch.more or batch.others or len(recorders) != 2:
+        return False
+    recorder, second = recorders[1], Batch(batch.second, batch.n)
+    return not recorder.accepts(_prepared(batch, recorder)) and recorder.accepts(
+        _prepared(second, recorder)
+    )
+
+
+def _warn_of_second(batch: Batch, recorders: Sequence[Recorder]) -> None:
+    """Warn of a tensor after the inputs that is likely to be an input, but that no model gets."""
+    if batch.second is None:
+        return
+    shape, level = tuple(batch.second.shape), stacklevel_of_caller()
+    for recorder in recorders:
+        parameter = ignored_parameter(recorder.model, batch)
+        if parameter is not None:
+            text = (
+                f"the model does not get the second part of each batch, {shape}, which is taken "
+                f"for a target, because its parameter {parameter!r} is optional: pass dicts of "
+                f"keywords if it is {parameter!r}, and batches without it otherwise"
+            )
+            warnings.warn(text, UserWarning, stacklevel=level)
+            return
+    alike = isinstance(batch.inputs, Tensor) and batch.inputs.shape == batch.second.shape
+    if len(recorders) == 2 and alike and not batch.others:
+        text = (
+            f"both models get the first part of each batch, and the second, {shape}, is taken for "
+            "a target: if it is the input of the second model, pass PairedData(data)"
+        )
+        warnings.warn(text, UserWarning, stacklevel=level)
 
 
 def _run(
@@ -118,12 +186,12 @@ def _warn_of_repeats(n: int, n_repeats: int) -> None:
         "samplers with replacement repeat samples; if equal inputs are different samples, pass "
         "sample_ids"
     )
-    warnings.warn(text, UserWarning, stacklevel=_stacklevel_of_caller())
+    warnings.warn(text, UserWarning, stacklevel=stacklevel_of_caller())
 
 
 def _warn(recorder: Recorder, which: str) -> None:
     """Warn of everything that makes the rows of a model's layers other than expected."""
-    level = _stacklevel_of_caller()
+    level = stacklevel_of_caller()
     if recorder.skipped:
         text = f"layers{which} left out: {recorder.why_skipped()}"
         warnings.warn(text, UserWarning, stacklevel=level)
@@ -154,8 +222,7 @@ def _run_batch(
     records = []
     for i, (recorder, home) in enumerate(zip(recorders, homes, strict=True)):
         with _named(i, recorders):
-            # A copy, so that a model that writes to its inputs changes those of no other model.
-            batch = samples.batch.for_model(i).copied_to(home, dtype_of(recorder.model))
+            batch = _prepared(samples.batch.for_model(i), recorder, home)
             records.append(recorder.run(batch, samples.index))
     return ActivationBatch(
         arrays=tuple(record.arrays for record in records),
@@ -167,6 +234,15 @@ def _run_batch(
     )
 
 
+def _prepared(batch: Batch, recorder: Recorder, home: torch.device | None = None) -> Batch:
+    """Return a copy of a batch on the model's device and in its dtype.
+
+    A model that writes to its inputs then changes those of no other model.
+    """
+    home = home or device_of(recorder.model)
+    return replace(batch, second=None, others=()).copied_to(home, dtype_of(recorder.model))
+
+
 @contextmanager
 def _named(i: int, models: Sequence[Any]) -> Iterator[None]:
     """Name the model in errors about input, if there are several models."""
@@ -176,14 +252,6 @@ def _named(i: int, models: Sequence[Any]) -> Iterator[None]:
         if len(models) == 1:
             raise
         raise ValueError(f"model {i}: {error}") from error
-
-
-def _stacklevel_of_caller() -> int:
-    """Return the `stacklevel` with which a warning shows the line that called isorep."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith("isorep."):
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 from isorep.activations.batch import Batch
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def call_model(model: nn.Module, batch: Batch) -> None:
@@ -19,50 +22,80 @@ def call_model(model: nn.Module, batch: Batch) -> None:
 
     - A tensor or list is the first argument. What followed it in a tuple are the next ones, if the
       model requires them.
-    - A dict gives the keywords, or is the only argument of a model whose ``forward`` takes one
-      argument and none of these keywords.
+    - A dict gives the keywords, or is the only argument of a model whose ``forward`` requires one
+      argument that is none of these keywords.
     - ``label`` is passed to a model with a parameter of this name, and ``labels`` to one that
       requires it.
     """
-    parameters = _parameters(model)
+    batch = needed(batch, [model])
     if not isinstance(batch.inputs, dict):
-        n_required = len(_required(parameters))
-        model(batch.inputs, *batch.more[: max(0, n_required - 1)])
-        return
-    if _takes_one_dict(parameters, batch.inputs):
-        _call_with_dict(model, {**batch.inputs, **batch.label_inputs})
-        return
-    labels = {
-        key: value
-        for key, value in batch.label_inputs.items()
-        if (p := parameters.get(key)) is not None and (key == "label" or p.default is p.empty)
-    }
-    model(**batch.inputs, **labels)
+        model(batch.inputs, *batch.more)
+    elif _takes_one_dict(_parameters(model), batch.inputs):
+        model({**batch.inputs, **batch.label_inputs})
+    else:
+        model(**batch.inputs, **batch.label_inputs)
 
 
-def _call_with_dict(model: nn.Module, inputs: dict[str, Any]) -> None:
-    try:
-        model(inputs)
-    except Exception as error:
-        message = next(iter(str(error).splitlines()), "")
-        raise TypeError(
-            f"forward has no parameter for {', '.join(map(repr, inputs))}, and failed with all of "
-            f"them as one dict ({type(error).__name__}: {message}); name the inputs as its "
-            "parameters are"
-        ) from error
+def needed(batch: Batch, models: Sequence[nn.Module]) -> Batch:
+    """Return a batch without the arguments and labels that none of the models gets."""
+    if not batch.more and not batch.label_inputs:
+        return batch
+    n_more, labels = 0, set[str]()
+    for parameters in map(_parameters, models):
+        if not isinstance(batch.inputs, dict):
+            n_more = max(n_more, len(_required(parameters)) - 1)
+        elif _takes_one_dict(parameters, batch.inputs):
+            labels |= set(batch.label_inputs)
+        else:
+            labels |= {key for key in batch.label_inputs if _takes_label(parameters, key)}
+    after = batch.more[n_more] if n_more < len(batch.more) else None
+    may_be_input = isinstance(after, Tensor) and after.ndim > 1 and len(after) == batch.n
+    return replace(
+        batch,
+        more=batch.more[:n_more],
+        label_inputs={key: x for key, x in batch.label_inputs.items() if key in labels},
+        second=after if may_be_input else None,
+    )
+
+
+def ignored_parameter(model: nn.Module, batch: Batch) -> str | None:
+    """Return the optional parameter in whose place `batch.second` stands; None if there is none."""
+    if batch.second is None:
+        return None
+    positional = [p.name for p in _parameters(model).values() if p.kind in _POSITIONAL]
+    return next(iter(positional[1 + len(batch.more) :]), None)
+
+
+def _takes_label(parameters: Mapping[str, inspect.Parameter], key: str) -> bool:
+    parameter = parameters.get(key)
+    return parameter is not None and (key == "label" or parameter.default is parameter.empty)
+
+
+def as_one_dict(model: nn.Module, batch: Batch) -> str:
+    """Return what to say of a model that failed with its inputs as one dict; else nothing."""
+    if not isinstance(batch.inputs, dict) or not _takes_one_dict(_parameters(model), batch.inputs):
+        return ""
+    return (
+        f"forward has no parameter for {', '.join(map(repr, batch.inputs))}, and failed with all "
+        "of them as one dict; name the inputs as its parameters are: "
+    )
 
 
 def _parameters(model: nn.Module) -> Mapping[str, inspect.Parameter]:
+    """Return the parameters of ``forward``, of the model inside if a wrapper passes all on."""
     try:
-        return inspect.signature(model.forward).parameters
+        parameters = inspect.signature(model.forward).parameters
     except (TypeError, ValueError):  # a forward of C
         return {}
+    inner = getattr(model, "module", None)  # of DataParallel and its like
+    if isinstance(inner, nn.Module) and all(p.kind in _VARIABLE for p in parameters.values()):
+        return _parameters(inner)
+    return parameters
 
 
 def _takes_one_dict(parameters: Mapping[str, inspect.Parameter], inputs: dict[str, Any]) -> bool:
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()) or set(inputs) & set(parameters):
-        return False
-    return len(_required(parameters)) == 1
+    required = _required(parameters)
+    return len(required) == 1 and required[0].name not in inputs
 
 
 def _required(parameters: Mapping[str, inspect.Parameter]) -> list[inspect.Parameter]:
@@ -86,8 +119,11 @@ def device_of(model: nn.Module) -> torch.device | None:
 
 
 def dtype_of(model: nn.Module) -> torch.dtype | None:
-    """Return the dtype for floating point inputs of a model: that of its first such parameter."""
-    floating = (x.dtype for x in model.parameters() if x.is_floating_point())
+    """Return the dtype for floating point inputs of a model: that of its first such parameter.
+
+    Quantised parameters of 8 bits do not count.
+    """
+    floating = (x.dtype for x in model.parameters() if x.dtype in _DTYPES)
     return next(floating, None)
 
 

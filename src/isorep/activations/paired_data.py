@@ -10,13 +10,16 @@ from typing import Any
 class PairedData:
     """The same samples in two forms, for two models that are compared.
 
-    Both are read side by side: they have the same samples in the same order and in batches of the
-    same size. The id of a sample is a digest of both its forms.
+    The id of a sample is a digest of both its forms.
 
     Parameters
     ----------
-    a, b
-        Data for the first and the second model, each as `isorep.capture` takes them.
+    a
+        Data for the first model, as `isorep.capture` takes them. Without `b`: an iterable of
+        batches ``(x_a, x_b)``, such as a `DataLoader`, which may shuffle.
+    b
+        Data for the second model. Both are read side by side: they have the same samples in the
+        same order and in batches of the same size, so neither may shuffle.
 
     Examples
     --------
@@ -31,7 +34,7 @@ class PairedData:
     """
 
     a: Any
-    b: Any
+    b: Any = None
 
     def side(self, number: int) -> OneSide:
         """Return the data of model number 0 or 1 alone, with the ids of the pairs."""

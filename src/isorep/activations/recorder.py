@@ -21,7 +21,7 @@ from isorep.activations.layers import AUTO, Layer
 from isorep.activations.layouts.evidence import Call, Evidence, gather_evidence, takes_hooks
 from isorep.activations.layouts.layout import Layout, NoSamples
 from isorep.activations.layouts.token_masks import mask_of_frames
-from isorep.activations.model_call import call_model
+from isorep.activations.model_call import as_one_dict, call_model
 from isorep.activations.outputs import Unusable, dense, padded, tensors_in
 
 _KEPT = {torch.float16: np.float16, torch.float32: np.float32, torch.float64: np.float64}
@@ -103,6 +103,14 @@ class Recorder:
             for handle in handles:
                 handle.remove()
 
+    def accepts(self, batch: Batch) -> bool:
+        """Return whether the model runs on the first samples of a batch, within `listening`."""
+        try:
+            self._evidence = gather_evidence(self.model, batch, self._channels, self._probe)
+        except Exception:  # a model may raise anything
+            return False
+        return True
+
     def run(self, batch: Batch, index: int) -> Record:
         """Run the model on `batch`, number `index`, within `listening`."""
         try:
@@ -115,7 +123,8 @@ class Recorder:
         except Exception as error:
             if error is self._failure:  # an error of ours or of a reduction, not of the model
                 raise
-            raise ValueError(f"the model failed on batch {index}: {brief(error)}") from error
+            text = as_one_dict(self.model, batch) + brief(error)
+            raise ValueError(f"the model failed on batch {index}: {text}") from error
         finally:
             self._batch = None
         self._check_calls(index)

@@ -12,6 +12,7 @@ from array_api_compat import array_namespace
 
 from isorep._utils.arrays import Array, ArrayLike, as_samples, check_finite, epsilon, to_numpy
 from isorep._utils.cached_property import cached_property
+from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.computed_array import rounded_dtype, rounding_text
 from isorep._utils.linalg import svd
 from isorep._utils.validation import check_name
@@ -129,7 +130,7 @@ class Basis:
         """
         check_name("solver", solver, get_args(Solver))
         samples, held_dtype = as_samples(x, name)
-        dtype = dtype or _rounded_dtype(x, name) or held_dtype
+        dtype = dtype or _rounded_dtype(x, samples, held_dtype, name) or held_dtype
         xp = array_namespace(samples)
         n, p = samples.shape
         small = n * p * min(n, p) <= SMALL_WORK
@@ -321,13 +322,14 @@ class Basis:
         return self.factor
 
 
-def _rounded_dtype(x: ArrayLike, name: str) -> str | None:
+def _rounded_dtype(x: ArrayLike, samples: Array, held_dtype: str, name: str) -> str | None:
     """Return the half precision that a plain array is rounded to, after a warning; None if none."""
-    if getattr(x, "computed_dtype", None) is not None or not isinstance(x, np.ndarray):
+    if getattr(x, "computed_dtype", None) is not None or held_dtype not in ("float32", "float64"):
         return None
-    dtype = rounded_dtype(x)
+    dtype = rounded_dtype(samples)
     if dtype is not None:
-        warnings.warn(rounding_text(name, x.dtype.name, dtype), UserWarning, stacklevel=3)
+        text = rounding_text(name, held_dtype, dtype)
+        warnings.warn(text, UserWarning, stacklevel=stacklevel_of_caller())
     return dtype
 
 

@@ -14,6 +14,7 @@ from torch import nn
 
 from isorep.activations.batches import as_batches, batches
 from isorep.activations.capture import capture
+from isorep.activations.model_call import needed
 from isorep.activations.random_model import RandomModelWarning
 from isorep.representations.representations import Representations
 
@@ -45,7 +46,7 @@ class Probe:
         with _random_states_restored():  # a DataLoader draws a seed for each pass
             self._batches = list(batches(as_batches(data), None))
         # Computed once: hashing many images can take longer than running a small network.
-        self._sample_ids = [name for batch in self._batches for name in batch.digests()]
+        self._sample_ids = [name for batch in self._batches for name in needed(batch, ()).digests()]
         if not self._sample_ids:
             raise ValueError("the probe holds no samples; an iterator can be used only once")
 

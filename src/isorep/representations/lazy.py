@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep._utils.caller import stacklevel_of_caller
+from isorep._utils.computed_array import ComputedArray, rounded_dtype, rounding_text
 from isorep.representations.representations import Layers, check_layer, readable_dtype
+
+_LOOKS = (2**12, 2**16)  # values that tell a rounded layer from others without reading all of it
 
 
 class LazyArray:
@@ -26,6 +31,8 @@ class LazyArray:
         Function that reads rows: ``slice of rows -> (rows, n_features) array``.
     chunk
         Number of rows that are stored together, and are best read together.
+    computed_dtype
+        Name of the dtype that the values were computed in, if it is another; rows know it.
     """
 
     def __init__(
@@ -35,10 +42,12 @@ class LazyArray:
         dtype: np.dtype[Any],
         read: Callable[[slice], Any],
         chunk: int = 1,
+        computed_dtype: str | None = None,
     ) -> None:
         self.shape = shape
         self.dtype = dtype
         self.chunk = chunk
+        self.computed_dtype = computed_dtype
         self._name = name
         self._read = read
 
@@ -53,10 +62,16 @@ class LazyArray:
             raise ValueError(
                 f"cannot read rows {start} to {stop - 1} of {self._name}: {error}"
             ) from error
-        return values.astype(self.dtype, copy=False)
+        values = values.astype(self.dtype, copy=False)
+        return ComputedArray.of(values, self.computed_dtype) if self.computed_dtype else values
+
+    def computed_in(self, dtype: str) -> LazyArray:
+        """Return the same array, the values of which were computed in `dtype`."""
+        computed = None if dtype == self.dtype.name else dtype
+        return LazyArray(self._name, self.shape, self.dtype, self._read, self.chunk, computed)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return self[:].astype(dtype or self.dtype, copy=False)
+        return np.asarray(self[:]).astype(dtype or self.dtype, copy=False)
 
     def __repr__(self) -> str:
         return f"LazyArray({self._name}, shape {self.shape}, {self.dtype})"
@@ -93,6 +108,8 @@ class LazyRepresentations(Layers[LazyArray]):
     def __init__(self, arrays: Any, *, place: str = "", **metadata: Any) -> None:
         self._place = place
         super().__init__(arrays, **metadata)
+        for name, array in self._arrays.items():
+            self._arrays[name] = array.computed_in(self._dtypes[name])
 
     @classmethod
     def from_layers(cls, layers: Layers[Any]) -> LazyRepresentations:
@@ -106,7 +123,7 @@ class LazyRepresentations(Layers[LazyArray]):
 
     def _layer(self, name: str, value: Any, knows_dtype: bool) -> tuple[LazyArray, str]:
         if isinstance(value, LazyArray):
-            return value, value.dtype.name
+            return value, value.computed_dtype or value.dtype.name
         try:
             shape, dtype = tuple(value.shape), np.dtype(value.dtype)
         except AttributeError:
@@ -121,4 +138,20 @@ class LazyRepresentations(Layers[LazyArray]):
         check_layer(name, shape, readable)
         full_name = f"layer {name!r}" + (f" of {self._place!r}" if self._place else "")
         chunk = (getattr(value, "chunks", None) or (1,))[0]
-        return LazyArray(full_name, shape, readable, value.__getitem__, chunk), dtype.name
+        array = LazyArray(full_name, shape, readable, value.__getitem__, chunk)
+        return array, (None if knows_dtype else _rounded(full_name, array)) or dtype.name
+
+
+def _rounded(name: str, array: LazyArray) -> str | None:
+    """Return the half precision that the first rows are rounded to, after a warning."""
+    try:
+        for n_values in _LOOKS:
+            dtype = rounded_dtype(array[: max(1, n_values // array.shape[1])])
+            if dtype is None:
+                return None
+    except ValueError:  # rows that cannot be read are named when they are needed
+        return None
+    assert dtype is not None
+    text = rounding_text(name, array.dtype.name, dtype)
+    warnings.warn(text, UserWarning, stacklevel=stacklevel_of_caller())
+    return dtype

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.arrays import to_numpy
+from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.computed_array import ComputedArray, rounded_dtype, rounding_text
 from isorep._utils.html_table import html_table
 from isorep._utils.tables import as_labels, dense_numbers
@@ -210,7 +211,7 @@ class Layers(Mapping[str, Held]):
                 f"that row i of both is the same sample: pass sample_ids for {unknown}, or capture "
                 "both with isorep.capture",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=stacklevel_of_caller(),
             )
             return
         missing = Counter(ids) - Counter(other_ids)
@@ -380,7 +381,7 @@ class Representations(Layers[NDArray[Any]]):
             rounded = rounded_dtype(array)
             if rounded is not None:
                 text = rounding_text(f"layer {name!r}", dtype, rounded)
-                warnings.warn(text, UserWarning, stacklevel=4)
+                warnings.warn(text, UserWarning, stacklevel=stacklevel_of_caller())
                 dtype = rounded
         return array, dtype
 

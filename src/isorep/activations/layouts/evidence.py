@@ -113,10 +113,9 @@ def _evidence(
     seen = _Seen(n, fewer, modules_of_weights(model), _are_distinct(samples))
     tracker = AxisTracker()
     inputs = samples.named_inputs()
-    for value in [*inputs.values(), *samples.more]:
-        for x in value if isinstance(value, list) else [value]:
-            if isinstance(x, Tensor) and not x.is_nested:
-                tracker.add_input(x, n, has_samples=value is x)
+    for x, has_samples in samples.tensors():
+        if not x.is_nested:
+            tracker.add_input(x, n, has_samples)
     masks = TokenMasks(model, inputs, samples.masks(), tracker)
     with tracker.following(model):
         _run(model, samples, lambda call, output: seen.first(call, output, tracker))

@@ -8,7 +8,7 @@ are features.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -25,6 +25,9 @@ class Origin:
     def __init__(self, parents: Sequence[Origin] = ()) -> None:
         self.parents = tuple(parents)
         self.whole: Origin | None = None  # what it was split from, as attention heads are
+        self.is_reordered = False  # the indices of its parents in another order
+        self.order: list[int] = []  # if it is known, numbers of these indices along `source`
+        self.source: Axis = ()
         self.is_position = False  # features that were added to positions
         self.contracted_with_weights = False
         self.second_piece: Origin | None = None  # if this is the first piece of its only parent
@@ -43,8 +46,8 @@ class Origin:
         if self.root is not other.root:
             other.root._same = self.root
 
-    def descends_from(self, other: Origin) -> bool:
-        """Return whether this origin is `other`, or was made from it."""
+    def descends_from(self, other: Origin, in_order: bool = False) -> bool:
+        """Return whether this origin is `other`, or was made from it, without a change of order."""
         waiting, seen = [self], set[Origin]()
         while waiting:
             origin = waiting.pop()
@@ -52,7 +55,8 @@ class Origin:
                 return True
             if origin not in seen:
                 seen.add(origin)
-                waiting += [*origin.parents, *([origin.root] if origin._same else [])]
+                waiting += [origin.root] if origin._same else []
+                waiting += () if in_order and origin.is_reordered else origin.parents
         return False
 
 
@@ -130,6 +134,30 @@ def resized(axis: Axis, size: int) -> Axis:
     return axis if length(axis) == size else new_axis(size, axis, feature=feature_of(axis))
 
 
+def reordered(axis: Axis, size: int) -> Axis:
+    """Return an axis of some indices of `axis` in another order."""
+    axis = new_axis(size, axis, feature=feature_of(axis))
+    axis[0].origin.is_reordered = True
+    return axis
+
+
+def indexed(axis: Axis, order: Sequence[int]) -> Axis:
+    """Return the axis of the indices `order` of `axis`; what undoes an earlier order is seen."""
+    order = [i % length(axis) for i in order]
+    source, feature = axis, feature_of(axis)
+    if len(axis) == 1 and axis[0].origin.order:
+        order = [axis[0].origin.order[i] for i in order]
+        source = axis[0].origin.source
+    indices = range(length(source))
+    times = len(order) // len(indices) if indices else 0
+    if times and order == [i for i in indices for _ in range(times)]:
+        source = source if feature_of(source) == feature else with_feature(source, feature)
+        return source if times == 1 else (*source, *new_axis(times))
+    result = reordered(axis, len(order))
+    result[0].origin.order, result[0].origin.source = order, source
+    return result
+
+
 def reshaped(axes: Axes, shape: Sequence[int]) -> Axes:
     """Return the axes of a tensor of these axes that is viewed in another shape, row-major.
 
@@ -159,7 +187,7 @@ def reshaped(axes: Axes, shape: Sequence[int]) -> Axes:
                 break
         if missing != 1:
             return (*result, *(new_axis(size, *axes) for size in shape[k:]))
-        result.append(tuple(_rejoined(axis)))
+        result.append(_rejoined(axis))
     return tuple(result)
 
 
@@ -170,14 +198,14 @@ def _pieces(part: Part, size: int) -> tuple[Part, Part]:
     return Part(size, first, part.feature), Part(part.size // size, second, part.feature)
 
 
-def _rejoined(axis: Sequence[Part]) -> Iterator[Part]:
-    """Yield parts, with the two pieces of one part joined to it again."""
-    parts = list(axis)
-    while parts:
-        part = parts.pop(0)
-        if parts and part.origin.second_piece is parts[0].origin:
-            part = Part(part.size * parts.pop(0).size, part.origin.parents[0], part.feature)
-        yield part
+def _rejoined(axis: Sequence[Part]) -> Axis:
+    """Return parts, with the two pieces of one part joined to it again."""
+    parts: list[Part] = []  # in reverse
+    for part in reversed(axis):
+        while parts and part.origin.second_piece is parts[-1].origin:
+            part = Part(part.size * parts.pop().size, part.origin.parents[0], part.feature)
+        parts.append(part)
+    return tuple(reversed(parts))
 
 
 def joined(operands: Sequence[Axes], shape: Sequence[int], others: int = NO) -> Axes:
@@ -241,8 +269,9 @@ def joined(operands: Sequence[Axes], shape: Sequence[int], others: int = NO) -> 
     return tuple(axes)
 
 
-def _knowledge(axis: Axis) -> tuple[bool, int]:
-    return any(part.origin.root is SAMPLES for part in axis), len(axis)
+def _knowledge(axis: Axis) -> tuple[bool, bool, int]:
+    in_order = not any(part.origin.is_reordered for part in axis)
+    return any(part.origin.root is SAMPLES for part in axis), in_order, len(axis)
 
 
 def _marked(axis: Axis, candidates: Sequence[Axis], feature: int) -> Axis:
@@ -265,7 +294,8 @@ def _unite(axis: Axis, other: Axis) -> None:
     if [part.size for part in axis] != [part.size for part in other]:
         return
     for part, same in zip(axis, other, strict=True):
-        if SAMPLES not in (part.origin.root, same.origin.root):
+        origins = part.origin, same.origin
+        if not any(origin.root is SAMPLES or origin.is_reordered for origin in origins):
             part.origin.unite(same.origin)
 
 

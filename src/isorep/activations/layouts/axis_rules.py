@@ -20,9 +20,11 @@ from isorep.activations.layouts.axes import (
     Axes,
     Axis,
     feature_of,
+    indexed,
     joined,
     length,
     new_axis,
+    reordered,
     reshaped,
     resized,
     with_feature,
@@ -369,21 +371,59 @@ def _index(op: Operation, shape: Sequence[int]) -> Axes | None:
     n_new = len(shape) - (len(x) - len(places))
     if not adjacent or n_new < 0:
         return None
-    start, sources = places[0], [x[k] for k in places]
-    feature = max(map(feature_of, sources))
-    new = (new_axis(size, *sources, feature=feature) for size in shape[start : start + n_new])
-    return (*x[:start], *new, *x[places[-1] + 1 :])
+    start, stop = places[0], places[-1] + 1
+    new: list[Axis]
+    (index, *others) = (index for index in indices if index is not None)
+    if index.ndim == 1 and not others:
+        is_mask = index.dtype in (torch.bool, torch.uint8)
+        new = [indexed(x[start], (index.nonzero().flatten() if is_mask else index).tolist())]
+    else:
+        source = tuple(part for axis in x[start:stop] for part in axis)
+        new = [reordered(source, size) for size in shape[start : start + n_new]]
+    return (*x[:start], *new, *x[stop:])
 
 
 def _gathered(op: Operation, shape: Sequence[int]) -> Axes | None:
     x = op.axes(op.arguments["self"])
     if x is None or len(x) != len(shape):
         return None
-    k = op.arguments["dim"] % len(x)
+    k = op.arguments.get("dim", -1) % len(x)
     return tuple(
-        new_axis(size, axis, feature=feature_of(axis)) if i == k else resized(axis, size)
+        reordered(axis, size) if i == k else resized(axis, size)
         for i, (axis, size) in enumerate(zip(x, shape, strict=True))
     )
+
+
+def _flipped(op: Operation, shape: Sequence[int]) -> Axes | None:
+    x = op.axes(op.arguments["self"])
+    if x is None:
+        return None
+    dims = {d % len(x) for d in op.arguments["dims"]}
+    return tuple(
+        indexed(axis, range(length(axis))[::-1]) if k in dims else axis for k, axis in enumerate(x)
+    )
+
+
+def _rolled(op: Operation, shape: Sequence[int]) -> Axes | None:
+    x = op.axes(op.arguments["self"])
+    if x is None:
+        return None
+    dims = [d % len(x) for d in op.arguments.get("dims", ())]
+    if not dims:  # rolled as if it were flat
+        return tuple(reordered(axis, length(axis)) for axis in x)
+    shifts = dict(zip(dims, op.arguments["shifts"], strict=True))
+    return tuple(
+        indexed(axis, [i - shifts[k] for i in range(length(axis))]) if k in shifts else axis
+        for k, axis in enumerate(x)
+    )
+
+
+def _selected(op: Operation, shape: Sequence[int]) -> Axes | None:
+    x = op.axes(op.arguments["self"])
+    if x is None:
+        return None
+    k = op.arguments["dim"] % len(x)
+    return (*x[:k], indexed(x[k], op.arguments["index"].reshape(-1).tolist()), *x[k + 1 :])
 
 
 def _complex_as_real(op: Operation, shape: Sequence[int]) -> Axes | None:
@@ -493,6 +533,10 @@ _RULES: dict[str, _Rule] = {
     "col2im": _columns_to_image,
     "index": _index,
     "gather": _gathered,
+    "index_select": _selected,
+    "sort": _gathered,
+    "flip": _flipped,
+    "roll": _rolled,
     "view_as_real": _complex_as_real,
     "view_as_complex": _real_as_complex,
     "index_add": _written,

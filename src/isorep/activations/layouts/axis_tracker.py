@@ -11,7 +11,17 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from isorep.activations.layouts.axes import SAMPLES, YES, Axes, Axis, Origin, Part, with_feature
+from isorep.activations.layouts.axes import (
+    SAMPLES,
+    YES,
+    Axes,
+    Axis,
+    Origin,
+    Part,
+    new_axis,
+    with_feature,
+    with_features_on,
+)
 from isorep.activations.layouts.axis_rules import Operation
 from isorep.activations.layouts.layout import axis_by_type
 
@@ -104,6 +114,10 @@ class AxisTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
         def leave(module: nn.Module, inputs: Any, output: Any) -> None:
             self._running.pop()
+            # Its loop over time steps does not show that these are the positions of the input.
+            if isinstance(module, nn.RNNBase) and (axes := self.axes(inputs[0])) is not None:
+                features = new_axis(output[0].shape[-1], feature=YES)
+                self._axes[output[0]] = with_features_on(axes, -1, features)
 
         handles = []
         for module in model.modules():

@@ -155,7 +155,7 @@ def feature_axes(
     if (axis := axis_by_type(module)) is not None:
         return (axis % n_axes,), False
     if (axis := _by_parameters(module, shape)) is not None:
-        return (axis % n_axes,), False
+        return (axis % n_axes,), True
     return (1 if n_axes > 3 else 2,), True
 
 

@@ -65,6 +65,9 @@ class TokenMasks:
             for other in origins[1:]:
                 origins[0].unite(other)
             self._origins[name] = origins[0]
+        self._known = [
+            part.origin for x in tensors.values() for axis in tracker.axes(x) or () for part in axis
+        ]
         for name in _token_ids(tensors):
             axes = tracker.axes(tensors[name])
             if axes is not None and axes[1]:
@@ -98,13 +101,18 @@ class TokenMasks:
             n_tokens = self._masks[name].shape[1]
             if not any(part.origin.descends_from(origin) for part in positions[0]):
                 continue
-            if (
+            if any(part.origin.descends_from(origin, in_order=True) for part in positions[0]) and (
                 length(positions[0]) == n_tokens
                 or self.frames(name, length(positions[0])) is not None
             ):
                 return name, False
             return None, True
-        return None, False
+        # As many positions as tokens, whose origin was lost, as in a loop over time steps.
+        is_lost = not any(
+            part.origin.descends_from(x) for x in self._known for part in positions[0]
+        )
+        n_positions = length(positions[0])
+        return None, is_lost and any(x.shape[1] == n_positions for x in self._masks.values())
 
     def tokens(self, axes: Axes | None, features: Sequence[int]) -> str | None:
         """Return the name of the input whose tokens the positions of an output are."""
@@ -113,7 +121,7 @@ class TokenMasks:
             return None
         for name, (origin, n_tokens) in self._tokens.items():
             if length(positions[0]) == n_tokens and any(
-                part.origin.descends_from(origin) for part in positions[0]
+                part.origin.descends_from(origin, in_order=True) for part in positions[0]
             ):
                 return name
         return None

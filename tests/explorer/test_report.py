@@ -82,10 +82,10 @@ class TestDetails:
     def test_variates_are_those_of_the_samples_chosen(self, tmp_path):
         rng = np.random.default_rng(3)
         x = rng.standard_normal((1000, 3))
-        a = isorep.Representations(
-            {"fc": x}, labels=rng.integers(0, 4, 1000), sample_ids=[f"s{i}" for i in range(1000)]
-        )
-        b = {"fc": x @ rng.standard_normal((3, 3)) + 0.1 * rng.standard_normal((1000, 3))}
+        ids = [f"s{i}" for i in range(1000)]
+        a = isorep.Representations({"fc": x}, labels=rng.integers(0, 4, 1000), sample_ids=ids)
+        y = x @ rng.standard_normal((3, 3)) + 0.1 * rng.standard_normal((1000, 3))
+        b = isorep.Representations({"fc": y}, sample_ids=ids)
         (grid,) = written(tmp_path, isorep.compare(a, b), a=a, b=b)
         points = grid["details"]["points"]["1000"]
         rows = points["rows"]

@@ -41,6 +41,9 @@ class ModelState:
             self._copies[id(value)] = (value, value.copy())
             for inner in value.values() if isinstance(value, dict) else value:
                 self._copy(inner)
+        elif isinstance(value, tuple):  # which may hold what can change
+            for inner in value:
+                self._copy(inner)
 
     def has_changed(self) -> bool:
         """Return whether anything differs from when this object was made."""

@@ -71,6 +71,50 @@ def test_the_tensor_in_an_output(wrap):
     np.testing.assert_array_equal(capture(Model(out=Returns(wrap)), x)["out"], x.numpy())
 
 
+class Embeds(nn.Module):
+    def forward(self, features):
+        return {**features, "tokens": 2 * features["x"] + 1}
+
+
+class Pools(nn.Module):
+    def forward(self, features):
+        features["pooled"] = features["tokens"].square().mean(1)
+        return features
+
+
+class Scales(nn.Module):
+    def forward(self, features):
+        features["pooled"] = 3 * features["pooled"]
+        return features
+
+
+class AddsInPlace(nn.Module):
+    """As a block that returns its residual stream, and something else that it computed."""
+
+    def forward(self, features):
+        features["pooled"].add_(1)
+        return features["pooled"], features["pooled"].sin()
+
+
+class PassesOn(nn.Sequential):
+    def forward(self, x):
+        features = {"x": x, "mask": torch.ones(x.shape[:2])}
+        for layer in self:
+            features = layer(features)
+        return features
+
+
+def test_what_a_layer_passes_on_is_not_its_output():
+    x = torch.randn(N, T, H, generator=torch.Generator().manual_seed(2))
+    layers = PassesOn(Embeds(), Pools(), Scales(), AddsInPlace())
+    reps = capture(layers, x, channels="last")
+    tokens = 2 * x + 1
+    pooled = tokens.square().mean(1)
+    expected = (tokens.mean(1), pooled, 3 * pooled, 3 * pooled + 1)
+    for array, right in zip(reps.values(), expected, strict=True):
+        np.testing.assert_allclose(array, right, rtol=1e-5, atol=1e-6)
+
+
 def test_one_number_for_each_sample_is_one_feature():
     x = torch.randn(N, H)
     reps = capture(Model(out=Returns(lambda x: x[:, 0])), x)

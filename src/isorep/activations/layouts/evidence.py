@@ -8,7 +8,7 @@ tensors, from the inputs to each output, which tells features from positions.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +37,9 @@ from isorep.activations.outputs import Unusable, dense, tensors_in
 
 Call = tuple[nn.Module, int]
 """A module and the number of its call within one forward pass, from 1."""
+
+Keep = Callable[[Call, Any, list[Tensor]], None]
+"""Takes a call, its output, and the tensors that the module got in a dict and did not change."""
 
 _N_SAMPLES = 8
 _N_VALUES = 256  # of each sample that are compared
@@ -118,14 +121,14 @@ def _evidence(
             tracker.add_input(x, n, has_samples)
     masks = TokenMasks(model, inputs, samples.masks(), tracker)
     with tracker.following(model):
-        _run(model, samples, lambda call, output: seen.first(call, output, tracker))
+        _run(model, samples, lambda call, output, old: seen.first(call, output, old, tracker))
     if repeat:
         turned = [*range(1, n), 0]
         turned_index = [index[i] for i in turned]
         _run(
             model,
             batch.take(turned_index).copied_to(None),
-            lambda call, output: seen.again(call, output, turned),
+            lambda call, output, _: seen.again(call, output, turned),
         )
     return seen.conclude(channels, masks, state, randomness)
 
@@ -142,7 +145,7 @@ def _with_fewer(model: nn.Module, batch: Batch) -> dict[Call, list[_Fewer]]:
     """Return what all modules return for a batch; nothing if the model fails on it."""
     outputs: dict[Call, list[_Fewer]] = {}
 
-    def keep(call: Call, output: Any) -> None:
+    def keep(call: Call, output: Any, _: list[Tensor]) -> None:
         outputs[call] = []
         for x in tensors_in(output)[:_N_TENSORS]:
             shape = tuple(x.shape) if isinstance(x, Tensor) and not x.is_nested else ()
@@ -163,12 +166,12 @@ def _with_fewer(model: nn.Module, batch: Batch) -> dict[Call, list[_Fewer]]:
     return outputs
 
 
-def _run(model: nn.Module, batch: Batch, keep: Callable[[Call, Any], None]) -> None:
+def _run(model: nn.Module, batch: Batch, keep: Keep) -> None:
     failures: list[Exception] = []
 
-    def keep_or_fail(call: Call, output: Any) -> None:
+    def keep_or_fail(call: Call, output: Any, old: list[Tensor]) -> None:
         try:
-            keep(call, output)
+            keep(call, output, old)
         except Exception as error:
             failures.append(error)
             raise
@@ -187,17 +190,28 @@ class _ModelFailed(Exception):  # noqa: N818  the model's error is its cause
 
 
 @contextmanager
-def _hooks(model: nn.Module, keep: Callable[[Call, Any], None]) -> Iterator[None]:
+def _hooks(model: nn.Module, keep: Keep) -> Iterator[None]:
     """Pass the output of each module to `keep`, with the number of the module's call."""
     calls: Counter[nn.Module] = Counter()
+    inputs: list[tuple[nn.Module, list[tuple[Tensor, int]]]] = []  # of the modules that run now
 
-    def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+    def before(module: nn.Module, args: Any, kwargs: Any) -> None:
+        tensors = tensors_in([x for x in (*args, *kwargs.values()) if isinstance(x, Mapping)])
+        versions = [(x, x._version) for x in tensors if isinstance(x, Tensor)]
+        inputs.append((module, versions))
+
+    def hook(module: nn.Module, args: Any, output: Any) -> None:
         calls[module] += 1
+        while inputs[-1][0] is not module:  # one that failed inside, and was caught
+            inputs.pop()
+        _, versions = inputs.pop()
+        old = [x for x, version in versions if x._version == version]  # not changed in place
         with _disable_current_modes():
-            keep((module, calls[module]), output)
+            keep((module, calls[module]), output, old)
 
     inner = [m for m in model.modules() if m is not model and takes_hooks(m)]
     handles = [module.register_forward_hook(hook) for module in inner]
+    handles += [m.register_forward_pre_hook(before, with_kwargs=True) for m in inner]
     try:
         yield
     finally:
@@ -264,8 +278,12 @@ class _Seen:
         self._candidates: dict[Call, list[_Candidate]] = {}
         self._reasons: dict[Call, str] = {}
 
-    def first(self, call: Call, output: Any, tracker: AxisTracker) -> None:
-        """Look at an output of the tracked run."""
+    def first(self, call: Call, output: Any, old: list[Tensor], tracker: AxisTracker) -> None:
+        """Look at an output of the tracked run.
+
+        Of modules that pass a dict from one to the next, tensors that the module computed come
+        before the `old` ones that it got.
+        """
         candidates = self._candidates.setdefault(call, [])
         reasons = []
         fewer = self._fewer.get(call, [])
@@ -274,7 +292,9 @@ class _Seen:
             self._add_features(call[0], tensors[0], tracker)
         if not tensors:
             reasons.append(f"returns {type(output).__name__}; expected a tensor")
-        for i, x in enumerate(tensors):
+        is_old = {i for i, x in enumerate(tensors) if any(x is y for y in old)}
+        for i in sorted(range(len(tensors)), key=is_old.__contains__):
+            x = tensors[i]
             if not isinstance(x, Tensor):
                 continue
             axes = tracker.axes(x)

@@ -82,7 +82,9 @@ def rounded_dtype(x: Any) -> str | None:
     lowest, highest = _HUGE, -_HUGE  # powers of two of the last and the first digits
     start, size = 0, _FIRST_LOOK // max(1, p)  # most arrays end at the first look
     while start < n:
-        values = np.abs(to_numpy(x[start : start + max(1, size)]).ravel()).astype(np.float64)
+        values = np.abs(to_numpy(x[start : min(n, start + max(1, size)), :]).ravel()).astype(
+            np.float64
+        )
         values = values[values != 0]
         start, size = start + max(1, size), _BLOCK // max(1, p)
         if not len(values):

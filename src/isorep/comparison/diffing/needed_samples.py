@@ -25,7 +25,9 @@ def n_samples_of(data: Any, max_samples: int | None) -> int | None:
     n = None
     if dataset is not data:
         n = len(dataset) if isinstance(dataset, Sized) else None
-    elif isinstance(data, list):
+    elif isinstance(data, tuple) and len(data) == 2 and getattr(data[1], "ndim", None) == 1:
+        n = _rows(data)  # inputs and labels
+    elif isinstance(data, list | tuple):
         sizes = [_rows(batch) for batch in data]
         n = None if None in sizes else sum(size for size in sizes if size is not None)
     elif hasattr(data, "shape") or isinstance(data, Mapping):

@@ -357,11 +357,23 @@ class RandomModel:
         k = self.draw(st.sampled_from(layout.positions()))
         size = layout.shape[k]
         index = torch.tensor(self.draw(st.lists(st.integers(0, size - 1), min_size=4, max_size=4)))
-        way = self.draw(st.sampled_from(["index", "gather", "flip", "cumsum"]))
+        ways = ["index", "gather", "flip", "cumsum", "stack", "write"]
+        way = self.draw(st.sampled_from(ways))
         if way == "flip":
             return Apply(lambda x: x.flip(k)), layout
         if way == "cumsum":
             return Apply(lambda x: x.cumsum(k)), layout
+        if way == "stack":
+            return Apply(lambda x: torch.stack([2 * y for y in x.unbind(k)], k)), layout
+        if way == "write":
+
+            def written(x):
+                out = torch.zeros(x.shape)
+                for i in range(size):
+                    out.select(k, i).copy_(x.select(k, i))
+                return out
+
+            return Apply(written), layout
         new = layout.with_axis(k, self.axis(4))
 
         def gathered(x):

@@ -4,12 +4,20 @@ from typing import TYPE_CHECKING, Any
 
 from isorep.activations.capture import capture
 from isorep.activations.paired_data import PairedData
+from isorep.activations.random_model import RandomModelWarning
 from isorep.activations.stream import stream
 
 if TYPE_CHECKING:
     from isorep.activations.distributed import capture_moments, merge_over_ranks
 
-__all__ = ["PairedData", "capture", "capture_moments", "merge_over_ranks", "stream"]
+__all__ = [
+    "PairedData",
+    "RandomModelWarning",
+    "capture",
+    "capture_moments",
+    "merge_over_ranks",
+    "stream",
+]
 
 
 def __getattr__(name: str) -> Any:

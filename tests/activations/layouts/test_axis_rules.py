@@ -252,6 +252,22 @@ def test_functions(name):
         assert got == after
 
 
+def test_a_tensor_that_is_written_to_step_by_step():
+    def in_steps(x):
+        out, y = torch.zeros(4, 6, 3), x @ W
+        for t in range(6):
+            out[:, t] = y[:, t]
+        return out
+
+    def in_the_middle(x):
+        out = torch.zeros(4, 9, 3)
+        out[:, 1:7] = x @ W
+        return out
+
+    assert follow(in_steps, "N T C") == "N ? ?*"
+    assert follow(in_the_middle, "N T C") == "N ? ?*"
+
+
 def test_nested_and_custom_operations_do_not_disturb():
     class Twice(torch.autograd.Function):
         @staticmethod

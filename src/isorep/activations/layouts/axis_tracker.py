@@ -18,7 +18,9 @@ from isorep.activations.layouts.axes import (
     Axis,
     Origin,
     Part,
+    length,
     new_axis,
+    resized,
     with_feature,
     with_features_on,
 )
@@ -82,9 +84,21 @@ class AxisTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 continue
             if is_known:
                 self._axes[output] = operation.output_axes(tuple(output.shape))
+                self._add_base(output)
             elif of_parameters:
                 self._parameters[output] = True
         return outputs
+
+    def _add_base(self, view: Tensor) -> None:
+        """Also know the tensor that `view` is a part of, if values were written into it."""
+        base = view._base
+        if base is None or self.axes(base) is not None or base.is_nested:
+            return
+        axes = dict(zip(view.stride(), self._axes[view], strict=True))
+        self._axes[base] = tuple(
+            resized(axes[stride], size) if length(axes.get(stride, ())) > 1 else new_axis(size)
+            for size, stride in zip(base.shape, base.stride(), strict=True)
+        )
 
     def _is_parameter(self, x: Tensor) -> bool:
         return isinstance(x, nn.Parameter) or x in self._parameters

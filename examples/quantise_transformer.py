@@ -154,6 +154,7 @@ def main(arguments=None):
         width=8 if options.quick else 64,
     )
     samples = pieces(text[cut:], 300 if options.quick else 2000, torch.Generator().manual_seed(1))
+    samples = samples.unique(dim=0)  # a piece that occurs twice is one sample
     layers = ["blocks.?", "*.attention", "*.mlp"]
 
     _, ax = pyplot.subplots(figsize=(8.4, 4.8), layout="constrained")

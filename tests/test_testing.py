@@ -80,7 +80,7 @@ def test_a_failing_test_ends_at_its_own_line(pytester_like):
         "    x = np.random.default_rng(0).standard_normal((200, 3))\n"
         "    assert_similar({'fc': x}, {'fc': np.abs(x)})\n"
     )
-    assert "test_guard.py:5: AssertionError" in out
+    assert "test_of_a_user.py:5: AssertionError" in out
     assert "E       layer  similarity" in out
     assert "testing.py" not in out
 
@@ -92,12 +92,12 @@ def pytester_like(tmp_path, monkeypatch):
     from contextlib import redirect_stdout
 
     def run(text):
-        (tmp_path / "test_guard.py").write_text(text)
+        (tmp_path / "test_of_a_user.py").write_text(text)
         monkeypatch.chdir(tmp_path)
         printed = io.StringIO()
         with redirect_stdout(printed):
             status = pytest.main(
-                ["-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", ".", "test_guard.py"]
+                ["-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", ".", "test_of_a_user.py"]
             )
         assert status == 1
         return printed.getvalue()

@@ -26,7 +26,8 @@ def test_every_part_is_what_its_function_gives(name, options):
     fixed = isorep.similarity(x, y, name, correct=True, seed=4, **options)
     assert found.corrected == fixed.similarity
     bounds = interval(o, name, seed=4, level=0.9, **options)
-    assert found.interval == (bounds.low, bounds.high)
+    # A table's cells share decompositions of stacks: the last bits depend on the processor.
+    assert found.interval == pytest.approx((bounds.low, bounds.high), rel=1e-12)
     null = null_distribution(o, name, n_permutations=49, seed=4, **options)
     assert found.p_value == null.p_value == 0.02
     assert found.chance == chance(o, name, n_permutations=49, seed=4, **options)

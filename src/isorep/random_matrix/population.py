@@ -35,7 +35,7 @@ ROUNDS_ERROR = sqrt(1 / 6)
 MORE_THAN_CHANCE = 2.0
 """The sample size is reduced only if lengths covary by more than so many standard errors."""
 
-BATCH = 2**22
+BATCH = 2**20
 """Size in bytes of the loadings of the samples that are simulated at a time."""
 
 MOST_ROUNDS = 5

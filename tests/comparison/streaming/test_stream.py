@@ -372,8 +372,7 @@ def test_memory_does_not_grow_with_the_number_of_samples(tmp_path):
     ("n_layers", "memory", "interval"),
     [
         (9, 1e7, False),
-        # Known fault: intervals that measures share hold 42 MB for layers of 130 neurons.
-        pytest.param(4, 2e7, True, marks=pytest.mark.xfail(strict=False)),
+        (4, 2e7, True),
     ],
 )
 def test_passes_keep_to_the_budget(n_layers, memory, interval, tmp_path):

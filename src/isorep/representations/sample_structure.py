@@ -1,0 +1,131 @@
+"""Sample structure: which samples depend on each other, and their order in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from isorep._utils.cached_property import cached_property
+
+
+@dataclass(frozen=True, eq=False)
+class SampleStructure:
+    """Groups of samples that depend on each other, and the order of the samples of a group.
+
+    Samples of one group (tokens of a text, repeats of a stimulus, trials of an animal) may depend
+    on each other; groups are independent. In a time series, neighbours depend on each other.
+
+    Attributes
+    ----------
+    groups : (n,) int64 array
+        Number of each sample's group, from 0 in the order of their first samples.
+    order : (n,) array or None
+        Time, or another number by which the samples of a group are ordered; None if they have no
+        order.
+
+    Examples
+    --------
+    >>> structure = SampleStructure.from_labels(["dog", "cat", "dog"])
+    >>> structure
+    SampleStructure(3 samples in 2 groups)
+    >>> structure.members
+    [array([0, 2]), array([1])]
+    """
+
+    groups: NDArray[np.int64]
+    order: NDArray[Any] | None = None
+
+    @classmethod
+    def from_labels(
+        cls, groups: ArrayLike | None = None, order: ArrayLike | None = None, n: int | None = None
+    ) -> SampleStructure:
+        """Return the structure of n samples.
+
+        Parameters
+        ----------
+        groups : (n,) array-like, optional
+            Label of each sample's group; by default all samples are one group.
+        order : (n,) array-like, optional
+            Number by which the samples of a group are ordered.
+        n : int, optional
+            Number of samples; needed to check the length.
+
+        Raises
+        ------
+        ValueError
+            If both are None, a label or number is missing, or there is not one for each sample.
+        """
+        if groups is None and order is None:
+            raise ValueError("a structure needs groups or an order")
+        expected = n if n is not None else len(np.asarray(order if groups is None else groups))
+        times = None if order is None else _checked(order, expected, "order")
+        if times is not None and times.dtype.kind not in "iufM":
+            raise ValueError(f"order must hold numbers or times, got dtype {times.dtype}")
+        if groups is None:
+            return cls(np.zeros(expected, dtype=np.int64), times)
+        labels = _checked(groups, expected, "groups")
+        _, first, codes = np.unique(_comparable(labels), return_index=True, return_inverse=True)
+        number = np.empty(len(first), dtype=np.int64)
+        number[np.argsort(first)] = np.arange(len(first))
+        return cls(number[codes.ravel()], times)
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples, n."""
+        return len(self.groups)
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups."""
+        return int(self.groups.max(initial=-1)) + 1
+
+    @cached_property
+    def members(self) -> list[NDArray[np.int64]]:
+        """The samples of each group, in their order; where there is none, in row order."""
+        keys = (self.groups,) if self.order is None else (self.order, self.groups)
+        rows = np.lexsort(keys)
+        return np.split(rows, np.cumsum(np.bincount(self.groups))[:-1])
+
+    @property
+    def is_independent(self) -> bool:
+        """Whether each sample is a group of its own."""
+        return self.n_groups == self.n_samples
+
+    def take(self, rows: NDArray[np.int64]) -> SampleStructure:
+        """Return the structure of the samples with indices `rows`."""
+        order = None if self.order is None else self.order[rows]
+        return SampleStructure.from_labels(self.groups[rows], order)
+
+    def __repr__(self) -> str:
+        kind = "group" if self.n_groups == 1 else "groups"
+        ordered = "" if self.order is None else ", ordered"
+        return f"SampleStructure({self.n_samples} samples in {self.n_groups} {kind}{ordered})"
+
+
+def _checked(values: ArrayLike, n: int, name: str) -> NDArray[Any]:
+    """Return the labels or times as an array, (n,); raise ValueError unless each sample has one."""
+    array = np.asarray(values)
+    what = "label" if name == "groups" else "number"
+    if array.shape != (n,):
+        raise ValueError(
+            f"{name} must hold one {what} for each of {n} rows, got shape {array.shape}"
+        )
+    missing = array != array  # NaN and NaT, in every dtype that has one
+    if array.dtype == object:
+        missing |= np.array([value is None for value in array])
+    if missing.any():  # they would count as one group
+        raise ValueError(
+            f"{name} has no {what} (NaN or None) for {missing.sum()} of {n} rows, the first of "
+            f"them row {missing.argmax()}: remove these samples or give each a {what}"
+        )
+    return array
+
+
+def _comparable(labels: NDArray[Any]) -> NDArray[Any]:
+    """Return labels that sort: mixed kinds, such as strings beside integers, become text."""
+    if labels.dtype != object or all(isinstance(label, str) for label in labels):
+        return labels
+    return np.array([f"{type(label).__name__} {label}" for label in labels])

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from .comparison.pairwise import pairwise
     from .comparison.trajectory import trajectory
     from .core.basis import Basis
+    from .core.coded_warning import CodedWarning, FewSamplesWarning
     from .core.moments import Moments
     from .core.overlap import Overlap, overlap
-    from .core.score import FewSamplesWarning, Score
+    from .core.score import Score
+    from .core.warning_text import silence
     from .explorer.report import report
     from .inference.bartlett import bartlett
     from .inference.infer import infer
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MEASURES",
     "Basis",
+    "CodedWarning",
     "FewSamplesWarning",
     "Moments",
     "Overlap",
@@ -56,6 +59,7 @@ __all__ = [
     "pwcca",
     "report",
     "sample_size_curve",
+    "silence",
     "similarity",
     "storage",
     "svcca",
@@ -66,7 +70,8 @@ __all__ = [
 _MODULES = {
     "MEASURES": "measures",
     "Basis": "core.basis",
-    "FewSamplesWarning": "core.score",
+    "CodedWarning": "core.coded_warning",
+    "FewSamplesWarning": "core.coded_warning",
     "Moments": "core.moments",
     "Overlap": "core.overlap",
     "Representations": "representations.representations",
@@ -87,6 +92,7 @@ _MODULES = {
     "pwcca": "measures",
     "report": "explorer.report",
     "sample_size_curve": "inference.sample_size_curve",
+    "silence": "core.warning_text",
     "similarity": "measures",
     "svcca": "measures",
     "trajectory": "comparison.trajectory",

@@ -182,7 +182,7 @@ def diff(
         progress=True,
     )
     _print_layers(result, x.layers.n_samples)
-    for text in diff_reasons(result.layers):
+    for text in diff_reasons(result, result.layers):
         typer.echo(f"isorep: warning: {text}", err=True)
     for target in outputs:
         if target.suffix.lower() == ".html":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 STDOUT = Path("-")
+
+_MOST_NOTES = 6
+"""Number of distinct notes that are printed."""
 
 _UNLIMITED = 100_000
 """Width of a console that cuts nothing."""
@@ -91,16 +95,29 @@ def print_heading(
 
 
 def print_notes(table: xarray.Dataset) -> None:
-    """Print to stderr, each text once, why cells need care and why cells were not computed."""
+    """Print to stderr, one line a code, why cells need care and why cells were not computed.
+
+    Where cells share a code, the line has the numbers of the first of them.
+    """
     for variable, heading in (("warnings", "warning"), ("reason", "not computed")):
-        texts = [text for text in table[variable].to_numpy().ravel() if text]
-        distinct = list(dict.fromkeys(texts))
-        for text in distinct[:3]:
-            count = texts.count(text)
-            cells = "1 cell" if count == 1 else f"{count} cells"
-            typer.echo(f"isorep: {heading} ({cells}): {text}", err=True)
-        if len(distinct) > 3:
-            typer.echo(f"isorep: ... and {len(distinct) - 3} more texts; see --json", err=True)
+        lines_of: dict[str, list[str]] = {}
+        for text in table[variable].to_numpy().ravel():
+            for line in str(text).splitlines():
+                lines_of.setdefault(_code(line) or line, []).append(line)
+        for lines in list(lines_of.values())[:_MOST_NOTES]:
+            cells = "1 cell" if len(lines) == 1 else f"{len(lines)} cells"
+            typer.echo(f"isorep: {heading} ({cells}): {lines[0]}", err=True)
+        more = len(lines_of) - _MOST_NOTES
+        if more > 0:
+            typer.echo(f"isorep: ... and {more} more texts; see --json", err=True)
+        if any(_code(lines[0]) for lines in lines_of.values()):
+            typer.echo("isorep: docs/warnings.md explains the codes in brackets", err=True)
+
+
+def _code(line: str) -> str:
+    """Return the code at the end of a line, such as "few-samples"; "" if there is none."""
+    match = re.search(r"\[([a-z-]+)\]$", line)
+    return match[1] if match else ""
 
 
 def print_resumed_tiles(output: Path) -> None:

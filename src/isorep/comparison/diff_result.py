@@ -14,6 +14,7 @@ import numpy as np
 from isorep._utils.html_table import html_table
 from isorep.comparison.diffing.divergence import first_above_tolerance
 from isorep.comparison.diffing.verdict import Verdict, verdict_of
+from isorep.core.warning_text import WarningText, line_of
 from isorep.measures.registry import measure_named
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ class Diff(Mapping[str, LayerDiff]):
             n_samples=int(row["n_samples"]),
             base_rank=int(row["x_rank"]),
             changed_rank=int(row["y_rank"]),
-            reason="; ".join(self.reasons.get(layer, ())),
+            reason="; ".join(map(line_of, self.reasons.get(layer, ()))),
         )
 
     def summary(self) -> str:
@@ -310,7 +311,7 @@ def diff_text(diff: Diff, most: int | None = None) -> str:
     lines = [line.rstrip() for line in frame.to_string().splitlines()]
     if len(shown) < len(diff.layers):
         lines.append(f"... and {len(diff.layers) - len(shown)} less changed")
-    lines += diff_reasons([layer for layer in shown if isnan(layer.similarity)])
+    lines += diff_reasons(diff, [layer for layer in shown if isnan(layer.similarity)])
     return "\n".join([*lines, *diff_notes(diff)])
 
 
@@ -353,13 +354,19 @@ def diff_mark(diff: Diff, layer: LayerDiff) -> str:
     return ", ".join(marks)
 
 
-def diff_reasons(layers: Iterable[LayerDiff]) -> list[str]:
-    """Return why `layers` should be read with care: each distinct reason once, up to three."""
+def diff_reasons(diff: Diff, layers: Iterable[LayerDiff]) -> list[str]:
+    """Return why `layers` should be read with care: one line a code, or else a text, up to three.
+
+    Where layers share a code, the line has the numbers of the first of them.
+    """
     layers_of: dict[str, list[str]] = {}
+    first: dict[str, str] = {}
     for layer in layers:
-        if layer.reason:
-            layers_of.setdefault(layer.reason, []).append(layer.layer)
-    lines = [f"{shortened(names)}: {reason}" for reason, names in layers_of.items()]
+        for text in diff.reasons.get(layer.layer, ()):
+            key = text.code if isinstance(text, WarningText) else text
+            layers_of.setdefault(key, []).append(layer.layer)
+            first.setdefault(key, line_of(text))
+    lines = [f"{shortened(names)}: {first[key]}" for key, names in layers_of.items()]
     more = len(lines) - _MOST_REASONS
     return lines[:_MOST_REASONS] + ([f"... and {more} more reasons"] if more > 0 else [])
 

@@ -86,10 +86,12 @@ def to_csv(table: xarray.Dataset) -> str:
             .assign(measure=measure)
         )
         frames.append(frame)
+    # The lines of a cell stay in one line of the file.
+    rows = pandas.concat(frames).replace({"warnings": {"\n": "; "}}, regex=True)
     columns = ["x_layer", "y_layer", "measure", "similarity", "distance"]
     columns += [*shared, *names, *significant]
     # Stable: the measures of a pair stay in their order.
-    rows = pandas.concat(frames).sort_index(kind="stable")
+    rows = rows.sort_index(kind="stable")
     return rows.to_csv(columns=columns, index=False, lineterminator="\n")
 
 

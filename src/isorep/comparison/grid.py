@@ -12,18 +12,17 @@ from isorep.comparison.inferred import (
     adjusted_p_values,
     inferred_values,
 )
+from isorep.comparison.notes import Notes, reason_text, warning_lines
 from isorep.comparison.table import Arrays, distance_variable, empty_arrays
 from isorep.core.overlap import Overlap
 from isorep.core.prepare import Coupled, Prepared, couple_prepared
 from isorep.core.score import Score
+from isorep.core.warning_text import not_computed
 from isorep.inference.infer import N_PERMUTATIONS, Inference, examine
 from isorep.inference.shared_parts import SharedParts
 from isorep.measures.base import Measure
 
 Index = tuple[int, ...]
-
-Notes = Mapping[str, Sequence[str]]
-"""Label of a measure to warnings, or to the reason why there is no number; "" for all measures."""
 
 
 class Grid:
@@ -102,10 +101,13 @@ class Grid:
             arrays[f"{measure.label}_p_adjusted"] = adjusted_p_values(
                 arrays[f"{measure.label}_p_value"], ~self._same
             )
-        for name, notes in (("warnings", self.warnings), ("reason", self.reasons)):
+        for name, notes, as_text in (
+            ("warnings", self.warnings, warning_lines),
+            ("reason", self.reasons, reason_text),
+        ):
             arrays[name] = arrays[name].copy()
             for cell, by_measure in notes.items():
-                arrays[name][cell] = _joined(by_measure)
+                arrays[name][cell] = as_text(by_measure)
         return arrays
 
     def _infer(
@@ -152,7 +154,7 @@ class Grid:
             elif inference is None:
                 warnings[measure.label] = score.warnings
             else:
-                warnings[measure.label] = [*score.warnings, str(inference)]
+                warnings[measure.label] = [*score.warnings, not_computed(inference)]
         if any(warnings.values()):
             self.warnings[at] = warnings
         if reasons:
@@ -171,15 +173,3 @@ def score_prepared(measure: Measure, x: Prepared, y: Prepared) -> Score | ValueE
     """Return the score of two prepared layers, or the error that says why there is none."""
     coupled = couple_prepared(x, y)
     return coupled if isinstance(coupled, Exception) else score_overlap(measure, coupled)
-
-
-def _joined(notes: Notes) -> str:
-    """Return notes as one text, where each text follows the measures that it is about."""
-    measures_of: dict[str, list[str]] = {}
-    for measure, texts in notes.items():
-        for text in texts:
-            measures_of.setdefault(text, []).append(measure)
-    return "; ".join(
-        f"{', '.join(measures)}: {text}" if any(measures) else text
-        for text, measures in measures_of.items()
-    )

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import warnings as python_warnings
 from dataclasses import dataclass
 from typing import Any
 
 from isorep._utils.html_table import html_table
-
-
-class FewSamplesWarning(UserWarning):
-    """The samples are so few that the score depends on their number."""
+from isorep.core.warning_text import issue
 
 
 @dataclass(frozen=True)
@@ -33,7 +29,8 @@ class Score:
     uncorrected : float or None
         Similarity before the correction for finite-sample bias; None if there was no correction.
     warnings : tuple of str
-        Reasons to read the number with care; empty if there are none.
+        Reasons to read the number with care, each a `WarningText` with a code; empty if there are
+        none.
     """
 
     similarity: float
@@ -71,6 +68,5 @@ class Score:
 
     def warn(self, stacklevel: int) -> Score:
         """Issue the warnings as Python warnings too, and return the score itself."""
-        for text in self.warnings:
-            python_warnings.warn(text, FewSamplesWarning, stacklevel=stacklevel + 1)
+        issue(self.warnings, stacklevel + 1)
         return self

@@ -14,9 +14,9 @@ from isorep._utils.arrays import to_numpy
 from isorep._utils.progress import track
 from isorep._utils.validation import unknown_name
 from isorep.core.basis import Basis
+from isorep.core.coded_warning import FewSamplesWarning
 from isorep.core.overlap import Overlap, couple
 from isorep.core.prepare import Prepared, prepare
-from isorep.core.score import FewSamplesWarning
 from isorep.explorer.packing import coarse, floats, names
 from isorep.explorer.page import as_text
 from isorep.inference.random_matrix_edge import random_matrix_edge

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings as python_warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from isorep._utils.arrays import epsilon, to_numpy
 from isorep.core.overlap import Overlap
-from isorep.core.score import FewSamplesWarning
+from isorep.core.warning_text import WarningText, issue
 from isorep.inference.sequential import check, first_not_rejected, forced_warning
 
 FEW_SAMPLES = 5
@@ -118,9 +117,7 @@ def bartlett(overlap: Overlap, alpha: float = 0.05) -> Bartlett:
     log_lambda = np.cumsum(logarithms[::-1])[::-1]
     factor = n - k - (a + b + 1) / 2 + np.cumsum(inverse) - inverse
     statistic = np.where(log_lambda < 0, -factor * log_lambda, 0.0)
-    warnings = forced_warning(overlap) or _few_samples(n, a, b)
-    for text in warnings:
-        python_warnings.warn(text, FewSamplesWarning, stacklevel=2)
+    warnings = issue(forced_warning(overlap) or _few_samples(n, a, b), stacklevel=2)
     p_values = np.ones(len(rho)) if overlap.n_forced else chdtrc(dof, statistic)
     return Bartlett(
         statistic=statistic,
@@ -135,7 +132,11 @@ def bartlett(overlap: Overlap, alpha: float = 0.05) -> Bartlett:
 def _few_samples(n: int, a: int, b: int) -> tuple[str, ...]:
     if n < FEW_SAMPLES * (a + b):
         return (
-            f"{n} samples are few to test {a} and {b} directions: Bartlett's test calls too many "
-            f"correlations significant; take {FEW_SAMPLES * (a + b)} or more, or fewer directions",
+            WarningText(
+                "few-samples",
+                f"{n} samples are few to test {a} and {b} directions: Bartlett's test calls too "
+                "many correlations significant",
+                f"take {FEW_SAMPLES * (a + b)} or more, or fewer directions",
+            ),
         )
     return ()

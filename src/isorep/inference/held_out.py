@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings as python_warnings
 from dataclasses import dataclass
 from math import sqrt
 
@@ -14,7 +13,7 @@ from isorep._utils.arrays import Array, ArrayLike, to_numpy
 from isorep.core.basis import Basis, NoVarianceError
 from isorep.core.folds import assign_folds, rows_like, rows_of
 from isorep.core.overlap import Overlap
-from isorep.core.score import FewSamplesWarning
+from isorep.core.warning_text import WarningText, issue
 from isorep.inference.sequential import check_overlap
 
 
@@ -133,8 +132,7 @@ def held_out(
         fitted = trained.correlations.shape[0]  # less than c if a feature varies only in the fold
         moments[:, :fitted] += [np.sum(u * v, axis=0), np.sum(u**2, axis=0), np.sum(v**2, axis=0)]
         weights[:, :fitted] += [to_numpy(trained.x_weights), to_numpy(trained.y_weights)]
-    for text in warnings:
-        python_warnings.warn(text, FewSamplesWarning, stacklevel=2)
+    warnings = issue(warnings, stacklevel=2)
     products, x_squares, y_squares = moments
     norms = np.sqrt(x_squares) * np.sqrt(y_squares)
     mean_weights = weights / weights.sum(axis=1, keepdims=True)
@@ -159,8 +157,11 @@ def _training_warning(trained: Overlap) -> tuple[str, ...]:
     if not trained.n_forced:
         return ()
     return (
-        f"{trained.n_samples} training samples are too few for {trained.x.rank} and "
-        f"{trained.y.rank} directions: {trained.n_forced} of the fitted correlations are 1 "
-        "whatever the data, and their directions arbitrary; take more samples, more folds or fewer "
-        "directions",
+        WarningText(
+            "few-samples",
+            f"{trained.n_samples} training samples are too few for {trained.x.rank} and "
+            f"{trained.y.rank} directions: {trained.n_forced} of the fitted correlations are 1 "
+            "whatever the data, and their directions arbitrary",
+            "take more samples, more folds or fewer directions",
+        ),
     )

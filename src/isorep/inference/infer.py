@@ -14,6 +14,7 @@ from isorep.core.basis import Basis, Solver
 from isorep.core.folds import group_labels
 from isorep.core.overlap import Overlap, overlap
 from isorep.core.score import Score
+from isorep.core.warning_text import WarningText, heard, not_computed
 from isorep.inference.chance import calibrated
 from isorep.inference.interval import (
     Interval,
@@ -270,12 +271,15 @@ def examine(
         warnings = list(score.warnings)
         if groups is not None:
             warnings.append(
-                "groups= affects only the interval. The correction, chance level and p-value "
-                f"assume {coupled.n_samples} independent samples and are too optimistic; compare "
-                "one sample, or the mean, of each group for these"
+                WarningText(
+                    "dependent-samples",
+                    "groups= affects only the interval. The correction, chance level and p-value "
+                    f"assume {coupled.n_samples} independent samples and are too optimistic",
+                    "compare one sample, or the mean, of each group for these",
+                )
             )
         if no_population is not None and row in correctable:
-            warnings.append(str(no_population))
+            warnings.append(not_computed(no_population))
         try:
             corrected, low, high = _corrected(
                 coupled, row, score, seed, excesses.get(row.label), bounds.get(row.label), warnings
@@ -300,7 +304,7 @@ def examine(
             n_samples=score.n_samples,
             x_rank=score.x_rank,
             y_rank=score.y_rank,
-            warnings=tuple(dict.fromkeys(warnings)),
+            warnings=heard(warnings),
         )
     return results
 
@@ -321,7 +325,7 @@ def _corrected(
         if isinstance(part, TypeError):
             raise part
         if isinstance(part, ValueError):
-            warnings.append(str(part))
+            warnings.append(not_computed(part))
     if isinstance(bounds, Interval):
         low, high = bounds.low, bounds.high
         warnings += bounds.warnings
@@ -348,7 +352,11 @@ def _chance(
     if null is not None:
         return null.chance if theory is None else theory, null.p_value
     warnings.append(
-        "a stream keeps only second moments, without which there are no p-values, nor chance "
-        "levels of measures without a formula: compare fewer samples in memory"
+        WarningText(
+            "not-computed",
+            "a stream keeps only second moments, so there are no p-values, nor chance levels of "
+            "measures without a formula",
+            "compare fewer samples in memory",
+        )
     )
     return nan if theory is None else theory, nan

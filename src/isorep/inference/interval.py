@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from isorep._utils.arrays import ArrayLike, to_numpy
 from isorep.core.overlap import Overlap
+from isorep.core.warning_text import WarningText, heard
 from isorep.inference.jackknife import BLOCKS, WithoutEach, leave_out
 from isorep.inference.sequential import check_overlap
 from isorep.inference.similarities import Similarities
@@ -288,9 +289,15 @@ def _uncorrected(overlap: Overlap, row: Measure, level: float, error: float, see
         row.label,
         ()
         if is_unbiased(row, overlap, options)
-        else (
-            f"{name} has a finite-sample bias that cannot be corrected: these bounds show how far "
-            "it varies with the samples, not where the population value is",
+        else heard(
+            [
+                WarningText(
+                    "uncorrected-interval",
+                    f"{name} has a finite-sample bias that cannot be corrected: these bounds show "
+                    "how far it varies with the samples, not where the population value is",
+                    "use a measure that can be corrected, such as pwcca, cca or cka",
+                )
+            ]
         ),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings as python_warnings
 from dataclasses import dataclass
 from math import exp, inf, sqrt
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from isorep._utils.arrays import to_numpy
 from isorep.core.overlap import Overlap
-from isorep.core.score import FewSamplesWarning
+from isorep.core.warning_text import issue
 from isorep.inference.sequential import check_overlap, forced_warning
 
 
@@ -125,9 +124,7 @@ def manova(overlap: Overlap) -> Manova:
     with np.errstate(divide="ignore"):
         roots = squares / (1 - squares)
         logarithms = np.cumsum(np.log1p(-squares)[::-1])[::-1]
-    warnings = forced_warning(overlap)
-    for text in warnings:
-        python_warnings.warn(text, FewSamplesWarning, stacklevel=2)
+    warnings = issue(forced_warning(overlap), stacklevel=2)
     dof = n - 1 - a - b
     return Manova(
         wilks_by_index=tuple(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings as python_warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from isorep._utils.arrays import Array, to_numpy
 from isorep._utils.parallel import one_thread
 from isorep.core.overlap import Overlap
-from isorep.core.score import FewSamplesWarning
+from isorep.core.warning_text import issue
 from isorep.inference.null_distribution import permutations
 from isorep.inference.sequential import check, first_not_rejected, forced_warning
 
@@ -118,11 +117,9 @@ def permutation_test(
     check(overlap, alpha, "isorep.inference.permutation_test")
     u, v = _all_variates(overlap)
     xp, c = array_namespace(u), overlap.correlations.shape[0]
-    warnings = forced_warning(overlap)
-    for text in warnings:
-        python_warnings.warn(text, FewSamplesWarning, stacklevel=2)
+    warnings = issue(forced_warning(overlap), stacklevel=2)
     observed = _statistic(to_numpy(u.T @ v), c)
-    if warnings:
+    if overlap.n_forced:
         return PermutationTest(observed, np.ones(c), 0, alpha, warnings)
     reached, threshold = np.ones(c), observed - TIE * np.clip(observed, 0.0, 1.0)
     with one_thread():

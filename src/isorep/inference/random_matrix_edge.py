@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings as python_warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from isorep._utils.arrays import to_numpy
 from isorep.core.overlap import Overlap
-from isorep.core.score import FewSamplesWarning
+from isorep.core.warning_text import WarningText, issue
 from isorep.inference.sequential import check, first_not_rejected, forced_warning
 from isorep.random_matrix.tracy_widom import centre_and_scale, tracy_widom_quantile, tracy_widom_sf
 
@@ -114,10 +113,9 @@ def random_matrix_edge(overlap: Overlap, alpha: float = 0.05) -> RandomMatrixEdg
     check(overlap, alpha, "isorep.inference.random_matrix_edge")
     n, a, b = overlap.n_samples, overlap.x.rank, overlap.y.rank
     rho = to_numpy(overlap.correlations)
-    warnings = forced_warning(overlap) or _edge_warning(n, a, b)
-    for text in warnings:
-        python_warnings.warn(text, FewSamplesWarning, stacklevel=2)
-    if warnings:
+    doubts = forced_warning(overlap) or _edge_warning(n, a, b)
+    warnings = issue(doubts, stacklevel=2)
+    if doubts:
         ones = np.ones(len(rho))
         return RandomMatrixEdge(ones, ones.copy(), 0, alpha, warnings)
     centre, scale = centre_and_scale(n - 1, a, b, np.arange(len(rho)))
@@ -135,6 +133,10 @@ def _edge_warning(n: int, a: int, b: int) -> tuple[str, ...]:
     if a + b < n - 1:
         return ()
     return (
-        f"{n} samples are too few to test {a} and {b} directions: noise may reach a correlation of "
-        "1, so none counts as significant; take more samples or fewer directions",
+        WarningText(
+            "few-samples",
+            f"{n} samples are too few to test {a} and {b} directions: noise may reach a "
+            "correlation of 1, so none counts as significant",
+            "take more samples or fewer directions",
+        ),
     )

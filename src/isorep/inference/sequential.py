@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep.core.overlap import Overlap
+from isorep.core.warning_text import WarningText
 
 
 def check_overlap(overlap: Overlap, function: str) -> None:
@@ -37,9 +38,13 @@ def forced_warning(overlap: Overlap) -> tuple[str, ...]:
     if not overlap.n_forced:
         return ()
     return (
-        f"{n} samples are too few to test {a} and {b} directions: {overlap.n_forced} of the "
-        f"{min(a, b)} canonical correlations are 1 whatever the data, so none counts as "
-        "significant; take more samples or fewer directions",
+        WarningText(
+            "few-samples",
+            f"{n} samples are too few to test {a} and {b} directions: {overlap.n_forced} of the "
+            f"{min(a, b)} canonical correlations are 1 whatever the data, so none counts as "
+            "significant",
+            "take more samples or fewer directions",
+        ),
     )
 
 

@@ -18,6 +18,7 @@ from isorep.core.basis import Solver
 from isorep.core.overlap import Overlap, overlap
 from isorep.core.overlap_stack import OverlapStack
 from isorep.core.score import Score
+from isorep.core.warning_text import heard
 from isorep.measures.measure_spec import plain, spec_text
 from isorep.measures.sample_size_warnings import doubtful_correction, few_samples, lost_digits
 from isorep.random_matrix.population import Excess, Population
@@ -302,7 +303,7 @@ class Measure:
             n_samples=coupled.n_samples,
             x_rank=x_rank,
             y_rank=y_rank,
-            warnings=value.sample_size_warnings(coupled.n_samples),
+            warnings=heard(value.sample_size_warnings(coupled.n_samples)),
         )
 
     def clipped(self, similarity: float) -> float:

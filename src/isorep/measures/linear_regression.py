@@ -9,6 +9,7 @@ from array_api_compat import array_namespace
 from isorep.core.folds import folds as split
 from isorep.core.folds import whitened
 from isorep.core.overlap import Overlap
+from isorep.core.warning_text import WarningText
 from isorep.measures import chance_levels
 from isorep.measures.base import MeasureValue
 from isorep.measures.measure_function import measure
@@ -37,8 +38,12 @@ def _few_samples(overlap: Overlap) -> tuple[str, ...]:
         return ()
     # E ||M||_F^2 = rx ry / (n - 1) for independent data, evenly over y's directions.
     return (
-        f"{n} samples are few for a fit of {rank} directions of x: unrelated data would show an "
-        f"R^2 of {rank / (n - 1):.2f}; take more samples, or hold some out (folds=10)",
+        WarningText(
+            "few-samples",
+            f"{n} samples are few for a fit of {rank} directions of x: unrelated data would show "
+            f"an R^2 of {rank / (n - 1):.2f}",
+            "take more samples, or hold some out (folds=10)",
+        ),
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from isorep._utils.arrays import epsilon
 from isorep.core.overlap import Overlap, count_forced
+from isorep.core.warning_text import WarningText, heard
 from isorep.random_matrix.population import Excess, shared_scale
 
 FEW_SAMPLES = 10
@@ -46,16 +47,22 @@ def few_samples(n: int, x_rank: int, y_rank: int) -> tuple[str, ...]:
     forced = count_forced(n, x_rank, y_rank)
     if forced:
         return (
-            f"{few}: {forced} of the {least} canonical correlations are 1 whatever the data; take "
-            f"more samples, {others}",
+            WarningText(
+                "few-samples",
+                f"{few}: {forced} of the {least} canonical correlations are 1 whatever the data",
+                f"take more samples, {others}",
+            ),
         )
     # For independent data of any distribution, E ||M||_F^2 = rx ry / (n - 1).
     chance = most / (n - 1)
     if n < FEW_SAMPLES * most:
         return (
-            f"{few}: unrelated data would show a mean squared canonical correlation of "
-            f"{chance:.2f}; take more samples ({FEW_SAMPLES * most + 1} for "
-            f"{1 / FEW_SAMPLES:.2f}), {others}",
+            WarningText(
+                "few-samples",
+                f"{few}: unrelated data would show a mean squared canonical correlation of "
+                f"{chance:.2f}",
+                f"take more samples ({FEW_SAMPLES * most + 1} for {1 / FEW_SAMPLES:.2f}), {others}",
+            ),
         )
     return ()
 
@@ -71,9 +78,12 @@ def lost_digits(overlap: Overlap) -> tuple[str, ...]:
     if error <= VISIBLE:
         return ()
     return (
-        f"the spectrum of a layer spans {spread:.0e}, and only second moments are available: "
-        f"canonical correlations may be wrong by {error:.0e}; compare fewer samples in memory, or "
-        "keep fewer directions (svcca)",
+        WarningText(
+            "lost-digits",
+            f"the spectrum of a layer spans {spread:.0e}, and only second moments are available: "
+            f"canonical correlations may be wrong by {error:.0e}",
+            "compare fewer samples in memory, or keep fewer directions (svcca)",
+        ),
     )
 
 
@@ -102,28 +112,42 @@ def doubtful_correction(
     enough = samples_to_correct(overlap.x.attainable_rank, overlap.y.attainable_rank)
     if near_edge(n, x_rank, y_rank):
         warnings.append(
-            f"{n} samples are too close to {x_rank} and {y_rank} directions to judge the corrected "
-            f"similarity; take {enough} samples or more"
+            WarningText(
+                "few-samples-to-correct",
+                f"{n} samples are too close to {x_rank} and {y_rank} directions to judge the "
+                "corrected similarity",
+                f"take {enough} samples or more",
+            )
         )
     elif n < enough:
         warnings.append(
-            f"{n} samples are few even to correct {x_rank} and {y_rank} directions: with fewer "
-            f"than {enough} samples the corrected similarity may be wrong by more than 0.04; take "
-            "more samples"
+            WarningText(
+                "few-samples-to-correct",
+                f"{n} samples are few even to correct {x_rank} and {y_rank} directions: with fewer "
+                f"than {enough} samples the corrected similarity may be wrong by more than 0.04",
+                "take more samples",
+            )
         )
     if excess.shape_error > SHAPE_DEVIATION:
         likely = excess.shapes[excess.likelihoods > 0.05]
         low, high = np.clip(corrected + np.array([likely.min(), likely.max()]), *similarity_range)
         warnings.append(
-            "the samples do not show whether few or many correlations are hidden in noise: the "
-            f"corrected similarity lies between {low:.2f} and {high:.2f}; take more samples, or "
-            "keep fewer directions"
+            WarningText(
+                "hidden-correlations",
+                "the samples do not show whether few or many correlations are hidden in noise: the "
+                f"corrected similarity lies between {low:.2f} and {high:.2f}",
+                "take more samples, or keep fewer directions",
+            )
         )
     biased = abs(excess.mean) > SMALL_EXCESS
     if biased and overlap.knows_samples and shared_scale(overlap) > SHARED_SCALE:
         warnings.append(
-            "some samples have large norms on both sides, more than their correlations explain: "
-            "the correction uses a smaller effective sample size, and a part of the bias may "
-            "remain; scale each sample to unit norm, or take more samples"
+            WarningText(
+                "uneven-samples",
+                "some samples have large norms on both sides, more than their correlations "
+                "explain: the correction uses a smaller effective sample size, and a part of the "
+                "bias may remain",
+                "scale each sample to unit norm, or take more samples",
+            )
         )
-    return tuple(warnings)
+    return heard(warnings)

@@ -17,7 +17,8 @@ from isorep.comparison.grid import score_prepared
 from isorep.comparison.inputs import Label
 from isorep.comparison.trajectory import trajectory
 from isorep.core.prepare import Prepared, prepare
-from isorep.core.score import FewSamplesWarning, Score
+from isorep.core.score import Score
+from isorep.core.warning_text import about, issue
 from isorep.measures.registry import one_measure
 from isorep.monitor.convergence import FACTOR, LEVEL, TOLERANCE, converged
 from isorep.monitor.loggers import Logger, TensorBoardLogger, WandBLogger, check_tensorboard
@@ -423,9 +424,7 @@ class Monitor:
         if few:
             _, layer, score = max(few, key=lambda entry: entry[0])  # the most demanding layer
             others = f", and {len(few) - 1} more" if len(few) > 1 else ""
-            warnings.warn(
-                f"layer {layer!r}{others}: {score.warnings[0]}", FewSamplesWarning, stacklevel=3
-            )
+            issue([about(f"layer {layer!r}{others}", score.warnings[0])], stacklevel=3)
 
     def _give_up(self, error: Exception) -> None:
         """Stop the monitor and say why; errors of this must not stop the training either."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sized
 from typing import Any
 
-from isorep.core.score import FewSamplesWarning
+from isorep.core.warning_text import WarningText, issue
 from isorep.measures.sample_size_warnings import near_edge, samples_to_correct
 from isorep.representations.representations import Representations
 
@@ -69,10 +68,11 @@ def warn_of_few_samples(layers: Representations, n: int) -> None:
         return
     widest = max(widths.values())
     enough = samples_to_correct(widest, widest)
-    warnings.warn(
+    text = WarningText(
+        "few-samples-to-correct",
         f"{n} samples may be too few to judge {len(widths) - len(narrow)} of {len(layers)} layers, "
-        f"which have up to {widest} features: take {enough} samples, choose narrower layers "
-        "(layers=), or use measure='cka_debiased', which needs fewer",
-        FewSamplesWarning,
-        stacklevel=3,
+        f"which have up to {widest} features",
+        f"take {enough} samples, choose narrower layers (layers=), or use measure='cka_debiased', "
+        "which needs fewer",
     )
+    issue([text], stacklevel=3)

@@ -1,0 +1,46 @@
+"""Coded warning: the categories of Python's warnings that have a code."""
+
+from __future__ import annotations
+
+
+class CodedWarning(UserWarning):
+    """A number should be read with care.
+
+    Its text ends with a code in brackets, such as ``[dominant-direction]``, which docs/warnings.md
+    explains and `isorep.silence` takes.
+
+    Attributes
+    ----------
+    code : str
+        The code.
+    """
+
+    def __init__(self, text: str, code: str = "") -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class FewSamplesWarning(CodedWarning):
+    """The samples are so few that the number depends on how many there are."""
+
+
+CODES: dict[str, type[CodedWarning]] = {
+    "few-samples": FewSamplesWarning,
+    "few-samples-to-correct": FewSamplesWarning,
+    "hidden-correlations": FewSamplesWarning,
+    "uneven-samples": FewSamplesWarning,
+    "lost-digits": CodedWarning,
+    "dependent-samples": CodedWarning,
+    "uncorrected-interval": CodedWarning,
+    "not-computed": CodedWarning,
+    "negative-chance": CodedWarning,
+    "dominant-feature": CodedWarning,
+    "dominant-direction": CodedWarning,
+    "dominant-sample": CodedWarning,
+    "few-neurons": CodedWarning,
+    "integer-labels": CodedWarning,
+    "same-span": CodedWarning,
+    "same-at-start": CodedWarning,
+    "noisy-states": CodedWarning,
+}
+"""Every code, with the category of its warnings; docs/warnings.md has a section for each."""

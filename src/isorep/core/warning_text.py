@@ -1,0 +1,137 @@
+"""Warning text: why a number should be read with care, with the code that names the reason."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from contextlib import ExitStack
+
+from isorep._utils.validation import check_name
+from isorep.core.coded_warning import CODES
+
+_silenced: set[str] = set()
+
+
+class WarningText(str):
+    """Text of a warning: ``finding; advice [code]``.
+
+    Parameters
+    ----------
+    code : str
+        Name of the reason, one of `CODES`.
+    finding : str
+        What affects the number, and how much.
+    advice : str
+        How to avoid it, if there is a way.
+
+    Attributes
+    ----------
+    code, finding, advice : str
+        The parts of the text.
+    page : str
+        The section of the documentation that explains the code.
+
+    Examples
+    --------
+    >>> text = WarningText("few-samples", "9 samples are few", "take more samples")
+    >>> text
+    '9 samples are few; take more samples [few-samples]'
+    >>> text.code, text.page
+    ('few-samples', 'docs/warnings.md#few-samples')
+    """
+
+    code: str
+    finding: str
+    advice: str
+
+    def __new__(cls, code: str, finding: str, advice: str = "") -> WarningText:
+        """Join the parts."""
+        check_name("warning code", code, CODES)
+        text = super().__new__(cls, "; ".join(filter(None, (finding, advice))) + f" [{code}]")
+        text.code, text.finding, text.advice = code, finding, advice
+        return text
+
+    def __getnewargs__(self) -> tuple[str, str, str]:  # type: ignore[override]
+        return self.code, self.finding, self.advice
+
+    @property
+    def page(self) -> str:
+        """The section of the documentation that explains the code."""
+        return f"docs/warnings.md#{self.code}"
+
+
+def line_of(text: str) -> str:
+    """Return a text without its advice, for a table."""
+    return f"{text.finding} [{text.code}]" if isinstance(text, WarningText) else text
+
+
+def about(subject: str, text: str) -> str:
+    """Return a text that says first what it is about, with the same code."""
+    if isinstance(text, WarningText):
+        return WarningText(text.code, f"{subject}: {text.finding}", text.advice)
+    return f"{subject}: {text}"
+
+
+def not_computed(error: Exception) -> WarningText:
+    """Return a warning that says why a number could not be computed."""
+    return WarningText("not-computed", *str(error).split("; ", 1))
+
+
+def silence(*codes: str) -> ExitStack:
+    """Silence warnings by their codes: in results, in tables and as Python's warnings.
+
+    Call it to silence them in this process, or use it in a ``with`` statement. Python's own filters
+    silence the Python warning alone; the result still lists it.
+
+    Parameters
+    ----------
+    *codes : str
+        Codes, as the texts of warnings show them in brackets; docs/warnings.md explains each.
+
+    Returns
+    -------
+    context manager
+        At its end, or after its ``close()``, the codes that this call silenced are heard again.
+
+    Raises
+    ------
+    ValueError
+        If there is no code, or an unknown one.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> x, y = np.random.default_rng(0).standard_normal((2, 20, 100))
+    >>> with isorep.silence("few-samples"):
+    ...     isorep.cka(x, y).warnings
+    ()
+    """
+    if not codes:
+        raise ValueError(f"expected the codes of warnings, got none; codes: {', '.join(CODES)}")
+    for code in codes:
+        check_name("warning code", code, CODES)
+    added = set(codes) - _silenced
+    _silenced.update(added)
+    stack = ExitStack()
+    stack.callback(_silenced.difference_update, added)
+    return stack
+
+
+def heard(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the distinct texts, without those whose code is silenced."""
+    return tuple(
+        text
+        for text in dict.fromkeys(texts)
+        if not (isinstance(text, WarningText) and text.code in _silenced)
+    )
+
+
+def issue(texts: Iterable[str], stacklevel: int) -> tuple[str, ...]:
+    """Issue the texts that are heard as Python's warnings, and return them."""
+    kept = heard(texts)
+    for text in kept:
+        if isinstance(text, WarningText):
+            warnings.warn(CODES[text.code](text, text.code), stacklevel=stacklevel + 1)
+        else:
+            warnings.warn(text, stacklevel=stacklevel + 1)
+    return kept

@@ -60,7 +60,7 @@ def test_what_is_not_corrected_has_the_jackknifes_bounds(name):
     error = float(jackknife(o, lambda sample: row(sample).similarity))
     assert found.high - found.estimate == pytest.approx(1.729 * error, rel=1e-3)  # t of 19
     biased = name in ("rsa", "mutual_knn")
-    assert [*found.warnings] == (
+    assert [text.finding for text in found.warnings] == (
         [
             f"{name} has a finite-sample bias that cannot be corrected: these bounds show how far "
             "it varies with the samples, not where the population value is"

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import isorep
-from isorep.core.score import FewSamplesWarning, Score
+from isorep.core.coded_warning import FewSamplesWarning
+from isorep.core.score import Score
 from isorep.measures import MEASURES
 from isorep.measures.base import MeasureValue
 from isorep.measures.measure_function import measure

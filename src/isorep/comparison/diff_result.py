@@ -211,7 +211,7 @@ class Diff(Mapping[str, LayerDiff]):
             n_samples=int(row["n_samples"]),
             base_rank=int(row["x_rank"]),
             changed_rank=int(row["y_rank"]),
-            reason="; ".join(map(line_of, self.reasons.get(layer, ()))),
+            reason="; ".join(self.reasons.get(layer, ())),
         )
 
     def summary(self) -> str:

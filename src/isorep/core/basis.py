@@ -16,6 +16,7 @@ from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.computed_array import rounded_dtype, rounding_text
 from isorep._utils.linalg import svd
 from isorep._utils.validation import check_name
+from isorep.core.dominance import Dominance
 from isorep.core.moments import Moments, gram_matrix
 
 Solver = Literal["auto", "gram", "svd"]
@@ -273,6 +274,14 @@ class Basis:
         Their distances and inner products are those of the centred samples.
         """
         return self.q * self.singular_values
+
+    @cached_property
+    def dominance(self) -> Dominance:
+        """What share of the variance the largest feature, sample and direction carry."""
+        scores = self.factor if self.knows_samples else None
+        if scores is not None and self.rotation is None:
+            scores = scores * (self.singular_values / self.singular_values[0])
+        return Dominance.from_parts(self.singular_values, self.loadings, scores)
 
     def take(self, rows: Array) -> Basis:
         """Return the basis of the samples with indices `rows`, (m,).

@@ -60,6 +60,11 @@ class WarningText(str):
         return f"docs/warnings.md#{self.code}"
 
 
+def code_of(text: str) -> str:
+    """Return the code of a warning; "" for other texts."""
+    return text.code if isinstance(text, WarningText) else ""
+
+
 def line_of(text: str) -> str:
     """Return a text without its advice, for a table."""
     return f"{text.finding} [{text.code}]" if isinstance(text, WarningText) else text
@@ -74,7 +79,7 @@ def about(subject: str, text: str) -> str:
 
 def not_computed(error: Exception) -> WarningText:
     """Return a warning that says why a number could not be computed."""
-    return WarningText("not-computed", *str(error).split("; ", 1))
+    return WarningText("not-computed", str(error))
 
 
 def silence(*codes: str) -> ExitStack:
@@ -119,11 +124,7 @@ def silence(*codes: str) -> ExitStack:
 
 def heard(texts: Iterable[str]) -> tuple[str, ...]:
     """Return the distinct texts, without those whose code is silenced."""
-    return tuple(
-        text
-        for text in dict.fromkeys(texts)
-        if not (isinstance(text, WarningText) and text.code in _silenced)
-    )
+    return tuple(text for text in dict.fromkeys(texts) if code_of(text) not in _silenced)
 
 
 def issue(texts: Iterable[str], stacklevel: int) -> tuple[str, ...]:

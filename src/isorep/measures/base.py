@@ -18,9 +18,11 @@ from isorep.core.basis import Solver
 from isorep.core.overlap import Overlap, overlap
 from isorep.core.overlap_stack import OverlapStack
 from isorep.core.score import Score
-from isorep.core.warning_text import heard
+from isorep.core.warning_text import code_of, heard
+from isorep.measures.data_warnings import data_warnings
 from isorep.measures.measure_spec import plain, spec_text
 from isorep.measures.sample_size_warnings import doubtful_correction, few_samples, lost_digits
+from isorep.measures.warning_rules.dominant_part import Emphasis
 from isorep.random_matrix.population import Excess, Population
 
 
@@ -40,6 +42,10 @@ class MeasureValue:
         If the formula computes it with more digits than the similarity gives.
     warnings : tuple of str
         Warnings of the formula.
+    chance : float, optional
+        Similarity to expect of unrelated data, if the formula computes it on the way.
+    chosen : mapping
+        Options that the formula has chosen itself, such as a penalty by cross-validation.
     """
 
     similarity: float
@@ -47,6 +53,8 @@ class MeasureValue:
     whitened: bool = False
     distance: float | None = None
     warnings: tuple[str, ...] = ()
+    chance: float | None = None
+    chosen: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def ranks(self) -> tuple[int, int]:
@@ -145,6 +153,11 @@ class Measure:
         for options with which they are not.
     couple : callable
         ``(x, y, solver=) -> first argument of the formula``.
+    emphasis : {"equal", "norm", "variance", "squared variance", "distances"}
+        How directions count: all alike, by their standard deviation, variance or squared variance,
+        so that one large direction or one large sample may decide the similarity. "distances": by
+        their variance, in distances or angles between samples, where a large sample affects only
+        its own.
     fixed_options : mapping
         Options that differ from their defaults; see `with_options`.
     """
@@ -175,6 +188,7 @@ class Measure:
     range_rule: Callable[..., tuple[float, float]] | None = None
     stack_rule: Callable[..., Array | None] | None = None
     couple: Callable[..., Any] = overlap
+    emphasis: Emphasis = "variance"
     fixed_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
@@ -295,6 +309,7 @@ class Measure:
         value = measure.compute(coupled)
         similarity = measure.clipped(value.similarity)
         distance = value.distance
+        noticed = data_warnings(measure, coupled, value) if isinstance(coupled, Overlap) else ()
         x_rank, y_rank = value.ranks
         return Score(
             similarity=similarity,
@@ -303,7 +318,7 @@ class Measure:
             n_samples=coupled.n_samples,
             x_rank=x_rank,
             y_rank=y_rank,
-            warnings=heard(value.sample_size_warnings(coupled.n_samples)),
+            warnings=heard((*value.sample_size_warnings(coupled.n_samples), *noticed)),
         )
 
     def clipped(self, similarity: float) -> float:
@@ -351,7 +366,12 @@ class Measure:
             similarity=similarity,
             distance=self.distance.from_similarity(similarity),
             uncorrected=raw.similarity,
-            warnings=doubtful_correction(overlap, similarity, excess, measure.similarity_range),
+            warnings=heard(
+                (
+                    *doubtful_correction(overlap, similarity, excess, measure.similarity_range),
+                    *(text for text in raw.warnings if code_of(text) != "few-samples"),
+                )
+            ),
         )
 
     def check_correctable(self, options: Mapping[str, Any]) -> None:

@@ -30,6 +30,7 @@ def mean_squared_correlation(overlap: Overlap | OverlapStack) -> Array:
     description="mean canonical correlation",
     reference="Hotelling 1936; Raghu et al. 2017; Morcos et al. 2018, section 2",
     invariance="linear",
+    emphasis="equal",
     chance_rule=chance_levels.mean_correlation,
     stack_rule=mean_correlation,
 )
@@ -66,6 +67,7 @@ def cca(overlap: Overlap) -> MeasureValue:
     description="mean squared canonical correlation",
     reference="Kornblith et al. 2019, table 1 (R^2_CCA)",
     invariance="linear",
+    emphasis="equal",
     chance_rule=chance_levels.mean_squared_correlation,
     stack_rule=mean_squared_correlation,
 )

@@ -7,6 +7,9 @@ order have mean product 0 and mean squared product 1 / (n - 1).
 
 from __future__ import annotations
 
+from math import comb
+from typing import Any
+
 import numpy as np
 from array_api_compat import array_namespace
 
@@ -46,3 +49,21 @@ def linear_cka(overlap: Overlap) -> float:
 def explained_variance(overlap: Overlap) -> float:
     """Return the expected ``||M diag(sy)||_F^2 / ||sy||^2`` of linear regression, exact."""
     return overlap.x.rank / (overlap.n_samples - 1)
+
+
+def shared_neighbours(overlap: Overlap, *, k: int, max_samples: int | None, **_: Any) -> float:
+    """Return the expected share of k neighbours that two samples' lists have in common, exact."""
+    return k / (_n_compared(overlap, max_samples) - 1)
+
+
+def jaccard_of_neighbours(overlap: Overlap, *, k: int, max_samples: int | None, **_: Any) -> float:
+    """Return the expected Jaccard similarity of two random sets of k neighbours, exact."""
+    others = _n_compared(overlap, max_samples) - 1
+    return sum(
+        comb(k, both) * comb(others - k, k - both) / comb(others, k) * both / (2 * k - both)
+        for both in range(max(0, 2 * k - others), k + 1)
+    )
+
+
+def _n_compared(overlap: Overlap, max_samples: int | None) -> int:
+    return min(overlap.n_samples, max_samples or overlap.n_samples)

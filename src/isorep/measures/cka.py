@@ -32,6 +32,7 @@ def _alignment(overlap: Overlap | OverlapStack) -> Array:
     description="linear centred kernel alignment (biased, as usually reported)",
     reference="Kornblith et al. 2019, equation 5 and table 1",
     invariance="orthogonal",
+    emphasis="squared variance",
     chance_rule=chance_levels.linear_cka,
     stack_rule=_alignment,
 )
@@ -69,6 +70,7 @@ def cka(overlap: Overlap) -> MeasureValue:
     description="linear centred kernel alignment without the bias of few samples",
     reference="Song et al. 2007; Szekely and Rizzo 2014; Nguyen et al. 2021",
     invariance="orthogonal",
+    emphasis="squared variance",
     requires="samples",
     similarity_range=(-1.0, 1.0),
     chance_rule=lambda overlap: 0.0,
@@ -116,10 +118,10 @@ def cka_debiased(overlap: Overlap) -> MeasureValue:
 
     >>> import numpy as np, isorep
     >>> x, y = np.random.default_rng(0).standard_normal((2, 20, 100))
-    >>> for measure in (isorep.cka, isorep.measures.cka_debiased):
-    ...     print(round(measure(x, y).similarity, 2))
-    0.82
-    -0.01
+    >>> with isorep.silence("few-samples"):
+    ...     biased = isorep.cka(x, y).similarity
+    >>> round(biased, 2), round(isorep.measures.cka_debiased(x, y).similarity, 2)
+    (0.82, -0.01)
     """
     n = overlap.n_samples
     if n < 4:

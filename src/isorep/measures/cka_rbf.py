@@ -59,7 +59,9 @@ def _compute(
                 f"the samples of {side} are all equally far apart for this kernel, so {name} is "
                 "0/0; take a larger bandwidth"
             )
-    return MeasureValue(hsic(xy) / sqrt(hsic(xx) * hsic(yy)), overlap)
+    norm = sqrt(hsic(xx) * hsic(yy))
+    chance = xy.chance() / norm if hsic is Product.centred else 0.0
+    return MeasureValue(hsic(xy) / norm, overlap, chance=chance)
 
 
 @measure(
@@ -67,6 +69,7 @@ def _compute(
     description="kernel alignment by Gaussians as wide as the median distance (biased)",
     reference="Kornblith et al. 2019, section 3 and table 2",
     invariance="orthogonal",
+    emphasis="distances",
     requires="samples",
 )
 def cka_rbf(
@@ -124,6 +127,7 @@ def cka_rbf(
     description="RBF kernel alignment around 0 for unrelated data, from any number of samples",
     reference="Kornblith et al. 2019, section 3; Song et al. 2007",
     invariance="orthogonal",
+    emphasis="distances",
     requires="samples",
     similarity_range=(-1.0, 1.0),
     chance_rule=lambda overlap, **_: 0.0,
@@ -166,8 +170,10 @@ def cka_rbf_debiased(
     --------
     >>> import numpy as np, isorep
     >>> x, y = np.random.default_rng(0).standard_normal((2, 40, 30))
-    >>> biased, debiased = isorep.measures.cka_rbf, isorep.measures.cka_rbf_debiased
-    >>> round(biased(x, y).similarity, 1), abs(round(debiased(x, y).similarity, 1))
+    >>> with isorep.silence("few-samples"):
+    ...     biased = isorep.measures.cka_rbf(x, y).similarity
+    >>> debiased = isorep.measures.cka_rbf_debiased(x, y).similarity
+    >>> round(biased, 1), abs(round(debiased, 1))
     (0.6, 0.0)
     """
     n = min(overlap.n_samples, max_samples or overlap.n_samples)

@@ -15,6 +15,7 @@ from isorep.measures.measure_function import measure
     description="mean absolute correlation of neurons, matched one to one",
     reference="Li et al. 2016; Klabunde et al. 2025",
     invariance="signed",
+    emphasis="equal",
 )
 def hard_correlation(overlap: Overlap) -> MeasureValue:
     """Mean absolute correlation of neurons that are matched one to one.
@@ -56,6 +57,7 @@ def hard_correlation(overlap: Overlap) -> MeasureValue:
     description="mean absolute correlation of each neuron of x with its best partner in y",
     reference="Li et al. 2016; Klabunde et al. 2025",
     invariance="signed",
+    emphasis="equal",
     direction_rule=lambda **_: "neurons of x matched in y",
 )
 def soft_correlation(overlap: Overlap) -> MeasureValue:

@@ -37,6 +37,14 @@ class Product:
         sums = self.x_sums.sum() * self.y_sums.sum()
         return float(self.total - 2 / n * (self.x_sums @ self.y_sums) + sums / n**2)
 
+    def chance(self) -> float:
+        """Return the mean of ``tr(K H P L P^T H)`` over all permutations P.
+
+        For matrices whose diagonal is zero.
+        """
+        n = len(self.x_sums)
+        return float(self.x_sums.sum() * self.y_sums.sum()) / n**2 / (n - 1)
+
     def unbiased(self) -> float:
         """Return n (n - 3) times the unbiased HSIC of matrices whose diagonal is zero.
 

@@ -136,6 +136,7 @@ def _frequencies(x: tuple[int, int], y: tuple[int, int]) -> Iterator[tuple[int, 
     description="mean canonical correlation of convolutional maps, frequency by frequency",
     reference="Raghu et al. 2017, theorem 1 (discrete Fourier transform CCA)",
     invariance="linear",
+    emphasis="equal",
     requires="maps",
     couple=Maps,
 )

@@ -80,5 +80,6 @@ def distance_correlation(
                 f"the {kernel.n_samples} samples of {side} do not vary; draw other samples with "
                 "seed=, or more with max_samples="
             )
-    square = xy.centred() / sqrt(xx.centred() * yy.centred())
-    return MeasureValue(sqrt(max(square, 0.0)), overlap)
+    norm = sqrt(xx.centred() * yy.centred())
+    square = xy.centred() / norm
+    return MeasureValue(sqrt(max(square, 0.0)), overlap, chance=sqrt(xy.chance() / norm))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from isorep.core.overlap import Overlap
+from isorep.measures import chance_levels
 from isorep.measures.base import MeasureValue
 from isorep.measures.measure_function import measure
 from isorep.measures.neighbours import Metric, neighbours, shared
@@ -13,8 +14,10 @@ from isorep.measures.neighbours import Metric, neighbours, shared
     description="Jaccard similarity of each sample's nearest neighbours (10 by cosine by default)",
     reference="Wang et al. 2020; Klabunde et al. 2025",
     invariance="rotation",
+    emphasis="distances",
     metric=True,
     requires="samples",
+    chance_rule=chance_levels.jaccard_of_neighbours,
 )
 def jaccard_knn(
     overlap: Overlap,
@@ -57,7 +60,8 @@ def jaccard_knn(
     >>> import numpy as np, isorep
     >>> x = np.array([[0.0], [1.0], [3.0], [7.0]])
     >>> y = np.array([[0.0], [1.0], [3.0], [-2.5]])
-    >>> isorep.measures.jaccard_knn(x, y, k=1, metric="euclidean").similarity
+    >>> with isorep.silence("few-samples"):
+    ...     isorep.measures.jaccard_knn(x, y, k=1, metric="euclidean").similarity
     0.75
     """
     x, y = neighbours(overlap.x, overlap.y, k, metric, max_samples, seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from isorep.core.overlap import Overlap
+from isorep.measures import chance_levels
 from isorep.measures.base import MeasureValue
 from isorep.measures.measure_function import measure
 from isorep.measures.neighbours import Metric, neighbours, shared
@@ -13,8 +14,10 @@ from isorep.measures.neighbours import Metric, neighbours, shared
     description="share of nearest neighbours (10 by cosine by default) that both sides have",
     reference="Huh et al. 2024, appendix A",
     invariance="rotation",
+    emphasis="distances",
     metric=True,
     requires="samples",
+    chance_rule=chance_levels.shared_neighbours,
 )
 def mutual_knn(
     overlap: Overlap,

@@ -64,7 +64,7 @@ def procrustes(overlap: Overlap) -> MeasureValue:
     Two orthogonal features against one of them:
 
     >>> import numpy as np, isorep
-    >>> x = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    >>> x = np.tile([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]], (9, 1))
     >>> score = isorep.procrustes(x, x[:, :1])
     >>> round(score.similarity**2, 9), round(np.degrees(score.distance))
     (0.5, 45)
@@ -105,7 +105,7 @@ def procrustes_squared(overlap: Overlap) -> MeasureValue:
     Examples
     --------
     >>> import numpy as np, isorep
-    >>> x = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    >>> x = np.tile([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]], (9, 1))
     >>> round(isorep.measures.procrustes_squared(x, x[:, :1]).distance, 6)
     0.585786
     """

@@ -169,10 +169,12 @@ def ridge_cca(overlap: Overlap, *, penalty: Penalty = 1.0, seed: int = 0) -> Mea
     0.57
     0.86
     """
-    x_penalty, y_penalty = _sides(choose_penalty(overlap, seed) if penalty == "cv" else penalty)
+    chosen = {"penalty": choose_penalty(overlap, seed)} if penalty == "cv" else {}
+    x_penalty, y_penalty = _sides(chosen.get("penalty", penalty))
     xp = array_namespace(overlap.matrix)
     dx, dy = _shrinkage(overlap.x, x_penalty), _shrinkage(overlap.y, y_penalty)
     c = min(overlap.x.rank, overlap.y.rank)
     correlations = svd(xp, dx[:, None] * overlap.matrix * dy)[1]
     similarity = float(xp.sum(correlations) / xp.sum(dx[:c] * dy[:c]))
-    return MeasureValue(similarity, overlap, whitened=x_penalty == y_penalty == 0)
+    whitened = x_penalty == y_penalty == 0
+    return MeasureValue(similarity, overlap, whitened=whitened, chosen=chosen)

@@ -105,6 +105,7 @@ def _compared(dissimilarities: Matrix, name: str, comparison: Comparison) -> Mat
     description="rank correlation of the dissimilarities of all pairs of samples",
     reference="Kriegeskorte et al. 2008",
     invariance="common",
+    emphasis="distances",
     requires="samples",
     similarity_range=(-1.0, 1.0),
 )

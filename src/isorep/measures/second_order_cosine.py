@@ -24,6 +24,7 @@ def _cosines(kernel: Kernel, near: Indices) -> Matrix:
     description="cosine between each sample's similarities to its nearest (10 a side by default)",
     reference="Hamilton et al. 2016; Klabunde et al. 2025",
     invariance="rotation",
+    emphasis="distances",
     requires="samples",
     similarity_range=(-1.0, 1.0),
 )

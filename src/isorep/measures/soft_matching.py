@@ -54,6 +54,7 @@ def _transport_distance(similarity: float) -> float:
     description="mean correlation under the best transport of x's neurons onto y's",
     reference="Khosla and Williams 2024",
     invariance="neurons",
+    emphasis="equal",
     metric=True,
     similarity_range=(-1.0, 1.0),
     distance=Distance("sqrt(2 - 2 similarity)", "1", _transport_distance),

@@ -38,6 +38,7 @@ def _leading(overlap: Sides, variance: float) -> Sides:
     description="mean canonical correlation of leading components (99 % of variance by default)",
     reference="Raghu et al. 2017, section 2",
     invariance="orthogonal",
+    emphasis="equal",
     chance_rule=lambda overlap, variance: chance_levels.mean_correlation(
         _leading(overlap, variance)
     ),
@@ -92,6 +93,7 @@ def svcca(overlap: Overlap, *, variance: float = 0.99) -> MeasureValue:
     description="mean squared canonical correlation of leading components (99 % by default)",
     reference="Kornblith et al. 2019, table 1 (R^2_SVCCA)",
     invariance="orthogonal",
+    emphasis="equal",
     chance_rule=lambda overlap, variance: chance_levels.mean_squared_correlation(
         _leading(overlap, variance)
     ),

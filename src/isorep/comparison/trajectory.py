@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from isorep._utils.natural_order import natural_key
 from isorep._utils.validation import unknown_name
+from isorep.comparison.aligned_sides import aligned_sides
 from isorep.comparison.inputs import Label, labelled, plain
 from isorep.comparison.sweeps.network import Network
 from isorep.comparison.sweeps.scheduler import run
@@ -107,7 +108,7 @@ def trajectory(
         _runs(states) if has_runs else {"": _in_order(labelled("states", states))}
     )
     steps = _steps(runs)
-    networks: list[Network] = []
+    sides: dict[str, Any] = {}
     references: list[int] = []  # of each run, among the networks
     reference_steps: list[Label] = []
     for run_name, run_states in runs.items():
@@ -115,20 +116,18 @@ def trajectory(
         step = _reference_step(reference, run_states)
         run_steps = [label for label in steps if label in run_states]
         if step is not None:
-            references.append(len(networks) + run_steps.index(step))
+            references.append(len(sides) + run_steps.index(step))
             reference_steps.append(step)
-        networks += [
-            Network.from_source(f"{prefix}[{label!r}]", run_states[label]) for label in run_steps
-        ]
+        sides |= {f"{prefix}[{label!r}]": run_states[label] for label in run_steps}
     if not references:
-        networks.append(Network.from_source("reference", reference))
-        references = [len(networks) - 1] * len(runs)
+        references = [len(sides)] * len(runs)
+        sides["reference"] = reference
         reference_name: Label = "given"
     else:
         same_step = len(set(reference_steps)) == 1
         reference_name = reference_steps[0] if same_step else str(reference)
     inputs = SweepInputs.from_networks(
-        networks,
+        [Network.from_source(name, side) for name, side in aligned_sides(sides).items()],
         layers=layers,
         measures=measures,
         solver=solver,

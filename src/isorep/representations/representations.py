@@ -68,7 +68,7 @@ class Layers(Mapping[str, Held]):
         self._dtypes |= _in_layer_order("dtypes", dtypes, self._arrays)
         self._sample_ids = None if sample_ids is None else as_sample_ids(sample_ids)
         self._labels = None if labels is None else _labels(labels)
-        self._groups = None if groups is None else _labels(groups, "group")
+        self._groups = None if groups is None else _labels(_dates_as_text(groups), "group")
         self._order = None if order is None else _read_only(np.atleast_1d(np.asarray(order)))
         self._n_samples = self._count(n_samples)
         if groups is not None or order is not None:  # checks that no sample lacks one
@@ -729,6 +729,12 @@ def _labels(labels: Any, kind: str = "label") -> NDArray[Any]:
             f"{array.shape}, dtype {array.dtype}"
         )
     return _read_only(array)
+
+
+def _dates_as_text(groups: Any) -> Any:
+    """Return groups, of which dates become texts."""
+    array = np.asarray(groups)
+    return array.astype(np.str_) if array.dtype.kind == "M" else groups
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:

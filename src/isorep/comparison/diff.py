@@ -12,6 +12,7 @@ from isorep._utils.layer_patterns import as_patterns, matching, patterns_of_each
 from isorep._utils.progress import track
 from isorep._utils.validation import unknown_name
 from isorep.activations.options import check_for_models
+from isorep.comparison.aligned_sides import aligned_sides
 from isorep.comparison.diff_result import Diff, shortened
 from isorep.comparison.diffing.divergence import ElementwiseError
 from isorep.comparison.diffing.equal_layers import fold_equal_layers
@@ -32,6 +33,7 @@ from isorep.measures.sample_size_warnings import near_edge
 from isorep.model_files.data_files import make_data
 from isorep.model_files.specs import names_model
 from isorep.representations.representations import Representations
+from isorep.representations.sample_table import is_table
 
 if TYPE_CHECKING:
     import torch
@@ -157,6 +159,12 @@ def diff(
     'fail'
     """
     sides = (base, changed)
+    base_layers, changed_layers = aligned_sides(
+        {
+            name: {"array": side} if is_table(side) else side
+            for name, side in (("base", base), ("changed", changed))
+        }
+    ).values()
     capture = side_capture(
         reusable(make_data(data, sides)),
         layers=layers,
@@ -167,8 +175,8 @@ def diff(
         **options,
     )
     # One model after the other: two names may stand for one object with different weights.
-    x = capture.base(model_of(base, sides))
-    y = capture.changed(model_of(changed, sides), x)
+    x = capture.base(model_of(base_layers, sides))
+    y = capture.changed(model_of(changed_layers, sides), x)
     return diff_captured(
         x,
         y,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from isorep.comparison.compare import CompareOptions
     from isorep.plot.axis import InferredQuantity, Quantity
+    from isorep.representations.missing_values import NanPolicy
     from isorep.representations.representations import Representations
 
 _PICTURES = (".png", ".svg", ".pdf")
@@ -114,6 +115,13 @@ def compare(
         ),
     ] = None,
     seed: SeedOption = 0,
+    nan_policy: Annotated[
+        str,
+        typer.Option(
+            metavar="POLICY",
+            help="What to do with NaN: raise, or omit the samples that have NaN in any layer.",
+        ),
+    ] = "raise",
     memory: MemoryOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", metavar="", help="Print the plan and exit.")
@@ -143,6 +151,7 @@ def compare(
 ) -> None:
     """Compare two networks, every layer with every layer."""
     from isorep.comparison.compare import compare as compare_layers
+    from isorep.comparison.complete_samples import complete_samples
     from isorep.comparison.export import to_csv, to_json
 
     measures = measure or ["pwcca"]
@@ -162,6 +171,7 @@ def compare(
         "chance": chance,
         "n_permutations": permutations,
         "seed": seed,
+        "nan_policy": cast("NanPolicy", nan_policy),
         "memory": memory,
     }
     if dry_run:
@@ -181,6 +191,8 @@ def compare(
             sides = _in_memory(a, b, options)
             options |= _CAPTURED
             table = compare_layers(*sides, **options).assign_attrs(a=a, b=b)
+            if nan_policy == "omit":  # the page reads the samples that were compared
+                sides = complete_samples(*sides, options["layers"], memory)[:2]
     for target, write in ((json, to_json), (csv, to_csv)):
         if target == STDOUT:
             sys.stdout.write(write(table))
@@ -198,6 +210,8 @@ def compare(
         report(table, html, a=sides[0], b=sides[1], title=f"{a} and {b}")
     if STDOUT not in (json, csv):
         _print_tables(table)
+    if table.attrs.get("n_omitted"):
+        typer.echo(f"isorep: {table.attrs['n_omitted']} samples with NaN were left out", err=True)
     print_notes(table)
 
 

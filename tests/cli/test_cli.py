@@ -60,7 +60,7 @@ class TestCompare:
         status, _, err = shell(*command)
         assert status == 2
         assert "a['conv1'] holds 2 NaN" in err
-        status, out, err = shell(*command, "--nan-policy", "omit", "--json", "t.json")
+        status, _, err = shell(*command, "--nan-policy", "omit", "--json", "t.json")
         assert status == 0
         assert "isorep: 2 samples with NaN were left out" in err
         written = json.loads((tmp_path / "t.json").read_text())

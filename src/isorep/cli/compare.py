@@ -105,6 +105,13 @@ def compare(
         ),
     ] = None,
     seed: SeedOption = 0,
+    nan_policy: Annotated[
+        str,
+        typer.Option(
+            metavar="POLICY",
+            help="What to do with NaN: raise, or omit the samples that have NaN in any layer.",
+        ),
+    ] = "raise",
     memory: MemoryOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", metavar="", help="Print the plan and exit.")
@@ -136,6 +143,7 @@ def compare(
 ) -> None:
     """Compare two networks, every layer with every layer."""
     from isorep.comparison.compare import compare as compare_layers
+    from isorep.comparison.complete_samples import complete_samples
     from isorep.comparison.export import to_csv, to_json
 
     measures = measure or ["pwcca"]
@@ -155,6 +163,7 @@ def compare(
         "chance": chance,
         "n_permutations": permutations,
         "seed": seed,
+        "nan_policy": nan_policy,
         "memory": memory,
     }
     if dry_run:
@@ -173,6 +182,8 @@ def compare(
         else:
             x, y = _in_memory(a, b, **sides)
             table = compare_layers(x, y, **table_options).assign_attrs(a=a, b=b)
+            if nan_policy == "omit":  # the page reads the samples that were compared
+                x, y, _ = complete_samples(x, y, "*", memory)
     for target, write in ((json, to_json), (csv, to_csv)):
         if target == STDOUT:
             sys.stdout.write(write(table))
@@ -190,6 +201,8 @@ def compare(
         report(table, html, a=x, b=y, title=f"{a} and {b}")
     if STDOUT not in (json, csv):
         _print_tables(table)
+    if table.attrs.get("n_omitted"):
+        typer.echo(f"isorep: {table.attrs['n_omitted']} samples with NaN were left out", err=True)
     print_notes(table)
 
 

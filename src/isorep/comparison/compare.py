@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args, overload
 
+from isorep._utils.validation import check_name
 from isorep.activations.options import ModelOptions, check_for_models
 from isorep.comparison.aligned_sides import aligned_sides
+from isorep.comparison.complete_samples import complete_samples
 from isorep.comparison.grid import Grid
 from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.open_pairs import open_pairs
@@ -18,6 +20,7 @@ from isorep.core.basis import Solver
 from isorep.core.prepare import Coupled
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measures_named
+from isorep.representations.missing_values import NanPolicy
 
 if TYPE_CHECKING:
     import torch
@@ -38,6 +41,7 @@ class CompareOptions(ModelOptions, total=False):
     n_permutations: int | None
     seed: int
     solver: Solver
+    nan_policy: NanPolicy
     memory: str | float | None
     progress: bool
 
@@ -67,6 +71,7 @@ def compare(
     n_permutations: int | None = None,
     seed: int = 0,
     solver: Solver = "auto",
+    nan_policy: NanPolicy = "raise",
     memory: str | float | None = None,
     plan_only: bool = False,
     progress: bool = True,
@@ -122,6 +127,10 @@ def compare(
         Random seed for the correction, intervals and p-values.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
+    nan_policy : {"raise", "omit"}
+        What to do with NaN: "raise" makes the cells of the layer NaN, with the reason; "omit"
+        leaves out every sample that has NaN in a selected layer of either side, and
+        ``table.attrs["n_omitted"]`` is their number.
     memory : int or str, optional
         Memory limit, bytes or text such as "2 GB", for what is held at a time; default half of the
         free memory. Stores are read into memory if they take up to 256 MB, or if samples are
@@ -192,6 +201,11 @@ def compare(
     a, b, data = open_models(a, b, data)
     check_for_models(compare, is_model(a) or is_model(b), **options)
     a, b = aligned_sides({"a": a, "b": b}).values()
+    check_name("nan_policy", nan_policy, get_args(NanPolicy))
+    omitted: dict[str, int] = {}
+    if nan_policy == "omit":
+        a, b, kept = complete_samples(a, b, layers, memory)
+        omitted["n_omitted"] = len(kept) - int(kept.sum())
     inference = InferenceOptions(correct, interval, chance, n_permutations, seed)
     with open_pairs(
         a,
@@ -221,6 +235,6 @@ def compare(
         grid.arrays(),
         rows,
         {"x_rank": ("x_layer", ranks.x), "y_rank": ("y_layer", ranks.y)},
-        table_attributes("compare", rows) | names,
+        table_attributes("compare", rows) | names | omitted,
         inference,
     )

@@ -13,6 +13,7 @@ from isorep._utils.html_table import html_table
 from isorep._utils.linalg import svd, svds_of_cosines
 from isorep.core.basis import Basis, Solver
 from isorep.core.moments import CrossMoments
+from isorep.representations.sample_table import paired
 
 LISTED = 5
 """Correlations that notebooks show."""
@@ -298,6 +299,8 @@ def overlap(x: ArrayLike | Basis, y: ArrayLike | Basis, *, solver: Solver = "aut
     x, y : (n, p) and (n, q) arrays, or Basis
         Representations: samples in rows, in the same order on both sides, from one array library
         and on one device. Pass a `Basis` to prepare a representation once and compare it with many.
+        Tables of xarray, pandas and AnnData with the same labels of samples are brought into the
+        order of x; see `isorep.Representations.from_mapping`.
     solver : {"auto", "gram", "svd"}
         Whitening of arrays; see `Basis.from_array`.
 
@@ -310,8 +313,8 @@ def overlap(x: ArrayLike | Basis, y: ArrayLike | Basis, *, solver: Solver = "aut
     Raises
     ------
     TypeError, ValueError
-        If a side is not a representation, or the two have different numbers of samples, array
-        libraries or devices.
+        If a side is not a representation, or the two have different numbers or labels of samples,
+        array libraries or devices.
 
     Examples
     --------
@@ -323,6 +326,7 @@ def overlap(x: ArrayLike | Basis, y: ArrayLike | Basis, *, solver: Solver = "aut
     >>> o.x_directions.shape, o.y_variates.shape
     ((3, 2), (100, 2))
     """
+    x, y, _ = paired(x, y)
     shapes = [getattr(side, "shape", None) for side in (x, y)]
     if all(shape is not None and len(shape) == 2 for shape in shapes):
         _check_paired(*shapes)  # type: ignore[arg-type]  # before any work is done

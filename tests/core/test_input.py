@@ -80,6 +80,7 @@ def test_nan_and_infinity_are_counted_and_found():
         isorep.pwcca(bad, GOOD)
 
 
+@pytest.mark.filterwarnings("ignore::isorep.FewSamplesWarning")
 def test_the_input_is_left_as_it_was():
     x, y = GOOD.copy(), GOOD[:, ::-1].copy()
     for measure in [name for name, row in isorep.MEASURES.items() if row.requires != "maps"]:

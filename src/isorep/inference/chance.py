@@ -11,6 +11,9 @@ from isorep.inference.sequential import check_overlap
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measure_named
 
+NEGATIVE = 0.01
+"""Size of a negative chance level that may be the error of a mean over permutations."""
+
 
 def chance(
     overlap: Overlap,
@@ -85,7 +88,9 @@ def calibrated(similarity: float, chance: float, best: float = 1.0) -> float:
     """Return the calibrated similarity: 0 at the chance level and 1 for identity.
 
     ``(similarity - chance) / (best - chance)``; negative below the chance level. NaN if the chance
-    level equals the largest similarity, as when all correlations are forced to be 1.
+    level equals the largest similarity, as when all correlations are forced to be 1, and if it is
+    negative, as of a held-out R^2: a fit that is worse than the mean would make any other look
+    better than it is.
 
     Parameters
     ----------
@@ -110,6 +115,19 @@ def calibrated(similarity: float, chance: float, best: float = 1.0) -> float:
     >>> calibrated(0.75, chance=0.5), calibrated(1.0, chance=1.0)
     (0.5, nan)
     """
+    if is_negative(chance):
+        return nan
     # Only rounding may separate the chance level from the largest similarity.
     span = best - chance
     return (similarity - chance) / span if span > 1e-9 * abs(best) else nan
+
+
+def is_negative(chance: float) -> bool:
+    """Return whether a chance level is below 0 by more than permutations can be wrong.
+
+    Examples
+    --------
+    >>> is_negative(-1.43), is_negative(-0.002)
+    (True, False)
+    """
+    return chance < -NEGATIVE

@@ -15,7 +15,7 @@ from isorep.core.folds import group_labels
 from isorep.core.overlap import Overlap, overlap
 from isorep.core.score import Score
 from isorep.core.warning_text import WarningText, heard, not_computed
-from isorep.inference.chance import calibrated
+from isorep.inference.chance import calibrated, is_negative
 from isorep.inference.interval import (
     Interval,
     check_level,
@@ -292,6 +292,15 @@ def examine(
         except (TypeError, ValueError) as error:
             results[row.label] = error
             continue
+        if is_negative(level_of_chance):
+            warnings.append(
+                WarningText(
+                    "negative-chance",
+                    f"unrelated data would show a {row.name} of {level_of_chance:.2f}, below 0, so "
+                    "there is no calibrated value",
+                    "read the similarity itself, for which 0 is no relation",
+                )
+            )
         results[row.label] = Inference(
             similarity=score.similarity,
             corrected=corrected if correct or interval else nan,

@@ -1,0 +1,1 @@
+"""What decides a similarity unnoticed: one reason a file."""

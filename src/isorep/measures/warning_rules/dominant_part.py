@@ -1,0 +1,88 @@
+"""Dominant part: one feature, direction or sample that decides the similarity alone."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from isorep.core.basis import Basis
+from isorep.core.dominance import Share
+from isorep.core.overlap import Overlap
+from isorep.core.warning_text import WarningText
+
+Emphasis = Literal["equal", "norm", "variance", "squared variance", "distances"]
+"""How directions and samples count in a similarity; see `Measure.emphasis`."""
+
+MOST = 0.5
+"""Share of what a measure sums above which one feature or sample decides the similarity."""
+
+TIMES_EVEN = 5
+"""Multiple of the share of equal features or samples below which none counts as dominant."""
+
+ONE_DIRECTION = 0.95
+"""Share of the variance above which one direction, of no single feature, decides."""
+
+MANY_DIRECTIONS = 10
+"""Rank below which one large direction is usual."""
+
+_ADVICE = {
+    "dominant-feature": "it decides the similarity: compare without this feature, scale the "
+    "features to equal variance, or use cca",
+    "dominant-sample": "it decides the similarity: compare without this sample, or scale each "
+    "sample to unit norm",
+    "dominant-direction": "it decides the similarity: subtract the first principal component, or "
+    "use cca",
+}
+
+
+def dominant_part(
+    overlap: Overlap, emphasis: Emphasis, sides: str = "xy"
+) -> tuple[WarningText, ...]:
+    """Warn if one feature, sample or direction of these sides decides the similarity."""
+    if emphasis == "equal":
+        return ()
+    findings: dict[str, list[str]] = {}
+    for side in sides:
+        part = _of_side(overlap.x if side == "x" else overlap.y, side, emphasis)
+        if part is not None:
+            findings.setdefault(part[0], []).append(part[1])
+    return tuple(
+        WarningText(code, ", and ".join(texts), _ADVICE[code]) for code, texts in findings.items()
+    )
+
+
+def _of_side(basis: Basis, name: str, emphasis: Emphasis) -> tuple[str, str] | None:
+    """Return the code and the finding of a side, if one part decides."""
+    feature, sample, direction = (
+        basis.dominance.feature,
+        basis.dominance.sample,
+        basis.dominance.direction,
+    )
+    if _decides(feature, basis.rank, emphasis):
+        subject, share = f"feature {feature.index} of {name}", _percent(feature, emphasis)
+        return "dominant-feature", f"{subject} carries {share}"
+    if sample is not None and _decides(sample, basis.n_samples, emphasis):
+        if emphasis == "distances":  # the other distances do not depend on this sample
+            return None
+        subject, share = f"row {sample.index} of {name}", _percent(sample, emphasis)
+        return "dominant-sample", f"{subject} carries {share}"
+    large = direction.variance > ONE_DIRECTION and (emphasis != "norm" or direction.norm > MOST)
+    if large and basis.rank >= MANY_DIRECTIONS:
+        return "dominant-direction", (
+            f"one direction of {name} carries {direction.variance:.0%} of the variance and is "
+            f"strongest in feature {feature.index}"
+        )
+    return None
+
+
+def _decides(share: Share, n_parts: int, emphasis: Emphasis) -> bool:
+    parts = {"norm": share.norm, "squared variance": share.squared}
+    return parts.get(emphasis, share.variance) > MOST and share.variance > TIMES_EVEN / n_parts
+
+
+def _percent(share: Share, emphasis: Emphasis) -> str:
+    if emphasis == "squared variance" and share.variance <= MOST:
+        return (
+            f"{share.variance:.0%} of the variance and {share.squared:.0%} of the squared inner "
+            "products of samples"
+        )
+    return f"{share.variance:.0%} of the variance"

@@ -18,6 +18,7 @@ from isorep.core.basis import Basis
 from isorep.core.folds import assign_folds
 from isorep.core.prepare import Prepared
 from isorep.core.score import Score
+from isorep.core.warning_text import WarningText, heard, line_of
 from isorep.inference.interval import check_level
 from isorep.inference.jackknife import BLOCKS, standard_error
 from isorep.measures.base import Measure
@@ -34,6 +35,9 @@ TOLERANCE = 0.05
 
 FACTOR = 2.0
 """Multiple of the noise up to which a distance counts as noise."""
+
+SAME = 1e-4
+"""Distance up to which the first state equals the last one."""
 
 LEVEL = 0.95
 
@@ -91,7 +95,8 @@ def converged(
         - ``threshold`` and ``noise`` (layer): distances;
         - ``distance`` (step, layer): distance of a state to the last state, and
           ``distance_error``, its standard error;
-        - ``warnings`` (layer): what affects the step of a layer, or an empty string.
+        - ``warnings`` (layer): what affects the step of a layer, one line a code, or an empty
+          string.
 
     Raises
     ------
@@ -238,7 +243,8 @@ def _examine(layer: Sequence[_LayerState], n_samples: int, rule: _Rule, level: f
         _stays_from(excess - error <= 0),
         _stays_from(excess + error <= 0),
     )
-    return _Result(distances, standard_error(to_last), steps, "; ".join(_warnings(distances)))
+    warnings = "\n".join(map(line_of, heard(_warnings(distances))))
+    return _Result(distances, standard_error(to_last), steps, warnings)
 
 
 def _stays_from(within: NDArray[np.bool_]) -> int:
@@ -247,15 +253,28 @@ def _stays_from(within: NDArray[np.bool_]) -> int:
     return min(int(outside[-1]) + 1, len(within) - 1) if len(outside) else 0
 
 
-def _warnings(distances: _Distances) -> list[str]:
-    """Say which states could not be compared, and if the noise hides what the layer learned."""
-    texts = list(distances.reasons)
+def _warnings(distances: _Distances) -> list[WarningText]:
+    """Say which states could not be compared, and if the step says nothing about learning."""
+    texts = [WarningText("not-computed", reason) for reason in distances.reasons]
     first = distances.to_last[0]
+    if first <= SAME:
+        texts.append(
+            WarningText(
+                "same-at-start",
+                "the first state already equals the last one: the layer is frozen, or it is a "
+                "linear map at least as wide as its input, which this measure cannot tell from "
+                "any other",
+                "take the output of the nonlinearity after it, or measure='cka'",
+            )
+        )
     if distances.noise > TOLERANCE and distances.threshold > first / 2:
         texts.append(
-            f"neighbouring states at the end are {distances.noise:.2g} apart, but the first state "
-            f"is only {first:.2g} from the last: the noise hides what the layer learned; take "
-            "states more often"
+            WarningText(
+                "noisy-states",
+                f"neighbouring states at the end are {distances.noise:.2g} apart, but the first "
+                f"state is only {first:.2g} from the last: the noise hides what the layer learned",
+                "take states more often",
+            )
         )
     return texts
 

@@ -14,15 +14,16 @@ from isorep.measures.chance_levels import linear_cka
 LIMITED = 0.6
 """CKA of two samples of neurons of one population below which the number of neurons is felt."""
 
-NEAR_LIMIT = (0.75, 1.25)
-"""Share of this limit between which the observed CKA says little about a difference."""
+NEAR_LIMIT = (0.65, 1.5)
+"""Multiples of this limit between which CKA varies from one draw of 20 neurons to the next."""
 
 FAINT = 0.1
 """Limit below which it is too uncertain: the neurons have hardly anything in common. Also the CKA
 of unrelated data above which the samples are too few to tell."""
 
-FEWEST = 8
-"""Neurons below which the limit is too uncertain."""
+FEWEST, MOST = 8, 50
+"""Numbers of neurons between which they may be a recording of a population, and the limit is certain
+enough."""
 
 
 def few_neurons(overlap: Overlap) -> tuple[WarningText, ...]:
@@ -33,7 +34,7 @@ def few_neurons(overlap: Overlap) -> tuple[WarningText, ...]:
     noise, so their share of ``||K||_F^2`` gives the CKA of two such draws.
     """
     p, q = overlap.x.n_features, overlap.y.n_features
-    if min(p, q) < FEWEST or linear_cka(overlap) > FAINT:
+    if not FEWEST <= min(p, q) <= MOST or linear_cka(overlap) > FAINT:
         return ()
     limit = sqrt(_common(overlap.x) * _common(overlap.y))
     if not FAINT < limit < LIMITED:

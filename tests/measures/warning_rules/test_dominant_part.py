@@ -10,9 +10,9 @@ from isorep import MEASURES
 N, P = 1200, 60
 rng = np.random.default_rng(1)
 LATENT = rng.standard_normal((N, 3))
-X = LATENT @ rng.standard_normal((3, P)) + 2 * rng.standard_normal((N, P))
-Y = LATENT @ rng.standard_normal((3, P)) + 2 * rng.standard_normal((N, P))
-SPIKE = 300 * rng.standard_normal(N)
+X = LATENT @ rng.standard_normal((3, P)) + 5 * rng.standard_normal((N, P))
+Y = LATENT @ rng.standard_normal((3, P)) + 5 * rng.standard_normal((N, P))
+SPIKE = 3000 * rng.standard_normal(N)
 VARIANCES = ("cka", "cka_debiased", "procrustes", "pwcca", "svcca", "rsa", "mutual_knn", "cka_rbf")
 """Measures in which directions count by their variance."""
 

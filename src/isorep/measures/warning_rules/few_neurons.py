@@ -22,8 +22,7 @@ FAINT = 0.1
 of unrelated data above which the samples are too few to tell."""
 
 FEWEST, MOST = 8, 50
-"""Numbers of neurons between which they may be a recording of a population, and the limit is certain
-enough."""
+"""Numbers of neurons between which they may be a recording, and the limit is certain enough."""
 
 
 def few_neurons(overlap: Overlap) -> tuple[WarningText, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from array_api_compat import array_namespace, device
 
@@ -13,6 +13,7 @@ from isorep._utils.html_table import html_table
 from isorep._utils.linalg import svd, svds_of_cosines
 from isorep.core.basis import Basis, Solver
 from isorep.core.moments import CrossMoments
+from isorep.representations.sample_structure import SampleStructure
 
 LISTED = 5
 """Correlations that notebooks show."""
@@ -36,11 +37,15 @@ class Overlap:
         The two representations, prepared.
     matrix : (x_rank, y_rank) float64 array
         ``M``, the overlap of the two orthonormal bases of sample space.
+    structure : SampleStructure or None
+        Which samples depend on each other; None if they are independent. Permutations, folds, the
+        jackknife and corrections follow it.
     """
 
     x: Basis
     y: Basis
     matrix: Array
+    structure: SampleStructure | None = None
     # If a stream kept its moments in blocks: computes the overlaps without each block, on demand.
     jackknife_replicates: Callable[[], Iterator[Overlap]] | None = None
     # Decompositions that are known already; see `_svd` and `_triplets`.
@@ -89,7 +94,8 @@ class Overlap:
                 f"{y.n_features}; the cross moments are of {cross.n} samples and "
                 f"{cross.scatter.shape[0]} by {cross.scatter.shape[1]} features"
             )
-        return cls(x, y, x.whitening.T @ cross.scatter @ y.whitening, jackknife_replicates)
+        matrix = x.whitening.T @ cross.scatter @ y.whitening
+        return cls(x, y, matrix, jackknife_replicates=jackknife_replicates)
 
     @classmethod
     def from_svd(cls, x: Basis, y: Basis, u: Array, correlations: Array, w: Array) -> Overlap:
@@ -247,7 +253,10 @@ class Overlap:
     def leading(self, x_rank: int, y_rank: int) -> Overlap:
         """Return the overlap of the leading principal components of both sides."""
         return Overlap(
-            self.x.leading(x_rank), self.y.leading(y_rank), self.matrix[:x_rank, :y_rank]
+            self.x.leading(x_rank),
+            self.y.leading(y_rank),
+            self.matrix[:x_rank, :y_rank],
+            self.structure,
         )
 
     def swap(self) -> Overlap:
@@ -261,6 +270,7 @@ class Overlap:
             self.y,
             self.x,
             self.matrix.T,
+            self.structure,
             jackknife_replicates if self.jackknife_replicates else None,
             known_svd=_swapped(vars(self).get("_svd", self.known_svd)),
             known_triplets=_swapped(vars(self).get("_triplets", self.known_triplets)),
@@ -290,7 +300,14 @@ def projection_weights(loadings: Array) -> Array:
     return sums / total
 
 
-def overlap(x: ArrayLike | Basis, y: ArrayLike | Basis, *, solver: Solver = "auto") -> Overlap:
+def overlap(
+    x: ArrayLike | Basis,
+    y: ArrayLike | Basis,
+    *,
+    groups: ArrayLike | None = None,
+    order: ArrayLike | None = None,
+    solver: Solver = "auto",
+) -> Overlap:
     """Couple two representations of the same samples.
 
     Parameters
@@ -298,6 +315,13 @@ def overlap(x: ArrayLike | Basis, y: ArrayLike | Basis, *, solver: Solver = "aut
     x, y : (n, p) and (n, q) arrays, or Basis
         Representations: samples in rows, in the same order on both sides, from one array library
         and on one device. Pass a `Basis` to prepare a representation once and compare it with many.
+    groups : (n,) array-like, optional
+        Group label of each sample, if samples of one group depend on each other: the text of a
+        token, the stimulus of a trial. All that is inferred from the overlap then follows the
+        groups.
+    order : (n,) array-like, optional
+        Time of each sample, if neighbours in time depend on each other; within its group, if there
+        are groups.
     solver : {"auto", "gram", "svd"}
         Whitening of arrays; see `Basis.from_array`.
 
@@ -310,8 +334,8 @@ def overlap(x: ArrayLike | Basis, y: ArrayLike | Basis, *, solver: Solver = "aut
     Raises
     ------
     TypeError, ValueError
-        If a side is not a representation, or the two have different numbers of samples, array
-        libraries or devices.
+        If a side is not a representation, the two have different numbers of samples, array
+        libraries or devices, or `groups` or `order` does not have one value per sample.
 
     Examples
     --------
@@ -328,7 +352,11 @@ def overlap(x: ArrayLike | Basis, y: ArrayLike | Basis, *, solver: Solver = "aut
         _check_paired(*shapes)  # type: ignore[arg-type]  # before any work is done
     x_basis = x if isinstance(x, Basis) else Basis.from_array(x, solver=solver, name="x")
     y_basis = y if isinstance(y, Basis) else Basis.from_array(y, solver=solver, name="y")
-    return couple(x_basis, y_basis)
+    coupled = couple(x_basis, y_basis)
+    if groups is None and order is None:
+        return coupled
+    n = coupled.n_samples
+    return replace(coupled, structure=SampleStructure.from_labels(groups, order, n))
 
 
 def couple(x: Basis, y: Basis) -> Overlap:

@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from isorep._utils.arrays import Array
 from isorep._utils.cached_property import cached_property
 from isorep._utils.linalg import stacked_svds_of_cosines
+from isorep._utils.parallel import check_stopped
 from isorep.core.basis import Basis
-from isorep.core.overlap import Overlap, projection_weights
+from isorep.core.orders import Orders
+from isorep.core.overlap import Overlap, couple, projection_weights
+from isorep.representations.sample_structure import SampleStructure
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,15 +33,24 @@ class OverlapStack:
         Order of the rows of y in each overlap.
     matrix : (b, x_rank, y_rank) float64 array
         ``Qx^T Qy[order]`` of each order.
+    structure : SampleStructure or None
+        As in `Overlap`.
     """
 
     x: Basis
     y: Basis
     orders: NDArray[np.int64]
     matrix: Array
+    structure: SampleStructure | None = None
 
     @classmethod
-    def from_orders(cls, x: Basis, y: Basis, orders: NDArray[np.int64]) -> OverlapStack:
+    def from_orders(
+        cls,
+        x: Basis,
+        y: Basis,
+        orders: NDArray[np.int64],
+        structure: SampleStructure | None = None,
+    ) -> OverlapStack:
         """Couple x with the rows of y in each of some orders, (b, n).
 
         Examples
@@ -53,10 +65,11 @@ class OverlapStack:
         # It is cheaper to reorder the narrower side: x in the inverse orders, or y.
         if y.rank <= x.rank:
             products = _products(y.q, orders, x.q)
-            return cls(x, y, orders, array_namespace(products).matrix_transpose(products))
+            matrix = array_namespace(products).matrix_transpose(products)
+            return cls(x, y, orders, matrix, structure)
         inverse = np.empty_like(orders)
         np.put_along_axis(inverse, orders, np.arange(orders.shape[1])[None, :], axis=1)
-        return cls(x, y, orders, _products(x.q, inverse, y.q))
+        return cls(x, y, orders, _products(x.q, inverse, y.q), structure)
 
     @property
     def n_samples(self) -> int:
@@ -100,6 +113,7 @@ class OverlapStack:
             self.y.leading(y_rank),
             self.orders,
             self.matrix[:, :x_rank, :y_rank],
+            self.structure,
         )
 
     def __len__(self) -> int:
@@ -119,9 +133,30 @@ class OverlapStack:
                 x,
                 replace(y, factor=xp.take(y_q, xp.asarray(order, device=device(y_q)), axis=0)),
                 self.matrix[k, ...],
+                self.structure,
             )
             for k, order in enumerate(self.orders)
         ]
+
+
+def reordered(
+    overlap: Overlap, orders: Orders, size: int
+) -> Iterator[OverlapStack | list[Overlap]]:
+    """Yield the overlaps of x with y's samples in each of the orders, up to `size` at a time.
+
+    An order that is no permutation of the samples takes a new basis of y.
+    """
+    for batch in orders.batches(size):
+        if orders.are_permutations:
+            yield OverlapStack.from_orders(overlap.x, overlap.y, batch, overlap.structure)
+            continue
+        parts = []
+        for order in batch:
+            check_stopped()
+            rows = array_namespace(overlap.matrix).asarray(order, device=device(overlap.matrix))
+            coupled = couple(overlap.x, overlap.y.take(rows))
+            parts.append(replace(coupled, structure=overlap.structure))
+        yield parts
 
 
 def _products(moved: Array, orders: NDArray[np.int64], fixed: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from math import acos, inf
@@ -267,9 +267,11 @@ class Measure:
         """Compute the formula of an overlap."""
         return self.function(coupled, **{**self.fixed_options, **options})
 
-    def similarities(self, stack: OverlapStack, **options: Any) -> NDArray[np.float64]:
+    def similarities(
+        self, stack: OverlapStack | Sequence[Overlap], **options: Any
+    ) -> NDArray[np.float64]:
         """Return the similarity of each overlap of a stack, (b,)."""
-        rule = self.stack_rule
+        rule = self.stack_rule if isinstance(stack, OverlapStack) else None
         values = rule(stack, **self.with_options(**options).options) if rule else None
         if values is None:
             return np.array(

@@ -17,7 +17,7 @@ __all__ = ["load", "open_store", "save"]
 
 
 def save(representations: Representations, path: str | PathLike[str]) -> None:
-    """Save layers, reductions, dtypes, sample ids and labels to one ``.npz`` or ``.zarr``.
+    """Save layers with all that is known of their samples to one ``.npz`` or ``.zarr``.
 
     The file is written beside `path` and then takes its place: if writing fails, the file that was
     there before is untouched. If `path` is a link, the file that it points to is written. Nothing

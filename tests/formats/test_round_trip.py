@@ -39,10 +39,15 @@ def representations(draw):
             lambda texts: np.array(texts, dtype=np.str_)
         ),
     )
+    groups = hnp.arrays(draw(st.sampled_from(["int64", "uint16", "bool"])), n)
+    order = hnp.arrays(draw(st.sampled_from(["int32", "datetime64[ns]"])), n)
+    order = order.filter(lambda times: not (times.dtype.kind == "M" and np.isnat(times).any()))
     return Representations(
         arrays,
         sample_ids=draw(st.none() | st.lists(TEXT | st.integers(), min_size=n, max_size=n)),
         labels=draw(st.none() | labels),
+        groups=draw(st.none() | groups),
+        order=draw(st.none() | order),
         reductions=reductions,
         dtypes=draw(st.dictionaries(st.sampled_from(names), st.sampled_from(["bfloat16", "int8"]))),
         n_samples=n,

@@ -12,7 +12,7 @@ import pytest
 import isorep
 from isorep._formats.header import HEADER, Contents, to_arrays
 from isorep.representations.representations import Representations
-from isorep.storage import load, save
+from isorep.storage import load, open_store, save
 
 ODD_NAMES = ["a/b", "../../up", "/root", "..", ".", "", "x.npy", "x", "X", "ä\n", "n" * 300, HEADER]
 SUFFIXES = [".npz", ".zarr"]
@@ -53,6 +53,27 @@ def test_round_trip(tmp_path, suffix):
     assert back["conv"].dtype == np.float16
     assert list(back) == list(reps)
     assert os.listdir(tmp_path) == [f"a{suffix}"]
+
+
+@each_suffix
+@pytest.mark.parametrize("groups", [["dög", "cat", "dög"], [3, 1, 3], None])
+@pytest.mark.parametrize(
+    "order",
+    [
+        [0.5, 2.0, 1.0],
+        np.array(["2026-01-01T12", "2025-01-01", "2027-01-01"], "datetime64[s]"),
+        np.array([3, 1, 2], "timedelta64[ms]"),
+        None,
+    ],
+)
+def test_groups_and_order_round_trip(tmp_path, suffix, groups, order):
+    reps = Representations({"fc": np.arange(6.0).reshape(3, 2)}, groups=groups, order=order)
+    path = tmp_path / f"a{suffix}"
+    reps.save(path)
+    assert load(path) == reps
+    assert load(path).order is None or load(path).order.dtype == reps.order.dtype
+    if suffix == ".zarr":
+        assert Representations.from_mapping(open_store(path)) == reps
 
 
 @each_suffix

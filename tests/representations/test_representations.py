@@ -8,6 +8,7 @@ import torch
 
 from isorep.representations.lazy import LazyRepresentations
 from isorep.representations.representations import Representations
+from isorep.representations.row_positions import RowPositions
 
 
 def arrays(n=7):
@@ -231,3 +232,92 @@ def test_html_is_a_table_of_the_layers():
 def test_a_state_dict_is_no_representation(layers):
     with pytest.raises(ValueError, match=r"looks like a weight of a state dict, .*@weights"):
         Representations(layers)
+
+
+class TestGroups:
+    def test_are_kept_and_checked(self):
+        groups, order = list("aabbbcc"), np.arange(7.0)[::-1]
+        reps = Representations(arrays(), groups=groups, order=order)
+        assert reps.groups.tolist() == groups
+        assert reps.order.tolist() == order.tolist()
+        assert repr(reps).startswith("Representations(2 layers, 7 samples in 3 groups: ")
+        assert Representations(reps, **reps.metadata()) == reps
+        assert reps != Representations(arrays(), groups=groups)
+        assert reps != Representations(arrays(), groups=list("aabbbca"), order=order)
+        assert pickle.loads(pickle.dumps(reps)) == reps
+        with pytest.raises(ValueError, match="read-only"):
+            reps.order[0] = 1
+        order[0] = 3  # the caller's own array stays writeable
+        with pytest.raises(ValueError, match="groups has 6 samples and layer 'conv1' has 7"):
+            Representations(arrays(), groups=range(6))
+        with pytest.raises(ValueError, match="order has 1 samples and layer 'conv1' has 7"):
+            Representations(arrays(), order=3)
+        with pytest.raises(ValueError, match=r"groups has no label .* the first of them row 2"):
+            Representations(arrays(), groups=[0, 0, np.nan, 1, 1, 1, 1])
+        with pytest.raises(ValueError, match="order must hold numbers or times, got dtype <U1"):
+            Representations(arrays(), order=groups)
+
+    def test_structure_of_rows_that_are_samples(self):
+        by_group = Representations(arrays(), groups=list("bbaabcc"), order=[3, 1, 2, 4, 2, 0, 1])
+        structure = by_group.structure("fc")
+        assert [rows.tolist() for rows in structure.members] == [[1, 4, 0], [2, 3], [5, 6]]
+        series = Representations(arrays(), order=range(7)).structure("fc")
+        assert [rows.tolist() for rows in series.members] == [list(range(7))]
+        repeats = Representations(arrays(), sample_ids=list("abacdef")).structure("conv1")
+        assert repeats.groups.tolist() == [0, 1, 0, 2, 3, 4, 5]
+        assert repeats.order is None
+        assert Representations(arrays(), sample_ids=range(7)).structure("fc") is None
+        assert Representations(arrays()).structure("fc") is None
+
+    def positions(self, **metadata):
+        rows = RowPositions(np.array([1, 0, 0, 1, 2]), np.array([1, 0, 2, 0, 0]))
+        return Representations(
+            {"tokens": np.arange(10.0).reshape(5, 2), "fc": np.ones((3, 2))},
+            reductions={"tokens": "positions"},
+            row_positions={"tokens": rows},
+            **metadata,
+        )
+
+    def members(self, reps):
+        return [rows.tolist() for rows in reps.structure("tokens").members]
+
+    def test_structure_of_rows_that_are_positions(self):
+        assert self.members(self.positions()) == [[3, 0], [1, 2], [4]]
+        assert self.positions().structure("fc") is None
+        # Texts 0 and 1 are one group: the rows of both, text after text.
+        assert self.members(self.positions(groups=[5, 5, 6])) == [[1, 2, 3, 0], [4]]
+        assert self.members(self.positions(sample_ids="xxy")) == [[1, 2, 3, 0], [4]]
+        reversed_texts = self.positions(groups=[5, 5, 6], order=[2, 1, 0])
+        assert self.members(reversed_texts) == [[3, 0, 1, 2], [4]]
+        one_row = Representations(
+            {"a": np.ones((2, 1))},
+            row_positions={"a": RowPositions(np.array([2, 0]), np.array([3, 3]))},
+            reductions={"a": "positions"},
+            n_samples=3,
+        )
+        assert one_row.structure("a") is None
+
+    def test_rows_of_unknown_samples(self):
+        layers = {"conv": np.ones((6, 2)), "fc": np.ones((3, 2))}
+        reductions = {"conv": "positions"}
+        assert Representations(layers, reductions=reductions).structure("conv") is None
+        reps = Representations(layers, reductions=reductions, groups=[0, 0, 1])
+        with pytest.raises(ValueError, match=r"'conv' has 6 rows of 3 samples.*row_positions"):
+            reps.structure("conv")
+        with pytest.raises(ValueError, match="rows of layer 'conv' are positions, and it is unk"):
+            reps.take([0, 1])
+
+    def test_take_brings_everything(self):
+        reps = self.positions(
+            sample_ids="xyz", labels=[4, 5, 6], groups=["a", "b", "a"], order=[7.0, 8.0, 9.0]
+        )
+        taken = reps.take([2, 1])
+        assert taken.sample_ids == ("z", "y")
+        assert taken.labels.tolist() == [6, 5]
+        assert taken.groups.tolist() == ["a", "b"]
+        assert taken.order.tolist() == [9, 8]
+        np.testing.assert_array_equal(taken["tokens"], reps["tokens"][[4, 0, 3]])
+        assert taken.row_positions["tokens"].samples.tolist() == [0, 1, 1]
+        assert taken.row_positions["tokens"].positions.tolist() == [0, 1, 0]
+        assert reps.take(range(2)) == reps.take([0, 1])
+        assert np.shares_memory(reps.take(range(2))["fc"], reps["fc"])

@@ -1,10 +1,11 @@
 """Header: how npz and zarr files hold representations, as named arrays of numbers and a JSON text.
 
-A file holds one array for each layer, ``labels`` if they are known, an array
-``rows...`` for the positions of layers whose rows are positions, and ``header``: the bytes of a
-JSON object with the format's marker and version, the version of isorep, the layers in order (name,
-key of the array, reduction, dtype), the sample ids, whether there are labels, and labels that are
-strings. Text is stored in JSON because arrays of strings would need pickle in npz and have no fixed
+A file holds one array for each layer, ``labels``, ``groups`` and ``order`` if they are known, an
+array ``rows...`` for the positions of layers whose rows are positions, and ``header``: the bytes of
+a JSON object with the format's marker and version, the version of isorep, the layers in order
+(name, key of the array, reduction, dtype), the sample ids, whether there are labels, groups and an
+order, and those of them that are strings. Times are stored as integers, with their dtype in the
+header. Text is stored in JSON because arrays of strings would need pickle in npz and have no fixed
 specification in zarr.
 
 npz and zarr have no bfloat16: a layer with ``"bits": "bfloat16"`` is an array of uint16, the bits
@@ -28,7 +29,7 @@ HEADER = "isorep-header"
 _FORMAT = "isorep.representations"
 _VERSION = 2
 _READABLE_VERSIONS = (1, 2)  # version 2 added layers of bits
-LABELS = "labels"
+PER_SAMPLE = ("labels", "groups", "order")
 ROWS = "rows"
 
 
@@ -41,8 +42,8 @@ class Contents:
     layers
         Layer name to array (n_samples, n_features), in memory or read when its rows are asked for.
     metadata
-        Sample ids, labels, reductions, dtypes and number of samples, as far as the file has them:
-        keywords of `isorep.Representations`.
+        Sample ids, labels, groups, order, reductions, dtypes and number of samples, as far as the
+        file has them: keywords of `isorep.Representations`.
     """
 
     layers: Mapping[str, Any]
@@ -82,19 +83,20 @@ def to_arrays(contents: Contents) -> dict[str, NDArray[Any]]:
                 arrays[row_keys[id(rows)]] = np.asarray(rows)
             layer["rows"] = row_keys[id(rows)]
         layers.append(layer)
+    per_sample = {name: metadata[name] for name in PER_SAMPLE}
     return arrays | metadata_arrays(
-        layers, metadata["sample_ids"], metadata["labels"], metadata["n_samples"]
+        layers, metadata["sample_ids"], per_sample, metadata["n_samples"]
     )
 
 
 def metadata_arrays(
     layers: Sequence[Mapping[str, Any]],
     sample_ids: Sequence[str] | None,
-    labels: NDArray[Any] | None,
+    per_sample: Mapping[str, NDArray[Any] | None],
     n_samples: int,
     **more: Any,
 ) -> dict[str, NDArray[Any]]:
-    """Return the arrays beside those of the layers: the header, with `more`, and the labels."""
+    """Return the arrays beside those of the layers: the header, with `more`, and `per_sample`."""
     header: dict[str, Any] = {
         "format": _FORMAT,
         "format_version": _VERSION,
@@ -102,15 +104,20 @@ def metadata_arrays(
         "n_samples": n_samples,
         "layers": layers,
         "sample_ids": sample_ids,
-        "has_labels": labels is not None,
-        "text_labels": None,
         **more,
     }
     arrays: dict[str, NDArray[Any]] = {}
-    if labels is not None and labels.dtype.kind == "U":
-        header["text_labels"] = labels.tolist()
-    elif labels is not None:
-        arrays[LABELS] = labels
+    for name, values in per_sample.items():
+        header |= {f"has_{name}": values is not None, f"text_{name}": None}
+        if values is None:
+            continue
+        if values.dtype.kind == "U":
+            header[f"text_{name}"] = values.tolist()
+        elif values.dtype.kind in "Mm":
+            header[f"dtype_{name}"] = values.dtype.str
+            arrays[name] = values.view(np.int64)
+        else:
+            arrays[name] = values
     arrays[HEADER] = np.frombuffer(json.dumps(header).encode("ascii"), np.uint8)
     return arrays
 
@@ -138,14 +145,15 @@ def read_header(array: NDArray[Any]) -> dict[str, Any]:
     return header
 
 
-def read_labels(
-    header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+def read_per_sample(
+    name: str, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
 ) -> NDArray[Any] | None:
-    """Return the labels that `metadata_arrays` stored."""
-    if header["text_labels"] is not None:
-        return np.asarray(header["text_labels"], dtype=np.str_)
-    if header.get("has_labels", LABELS in arrays):  # early files have no "has_labels"
-        return arrays[LABELS]
+    """Return the labels, groups or order that `metadata_arrays` stored."""
+    if header.get(f"text_{name}") is not None:
+        return np.asarray(header[f"text_{name}"], dtype=np.str_)
+    if header.get(f"has_{name}", name in arrays):  # early files have no "has_labels"
+        values = arrays[name]
+        return values.view(header[f"dtype_{name}"]) if f"dtype_{name}" in header else values
     return None
 
 
@@ -164,7 +172,7 @@ def from_arrays(arrays: Mapping[str, Any]) -> Contents:
             {layer["name"]: _values(layer, arrays) for layer in layers},
             {
                 "sample_ids": header["sample_ids"],
-                "labels": read_labels(header, arrays),
+                **{name: read_per_sample(name, header, arrays) for name in PER_SAMPLE},
                 "reductions": {
                     x["name"]: x["reduction"] for x in layers if x["reduction"] is not None
                 },

@@ -25,7 +25,7 @@ from isorep._formats.header import (
     layer_key,
     metadata_arrays,
     read_header,
-    read_labels,
+    read_per_sample,
     rows_key,
     storable,
 )
@@ -227,7 +227,7 @@ class ResumableStore:
         more: dict[str, Any] = {"capture": self._fingerprint}
         if partial:
             more["rows_written"] = {key: rows.written for key, rows in self._positions.items()}
-        return metadata_arrays(layers, self.sample_ids, labels, n, **more)
+        return metadata_arrays(layers, self.sample_ids, {"labels": labels}, n, **more)
 
     def _resume(self) -> None:
         import zarr
@@ -263,7 +263,7 @@ class ResumableStore:
     def _resume_progress(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         header = read_header(arrays[HEADER])
         self._check_fingerprint(header["capture"], f"cannot resume {str(self._part)!r}, which")
-        labels = read_labels(header, arrays)
+        labels = read_per_sample("labels", header, arrays)
         self.sample_ids = header["sample_ids"]
         self._labels = None if labels is None else [labels]
         for entry in header["layers"]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from isorep._formats.header import (
     HEADER,
-    LABELS,
+    PER_SAMPLE,
     ROWS,
     Contents,
     from_arrays,
@@ -94,7 +94,7 @@ def open_zarr(path: Path) -> Contents:
     small = {
         key: _whole(key, arrays[key])
         for key in arrays
-        if key in (HEADER, LABELS) or key.startswith(ROWS)
+        if key in (HEADER, *PER_SAMPLE) or key.startswith(ROWS)
     }
     return from_arrays(arrays | small)
 

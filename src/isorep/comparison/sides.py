@@ -191,7 +191,7 @@ def first_samples(layers: Representations, n: int | None) -> Representations:
     Raises
     ------
     ValueError
-        If the rows of a layer are positions, of which each sample may have another number.
+        If it is unknown which samples the rows of a layer belong to.
 
     Examples
     --------
@@ -199,21 +199,7 @@ def first_samples(layers: Representations, n: int | None) -> Representations:
     >>> first_samples(layers, 2).sample_ids
     ('a', 'b')
     """
-    if n is None or n >= layers.n_samples:
-        return layers
-    rows = [name for name, reduction in layers.reductions.items() if reduction == "positions"]
-    if rows:
-        raise ValueError(
-            f"the rows of layer {rows[0]!r} are positions, so max_samples cannot cut stored "
-            "activations: capture fewer samples"
-        )
-    return Representations(
-        {name: array[:n] for name, array in layers.items()},
-        sample_ids=None if layers.sample_ids is None else layers.sample_ids[:n],
-        labels=None if layers.labels is None else layers.labels[:n],
-        reductions=layers.reductions,
-        dtypes=layers.dtypes,
-    )
+    return layers if n is None or n >= layers.n_samples else layers.take(range(n))
 
 
 def _is_lazy(array: Any) -> bool:

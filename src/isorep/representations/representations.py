@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.arrays import to_numpy
+from isorep._utils.cached_property import cached_property
 from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.computed_array import ComputedArray, rounded_dtype, rounding_text
 from isorep._utils.html_table import html_table
 from isorep._utils.tables import as_labels, dense_numbers
 from isorep.representations.row_positions import RowPositions
+from isorep.representations.sample_structure import SampleStructure
 
 # The only reduction that gives a layer more rows than there are samples.
 _MANY_ROWS = "positions"
@@ -41,6 +43,8 @@ class Layers(Mapping[str, Held]):
         *,
         sample_ids: Sequence[str | int] | None = None,
         labels: Any = None,
+        groups: Any = None,
+        order: Any = None,
         reductions: Mapping[str, str] | None = None,
         dtypes: Mapping[str, str] | None = None,
         row_positions: Mapping[str, RowPositions | NDArray[np.int64]] | None = None,
@@ -59,7 +63,11 @@ class Layers(Mapping[str, Held]):
         self._dtypes |= _in_layer_order("dtypes", dtypes, self._arrays)
         self._sample_ids = None if sample_ids is None else as_sample_ids(sample_ids)
         self._labels = None if labels is None else _labels(labels)
+        self._groups = None if groups is None else _labels(groups, "group")
+        self._order = None if order is None else _read_only(np.atleast_1d(np.asarray(order)))
         self._n_samples = self._count(n_samples)
+        if groups is not None or order is not None:  # checks that no sample lacks one
+            SampleStructure.from_labels(self._groups, self._order, self._n_samples)
         rows = _in_layer_order("row_positions", row_positions, self._arrays)
         shared = {
             id(x): x if isinstance(x, RowPositions) else RowPositions.from_array(x)
@@ -76,8 +84,13 @@ class Layers(Mapping[str, Held]):
             counts["n_samples"] = int(n_samples)
         if self._sample_ids is not None:
             counts["sample_ids"] = len(self._sample_ids)
-        if self._labels is not None:
-            counts["labels"] = len(self._labels)
+        for key, values in (
+            ("labels", self._labels),
+            ("groups", self._groups),
+            ("order", self._order),
+        ):
+            if values is not None:
+                counts[key] = len(values)
         for name, array in self._arrays.items():
             if self._reductions.get(name) != _MANY_ROWS:
                 counts[f"layer {name!r}"] = array.shape[0]
@@ -92,9 +105,9 @@ class Layers(Mapping[str, Held]):
                 for layer in self._arrays:
                     check_no_weight(layer)
                 raise ValueError(
-                    f"expected one row, id and label per sample, but {first} has {counts[first]} "
-                    f"samples and {other} has {count}; transpose an array whose samples are in "
-                    "columns, and keep only samples that all layers hold"
+                    f"expected one row, id, label and group per sample, but {first} has "
+                    f"{counts[first]} samples and {other} has {count}; transpose an array whose "
+                    "samples are in columns, and keep only samples that all layers hold"
                 )
         return counts[first]
 
@@ -139,6 +152,16 @@ class Layers(Mapping[str, Held]):
         return self._labels
 
     @property
+    def groups(self) -> NDArray[Any] | None:
+        """Label of each sample's group, (n_samples,); None if no groups were declared."""
+        return self._groups
+
+    @property
+    def order(self) -> NDArray[Any] | None:
+        """Number or time that orders the samples of a group, (n_samples,); None when unknown."""
+        return self._order
+
+    @property
     def reductions(self) -> dict[str, str]:
         """Layer name to the reduction that made its rows, where known (a copy)."""
         return dict(self._reductions)
@@ -158,11 +181,75 @@ class Layers(Mapping[str, Held]):
         return {
             "sample_ids": self._sample_ids,
             "labels": self._labels,
+            "groups": self._groups,
+            "order": self._order,
             "reductions": self._reductions,
             "dtypes": self._dtypes,
             "row_positions": self._row_positions,
             "n_samples": self._n_samples,
         }
+
+    def structure(self, layer: str) -> SampleStructure | None:
+        """Return which rows of a layer depend on each other; None if all are independent.
+
+        Samples with the same declared group depend on each other. If neither groups nor an order
+        were declared, samples with the same id do. Rows that are positions of one sample, or of
+        samples that depend on each other, are a group, ordered by position.
+
+        Parameters
+        ----------
+        layer : str
+            Name of the layer.
+
+        Returns
+        -------
+        SampleStructure or None
+            Structure of the layer's rows. It is also returned if every declared group has one
+            sample.
+
+        Raises
+        ------
+        ValueError
+            If groups or an order were declared, and it is unknown which sample each row belongs to.
+
+        Examples
+        --------
+        >>> reps = Representations({"fc": [[1.0], [2.0], [3.0]]}, groups=["dog", "cat", "dog"])
+        >>> reps.structure("fc")
+        SampleStructure(3 samples in 2 groups)
+        >>> Representations({"fc": [[1.0], [2.0], [3.0]]}, sample_ids="abc").structure("fc")
+        """
+        samples = self._sample_structure
+        rows = self._row_positions.get(layer)
+        if rows is None:
+            n_rows = self._arrays[layer].shape[0]
+            if samples is None or n_rows == self._n_samples:
+                return samples
+            raise ValueError(
+                f"layer {layer!r} has {n_rows} rows of {self._n_samples} samples, and it is "
+                "unknown which sample each row belongs to, so the groups of the rows are unknown: "
+                "pass row_positions, or capture with reduce='mean'"
+            )
+        if len(np.unique(rows.samples)) == len(rows):
+            return None if samples is None else samples.take(rows.samples)
+        if samples is None:
+            return SampleStructure.from_labels(rows.samples, rows.positions)
+        keys = [rows.positions, rows.samples]
+        if samples.order is not None:
+            keys.append(samples.order[rows.samples])
+        rank = np.empty(len(rows), dtype=np.int64)
+        rank[np.lexsort(keys)] = np.arange(len(rows))
+        return SampleStructure.from_labels(samples.groups[rows.samples], rank)
+
+    @cached_property
+    def _sample_structure(self) -> SampleStructure | None:
+        """The structure of the samples; None if they count as independent."""
+        if self._groups is not None or self._order is not None:
+            return SampleStructure.from_labels(self._groups, self._order, self._n_samples)
+        numbers: dict[str, int] = {}
+        ids = self._sample_ids or ()
+        groups = [numbers.setdefault(sample_id, len(numbers)) for sample_id in ids]
+        return SampleStructure.from_labels(groups) if len(numbers) < len(groups) else None
 
     def check_same_samples(
         self, other: Layers[Any], self_name: str = "a", other_name: str = "b"
@@ -265,7 +352,10 @@ class Layers(Mapping[str, Held]):
     def _size(self) -> str:
         layers = "1 layer" if len(self) == 1 else f"{len(self)} layers"
         samples = "1 sample" if self.n_samples == 1 else f"{self.n_samples} samples"
-        return f"{layers}, {samples}"
+        if self._groups is None:
+            return f"{layers}, {samples}"
+        n_groups = len(np.unique(self._groups))
+        return f"{layers}, {samples} in {'1 group' if n_groups == 1 else f'{n_groups} groups'}"
 
 
 class Representations(Layers[NDArray[Any]]):
@@ -285,6 +375,13 @@ class Representations(Layers[NDArray[Any]]):
         may have equal ids.
     labels
         One label per sample, (n_samples,): integers, floats, booleans or strings.
+    groups
+        Label of each sample's group, (n_samples,). Samples of one group, such as the repeats of a
+        stimulus or the trials of an animal, depend on each other; groups are independent. By
+        default, samples with the same id are a group.
+    order
+        Number or time by which the samples of each group are ordered, (n_samples,): an order
+        without groups is one time series.
     reductions
         Layer name to the name of the reduction that made its rows, where known.
     dtypes
@@ -300,8 +397,8 @@ class Representations(Layers[NDArray[Any]]):
     TypeError
         A layer name is no string, an id is neither string nor integer, or an array is not real.
     ValueError
-        There is no layer, an array is not 2-D or has masked values, or the numbers of rows, ids and
-        labels disagree.
+        There is no layer, an array is not 2-D or has masked values, the numbers of rows, ids,
+        labels and groups disagree, or a group or order is missing (NaN).
 
     Examples
     --------
@@ -347,6 +444,64 @@ class Representations(Layers[NDArray[Any]]):
             f"got {type(representations).__name__}; wrap a single array as {{'name': array}}"
         )
 
+    def take(self, samples: Sequence[int] | NDArray[np.int64]) -> Representations:
+        """Return some of the samples, in the given order.
+
+        Parameters
+        ----------
+        samples : sequence of int
+            Numbers of the samples, from 0. A range of consecutive ones copies no array.
+
+        Raises
+        ------
+        ValueError
+            If it is unknown which samples the rows of a layer belong to.
+
+        Examples
+        --------
+        >>> reps = Representations({"fc": [[1.0], [2.0], [3.0]]}, sample_ids="abc")
+        >>> reps.take([2, 0]).sample_ids
+        ('c', 'a')
+        """
+        picked: Any = np.asarray(samples)
+        if isinstance(samples, range) and samples.step == 1:
+            picked = slice(samples.start, samples.stop)
+        arrays: dict[str, NDArray[Any]] = {}
+        moved: dict[int, tuple[NDArray[np.int64], RowPositions]] = {}  # layers share positions
+        row_positions: dict[str, RowPositions] = {}
+        for name, array in self._arrays.items():
+            rows = self._row_positions.get(name)
+            if rows is not None:
+                if id(rows) not in moved:
+                    moved[id(rows)] = rows.take(np.asarray(samples))
+                index, row_positions[name] = moved[id(rows)]
+                arrays[name] = array[index]
+            elif array.shape[0] == self._n_samples:
+                arrays[name] = array[picked]
+            else:
+                raise ValueError(
+                    f"the rows of layer {name!r} are positions, and it is unknown which sample "
+                    "each belongs to: pass row_positions, or capture the wanted samples alone"
+                )
+        ids = self._sample_ids
+        return Representations(
+            arrays,
+            **self.metadata()
+            | {
+                "sample_ids": None if ids is None else [ids[i] for i in samples],
+                **{
+                    key: None if values is None else values[picked]
+                    for key, values in (
+                        ("labels", self._labels),
+                        ("groups", self._groups),
+                        ("order", self._order),
+                    )
+                },
+                "row_positions": row_positions,
+                "n_samples": len(samples),
+            },
+        )
+
     def save(self, path: str | PathLike[str]) -> None:
         """Save to `path`, an ``.npz`` file or a ``.zarr`` folder; see `isorep.storage.save`."""
         from isorep._formats.formats import write
@@ -362,6 +517,8 @@ class Representations(Layers[NDArray[Any]]):
             and all(_same(self[name], other[name]) for name in self)
             and self._sample_ids == other._sample_ids
             and _same(self._labels, other._labels)
+            and _same(self._groups, other._groups)
+            and _same(self._order, other._order)
             and self._reductions == other._reductions
             and self._dtypes == other._dtypes
             and self._row_positions == other._row_positions
@@ -466,14 +623,18 @@ def as_sample_ids(sample_ids: Sequence[str | int]) -> tuple[str, ...]:
     return tuple(str(sample_id) for sample_id in sample_ids)
 
 
-def _labels(labels: Any) -> NDArray[Any]:
+def _labels(labels: Any, kind: str = "label") -> NDArray[Any]:
     array = as_labels(labels)
     if array.ndim != 1 or array.dtype.kind not in "fiubU":
         raise ValueError(
-            "expected one label per sample, a 1-D array of numbers or strings, got shape "
+            f"expected one {kind} per sample, a 1-D array of numbers or strings, got shape "
             f"{array.shape}, dtype {array.dtype}"
         )
-    array = array.view()
+    return _read_only(array)
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    array = array.view()  # so that the caller's own array stays writeable
     array.flags.writeable = False
     return array
 

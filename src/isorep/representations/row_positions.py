@@ -76,6 +76,25 @@ class RowPositions:
                 f"{other_name}: capture both with the same mask and skip, or reduce both by 'mean'"
             )
 
+    def take(self, samples: NDArray[np.int64]) -> tuple[NDArray[np.int64], RowPositions]:
+        """Return the indices of the rows of some samples, in their order, and these rows.
+
+        The samples are numbered anew, from 0.
+
+        Examples
+        --------
+        >>> rows = RowPositions(np.array([0, 0, 1]), np.array([0, 1, 0]))
+        >>> rows.take(np.array([1, 0]))
+        (array([2, 0, 1]), RowPositions(3 rows of 2 samples))
+        """
+        by_sample = np.argsort(self.samples, kind="stable")
+        ends = np.cumsum(np.bincount(self.samples, minlength=int(samples.max(initial=-1)) + 1))
+        parts = [by_sample[ends[i - 1] if i else 0 : ends[i]] for i in samples]
+        index = np.concatenate(parts) if parts else by_sample[:0]
+        numbers = np.repeat(np.arange(len(samples)), [len(part) for part in parts])
+        tokens = None if self.tokens is None else self.tokens[index]
+        return index, RowPositions(numbers, self.positions[index], tokens)
+
     def __len__(self) -> int:
         return len(self.samples)
 

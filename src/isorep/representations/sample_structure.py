@@ -63,7 +63,7 @@ class SampleStructure:
             raise ValueError("a structure needs groups or an order")
         expected = n if n is not None else len(to_numpy(order if groups is None else groups))
         times = None if order is None else _checked(order, expected, "order")
-        if times is not None and times.dtype.kind not in "iufM":
+        if times is not None and times.dtype.kind not in "iufMm":
             raise ValueError(f"order must hold numbers or times, got dtype {times.dtype}")
         if groups is None:
             return cls(np.zeros(expected, dtype=np.int64), times)

@@ -1,0 +1,43 @@
+"""Sides keep what is known of their samples when layers or samples are picked."""
+
+import numpy as np
+import pytest
+
+from isorep.comparison.sides import first_samples, select_layers
+from isorep.representations.lazy import LazyRepresentations
+from isorep.representations.representations import Representations
+from isorep.representations.row_positions import RowPositions
+
+
+@pytest.fixture
+def reps():
+    return Representations(
+        {"tokens": np.arange(12.0).reshape(6, 2), "fc": np.ones((3, 1))},
+        sample_ids="abc",
+        labels=[1, 2, 3],
+        groups=["x", "y", "x"],
+        order=[2.0, 0.0, 1.0],
+        reductions={"tokens": "positions"},
+        row_positions={
+            "tokens": RowPositions(np.array([0, 0, 1, 1, 1, 2]), np.array([0, 1, 0, 1, 2, 0]))
+        },
+    )
+
+
+@pytest.mark.parametrize("kind", [Representations.from_mapping, LazyRepresentations.from_layers])
+def test_selected_layers_keep_groups(reps, kind):
+    selected = select_layers(kind(reps), ["tok*"], "a")
+    assert list(selected) == ["tokens"]
+    expected = reps.structure("tokens")
+    np.testing.assert_array_equal(selected.structure("tokens").groups, expected.groups)
+    np.testing.assert_array_equal(selected.structure("tokens").order, expected.order)
+    assert selected.order.tolist() == [2, 0, 1]
+
+
+def test_the_first_samples_keep_groups_and_positions(reps):
+    first = first_samples(reps, 2)
+    assert first.groups.tolist() == ["x", "y"]
+    assert first.order.tolist() == [2, 0]
+    np.testing.assert_array_equal(first["tokens"], reps["tokens"][:5])
+    assert first.structure("tokens").groups.tolist() == [0, 0, 1, 1, 1]
+    assert first_samples(reps, 3) is reps

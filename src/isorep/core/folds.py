@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 from array_api_compat import array_namespace, device
@@ -80,10 +79,8 @@ def rows_like(like: Array, rows: NDArray[np.int64]) -> Array:
 
 def rows_of(overlap: Overlap, taken: NDArray[np.bool_]) -> Overlap:
     """Return the overlap of the samples where `taken`, (n,), is True."""
-    rows = np.flatnonzero(taken)
-    structure = None if overlap.structure is None else overlap.structure.take(rows)
-    x, y = (side.take(rows_like(overlap.matrix, rows)) for side in (overlap.x, overlap.y))
-    return replace(couple(x, y), structure=structure)
+    rows = rows_like(overlap.matrix, np.flatnonzero(taken))
+    return couple(overlap.x.take(rows), overlap.y.take(rows))
 
 
 def whitened(basis: Basis, samples: Array) -> Array:

@@ -66,7 +66,7 @@ class Orders:
     --------
     >>> pairs = SampleStructure.from_labels([0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6])
     >>> next(Orders(pairs, 9, seed=1).batches(1)).reshape(7, 2).tolist()
-    [[10, 11], [12, 13], [4, 5], [2, 3], [8, 9], [6, 7], [0, 1]]
+    [[10, 11], [0, 1], [2, 3], [8, 9], [4, 5], [12, 13], [6, 7]]
     """
 
     def __init__(self, samples: int | SampleStructure, n_permutations: int, seed: int) -> None:

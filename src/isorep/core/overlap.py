@@ -13,7 +13,7 @@ from isorep._utils.html_table import html_table
 from isorep._utils.linalg import svd, svds_of_cosines
 from isorep.core.basis import Basis, Solver
 from isorep.core.moments import CrossMoments
-from isorep.representations.sample_structure import SampleStructure
+from isorep.representations.sample_structure import SampleStructure, common_structure
 
 LISTED = 5
 """Correlations that notebooks show."""
@@ -37,15 +37,11 @@ class Overlap:
         The two representations, prepared.
     matrix : (x_rank, y_rank) float64 array
         ``M``, the overlap of the two orthonormal bases of sample space.
-    structure : SampleStructure or None
-        Which samples depend on each other; None if they are independent. Permutations, folds, the
-        jackknife and corrections follow it.
     """
 
     x: Basis
     y: Basis
     matrix: Array
-    structure: SampleStructure | None = None
     # If a stream kept its moments in blocks: computes the overlaps without each block, on demand.
     jackknife_replicates: Callable[[], Iterator[Overlap]] | None = None
     # Decompositions that are known already; see `_svd` and `_triplets`.
@@ -197,6 +193,19 @@ class Overlap:
         """Canonical variates of y, (n, c), orthonormal."""
         return self.y.combine(self.y_rotation)
 
+    @cached_property
+    def structure(self) -> SampleStructure | None:
+        """Which samples depend on each other; None if they are independent.
+
+        Permutations, folds, the jackknife and corrections follow it.
+
+        Raises
+        ------
+        ValueError
+            If the two sides have other groups.
+        """
+        return common_structure(self.x.structure, self.y.structure)
+
     @property
     def knows_samples(self) -> bool:
         """Whether the samples of both sides are known, not their second moments alone."""
@@ -256,7 +265,6 @@ class Overlap:
             self.x.leading(x_rank),
             self.y.leading(y_rank),
             self.matrix[:x_rank, :y_rank],
-            self.structure,
         )
 
     def swap(self) -> Overlap:
@@ -270,7 +278,6 @@ class Overlap:
             self.y,
             self.x,
             self.matrix.T,
-            self.structure,
             jackknife_replicates if self.jackknife_replicates else None,
             known_svd=_swapped(vars(self).get("_svd", self.known_svd)),
             known_triplets=_swapped(vars(self).get("_triplets", self.known_triplets)),
@@ -352,11 +359,10 @@ def overlap(
         _check_paired(*shapes)  # type: ignore[arg-type]  # before any work is done
     x_basis = x if isinstance(x, Basis) else Basis.from_array(x, solver=solver, name="x")
     y_basis = y if isinstance(y, Basis) else Basis.from_array(y, solver=solver, name="y")
-    coupled = couple(x_basis, y_basis)
-    if groups is None and order is None:
-        return coupled
-    n = coupled.n_samples
-    return replace(coupled, structure=SampleStructure.from_labels(groups, order, n))
+    if groups is not None or order is not None:
+        structure = SampleStructure.from_labels(groups, order, x_basis.n_samples)
+        x_basis, y_basis = (replace(side, structure=structure) for side in (x_basis, y_basis))
+    return couple(x_basis, y_basis)
 
 
 def couple(x: Basis, y: Basis) -> Overlap:

@@ -16,7 +16,6 @@ from isorep._utils.parallel import check_stopped
 from isorep.core.basis import Basis
 from isorep.core.orders import Orders
 from isorep.core.overlap import Overlap, couple, projection_weights
-from isorep.representations.sample_structure import SampleStructure
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,24 +32,15 @@ class OverlapStack:
         Order of the rows of y in each overlap.
     matrix : (b, x_rank, y_rank) float64 array
         ``Qx^T Qy[order]`` of each order.
-    structure : SampleStructure or None
-        As in `Overlap`.
     """
 
     x: Basis
     y: Basis
     orders: NDArray[np.int64]
     matrix: Array
-    structure: SampleStructure | None = None
 
     @classmethod
-    def from_orders(
-        cls,
-        x: Basis,
-        y: Basis,
-        orders: NDArray[np.int64],
-        structure: SampleStructure | None = None,
-    ) -> OverlapStack:
+    def from_orders(cls, x: Basis, y: Basis, orders: NDArray[np.int64]) -> OverlapStack:
         """Couple x with the rows of y in each of some orders, (b, n).
 
         Examples
@@ -65,11 +55,10 @@ class OverlapStack:
         # It is cheaper to reorder the narrower side: x in the inverse orders, or y.
         if y.rank <= x.rank:
             products = _products(y.q, orders, x.q)
-            matrix = array_namespace(products).matrix_transpose(products)
-            return cls(x, y, orders, matrix, structure)
+            return cls(x, y, orders, array_namespace(products).matrix_transpose(products))
         inverse = np.empty_like(orders)
         np.put_along_axis(inverse, orders, np.arange(orders.shape[1])[None, :], axis=1)
-        return cls(x, y, orders, _products(x.q, inverse, y.q), structure)
+        return cls(x, y, orders, _products(x.q, inverse, y.q))
 
     @property
     def n_samples(self) -> int:
@@ -113,7 +102,6 @@ class OverlapStack:
             self.y.leading(y_rank),
             self.orders,
             self.matrix[:, :x_rank, :y_rank],
-            self.structure,
         )
 
     def __len__(self) -> int:
@@ -133,7 +121,6 @@ class OverlapStack:
                 x,
                 replace(y, factor=xp.take(y_q, xp.asarray(order, device=device(y_q)), axis=0)),
                 self.matrix[k, ...],
-                self.structure,
             )
             for k, order in enumerate(self.orders)
         ]
@@ -148,14 +135,13 @@ def reordered(
     """
     for batch in orders.batches(size):
         if orders.are_permutations:
-            yield OverlapStack.from_orders(overlap.x, overlap.y, batch, overlap.structure)
+            yield OverlapStack.from_orders(overlap.x, overlap.y, batch)
             continue
         parts = []
         for order in batch:
             check_stopped()
             rows = array_namespace(overlap.matrix).asarray(order, device=device(overlap.matrix))
-            coupled = couple(overlap.x, overlap.y.take(rows))
-            parts.append(replace(coupled, structure=overlap.structure))
+            parts.append(couple(overlap.x, overlap.y.take(rows)))
         yield parts
 
 

@@ -22,7 +22,11 @@ from isorep.inference.interval import (
     intervals,
     is_unbiased,
 )
-from isorep.inference.null_distribution import NullDistribution, null_distributions
+from isorep.inference.null_distribution import (
+    NullDistribution,
+    few_orders,
+    null_distributions,
+)
 from isorep.inference.shared_parts import SharedParts
 from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec
@@ -30,6 +34,7 @@ from isorep.measures.registry import measure_named
 from isorep.random_matrix.effective_samples import effective_samples
 from isorep.random_matrix.population import Excess, Population
 from isorep.random_matrix.tracy_widom import n_above_edge
+from isorep.random_matrix.undeclared_dependence import dependence_warnings
 
 LEVEL = 0.95
 """Default confidence level."""
@@ -254,8 +259,9 @@ def examine(
     n_significant = n_above_edge(
         to_numpy(coupled.correlations), n_effective, coupled.x.rank, coupled.y.rank
     )
+    dependence = dependence_warnings(coupled) + (few_orders(coupled) if chance else ())
     for row, score in scores.items():
-        warnings = list(score.warnings)
+        warnings = [*score.warnings, *dependence]
         if no_population is not None and row in correctable:
             warnings.append(str(no_population))
         try:

@@ -241,7 +241,7 @@ def excesses_of(
     return {
         row.label: similarities.errors[row.label]
         if row.label in similarities.errors
-        else Excess(excess.mean[i], excess.error[i], excess.shapes[:, i], excess.likelihoods)
+        else excess._replace(mean=excess.mean[i], error=excess.error[i], shapes=excess.shapes[:, i])
         for i, row in enumerate(rows)
     }
 
@@ -256,7 +256,8 @@ def check_level(level: float) -> None:
 
 def is_unbiased(row: Measure, overlap: Overlap, options: Mapping[str, Any]) -> bool:
     """Return whether the measure has no finite-sample bias: its chance level by theory is 0."""
-    return row.chance(overlap, **options) == 0.0
+    follows = overlap.structure is None or row.unbiased_of_groups
+    return follows and row.chance(overlap, **options) == 0.0
 
 
 def _error_without_tail(values: NDArray[np.float64], squares: NDArray[np.float64]) -> float:

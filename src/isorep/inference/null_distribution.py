@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.parallel import check_stopped, one_thread
-from isorep.core.orders import Orders
+from isorep.core.orders import Orders, possible_orders
 from isorep.core.overlap import Overlap
 from isorep.core.overlap_stack import reordered
 from isorep.inference.sequential import check_overlap
 from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measure_named
+from isorep.random_matrix.undeclared_dependence import dependence_warnings
 
 BATCH = 2**23
 """Size in bytes of the rows that are permuted at a time."""
+
+ENOUGH_ORDERS = 200
+"""Orders of the groups from which on p-values can be small."""
 
 TIE = 1e-12
 """Relative difference below which a permuted similarity counts as equal to the observed one."""
@@ -40,12 +44,15 @@ class NullDistribution:
         similarity if the two sides are independent.
     measure : str
         Name of the measure, with options that differ from their defaults.
+    warnings : tuple of str
+        Reasons to read the p-value with care; empty if there are none.
     """
 
     similarity: float
     draws: NDArray[np.float64]
     p_value: float
     measure: str
+    warnings: tuple[str, ...] = ()
 
     @property
     def chance(self) -> float:
@@ -121,7 +128,7 @@ def null_distribution(
     null = null_distributions(overlap, {row: similarity}, orders)[row.label]
     if isinstance(null, Exception):
         raise null
-    return null
+    return replace(null, warnings=dependence_warnings(overlap) + few_orders(overlap))
 
 
 def null_distributions(
@@ -167,6 +174,18 @@ def null_distributions(
         else _null(row, similarity, np.concatenate(draws[row.label]))
         for row, similarity in similarities.items()
     }
+
+
+def few_orders(overlap: Overlap) -> tuple[str, ...]:
+    """Warn if so few groups can change places that no p-value can be small."""
+    structure = overlap.structure
+    if structure is None or possible_orders(structure) >= ENOUGH_ORDERS:
+        return ()
+    return (
+        f"{structure.n_groups} groups have {possible_orders(structure):.0f} orders, so that no "
+        f"p-value can be below {1 / possible_orders(structure):.2g}; take more groups, or pass "
+        "order= if the samples of each group are a time series",
+    )
 
 
 def _null(row: Measure, similarity: float, draws: NDArray[np.float64]) -> NullDistribution:

@@ -21,6 +21,9 @@ MOST_ORDERS = 200
 ENTRIES = 4000
 """Entries of their overlaps that suffice: the standard error is then about 2 % of the size."""
 
+BATCH = 2**23
+"""Size in bytes of the rows that are reordered at a time."""
+
 MORE_THAN_CHANCE = 2.0
 """The sample size is reduced only if lengths covary by more than so many standard errors."""
 
@@ -37,12 +40,12 @@ def effective_samples(sample: Overlap, seed: int = 0) -> float:
     Parameters
     ----------
     sample : Overlap
-        If it knows only second moments, the result is n.
+        If it knows only second moments, the result is n, or the number of groups.
     seed : int
         Random seed of the orders of the groups.
     """
     if not sample.knows_samples:
-        return sample.n_samples
+        return sample.n_samples if sample.structure is None else sample.structure.n_groups
     n = samples_of_equal_norm(sample)
     if sample.structure is None:
         return n
@@ -67,8 +70,9 @@ def independent_samples(sample: Overlap, seed: int) -> float:
         return sample.n_samples
     rx, ry, n = sample.x.rank, sample.y.rank, sample.n_samples
     n_orders = int(np.clip(-(-ENTRIES // (rx * ry)), FEWEST_ORDERS, MOST_ORDERS))
+    size = max(1, BATCH // (8 * min(rx, ry) * n))
     squares: list[float] = []
-    for stack in reordered(sample, Orders(sample.structure, n_orders, seed), FEWEST_ORDERS):
+    for stack in reordered(sample, Orders(sample.structure, n_orders, seed), size):
         if isinstance(stack, OverlapStack):
             squares += np.sum(to_numpy(stack.matrix) ** 2, axis=(1, 2)).tolist()
         else:

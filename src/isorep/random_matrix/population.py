@@ -50,12 +50,15 @@ class Excess(NamedTuple):
         Difference of the population value for each shape of the correlations below the noise edge.
     likelihoods : (g,) float64 array
         Likelihoods of the shapes, with sum 1.
+    n_samples : float
+        Effective sample size.
     """
 
     mean: Floats
     error: Floats
     shapes: Floats
     likelihoods: Floats
+    n_samples: float
 
     @property
     def shape_error(self) -> Floats:
@@ -108,6 +111,12 @@ class Population:
             negative.
         """
         check_seed(seed)
+        if sample.structure is not None and not sample.knows_samples:
+            raise ValueError(
+                f"the {sample.n_samples} samples depend on each other ({sample.structure.n_groups} "
+                "groups), and a stream cannot tell how many independent ones they are worth: "
+                "compare fewer samples in memory for a correction or an interval"
+            )
         rx, ry = sample.x.rank, sample.y.rank
         if sample.n_forced:
             enough = 2 * (sample.x.attainable_rank + sample.y.attainable_rank)
@@ -118,7 +127,7 @@ class Population:
             )
         x, y = _on_host(sample.x), _on_host(sample.y)
         n = effective_samples(sample, seed) if n_effective is None else n_effective
-        if n - 1 <= rx + ry:
+        if sample.structure is not None and n - 1 <= rx + ry:
             raise ValueError(
                 f"{sample.n_samples} samples that depend on each other are worth about {n:.0f} "
                 f"independent ones, too few to correct {rx} and {ry} directions; take more groups, "
@@ -202,6 +211,7 @@ class Population:
             ),
             shapes=np.array(shapes),
             likelihoods=np.array([likelihood for likelihood, _ in self.spectrum.shapes]),
+            n_samples=self.n_samples,
         )
 
     def with_loadings(self, sample: Overlap) -> Population:
@@ -316,4 +326,5 @@ def _on_host(basis: Basis) -> Basis:
         whitening=to_numpy(basis.whitening),
         factor=None if basis.factor is None else to_numpy(basis.factor),
         rotation=None if basis.rotation is None else to_numpy(basis.rotation),
+        structure=None,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -123,6 +123,27 @@ class SampleStructure:
         kind = "group" if self.n_groups == 1 else "groups"
         ordered = "" if self.order is None else ", ordered"
         return f"SampleStructure({self.n_samples} samples in {self.n_groups} {kind}{ordered})"
+
+
+def common_structure(
+    x: SampleStructure | None, y: SampleStructure | None
+) -> SampleStructure | None:
+    """Return the structure of samples of which two sides know one: the one of larger groups.
+
+    Raises
+    ------
+    ValueError
+        If neither side's groups are parts of the other's.
+    """
+    if x is None or y is None or x is y:
+        return y if x is None else x
+    pairs = len(np.unique(np.stack([x.groups, y.groups]), axis=1).T)
+    if pairs > max(x.n_groups, y.n_groups):
+        raise ValueError(
+            f"the two sides have other groups, {x} and {y}: pass the same groups for both"
+        )
+    larger, smaller = (x, y) if x.n_groups <= y.n_groups else (y, x)
+    return larger if larger.order is not None else replace(larger, order=smaller.order)
 
 
 def _checked(values: ArrayLike, n: int, name: str) -> NDArray[Any]:

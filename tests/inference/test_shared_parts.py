@@ -1,7 +1,6 @@
 """Shared parts: a table that shares them has the numbers that each cell has alone."""
 
 import itertools
-import sys
 
 import numpy as np
 import pytest

@@ -7,6 +7,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 from isorep._utils.arrays import ArrayLike
+from isorep.comparison.aligned_sides import aligned_sides
 from isorep.comparison.grid import Grid
 from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.open_pairs import open_pairs
@@ -99,11 +100,13 @@ def compare(
     ----------
     a, b : Representations or mapping of layer name to (n_samples, n_features) array; path; or model
         Two networks on the same samples in the same order; the order is checked if both sides know
-        their sample ids. Pass the same object twice to compare a network with itself. A path is
-        that of a store (see `isorep.storage.open_store`, `isorep.load`); arrays may be zarr arrays
-        or h5py datasets. A model is a `torch.nn.Module` or its name: ``"module:name"``,
-        ``"module:name@weights"``, or a Hugging Face folder. Two models are run together on each
-        batch of `data`; a model beside activations is captured into memory.
+        their sample ids. Mappings of tables (pandas, xarray, AnnData) with the same labels are
+        brought into one order; see `isorep.Representations.from_mapping`. Pass the same object
+        twice to compare a network with itself. A path is that of a store (see
+        `isorep.storage.open_store`, `isorep.load`); arrays may be zarr arrays or h5py datasets. A
+        model is a `torch.nn.Module` or its name: ``"module:name"``, ``"module:name@weights"``, or a
+        Hugging Face folder. Two models are run together on each batch of `data`; a model beside
+        activations is captured into memory.
     data : iterable of batches, list of str, or str, optional
         Data to run models on; see `isorep.capture`. Each batch is read once and goes through both
         models, so the order does not matter. For Hugging Face folders also texts. A string is
@@ -201,6 +204,7 @@ def compare(
     rows = measures_named(measures)
     names = names_of(a, b)
     a, b, data = open_models(a, b, data)
+    a, b = aligned_sides({"a": a, "b": b}).values()
     inference = InferenceOptions(correct, interval, chance, n_permutations, seed)
     with open_pairs(
         a,

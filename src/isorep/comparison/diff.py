@@ -11,6 +11,7 @@ import numpy as np
 from isorep._utils.layer_patterns import as_patterns, matching
 from isorep._utils.progress import track
 from isorep._utils.validation import unknown_name
+from isorep.comparison.aligned_sides import aligned_sides
 from isorep.comparison.diff_result import Diff, shortened
 from isorep.comparison.diffing.divergence import ElementwiseError
 from isorep.comparison.diffing.equal_layers import fold_equal_layers
@@ -30,6 +31,7 @@ from isorep.measures.registry import one_measure
 from isorep.measures.sample_size_warnings import near_edge
 from isorep.model_files.data_files import make_data
 from isorep.representations.representations import Representations
+from isorep.representations.sample_table import is_table
 
 if TYPE_CHECKING:
     import torch
@@ -157,6 +159,12 @@ def diff(
     'fail'
     """
     sides = (base, changed)
+    base_layers, changed_layers = aligned_sides(
+        {
+            name: {"array": side} if is_table(side) else side
+            for name, side in (("base", base), ("changed", changed))
+        }
+    ).values()
     capture = side_capture(
         reusable(make_data(data, sides)),
         layers=layers,
@@ -168,8 +176,8 @@ def diff(
         progress=progress,
     )
     # One model after the other: two names may stand for one object with different weights.
-    x = capture.base(model_of(base, sides))
-    y = capture.changed(model_of(changed, sides), x)
+    x = capture.base(model_of(base_layers, sides))
+    y = capture.changed(model_of(changed_layers, sides), x)
     return diff_captured(
         x,
         y,

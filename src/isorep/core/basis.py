@@ -18,6 +18,7 @@ from isorep._utils.linalg import svd
 from isorep._utils.validation import check_name
 from isorep.core.moments import Moments, gram_matrix
 from isorep.representations.sample_structure import SampleStructure
+from isorep.representations.sample_table import rows_of
 
 Solver = Literal["auto", "gram", "svd"]
 
@@ -133,6 +134,7 @@ class Basis:
         (3, 5)
         """
         check_name("solver", solver, get_args(Solver))
+        x = rows_of(x, name)
         samples, held_dtype = as_samples(x, name)
         dtype = dtype or _rounded_dtype(x, samples, held_dtype, name) or held_dtype
         xp = array_namespace(samples)

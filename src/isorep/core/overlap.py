@@ -14,6 +14,7 @@ from isorep._utils.linalg import svd, svds_of_cosines
 from isorep.core.basis import Basis, Solver
 from isorep.core.moments import CrossMoments
 from isorep.representations.sample_structure import SampleStructure, common_structure
+from isorep.representations.sample_table import paired
 
 LISTED = 5
 """Correlations that notebooks show."""
@@ -322,6 +323,8 @@ def overlap(
     x, y : (n, p) and (n, q) arrays, or Basis
         Representations: samples in rows, in the same order on both sides, from one array library
         and on one device. Pass a `Basis` to prepare a representation once and compare it with many.
+        Tables of xarray, pandas and AnnData with the same labels of samples are brought into the
+        order of x; see `isorep.Representations.from_mapping`.
     groups : (n,) array-like, optional
         Group label of each sample, if samples of one group depend on each other: the text of a
         token, the stimulus of a trial. All that is inferred from the overlap then follows the
@@ -341,8 +344,8 @@ def overlap(
     Raises
     ------
     TypeError, ValueError
-        If a side is not a representation, the two have different numbers of samples, array
-        libraries or devices, or `groups` or `order` does not have one value per sample.
+        If a side is not a representation, the two have different numbers or labels of samples,
+        array libraries or devices, or `groups` or `order` does not have one value per sample.
 
     Examples
     --------
@@ -354,6 +357,7 @@ def overlap(
     >>> o.x_directions.shape, o.y_variates.shape
     ((3, 2), (100, 2))
     """
+    x, y, _ = paired(x, y)
     shapes = [getattr(side, "shape", None) for side in (x, y)]
     if all(shape is not None and len(shape) == 2 for shape in shapes):
         _check_paired(*shapes)  # type: ignore[arg-type]  # before any work is done

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, get_args, overload
 
+from isorep._utils.arrays import ArrayLike
 from isorep._utils.validation import check_name
 from isorep.comparison.aligned_sides import aligned_sides
 from isorep.comparison.complete_samples import complete_samples
@@ -43,6 +44,8 @@ class CompareOptions(TypedDict, total=False):
     interval: bool
     chance: bool
     n_permutations: int | None
+    groups: ArrayLike | None
+    order: ArrayLike | None
     seed: int
     solver: Solver
     nan_policy: NanPolicy
@@ -77,6 +80,8 @@ def compare(
     interval: bool = False,
     chance: bool = False,
     n_permutations: int | None = None,
+    groups: ArrayLike | None = None,
+    order: ArrayLike | None = None,
     seed: int = 0,
     solver: Solver = "auto",
     nan_policy: NanPolicy = "raise",
@@ -132,6 +137,9 @@ def compare(
         Permutations for each p-value, which is at least ``1 / (n_permutations + 1)``. Default: 20
         for each cell of the table, but at least 199 and at most 1,999. Adjusted for m cells of
         which k have the smallest p-value, a p-value is at least ``m / k / (n_permutations + 1)``.
+    groups, order : (n_samples,) array-like, optional
+        Group and time of each sample, if samples depend on each other: the stimulus of a trial, the
+        text of a token. They take the place of what the two sides know (see `Representations`).
     seed : int
         Random seed for the correction, intervals and p-values.
     solver : {"auto", "gram", "svd"}
@@ -219,6 +227,8 @@ def compare(
         capture_options=CaptureOptions(layers, reduce, channels, max_samples, device),
         measures=rows,
         inference=inference,
+        groups=groups,
+        order=order,
         solver=solver,
         memory=memory,
         progress=progress and not plan_only,

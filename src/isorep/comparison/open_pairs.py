@@ -8,13 +8,20 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, get_args
 
+from isorep._utils.arrays import ArrayLike
 from isorep._utils.layer_patterns import patterns_of_each
 from isorep._utils.memory import memory_budget, readable
 from isorep._utils.validation import check_name
 from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.pairs import LayerPairs
 from isorep.comparison.prepared_pairs import PreparedPairs
-from isorep.comparison.sides import as_layers, is_model, is_same_path, select_layers
+from isorep.comparison.sides import (
+    as_layers,
+    is_model,
+    is_same_path,
+    select_layers,
+    with_structure,
+)
 from isorep.comparison.streaming.plan import Plan
 from isorep.comparison.streaming.sources import (
     CaptureOptions,
@@ -42,6 +49,8 @@ def open_pairs(
     capture_options: CaptureOptions,
     measures: Sequence[Measure],
     inference: InferenceOptions,
+    groups: ArrayLike | None,
+    order: ArrayLike | None,
     solver: Solver,
     memory: str | float | None,
     progress: bool,
@@ -67,6 +76,11 @@ def open_pairs(
     if not models and data is not None:
         raise ValueError("data= is for models, and neither side is a model: leave it out")
     if len(models) == 2:
+        if groups is not None or order is not None:
+            raise ValueError(
+                "groups= and order= are for activations: capture both models with isorep.capture "
+                "and compare the captures"
+            )
         if sample_readers:
             raise ValueError(
                 f"{sample_readers[0]} the samples themselves, and comparing models keeps only "
@@ -89,6 +103,9 @@ def open_pairs(
         else:
             y = captured(b, "b", of_b) if is_model(b) else select_layers(as_layers(b), of_b, "b")
         x.check_same_samples(y)
+        if groups is not None or order is not None:
+            x = with_structure(x, groups, order)
+            y = x if same else with_structure(y, groups, order)
         needed = _bytes_in_memory(x, y)
         allowed = budget if sample_readers or inference.chance else min(budget, SMALL)
         stored = isinstance(x, LazyRepresentations) or isinstance(y, LazyRepresentations)

@@ -12,6 +12,7 @@ from isorep._utils.arrays import to_numpy
 from isorep.core.overlap import Overlap
 from isorep.core.score import FewSamplesWarning
 from isorep.inference.sequential import check, first_not_rejected, forced_warning
+from isorep.random_matrix.effective_samples import independent_samples
 from isorep.random_matrix.tracy_widom import centre_and_scale, tracy_widom_quantile, tracy_widom_sf
 
 
@@ -65,6 +66,7 @@ def random_matrix_edge(overlap: Overlap, alpha: float = 0.05) -> RandomMatrixEdg
     - If ``a + b > n - 1``, some correlations are 1 whatever the data and prove nothing: every
       p-value is 1, none is significant, and the result warns. If ``a + b = n - 1``, the edge is 1,
       no correlation exceeds it, and the result warns too.
+    - If samples depend on each other, their effective number takes the place of n.
     - The law assumes normal samples but depends little on that assumption, unless tails are so
       heavy that few samples dominate the correlations; then take `permutation_test`.
     - A scale that both sides share, with some samples large on both, is also a relation and counts:
@@ -112,7 +114,7 @@ def random_matrix_edge(overlap: Overlap, alpha: float = 0.05) -> RandomMatrixEdg
     from scipy.special import expit, logit
 
     check(overlap, alpha, "isorep.inference.random_matrix_edge")
-    n, a, b = overlap.n_samples, overlap.x.rank, overlap.y.rank
+    n, a, b = independent_samples(overlap, seed=0), overlap.x.rank, overlap.y.rank
     rho = to_numpy(overlap.correlations)
     warnings = forced_warning(overlap) or _edge_warning(n, a, b)
     for text in warnings:
@@ -131,10 +133,10 @@ def random_matrix_edge(overlap: Overlap, alpha: float = 0.05) -> RandomMatrixEdg
     )
 
 
-def _edge_warning(n: int, a: int, b: int) -> tuple[str, ...]:
+def _edge_warning(n: float, a: int, b: int) -> tuple[str, ...]:
     if a + b < n - 1:
         return ()
     return (
-        f"{n} samples are too few to test {a} and {b} directions: noise may reach a correlation of "
-        "1, so none counts as significant; take more samples or fewer directions",
+        f"{n:.0f} samples are too few to test {a} and {b} directions: noise may reach a "
+        "correlation of 1, so none counts as significant; take more samples or fewer directions",
     )

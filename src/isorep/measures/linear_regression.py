@@ -21,7 +21,7 @@ def _held_out(overlap: Overlap, n_folds: int, seed: int) -> float:
     # In coordinates of y's principal components the residuals have the same norm and fewer columns.
     predictors, targets = x.samples, y.scores / y.singular_values[0]
     squared_errors = 0.0
-    for fitted, held_out in split(overlap.matrix, overlap.n_samples, n_folds, seed):
+    for fitted, held_out in split(overlap, n_folds, seed):
         basis, fitted_targets = x.take(fitted), xp.take(targets, fitted, axis=0)
         coefficients = basis.q.T @ fitted_targets
         predictions = whitened(basis, xp.take(predictors, held_out, axis=0)) @ coefficients

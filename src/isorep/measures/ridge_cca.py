@@ -78,7 +78,7 @@ def choose_penalty(overlap: Overlap, seed: int = 0) -> float:
     xp = array_namespace(overlap.matrix)
     x, y = overlap.x.samples, overlap.y.samples
     totals = [0.0] * len(PENALTIES)
-    for fitted, held_out in folds(overlap.matrix, overlap.n_samples, FOLDS, seed):
+    for fitted, held_out in folds(overlap, FOLDS, seed):
         part = couple(overlap.x.take(fitted), overlap.y.take(fitted))
         x_white = whitened(part.x, xp.take(x, held_out, axis=0))
         y_white = whitened(part.y, xp.take(y, held_out, axis=0))

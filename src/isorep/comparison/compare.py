@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, get_args, overload
 
-from isorep._utils.arrays import ArrayLike
+from isorep._utils.arrays import ArrayLike, to_numpy
 from isorep._utils.validation import check_name
 from isorep.comparison.aligned_sides import aligned_sides
 from isorep.comparison.complete_samples import complete_samples
@@ -219,6 +219,9 @@ def compare(
     if nan_policy == "omit":
         a, b, kept = complete_samples(a, b, layers, memory)
         omitted["n_omitted"] = len(kept) - int(kept.sum())
+        groups, order = (
+            None if values is None else to_numpy(values)[kept] for values in (groups, order)
+        )
     inference = InferenceOptions(correct, interval, chance, n_permutations, seed)
     with open_pairs(
         a,

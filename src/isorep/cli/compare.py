@@ -168,7 +168,6 @@ def compare(
 ) -> None:
     """Compare two networks, every layer with every layer."""
     from isorep.comparison.compare import compare as compare_layers
-    from isorep.comparison.complete_samples import complete_samples
     from isorep.comparison.export import to_csv, to_json
 
     measures = measure or ["pwcca"]
@@ -212,8 +211,6 @@ def compare(
             sides = _in_memory(a, b, options)
             options |= _CAPTURED
             table = compare_layers(*sides, **options).assign_attrs(a=a, b=b)
-            if nan_policy == "omit":  # the page reads the samples that were compared
-                sides = complete_samples(*sides, options["layers"], memory)[:2]
     for target, write in ((json, to_json), (csv, to_csv)):
         if target == STDOUT:
             sys.stdout.write(write(table))

@@ -357,7 +357,9 @@ def overlap(
     >>> o.x_directions.shape, o.y_variates.shape
     ((3, 2), (100, 2))
     """
-    x, y, _ = paired(x, y)
+    x, y, ids = paired(x, y)
+    if groups is None and order is None and ids is not None and len(set(ids)) < len(ids):
+        groups = ids
     shapes = [getattr(side, "shape", None) for side in (x, y)]
     if all(shape is not None and len(shape) == 2 for shape in shapes):
         _check_paired(*shapes)  # type: ignore[arg-type]  # before any work is done

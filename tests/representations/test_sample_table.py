@@ -213,6 +213,26 @@ class TestDimensions:
 
 
 class TestCoordinates:
+    def table(self, **coords):
+        names = {key: ("presentation", values) for key, values in coords.items()}
+        return array(**names)
+
+    def test_a_coordinate_that_differs_for_each_sample_labels_them(self):
+        time, kind = np.linspace(0, 1, N), ["face", "car"] * (N // 2)
+        a = self.table(time=time, kind=kind, image_id=IMAGES)
+        assert SampleTable.from_value(a, "x").ids == tuple(IMAGES)
+        assert isorep.cka(a, a.isel(presentation=SHUFFLED)).similarity == pytest.approx(1)
+        trials = self.table(trial=np.arange(N) + 5, kind=kind)
+        assert SampleTable.from_value(trials, "x").ids == tuple(map(str, range(5, N + 5)))
+        repeats = self.table(image_id=np.repeat(IMAGES[::2], 2), repeat=[0, 1] * (N // 2))
+        assert SampleTable.from_value(repeats, "x").ids[:2] == ("('im0', 0)", "('im0', 1)")
+        assert isorep.cka(repeats, repeats[SHUFFLED]).similarity == pytest.approx(1)
+
+    def test_classes_are_no_labels(self):
+        kind = ["face", "car"] * (N // 2)
+        assert SampleTable.from_value(self.table(kind=kind), "x").ids is None
+        assert Representations({"V1": self.table(kind=kind)}).structure("V1") is None
+
     def test_groups_and_order_by_name(self):
         table = array(
             presentation=IMAGES,

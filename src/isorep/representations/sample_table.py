@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.caller import stacklevel_of_caller
-from isorep._utils.tables import dense_numbers
+from isorep._utils.tables import as_labels, dense_numbers
 from isorep.representations.sample_order import common_order, difference
 
 _SAMPLE_DIMS = {
@@ -37,7 +37,8 @@ class SampleTable:
         Samples in rows.
     ids : tuple of str or None
         Label of each sample; None if the table has no labels. A default index of pandas, which
-        counts the rows, is no label.
+        counts the rows, is no label. If a dimension of xarray has no index, a coordinate whose
+        values are all different has the labels.
     coordinates : mapping of str to (n,) array-like
         What else the table says of each sample: coordinates of xarray, levels of a pandas index,
         columns of AnnData's ``obs``.
@@ -83,6 +84,8 @@ class SampleTable:
                 if coordinate.dims == (dim,)
             }
             values = value.transpose(dim, *others).to_numpy()
+            if index is None:
+                return cls(values, _coordinate_labels(coordinates), coordinates)
         elif _is_anndata(value):
             index = value.obs_names
             coordinates = {str(key): value.obs[key] for key in value.obs.columns}
@@ -95,7 +98,7 @@ class SampleTable:
                 if level is not None
             }
             values = np.asarray(dense_numbers(value, name))
-        return cls(values, None if index is None else _labels(index, name), coordinates)
+        return cls(values, _index_labels(index, name), coordinates)
 
     def take(self, rows: NDArray[np.int64]) -> SampleTable:
         """Return the table with its rows in another order."""
@@ -272,7 +275,23 @@ def _sample_dim_of(array: Any, name: str, sample_dim: str | None) -> Any:
     return dim
 
 
-def _labels(index: Any, name: str) -> tuple[str, ...] | None:
+def _coordinate_labels(coordinates: Mapping[str, NDArray[Any]]) -> tuple[str, ...] | None:
+    """Return the labels of the samples of a dimension without index; None if there are none.
+
+    They are the first coordinate of texts, else of integers, that differs for each sample, else all
+    of these together, if they do.
+    """
+    arrays = {name: as_labels(values) for name, values in coordinates.items()}
+    texts = [x.tolist() for x in arrays.values() if x.dtype.kind == "U"]
+    integers = [x.tolist() for x in arrays.values() if x.dtype.kind in "iu"]
+    together = list(zip(*texts, *integers, strict=True))
+    for labels in (*texts, *integers, together):
+        if labels and len(set(labels)) == len(labels):
+            return tuple(map(str, labels))
+    return None
+
+
+def _index_labels(index: Any, name: str) -> tuple[str, ...] | None:
     """Return the labels of a pandas index as text; None for an index that only counts the rows."""
     labels = [plain_label(label) for label in index.tolist()]
     if None in labels:

@@ -54,6 +54,8 @@ def test_groups_lose_the_same_rows(sides):
     with pytest.raises(ValueError, match=r"one label for each of 200 rows, got shape \(198,\)"):
         isorep.overlap(x, y, groups=groups[COMPLETE], nan_policy="omit")
     a, b = {"a": x}, {"b": y}
+    with pytest.raises(ValueError, match=r"one label for each of 200 rows, got shape \(198,\)"):
+        isorep.compare(a, b, groups=groups[COMPLETE], nan_policy="omit")
     table = isorep.compare(
         a, b, measures="cka", groups=groups, chance=True, n_permutations=19, nan_policy="omit"
     )

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, get_args, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args, overload
 
 from isorep._utils.arrays import ArrayLike, to_numpy
 from isorep._utils.validation import check_name
+from isorep.activations.options import ModelOptions, check_for_models
 from isorep.comparison.aligned_sides import aligned_sides
 from isorep.comparison.complete_samples import complete_samples
 from isorep.comparison.grid import Grid
 from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.open_pairs import open_pairs
-from isorep.comparison.sides import names_of, open_models
+from isorep.comparison.sides import is_model, name_of, open_models
 from isorep.comparison.streaming.plan import Plan
-from isorep.comparison.streaming.sources import CaptureOptions
 from isorep.comparison.table import make_table, table_attributes
 from isorep.core.basis import Solver
 from isorep.core.prepare import Coupled
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measures_named
 from isorep.representations.missing_values import NanPolicy
+from isorep.representations.sample_structure import SampleStructure
 
 if TYPE_CHECKING:
     import torch
@@ -30,15 +31,11 @@ if TYPE_CHECKING:
     Side = Mapping[str, Any] | str | PathLike[str] | torch.nn.Module
 
 
-class CompareOptions(TypedDict, total=False):
+class CompareOptions(ModelOptions, total=False):
     """Types of the options of `compare`, for its two return types."""
 
     data: Any
     layers: str | Iterable[str] | tuple[Iterable[str], Iterable[str]]
-    reduce: str | Callable[..., Any] | Mapping[str, Any]
-    channels: str
-    max_samples: int | None
-    device: torch.device | str | int | None
     measures: Spec | Sequence[Spec]
     correct: bool
     interval: bool
@@ -71,10 +68,6 @@ def compare(
     *,
     data: Any = None,
     layers: str | Iterable[str] | tuple[Iterable[str], Iterable[str]] = "*",
-    reduce: str | Callable[..., Any] | Mapping[str, Any] = "mean",
-    channels: str = "auto",
-    max_samples: int | None = None,
-    device: torch.device | str | int | None = None,
     measures: Spec | Sequence[Spec] = "pwcca",
     correct: bool = False,
     interval: bool = False,
@@ -88,6 +81,7 @@ def compare(
     memory: str | float | None = None,
     plan_only: bool = False,
     progress: bool = True,
+    **options: Unpack[ModelOptions],
 ) -> xarray.Dataset | Plan:
     """Compare every layer of `a` with every layer of `b`.
 
@@ -119,8 +113,6 @@ def compare(
     layers : str, iterable of str, or tuple of two lists
         Globs over the names of layers; each must match in both networks. A tuple of two lists has
         globs of its own for `a` and for `b`: ``(["h.*"], ["layers.*"])``.
-    reduce, channels, max_samples, device
-        How to capture models; see `isorep.capture`.
     measures : str, mapping, or sequence of these
         Names in `isorep.MEASURES`, alone or with options: "linear_regression(folds=10)" or
         ``{"linear_regression": {"folds": 10}}``.
@@ -158,6 +150,9 @@ def compare(
     progress : bool
         Report the progress on standard error: an estimate of the time if it is long, a bar on a
         terminal, and elsewhere a line a minute; also the plan if it has several passes.
+    **options
+        How to capture models: ``reduce``, ``mask``, ``heads``, ``skip``, ``channels``,
+        ``max_samples``, ``device`` and ``probe``; see `isorep.capture`.
 
     Returns
     -------
@@ -186,7 +181,7 @@ def compare(
         could be compared; when samples are needed and do not fit into memory, or data that can be
         read only once would be needed several times.
     TypeError
-        When a side cannot be compared.
+        When a side cannot be compared, or an option is unknown.
 
     Examples
     --------
@@ -211,14 +206,17 @@ def compare(
     (300, 1.0)
     """
     rows = measures_named(measures)
-    names = names_of(a, b)
+    names = {key: name for key, side in (("a", a), ("b", b)) if (name := name_of(side))}
     a, b, data = open_models(a, b, data)
+    check_for_models(compare, is_model(a) or is_model(b), **options)
     a, b = aligned_sides({"a": a, "b": b}).values()
     check_name("nan_policy", nan_policy, get_args(NanPolicy))
     omitted: dict[str, int] = {}
     if nan_policy == "omit":
         a, b, kept = complete_samples(a, b, layers, memory)
         omitted["n_omitted"] = len(kept) - int(kept.sum())
+        if groups is not None or order is not None:
+            SampleStructure.from_labels(groups, order, len(kept))  # checks the lengths
         groups, order = (
             None if values is None else to_numpy(values)[kept] for values in (groups, order)
         )
@@ -227,7 +225,8 @@ def compare(
         a,
         b,
         data=data,
-        capture_options=CaptureOptions(layers, reduce, channels, max_samples, device),
+        layers=layers,
+        model_options=options,
         measures=rows,
         inference=inference,
         groups=groups,

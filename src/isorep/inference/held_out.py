@@ -16,6 +16,7 @@ from isorep.core.folds import assign_folds, rows_like, rows_of
 from isorep.core.overlap import Overlap
 from isorep.core.score import FewSamplesWarning
 from isorep.inference.sequential import check_overlap
+from isorep.random_matrix.undeclared_dependence import dependence_warnings
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +129,7 @@ def held_out(overlap: Overlap, folds: int = 5, *, seed: int = 0) -> HeldOut:
         fitted = trained.correlations.shape[0]  # less than c if a feature varies only in the fold
         moments[:, :fitted] += [np.sum(u * v, axis=0), np.sum(u**2, axis=0), np.sum(v**2, axis=0)]
         weights[:, :fitted] += [to_numpy(trained.x_weights), to_numpy(trained.y_weights)]
+    warnings += dependence_warnings(overlap)
     for text in warnings:
         python_warnings.warn(text, FewSamplesWarning, stacklevel=2)
     products, x_squares, y_squares = moments

@@ -31,7 +31,8 @@ from isorep.inference.shared_parts import SharedParts
 from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measure_named
-from isorep.random_matrix.effective_samples import effective_samples
+from isorep.random_matrix.effective_samples import effective_samples, independent_samples
+from isorep.random_matrix.equal_lengths import with_equal_lengths
 from isorep.random_matrix.population import Excess, Population
 from isorep.random_matrix.tracy_widom import n_above_edge
 from isorep.random_matrix.undeclared_dependence import dependence_warnings
@@ -262,9 +263,7 @@ def examine(
     if chance and coupled.knows_samples:
         similarities = {row: score.similarity for row, score in scores.items()}
         nulls = null_distributions(coupled, similarities, shared.orders(coupled))
-    n_significant = n_above_edge(
-        to_numpy(coupled.correlations), n_effective, coupled.x.rank, coupled.y.rank
-    )
+    n_significant = _n_significant(coupled, n_effective, seed)
     dependence = dependence_warnings(coupled) + (few_orders(coupled) if chance else ())
     for row, score in scores.items():
         warnings = [*score.warnings, *dependence]
@@ -298,6 +297,13 @@ def examine(
             warnings=tuple(dict.fromkeys(warnings)),
         )
     return results
+
+
+def _n_significant(coupled: Overlap, n_effective: float, seed: int) -> int:
+    """Return the number of correlations above the noise edge; see `random_matrix_edge`."""
+    counted = with_equal_lengths(coupled)
+    n = n_effective if counted is coupled else independent_samples(coupled, seed)
+    return n_above_edge(to_numpy(counted.correlations), n, counted.x.rank, counted.y.rank)
 
 
 def _corrected(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import chain, product
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from isorep.activations.activation_batch import ActivationBatch
+    from isorep.activations.options import ModelOptions
 
 
 class StoredRows:
@@ -125,17 +125,6 @@ def _rows_per_read(n_rows: int, n_bytes: int, arrays: Sequence[LazyArray]) -> in
     return whole if whole <= n_rows or whole * row_bytes <= n_bytes else n_rows
 
 
-@dataclass(frozen=True)
-class CaptureOptions:
-    """The options of `isorep.compare` that it passes to `isorep.capture`; see there."""
-
-    layers: Any = "*"
-    reduce: Any = "mean"
-    channels: str = "auto"
-    max_samples: int | None = None
-    device: Any = None
-
-
 class ModelRows:
     """The outputs of models' layers on a loader's data, a few batches at a time.
 
@@ -147,18 +136,25 @@ class ModelRows:
         Name to model: "a" and "b", or "a" alone for a network with itself.
     data
         Batches, as `isorep.capture` takes them.
+    layers
+        Globs over the names of layers, or a tuple of two lists for two models.
     options
-        What to capture.
+        How to capture models.
     progress
         Report the progress on standard error: a bar on a terminal, elsewhere a line a minute.
     """
 
     def __init__(
-        self, models: Mapping[str, Any], data: Any, options: CaptureOptions, progress: bool
+        self,
+        models: Mapping[str, Any],
+        data: Any,
+        layers: Any,
+        options: ModelOptions,
+        progress: bool,
     ) -> None:
         self._models = models
         self._data = data
-        self._options = {**vars(options), "progress": progress}
+        self._options: dict[str, Any] = {**options, "layers": layers, "progress": progress}
         self._n_samples: int | None = None
         self._other_rows: dict[tuple[Key, Key], ValueError] = {}
         # Of one pass: a number for each sample, equal for equal ids, and the sample and position of

@@ -83,6 +83,21 @@ def rows_of(overlap: Overlap, taken: NDArray[np.bool_]) -> Overlap:
     return couple(overlap.x.take(rows), overlap.y.take(rows))
 
 
+def unit_scores(basis: Basis) -> Array:
+    """Return principal component scores over the largest singular value, (n, r).
+
+    Their whitening is finite also for data so small that the whitening of the data is not.
+    """
+    scores: Array = basis.q * (basis.singular_values / basis.singular_values[0])
+    return scores
+
+
+def fitted_basis(scores: Array, rows: Array) -> Basis:
+    """Return the basis of some rows of `unit_scores`."""
+    xp = array_namespace(scores)
+    return Basis.from_array(xp.take(scores, rows, axis=0), name="the samples taken")
+
+
 def whitened(basis: Basis, samples: Array) -> Array:
     """Return the whitened coordinates of other samples, (m, p), in a basis: (m, r)."""
     return (samples - basis.mean) @ basis.whitening

@@ -6,8 +6,8 @@ from math import inf
 
 from array_api_compat import array_namespace
 
+from isorep.core.folds import fitted_basis, unit_scores, whitened
 from isorep.core.folds import folds as split
-from isorep.core.folds import whitened
 from isorep.core.overlap import Overlap
 from isorep.measures import chance_levels
 from isorep.measures.base import MeasureValue
@@ -17,13 +17,12 @@ from isorep.random_matrix.undeclared_dependence import dependence_warnings
 
 
 def _held_out(overlap: Overlap, n_folds: int, seed: int) -> float:
-    x, y = overlap.x, overlap.y
     xp = array_namespace(overlap.matrix)
     # In coordinates of y's principal components the residuals have the same norm and fewer columns.
-    predictors, targets = x.samples, y.scores / y.singular_values[0]
+    predictors, targets = unit_scores(overlap.x), unit_scores(overlap.y)
     squared_errors = 0.0
     for fitted, held_out in split(overlap, n_folds, seed):
-        basis, fitted_targets = x.take(fitted), xp.take(targets, fitted, axis=0)
+        basis, fitted_targets = fitted_basis(predictors, fitted), xp.take(targets, fitted, axis=0)
         coefficients = basis.q.T @ fitted_targets
         predictions = whitened(basis, xp.take(predictors, held_out, axis=0)) @ coefficients
         predictions = predictions + xp.mean(fitted_targets, axis=0)

@@ -132,10 +132,6 @@ def test_intervals_come_from_the_same_pass(tmp_path):
     expected = jackknife(arrays, lambda o: o.correlations)
     for errors in found:
         np.testing.assert_allclose(errors, expected, rtol=1e-7)
-    with pytest.raises(
-        ValueError, match="groups= needs arrays in memory: a stream has assigned its rows"
-    ):
-        jackknife(o, lambda o: o.correlations, groups=block_of)
 
 
 @pytest.mark.slow

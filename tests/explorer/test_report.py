@@ -4,6 +4,7 @@ import sys
 from hashlib import sha256
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.harmful import DEAD, NAMES, layers_of
 from helpers.reading import content, numbers, words
@@ -101,6 +102,21 @@ class TestDetails:
             weights, *_ = np.linalg.lstsq(centred[rows], drawn.T, rcond=None)
             np.testing.assert_allclose(centred[rows] @ weights, drawn.T, atol=5e-4)
             np.testing.assert_allclose(np.std(centred @ weights, axis=0), 1.0, atol=2e-3)
+
+    def test_details_are_those_of_the_samples_that_were_compared(self, tmp_path):
+        x = np.random.default_rng(3).standard_normal((300, 3))
+        names = [f"s{i}" for i in range(300)]
+        y = np.where(np.arange(300)[:, None] == 7, np.nan, x**3)
+        a, b = pd.DataFrame(x, index=names), pd.DataFrame(y, index=names)[::-1]
+        sides = {"fc": a}, {"fc": b}
+        table = isorep.compare(*sides, nan_policy="omit")
+        (grid,) = written(tmp_path, table, a=sides[0], b=sides[1])
+        points = grid["details"]["points"]["299"]
+        assert set(points["ids"]) == {*names} - {"s7"}
+        rest = np.delete(np.arange(300), 7)
+        expected = isorep.overlap(x[rest], y[rest]).correlations
+        drawn = numbers(grid["details"]["cells"]["0,0"]["correlations"])
+        np.testing.assert_allclose(drawn, expected, rtol=1e-4)
 
     def test_amounts_and_many_names_as_labels(self, tmp_path):
         x = small(0, 90)
@@ -260,6 +276,26 @@ class TestDiff:
         assert grid["threshold"] == again["threshold"] == 0.9
         (bare,) = written(tmp_path, isorep.diff(base, changed, **options))
         assert bare["threshold"] is None
+
+    def test_says_what_the_text_of_the_diff_says(self, tmp_path):
+        rng = np.random.default_rng(0)
+        base = {**small(0), "wide": rng.standard_normal((60, 28)), "gone": np.eye(60)[:, :2]}
+        changed = {name: x + 0.01 for name, x in base.items() if name != "gone"}
+        changed["new"], changed["conv2"] = base["conv0"], small(1)["conv2"]
+        changed["conv1"] = np.repeat(base["conv1"][:, :1], 2, axis=1)
+        diff = isorep.diff(base, changed, fail_below=0.9, interval=False)
+        (grid,) = written(tmp_path, diff)
+        text = diff.to_text()
+        lines = {line.split()[0]: line for line in text.splitlines()}
+        marks = dict(zip(grid["x_layers"], grid["marks"], strict=True))
+        assert marks["wide"] == "not judged: too few samples"
+        assert (marks["conv0"], marks["conv1"]) == ("", "3 of 4 directions lost")
+        assert marks["conv2"] == "below 0.9"
+        for layer, mark in marks.items():
+            assert lines[layer].endswith(mark)
+        assert grid["unjudged"] == ["wide"]
+        assert grid["notes"] == text.splitlines()[len(marks) + 1 :]
+        assert "missing in changed: gone" in grid["notes"]
 
     def test_a_table_of_layers_is_refused(self, tmp_path):
         diff = isorep.diff(small(0), small(1), measure="cka_debiased", interval=False)

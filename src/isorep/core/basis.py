@@ -18,6 +18,7 @@ from isorep._utils.linalg import svd
 from isorep._utils.validation import check_name
 from isorep.core.dominance import Dominance
 from isorep.core.moments import Moments, gram_matrix
+from isorep.representations.sample_structure import SampleStructure
 from isorep.representations.sample_table import rows_of
 
 Solver = Literal["auto", "gram", "svd"]
@@ -67,6 +68,8 @@ class Basis:
         ``R = Q^T (x - mean)``.
     whitening : (p, r) float64 array
         ``(x - mean) @ whitening = Q``.
+    structure : SampleStructure or None
+        Which samples depend on each other; None if they are independent.
     """
 
     n_samples: int
@@ -80,6 +83,7 @@ class Basis:
     # None if only second moments are known.
     factor: Array | None
     rotation: Array | None
+    structure: SampleStructure | None = None
 
     @classmethod
     def from_array(
@@ -305,6 +309,7 @@ class Basis:
             mean=self.mean + part.mean @ axes,
             loadings=part.loadings @ axes,
             whitening=(self.whitening * self.singular_values) @ part.whitening,
+            structure=None if self.structure is None else self.structure.take(to_numpy(rows)),
         )
 
     def leading(self, rank: int) -> Basis:

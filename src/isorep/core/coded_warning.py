@@ -31,6 +31,7 @@ CODES: dict[str, type[CodedWarning]] = {
     "uneven-samples": FewSamplesWarning,
     "lost-digits": CodedWarning,
     "dependent-samples": CodedWarning,
+    "few-groups": CodedWarning,
     "uncorrected-interval": CodedWarning,
     "not-computed": CodedWarning,
     "negative-chance": CodedWarning,

@@ -31,6 +31,8 @@ class Score:
     warnings : tuple of str
         Reasons to read the number with care, each a `WarningText` with a code; empty if there are
         none.
+    n_omitted : int
+        Rows that were left out because they have NaN, with ``nan_policy="omit"``.
     """
 
     similarity: float
@@ -41,13 +43,15 @@ class Score:
     y_rank: int
     uncorrected: float | None = None
     warnings: tuple[str, ...] = ()
+    n_omitted: int = 0
 
     def __repr__(self) -> str:
         uncorrected = "" if self.uncorrected is None else f", uncorrected={self.uncorrected:.4g}"
         warnings = f", warnings={len(self.warnings)}" if self.warnings else ""
+        omitted = f", n_omitted={self.n_omitted}" if self.n_omitted else ""
         return (
             f"Score({self.measure}: similarity={self.similarity:.4g}, distance={self.distance:.4g}"
-            f"{uncorrected}, n_samples={self.n_samples}, x_rank={self.x_rank}, "
+            f"{uncorrected}, n_samples={self.n_samples}{omitted}, x_rank={self.x_rank}, "
             f"y_rank={self.y_rank}{warnings})"
         )
 

@@ -55,7 +55,7 @@ def test_an_example_prints_what_the_page_shows(example, tmp_path, monkeypatch):
     code = compile("\n" * (example.line - 1) + example.code, str(example.page), "exec")
     printed = io.StringIO()
     with warnings.catch_warnings(), redirect_stdout(printed):
-        warnings.simplefilter("ignore", isorep.FewSamplesWarning)  # goes to stderr, not on the page
+        warnings.simplefilter("ignore", isorep.CodedWarning)  # goes to stderr, not on the page
         exec(code, {"__name__": "__main__"})
     assert trimmed(printed.getvalue()) == trimmed(example.shown)
 

@@ -8,7 +8,6 @@ order have mean product 0 and mean squared product 1 / (n - 1).
 from __future__ import annotations
 
 from math import comb
-from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -51,19 +50,17 @@ def explained_variance(overlap: Overlap) -> float:
     return overlap.x.rank / (overlap.n_samples - 1)
 
 
-def shared_neighbours(overlap: Overlap, *, k: int, max_samples: int | None, **_: Any) -> float:
-    """Return the expected share of k neighbours that two samples' lists have in common, exact."""
-    return k / (_n_compared(overlap, max_samples) - 1)
+def shared_neighbours(k: int, n: int) -> float:
+    """Return the expected share of k neighbours, of n samples without ties, that two lists share.
+
+    Exact. Equal samples come in the order of their rows and share more.
+    """
+    return k / (n - 1)
 
 
-def jaccard_of_neighbours(overlap: Overlap, *, k: int, max_samples: int | None, **_: Any) -> float:
-    """Return the expected Jaccard similarity of two random sets of k neighbours, exact."""
-    others = _n_compared(overlap, max_samples) - 1
+def jaccard_of_neighbours(k: int, n: int) -> float:
+    """Return the expected Jaccard similarity of two such lists, exact."""
     return sum(
-        comb(k, both) * comb(others - k, k - both) / comb(others, k) * both / (2 * k - both)
-        for both in range(max(0, 2 * k - others), k + 1)
+        comb(k, both) * comb(n - 1 - k, k - both) / comb(n - 1, k) * both / (2 * k - both)
+        for both in range(max(0, 2 * k - n + 1), k + 1)
     )
-
-
-def _n_compared(overlap: Overlap, max_samples: int | None) -> int:
-    return min(overlap.n_samples, max_samples or overlap.n_samples)

@@ -17,7 +17,6 @@ from isorep.measures.neighbours import Metric, neighbours, shared
     emphasis="distances",
     metric=True,
     requires="samples",
-    chance_rule=chance_levels.jaccard_of_neighbours,
 )
 def jaccard_knn(
     overlap: Overlap,
@@ -66,4 +65,5 @@ def jaccard_knn(
     """
     x, y = neighbours(overlap.x, overlap.y, k, metric, max_samples, seed)
     both = shared(x, y).sum(axis=(1, 2))
-    return MeasureValue(float((both / (2 * k - both)).mean()), overlap)
+    similarity = float((both / (2 * k - both)).mean())
+    return MeasureValue(similarity, overlap, chance=chance_levels.jaccard_of_neighbours(k, len(x)))

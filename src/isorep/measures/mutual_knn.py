@@ -17,7 +17,6 @@ from isorep.measures.neighbours import Metric, neighbours, shared
     emphasis="distances",
     metric=True,
     requires="samples",
-    chance_rule=chance_levels.shared_neighbours,
 )
 def mutual_knn(
     overlap: Overlap,
@@ -76,4 +75,5 @@ def mutual_knn(
     0.24
     """
     x, y = neighbours(overlap.x, overlap.y, k, metric, max_samples, seed)
-    return MeasureValue(float(shared(x, y).sum(axis=(1, 2)).mean() / k), overlap)
+    similarity = float(shared(x, y).sum(axis=(1, 2)).mean() / k)
+    return MeasureValue(similarity, overlap, chance=chance_levels.shared_neighbours(k, len(x)))

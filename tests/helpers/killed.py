@@ -142,7 +142,7 @@ def main(folder, every):
         assert check(out, expected) <= BATCH
     print("killed before each of", event, "changes, or every so many")
 
-    # At any moment, again and again, and then left to end.
+    # At any moment, again and again, and then left alone until the end.
     delays, kills = random.Random(7), 0
     out = folder / "moments.zarr"
     log = out.with_suffix(".log")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from isorep.comparison.diff import diff
 from isorep.comparison.diffing.layer_matching import LayerMap
 from isorep.measures.measure_spec import Spec
+
+if TYPE_CHECKING:
+    from isorep.activations.options import ModelOptions
 
 __all__ = ["assert_similar"]
 
@@ -21,13 +24,11 @@ def assert_similar(
     *,
     layers: str | Iterable[str] | tuple[Iterable[str], Iterable[str]] = "*",
     map: LayerMap | None = None,  # noqa: A002
-    reduce: Any = "mean",
-    max_samples: int | None = None,
     measure: Spec = "pwcca",
     fail_below: float = 0.95,
     allow_missing: str | Iterable[str] = (),
-    device: Any = None,
     seed: int = 0,
+    **options: Unpack[ModelOptions],
 ) -> None:
     """Fail if a layer of `changed` is less similar to its layer in `base` than a threshold.
 
@@ -41,20 +42,16 @@ def assert_similar(
         Data to run models on; see `isorep.capture`.
     layers, map : optional
         Layers to compare, and how their names are matched; see `isorep.diff`.
-    reduce : str, callable or mapping
-        How a model's positions become features; see `isorep.capture`.
-    max_samples : int, optional
-        Number of samples to compare; by default all.
     measure : str or mapping
         A name in `isorep.MEASURES`, alone or with options; see `isorep.compare`.
     fail_below : float
         Smallest similarity allowed, corrected for finite-sample bias if the measure can be.
     allow_missing : str or iterable of str
         Globs over layers of `base` that may be missing in `changed`.
-    device : torch.device, str or int, optional
-        Where to run the models; see `isorep.capture`.
     seed : int
         Random seed for the correction.
+    **options
+        How to capture models, as `isorep.diff` takes them: ``reduce``, ``max_samples`` and others.
 
     Raises
     ------
@@ -84,15 +81,13 @@ def assert_similar(
         data,
         layers=layers,
         map=map,
-        reduce=reduce,
-        max_samples=max_samples,
         measure=measure,
         fail_below=fail_below,
         allow_missing=allow_missing,
         interval=False,
-        device=device,
         seed=seed,
         progress=False,
+        **options,
     )
     if result.below or result.missing or result.not_judged:
         raise AssertionError(f"{result.summary()}\n{result.to_text(_MOST_SHOWN)}")

@@ -2,6 +2,7 @@ from collections import UserDict
 from hashlib import blake2b
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -262,3 +263,25 @@ def test_a_decoder_has_its_own_tokens(length):
     np.testing.assert_allclose(capture(model, data)["decoder.embed"], whole, rtol=1e-5, atol=1e-6)
     with pytest.raises(ValueError, match="decoder_attention_mask of the data should be"):
         capture(model, {**data, "decoder_attention_mask": torch.ones(3, 2)})
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array(["cat", "dog"] * 4),
+        np.array(["cat", "dog"] * 4, dtype=object),
+        pd.Series(["cat", "dog"] * 4),
+        pd.Categorical(["cat", "dog"] * 4),
+        ["cat", "dog"] * 4,
+        pd.Series([3, 5] * 4, dtype="category"),
+        pd.Series([3, 5] * 4, dtype="Int64"),
+    ],
+    ids=["str", "object", "Series", "Categorical", "list", "numbers", "Int64"],
+)
+def test_labels_of_classes_of_every_kind(labels):
+    model, x = nn.Sequential(nn.Linear(3, 2)), torch.randn(8, 3)
+    expected = np.asarray(labels).tolist()
+    for data in ((x, labels), [(x, labels)], {"input": x, "labels": labels}):
+        captured = capture(model, data, progress=False)
+        assert captured.labels.tolist() == expected
+        np.testing.assert_array_equal(captured["0"], model(x).detach().numpy())

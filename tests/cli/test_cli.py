@@ -52,6 +52,24 @@ class TestCompare:
         assert lines[5] == "cka similarity (1 is the same)"
         assert "not computed (2 cells): a['dead'] has no variance" in err
 
+    def test_leaves_out_samples_with_nan(self, shell, tmp_path):
+        x = isorep.load("a.npz")["conv1"].copy()
+        x[[3, 8], 1] = np.nan
+        np.savez(tmp_path / "nan.npz", conv1=x)
+        command = ["compare", "nan.npz", "b.npz", "--measure", "cka", "--layers", "conv1"]
+        status, _, err = shell(*command)
+        assert status == 2
+        assert "a['conv1'] holds 2 NaN" in err
+        status, _, err = shell(*command, "--nan-policy", "omit", "--json", "t.json")
+        assert status == 0
+        assert "isorep: 2 samples with NaN were left out" in err
+        written = json.loads((tmp_path / "t.json").read_text())
+        assert (written["n_omitted"], written["n_samples"]) == (2, [[209]])
+        assert written["measures"]["cka"]["similarity"][0][0] == pytest.approx(1, abs=1e-12)
+        status, _, err = shell(*command, "--nan-policy", "omit", "--html", "page.html")
+        assert status == 0
+        assert (tmp_path / "page.html").exists()
+
     def test_stores_larger_than_memory(self, shell, tmp_path):
         for name in "ab":
             isorep.load(f"{name}.npz").save(tmp_path / f"{name}.zarr")
@@ -213,6 +231,7 @@ class TestCompare:
             (["a.npz", "short.npz"], "different numbers of samples, 211 and 20"),
             (["a.npz", "broken.npz"], "cannot load 'broken.npz'"),
             (["a.txt", "b.npz"], "or activations in .npz"),
+            (["a.npz", "b.npz", "--nan-policy", "drop"], "unknown nan_policy 'drop'"),
         ],
         ids=lambda value: value[-1] if isinstance(value, list) else None,
     )

@@ -205,6 +205,10 @@ def test_stores_and_their_reference(tmp_path):
         (["step-100", "step-1000", "step-500"], ["step-100", "step-500", "step-1000"]),
         (["trained", "random"], ["trained", "random"]),
         (["a2", "b1"], ["a2", "b1"]),
+        (["0.5", "1e-3", "0.25"], ["1e-3", "0.25", "0.5"]),
+        (["epoch10-best", "epoch9-best"], ["epoch9-best", "epoch10-best"]),
+        (["e2s10", "e2s9", "e1s11"], ["e1s11", "e2s9", "e2s10"]),
+        (["random", "step9", "step10", "final"], ["random", "step9", "step10", "final"]),
     ],
 )
 def test_steps_are_sorted_by_their_numbers(labels, expected):
@@ -217,3 +221,22 @@ def test_steps_are_sorted_by_their_numbers(labels, expected):
     for step in labels:
         score = isorep.cka(states[step]["fc"], states[expected[-1]]["fc"]).similarity
         assert table["cka"].sel(step=step).item() == pytest.approx(score, abs=1e-12)
+
+
+def test_steps_of_several_kinds_must_be_in_order():
+    x = np.random.default_rng(0).standard_normal((50, 3))
+    states = {name: {"fc": x} for name in ("random", "step10", "final", "step9")}
+    with pytest.raises(ValueError, match="several kinds, and 'step10' comes before 'step9'"):
+        isorep.trajectory(states)
+
+
+def test_names_of_all_runs_are_in_order():
+    x = np.random.default_rng(0).standard_normal((50, 3))
+    runs = {
+        "a": {name: {"fc": x} for name in ("step10", "step1")},
+        "b": {name: {"fc": x} for name in ("step10", "step2")},
+    }
+    table = isorep.trajectory(runs, measures="cka")
+    assert table["step"].values.tolist() == ["step1", "step2", "step10"]
+    assert np.isnan(table["cka"].sel(run="a", step="step2")).all()
+    assert not np.isnan(table["cka"].sel(run="b", step="step2")).any()

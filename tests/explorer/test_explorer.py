@@ -284,6 +284,30 @@ def test_a_diff_is_a_point_for_each_layer(browser, tmp_path, monkeypatch, capsys
         assert [(line["x_layer"], line["y_layer"]) for line in lines] == [(x, x) for x in names]
 
 
+def test_a_diff_says_which_layers_are_not_judged(browser, tmp_path):
+    rng = np.random.default_rng(0)
+    base = {
+        "narrow": rng.standard_normal((99, 4)),
+        "<b>wide</b>": rng.standard_normal((99, 48)),
+        "gone": rng.standard_normal((99, 2)),
+    }
+    changed = {name: x + 0.1 * np.roll(x, 1) for name, x in base.items() if name != "gone"}
+    isorep.report(isorep.diff(base, changed, fail_below=0.5), tmp_path / "d.html", progress=False)
+    with opened(browser, tmp_path / "d.html") as own:
+        told = own.locator("ul.notes li").all_inner_texts()
+        assert told[0] == "not judged: too few samples: <b>wide</b>"
+        assert "missing in changed: gone" in told
+        for layer, is_marked in (("<b>wide</b>", True), ("narrow", False)):
+            own.get_by_label("Layer", exact=True).select_option(label=layer)
+            notes = own.locator("div.notes").inner_text()
+            assert ("not judged: too few samples" in notes) == is_marked
+        symbols = heat(own).evaluate("canvas => canvas.data[0].marker.symbol")
+        assert sorted(symbols) == ["circle", "circle-open"]
+        lines = rows_of(download(own, "Layer by layer", "CSV")[1])
+        notes = {line["x_layer"]: line["note"] for line in lines}
+        assert notes == {"<b>wide</b>": "not judged: too few samples", "narrow": ""}
+
+
 def test_when_layers_had_converged(browser, tmp_path, settling):
     isorep.report(settling, tmp_path / "settling.html")
     with opened(browser, tmp_path / "settling.html") as own:

@@ -261,6 +261,26 @@ class TestDiff:
         (bare,) = written(tmp_path, isorep.diff(base, changed, **options))
         assert bare["threshold"] is None
 
+    def test_says_what_the_text_of_the_diff_says(self, tmp_path):
+        rng = np.random.default_rng(0)
+        base = {**small(0), "wide": rng.standard_normal((60, 28)), "gone": np.eye(60)[:, :2]}
+        changed = {name: x + 0.01 for name, x in base.items() if name != "gone"}
+        changed["new"], changed["conv2"] = base["conv0"], small(1)["conv2"]
+        changed["conv1"] = np.repeat(base["conv1"][:, :1], 2, axis=1)
+        diff = isorep.diff(base, changed, fail_below=0.9, interval=False)
+        (grid,) = written(tmp_path, diff)
+        text = diff.to_text()
+        lines = {line.split()[0]: line for line in text.splitlines()}
+        marks = dict(zip(grid["x_layers"], grid["marks"], strict=True))
+        assert marks["wide"] == "not judged: too few samples"
+        assert (marks["conv0"], marks["conv1"]) == ("", "3 of 4 directions lost")
+        assert marks["conv2"] == "below 0.9"
+        for layer, mark in marks.items():
+            assert lines[layer].endswith(mark)
+        assert grid["unjudged"] == ["wide"]
+        assert grid["notes"] == text.splitlines()[len(marks) + 1 :]
+        assert "missing in changed: gone" in grid["notes"]
+
     def test_a_table_of_layers_is_refused(self, tmp_path):
         diff = isorep.diff(small(0), small(1), measure="cka_debiased", interval=False)
         with pytest.raises(ValueError, match="pass the result itself, not its table"):

@@ -190,7 +190,7 @@ def test_too_few_for_bounds_are_still_corrected():
     assert any("15 samples are few even to correct 3 and 3" in w for w in found.warnings)
 
 
-def test_groups_widen_the_bounds_and_say_what_they_leave_alone():
+def test_groups_widen_the_bounds():
     rng = np.random.default_rng(10)
     labels = np.repeat(np.arange(40), 10)
     shared = rng.standard_normal((40, 6))[labels]
@@ -199,11 +199,8 @@ def test_groups_widen_the_bounds_and_say_what_they_leave_alone():
         isorep.infer(x, y, "cka", n_permutations=19, groups=groups) for groups in (None, labels)
     )
     assert np.diff(grouped.interval) > 1.5 * np.diff(alone.interval)
-    assert (grouped.corrected, grouped.p_value) == (alone.corrected, alone.p_value)
-    (text,) = set(grouped.warnings) - set(alone.warnings)
-    assert "groups= affects only the interval" in text
-    assert "assume 400 independent samples and are too optimistic" in text
-    assert "compare one sample, or the mean, of each group" in text
+    assert grouped.chance > 3 * alone.chance
+    assert grouped.corrected < alone.corrected
 
 
 @pytest.mark.parametrize(

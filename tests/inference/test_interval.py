@@ -98,7 +98,6 @@ def test_groups_without_a_label_are_no_group(missing):
     x, y = np.random.default_rng(0).standard_normal((2, 300, 3))
     groups = (np.arange(300) // 5).astype(object)
     groups[60:] = missing
-    for ask in (isorep.infer, isorep.inference.held_out):
-        given = (x, y) if ask is isorep.infer else (isorep.overlap(x, y),)
+    for ask in (isorep.infer, isorep.overlap):
         with pytest.raises(ValueError, match=r"no label \(NaN or None\) for 240 of 300 rows.* 60"):
-            ask(*given, groups=groups if missing is None else groups.astype(float))
+            ask(x, y, groups=groups if missing is None else groups.astype(float))

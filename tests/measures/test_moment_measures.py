@@ -362,3 +362,16 @@ def test_procrustes_is_the_normalised_bures_similarity_of_gram_matrices():
     fidelity = np.sum(np.sqrt(np.clip(eigenvalues, 0, None)))
     bures = fidelity / np.sqrt(np.trace(k) * np.trace(l))
     assert isorep.procrustes(x, y).similarity == pytest.approx(bures, abs=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-310, 1e300])
+@pytest.mark.parametrize(
+    "measure", ["linear_regression(folds=5)", "linear_regression", "ridge_cca(penalty=cv)"]
+)
+def test_the_smallest_and_largest_numbers(measure, scale):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((60, 5))
+    y = x[:, :3] + 0.5 * rng.standard_normal((60, 3))
+    expected = isorep.similarity(x, y, measure).similarity
+    for pair in ((scale * x, y), (x, scale * y), (scale * x, scale * y)):
+        assert isorep.similarity(*pair, measure).similarity == pytest.approx(expected, abs=1e-9)

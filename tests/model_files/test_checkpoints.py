@@ -214,6 +214,26 @@ def test_objects_are_named_and_not_loaded(tmp_path):
         load_weights(net(), path)
 
 
+@pytest.mark.parametrize(
+    ("version", "is_safe"),
+    [("2.2.0", False), ("2.5.1+cu121", False), ("2.6.0", True), ("2.10.0a0+git1", True)],
+)
+def test_old_versions_of_pytorch_read_no_pickle(tmp_path, monkeypatch, version, is_safe):
+    save_file = pytest.importorskip("safetensors.torch").save_file
+    monkeypatch.setattr(torch, "__version__", version)
+    model, paths = net(), [saved(tmp_path / f"w.{suffix}", WEIGHTS) for suffix in ("pt", "bin")]
+    for path in paths:
+        if is_safe:
+            load_weights(model, path)
+            continue
+        monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("the file was read"))
+        with pytest.raises(ValueError, match=r"w\.(pt|bin)': PyTorch 2\..* \(CVE-2025-32434\): in"):
+            load_weights(model, path)
+    save_file(WEIGHTS, tmp_path / "w.safetensors")
+    load_weights(model, tmp_path / "w.safetensors")
+    assert_loaded(model)
+
+
 @pytest.fixture
 def shards(tmp_path):
     """A folder with the weights in two files of safetensors, and their index."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
 
@@ -47,7 +48,7 @@ def matches(name: str, pattern: str) -> bool:
 
 
 def matching(patterns: Iterable[str], layers: Iterable[str]) -> list[str]:
-    """Return the layers that any pattern matches, with the later calls of such layers.
+    """Return the layers that any pattern matches, with the later calls and heads of such layers.
 
     A pattern that begins with "!" leaves out the layers that it matches.
 
@@ -55,8 +56,10 @@ def matching(patterns: Iterable[str], layers: Iterable[str]) -> list[str]:
     --------
     >>> matching(["fc"], ["conv", "fc", "fc#2"]), matching(["!fc"], ["conv", "fc", "fc#2"])
     (['fc', 'fc#2'], ['conv'])
+    >>> matching(["attention"], ["attention.head0", "attention.head1", "fc"])
+    ['attention.head0', 'attention.head1']
     """
-    patterns = list(patterns)
+    patterns, layers = list(patterns), list(layers)
     excluded = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
     selected = [pattern for pattern in patterns if not pattern.startswith("!")]
     if excluded and not selected:
@@ -64,10 +67,26 @@ def matching(patterns: Iterable[str], layers: Iterable[str]) -> list[str]:
     return [
         layer
         for layer in layers
-        if _matches_any(layer, selected) and not _matches_any(layer, excluded)
+        if _matches_any(names := {layer, module_of(layer, layers)}, selected)
+        and not _matches_any(names, excluded)
     ]
 
 
-def _matches_any(layer: str, patterns: Iterable[str]) -> bool:
-    names = [name for name in (layer, layer.rpartition("#")[0]) if name]
+def module_of(layer: str, layers: Collection[str]) -> str:
+    """Return the name of the module of a layer: without the number of its call and of its head.
+
+    A name that ends in ".head0" is that of a module if another of the layers has the rest of it.
+
+    Examples
+    --------
+    >>> layers = ["fc#2", "attention.head0", "decoder", "decoder.head0"]
+    >>> [module_of(layer, layers) for layer in layers]
+    ['fc', 'attention', 'decoder', 'decoder.head0']
+    """
+    name = layer.rpartition("#")[0] or layer
+    whole, dot, head = name.rpartition(".")
+    return whole if dot and re.fullmatch(r"head\d+", head) and whole not in layers else name
+
+
+def _matches_any(names: Collection[str], patterns: Iterable[str]) -> bool:
     return any(matches(name, pattern) for pattern in patterns for name in names)

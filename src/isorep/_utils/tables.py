@@ -41,6 +41,8 @@ def dense_numbers(x: Any, name: str) -> Any:
 def as_labels(labels: Any) -> NDArray[Any]:
     """Return labels as an array; strings that are held as objects become NumPy's strings."""
     array = np.asarray(labels)
-    if array.dtype.kind in "OT" and all(isinstance(label, str) for label in array.ravel()):
+    if array.dtype.kind == "T":
+        array = array.astype(object)
+    if array.dtype.kind == "O" and all(isinstance(label, str) for label in array.ravel()):
         return array.astype(np.str_)
     return array

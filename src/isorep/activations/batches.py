@@ -24,6 +24,7 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
+from isorep._utils.tables import as_labels
 from isorep._utils.validation import as_integer
 from isorep.activations.batch import DECODER_MASK, MASK, Batch, as_mask, describe, nested
 from isorep.activations.model_call import needed
@@ -56,6 +57,8 @@ def as_batches(data: Any, models: Sequence[nn.Module] | None = None) -> Iterable
     if isinstance(data, OneSide):
         return _Side(data)
     is_packed = isinstance(data, PackedSequence)  # which is also a tuple
+    if isinstance(data, tuple) and len(data) == 2 and not is_packed:
+        data = (data[0], _plain_column(data[1]))
     if _is_array(data) or isinstance(data, Mapping) or is_packed or _is_inputs_and_labels(data):
         whole = _parse(data, "the data")
         whole = whole if models is None else needed(whole, models)
@@ -193,14 +196,11 @@ def batches(
 
 def _is_inputs_and_labels(data: Any) -> bool:
     """Return whether `data` is (inputs, labels): two batches would have equally many axes."""
-    return (
-        isinstance(data, tuple)
-        and len(data) == 2
-        and all(map(_is_array, data))
-        and data[0].ndim > 1
-        and data[1].ndim == 1
-        and len(data[0]) == len(data[1])
-    )
+    if not (isinstance(data, tuple) and len(data) == 2 and _is_array(data[0]) and data[0].ndim > 1):
+        return False
+    labels = data[1]
+    is_column = labels.ndim == 1 if _is_array(labels) else _is_texts(labels)
+    return bool(is_column and len(labels) == len(data[0]))
 
 
 def _parse(batch: Any, where: str) -> Batch:
@@ -209,8 +209,9 @@ def _parse(batch: Any, where: str) -> Batch:
     more: tuple[Any, ...] = ()
     is_packed = isinstance(batch, PackedSequence)  # which is also a tuple, of its raw parts
     if isinstance(batch, tuple | list) and batch and not is_packed:
-        samples, labels = batch[0], (batch[1] if len(batch) > 1 else None)
-        more = tuple(_tensors(x, where) for x in batch[1:])
+        samples, *others = batch[0], *map(_plain_column, batch[1:])
+        labels = others[0] if others else None
+        more = tuple(_tensors(x, where) for x in others)
     if isinstance(samples, PackedSequence):
         raise _packed(where)
     if _is_array(samples):
@@ -227,7 +228,10 @@ def _parse(batch: Any, where: str) -> Batch:
             f"tensors, got {describe(batch)}; pass a dict of the model's keywords instead of an "
             "object"
         )
-    inputs = {key: _tensors(x, where) for key, x in samples.items()}
+    inputs = {
+        key: _tensors(_plain_column(x) if key in _LABELS else x, where)
+        for key, x in samples.items()
+    }
     of_labels = {key: inputs.pop(key) for key in _LABELS if key in inputs}
     for value in of_labels.values():
         labels = value if labels is None else labels
@@ -266,11 +270,24 @@ def _labels(values: Any, n: int) -> NDArray[Any] | None:
     if isinstance(values, Tensor):
         values = values.detach().cpu().numpy() if values.ndim == 1 else None
     elif isinstance(values, tuple | list):  # how a DataLoader collates strings
-        values = np.asarray(values) if all(isinstance(x, str) for x in values) else None
+        values = np.asarray(values) if _is_texts(values) else None
     is_labels = (
         isinstance(values, np.ndarray) and values.shape == (n,) and values.dtype.kind in "fiubU"
     )
     return values if is_labels else None
+
+
+def _is_texts(values: Any) -> bool:
+    return isinstance(values, tuple | list) and all(isinstance(x, str) for x in values)
+
+
+def _plain_column(values: Any) -> Any:
+    """Return a column of pandas or an array of texts as an array of numbers or a list of texts."""
+    is_column = hasattr(values, "__array__") and not isinstance(values, Tensor)
+    if not is_column or getattr(values, "ndim", 0) != 1:
+        return values
+    array = as_labels(values)
+    return array.tolist() if array.dtype.kind == "U" else array
 
 
 def _tensors(value: Any, where: str) -> Any:

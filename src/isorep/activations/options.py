@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from inspect import signature
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from isorep._utils.validation import unknown_name
 
@@ -11,20 +12,25 @@ if TYPE_CHECKING:
     import torch
 
 
-class CaptureOptions(TypedDict, total=False):
-    """Options that all functions of `isorep.activations` take; `isorep.capture` describes them."""
+class ModelOptions(TypedDict, total=False):
+    """Options of `isorep.capture` that the comparisons of models take too."""
 
-    layers: str | Iterable[str]
     reduce: str | Callable[..., Any] | Mapping[str, Any]
     mask: Mapping[str, str | None] | None
     heads: str | Iterable[str]
     skip: Any
-    sample_ids: Sequence[str | int] | None
     channels: str
     max_samples: int | None
     device: torch.device | str | int | None
-    dtype: Any
     probe: bool
+
+
+class CaptureOptions(ModelOptions, total=False):
+    """Options that all functions of `isorep.activations` take; `isorep.capture` describes them."""
+
+    layers: str | Iterable[str]
+    sample_ids: Sequence[str | int] | None
+    dtype: Any
     progress: bool
 
 
@@ -50,3 +56,39 @@ def with_defaults(options: CaptureOptions) -> CaptureOptions:
         if name not in _DEFAULTS:
             raise TypeError(unknown_name("option", name, _DEFAULTS))
     return {**_DEFAULTS, **options}
+
+
+def check_for_models(
+    function: Callable[..., Any],
+    any_model: bool,
+    general: Collection[str] = (),
+    **options: Unpack[ModelOptions],
+) -> None:
+    """Raise an error if an option is unknown, or is set although no side is a model.
+
+    Parameters
+    ----------
+    function
+        Comparison that takes the options, beside its own parameters.
+    any_model
+        Whether one of its sides is a model.
+    general
+        Options that apply to other sides too.
+    **options
+        Options that the caller passed.
+
+    Raises
+    ------
+    TypeError
+        An option is unknown.
+    ValueError
+        An option has another value than its default, and no side is a model.
+    """
+    for name, value in options.items():
+        if name not in ModelOptions.__annotations__:
+            known = [*list(signature(function).parameters)[:-1], *ModelOptions.__annotations__]
+            raise TypeError(unknown_name("option", name, known))
+        default = _DEFAULTS[name]  # type: ignore[literal-required]
+        is_set = type(value) is not type(default) or value != default
+        if is_set and not any_model and name not in general:
+            raise ValueError(f"{name} is for models, and neither side is a model: leave it out")

@@ -8,12 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from isorep.cli.app import app
-from isorep.cli.options import (
-    DeviceOption,
-    LayerPatternsOption,
-    MaxSamplesOption,
-    ReduceOption,
-)
+from isorep.cli.model_options import with_model_options
+from isorep.cli.options import LayerPatternsOption
 from isorep.cli.output import check_targets
 from isorep.cli.user_code import user_code
 
@@ -24,6 +20,7 @@ from isorep.cli.user_code import user_code
     "isorep capture nets:make --weights w.pt --data images.npy -o a.zarr\n\n"
     "The same command resumes an interrupted capture to .zarr."
 )
+@with_model_options
 def capture(
     model: Annotated[
         str,
@@ -55,12 +52,11 @@ def capture(
         ),
     ] = None,
     layers: LayerPatternsOption = None,
-    reduce: ReduceOption = "mean",
-    max_samples: MaxSamplesOption = None,
-    device: DeviceOption = None,
     dtype: Annotated[
         str | None, typer.Option(metavar="DTYPE", help="Type to store numbers in, e.g. float16.")
     ] = None,
+    *,
+    options: dict[str, Any],
 ) -> None:
     """Save the activations of a PyTorch model, layer by layer."""
     from isorep.activations.capture import capture as capture_layers
@@ -74,13 +70,7 @@ def capture(
         if weights is not None:
             load_weights(network, weights)
         batches = make_data(data, [model])
-    options: dict[str, Any] = {
-        "layers": layers or "*",
-        "reduce": reduce,
-        "max_samples": max_samples,
-        "device": device,
-        "dtype": dtype,
-    }
+    options |= {"layers": layers or "*", "dtype": dtype}
     if output.suffix.lower() != ".zarr":
         with user_code(model, data):
             representations = capture_layers(network, batches, **options)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from isorep.cli.app import app
+from isorep.cli.model_options import with_model_options
 from isorep.cli.options import (
     DataOption,
-    DeviceOption,
     LayerPatternsOption,
-    MaxSamplesOption,
     MeasuresOption,
     MemoryOption,
-    ReduceOption,
     SeedOption,
 )
 from isorep.cli.output import (
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
     import xarray
     from rich.table import Table
 
-    from isorep.comparison.compare import CompareOptions
     from isorep.plot.axis import InferredQuantity, Quantity
     from isorep.representations.representations import Representations
 
@@ -52,10 +49,6 @@ _COLUMNS = {
 """Heading of each inferred variable."""
 
 
-_CAPTURED: CompareOptions = {"data": None, "reduce": "mean", "max_samples": None, "device": None}
-"""Options of sides that are captured."""
-
-
 @app.command(
     epilog="Examples:\n\n"
     "isorep compare a.npz b.npz\n\n"
@@ -66,6 +59,7 @@ _CAPTURED: CompareOptions = {"data": None, "reduce": "mean", "max_samples": None
     "isorep compare a.zarr b.zarr --memory 2GB --dry-run\n\n"
     "isorep compare a.npz b.npz --json - | jq .measures.pwcca.similarity"
 )
+@with_model_options
 def compare(
     a: Annotated[
         str,
@@ -92,9 +86,6 @@ def compare(
         list[str] | None,
         typer.Option(metavar="GLOB", help="Pattern of layer names of B alone; may be repeated."),
     ] = None,
-    reduce: ReduceOption = "mean",
-    max_samples: MaxSamplesOption = None,
-    device: DeviceOption = None,
     measure: MeasuresOption = None,
     correct: Annotated[
         bool, typer.Option("--correct", metavar="", help="Correct for finite-sample bias.")
@@ -114,6 +105,13 @@ def compare(
         ),
     ] = None,
     seed: SeedOption = 0,
+    nan_policy: Annotated[
+        str,
+        typer.Option(
+            metavar="POLICY",
+            help="What to do with NaN: raise, or omit the samples that have NaN in any layer.",
+        ),
+    ] = "raise",
     memory: MemoryOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", metavar="", help="Print the plan and exit.")
@@ -140,33 +138,37 @@ def compare(
             metavar="FILE", help="Write a page to explore; holds A and B in memory as a whole."
         ),
     ] = None,
+    *,
+    options: dict[str, Any],
 ) -> None:
     """Compare two networks, every layer with every layer."""
     from isorep.comparison.compare import compare as compare_layers
+    from isorep.comparison.complete_samples import complete_samples
     from isorep.comparison.export import to_csv, to_json
 
     measures = measure or ["pwcca"]
     if layers and (layers_a or layers_b):
         raise ValueError("--layers applies to both networks: give it alone")
-    options: CompareOptions = {
+    sides: dict[str, Any] = {
         "data": data,
         "layers": (layers_a or ["*"], layers_b or ["*"])
         if layers_a or layers_b
         else layers or ["*"],
-        "reduce": reduce,
-        "max_samples": max_samples,
-        "device": device,
+        **options,
+    }
+    table_options: dict[str, Any] = {
         "measures": measures,
         "correct": correct,
         "interval": interval,
         "chance": chance,
         "n_permutations": permutations,
         "seed": seed,
+        "nan_policy": nan_policy,
         "memory": memory,
     }
     if dry_run:
         with user_code(data, a, b):
-            plan = compare_layers(a, b, plan_only=True, **options)
+            plan = compare_layers(a, b, plan_only=True, **sides, **table_options)
         typer.echo(str(plan))  # rich would read names of layers as markup
         return
     if json == STDOUT and csv == STDOUT:
@@ -176,11 +178,12 @@ def compare(
         raise ValueError(f"cannot draw {str(plot)!r}: expected a name ending in .png, .svg or .pdf")
     with user_code(data, a, b):
         if html is None:
-            table = compare_layers(a, b, **options)
+            table = compare_layers(a, b, **sides, **table_options)
         else:
-            sides = _in_memory(a, b, options)
-            options |= _CAPTURED
-            table = compare_layers(*sides, **options).assign_attrs(a=a, b=b)
+            x, y = _in_memory(a, b, **sides)
+            table = compare_layers(x, y, **table_options).assign_attrs(a=a, b=b)
+            if nan_policy == "omit":  # the page reads the samples that were compared
+                x, y, _ = complete_samples(x, y, "*", memory)
     for target, write in ((json, to_json), (csv, to_csv)):
         if target == STDOUT:
             sys.stdout.write(write(table))
@@ -195,32 +198,40 @@ def compare(
     if html is not None:
         from isorep.explorer.report import report
 
-        report(table, html, a=sides[0], b=sides[1], title=f"{a} and {b}")
+        report(table, html, a=x, b=y, title=f"{a} and {b}")
     if STDOUT not in (json, csv):
         _print_tables(table)
+    if table.attrs.get("n_omitted"):
+        typer.echo(f"isorep: {table.attrs['n_omitted']} samples with NaN were left out", err=True)
     print_notes(table)
 
 
-def _in_memory(a: str, b: str, options: CompareOptions) -> tuple[Representations, Representations]:
-    """Load or capture both sides; a name that is both sides is loaded once."""
+def _in_memory(
+    a: str, b: str, *, data: Any, layers: Any, **options: Any
+) -> tuple[Representations, Representations]:
+    """Load or capture the layers of both sides; a name that is both sides is loaded once."""
     from isorep._utils.layer_patterns import patterns_of_each
-    from isorep.comparison.sides import activations, is_same_path, model_of, reusable
+    from isorep.activations.options import check_for_models
+    from isorep.comparison.compare import compare as compare_layers
+    from isorep.comparison.sides import (
+        activations,
+        is_model,
+        is_same_path,
+        model_of,
+        reusable,
+        select_layers,
+    )
     from isorep.model_files.data_files import make_data
+    from isorep.model_files.specs import names_model
 
-    data = reusable(make_data(options["data"], (a, b)))
-    of_a, of_b = patterns_of_each(options["layers"], 2)
+    check_for_models(compare_layers, names_model(a) or names_model(b), **options)
+    data = reusable(make_data(data, (a, b)))
+    of_a, of_b = patterns_of_each(layers, 2)
 
-    def side(spec: str, name: str, layers: list[str]) -> Representations:
-        return activations(
-            model_of(spec, (a, b)),
-            name,
-            data,
-            layers=layers,
-            reduce=options["reduce"],
-            device=options["device"],
-            max_samples=options["max_samples"],
-            progress=True,
-        )
+    def side(spec: str, name: str, patterns: list[str]) -> Representations:
+        network = model_of(spec, (a, b))
+        layers = activations(network, name, data, layers=patterns, progress=True, **options)
+        return layers if is_model(network) else select_layers(layers, patterns, name)
 
     x = side(a, "a", of_a)
     return x, x if is_same_path(a, b) and of_a == of_b else side(b, "b", of_b)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from isorep.cli.app import app
+from isorep.cli.model_options import with_model_options
 from isorep.cli.options import (
     DataOption,
-    DeviceOption,
     LayerPatternsOption,
-    MaxSamplesOption,
     MeasureOption,
-    ReduceOption,
     SeedOption,
 )
 from isorep.cli.output import check_targets, new_console, new_table, write_file
@@ -36,6 +34,7 @@ _STYLES = {"fail": "bold red", "not judged": "yellow"}
     "isorep diff bert/ bert-tuned/ --data texts.txt -o diff.json\n\n"
     "isorep diff before.zarr after.zarr --layers 'conv*'"
 )
+@with_model_options
 def diff(
     base: Annotated[
         str,
@@ -75,8 +74,6 @@ def diff(
             "of a block.",
         ),
     ] = False,
-    max_samples: MaxSamplesOption = None,
-    reduce: ReduceOption = "mean",
     measure: MeasureOption = "pwcca",
     fail_below: Annotated[
         float | None,
@@ -101,7 +98,6 @@ def diff(
             "long.",
         ),
     ] = True,
-    device: DeviceOption = None,
     seed: SeedOption = 0,
     output: Annotated[
         list[Path] | None,
@@ -112,6 +108,8 @@ def diff(
             help="File to write (.html, .json or .csv); may be repeated.",
         ),
     ] = None,
+    *,
+    options: dict[str, Any],
 ) -> None:
     """Compare a model with a changed copy, layer by layer, most changed first.
 
@@ -141,27 +139,20 @@ def diff(
         check_names_model(spec)
     if data is None and models:
         raise ValueError(f"{models[0]} is a model: pass --data to run it on")
-    if not models:
-        for option, is_set in (
-            ("--data", data is not None),
-            ("--reduce", reduce != "mean"),
-            ("--device", device is not None),
-        ):
-            if is_set:
-                raise ValueError(
-                    f"{option} is for models, but both sides are files of activations: leave it out"
-                )
+    if data is not None and not models:
+        raise ValueError(
+            "--data is for models, but both sides are files of activations: leave it out"
+        )
     with user_code(data):
         batches = reusable(make_data(data, models))
     capture = side_capture(
         batches,
         layers=(layers or ["*"], layers_changed) if layers_changed else layers or ["*"],
         layer_map=layer_map,
-        reduce=reduce,
-        device=device,
-        max_samples=max_samples,
+        any_model=bool(models),
         measure=row,
         progress=True,
+        **options,
     )
     # One model after the other: two names may stand for one object with different weights.
     with user_code(base, changed):

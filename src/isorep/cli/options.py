@@ -50,28 +50,6 @@ DataOption = Annotated[
         "(standard input).",
     ),
 ]
-MaxSamplesOption = Annotated[
-    int | None,
-    typer.Option(
-        "--max-samples", metavar="N", min=1, help="Number of samples to run. \\[default: all]"
-    ),
-]
-ReduceOption = Annotated[
-    str,
-    typer.Option(
-        "--reduce",
-        metavar="NAME",
-        help="How positions become features or rows: mean, positions, flatten, max, last or first.",
-    ),
-]
-DeviceOption = Annotated[
-    str | None,
-    typer.Option(
-        "--device",
-        metavar="DEVICE",
-        help="Device to run models on, e.g. cuda. \\[default: where the model is]",
-    ),
-]
 SeedOption = Annotated[int, typer.Option("--seed", metavar="INTEGER", help="Random seed.")]
 MemoryOption = Annotated[
     str | None,

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args, overload
 
+from isorep._utils.arrays import ArrayLike
+from isorep._utils.validation import check_name
+from isorep.activations.options import ModelOptions, check_for_models
+from isorep.comparison.aligned_sides import aligned_sides
+from isorep.comparison.complete_samples import complete_samples
 from isorep.comparison.grid import Grid
 from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.open_pairs import open_pairs
-from isorep.comparison.sides import names_of, open_models
+from isorep.comparison.sides import is_model, name_of, open_models
 from isorep.comparison.streaming.plan import Plan
-from isorep.comparison.streaming.sources import CaptureOptions
 from isorep.comparison.table import make_table, table_attributes
 from isorep.core.basis import Solver
 from isorep.core.prepare import Coupled
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measures_named
+from isorep.representations.missing_values import NanPolicy
 
 if TYPE_CHECKING:
     import torch
@@ -25,22 +30,21 @@ if TYPE_CHECKING:
     Side = Mapping[str, Any] | str | PathLike[str] | torch.nn.Module
 
 
-class CompareOptions(TypedDict, total=False):
+class CompareOptions(ModelOptions, total=False):
     """Types of the options of `compare`, for its two return types."""
 
     data: Any
     layers: str | Iterable[str] | tuple[Iterable[str], Iterable[str]]
-    reduce: str | Callable[..., Any] | Mapping[str, Any]
-    channels: str
-    max_samples: int | None
-    device: torch.device | str | int | None
     measures: Spec | Sequence[Spec]
     correct: bool
     interval: bool
     chance: bool
     n_permutations: int | None
+    groups: ArrayLike | None
+    order: ArrayLike | None
     seed: int
     solver: Solver
+    nan_policy: NanPolicy
     memory: str | float | None
     progress: bool
 
@@ -63,20 +67,20 @@ def compare(
     *,
     data: Any = None,
     layers: str | Iterable[str] | tuple[Iterable[str], Iterable[str]] = "*",
-    reduce: str | Callable[..., Any] | Mapping[str, Any] = "mean",
-    channels: str = "auto",
-    max_samples: int | None = None,
-    device: torch.device | str | int | None = None,
     measures: Spec | Sequence[Spec] = "pwcca",
     correct: bool = False,
     interval: bool = False,
     chance: bool = False,
     n_permutations: int | None = None,
+    groups: ArrayLike | None = None,
+    order: ArrayLike | None = None,
     seed: int = 0,
     solver: Solver = "auto",
+    nan_policy: NanPolicy = "raise",
     memory: str | float | None = None,
     plan_only: bool = False,
     progress: bool = True,
+    **options: Unpack[ModelOptions],
 ) -> xarray.Dataset | Plan:
     """Compare every layer of `a` with every layer of `b`.
 
@@ -94,11 +98,13 @@ def compare(
     ----------
     a, b : Representations or mapping of layer name to (n_samples, n_features) array; path; or model
         Two networks on the same samples in the same order; the order is checked if both sides know
-        their sample ids. Pass the same object twice to compare a network with itself. A path is
-        that of a store (see `isorep.storage.open_store`, `isorep.load`); arrays may be zarr arrays
-        or h5py datasets. A model is a `torch.nn.Module` or its name: ``"module:name"``,
-        ``"module:name@weights"``, or a Hugging Face folder. Two models are run together on each
-        batch of `data`; a model beside activations is captured into memory.
+        their sample ids. Mappings of tables (pandas, xarray, AnnData) with the same labels are
+        brought into one order; see `isorep.Representations.from_mapping`. Pass the same object
+        twice to compare a network with itself. A path is that of a store (see
+        `isorep.storage.open_store`, `isorep.load`); arrays may be zarr arrays or h5py datasets. A
+        model is a `torch.nn.Module` or its name: ``"module:name"``, ``"module:name@weights"``, or a
+        Hugging Face folder. Two models are run together on each batch of `data`; a model beside
+        activations is captured into memory.
     data : iterable of batches, list of str, or str, optional
         Data to run models on; see `isorep.capture`. Each batch is read once and goes through both
         models, so the order does not matter. For Hugging Face folders also texts. A string is
@@ -106,8 +112,6 @@ def compare(
     layers : str, iterable of str, or tuple of two lists
         Globs over the names of layers; each must match in both networks. A tuple of two lists has
         globs of its own for `a` and for `b`: ``(["h.*"], ["layers.*"])``.
-    reduce, channels, max_samples, device
-        How to capture models; see `isorep.capture`.
     measures : str, mapping, or sequence of these
         Names in `isorep.MEASURES`, alone or with options: "linear_regression(folds=10)" or
         ``{"linear_regression": {"folds": 10}}``.
@@ -124,10 +128,17 @@ def compare(
         Permutations for each p-value, which is at least ``1 / (n_permutations + 1)``. Default: 20
         for each cell of the table, but at least 199 and at most 1,999. Adjusted for m cells of
         which k have the smallest p-value, a p-value is at least ``m / k / (n_permutations + 1)``.
+    groups, order : (n_samples,) array-like, optional
+        Group and time of each sample, if samples depend on each other: the stimulus of a trial, the
+        text of a token. They take the place of what the two sides know (see `Representations`).
     seed : int
         Random seed for the correction, intervals and p-values.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
+    nan_policy : {"raise", "omit"}
+        What to do with NaN: "raise" makes the cells of the layer NaN, with the reason; "omit"
+        leaves out every sample that has NaN in a selected layer of either side, and
+        ``table.attrs["n_omitted"]`` is their number.
     memory : int or str, optional
         Memory limit, bytes or text such as "2 GB", for what is held at a time; default half of the
         free memory. Stores are read into memory if they take up to 256 MB, or if samples are
@@ -138,6 +149,9 @@ def compare(
     progress : bool
         Report the progress on standard error: an estimate of the time if it is long, a bar on a
         terminal, and elsewhere a line a minute; also the plan if it has several passes.
+    **options
+        How to capture models: ``reduce``, ``mask``, ``heads``, ``skip``, ``channels``,
+        ``max_samples``, ``device`` and ``probe``; see `isorep.capture`.
 
     Returns
     -------
@@ -166,7 +180,7 @@ def compare(
         could be compared; when samples are needed and do not fit into memory, or data that can be
         read only once would be needed several times.
     TypeError
-        When a side cannot be compared.
+        When a side cannot be compared, or an option is unknown.
 
     Examples
     --------
@@ -191,16 +205,26 @@ def compare(
     (300, 1.0)
     """
     rows = measures_named(measures)
-    names = names_of(a, b)
+    names = {key: name for key, side in (("a", a), ("b", b)) if (name := name_of(side))}
     a, b, data = open_models(a, b, data)
+    check_for_models(compare, is_model(a) or is_model(b), **options)
+    a, b = aligned_sides({"a": a, "b": b}).values()
+    check_name("nan_policy", nan_policy, get_args(NanPolicy))
+    omitted: dict[str, int] = {}
+    if nan_policy == "omit":
+        a, b, kept = complete_samples(a, b, layers, memory)
+        omitted["n_omitted"] = len(kept) - int(kept.sum())
     inference = InferenceOptions(correct, interval, chance, n_permutations, seed)
     with open_pairs(
         a,
         b,
         data=data,
-        capture_options=CaptureOptions(layers, reduce, channels, max_samples, device),
+        layers=layers,
+        model_options=options,
         measures=rows,
         inference=inference,
+        groups=groups,
+        order=order,
         solver=solver,
         memory=memory,
         progress=progress and not plan_only,
@@ -221,6 +245,6 @@ def compare(
         grid.arrays(),
         rows,
         {"x_rank": ("x_layer", ranks.x), "y_rank": ("y_layer", ranks.y)},
-        table_attributes("compare", rows) | names,
+        table_attributes("compare", rows) | names | omitted,
         inference,
     )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from isorep._utils.layer_patterns import as_patterns, matching
+from isorep._utils.layer_patterns import as_patterns, matching, patterns_of_each
 from isorep._utils.progress import track
 from isorep._utils.validation import unknown_name
+from isorep.activations.options import check_for_models
+from isorep.comparison.aligned_sides import aligned_sides
 from isorep.comparison.diff_result import Diff, shortened
 from isorep.comparison.diffing.divergence import ElementwiseError
 from isorep.comparison.diffing.equal_layers import fold_equal_layers
@@ -18,7 +20,7 @@ from isorep.comparison.diffing.layer_matching import LayerMap, LayerMatch, match
 from isorep.comparison.diffing.side_capture import CapturedSide, LayerSelection, SideCapture
 from isorep.comparison.grid import Grid
 from isorep.comparison.inferred import InferenceOptions
-from isorep.comparison.sides import model_of, reusable
+from isorep.comparison.sides import is_model, model_of, name_of, reusable
 from isorep.comparison.table import make_table, nothing_compared, table_attributes
 from isorep.core.basis import NoVarianceError
 from isorep.core.overlap import Overlap
@@ -29,11 +31,15 @@ from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import one_measure
 from isorep.measures.sample_size_warnings import near_edge
 from isorep.model_files.data_files import make_data
+from isorep.model_files.specs import names_model
 from isorep.representations.representations import Representations
+from isorep.representations.sample_table import is_table
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import ArrayLike
+
+    from isorep.activations.options import ModelOptions
 
     Side = Mapping[str, Any] | str | PathLike[str] | ArrayLike | torch.nn.Module
 
@@ -49,15 +55,13 @@ def diff(
     layers: str | Iterable[str] | tuple[Iterable[str], Iterable[str]] = "*",
     map: LayerMap | None = None,  # noqa: A002
     all_layers: bool = False,
-    reduce: Any = "mean",
-    max_samples: int | None = None,
     measure: Spec = "pwcca",
     fail_below: float | None = None,
     allow_missing: str | Iterable[str] = (),
     interval: bool = True,
-    device: torch.device | str | int | None = None,
     seed: int = 0,
     progress: bool = True,
+    **options: Unpack[ModelOptions],
 ) -> Diff:
     """Compare a model before and after a change, layer by layer.
 
@@ -89,10 +93,6 @@ def diff(
     all_layers : bool
         Also show layers that have the same values as another one on both sides, such as the last
         submodule of a block and dropout. By default the outermost name stands for them.
-    reduce : str, callable or mapping
-        How a model's positions become features; see `isorep.capture`.
-    max_samples : int, optional
-        Number of samples to compare; by default all.
     measure : str or mapping
         A name in `isorep.MEASURES`, alone or with options such as "linear_regression(folds=10)",
         but not of a measure that reads maps. A measure that is not symmetric takes `base` as its x.
@@ -104,12 +104,14 @@ def diff(
     interval : bool
         Also compute a confidence interval and the chance level of each similarity. Without them,
         layers of 64 neurons take a quarter of the time, and layers of 512 a seventh.
-    device : torch.device, str or int, optional
-        Where to run the models; see `isorep.capture`.
     seed : int
         Random seed for the correction, intervals and the chance level.
     progress : bool
         Report the progress on standard error: a bar on a terminal, elsewhere a line a minute.
+    **options
+        How to capture models: ``reduce``, ``mask``, ``heads``, ``skip``, ``channels``,
+        ``max_samples``, ``device`` and ``probe``; see `isorep.capture`. ``max_samples``, the number
+        of samples to compare, also applies to sides that are captured.
 
     Returns
     -------
@@ -133,7 +135,7 @@ def diff(
         the samples or the reductions of the two sides differ; or `isorep.capture` or `isorep.load`
         raises it.
     TypeError
-        When a side is of another type.
+        When a side is of another type, or an option is unknown.
 
     Examples
     --------
@@ -157,23 +159,31 @@ def diff(
     'fail'
     """
     sides = (base, changed)
+    base_layers, changed_layers = aligned_sides(
+        {
+            name: {"array": side} if is_table(side) else side
+            for name, side in (("base", base), ("changed", changed))
+        }
+    ).values()
     capture = side_capture(
         reusable(make_data(data, sides)),
         layers=layers,
         layer_map=map,
-        reduce=reduce,
-        device=device,
-        max_samples=max_samples,
+        any_model=any(is_model(side) or names_model(side) for side in sides),
         measure=checked_measure(measure, fail_below),  # before any model runs
         progress=progress,
+        **options,
     )
     # One model after the other: two names may stand for one object with different weights.
-    x = capture.base(model_of(base, sides))
-    y = capture.changed(model_of(changed, sides), x)
+    x = capture.base(model_of(base_layers, sides))
+    y = capture.changed(model_of(changed_layers, sides), x)
     return diff_captured(
         x,
         y,
-        names=(name_of(base), name_of(changed)),
+        names=(
+            name_of(base) or type(base).__name__,
+            name_of(changed) or type(changed).__name__,
+        ),
         selection=capture.selection,
         layer_map=map,
         all_layers=all_layers,
@@ -191,20 +201,18 @@ def side_capture(
     *,
     layers: str | Iterable[str] | tuple[Iterable[str], Iterable[str]],
     layer_map: LayerMap | None,
-    reduce: Any,
-    device: Any,
-    max_samples: int | None,
+    any_model: bool,
     measure: Measure,
     progress: bool,
+    **options: Unpack[ModelOptions],
 ) -> SideCapture:
-    """Return how to capture both sides; see `diff`."""
+    """Return how to capture both sides; `any_model` says whether one is a model. See `diff`."""
+    check_for_models(diff, any_model, ["max_samples"], **options)
     return SideCapture(
         data=data,
-        selection=LayerSelection.parse(layers),
+        selection=LayerSelection(*patterns_of_each(layers, 2)),
         layer_map=layer_map,
-        reduce=reduce,
-        device=device,
-        max_samples=max_samples,
+        options=options,
         needs_samples=measure.from_moments({}) and measure.name != "cka_debiased",
         progress=progress,
     )
@@ -289,8 +297,8 @@ def diff_captured(
     similarities = table[f"{row.label}_corrected"] if row.from_moments({}) else table[row.label]
     if np.isnan(similarities).all():
         raise nothing_compared(["; ".join(reasons.get(layer, [])) for layer in layers])
-    allowed = as_patterns(allow_missing) if allow_missing else []
-    missing = [name for name in match.removed if not (allowed and matching(allowed, [name]))]
+    allowed = matching(as_patterns(allow_missing), match.removed) if allow_missing else []
+    missing = [name for name in match.removed if name not in allowed]
     return Diff(
         table=table,
         measure=row.label,
@@ -304,17 +312,6 @@ def diff_captured(
         folded=folded,
         notes=(*match.notes, *_random_notes(base_side, changed_side)),
     )
-
-
-def name_of(side: Any) -> str:
-    """Return the name of a side: its path, or its type.
-
-    Examples
-    --------
-    >>> name_of("runs/a.npz"), name_of({})
-    ('runs/a.npz', 'dict')
-    """
-    return str(side) if isinstance(side, str | PathLike) else type(side).__name__
 
 
 def checked_measure(measure: Spec, fail_below: float | None) -> Measure:

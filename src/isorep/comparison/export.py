@@ -29,7 +29,7 @@ def to_json(table: xarray.Dataset) -> str:
     content: dict[str, Any] = {
         "kind": table.attrs["kind"],
         "isorep_version": table.attrs["isorep_version"],
-        **{side: table.attrs[side] for side in ("a", "b") if side in table.attrs},
+        **{key: table.attrs[key] for key in ("a", "b", "n_omitted") if key in table.attrs},
         "x_layers": table["x_layer"].to_numpy().tolist(),
         "y_layers": table["y_layer"].to_numpy().tolist(),
         "measures": {

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
-from functools import partial
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
+from isorep._utils.arrays import ArrayLike
 from isorep._utils.layer_patterns import patterns_of_each
 from isorep._utils.memory import memory_budget, readable
 from isorep._utils.validation import check_name
 from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.pairs import LayerPairs
 from isorep.comparison.prepared_pairs import PreparedPairs
-from isorep.comparison.sides import as_layers, is_model, is_same_path, select_layers
+from isorep.comparison.sides import (
+    activations,
+    as_layers,
+    is_model,
+    is_same_path,
+    select_layers,
+    with_structure,
+)
 from isorep.comparison.streaming.plan import Plan
 from isorep.comparison.streaming.sources import (
-    CaptureOptions,
     ModelRows,
     RowSource,
     StoredRows,
@@ -27,7 +32,10 @@ from isorep.core.basis import Solver
 from isorep.inference.jackknife import BLOCKS
 from isorep.measures.base import Measure
 from isorep.representations.lazy import LazyRepresentations
-from isorep.representations.representations import Layers, Representations
+from isorep.representations.representations import Layers
+
+if TYPE_CHECKING:
+    from isorep.activations.options import ModelOptions
 
 SMALL = 256 * 10**6
 """Bytes up to which stores are read into memory where second moments would do."""
@@ -39,9 +47,12 @@ def open_pairs(
     b: Any,
     *,
     data: Any,
-    capture_options: CaptureOptions,
+    layers: str | Iterable[str] | tuple[Iterable[str], Iterable[str]],
+    model_options: ModelOptions,
     measures: Sequence[Measure],
     inference: InferenceOptions,
+    groups: ArrayLike | None,
+    order: ArrayLike | None,
     solver: Solver,
     memory: str | float | None,
     progress: bool,
@@ -60,13 +71,18 @@ def open_pairs(
     sample_readers = [f"{row.label} reads" for row in measures if not row.from_moments({})]
     sample_readers += ["solver='svd' decomposes"] if solver == "svd" else []
     source: RowSource
-    of_a, of_b = patterns_of_each(capture_options.layers, 2)
+    of_a, of_b = patterns_of_each(layers, 2)
     models = [name for name, side in (("a", a), ("b", b)) if is_model(side)]
     if models and data is None:
         raise ValueError(f"{models[0]} is a model: pass data=, the batches to run it on")
     if not models and data is not None:
         raise ValueError("data= is for models, and neither side is a model: leave it out")
     if len(models) == 2:
+        if groups is not None or order is not None:
+            raise ValueError(
+                "groups= and order= are for activations: capture both models with isorep.capture "
+                "and compare the captures"
+            )
         if sample_readers:
             raise ValueError(
                 f"{sample_readers[0]} the samples themselves, and comparing models keeps only "
@@ -74,21 +90,23 @@ def open_pairs(
             )
         same = b is a and of_a == of_b
         sides = {"a": a} if same else {"a": a, "b": b}
-        options = replace(capture_options, layers=of_a if same else (of_a, of_b))
-        source = ModelRows(sides, data, options, progress)
+        source = ModelRows(sides, data, of_a if same else (of_a, of_b), model_options, progress)
     else:
-        if not models and replace(capture_options, layers="*") != CaptureOptions():
-            raise ValueError(
-                "reduce, channels, max_samples and device apply only when comparing models"
+
+        def layers_of(side: Any, name: str, patterns: list[str]) -> Layers[Any]:
+            if not is_model(side):
+                return select_layers(as_layers(side), patterns, name)
+            return activations(
+                side, name, data, layers=patterns, progress=progress, **model_options
             )
-        captured = partial(_captured, data=data, options=capture_options, progress=progress)
-        x = captured(a, "a", of_a) if is_model(a) else select_layers(as_layers(a), of_a, "a")
+
+        x = layers_of(a, "a", of_a)
         same = (b is a or is_same_path(a, b)) and of_a == of_b
-        if same:
-            y = x
-        else:
-            y = captured(b, "b", of_b) if is_model(b) else select_layers(as_layers(b), of_b, "b")
+        y = x if same else layers_of(b, "b", of_b)
         x.check_same_samples(y)
+        if groups is not None or order is not None:
+            x = with_structure(x, groups, order)
+            y = x if same else with_structure(y, groups, order)
         needed = _bytes_in_memory(x, y)
         allowed = budget if sample_readers or inference.chance else min(budget, SMALL)
         stored = isinstance(x, LazyRepresentations) or isinstance(y, LazyRepresentations)
@@ -128,28 +146,6 @@ def open_pairs(
             memory=budget,
             progress=progress,
         )
-
-
-def _captured(
-    model: Any,
-    name: str,
-    layers: list[str],
-    *,
-    data: Any,
-    options: CaptureOptions,
-    progress: bool,
-) -> Layers[Any]:
-    """Return the layers of a model whose other side is no model; errors call it `name`."""
-    from isorep.activations.capture import capture
-
-    try:
-        representations: Representations = capture(
-            model, data, **{**vars(options), "layers": layers}, progress=progress
-        )
-    except (TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{name}: {error}") from error
-    return representations
 
 
 def _bytes_in_memory(x: Layers[Any], y: Layers[Any]) -> int:

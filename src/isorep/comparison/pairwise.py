@@ -7,6 +7,7 @@ from itertools import combinations_with_replacement
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from isorep.comparison.aligned_sides import aligned_sides
 from isorep.comparison.inputs import Label, labelled
 from isorep.comparison.sweeps.network import Network
 from isorep.comparison.sweeps.scheduler import run
@@ -135,12 +136,10 @@ def pairwise(
     True
     """
     named_networks = labelled("networks", networks)
+    sides = aligned_sides({f"networks[{name!r}]": side for name, side in named_networks.items()})
     n = len(named_networks)
     inputs = SweepInputs.from_networks(
-        [
-            Network.from_source(f"networks[{name!r}]", network)
-            for name, network in named_networks.items()
-        ],
+        [Network.from_source(name, side) for name, side in sides.items()],
         layers=layers,
         measures=measures,
         solver=solver,

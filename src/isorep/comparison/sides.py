@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from isorep._formats.formats import OPENABLE
-from isorep._utils.layer_patterns import as_patterns, matching
+from isorep._utils.arrays import ArrayLike
+from isorep._utils.layer_patterns import matching
 from isorep._utils.validation import unknown_name
 from isorep.model_files.data_files import make_data
 from isorep.model_files.specs import make_model, names_model
 from isorep.representations.lazy import LazyRepresentations
 from isorep.representations.representations import Layers, Representations
 from isorep.storage import load, open_store
+
+if TYPE_CHECKING:
+    from isorep.activations.options import ModelOptions
+
+Selected = TypeVar("Selected", bound=Layers[Any])
 
 
 def is_model(side: Any) -> bool:
@@ -59,24 +65,20 @@ def open_models(a: Any, b: Any, data: Any) -> tuple[Any, Any, Any]:
     return x, y, make_data(data, sides)
 
 
-def names_of(a: Any, b: Any) -> dict[str, str]:
-    """Return the names of both sides, where known: what names a side, or the class of a model.
+def name_of(side: Any) -> str | None:
+    """Return the path or name that a side is given by, or the class of a model, or None.
 
     Examples
     --------
-    >>> names_of("runs/a.npz", {})
-    {'a': 'runs/a.npz'}
+    >>> name_of("runs/a.npz"), name_of({})
+    ('runs/a.npz', None)
     """
-    names = {}
-    for key, side in (("a", a), ("b", b)):
-        if isinstance(side, str | PathLike):
-            names[key] = fspath(side)
-        elif is_model(side):
-            names[key] = type(side).__name__
-    return names
+    if isinstance(side, str | PathLike):
+        return fspath(side)
+    return type(side).__name__ if is_model(side) else None
 
 
-def select_layers(layers: Layers[Any], patterns: Iterable[str], name: str) -> Layers[Any]:
+def select_layers(layers: Selected, patterns: Iterable[str], name: str) -> Selected:
     """Return the layers that match, of the side that errors call `name`.
 
     Raises
@@ -100,6 +102,16 @@ def select_layers(layers: Layers[Any], patterns: Iterable[str], name: str) -> La
     if isinstance(layers, LazyRepresentations):
         metadata["place"] = layers.place
     return type(layers)({layer: layers[layer] for layer in selected}, **metadata)
+
+
+def with_structure(
+    layers: Layers[Any], groups: ArrayLike | None, order: ArrayLike | None
+) -> Layers[Any]:
+    """Return the layers with these groups and this order in place of their own."""
+    metadata = {**layers.metadata(), "groups": groups, "order": order}
+    if isinstance(layers, LazyRepresentations):
+        metadata["place"] = layers.place
+    return type(layers)(dict(layers.items()), **metadata)
 
 
 def is_same_path(a: Any, b: Any) -> bool:
@@ -136,16 +148,22 @@ def activations(
     data: Any,
     *,
     layers: str | Iterable[str],
-    reduce: Any,
-    device: Any,
-    max_samples: int | None = None,
     progress: bool,
+    **options: Unpack[ModelOptions],
 ) -> Representations:
     """Return the representations of a side, in memory; a model is run on `data`.
 
-    Errors call the side `name`. The other parameters are those of `isorep.capture`; a glob may
-    match no layer of this side as long as another glob does.
+    Parameters
+    ----------
+    side
+        Side of a comparison.
+    name
+        Name of the side in errors: "a" or "b", "base" or "changed".
+    data, layers, progress, **options
+        See `isorep.capture`. Of a side that is no model, all layers are returned, and only
+        `max_samples` applies.
     """
+    max_samples = options.get("max_samples")
     if isinstance(side, str | PathLike):
         return first_samples(load(side), max_samples)
     if not is_model(side):
@@ -161,25 +179,10 @@ def activations(
         )
     from isorep.activations.batches import side_of
     from isorep.activations.capture import capture
-    from isorep.activations.recorder import eager
 
-    data = side_of(data, int(name != "base"))
-    model = eager(side)
-    names = [module for module, _ in model.named_modules(remove_duplicate=False) if module]
-    patterns = as_patterns(layers)
-    present = [pattern for pattern in patterns if matching([pattern.removeprefix("!")], names)]
-    if not present:
-        raise ValueError(unknown_name(f"layer of {name}", patterns[0], names))
+    data = side_of(data, int(name in ("b", "changed")))
     try:
-        return capture(
-            model,
-            data,
-            layers=present,
-            reduce=reduce,
-            max_samples=max_samples,
-            device=device,
-            progress=progress,
-        )
+        return capture(side, data, layers=layers, progress=progress, **options)
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{name}: {error}") from error

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from isorep._utils.natural_order import natural_key
 from isorep._utils.validation import unknown_name
+from isorep.comparison.aligned_sides import aligned_sides
 from isorep.comparison.inputs import Label, labelled, plain
 from isorep.comparison.sweeps.network import Network
 from isorep.comparison.sweeps.scheduler import run
@@ -51,11 +52,12 @@ def trajectory(
     ----------
     states : mapping of step to Representations, mapping of layer to (n, p) array, or path
         States on the same samples in the same order, which is checked if they have sample ids.
-        Steps are numbers or strings. Numbers, and names that differ only in the number at their
-        end ("step-500", "step-1000"), are sorted; other names stay in order. For
-        several runs, a mapping of run to such a mapping; the states of a run are compared with the
-        reference of that run. If the steps of the runs differ, the table has all of them, numbers
-        in ascending order, and cells without a state are NaN.
+        Steps are numbers or strings. Numbers, names that are numbers, and names that differ only in
+        their numbers ("step-500", "step-1000") are sorted. Other names stay in order, but names
+        among them that differ only in their numbers must be in order. For several runs, a mapping
+        of run to such a mapping; the states of a run are compared with the reference of that run.
+        If the steps of the runs differ, the table has all of them, in order, and cells without a
+        state are NaN.
     reference : {"last", "first"}, step, mapping of layers or pathlib.Path
         The reference: a state of each run, or other representations.
     layers : str or sequence of str, optional
@@ -76,7 +78,8 @@ def trajectory(
     Raises
     ------
     ValueError
-        If the reference is unknown; otherwise see `isorep.pairwise`.
+        If the reference is unknown, or names of steps are out of order; otherwise see
+        `isorep.pairwise`.
     TypeError
         If `states` is not a mapping of mappings or paths, or the reference is not a step, a mapping
         or a path.
@@ -107,7 +110,7 @@ def trajectory(
         _runs(states) if has_runs else {"": _in_order(labelled("states", states))}
     )
     steps = _steps(runs)
-    networks: list[Network] = []
+    sides: dict[str, Any] = {}
     references: list[int] = []  # of each run, among the networks
     reference_steps: list[Label] = []
     for run_name, run_states in runs.items():
@@ -115,20 +118,18 @@ def trajectory(
         step = _reference_step(reference, run_states)
         run_steps = [label for label in steps if label in run_states]
         if step is not None:
-            references.append(len(networks) + run_steps.index(step))
+            references.append(len(sides) + run_steps.index(step))
             reference_steps.append(step)
-        networks += [
-            Network.from_source(f"{prefix}[{label!r}]", run_states[label]) for label in run_steps
-        ]
+        sides |= {f"{prefix}[{label!r}]": run_states[label] for label in run_steps}
     if not references:
-        networks.append(Network.from_source("reference", reference))
-        references = [len(networks) - 1] * len(runs)
+        references = [len(sides)] * len(runs)
+        sides["reference"] = reference
         reference_name: Label = "given"
     else:
         same_step = len(set(reference_steps)) == 1
         reference_name = reference_steps[0] if same_step else str(reference)
     inputs = SweepInputs.from_networks(
-        networks,
+        [Network.from_source(name, side) for name, side in aligned_sides(sides).items()],
         layers=layers,
         measures=measures,
         solver=solver,
@@ -181,13 +182,35 @@ def _runs(states: Mapping[Label, Any]) -> dict[Label, dict[Label, Any]]:
 
 
 def _in_order(states: dict[Label, Any]) -> dict[Label, Any]:
-    """Return states by their step, if steps are numbers or names that differ in a number only."""
+    """Return states by their step, if steps are numbers or names that differ in numbers only."""
     if not all(isinstance(step, str) for step in states):
         return dict(sorted(states.items(), key=itemgetter(0)))
-    parts = [re.fullmatch(r"(.*?)(\d+)", str(step)) for step in states]
-    if len({part and part[1] for part in parts}) > 1 or None in parts:
-        return states
-    return dict(sorted(states.items(), key=lambda item: natural_key(str(item[0]))))
+    names = [str(step) for step in states]
+    try:
+        keys: dict[str, Any] = {name: float(name) for name in names}
+    except ValueError:
+        keys = {name: natural_key(name) for name in names}
+        if len({_without_numbers(name) for name in names}) > 1:
+            _check_order(names)
+            return states
+    return {name: states[name] for name in sorted(names, key=keys.__getitem__)}
+
+
+def _without_numbers(name: str) -> str:
+    return re.sub(r"\d+", "#", name)
+
+
+def _check_order(names: Sequence[str]) -> None:
+    """Raise ValueError if a name comes before one that differs in lower numbers only."""
+    last: dict[str, str] = {}
+    for name in names:
+        before = last.get(_without_numbers(name))
+        if before is not None and natural_key(before) > natural_key(name):
+            raise ValueError(
+                f"the steps have names of several kinds, and {before!r} comes before {name!r}: "
+                "pass the states in order, or numbers as steps"
+            )
+        last[_without_numbers(name)] = name
 
 
 def _steps(runs: Mapping[Label, Mapping[Label, Any]]) -> list[Label]:
@@ -195,8 +218,7 @@ def _steps(runs: Mapping[Label, Mapping[Label, Any]]) -> list[Label]:
     first, *others = (list(run_states) for run_states in runs.values())
     if all(steps == first for steps in others):
         return first
-    steps = list(dict.fromkeys(chain(first, *others)))
-    return steps if isinstance(steps[0], str) else sorted(steps)
+    return list(_in_order(dict.fromkeys(chain(first, *others))))
 
 
 def _tiles(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from array_api_compat import array_namespace, device
 
@@ -13,6 +13,8 @@ from isorep._utils.html_table import html_table
 from isorep._utils.linalg import svd, svds_of_cosines
 from isorep.core.basis import Basis, Solver
 from isorep.core.moments import CrossMoments
+from isorep.representations.sample_structure import SampleStructure, common_structure
+from isorep.representations.sample_table import paired
 
 LISTED = 5
 """Correlations that notebooks show."""
@@ -89,7 +91,8 @@ class Overlap:
                 f"{y.n_features}; the cross moments are of {cross.n} samples and "
                 f"{cross.scatter.shape[0]} by {cross.scatter.shape[1]} features"
             )
-        return cls(x, y, x.whitening.T @ cross.scatter @ y.whitening, jackknife_replicates)
+        matrix = x.whitening.T @ cross.scatter @ y.whitening
+        return cls(x, y, matrix, jackknife_replicates=jackknife_replicates)
 
     @classmethod
     def from_svd(cls, x: Basis, y: Basis, u: Array, correlations: Array, w: Array) -> Overlap:
@@ -191,6 +194,19 @@ class Overlap:
         """Canonical variates of y, (n, c), orthonormal."""
         return self.y.combine(self.y_rotation)
 
+    @cached_property
+    def structure(self) -> SampleStructure | None:
+        """Which samples depend on each other; None if they are independent.
+
+        Permutations, folds, the jackknife and corrections follow it.
+
+        Raises
+        ------
+        ValueError
+            If the two sides have other groups.
+        """
+        return common_structure(self.x.structure, self.y.structure)
+
     @property
     def knows_samples(self) -> bool:
         """Whether the samples of both sides are known, not their second moments alone."""
@@ -247,7 +263,9 @@ class Overlap:
     def leading(self, x_rank: int, y_rank: int) -> Overlap:
         """Return the overlap of the leading principal components of both sides."""
         return Overlap(
-            self.x.leading(x_rank), self.y.leading(y_rank), self.matrix[:x_rank, :y_rank]
+            self.x.leading(x_rank),
+            self.y.leading(y_rank),
+            self.matrix[:x_rank, :y_rank],
         )
 
     def swap(self) -> Overlap:
@@ -290,7 +308,14 @@ def projection_weights(loadings: Array) -> Array:
     return sums / total
 
 
-def overlap(x: ArrayLike | Basis, y: ArrayLike | Basis, *, solver: Solver = "auto") -> Overlap:
+def overlap(
+    x: ArrayLike | Basis,
+    y: ArrayLike | Basis,
+    *,
+    groups: ArrayLike | None = None,
+    order: ArrayLike | None = None,
+    solver: Solver = "auto",
+) -> Overlap:
     """Couple two representations of the same samples.
 
     Parameters
@@ -298,6 +323,15 @@ def overlap(x: ArrayLike | Basis, y: ArrayLike | Basis, *, solver: Solver = "aut
     x, y : (n, p) and (n, q) arrays, or Basis
         Representations: samples in rows, in the same order on both sides, from one array library
         and on one device. Pass a `Basis` to prepare a representation once and compare it with many.
+        Tables of xarray, pandas and AnnData with the same labels of samples are brought into the
+        order of x; see `isorep.Representations.from_mapping`.
+    groups : (n,) array-like, optional
+        Group label of each sample, if samples of one group depend on each other: the text of a
+        token, the stimulus of a trial. All that is inferred from the overlap then follows the
+        groups.
+    order : (n,) array-like, optional
+        Time of each sample, if neighbours in time depend on each other; within its group, if there
+        are groups.
     solver : {"auto", "gram", "svd"}
         Whitening of arrays; see `Basis.from_array`.
 
@@ -310,8 +344,8 @@ def overlap(x: ArrayLike | Basis, y: ArrayLike | Basis, *, solver: Solver = "aut
     Raises
     ------
     TypeError, ValueError
-        If a side is not a representation, or the two have different numbers of samples, array
-        libraries or devices.
+        If a side is not a representation, the two have different numbers or labels of samples,
+        array libraries or devices, or `groups` or `order` does not have one value per sample.
 
     Examples
     --------
@@ -323,11 +357,17 @@ def overlap(x: ArrayLike | Basis, y: ArrayLike | Basis, *, solver: Solver = "aut
     >>> o.x_directions.shape, o.y_variates.shape
     ((3, 2), (100, 2))
     """
+    x, y, ids = paired(x, y)
+    if groups is None and order is None and ids is not None and len(set(ids)) < len(ids):
+        groups = ids
     shapes = [getattr(side, "shape", None) for side in (x, y)]
     if all(shape is not None and len(shape) == 2 for shape in shapes):
         _check_paired(*shapes)  # type: ignore[arg-type]  # before any work is done
     x_basis = x if isinstance(x, Basis) else Basis.from_array(x, solver=solver, name="x")
     y_basis = y if isinstance(y, Basis) else Basis.from_array(y, solver=solver, name="y")
+    if groups is not None or order is not None:
+        structure = SampleStructure.from_labels(groups, order, x_basis.n_samples)
+        x_basis, y_basis = (replace(side, structure=structure) for side in (x_basis, y_basis))
     return couple(x_basis, y_basis)
 
 

@@ -32,6 +32,9 @@ def layer_grid(table: xarray.Dataset, measures: list[str]) -> dict[str, Any]:
         "not_above_chance": NOT_ABOVE_CHANCE,
         "diagonal": table.attrs["kind"] == "diff",
         "threshold": table.attrs.get("fail_below"),
+        "marks": table.attrs.get("marks", []),
+        "unjudged": table.attrs.get("unjudged", []),
+        "notes": table.attrs.get("notes", []),
         "measures": [_measure(table, name) for name in measures],
     }
 

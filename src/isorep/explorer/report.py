@@ -158,10 +158,21 @@ def _tables(result: Any) -> Mapping[str, xarray.Dataset]:
 
 
 def _diff_table(diff: Diff) -> xarray.Dataset:
-    """Return the grid of a diff, most changed first, with its threshold."""
+    """Return the grid of a diff, most changed first, with its threshold and what it says."""
+    from isorep.comparison.diff_result import diff_mark, diff_notes
+
     layers = list(diff)
-    table = diff.grid().sel(x_layer=layers, y_layer=layers)
-    return table if diff.fail_below is None else table.assign_attrs(fail_below=diff.fail_below)
+    threshold = {} if diff.fail_below is None else {"fail_below": diff.fail_below}
+    return (
+        diff.grid()
+        .sel(x_layer=layers, y_layer=layers)
+        .assign_attrs(
+            marks=[diff_mark(diff, layer) for layer in diff.layers],
+            unjudged=[layer for layer in layers if layer in diff.unjudged],
+            notes=diff_notes(diff),
+            **threshold,
+        )
+    )
 
 
 def _target(path: str | PathLike[str]) -> Path:

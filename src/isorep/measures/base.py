@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from math import acos, inf
@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._utils.arrays import Array, to_numpy
+from isorep._utils.arrays import Array, ArrayLike, to_numpy
 from isorep._utils.validation import check_name
 from isorep.core.basis import Solver
 from isorep.core.overlap import Overlap, overlap
@@ -126,6 +126,9 @@ class Measure:
         What the formula needs of an overlap: "moments", the second moments of the two sides;
         "samples", every sample, so that time grows with their number. "maps": (n, channels, height,
         width) arrays, which an overlap does not hold.
+    unbiased_of_groups : bool
+        Whether the formula of a measure of samples has no bias if samples of a group depend on each
+        other, since it leaves out their pairs.
     similarity_range : (float, float)
         Least and greatest similarity.
     distance : Distance
@@ -166,6 +169,7 @@ class Measure:
     ]
     metric: bool = False
     requires: Literal["moments", "samples", "maps"] = "moments"
+    unbiased_of_groups: bool = False
     similarity_range: tuple[float, float] = (0.0, 1.0)
     distance: Distance = COMPLEMENT
     chance_rule: Callable[..., float | None] | None = None
@@ -240,6 +244,11 @@ class Measure:
         rule = self.holds_out_rule
         return rule is not None and rule(**self.with_options(**options).options)
 
+    @property
+    def follows_structure(self) -> bool:
+        """Whether groups of samples change the measure, its held-out samples or its correction."""
+        return self.requires == "moments" or self.unbiased_of_groups
+
     def from_moments(self, options: Mapping[str, Any]) -> bool:
         """Tell whether second moments, which can be simulated, are all that the measure needs."""
         return self.requires == "moments" and not self.holds_out(**options)
@@ -267,9 +276,11 @@ class Measure:
         """Compute the formula of an overlap."""
         return self.function(coupled, **{**self.fixed_options, **options})
 
-    def similarities(self, stack: OverlapStack, **options: Any) -> NDArray[np.float64]:
+    def similarities(
+        self, stack: OverlapStack | Sequence[Overlap], **options: Any
+    ) -> NDArray[np.float64]:
         """Return the similarity of each overlap of a stack, (b,)."""
-        rule = self.stack_rule
+        rule = self.stack_rule if isinstance(stack, OverlapStack) else None
         values = rule(stack, **self.with_options(**options).options) if rule else None
         if values is None:
             return np.array(
@@ -375,6 +386,8 @@ class Measure:
         x: Any,
         y: Any,
         *,
+        groups: ArrayLike | None = None,
+        order: ArrayLike | None = None,
         solver: Solver = "auto",
         correct: bool = False,
         seed: int = 0,
@@ -384,7 +397,8 @@ class Measure:
         measure = self.with_options(**self.seeded(options, seed))
         if correct:
             measure.check_correctable({})
-        coupled = self.couple(x, y, solver=solver)
+        structure = {} if groups is None and order is None else {"groups": groups, "order": order}
+        coupled = self.couple(x, y, **structure, solver=solver)
         score = measure.corrected(coupled, seed=seed) if correct else measure(coupled)
         # Options of this call are not part of the label.
         return replace(score, measure=self.label).warn(stacklevel=3)

@@ -16,17 +16,24 @@ from isorep.core.overlap import couple
 from isorep.measures.base import MeasureValue
 from isorep.measures.cca import mean_correlation
 from isorep.measures.measure_function import measure
+from isorep.representations.sample_table import paired
 
 Channels = Literal["first", "last"]
 
 
 @dataclass(frozen=True)
 class Maps:
-    """Two arrays of maps, not yet prepared."""
+    """Two arrays of maps of the same samples, not yet prepared."""
 
     x: Any
     y: Any
     solver: Solver = "auto"
+
+    @classmethod
+    def from_arrays(cls, x: Any, y: Any, *, solver: Solver = "auto") -> Maps:
+        """Pair two arrays; tables are aligned by the labels of their samples."""
+        x, y, _ = paired(x, y)
+        return cls(x, y, solver)
 
     @property
     def n_samples(self) -> int:
@@ -137,7 +144,7 @@ def _frequencies(x: tuple[int, int], y: tuple[int, int]) -> Iterator[tuple[int, 
     reference="Raghu et al. 2017, theorem 1 (discrete Fourier transform CCA)",
     invariance="linear",
     requires="maps",
-    couple=Maps,
+    couple=Maps.from_arrays,
 )
 def dft_cca(maps: Maps, *, channels: Channels = "first") -> MeasureValue:
     """Mean canonical correlation of convolutional maps, one spatial frequency at a time.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any, Concatenate, ParamSpec, Protocol, cast, get_type_hints, overload
 
+from isorep._utils.arrays import ArrayLike
 from isorep.core.basis import Solver
 from isorep.core.score import Score
 from isorep.measures.base import Measure, MeasureValue
@@ -29,6 +30,10 @@ max_samples : int, optional
     "correct": """\
 correct : bool
     Correct for finite-sample bias; see `isorep.similarity`.""",
+    "groups": """\
+groups, order : (n,) array-like, optional
+    Group and time of each sample, if samples depend on each other; see `isorep.overlap`.""",
+    "order": "",
     "seed": """\
 seed : int
     Random seed of the correction.""",
@@ -75,6 +80,31 @@ class MeasureFunction(Protocol[Options]):
         y: Any,
         *,
         correct: bool,
+        seed: int = 0,
+        solver: Solver = "auto",
+        **options: Any,
+    ) -> Score: ...
+    @overload
+    def __call__(
+        self,
+        x: Any,
+        y: Any,
+        *,
+        groups: ArrayLike | None,
+        order: ArrayLike | None = None,
+        correct: bool = False,
+        seed: int = 0,
+        solver: Solver = "auto",
+        **options: Any,
+    ) -> Score: ...
+    @overload
+    def __call__(
+        self,
+        x: Any,
+        y: Any,
+        *,
+        order: ArrayLike,
+        correct: bool = False,
         seed: int = 0,
         solver: Solver = "auto",
         **options: Any,
@@ -144,6 +174,9 @@ def _public_function(row: Measure) -> Callable[..., Score]:
 def _public_signature(row: Measure) -> inspect.Signature:
     types = get_type_hints(row.function)
     shared: dict[str, tuple[Any, Any]] = {"solver": (Solver, "auto")}
+    if row.follows_structure:
+        optional = (ArrayLike | None, None)
+        shared = {"groups": optional, "order": optional, **shared}
     if row.requires == "moments":
         shared = {"correct": (bool, False), "seed": (int, 0), **shared}
     keywords = {name: (types[name], value) for name, value in row.options.items()}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from isorep._utils.arrays import ArrayLike
 from isorep._utils.validation import unknown_name
 from isorep.core.basis import Solver
 from isorep.core.score import Score
@@ -148,6 +149,8 @@ def similarity(
     measure: Spec = "pwcca",
     *,
     correct: bool = False,
+    groups: ArrayLike | None = None,
+    order: ArrayLike | None = None,
     seed: int = 0,
     solver: Solver = "auto",
     **options: Any,
@@ -167,6 +170,9 @@ def similarity(
         observed loadings, show by how much the measure exceeds its population value. It needs a
         measure of second moments and at least ``rank x + rank y + 1`` samples, and is reliable from
         twice as many. `docs/sample-size.md` shows its accuracy.
+    groups, order : (n,) array-like, optional
+        Group and time of each sample, if samples depend on each other; see `isorep.overlap`. The
+        correction, held-out samples and debiased CKA follow them.
     seed : int
         Random seed of the simulated samples, and of the measure if it draws at random.
     solver : {"auto", "gram", "svd"}
@@ -203,5 +209,5 @@ def similarity(
     (0.27, True)
     """
     return measure_named(measure).between(
-        x, y, solver=solver, correct=correct, seed=seed, **options
+        x, y, groups=groups, order=order, solver=solver, correct=correct, seed=seed, **options
     )

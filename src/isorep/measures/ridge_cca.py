@@ -10,7 +10,7 @@ from array_api_compat import array_namespace
 from isorep._utils.arrays import Array
 from isorep._utils.linalg import svd
 from isorep.core.basis import Basis
-from isorep.core.folds import folds, whitened
+from isorep.core.folds import fitted_basis, folds, unit_scores, whitened
 from isorep.core.overlap import Overlap, couple
 from isorep.measures.base import MeasureValue
 from isorep.measures.measure_function import measure
@@ -76,10 +76,10 @@ def choose_penalty(overlap: Overlap, seed: int = 0) -> float:
             "penalty as a number"
         )
     xp = array_namespace(overlap.matrix)
-    x, y = overlap.x.samples, overlap.y.samples
+    x, y = unit_scores(overlap.x), unit_scores(overlap.y)
     totals = [0.0] * len(PENALTIES)
-    for fitted, held_out in folds(overlap.matrix, overlap.n_samples, FOLDS, seed):
-        part = couple(overlap.x.take(fitted), overlap.y.take(fitted))
+    for fitted, held_out in folds(overlap, FOLDS, seed):
+        part = couple(fitted_basis(x, fitted), fitted_basis(y, fitted))
         x_white = whitened(part.x, xp.take(x, held_out, axis=0))
         y_white = whitened(part.y, xp.take(y, held_out, axis=0))
         for i, penalty in enumerate(PENALTIES):

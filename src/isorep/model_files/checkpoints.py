@@ -28,6 +28,9 @@ _SHARDS = (
 _DEEPEST = 3
 """Levels of mappings to look for weights in; ``["model"]["state_dict"]`` is on level 3."""
 
+_SAFE_LOAD = (2, 6)
+"""First version of PyTorch whose ``torch.load(weights_only=True)`` runs no code of a file."""
+
 _EMA = re.compile("(^|[._])(ema|swa)([._]|$)", re.IGNORECASE)
 """In the names of moving averages of weights, which are taken only if nothing else fits."""
 
@@ -50,7 +53,7 @@ def load_weights(model: Any, path: Path) -> None:
     ------
     ValueError
         If the file is damaged, holds objects other than tensors, fits another model, or holds
-        several sets of weights that fit.
+        several sets of weights that fit; or if PyTorch wrote it and PyTorch is older than 2.6.
     FileNotFoundError
         If the file, or a shard, does not exist.
 
@@ -219,6 +222,13 @@ def _read_safetensors(path: Path, cannot: str) -> dict[str, Any]:
 
 def _read_torch(path: Path, cannot: str) -> Any:
     torch = import_optional("torch", "torch")
+    version = re.match(r"(\d+)\.(\d+)", torch.__version__)
+    if version is not None and (int(version[1]), int(version[2])) < _SAFE_LOAD:
+        raise ValueError(
+            f"{cannot}: PyTorch {torch.__version__} can run code of such a file even with "
+            "weights_only=True (CVE-2025-32434): install PyTorch 2.6 or newer, or save the weights "
+            "as .safetensors"
+        )
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:

@@ -23,6 +23,7 @@ from isorep.inference.jackknife import BLOCKS, standard_error
 from isorep.measures.base import Measure
 from isorep.measures.registry import one_measure
 from isorep.representations.representations import Representations
+from isorep.representations.sample_structure import SampleStructure
 
 if TYPE_CHECKING:
     import xarray
@@ -222,7 +223,8 @@ def _examine(layer: Sequence[_LayerState], n_samples: int, rule: _Rule, level: f
         return _Result(distances, np.full_like(excess, np.nan), (None, None, None), "")
     # The rows of one sample, such as its pixels or tokens, are adjacent and not independent.
     n_rows = len(layer[-1].rows)
-    block_of = assign_folds(n_rows, BLOCKS, np.arange(n_rows) * n_samples // n_rows, seed=0)
+    samples = SampleStructure.from_labels(np.arange(n_rows) * n_samples // n_rows)
+    block_of = assign_folds(n_rows, BLOCKS, samples, seed=0)
     replicates = []
     for block in range(BLOCKS):
         kept = block_of != block

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral
 from os import PathLike
@@ -19,11 +18,14 @@ from isorep._utils.computed_array import ComputedArray, rounded_dtype, rounding_
 from isorep._utils.html_table import html_table
 from isorep._utils.tables import as_labels, dense_numbers
 from isorep.representations.row_positions import RowPositions
+from isorep.representations.sample_order import common_order, difference
 from isorep.representations.sample_structure import SampleStructure
+from isorep.representations.sample_table import SampleTable, is_table, plain_label, read_tables
 
 # The only reduction that gives a layer more rows than there are samples.
 _MANY_ROWS = "positions"
 _REPR_LAYERS = 4
+SampleId = str | int | tuple[Any, ...]
 _WEIGHTS = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"}
 
 Value = TypeVar("Value")
@@ -41,7 +43,7 @@ class Layers(Mapping[str, Held]):
         self,
         arrays: Mapping[str, Any],
         *,
-        sample_ids: Sequence[str | int] | None = None,
+        sample_ids: Sequence[SampleId] | None = None,
         labels: Any = None,
         groups: Any = None,
         order: Any = None,
@@ -52,6 +54,9 @@ class Layers(Mapping[str, Held]):
     ) -> None:
         if not arrays:
             raise ValueError("expected at least one layer (name -> array), got none")
+        if any(map(is_table, arrays.values())):
+            arrays, table = read_tables(arrays)
+            sample_ids = table.ids if sample_ids is None and table is not None else sample_ids
         self._arrays: dict[str, Any] = {}
         self._dtypes: dict[str, str] = {}
         known = dtypes or {}
@@ -63,7 +68,7 @@ class Layers(Mapping[str, Held]):
         self._dtypes |= _in_layer_order("dtypes", dtypes, self._arrays)
         self._sample_ids = None if sample_ids is None else as_sample_ids(sample_ids)
         self._labels = None if labels is None else _labels(labels)
-        self._groups = None if groups is None else _labels(groups, "group")
+        self._groups = None if groups is None else _labels(_dates_as_text(groups), "group")
         self._order = None if order is None else _read_only(np.atleast_1d(np.asarray(order)))
         self._n_samples = self._count(n_samples)
         if groups is not None or order is not None:  # checks that no sample lacks one
@@ -278,17 +283,18 @@ class Layers(Mapping[str, Held]):
         Traceback (most recent call last):
         ...
         ValueError: a and b hold the same samples in another order: sample 0 is 'cat' in a
-        and 'dog' in b; bring the rows into one order (no shuffling while capturing)
+        and 'dog' in b; bring the rows into one order, with Representations.align, or do not shuffle
+        while capturing
         """
-        both = f"{self_name} and {other_name}"
+        ids, other_ids = self.sample_ids, other.sample_ids
         if self.n_samples != other.n_samples:
             raise ValueError(
-                f"{both} hold different numbers of samples, {self.n_samples} and "
-                f"{other.n_samples}; pass representations of the same samples in the same order"
+                f"{self_name} and {other_name} hold different numbers of samples, {self.n_samples} "
+                f"and {other.n_samples}; pass representations of the same samples in the same order"
+                + _first_alone(ids, other_ids, self_name, other_name)
                 + self._transposed(other, self_name)
                 + other._transposed(self, other_name)
             )
-        ids, other_ids = self.sample_ids, other.sample_ids
         if ids == other_ids:
             return
         if ids is None or other_ids is None:
@@ -301,20 +307,17 @@ class Layers(Mapping[str, Held]):
                 stacklevel=stacklevel_of_caller(),
             )
             return
-        missing = Counter(ids) - Counter(other_ids)
-        if not missing:
-            i = next(i for i in range(self.n_samples) if ids[i] != other_ids[i])
-            raise ValueError(
-                f"{both} hold the same samples in another order: sample {i} is {ids[i]!r} in "
-                f"{self_name} and {other_ids[i]!r} in {other_name}; bring the rows into one order "
-                "(no shuffling while capturing)"
-            )
-        first = next(i for i in range(self.n_samples) if ids[i] in missing)
         raise ValueError(
-            f"{both} hold different samples: {missing.total()} of the {self.n_samples} in "
-            f"{self_name} are not in {other_name}, the first of them sample {first}, "
-            f"{ids[first]!r}; capture both on the same samples. If the models take the same "
-            "samples in different form, pass the same sample_ids to both captures"
+            difference(
+                ids,
+                other_ids,
+                self_name,
+                other_name,
+                if_reordered="bring the rows into one order, with Representations.align, or do not "
+                "shuffle while capturing",
+                if_different="capture both on the same samples. If the models take the same "
+                "samples in different form, pass the same sample_ids to both captures",
+            )
         )
 
     def check_same_rows(
@@ -369,10 +372,11 @@ class Representations(Layers[NDArray[Any]]):
     arrays
         Layer name to real 2-D array-like (n_samples, n_features), in execution order. Anything that
         ``np.asarray`` takes, and PyTorch tensors, whether or not they require grad. Arrays are
-        not copied. bfloat16, which NumPy lacks, becomes float32.
+        not copied. bfloat16, which NumPy lacks, becomes float32. Tables of xarray, pandas and
+        AnnData know their samples; see `from_mapping`.
     sample_ids
-        One id (str or int) per sample, in row order; None if the samples are unknown. Equal inputs
-        may have equal ids.
+        One id (str, int or a tuple of these) per sample, in row order; None if the samples are
+        unknown. Equal inputs may have equal ids. By default the labels of the tables.
     labels
         One label per sample, (n_samples,): integers, floats, booleans or strings.
     groups
@@ -411,38 +415,80 @@ class Representations(Layers[NDArray[Any]]):
     """
 
     @classmethod
-    def from_mapping(cls, representations: Mapping[str, Any]) -> Representations:
+    def from_mapping(
+        cls,
+        representations: Mapping[str, Any],
+        *,
+        sample_dim: str | None = None,
+        groups: Any = None,
+        order: Any = None,
+    ) -> Representations:
         """Wrap a plain mapping of layer name to array; return `Representations` as they are.
 
-        A store that `isorep.storage.open_store` opened is read into memory.
+        A store that `isorep.storage.open_store` opened is read into memory. Labels of tables become
+        sample ids: the index of a pandas data frame, the coordinate of an xarray dimension, the
+        ``obs_names`` of AnnData. Layers with the same labels are brought into one order.
 
         Parameters
         ----------
         representations
-            `Representations`, or a mapping of layer name to array-like (n_samples, n_features).
+            `Representations`, or a mapping of layer name to array-like (n_samples, n_features),
+            such as an `xarray.Dataset`.
+        sample_dim : str, optional
+            Dimension of xarray that holds the samples. By default, the only dimension that all
+            layers share; dimensions named after features ("unit", "neuroid", "channel") are left
+            out, and one named after samples ("sample", "stimulus", "presentation") is preferred.
+        groups, order : (n_samples,) array-like, or str, optional
+            See `Representations`. A string names a coordinate of the tables: a coordinate of
+            xarray, a level of a pandas index, or a column of AnnData's ``obs``.
 
         Raises
         ------
         TypeError
             `representations` is neither.
+        ValueError
+            Two layers have different labels, it is unknown which dimension holds the samples, or
+            there is no such coordinate.
 
         Examples
         --------
         >>> reps = Representations.from_mapping({"fc": [[1.0, 2.0], [3.0, 4.0]]})
         >>> Representations.from_mapping(reps) is reps
         True
+        >>> import xarray
+        >>> it = xarray.DataArray(
+        ...     [[0.5, 0.7, 0.2], [1.5, 1.0, 0.4]],
+        ...     dims=("neuroid", "presentation"),
+        ...     coords={"presentation": [0, 1, 2], "image": ("presentation", [*"xyx"])},
+        ... )
+        >>> Representations.from_mapping({"IT": it}, groups="image")
+        Representations(1 layer, 3 samples in 2 groups: IT (3, 2))
         """
-        if isinstance(representations, cls):
-            return representations
+        metadata: dict[str, Any] = {}
         if isinstance(representations, Layers):
-            arrays = {name: np.asarray(array) for name, array in representations.items()}
-            return cls(arrays, **representations.metadata())
-        if isinstance(representations, Mapping):
-            return cls(representations)
-        raise TypeError(
-            "expected Representations or a mapping of layer name to (n_samples, n_features) array, "
-            f"got {type(representations).__name__}; wrap a single array as {{'name': array}}"
-        )
+            metadata = representations.metadata()
+            if isinstance(representations, cls) and groups is None and order is None:
+                return representations
+            arrays: Mapping[str, Any] = {
+                name: np.asarray(array) for name, array in representations.items()
+            }
+        elif isinstance(representations, Mapping):
+            arrays = representations
+        else:
+            raise TypeError(
+                "expected Representations or a mapping of layer name to (n_samples, n_features) "
+                f"array, got {type(representations).__name__}; wrap a single array as "
+                "{'name': array}"
+            )
+        arrays, table = read_tables(arrays, sample_dim)
+        if table is not None:
+            metadata["sample_ids"] = table.ids
+        for key, values in (("groups", groups), ("order", order)):
+            if isinstance(values, str):
+                values = (table or SampleTable(np.empty(0), None, {})).coordinate(values)
+            if values is not None:
+                metadata[key] = values
+        return cls(arrays, **metadata)
 
     def take(self, samples: Sequence[int] | NDArray[np.int64]) -> Representations:
         """Return some of the samples, in the given order.
@@ -501,6 +547,39 @@ class Representations(Layers[NDArray[Any]]):
                 "n_samples": len(samples),
             },
         )
+
+    def align(self, other: Layers[Any]) -> Representations:
+        """Return these samples in the order of `other`, which holds the same samples.
+
+        Parameters
+        ----------
+        other
+            Layers whose sample ids are known.
+
+        Raises
+        ------
+        ValueError
+            One side has no sample ids, the samples differ, or an id repeats and the order differs.
+
+        Examples
+        --------
+        >>> a = Representations({"fc": [[1.0], [2.0]]}, sample_ids=["cat", "dog"])
+        >>> b = Representations({"fc": [[2.5], [1.5]]}, sample_ids=["dog", "cat"])
+        >>> b.align(a)["fc"]
+        array([[1.5],
+               [2.5]])
+        """
+        ids, other_ids = self.sample_ids, other.sample_ids
+        if ids is None or other_ids is None:
+            side = "this side" if ids is None else "the other side"
+            raise ValueError(f"{side} has no sample ids to align by: pass sample_ids, or tables")
+        if ids == other_ids:
+            return self
+        order = common_order(other_ids, ids)
+        if order is None:
+            self.check_same_samples(other, "this side", "the other side")
+        assert order is not None
+        return self.take(order)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Save to `path`, an ``.npz`` file or a ``.zarr`` folder; see `isorep.storage.save`."""
@@ -612,15 +691,34 @@ def _in_layer_order(
     return {layer: values[layer] for layer in arrays if layer in values}
 
 
-def as_sample_ids(sample_ids: Sequence[str | int]) -> tuple[str, ...]:
-    """Return `sample_ids`, strings or integers, as strings; raise TypeError for other types."""
+def as_sample_ids(sample_ids: Sequence[SampleId]) -> tuple[str, ...]:
+    """Return `sample_ids`, strings, integers or tuples, as strings.
+
+    Raises
+    ------
+    TypeError
+        For other types.
+    """
     for i, sample_id in enumerate(sample_ids):
-        if isinstance(sample_id, bool) or not isinstance(sample_id, str | Integral):
+        if isinstance(sample_id, bool) or not isinstance(sample_id, str | Integral | tuple):
             raise TypeError(
                 f"sample ids are strings or integers, got {sample_id!r} "
                 f"({type(sample_id).__name__}) for sample {i}"
             )
-    return tuple(str(sample_id) for sample_id in sample_ids)
+    return tuple(str(plain_label(sample_id)) for sample_id in sample_ids)
+
+
+def _first_alone(
+    ids: Sequence[str] | None, other_ids: Sequence[str] | None, name: str, other_name: str
+) -> str:
+    """Return a hint at the first sample that only one side holds, if the ids are known."""
+    if ids is None or other_ids is None:
+        return ""
+    for side, known, others in ((name, ids, set(other_ids)), (other_name, other_ids, set(ids))):
+        for i, sample_id in enumerate(known):
+            if sample_id not in others:
+                return f"; only {side} holds its sample {i}, {sample_id!r}"
+    return ""
 
 
 def _labels(labels: Any, kind: str = "label") -> NDArray[Any]:
@@ -631,6 +729,12 @@ def _labels(labels: Any, kind: str = "label") -> NDArray[Any]:
             f"{array.shape}, dtype {array.dtype}"
         )
     return _read_only(array)
+
+
+def _dates_as_text(groups: Any) -> Any:
+    """Return groups, of which dates become texts."""
+    array = np.asarray(groups)
+    return array.astype(np.str_) if array.dtype.kind == "M" else groups
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:

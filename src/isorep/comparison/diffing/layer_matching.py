@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from isorep._utils.layer_patterns import matching
+from isorep._utils.layer_patterns import matching, module_of
 from isorep._utils.validation import unknown_name
 
 LayerMap = Mapping[str, str] | Literal["order"]
@@ -108,14 +108,15 @@ def changed_patterns(
     patterns
         Globs of the caller.
     base
-        Layers of base that the globs select.
+        Layers of base that the globs select; a head stands for its module.
     changed
         All names that changed may have.
     """
     if layer_map == "order":
         return list(patterns)
     selected = matching(patterns, changed)
-    pairs = match_layers(base, changed, layer_map).pairs
+    modules = list(dict.fromkeys(module_of(name, base) for name in base))
+    pairs = match_layers(modules, changed, layer_map).pairs
     return [*patterns, *(_as_glob(partner) for _, partner in pairs if partner not in selected)]
 
 
@@ -153,19 +154,19 @@ def _mapped(
         form = re.compile("(.*)".join(map(re.escape, old.split("*"))))
         found = False
         for name in base:
-            plain, mark, call = name.partition("#")
-            match = form.fullmatch(plain)
+            module = module_of(name, base)
+            match = form.fullmatch(module)
             if match is None or name in partner:
                 continue
             texts = iter(match.groups())
-            target = "".join(next(texts) if c == "*" else c for c in new) + mark + call
+            target = "".join(next(texts) if c == "*" else c for c in new) + name[len(module) :]
             if target in changed:
                 found = True
                 _check_free(partner, name, target)
                 partner[name] = target
             elif "*" not in old:
                 raise ValueError(unknown_name("layer of changed", target, changed))
-        if not found and not any(form.fullmatch(name.partition("#")[0]) for name in base):
+        if not found and not any(form.fullmatch(module_of(name, base)) for name in base):
             raise ValueError(unknown_name("layer of base", old, base))
         if not found and not any(form.fullmatch(name) for name in partner):
             raise ValueError(unknown_name("layer of changed", new, changed))

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from isorep._utils.layer_patterns import as_patterns, matching
+from isorep._utils.layer_patterns import matching
+from isorep._utils.validation import unknown_name
 from isorep.comparison.diffing.layer_matching import LayerMap, changed_patterns
 from isorep.comparison.diffing.needed_samples import n_samples_of, warn_of_few_samples
 from isorep.comparison.sides import activations, is_model
 from isorep.representations.representations import Representations
+
+if TYPE_CHECKING:
+    from isorep.activations.options import ModelOptions
 
 _PROBE = 4
 """Number of samples whose activations show the widths of a model's layers."""
@@ -43,29 +47,15 @@ class CapturedSide(NamedTuple):
 
 
 class LayerSelection(NamedTuple):
-    """Globs for the layers of base and of changed, and whether each side has its own."""
+    """Globs for the layers of base and of changed."""
 
     base: list[str]
     changed: list[str]
-    per_side: bool
 
-    @classmethod
-    def parse(cls, layers: str | Iterable[str] | tuple[Any, Any]) -> LayerSelection:
-        """Return the globs of `isorep.diff`; a tuple of two lists has one for each side.
-
-        Examples
-        --------
-        >>> LayerSelection.parse(("conv", "fc"))
-        LayerSelection(base=['conv', 'fc'], changed=['conv', 'fc'], per_side=False)
-        >>> LayerSelection.parse((["h.*"], ["layers.*"]))
-        LayerSelection(base=['h.*'], changed=['layers.*'], per_side=True)
-        """
-        if isinstance(layers, tuple) and len(layers) == 2:
-            base, changed = layers
-            if not (isinstance(base, str) and isinstance(changed, str)):
-                return cls(as_patterns(base), as_patterns(changed), True)
-        patterns = as_patterns(layers)
-        return cls(patterns, patterns, False)
+    @property
+    def per_side(self) -> bool:
+        """Whether each side has globs of its own."""
+        return self.base != self.changed
 
 
 @dataclass(frozen=True)
@@ -78,6 +68,8 @@ class SideCapture:
         Globs for the layers of both sides.
     layer_map : mapping, "order" or None
         See `match_layers`.
+    options : dict
+        How to capture models.
     needs_samples : bool
         Whether the measure is corrected, so that samples may be too few.
     """
@@ -85,15 +77,13 @@ class SideCapture:
     data: Any
     selection: LayerSelection
     layer_map: LayerMap | None
-    reduce: Any
-    device: Any
-    max_samples: int | None
+    options: ModelOptions
     needs_samples: bool
     progress: bool
 
     def base(self, side: Any) -> CapturedSide:
         """Return the layers of base; warn at once if the samples are too few for their widths."""
-        n = n_samples_of(self.data, self.max_samples) if is_model(side) else None
+        n = n_samples_of(self.data, self.options.get("max_samples")) if is_model(side) else None
         if n is not None and self.needs_samples:
             self._warn_by_widths(side, n)
         captured = self._capture(side, "base", self.selection.base)
@@ -105,22 +95,16 @@ class SideCapture:
         """Return the layers of changed, among them those that match the layers of base."""
         patterns: Sequence[str] = self.selection.changed
         if is_model(side) and not self.selection.per_side:
-            names = [name for name, _ in side.named_modules(remove_duplicate=False) if name]
             selected = matching(self.selection.base, base.layers)
-            patterns = changed_patterns(patterns, selected, names, self.layer_map)
+            patterns = changed_patterns(patterns, selected, _module_names(side), self.layer_map)
         return self._capture(side, "changed", patterns)
 
     def _capture(self, side: Any, name: str, patterns: Sequence[str]) -> CapturedSide:
+        if is_model(side):
+            patterns = _present(patterns, name, _module_names(side))
         with _recorded_warnings() as caught:
             layers = activations(
-                side,
-                name,
-                self.data,
-                layers=patterns,
-                reduce=self.reduce,
-                device=self.device,
-                max_samples=self.max_samples,
-                progress=self.progress,
+                side, name, self.data, layers=patterns, progress=self.progress, **self.options
             )
         random = [text for category, text in caught if category == "RandomModelWarning"]
         return CapturedSide(layers, _layer_in(random[0]) if random else None)
@@ -129,11 +113,26 @@ class SideCapture:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                probe = replace(self, max_samples=min(n, _PROBE), progress=False)
+                options: ModelOptions = {**self.options, "max_samples": min(n, _PROBE)}
+                probe = replace(self, options=options, progress=False)
                 layers = probe._capture(side, "base", self.selection.base).layers
         except (TypeError, ValueError):
             return  # the capture of all samples says why
         warn_of_few_samples(layers, n)
+
+
+def _module_names(model: Any) -> list[str]:
+    from isorep.activations.recorder import eager
+
+    return [name for name, _ in eager(model).named_modules(remove_duplicate=False) if name]
+
+
+def _present(patterns: Sequence[str], side: str, names: Sequence[str]) -> list[str]:
+    """Return the globs that match a layer; raise ValueError if none does."""
+    present = [pattern for pattern in patterns if matching([pattern.removeprefix("!")], names)]
+    if not present:
+        raise ValueError(unknown_name(f"layer of {side}", patterns[0], names))
+    return present
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import chain, product
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +19,13 @@ from isorep.comparison.streaming.plan import Widths
 from isorep.representations.lazy import LazyArray, LazyRepresentations
 from isorep.representations.representations import readable_dtype
 from isorep.representations.row_positions import RowPositions
+from isorep.representations.sample_structure import SampleStructure
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from isorep.activations.activation_batch import ActivationBatch
+    from isorep.activations.options import ModelOptions
 
 
 class StoredRows:
@@ -50,7 +51,16 @@ class StoredRows:
             for name, stored in stores.items()
             for layer, rows in stored.row_positions.items()
         }
+        self._structures = {
+            (name, layer): _structure(stored, layer)
+            for name, stored in stores.items()
+            for layer in stored
+        }
         self._progress = progress
+
+    def structure(self, key: Key) -> SampleStructure | ValueError | None:
+        """Return which rows of a layer depend on each other, or why this is unknown."""
+        return self._structures[key]
 
     def check_same_rows(self, x: Key, y: Key) -> None:
         """Raise ValueError if the rows of two layers are other positions of the samples."""
@@ -93,6 +103,13 @@ class StoredRows:
         """Do nothing: stores are not kept open."""
 
 
+def _structure(stored: LazyRepresentations, layer: str) -> SampleStructure | ValueError | None:
+    try:
+        return stored.structure(layer)
+    except ValueError as error:
+        return error
+
+
 def _cut(rows: Mapping[Key, Rows], n_rows: int) -> Iterator[dict[Key, Rows]]:
     """Yield `n_rows` rows at a time; a layer that has fewer rows than others ends empty."""
     longest = max((len(values) for values, _ in rows.values()), default=0)
@@ -108,17 +125,6 @@ def _rows_per_read(n_rows: int, n_bytes: int, arrays: Sequence[LazyArray]) -> in
     return whole if whole <= n_rows or whole * row_bytes <= n_bytes else n_rows
 
 
-@dataclass(frozen=True)
-class CaptureOptions:
-    """The options of `isorep.compare` that it passes to `isorep.capture`; see there."""
-
-    layers: Any = "*"
-    reduce: Any = "mean"
-    channels: str = "auto"
-    max_samples: int | None = None
-    device: Any = None
-
-
 class ModelRows:
     """The outputs of models' layers on a loader's data, a few batches at a time.
 
@@ -130,20 +136,31 @@ class ModelRows:
         Name to model: "a" and "b", or "a" alone for a network with itself.
     data
         Batches, as `isorep.capture` takes them.
+    layers
+        Globs over the names of layers, or a tuple of two lists for two models.
     options
-        What to capture.
+        How to capture models.
     progress
         Report the progress on standard error: a bar on a terminal, elsewhere a line a minute.
     """
 
     def __init__(
-        self, models: Mapping[str, Any], data: Any, options: CaptureOptions, progress: bool
+        self,
+        models: Mapping[str, Any],
+        data: Any,
+        layers: Any,
+        options: ModelOptions,
+        progress: bool,
     ) -> None:
         self._models = models
         self._data = data
-        self._options = {**vars(options), "progress": progress}
+        self._options: dict[str, Any] = {**options, "layers": layers, "progress": progress}
         self._n_samples: int | None = None
         self._other_rows: dict[tuple[Key, Key], ValueError] = {}
+        # Of one pass: a number for each sample, equal for equal ids, and the sample and position of
+        # each row of the layers whose rows are positions.
+        self._sample_numbers: list[NDArray[np.int64]] = []
+        self._rows: dict[Key, list[NDArray[np.int64]]] = {}
         # The first batch of a pass, and the batches after it.
         self._started: tuple[ActivationBatch, Generator[ActivationBatch, None, None]] | None = None
         self._started = self._start()
@@ -157,6 +174,26 @@ class ModelRows:
 
         batches = stream(list(self._models.values()), self._data, **self._options)
         return next(batches), batches
+
+    def structure(self, key: Key) -> SampleStructure | None:
+        """Return which rows of a layer depend on each other, after a pass over the data."""
+        numbers = np.concatenate(self._sample_numbers)
+        if key in self._rows:
+            samples, positions = np.concatenate(self._rows[key]).T
+            if len(np.unique(samples)) == len(samples):
+                return None
+            return SampleStructure.from_labels(numbers[samples], positions)
+        if len(np.unique(numbers)) == len(numbers):
+            return None
+        return SampleStructure.from_labels(numbers)
+
+    def _note_samples(self, batch: ActivationBatch, start: int) -> None:
+        """Note the samples of a batch, the first of which has the number `start`."""
+        self._sample_numbers.append(np.array([hash(name) for name in batch.sample_ids]))
+        for name, rows_of in zip(self._models, batch.row_positions, strict=True):
+            for layer, rows in rows_of.items():
+                noted = np.asarray(rows)[:, :2] + np.array([start, 0])
+                self._rows.setdefault((name, layer), []).append(noted)
 
     def check_same_rows(self, x: Key, y: Key) -> None:
         """Raise ValueError if the rows of two layers were other positions in any batch."""
@@ -201,8 +238,10 @@ class ModelRows:
         with closing(others):
             waiting: list[dict[Key, Rows]] = []
             n_waiting = n_samples = 0
+            self._sample_numbers, self._rows = [], {}
             for batch in chain([first], others):
                 self._note_other_rows(batch)
+                self._note_samples(batch, n_samples)
                 waiting.append(self._wanted(batch, keys))
                 n_waiting += max((len(values) for values, _ in waiting[-1].values()), default=0)
                 n_samples += batch.n_samples

@@ -66,6 +66,7 @@ export const cellPanel = (grid, fileName) => {
     const samples = count(grid.samplesOf(cell), "sample");
     const size = `${samples}; rank ${grid.xRank[i]} (x) and ${grid.yRank[j]} (y).`;
     notes.replaceChildren(element("p", {}, size));
+    if (grid.mark(cell)) notes.append(warning(visible(grid.mark(cell))));
     if (reason) notes.append(warning(`Not computed: ${visible(reason)}`));
     if (warningText) notes.append(warning(`Warning: ${visible(warningText)}`));
 

@@ -88,6 +88,8 @@ export const unpackGrid = (section) => {
   const valuesOf = (values) => cells.map((cell) => valueAt(values, cell));
   const reason = ([i, j]) => textAt(section.reason, i * yLayers.length + j);
   const warning = ([i, j]) => textAt(section.warnings, i * yLayers.length + j);
+  const mark = ([i]) => section.marks[i] ?? "";
+  const isJudged = ([i]) => !section.unjudged.includes(xLayers[i]);
   const facts = ([i, j], measure) =>
     cellFacts(i * yLayers.length + j, measure, nSignificant, maxChanceP);
 
@@ -117,6 +119,7 @@ export const unpackGrid = (section) => {
 
   const hoverText = (cell, measure, names) => {
     const lines = facts(cell, measure).map(([name, value]) => `${name}: ${value}`);
+    if (mark(cell)) lines.push(plotlyText(mark(cell), 90));
     if (reason(cell)) lines.push(`not computed: ${plotlyText(reason(cell), 90)}`);
     else if (warning(cell)) lines.push("has a warning: select the cell to read it");
     return [...names, ...lines].join("<br>");
@@ -133,19 +136,22 @@ export const unpackGrid = (section) => {
         ...keys.map((key) => csvNumber(valueAt(measure[key], cell))),
         ...[valueAt(nSamples, cell), section.x_rank[i], section.y_rank[j]],
         ...(nSignificant ? [csvNumber(valueAt(nSignificant, cell))] : []),
+        ...(isDiagonal ? [mark(cell)] : []),
         ...[warning(cell), reason(cell)],
       ];
     });
+    if (isDiagonal) header.push("note");
     return [[...header, "warnings", "reason"], ...rows];
   };
 
   return {
     ...{ xLayers, yLayers, measures, cells, details, isDiagonal, maxChanceP },
-    ...{ valueAt, valuesOf, reason, warning, facts, missingCells, chanceCells },
+    ...{ valueAt, valuesOf, reason, warning, mark, isJudged, facts, missingCells, chanceCells },
     ...{ firstCell, hoverText, csv },
     xRank: section.x_rank,
     yRank: section.y_rank,
     samplesOf: (cell) => valueAt(nSamples, cell),
     threshold: section.threshold ?? null,
+    notes: section.notes,
   };
 };

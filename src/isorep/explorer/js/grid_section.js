@@ -1,11 +1,26 @@
 /* Grid section: shows a table of isorep.compare or isorep.diff. */
 
 import { cellPanel } from "./cell_panel.js";
-import { controls, dropdown, element, setOptions } from "./elements.js";
+import { controls, dropdown, element, nameElement, setOptions } from "./elements.js";
 import { nameOf, quantitiesOf, unpackGrid } from "./grid.js";
 import { addHeatmap } from "./heatmap.js";
 import { addLayerPlot } from "./layer_plot.js";
-import { count } from "./text.js";
+import { count, visible } from "./text.js";
+
+/** What a diff says: the layers of each mark, and its notes. */
+const notesList = (grid) => {
+  const layersOf = new Map();
+  for (const cell of grid.cells) {
+    const mark = grid.mark(cell);
+    if (mark) layersOf.set(mark, [...(layersOf.get(mark) ?? []), grid.xLayers[cell[0]]]);
+  }
+  const marked = [...layersOf].map(([mark, layers]) => {
+    const names = layers.flatMap((layer, i) => [i ? ", " : "", nameElement(layer)]);
+    return element("li", {}, `${visible(mark)}: `, ...names);
+  });
+  const notes = grid.notes.map((note) => element("li", {}, visible(note)));
+  return element("ul", { class: "notes" }, ...marked, ...notes);
+};
 
 export const gridSection = (section, fileName) => {
   const grid = unpackGrid(section);
@@ -59,6 +74,7 @@ export const gridSection = (section, fileName) => {
       ? `${layers}, each of ${section.x_name} with its counterpart of ${section.y_name}.`
       : `${layers} of ${section.x_name} (rows) and ${yLayers.length} of ${section.y_name} (columns), in the order of the table.`,
     parts: [
+      ...(isDiagonal ? [notesList(grid)] : []),
       controls(measureDropdown, quantityDropdown, ...layerDropdowns),
       element("div", { class: "columns" }, figure.box, panel.box),
     ],

@@ -6,8 +6,8 @@ import { hint, nameElement } from "./elements.js";
 import { addFigure } from "./figure.js";
 import { describeShown, describeValue, nameOf, rangeOf } from "./grid.js";
 import { finiteOrNull } from "./packing.js";
-import { colourOf, isNarrow, LEGEND_ABOVE } from "./style.js";
-import { count, describeMeasure, plotlyText } from "./text.js";
+import { colourOf, isNarrow, LEGEND_ABOVE, openSymbolOf, symbolOf } from "./style.js";
+import { count, describeMeasure, plotlyText, visible } from "./text.js";
 
 export const addLayerPlot = (grid, state, fileName, select) => {
   const layers = grid.xLayers;
@@ -38,6 +38,9 @@ export const addLayerPlot = (grid, state, fileName, select) => {
     if (hasThreshold()) parts.push(`The dashed line is the threshold, ${grid.threshold}. `);
     if (missing.length) {
       parts.push(`${count(missing.length, "layer")} could not be compared. `);
+    }
+    if (!grid.cells.every(grid.isJudged)) {
+      parts.push("Layers with an open point cannot be judged: see the list above. ");
     }
     parts.push(hint("Click a layer, or use the arrow keys and Enter, to see its details."));
     return parts;
@@ -94,7 +97,11 @@ export const addLayerPlot = (grid, state, fileName, select) => {
         x: finiteOrNull(values),
         y: positions,
         cliponaxis: false,
-        marker: { size: 9, color: colourOf(0) },
+        marker: {
+          size: 9,
+          color: colourOf(0),
+          symbol: grid.cells.map((cell) => (grid.isJudged(cell) ? symbolOf(0) : openSymbolOf(0))),
+        },
         text: grid.cells.map((cell) =>
           grid.hoverText(cell, measure, [`<b>${plotlyText(layers[cell[0]], 60)}</b>`]),
         ),
@@ -146,7 +153,10 @@ export const addLayerPlot = (grid, state, fileName, select) => {
     // Every column means the layer of the row.
     snap: ([i]) => [i, i],
     outline: rowOutline,
-    describe: (i, j) => [nameElement(layers[i]), `: ${describeValue(grid, state, [i, j])}`],
+    describe: (i, j) => {
+      const mark = grid.mark([i, j]) && ` (${visible(grid.mark([i, j]))})`;
+      return [nameElement(layers[i]), `: ${describeValue(grid, state, [i, j])}${mark}`];
+    },
     select,
   });
   return figure;

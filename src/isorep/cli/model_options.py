@@ -1,0 +1,117 @@
+"""Model options: how to capture models, in all commands that run them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+
+
+def with_model_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command with the options of `model_options`, which it gets as `options`."""
+    added = inspect.signature(model_options, eval_str=True).parameters
+    own = dict(inspect.signature(command, eval_str=True).parameters)
+    del own["options"]
+
+    @wraps(command)
+    def run(**values: Any) -> None:
+        chosen = {name: values.pop(name) for name in added}
+        command(**values, options=model_options(**chosen))
+
+    parameters = [*own.values(), *added.values()]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def model_options(
+    reduce: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="How positions become features or rows: mean, positions, flatten, max, last or "
+            "first.",
+        ),
+    ] = "mean",
+    mask: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GLOB=INPUT",
+            help="Input that masks the positions of these layers, or none; may be repeated. "
+            "\\[default: the mask of the tokens that the positions are]",
+        ),
+    ] = None,
+    heads: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GLOB",
+            help="Layers whose attention heads are on an axis of their own, and become a layer "
+            "each; may be repeated.",
+        ),
+    ] = None,
+    skip: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="POSITION",
+            help="Position to leave out of the rows, e.g. 0 for the class token and -1 for the "
+            "last token; may be repeated.",
+        ),
+    ] = None,
+    skip_token: Annotated[
+        list[int] | None,
+        typer.Option(metavar="ID", help="Token id to leave out of the rows; may be repeated."),
+    ] = None,
+    channels: Annotated[
+        str,
+        typer.Option(
+            metavar="AXIS",
+            help="Axis of the features: first or last after the samples, or auto.",
+        ),
+    ] = "auto",
+    max_samples: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Number of samples to run. \\[default: all]"),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DEVICE",
+            help="Device to run models on, e.g. cuda. \\[default: where the model is]",
+        ),
+    ] = None,
+    probe: Annotated[
+        bool,
+        typer.Option(
+            metavar="",
+            help="Run the first samples again in another order, to see which axis follows them.",
+        ),
+    ] = True,
+) -> dict[str, Any]:
+    """Return options of a command as `isorep.capture` takes them.
+
+    Raises
+    ------
+    ValueError
+        If a mask is not GLOB=INPUT.
+    """
+    masks: dict[str, str | None] = {}
+    for rule in mask or []:
+        pattern, sign, name = rule.rpartition("=")
+        if not sign:
+            raise ValueError(f"--mask {rule!r}: expected GLOB=INPUT, or GLOB=none for no mask")
+        masks[pattern] = None if name == "none" else name
+    return {
+        "reduce": reduce,
+        "mask": masks or None,
+        "heads": tuple(heads or ()),
+        "skip": {"positions": skip or [], "tokens": skip_token or []}
+        if skip or skip_token
+        else None,
+        "channels": channels,
+        "max_samples": max_samples,
+        "device": device,
+        "probe": probe,
+    }

@@ -1,0 +1,109 @@
+"""Missing values: which samples have NaN, and representations without them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from array_api_compat import array_namespace, device, is_array_api_obj
+from numpy.typing import NDArray
+
+from isorep._utils.arrays import to_numpy
+from isorep._utils.tables import dense_numbers
+from isorep.representations.representations import Layers
+
+NanPolicy = Literal["raise", "omit"]
+
+
+def complete_rows(x: Any, y: Any) -> tuple[Any, Any, NDArray[np.int64]]:
+    """Return two arrays without the rows that have NaN in either, and the indices of the others.
+
+    Raises
+    ------
+    TypeError
+        If a side is prepared already, such as a `Basis`.
+    ValueError
+        If fewer than 2 rows have no NaN.
+
+    Examples
+    --------
+    >>> x, y = np.array([[1.0], [np.nan], [3.0], [4.0]]), np.array([[1.0], [2.0], [3.0], [np.nan]])
+    >>> complete_rows(x, y)[2]
+    array([0, 2])
+    """
+    arrays = [_array(side, name) for side, name in ((x, "x"), (y, "y"))]
+    missing = [_rows_with_nan(array) for array in arrays]
+    if len(missing[0]) != len(missing[1]):
+        return x, y, np.arange(len(missing[0]))  # an error of its own
+    rows = kept_samples(missing[0] | missing[1])
+    if len(rows) == len(missing[0]):
+        return x, y, rows
+    x, y = (_take(array, rows) for array in arrays)
+    return x, y, rows
+
+
+def samples_with_nan(layers: Layers[Any]) -> NDArray[np.bool_]:
+    """Return whether each sample has NaN in a layer, (n_samples,); in memory.
+
+    Layers that have NaN in every sample are left out.
+
+    Raises
+    ------
+    ValueError
+        If it is unknown which samples the rows of a layer with NaN belong to.
+    """
+    missing = np.zeros(layers.n_samples, dtype=np.bool_)
+    for name, array in layers.items():
+        rows = _rows_with_nan(np.asarray(array))
+        positions = layers.row_positions.get(name)
+        in_layer = np.zeros(layers.n_samples, dtype=np.bool_)
+        if positions is not None:
+            in_layer[positions.samples[rows]] = True
+        elif len(rows) == layers.n_samples:
+            in_layer = rows
+        elif rows.any():
+            raise ValueError(
+                f"layer {name!r} has NaN, and it is unknown which samples its rows belong to: pass "
+                "row_positions, or capture with reduce='mean'"
+            )
+        if not in_layer.all():
+            missing |= in_layer
+    return missing
+
+
+def kept_samples(missing: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the indices of the samples without NaN; raise ValueError if fewer than 2 are left."""
+    rows = np.flatnonzero(~missing)
+    if len(rows) < 2:
+        raise ValueError(
+            f"only {len(rows)} of {len(missing)} samples have no NaN on either side, and at least "
+            "2 are needed: fill in values, or leave out the features or layers with NaN"
+        )
+    return rows
+
+
+def _array(side: Any, name: str) -> Any:
+    if hasattr(side, "singular_values"):
+        raise TypeError(
+            f"nan_policy='omit' removes rows, and {name} is prepared already: pass its array"
+        )
+    side = dense_numbers(side, name)
+    return side if is_array_api_obj(side) else np.asarray(side)
+
+
+def _rows_with_nan(array: Any) -> NDArray[np.bool_]:
+    xp = array_namespace(array)
+    try:
+        is_float = xp.isdtype(array.dtype, "real floating")
+    except TypeError:  # NumPy's own dtypes that the standard does not know
+        is_float = False
+    n = array.shape[0] if array.ndim else 0
+    if not is_float or not n:
+        return np.zeros(n, dtype=np.bool_)
+    flat = xp.reshape(array, (n, -1))
+    return np.asarray(to_numpy(xp.any(xp.isnan(flat), axis=1)))
+
+
+def _take(array: Any, rows: NDArray[np.int64]) -> Any:
+    xp = array_namespace(array)
+    return xp.take(array, xp.asarray(rows, device=device(array)), axis=0)

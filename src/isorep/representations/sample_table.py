@@ -1,0 +1,355 @@
+"""Sample table: an array of xarray, pandas or AnnData, with samples in rows and their labels."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isorep._utils.caller import stacklevel_of_caller
+from isorep._utils.tables import as_labels, dense_numbers
+from isorep.representations.sample_order import common_order, difference
+
+_SAMPLE_DIMS = {
+    *("condition", "event", "example", "frame", "image", "index", "instance", "item", "obs"),
+    *("observation", "presentation", "record", "row", "sample", "sentence", "stim", "stimuli"),
+    *("stimulus", "text", "time", "token", "trial", "word"),
+}
+_FEATURE_DIMS = {
+    *("channel", "column", "component", "dim", "electrode", "embedding", "feature", "filter"),
+    *("gene", "hidden", "neuroid", "neuron", "pc", "roi", "unit", "var", "variable", "vertex"),
+    "voxel",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class SampleTable:
+    """Samples in rows, and what a table says of them.
+
+    Attributes
+    ----------
+    values : (n, ...) array
+        Samples in rows.
+    ids : tuple of str or None
+        Label of each sample; None if the table has no labels. A default index of pandas, which
+        counts the rows, is no label. If a dimension of xarray has no index, a coordinate whose
+        values are all different has the labels.
+    coordinates : mapping of str to (n,) array-like
+        What else the table says of each sample: coordinates of xarray, levels of a pandas index,
+        columns of AnnData's ``obs``.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> frame = pandas.DataFrame({"unit": [0.5, 1.5]}, index=["cat", "dog"])
+    >>> SampleTable.from_value(frame, "x").ids
+    ('cat', 'dog')
+    """
+
+    values: NDArray[Any]
+    ids: tuple[str, ...] | None
+    coordinates: Mapping[str, Any]
+
+    @classmethod
+    def from_value(cls, value: Any, name: str, sample_dim: str | None = None) -> SampleTable:
+        """Read a DataArray, data frame or AnnData.
+
+        Parameters
+        ----------
+        value
+            The table; see `is_table`.
+        name : str
+            Name of the table in errors.
+        sample_dim : str, optional
+            Dimension of a DataArray that holds the samples; by default the one that its name tells.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is unknown which dimension holds the samples, a sample has no label, or the values
+            are no numbers.
+        """
+        if has_dims(value):
+            dim = _sample_dim_of(value, name, sample_dim)
+            others = [other for other in value.dims if other != dim]
+            index = value.indexes.get(dim)
+            coordinates = {
+                str(key): coordinate.to_numpy()
+                for key, coordinate in value.coords.items()
+                if coordinate.dims == (dim,)
+            }
+            values = value.transpose(dim, *others).to_numpy()
+            if index is None:
+                return cls(values, _coordinate_labels(coordinates), coordinates)
+        elif _is_anndata(value):
+            index = value.obs_names
+            coordinates = {str(key): value.obs[key] for key in value.obs.columns}
+            values = np.asarray(dense_numbers(value.X, f"X of {name}"))
+        else:
+            index = value.index
+            coordinates = {
+                str(level): index.get_level_values(i)
+                for i, level in enumerate(index.names)
+                if level is not None
+            }
+            values = np.asarray(dense_numbers(value, name))
+        return cls(values, _index_labels(index, name), coordinates)
+
+    def take(self, rows: NDArray[np.int64]) -> SampleTable:
+        """Return the table with its rows in another order."""
+        ids = None if self.ids is None else tuple(self.ids[i] for i in rows)
+        coordinates = {key: np.asarray(values)[rows] for key, values in self.coordinates.items()}
+        return SampleTable(self.values[rows], ids, coordinates)
+
+    def coordinate(self, name: str) -> Any:
+        """Return a coordinate; raise ValueError, with the known names, if there is none."""
+        if name not in self.coordinates:
+            known = ", ".join(map(repr, self.coordinates)) or "none"
+            raise ValueError(
+                f"the tables have no coordinate {name!r} along their samples; they have: {known}"
+            )
+        return self.coordinates[name]
+
+
+def is_table(value: Any) -> bool:
+    """Return whether a value is a DataArray, a data frame with an index, or AnnData."""
+    return has_dims(value) or _is_frame(value) or _is_anndata(value)
+
+
+def has_dims(value: Any) -> bool:
+    """Return whether a value is a DataArray of xarray, whose dimensions have names."""
+    return all(hasattr(value, name) for name in ("dims", "coords", "indexes", "to_numpy"))
+
+
+def read_tables(
+    arrays: Mapping[str, Any], sample_dim: str | None = None
+) -> tuple[dict[str, Any], SampleTable | None]:
+    """Return layers with samples in rows, in one order, and the table that knows the samples.
+
+    Parameters
+    ----------
+    arrays : mapping of str to array or table
+        The layers; those that are no tables are returned as they are.
+    sample_dim : str, optional
+        Dimension that holds the samples; by default the one that the names of all layers tell.
+
+    Returns
+    -------
+    dict, SampleTable or None
+        Layers as arrays, and the first table that has labels, else the first; None without tables.
+
+    Raises
+    ------
+    ValueError
+        If two layers hold different samples, or it is unknown which dimension holds the samples.
+    """
+    read = dict(arrays)
+    data_arrays = [value for value in arrays.values() if has_dims(value)]
+    if sample_dim is not None and not data_arrays:
+        raise ValueError(
+            f"sample_dim={sample_dim!r} needs layers with named dimensions (xarray), and there are "
+            "none"
+        )
+    sample_dim = sample_dim or shared_sample_dim(data_arrays)
+    tables = {
+        name: SampleTable.from_value(value, f"layer {name!r}", sample_dim)
+        for name, value in arrays.items()
+        if is_table(value)
+    }
+    if not tables:
+        return read, None
+    witness = next((name for name, x in tables.items() if x.ids is not None), next(iter(tables)))
+    ids = tables[witness].ids
+    for name, table in tables.items():
+        if ids is not None and table.ids is not None:
+            table = _in_order(table, ids, f"layer {witness!r}", f"layer {name!r}")
+        read[name] = table.values
+    unlabelled = [name for name in arrays if name not in tables or tables[name].ids is None]
+    if ids is not None and unlabelled:
+        _warn_of_unlabelled(f"layer {witness!r}", f"layer {unlabelled[0]!r}")
+    return read, tables[witness]
+
+
+def paired(x: Any, y: Any) -> tuple[Any, Any, tuple[str, ...] | None]:
+    """Return two representations with the same sample in each row, and the labels of the samples.
+
+    Parameters
+    ----------
+    x, y
+        Arrays or tables. The rows of y are brought into the order of x if both have the same
+        labels.
+
+    Raises
+    ------
+    ValueError
+        If the labels differ, some repeat in another order, or it is unknown which dimension holds
+        the samples.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> frame = pandas.DataFrame({"unit": [0.5, 1.5]}, index=["cat", "dog"])
+    >>> paired(frame, frame[::-1])[1]
+    array([[0.5],
+           [1.5]])
+    """
+    if not is_table(x) and not is_table(y):
+        return x, y, None
+    dim = shared_sample_dim([side for side in (x, y) if has_dims(side)])
+    x, y = (
+        SampleTable.from_value(side, name, dim) if is_table(side) else SampleTable(side, None, {})
+        for side, name in ((x, "x"), (y, "y"))
+    )
+    if x.ids is not None and y.ids is not None:
+        y = _in_order(y, x.ids, "x", "y")
+    elif x.ids is not None or y.ids is not None:
+        _warn_of_unlabelled(*(("y", "x") if x.ids is None else ("x", "y")))
+    return x.values, y.values, x.ids or y.ids
+
+
+def rows_of(x: Any, name: str) -> Any:
+    """Return a table that errors call `name` as an array with samples in rows; else x itself."""
+    return SampleTable.from_value(x, name).values if is_table(x) else x
+
+
+def shared_sample_dim(values: Iterable[Any]) -> str | None:
+    """Return the dimension that holds the samples of all DataArrays, if the names tell.
+
+    It is the only dimension that all share and that is not named after features, such as "unit"; or
+    the only one of these that is named after samples, such as "stimulus".
+    """
+    arrays = [value for value in values if has_dims(value) and _named(value)]
+    if not arrays:
+        return None
+    shared = [
+        dim
+        for dim in _named(arrays[0])
+        if all(dim in array.dims for array in arrays) and not _is_one_of(dim, _FEATURE_DIMS)
+    ]
+    likely = [dim for dim in shared if _is_one_of(dim, _SAMPLE_DIMS)] or shared
+    return likely[0] if len(likely) == 1 else None
+
+
+def _in_order(table: SampleTable, ids: Sequence[str], name: str, table_name: str) -> SampleTable:
+    """Return a table with labels in the order of `ids`, or raise ValueError."""
+    assert table.ids is not None
+    if table.ids == ids:
+        return table
+    order = common_order(ids, table.ids)
+    if order is None:
+        raise ValueError(
+            difference(
+                ids,
+                table.ids,
+                name,
+                table_name,
+                if_reordered="",
+                if_different="select the same samples on both sides by their labels",
+            )
+        )
+    return table.take(order)
+
+
+def _sample_dim_of(array: Any, name: str, sample_dim: str | None) -> Any:
+    """Return the dimension of a DataArray that holds the samples."""
+    if sample_dim is not None and sample_dim in array.dims:
+        return sample_dim
+    dims = f"dims {tuple(array.dims)}"
+    if sample_dim is not None and _named(array):
+        raise ValueError(
+            f"{name} has {dims}, and no dimension {sample_dim!r} of samples: rename it, or leave "
+            "the array out"
+        )
+    dim = array.dims[0] if array.ndim and not _named(array) else shared_sample_dim([array])
+    if dim is None:
+        raise ValueError(
+            f"{name} has {dims}, and it is unknown which of them holds the samples: pass "
+            "isorep.Representations.from_mapping({'layer': array}, sample_dim=...), rename the "
+            "dimension to 'sample', or pass an array (n_samples, n_features)"
+        )
+    return dim
+
+
+def _coordinate_labels(coordinates: Mapping[str, NDArray[Any]]) -> tuple[str, ...] | None:
+    """Return the labels of the samples of a dimension without index; None if there are none.
+
+    They are the first coordinate of texts, else of integers, that differs for each sample, else all
+    of these together, if they do.
+    """
+    arrays = {name: as_labels(values) for name, values in coordinates.items()}
+    texts = [x.tolist() for x in arrays.values() if x.dtype.kind == "U"]
+    integers = [x.tolist() for x in arrays.values() if x.dtype.kind in "iu"]
+    together = list(zip(*texts, *integers, strict=True))
+    for labels in (*texts, *integers, together):
+        if labels and len(set(labels)) == len(labels):
+            return tuple(map(str, labels))
+    return None
+
+
+def _index_labels(index: Any, name: str) -> tuple[str, ...] | None:
+    """Return the labels of a pandas index as text; None for an index that only counts the rows."""
+    labels = [plain_label(label) for label in index.tolist()]
+    if None in labels:
+        i = labels.index(None)
+        raise ValueError(
+            f"the label of sample {i} of {name} is missing (NaN or None): label every sample, or "
+            "leave it out"
+        )
+    ids = tuple(map(str, labels))
+    is_named = getattr(index, "name", None) is not None
+    return None if not is_named and ids == tuple(map(str, range(len(ids)))) else ids
+
+
+def plain_label(label: Any) -> str | int | tuple[Any, ...] | None:
+    """Return a label as a string, an integer or a tuple of these; None if it is missing.
+
+    Examples
+    --------
+    >>> plain_label(("mouse1", np.int64(3))), plain_label(2.0), plain_label(float("nan"))
+    (('mouse1', 3), 2, None)
+    """
+    if isinstance(label, np.generic) and label.dtype.kind not in "Mm":
+        label = label.item()
+    if isinstance(label, tuple):
+        parts = tuple(plain_label(part) for part in label)
+        return None if None in parts else parts
+    if isinstance(label, str | int):
+        return label
+    if label is None or str(label) in ("nan", "NaT", "<NA>"):
+        return None
+    return int(label) if isinstance(label, float) and label.is_integer() else str(label)
+
+
+def _warn_of_unlabelled(known: str, unknown: str) -> None:
+    warnings.warn(
+        f"{known} has labels of its samples and {unknown} has none, so that it cannot be checked "
+        f"that row i of both is the same sample: label the rows of {unknown}, or pass both as "
+        "arrays without labels",
+        UserWarning,
+        stacklevel=stacklevel_of_caller(),
+    )
+
+
+def _is_frame(value: Any) -> bool:
+    names = ("index", "columns", "to_numpy")
+    return all(hasattr(value, name) for name in names) and hasattr(value.index, "nlevels")
+
+
+def _is_anndata(value: Any) -> bool:
+    return all(hasattr(value, name) for name in ("obs_names", "obs", "X"))
+
+
+def _named(array: Any) -> list[Any]:
+    """Return the dimensions that were named; xarray calls the others "dim_0" and so on."""
+    return [dim for dim in array.dims if not re.fullmatch(r"dim_\d+", str(dim))]
+
+
+def _is_one_of(dim: Any, words: set[str]) -> bool:
+    """Return whether a dimension is named by a word, such as "stimulus_id" and "units"."""
+    name = str(dim).lower().removesuffix("_id")
+    return name in words or name.removesuffix("s") in words

@@ -59,7 +59,7 @@ def check(data, n_steps):
 
 
 @given(st.data())
-@STEADY
+@settings(STEADY, max_examples=40)
 def test_no_axis_is_wrong(data):
     check(data, data.draw(st.integers(1, 6)))
 

@@ -36,6 +36,7 @@ from isorep.random_matrix.equal_lengths import with_equal_lengths
 from isorep.random_matrix.population import Excess, Population
 from isorep.random_matrix.tracy_widom import n_above_edge
 from isorep.random_matrix.undeclared_dependence import dependence_warnings
+from isorep.representations.missing_values import NanPolicy
 
 LEVEL = 0.95
 """Default confidence level."""
@@ -70,7 +71,7 @@ class Inference:
         `isorep.inference.random_matrix_edge`.
     measure : str
         Name of the measure in `isorep.MEASURES`, with options that differ from their defaults.
-    n_samples, x_rank, y_rank : int
+    n_samples, x_rank, y_rank, n_omitted : int
         As in `isorep.Score`.
     warnings : tuple of str
         Reasons to read the numbers with care; empty if there are none.
@@ -88,15 +89,17 @@ class Inference:
     x_rank: int
     y_rank: int
     warnings: tuple[str, ...] = ()
+    n_omitted: int = 0
 
     def __repr__(self) -> str:
         low, high = self.interval
         numbers = ("similarity", "corrected", "chance", "calibrated", "p_value")
         values = ", ".join(f"{name}={getattr(self, name):.4g}" for name in numbers)
         warnings = f", warnings={len(self.warnings)}" if self.warnings else ""
+        omitted = f", n_omitted={self.n_omitted}" if self.n_omitted else ""
         return (
             f"Inference({self.measure}: {values}, interval=({low:.4g}, {high:.4g}), "
-            f"n_significant={self.n_significant}, n_samples={self.n_samples}{warnings})"
+            f"n_significant={self.n_significant}, n_samples={self.n_samples}{omitted}{warnings})"
         )
 
     def _repr_html_(self) -> str:
@@ -122,6 +125,7 @@ def infer(
     order: ArrayLike | None = None,
     seed: int = 0,
     solver: Solver = "auto",
+    nan_policy: NanPolicy = "raise",
     **options: Any,
 ) -> Inference:
     """Compare two representations, with interval, chance level and p-value.
@@ -144,6 +148,8 @@ def infer(
         Random seed for the correction, interval and p-value.
     solver : {"auto", "gram", "svd"}
         Whitening of arrays; see `isorep.Basis.from_array`.
+    nan_policy : {"raise", "omit"}
+        Whether rows with NaN raise an error or are left out; see `isorep.overlap`.
     **options
         Options of the measure.
 
@@ -187,7 +193,7 @@ def infer(
     check_level(level)
     check_permutations(n_permutations)
     check_seed(seed)
-    coupled = overlap(x, y, groups=groups, order=order, solver=solver)
+    coupled = overlap(x, y, groups=groups, order=order, solver=solver, nan_policy=nan_policy)
     result = examine(coupled, [row], level=level, n_permutations=n_permutations, seed=seed)[
         row.label
     ]
@@ -285,6 +291,7 @@ def examine(
             n_significant=n_significant,
             measure=row.label,
             n_samples=score.n_samples,
+            n_omitted=score.n_omitted,
             x_rank=score.x_rank,
             y_rank=score.y_rank,
             warnings=tuple(dict.fromkeys(warnings)),

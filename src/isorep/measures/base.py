@@ -21,6 +21,7 @@ from isorep.core.score import Score
 from isorep.measures.measure_spec import plain, spec_text
 from isorep.measures.sample_size_warnings import doubtful_correction, few_samples, lost_digits
 from isorep.random_matrix.population import Excess, Population
+from isorep.representations.missing_values import NanPolicy
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ class Measure:
         ``(stack, **options) -> (b,) array``: the similarities of a stack, computed together. None
         for options with which they are not.
     couple : callable
-        ``(x, y, solver=) -> first argument of the formula``.
+        ``(x, y, solver=, nan_policy=) -> first argument of the formula``.
     fixed_options : mapping
         Options that differ from their defaults; see `with_options`.
     """
@@ -311,6 +312,7 @@ class Measure:
             distance=self.distance.from_similarity(similarity) if distance is None else distance,
             measure=self.label,
             n_samples=coupled.n_samples,
+            n_omitted=coupled.n_omitted,
             x_rank=x_rank,
             y_rank=y_rank,
             warnings=value.sample_size_warnings(coupled.n_samples),
@@ -389,6 +391,7 @@ class Measure:
         groups: ArrayLike | None = None,
         order: ArrayLike | None = None,
         solver: Solver = "auto",
+        nan_policy: NanPolicy = "raise",
         correct: bool = False,
         seed: int = 0,
         **options: Any,
@@ -398,7 +401,7 @@ class Measure:
         if correct:
             measure.check_correctable({})
         structure = {} if groups is None and order is None else {"groups": groups, "order": order}
-        coupled = self.couple(x, y, **structure, solver=solver)
+        coupled = self.couple(x, y, **structure, solver=solver, nan_policy=nan_policy)
         score = measure.corrected(coupled, seed=seed) if correct else measure(coupled)
         # Options of this call are not part of the label.
         return replace(score, measure=self.label).warn(stacklevel=3)

@@ -11,6 +11,7 @@ from isorep._utils.arrays import ArrayLike
 from isorep.core.basis import Solver
 from isorep.core.score import Score
 from isorep.measures.base import Measure, MeasureValue
+from isorep.representations.missing_values import NanPolicy
 
 Options = ParamSpec("Options")
 Facts = ParamSpec("Facts")
@@ -40,6 +41,9 @@ seed : int
     "solver": """\
 solver : {"auto", "gram", "svd"}
     See `isorep.Basis.from_array`.""",
+    "nan_policy": """\
+nan_policy : {"raise", "omit"}
+    Whether rows with NaN raise an error or are left out; see `isorep.overlap`.""",
 }
 
 _SEED_OF_DRAW = """\
@@ -115,6 +119,8 @@ class MeasureFunction(Protocol[Options]):
     ) -> Score: ...
     @overload
     def __call__(self, x: Any, y: Any, *, solver: Solver, **options: Any) -> Score: ...
+    @overload
+    def __call__(self, x: Any, y: Any, *, nan_policy: NanPolicy, **options: Any) -> Score: ...
 
 
 class _Decorator(Protocol):
@@ -142,9 +148,9 @@ measure = _decorator_with_facts(Measure)
 
 Put it on a formula ``name(overlap, *, options...) -> MeasureValue``, with the fields of `Measure`
 but its name and function. The name then stands for the public function ``name(x, y, *, options...,
-correct=False, seed=0, solver="auto") -> Score``, whose ``.measure`` is the row for
-`isorep.MEASURES`. ``correct`` is a parameter of measures of second moments only, ``seed`` of those
-and of measures with an option of this name.
+correct=False, seed=0, solver="auto", nan_policy="raise") -> Score``, whose ``.measure`` is the row
+for `isorep.MEASURES`. ``correct`` is a parameter of measures of second moments only, ``seed`` of
+those and of measures with an option of this name.
 
 The formula's docstring is written for the public function, in numpydoc format. It need not describe
 parameters that many measures share, nor the errors of `isorep.overlap`: the decorator adds them.
@@ -173,7 +179,10 @@ def _public_function(row: Measure) -> Callable[..., Score]:
 
 def _public_signature(row: Measure) -> inspect.Signature:
     types = get_type_hints(row.function)
-    shared: dict[str, tuple[Any, Any]] = {"solver": (Solver, "auto")}
+    shared: dict[str, tuple[Any, Any]] = {
+        "solver": (Solver, "auto"),
+        "nan_policy": (NanPolicy, "raise"),
+    }
     if row.follows_structure:
         optional = (ArrayLike | None, None)
         shared = {"groups": optional, "order": optional, **shared}

@@ -35,6 +35,7 @@ from isorep.measures.second_order_cosine import second_order_cosine
 from isorep.measures.shape import shape
 from isorep.measures.soft_matching import soft_matching
 from isorep.measures.svcca import svcca, svcca_squared
+from isorep.representations.missing_values import NanPolicy
 
 MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
@@ -153,6 +154,7 @@ def similarity(
     order: ArrayLike | None = None,
     seed: int = 0,
     solver: Solver = "auto",
+    nan_policy: NanPolicy = "raise",
     **options: Any,
 ) -> Score:
     """Compare two representations of the same samples by a measure.
@@ -177,6 +179,8 @@ def similarity(
         Random seed of the simulated samples, and of the measure if it draws at random.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
+    nan_policy : {"raise", "omit"}
+        Whether rows with NaN raise an error or are left out; see `isorep.overlap`.
     **options
         Options of the measure, such as ``weighting`` of `isorep.pwcca`.
 
@@ -209,5 +213,13 @@ def similarity(
     (0.27, True)
     """
     return measure_named(measure).between(
-        x, y, groups=groups, order=order, solver=solver, correct=correct, seed=seed, **options
+        x,
+        y,
+        groups=groups,
+        order=order,
+        solver=solver,
+        nan_policy=nan_policy,
+        correct=correct,
+        seed=seed,
+        **options,
     )

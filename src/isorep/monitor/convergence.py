@@ -12,6 +12,7 @@ from scipy.special import stdtrit
 
 from isorep._utils.progress import track
 from isorep._utils.version import __version__
+from isorep.comparison.aligned_sides import aligned_sides
 from isorep.comparison.grid import score_prepared
 from isorep.comparison.inputs import Label, check_same_samples, labelled, layers_of_all
 from isorep.core.basis import Basis
@@ -133,9 +134,8 @@ def converged(
             f"expected at least {FEWEST_STATES} states, at ascending steps, got {list(by_step)}; a "
             "monitor takes more states with a smaller every"
         )
-    by_name = {
-        f"states[{step!r}]": Representations.from_mapping(state) for step, state in by_step.items()
-    }
+    sides = aligned_sides({f"states[{step!r}]": state for step, state in by_step.items()})
+    by_name = {name: Representations.from_mapping(state) for name, state in sides.items()}
     check_same_samples(by_name)
     n_samples = next(iter(by_name.values())).n_samples
     if n_samples < BLOCKS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -72,6 +73,22 @@ class SampleStructure:
         number = np.empty(len(first), dtype=np.int64)
         number[np.argsort(first)] = np.arange(len(first))
         return cls(number[codes.ravel()], times)
+
+    @classmethod
+    def from_ids(cls, ids: Sequence[str]) -> SampleStructure | None:
+        """Return the structure of samples of which those with the same id are a group.
+
+        None if no id repeats.
+
+        Examples
+        --------
+        >>> SampleStructure.from_ids(["dog", "cat", "dog"])
+        SampleStructure(3 samples in 2 groups)
+        >>> SampleStructure.from_ids(["dog", "cat"])
+        """
+        numbers: dict[str, int] = {}
+        groups = [numbers.setdefault(sample_id, len(numbers)) for sample_id in ids]
+        return cls(np.array(groups, dtype=np.int64)) if len(numbers) < len(groups) else None
 
     @property
     def n_samples(self) -> int:

@@ -52,6 +52,23 @@ class TestCompare:
         assert lines[5] == "cka similarity (1 is the same)"
         assert "not computed (2 cells): a['dead'] has no variance" in err
 
+    def test_groups_and_order_from_files(self, shell, tmp_path):
+        a, b = (isorep.load(f"{name}.npz") for name in "ab")
+        groups, order = np.arange(211) // 5, np.arange(211)[::-1] / 2
+        (tmp_path / "stimuli.txt").write_text("\n".join(f"s{i}" for i in groups))
+        np.save(tmp_path / "times.npy", order)
+        status, _, _ = shell(
+            *("compare", "a.npz", "b.npz", "--layers", "conv1", "--measure", "cka", "--chance"),
+            *("--permutations", "19", "--groups", "stimuli.txt", "--order", "times.npy"),
+            *("--json", "t.json"),
+        )
+        assert status == 0
+        options = {"layers": "conv1", "measures": "cka", "chance": True, "n_permutations": 19}
+        table = isorep.compare(a, b, groups=groups, order=order, **options)
+        written = json.loads((tmp_path / "t.json").read_text())["measures"]["cka"]
+        assert written["p_value"][0][0] == table["cka_p_value"].item()
+        assert written["chance"][0][0] == table["cka_chance"].item()
+
     def test_leaves_out_samples_with_nan(self, shell, tmp_path):
         x = isorep.load("a.npz")["conv1"].copy()
         x[[3, 8], 1] = np.nan
@@ -232,6 +249,7 @@ class TestCompare:
             (["a.npz", "broken.npz"], "cannot load 'broken.npz'"),
             (["a.txt", "b.npz"], "or activations in .npz"),
             (["a.npz", "b.npz", "--nan-policy", "drop"], "unknown nan_policy 'drop'"),
+            (["a.npz", "b.npz", "--groups", "no.txt"], "cannot read 'no.txt': expected a .npy, or"),
         ],
         ids=lambda value: value[-1] if isinstance(value, list) else None,
     )

@@ -144,6 +144,7 @@ def test_python_takes_folders_and_texts(shell, texts):
         np.testing.assert_array_equal(result.table["cka"], expected.table["cka"])
 
 
+@pytest.mark.slow
 def test_a_page_about_two_folders(shell, made):
     pytest.importorskip("isorep.explorer.report")
     pytest.importorskip("plotly")

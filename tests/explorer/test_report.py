@@ -4,6 +4,7 @@ import sys
 from hashlib import sha256
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.harmful import DEAD, NAMES, layers_of
 from helpers.reading import content, numbers, words
@@ -101,6 +102,21 @@ class TestDetails:
             weights, *_ = np.linalg.lstsq(centred[rows], drawn.T, rcond=None)
             np.testing.assert_allclose(centred[rows] @ weights, drawn.T, atol=5e-4)
             np.testing.assert_allclose(np.std(centred @ weights, axis=0), 1.0, atol=2e-3)
+
+    def test_details_are_those_of_the_samples_that_were_compared(self, tmp_path):
+        x = np.random.default_rng(3).standard_normal((300, 3))
+        names = [f"s{i}" for i in range(300)]
+        y = np.where(np.arange(300)[:, None] == 7, np.nan, x**3)
+        a, b = pd.DataFrame(x, index=names), pd.DataFrame(y, index=names)[::-1]
+        sides = {"fc": a}, {"fc": b}
+        table = isorep.compare(*sides, nan_policy="omit")
+        (grid,) = written(tmp_path, table, a=sides[0], b=sides[1])
+        points = grid["details"]["points"]["299"]
+        assert set(points["ids"]) == {*names} - {"s7"}
+        rest = np.delete(np.arange(300), 7)
+        expected = isorep.overlap(x[rest], y[rest]).correlations
+        drawn = numbers(grid["details"]["cells"]["0,0"]["correlations"])
+        np.testing.assert_allclose(drawn, expected, rtol=1e-4)
 
     def test_amounts_and_many_names_as_labels(self, tmp_path):
         x = small(0, 90)

@@ -25,7 +25,7 @@ def test_unequal_groups_count_by_their_size():
     """One group to a block, of 4 to 40 samples."""
     x, y = two_sharing(2, 5, 220, seed=4)
     groups = np.repeat(np.arange(10), np.arange(4, 41, 4))
-    found = jackknife(isorep.overlap(x, y), lambda o: o.correlations, 10, groups=groups)
+    found = jackknife(isorep.overlap(x, y, groups=groups), lambda o: o.correlations, 10)
     expected = busing(x, y, [np.flatnonzero(groups == group) for group in range(10)])
     np.testing.assert_allclose(found, expected, rtol=1e-8)
 
@@ -61,7 +61,7 @@ def test_copies_of_samples_tell_nothing_new():
     x, noise = rng.standard_normal((2, 200, 1))
     once, four = isorep.overlap(x, x + noise), [np.repeat(z, 4, axis=0) for z in (x, x + noise)]
     o, groups = isorep.overlap(*four), np.repeat(np.arange(200), 4)
-    grouped = jackknife(o, correlation, groups=groups)
+    grouped = jackknife(isorep.overlap(*four, groups=groups), correlation)
     assert grouped == pytest.approx(jackknife(once, correlation), rel=1e-6)
     assert jackknife(o, correlation) < 0.7 * grouped
 
@@ -81,8 +81,8 @@ def test_what_cannot_be_cut():
         jackknife(o, correlation)
     with pytest.raises(TypeError, match=r"blocks must be an integer, got 2\.5"):
         jackknife(o, correlation, 2.5)
-    with pytest.raises(ValueError, match="groups must hold one label for each of 15 rows"):
-        jackknife(o, correlation, 3, groups=[1, 2])
+    with pytest.raises(ValueError, match="needs at least 20 groups, one for each block, got 5"):
+        jackknife(isorep.overlap(o.x, o.y, groups=np.arange(15) % 5), correlation)
 
 
 def test_what_varies_in_one_block_alone():

@@ -60,6 +60,7 @@ def of_unrelated():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["wilks", "pillai", "hotelling_lawley"])
 def test_rejects_one_time_in_twenty_when_nothing_is_shared(of_unrelated, name):
     rejected = sum(getattr(result, name).p_value < 0.05 for result in of_unrelated)

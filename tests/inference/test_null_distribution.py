@@ -63,11 +63,11 @@ def test_p_values_of_independent_data_are_uniform(tails):
         null_distribution(
             isorep.overlap(draw((40, 4)), draw((40, 3))), "cka", n_permutations=49, seed=s
         ).p_value
-        for s in range(300)
+        for s in range(200)
     ]
-    low, high = binom.ppf([5e-5, 1 - 5e-5], 300, 0.1)
+    low, high = binom.ppf([5e-5, 1 - 5e-5], 200, 0.1)
     assert low <= np.sum(np.array(p_values) <= 0.1) <= high
-    assert kstest(np.array(p_values) - rng.uniform(0, 0.02, 300), "uniform").pvalue > 1e-3
+    assert kstest(np.array(p_values) - rng.uniform(0, 0.02, 200), "uniform").pvalue > 1e-3
 
 
 @pytest.mark.slow

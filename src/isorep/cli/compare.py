@@ -27,6 +27,7 @@ from isorep.cli.output import (
     print_notes,
     write_file,
 )
+from isorep.cli.sample_labels import read_sample_labels
 from isorep.cli.user_code import user_code
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ _COLUMNS = {
     "isorep compare a.npz b.npz --correct --interval --chance --plot heat.png\n\n"
     "isorep compare nets:a nets:b --data nets:images --layers 'conv*'\n\n"
     "isorep compare gpt2/ llama/ --data texts.txt --layers-a 'h.?' --layers-b 'layers.?'\n\n"
+    "isorep compare a.npz b.npz --chance --groups stimuli.txt\n\n"
     "isorep compare a.zarr b.zarr --memory 2GB --dry-run\n\n"
     "isorep compare a.npz b.npz --json - | jq .measures.pwcca.similarity"
 )
@@ -104,6 +106,21 @@ def compare(
             metavar="N", help="Permutations for each p-value. \\[default: 20 for each cell]"
         ),
     ] = None,
+    groups: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Group of each sample, if samples of a group depend on each other: a .npy, or a "
+            "text with one value a line. \\[default: what the stores know]",
+        ),
+    ] = None,
+    order: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Time of each sample, within its group, in the same forms as --groups.",
+        ),
+    ] = None,
     seed: SeedOption = 0,
     nan_policy: Annotated[
         str,
@@ -143,7 +160,6 @@ def compare(
 ) -> None:
     """Compare two networks, every layer with every layer."""
     from isorep.comparison.compare import compare as compare_layers
-    from isorep.comparison.complete_samples import complete_samples
     from isorep.comparison.export import to_csv, to_json
 
     measures = measure or ["pwcca"]
@@ -162,6 +178,8 @@ def compare(
         "interval": interval,
         "chance": chance,
         "n_permutations": permutations,
+        "groups": read_sample_labels(groups),
+        "order": read_sample_labels(order),
         "seed": seed,
         "nan_policy": nan_policy,
         "memory": memory,
@@ -173,7 +191,9 @@ def compare(
         return
     if json == STDOUT and csv == STDOUT:
         raise ValueError("--json - and --csv - both write to stdout: give one of them a file")
-    check_targets([json, csv, plot, html], sources=[Path(a), Path(b)])
+    check_targets(
+        [json, csv, plot, html], sources=[Path(a), Path(b), *filter(None, (groups, order))]
+    )
     if plot is not None and plot.suffix.lower() not in _PICTURES:
         raise ValueError(f"cannot draw {str(plot)!r}: expected a name ending in .png, .svg or .pdf")
     with user_code(data, a, b):
@@ -182,8 +202,6 @@ def compare(
         else:
             x, y = _in_memory(a, b, **sides)
             table = compare_layers(x, y, **table_options).assign_attrs(a=a, b=b)
-            if nan_policy == "omit":  # the page reads the samples that were compared
-                x, y, _ = complete_samples(x, y, "*", memory)
     for target, write in ((json, to_json), (csv, to_csv)):
         if target == STDOUT:
             sys.stdout.write(write(table))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args, overload
 
+from isorep._utils.arrays import ArrayLike, to_numpy
 from isorep._utils.validation import check_name
 from isorep.activations.options import ModelOptions, check_for_models
 from isorep.comparison.aligned_sides import aligned_sides
@@ -21,6 +22,7 @@ from isorep.core.prepare import Coupled
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measures_named
 from isorep.representations.missing_values import NanPolicy
+from isorep.representations.sample_structure import SampleStructure
 
 if TYPE_CHECKING:
     import torch
@@ -39,6 +41,8 @@ class CompareOptions(ModelOptions, total=False):
     interval: bool
     chance: bool
     n_permutations: int | None
+    groups: ArrayLike | None
+    order: ArrayLike | None
     seed: int
     solver: Solver
     nan_policy: NanPolicy
@@ -69,6 +73,8 @@ def compare(
     interval: bool = False,
     chance: bool = False,
     n_permutations: int | None = None,
+    groups: ArrayLike | None = None,
+    order: ArrayLike | None = None,
     seed: int = 0,
     solver: Solver = "auto",
     nan_policy: NanPolicy = "raise",
@@ -123,6 +129,9 @@ def compare(
         Permutations for each p-value, which is at least ``1 / (n_permutations + 1)``. Default: 20
         for each cell of the table, but at least 199 and at most 1,999. Adjusted for m cells of
         which k have the smallest p-value, a p-value is at least ``m / k / (n_permutations + 1)``.
+    groups, order : (n_samples,) array-like, optional
+        Group and time of each sample, if samples depend on each other: the stimulus of a trial, the
+        text of a token. They take the place of what the two sides know (see `Representations`).
     seed : int
         Random seed for the correction, intervals and p-values.
     solver : {"auto", "gram", "svd"}
@@ -206,6 +215,11 @@ def compare(
     if nan_policy == "omit":
         a, b, kept = complete_samples(a, b, layers, memory)
         omitted["n_omitted"] = len(kept) - int(kept.sum())
+        if groups is not None or order is not None:
+            SampleStructure.from_labels(groups, order, len(kept))  # checks the lengths
+        groups, order = (
+            None if values is None else to_numpy(values)[kept] for values in (groups, order)
+        )
     inference = InferenceOptions(correct, interval, chance, n_permutations, seed)
     with open_pairs(
         a,
@@ -215,6 +229,8 @@ def compare(
         model_options=options,
         measures=rows,
         inference=inference,
+        groups=groups,
+        order=order,
         solver=solver,
         memory=memory,
         progress=progress and not plan_only,

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from isorep._utils.progress import counted
 from isorep._utils.validation import check_seed
+from isorep.core.orders import check_permutations
 from isorep.inference.infer import Inference
-from isorep.inference.null_distribution import check_permutations
 
 INFERRED = {
     "corrected": "similarity, corrected for finite-sample bias",

@@ -6,13 +6,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, get_args
 
+from isorep._utils.arrays import ArrayLike
 from isorep._utils.layer_patterns import patterns_of_each
 from isorep._utils.memory import memory_budget, readable
 from isorep._utils.validation import check_name
 from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.pairs import LayerPairs
 from isorep.comparison.prepared_pairs import PreparedPairs
-from isorep.comparison.sides import activations, as_layers, is_model, is_same_path, select_layers
+from isorep.comparison.sides import (
+    activations,
+    as_layers,
+    is_model,
+    is_same_path,
+    select_layers,
+    with_structure,
+)
 from isorep.comparison.streaming.plan import Plan
 from isorep.comparison.streaming.sources import (
     ModelRows,
@@ -43,6 +51,8 @@ def open_pairs(
     model_options: ModelOptions,
     measures: Sequence[Measure],
     inference: InferenceOptions,
+    groups: ArrayLike | None,
+    order: ArrayLike | None,
     solver: Solver,
     memory: str | float | None,
     progress: bool,
@@ -68,6 +78,11 @@ def open_pairs(
     if not models and data is not None:
         raise ValueError("data= is for models, and neither side is a model: leave it out")
     if len(models) == 2:
+        if groups is not None or order is not None:
+            raise ValueError(
+                "groups= and order= are for activations: capture both models with isorep.capture "
+                "and compare the captures"
+            )
         if sample_readers:
             raise ValueError(
                 f"{sample_readers[0]} the samples themselves, and comparing models keeps only "
@@ -89,6 +104,9 @@ def open_pairs(
         same = (b is a or is_same_path(a, b)) and of_a == of_b
         y = x if same else layers_of(b, "b", of_b)
         x.check_same_samples(y)
+        if groups is not None or order is not None:
+            x = with_structure(x, groups, order)
+            y = x if same else with_structure(y, groups, order)
         needed = _bytes_in_memory(x, y)
         allowed = budget if sample_readers or inference.chance else min(budget, SMALL)
         stored = isinstance(x, LazyRepresentations) or isinstance(y, LazyRepresentations)

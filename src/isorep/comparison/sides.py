@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from isorep._formats.formats import OPENABLE
+from isorep._utils.arrays import ArrayLike
 from isorep._utils.layer_patterns import matching
 from isorep._utils.validation import unknown_name
 from isorep.model_files.data_files import make_data
@@ -101,6 +102,16 @@ def select_layers(layers: Selected, patterns: Iterable[str], name: str) -> Selec
     if isinstance(layers, LazyRepresentations):
         metadata["place"] = layers.place
     return type(layers)({layer: layers[layer] for layer in selected}, **metadata)
+
+
+def with_structure(
+    layers: Layers[Any], groups: ArrayLike | None, order: ArrayLike | None
+) -> Layers[Any]:
+    """Return the layers with these groups and this order in place of their own."""
+    metadata = {**layers.metadata(), "groups": groups, "order": order}
+    if isinstance(layers, LazyRepresentations):
+        metadata["place"] = layers.place
+    return type(layers)(dict(layers.items()), **metadata)
 
 
 def is_same_path(a: Any, b: Any) -> bool:

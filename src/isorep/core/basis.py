@@ -17,6 +17,7 @@ from isorep._utils.computed_array import rounded_dtype, rounding_text
 from isorep._utils.linalg import svd
 from isorep._utils.validation import check_name
 from isorep.core.moments import Moments, gram_matrix
+from isorep.representations.sample_structure import SampleStructure
 from isorep.representations.sample_table import rows_of
 
 Solver = Literal["auto", "gram", "svd"]
@@ -66,6 +67,10 @@ class Basis:
         ``R = Q^T (x - mean)``.
     whitening : (p, r) float64 array
         ``(x - mean) @ whitening = Q``.
+    structure : SampleStructure or None
+        Which samples depend on each other; None if they are independent.
+    sample_ids : tuple of str or None
+        Labels of the samples of a table; None for an array.
     """
 
     n_samples: int
@@ -79,6 +84,8 @@ class Basis:
     # None if only second moments are known.
     factor: Array | None
     rotation: Array | None
+    structure: SampleStructure | None = None
+    sample_ids: tuple[str, ...] | None = None
 
     @classmethod
     def from_array(
@@ -130,7 +137,7 @@ class Basis:
         (3, 5)
         """
         check_name("solver", solver, get_args(Solver))
-        x = rows_of(x, name)
+        x, sample_ids = rows_of(x, name)
         samples, held_dtype = as_samples(x, name)
         dtype = dtype or _rounded_dtype(x, samples, held_dtype, name) or held_dtype
         xp = array_namespace(samples)
@@ -176,6 +183,8 @@ class Basis:
             whitening=whitening,
             factor=centred if q is None else q,
             rotation=rotation,
+            structure=None if sample_ids is None else SampleStructure.from_ids(sample_ids),
+            sample_ids=sample_ids,
         )
 
     @classmethod
@@ -296,6 +305,7 @@ class Basis:
             mean=self.mean + part.mean @ axes,
             loadings=part.loadings @ axes,
             whitening=(self.whitening * self.singular_values) @ part.whitening,
+            structure=None if self.structure is None else self.structure.take(to_numpy(rows)),
         )
 
     def leading(self, rank: int) -> Basis:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.arrays import ArrayLike, as_samples, check_finite, epsilon, to_numpy
+from isorep.representations.sample_table import paired, rows_of
 
 Floats = NDArray[np.float64]
 
@@ -86,6 +87,7 @@ class Moments:
         TypeError, ValueError
             If `x` is not a real 2-D array, or holds NaN, infinite values, or values over 1e150.
         """
+        x, _ = rows_of(x, name)
         return Centred.from_rows(x, dtype=dtype, name=name).moments()
 
     @classmethod
@@ -166,6 +168,7 @@ class CrossMoments:
         TypeError, ValueError
             If a side is not a finite, real 2-D array, or the numbers of rows differ.
         """
+        x, y, _ = paired(x, y)
         return Centred.from_rows(x, name="x").cross_moments(Centred.from_rows(y, name="y"))
 
     @classmethod

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import get_args
 
+import numpy as np
 from array_api_compat import array_namespace, device
+from numpy.typing import NDArray
 
 from isorep._utils.arrays import Array, ArrayLike, to_numpy
 from isorep._utils.cached_property import cached_property
 from isorep._utils.html_table import html_table
 from isorep._utils.linalg import svd, svds_of_cosines
+from isorep._utils.validation import check_name
 from isorep.core.basis import Basis, Solver
 from isorep.core.moments import CrossMoments
+from isorep.representations.missing_values import NanPolicy, complete_rows
+from isorep.representations.sample_order import difference
+from isorep.representations.sample_structure import SampleStructure, common_structure
 from isorep.representations.sample_table import paired
 
 LISTED = 5
@@ -37,6 +44,8 @@ class Overlap:
         The two representations, prepared.
     matrix : (x_rank, y_rank) float64 array
         ``M``, the overlap of the two orthonormal bases of sample space.
+    n_omitted : int
+        Rows that were left out because they have NaN; see `isorep.overlap`.
     """
 
     x: Basis
@@ -47,6 +56,7 @@ class Overlap:
     # Decompositions that are known already; see `_svd` and `_triplets`.
     known_svd: SVD | None = None
     known_triplets: SVD | None = None
+    n_omitted: int = 0
 
     @classmethod
     def from_moments(
@@ -90,7 +100,8 @@ class Overlap:
                 f"{y.n_features}; the cross moments are of {cross.n} samples and "
                 f"{cross.scatter.shape[0]} by {cross.scatter.shape[1]} features"
             )
-        return cls(x, y, x.whitening.T @ cross.scatter @ y.whitening, jackknife_replicates)
+        matrix = x.whitening.T @ cross.scatter @ y.whitening
+        return cls(x, y, matrix, jackknife_replicates=jackknife_replicates)
 
     @classmethod
     def from_svd(cls, x: Basis, y: Basis, u: Array, correlations: Array, w: Array) -> Overlap:
@@ -192,6 +203,19 @@ class Overlap:
         """Canonical variates of y, (n, c), orthonormal."""
         return self.y.combine(self.y_rotation)
 
+    @cached_property
+    def structure(self) -> SampleStructure | None:
+        """Which samples depend on each other; None if they are independent.
+
+        Permutations, folds, the jackknife and corrections follow it.
+
+        Raises
+        ------
+        ValueError
+            If the two sides have other groups.
+        """
+        return common_structure(self.x.structure, self.y.structure)
+
     @property
     def knows_samples(self) -> bool:
         """Whether the samples of both sides are known, not their second moments alone."""
@@ -248,7 +272,9 @@ class Overlap:
     def leading(self, x_rank: int, y_rank: int) -> Overlap:
         """Return the overlap of the leading principal components of both sides."""
         return Overlap(
-            self.x.leading(x_rank), self.y.leading(y_rank), self.matrix[:x_rank, :y_rank]
+            self.x.leading(x_rank),
+            self.y.leading(y_rank),
+            self.matrix[:x_rank, :y_rank],
         )
 
     def swap(self) -> Overlap:
@@ -291,7 +317,15 @@ def projection_weights(loadings: Array) -> Array:
     return sums / total
 
 
-def overlap(x: ArrayLike | Basis, y: ArrayLike | Basis, *, solver: Solver = "auto") -> Overlap:
+def overlap(
+    x: ArrayLike | Basis,
+    y: ArrayLike | Basis,
+    *,
+    groups: ArrayLike | None = None,
+    order: ArrayLike | None = None,
+    solver: Solver = "auto",
+    nan_policy: NanPolicy = "raise",
+) -> Overlap:
     """Couple two representations of the same samples.
 
     Parameters
@@ -301,8 +335,18 @@ def overlap(x: ArrayLike | Basis, y: ArrayLike | Basis, *, solver: Solver = "aut
         and on one device. Pass a `Basis` to prepare a representation once and compare it with many.
         Tables of xarray, pandas and AnnData with the same labels of samples are brought into the
         order of x; see `isorep.Representations.from_mapping`.
+    groups : (n,) array-like, optional
+        Group label of each sample, if samples of one group depend on each other: the text of a
+        token, the stimulus of a trial. All that is inferred from the overlap then follows the
+        groups. By default, samples with the same label in a table are a group.
+    order : (n,) array-like, optional
+        Time of each sample, if neighbours in time depend on each other; within its group, if there
+        are groups.
     solver : {"auto", "gram", "svd"}
         Whitening of arrays; see `Basis.from_array`.
+    nan_policy : {"raise", "omit"}
+        What to do with NaN: "raise" raises ValueError; "omit" leaves out the rows that have NaN on
+        either side, and ``n_omitted`` of the result is their number.
 
     Returns
     -------
@@ -313,8 +357,8 @@ def overlap(x: ArrayLike | Basis, y: ArrayLike | Basis, *, solver: Solver = "aut
     Raises
     ------
     TypeError, ValueError
-        If a side is not a representation, or the two have different numbers or labels of samples,
-        array libraries or devices.
+        If a side is not a representation, the two have different numbers or labels of samples,
+        array libraries or devices, or `groups` or `order` does not have one value per sample.
 
     Examples
     --------
@@ -326,19 +370,42 @@ def overlap(x: ArrayLike | Basis, y: ArrayLike | Basis, *, solver: Solver = "aut
     >>> o.x_directions.shape, o.y_variates.shape
     ((3, 2), (100, 2))
     """
-    x, y, _ = paired(x, y)
+    check_name("nan_policy", nan_policy, get_args(NanPolicy))
+    x, y, ids = paired(x, y)
     shapes = [getattr(side, "shape", None) for side in (x, y)]
     if all(shape is not None and len(shape) == 2 for shape in shapes):
         _check_paired(*shapes)  # type: ignore[arg-type]  # before any work is done
+    kept: NDArray[np.bool_] | None = None
+    if nan_policy == "omit":
+        x, y, kept = complete_rows(x, y)
     x_basis = x if isinstance(x, Basis) else Basis.from_array(x, solver=solver, name="x")
     y_basis = y if isinstance(y, Basis) else Basis.from_array(y, solver=solver, name="y")
-    return couple(x_basis, y_basis)
+    structure = None if ids is None else SampleStructure.from_ids(ids)
+    if groups is not None or order is not None:
+        n = x_basis.n_samples if kept is None else len(kept)
+        structure = SampleStructure.from_labels(groups, order, n)
+    if structure is not None:
+        structure = structure if kept is None else structure.take(np.flatnonzero(kept))
+        x_basis, y_basis = (replace(side, structure=structure) for side in (x_basis, y_basis))
+    coupled = couple(x_basis, y_basis)
+    return coupled if kept is None else replace(coupled, n_omitted=int((~kept).sum()))
 
 
 def couple(x: Basis, y: Basis) -> Overlap:
     """Couple two prepared representations of the same samples."""
     _check_paired((x.n_samples, x.n_features), (y.n_samples, y.n_features))
     _check_together(x, y)
+    if None not in (x.sample_ids, y.sample_ids) and x.sample_ids != y.sample_ids:
+        raise ValueError(
+            difference(
+                x.sample_ids or (),
+                y.sample_ids or (),
+                "x",
+                "y",
+                if_reordered="couple the tables themselves, which brings them into one order",
+                if_different="select the same samples on both sides by their labels",
+            )
+        )
     if x.factor is None or y.factor is None:
         raise ValueError(
             "x or y is known by its second moments alone: couple them by their cross moments, with "

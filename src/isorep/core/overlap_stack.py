@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from isorep._utils.arrays import Array
 from isorep._utils.cached_property import cached_property
 from isorep._utils.linalg import stacked_svds_of_cosines
+from isorep._utils.parallel import check_stopped
 from isorep.core.basis import Basis
-from isorep.core.overlap import Overlap, projection_weights
+from isorep.core.orders import Orders
+from isorep.core.overlap import Overlap, couple, projection_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +124,25 @@ class OverlapStack:
             )
             for k, order in enumerate(self.orders)
         ]
+
+
+def reordered(
+    overlap: Overlap, orders: Orders, size: int
+) -> Iterator[OverlapStack | list[Overlap]]:
+    """Yield the overlaps of x with y's samples in each of the orders, up to `size` at a time.
+
+    An order that is no permutation of the samples takes a new basis of y.
+    """
+    for batch in orders.batches(size):
+        if orders.are_permutations:
+            yield OverlapStack.from_orders(overlap.x, overlap.y, batch)
+            continue
+        parts = []
+        for order in batch:
+            check_stopped()
+            rows = array_namespace(overlap.matrix).asarray(order, device=device(overlap.matrix))
+            parts.append(couple(overlap.x, overlap.y.take(rows)))
+        yield parts
 
 
 def _products(moved: Array, orders: NDArray[np.int64], fixed: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from isorep.core.basis import Basis, Solver
 from isorep.core.overlap import Overlap, couple
@@ -18,9 +19,10 @@ Coupled = Overlap | ValueError | TypeError
 def prepare(layers: Representations, layer: str, name: str, solver: Solver) -> Prepared:
     """Return the basis of a layer of network `name`, or the error."""
     try:
-        return Basis.from_array(
+        basis = Basis.from_array(
             layers[layer], solver=solver, dtype=layers.dtypes[layer], name=f"{name}[{layer!r}]"
         )
+        return replace(basis, structure=layers.structure(layer))
     except (TypeError, ValueError) as error:
         return error
 

@@ -34,6 +34,8 @@ class Score:
         Similarity before the correction for finite-sample bias; None if there was no correction.
     warnings : tuple of str
         Reasons to read the number with care; empty if there are none.
+    n_omitted : int
+        Rows that were left out because they have NaN, with ``nan_policy="omit"``.
     """
 
     similarity: float
@@ -44,13 +46,15 @@ class Score:
     y_rank: int
     uncorrected: float | None = None
     warnings: tuple[str, ...] = ()
+    n_omitted: int = 0
 
     def __repr__(self) -> str:
         uncorrected = "" if self.uncorrected is None else f", uncorrected={self.uncorrected:.4g}"
         warnings = f", warnings={len(self.warnings)}" if self.warnings else ""
+        omitted = f", n_omitted={self.n_omitted}" if self.n_omitted else ""
         return (
             f"Score({self.measure}: similarity={self.similarity:.4g}, distance={self.distance:.4g}"
-            f"{uncorrected}, n_samples={self.n_samples}, x_rank={self.x_rank}, "
+            f"{uncorrected}, n_samples={self.n_samples}{omitted}, x_rank={self.x_rank}, "
             f"y_rank={self.y_rank}{warnings})"
         )
 

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from isorep._utils.arrays import to_numpy
 from isorep._utils.progress import track
 from isorep._utils.validation import unknown_name
+from isorep.comparison.aligned_sides import aligned_sides
+from isorep.comparison.complete_samples import complete_samples
 from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap, couple
 from isorep.core.prepare import Prepared, prepare
@@ -86,10 +88,13 @@ def cell_details(
         If `a` or `b` lacks a layer of the table, or does not match the numbers of the table.
     """
     table = table.transpose("x_layer", "y_layer")
+    x_layers, y_layers = (table[dim].to_numpy().tolist() for dim in ("x_layer", "y_layer"))
+    a, b = aligned_sides({"a": a, "b": b}).values()
+    if table.attrs.get("n_omitted"):
+        a, b, _ = complete_samples(a, b, (x_layers, y_layers), None)
     x = Representations.from_mapping(a)
     y = x if b is a else Representations.from_mapping(b)
     x.check_same_samples(y)
-    x_layers, y_layers = (table[dim].to_numpy().tolist() for dim in ("x_layer", "y_layer"))
     _check_layers(x_layers, x, "a")
     _check_layers(y_layers, y, "b")
 

@@ -28,8 +28,8 @@ def chance(
     - ``cka`` and ``cosine``: exact, the mean over every pairing of the samples;
     - ``cca`` and ``svcca`` with 5 or more correlations: Wachter's law, to within 1 %.
 
-    Otherwise it is the mean of `null_distribution`, whose standard error is the standard deviation
-    of the permutations over ``sqrt(n_permutations)``.
+    Otherwise, and if samples depend on each other, it is the mean of `null_distribution`, whose
+    standard error is the standard deviation of the permutations over ``sqrt(n_permutations)``.
 
     Parameters
     ----------
@@ -72,7 +72,8 @@ def chance(
     """
     check_overlap(overlap, "isorep.inference.chance")
     row = measure_named(measure).with_options(**options)
-    level = row.chance(overlap)
+    # Theory is about independent samples.
+    level = row.chance(overlap) if overlap.structure is None else None
     if level is None:
         level = null_distribution(
             overlap, measure, n_permutations=n_permutations, seed=seed, **options

@@ -10,12 +10,13 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
-from isorep._utils.arrays import Array, ArrayLike, to_numpy
+from isorep._utils.arrays import Array, to_numpy
 from isorep.core.basis import Basis, NoVarianceError
 from isorep.core.folds import assign_folds, rows_like, rows_of
 from isorep.core.overlap import Overlap
 from isorep.core.score import FewSamplesWarning
 from isorep.inference.sequential import check_overlap
+from isorep.random_matrix.undeclared_dependence import dependence_warnings
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +53,7 @@ class HeldOut:
         return float(self.x_weights @ self.correlations)
 
 
-def held_out(
-    overlap: Overlap, folds: int = 5, *, groups: ArrayLike | None = None, seed: int = 0
-) -> HeldOut:
+def held_out(overlap: Overlap, folds: int = 5, *, seed: int = 0) -> HeldOut:
     """Return the correlations of canonical variates on held-out samples, by cross-validation.
 
     Fitted correlations are too high, because the directions also fit noise. Held-out correlations
@@ -64,7 +63,8 @@ def held_out(
 
     Directions are fitted on all folds but one. The variates of held-out samples are centred and
     scaled as the training samples. They are pooled over the folds, the i-th variate of all folds
-    together, before they are correlated, so a fold may be a single sample:
+    together, before they are correlated, so a fold may be a single sample. The samples of a group
+    (see `isorep.overlap`) are held out together.
 
     ``rho_i = sum_j u_ij v_ij / sqrt(sum_j u_ij^2 sum_j v_ij^2)`` over the n samples j.
 
@@ -77,9 +77,6 @@ def held_out(
         From `isorep.overlap`.
     folds : int
         Number of folds, from 2 to the number of samples or groups.
-    groups : (n,) array-like, optional
-        Group label of each sample, such as the text of a token. The samples of a group are held out
-        together; this is necessary if they depend on each other.
     seed : int
         Random seed of the assignment of samples or groups to folds.
 
@@ -93,8 +90,7 @@ def held_out(
     TypeError
         If `overlap` is not an Overlap.
     ValueError
-        If there are fewer samples or groups than folds, or `groups` does not have one label per
-        sample.
+        If there are fewer samples or groups than folds.
 
     References
     ----------
@@ -116,7 +112,7 @@ def held_out(
     """
     check_overlap(overlap, "isorep.inference.held_out")
     n = overlap.n_samples
-    fold_of = assign_folds(n, folds, groups, seed)
+    fold_of = assign_folds(n, folds, overlap.structure, seed)
     samples = overlap.x.samples, overlap.y.samples
     c = overlap.correlations.shape[0]
     moments, weights = np.zeros((3, c)), np.zeros((2, c))
@@ -133,6 +129,7 @@ def held_out(
         fitted = trained.correlations.shape[0]  # less than c if a feature varies only in the fold
         moments[:, :fitted] += [np.sum(u * v, axis=0), np.sum(u**2, axis=0), np.sum(v**2, axis=0)]
         weights[:, :fitted] += [to_numpy(trained.x_weights), to_numpy(trained.y_weights)]
+    warnings += dependence_warnings(overlap)
     for text in warnings:
         python_warnings.warn(text, FewSamplesWarning, stacklevel=2)
     products, x_squares, y_squares = moments

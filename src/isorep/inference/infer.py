@@ -11,7 +11,7 @@ from isorep._utils.arrays import ArrayLike, to_numpy
 from isorep._utils.html_table import html_table
 from isorep._utils.validation import check_seed
 from isorep.core.basis import Basis, Solver
-from isorep.core.folds import group_labels
+from isorep.core.orders import check_permutations
 from isorep.core.overlap import Overlap, overlap
 from isorep.core.score import Score
 from isorep.inference.chance import calibrated
@@ -24,15 +24,19 @@ from isorep.inference.interval import (
 )
 from isorep.inference.null_distribution import (
     NullDistribution,
-    check_permutations,
+    few_orders,
     null_distributions,
 )
 from isorep.inference.shared_parts import SharedParts
 from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measure_named
+from isorep.random_matrix.effective_samples import effective_samples, independent_samples
+from isorep.random_matrix.equal_lengths import with_equal_lengths
 from isorep.random_matrix.population import Excess, Population
 from isorep.random_matrix.tracy_widom import n_above_edge
+from isorep.random_matrix.undeclared_dependence import dependence_warnings
+from isorep.representations.missing_values import NanPolicy
 
 LEVEL = 0.95
 """Default confidence level."""
@@ -67,7 +71,7 @@ class Inference:
         `isorep.inference.random_matrix_edge`.
     measure : str
         Name of the measure in `isorep.MEASURES`, with options that differ from their defaults.
-    n_samples, x_rank, y_rank : int
+    n_samples, x_rank, y_rank, n_omitted : int
         As in `isorep.Score`.
     warnings : tuple of str
         Reasons to read the numbers with care; empty if there are none.
@@ -85,15 +89,17 @@ class Inference:
     x_rank: int
     y_rank: int
     warnings: tuple[str, ...] = ()
+    n_omitted: int = 0
 
     def __repr__(self) -> str:
         low, high = self.interval
         numbers = ("similarity", "corrected", "chance", "calibrated", "p_value")
         values = ", ".join(f"{name}={getattr(self, name):.4g}" for name in numbers)
         warnings = f", warnings={len(self.warnings)}" if self.warnings else ""
+        omitted = f", n_omitted={self.n_omitted}" if self.n_omitted else ""
         return (
             f"Inference({self.measure}: {values}, interval=({low:.4g}, {high:.4g}), "
-            f"n_significant={self.n_significant}, n_samples={self.n_samples}{warnings})"
+            f"n_significant={self.n_significant}, n_samples={self.n_samples}{omitted}{warnings})"
         )
 
     def _repr_html_(self) -> str:
@@ -116,8 +122,10 @@ def infer(
     level: float = LEVEL,
     n_permutations: int = N_PERMUTATIONS,
     groups: ArrayLike | None = None,
+    order: ArrayLike | None = None,
     seed: int = 0,
     solver: Solver = "auto",
+    nan_policy: NanPolicy = "raise",
     **options: Any,
 ) -> Inference:
     """Compare two representations, with interval, chance level and p-value.
@@ -134,14 +142,14 @@ def infer(
         Confidence level of the interval.
     n_permutations : int
         Number of permutations for the p-value, and for the chance level if theory has no formula.
-        The p-value assumes independent samples.
-    groups : (n,) array-like, optional
-        Group label of each sample, if samples depend on each other, such as the text of a token. It
-        affects only the interval; the result then warns.
+    groups, order : (n,) array-like, optional
+        Group and time of each sample, if samples depend on each other; see `isorep.overlap`.
     seed : int
         Random seed for the correction, interval and p-value.
     solver : {"auto", "gram", "svd"}
         Whitening of arrays; see `isorep.Basis.from_array`.
+    nan_policy : {"raise", "omit"}
+        Whether rows with NaN raise an error or are left out; see `isorep.overlap`.
     **options
         Options of the measure.
 
@@ -185,17 +193,10 @@ def infer(
     check_level(level)
     check_permutations(n_permutations)
     check_seed(seed)
-    coupled = overlap(x, y, solver=solver)
-    if groups is not None:
-        group_labels(groups, coupled.n_samples)  # check them before the expensive steps
-    result = examine(
-        coupled,
-        [row],
-        level=level,
-        n_permutations=n_permutations,
-        groups=groups,
-        seed=seed,
-    )[row.label]
+    coupled = overlap(x, y, groups=groups, order=order, solver=solver, nan_policy=nan_policy)
+    result = examine(coupled, [row], level=level, n_permutations=n_permutations, seed=seed)[
+        row.label
+    ]
     if isinstance(result, Exception):
         raise result
     return result
@@ -210,7 +211,6 @@ def examine(
     chance: bool = True,
     level: float = LEVEL,
     n_permutations: int = N_PERMUTATIONS,
-    groups: ArrayLike | None = None,
     seed: int = 0,
     shared: SharedParts | None = None,
 ) -> dict[str, Inference | ValueError | TypeError]:
@@ -240,9 +240,10 @@ def examine(
     no_population: ValueError | None = None
     population: Population | None = None
     excesses: dict[str, Excess | ValueError | TypeError] = {}
+    n_effective = effective_samples(coupled, seed)
     if (correct or interval) and correctable:
         try:
-            population = Population.estimate(coupled, seed)
+            population = Population.estimate(coupled, seed, n_effective)
         except ValueError as error:
             no_population = error
         else:
@@ -253,27 +254,19 @@ def examine(
             coupled,
             [row for row in scores if population is not None or row not in correctable],
             level=level,
-            groups=groups,
             seed=seed,
             population=population,
             excesses=excesses,
-            without_each=shared.without_each if groups is None else None,
+            without_each=shared.without_each if coupled.structure is None else None,
         )
     nulls: dict[str, NullDistribution | ValueError | TypeError] = {}
     if chance and coupled.knows_samples:
         similarities = {row: score.similarity for row, score in scores.items()}
-        nulls = null_distributions(coupled, similarities, shared.orders(coupled.n_samples))
-    n_significant = n_above_edge(
-        to_numpy(coupled.correlations), coupled.n_samples, coupled.x.rank, coupled.y.rank
-    )
+        nulls = null_distributions(coupled, similarities, shared.orders(coupled))
+    n_significant = _n_significant(coupled, n_effective, seed)
+    dependence = dependence_warnings(coupled) + (few_orders(coupled) if chance else ())
     for row, score in scores.items():
-        warnings = list(score.warnings)
-        if groups is not None:
-            warnings.append(
-                "groups= affects only the interval. The correction, chance level and p-value "
-                f"assume {coupled.n_samples} independent samples and are too optimistic; compare "
-                "one sample, or the mean, of each group for these"
-            )
+        warnings = [*score.warnings, *dependence]
         if no_population is not None and row in correctable:
             warnings.append(str(no_population))
         try:
@@ -298,11 +291,19 @@ def examine(
             n_significant=n_significant,
             measure=row.label,
             n_samples=score.n_samples,
+            n_omitted=score.n_omitted,
             x_rank=score.x_rank,
             y_rank=score.y_rank,
             warnings=tuple(dict.fromkeys(warnings)),
         )
     return results
+
+
+def _n_significant(coupled: Overlap, n_effective: float, seed: int) -> int:
+    """Return the number of correlations above the noise edge; see `random_matrix_edge`."""
+    counted = with_equal_lengths(coupled)
+    n = n_effective if counted is coupled else independent_samples(coupled, seed)
+    return n_above_edge(to_numpy(counted.correlations), n, counted.x.rank, counted.y.rank)
 
 
 def _corrected(
@@ -342,7 +343,8 @@ def _chance(
     warnings: list[str],
 ) -> tuple[float, float]:
     """Return the chance level and the p-value, NaN if unknown, and add their warnings."""
-    theory = row.chance(coupled, **row.seeded({}, seed))
+    # Theory is about independent samples.
+    theory = row.chance(coupled, **row.seeded({}, seed)) if coupled.structure is None else None
     if isinstance(null, Exception):
         raise null
     if null is not None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._utils.arrays import ArrayLike, to_numpy
+from isorep._utils.arrays import to_numpy
 from isorep.core.overlap import Overlap
 from isorep.inference.jackknife import BLOCKS, WithoutEach, leave_out
 from isorep.inference.sequential import check_overlap
@@ -20,6 +20,9 @@ from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measure_named
 from isorep.random_matrix.population import Excess, Population
+
+FEWEST_BLOCKS = 5
+"""Groups from which on an interval can be given."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,6 @@ def interval(
     measure: Spec = "pwcca",
     *,
     level: float = 0.95,
-    groups: ArrayLike | None = None,
     seed: int = 0,
     population: Population | None = None,
     **options: Any,
@@ -63,7 +65,8 @@ def interval(
     For measures of second moments, the interval surrounds the corrected similarity (see
     `isorep.similarity`). The squares of four errors are added:
 
-    - the error of the measure, by the jackknife over 20 blocks, without its share in the next one;
+    - the error of the measure, by the jackknife over 20 blocks (over the groups if there are
+      fewer), without its share in the next one;
     - the error of the correlations below the noise edge. The sample determines the sum of their
       squares, whose error is that of the trace of a beta matrix. The measure is computed for
       populations with the sum moved down and up by this error, so bounds can be asymmetric;
@@ -84,9 +87,6 @@ def interval(
         Name of a measure in `isorep.MEASURES`, alone or with options; see `isorep.infer`.
     level : float
         Confidence level, in (0, 1).
-    groups : (n,) array-like, optional
-        Group label of each sample; see `jackknife`. If samples depend on each other, such as tokens
-        of one text, the bounds are too narrow without it.
     seed : int
         Random seed of the simulated samples and the blocks.
     population : Population, optional
@@ -103,7 +103,7 @@ def interval(
     TypeError
         If `overlap` is not an Overlap.
     ValueError
-        If `level` is not in (0, 1), there are fewer than 20 samples or groups, there are so few
+        If `level` is not in (0, 1), there are fewer than 20 samples or 5 groups, there are so few
         samples that some correlations are 1 whatever the data, or the measure or an option is
         unknown.
 
@@ -130,7 +130,7 @@ def interval(
         population = None
     elif population is None:
         population = Population.estimate(overlap, seed)
-    bounds = intervals(overlap, [row], level=level, groups=groups, seed=seed, population=population)
+    bounds = intervals(overlap, [row], level=level, seed=seed, population=population)
     result = bounds[row.label]
     if isinstance(result, Exception):
         raise result
@@ -142,7 +142,6 @@ def intervals(
     rows: Sequence[Measure],
     *,
     level: float,
-    groups: ArrayLike | None,
     seed: int,
     population: Population | None,
     excesses: Mapping[str, Excess | ValueError | TypeError] | None = None,
@@ -175,17 +174,18 @@ def intervals(
         tail = np.sum(to_numpy(sample.correlations)[head:] ** 2) if corrected else 0.0
         return [*similarities(sample), float(tail)]
 
+    blocks = _n_blocks(overlap)
     try:
         deviations = leave_out(
             overlap,
             statistic,
-            groups=groups,
+            blocks,
             seed=seed,
             without_each=without_each if len(corrected) == len(rows) else None,
         )
     except ValueError as error:
         return {row.label: error for row in rows}
-    quantile = _quantile(level)
+    quantile = _quantile(level, blocks)
     bounds: dict[str, Interval | ValueError | TypeError] = {
         row.label: similarities.errors[row.label]
         if row.label in similarities.errors
@@ -241,7 +241,7 @@ def excesses_of(
     return {
         row.label: similarities.errors[row.label]
         if row.label in similarities.errors
-        else Excess(excess.mean[i], excess.error[i], excess.shapes[:, i], excess.likelihoods)
+        else excess._replace(mean=excess.mean[i], error=excess.error[i], shapes=excess.shapes[:, i])
         for i, row in enumerate(rows)
     }
 
@@ -256,7 +256,8 @@ def check_level(level: float) -> None:
 
 def is_unbiased(row: Measure, overlap: Overlap, options: Mapping[str, Any]) -> bool:
     """Return whether the measure has no finite-sample bias: its chance level by theory is 0."""
-    return row.chance(overlap, **options) == 0.0
+    follows = overlap.structure is None or row.unbiased_of_groups
+    return follows and row.chance(overlap, **options) == 0.0
 
 
 def _error_without_tail(values: NDArray[np.float64], squares: NDArray[np.float64]) -> float:
@@ -295,10 +296,18 @@ def _uncorrected(overlap: Overlap, row: Measure, level: float, error: float, see
     )
 
 
-def _quantile(level: float) -> float:
+def _n_blocks(overlap: Overlap) -> int:
+    """Return the number of blocks to leave out: fewer than usual if there are fewer groups."""
+    structure = overlap.structure
+    if structure is None:
+        return BLOCKS
+    return min(BLOCKS, max(FEWEST_BLOCKS, len(np.unique(structure.units(BLOCKS)))))
+
+
+def _quantile(level: float, blocks: int) -> float:
     from scipy.special import stdtrit
 
-    return float(stdtrit(BLOCKS - 1, (1 + level) / 2))
+    return float(stdtrit(blocks - 1, (1 + level) / 2))
 
 
 def _clip(row: Measure, bound: float) -> float:

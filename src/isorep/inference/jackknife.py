@@ -12,7 +12,7 @@ from isorep._utils.arrays import ArrayLike
 from isorep._utils.parallel import check_stopped, one_thread
 from isorep._utils.validation import as_integer
 from isorep.core.basis import NoVarianceError
-from isorep.core.folds import assign_folds, group_labels, rows_of
+from isorep.core.folds import assign_folds, rows_of
 from isorep.core.overlap import Overlap
 
 BLOCKS = 20
@@ -27,7 +27,6 @@ def jackknife(
     statistic: Callable[[Overlap], ArrayLike],
     blocks: int = BLOCKS,
     *,
-    groups: ArrayLike | None = None,
     seed: int = 0,
 ) -> NDArray[np.float64]:
     """Return the standard error of a statistic of an overlap, by the delete-a-block jackknife.
@@ -36,7 +35,8 @@ def jackknife(
     size of block b, ``t_b* = h_b t - (h_b - 1) t_b``, t_b the statistic without block b, and
     ``t* = g t - sum_b (1 - 1 / h_b) t_b``. For blocks of equal size it is
     ``sqrt((g - 1) / g sum_b (t_b - mean(t_b))^2)``. It assumes no distribution. It does not include
-    the finite-sample bias, which is common to all t_b.
+    the finite-sample bias, which is common to all t_b. The samples of a group are left out
+    together; of a time series, stretches of time are left out (see `isorep.overlap`).
 
     Parameters
     ----------
@@ -47,9 +47,6 @@ def jackknife(
     blocks : int
         Number of blocks, from 2 to the number of samples or groups. The overlap of a stream already
         has its blocks.
-    groups : (n,) array-like, optional
-        Group label of each sample, such as the text of a token. The samples of a group are left out
-        together; this is necessary if they depend on each other.
     seed : int
         Random seed of the assignment of samples or groups to blocks.
 
@@ -61,8 +58,8 @@ def jackknife(
     Raises
     ------
     ValueError
-        If there are fewer samples or groups than blocks, `groups` does not have one label per
-        sample, a side is constant without one block, or the statistic then has another shape.
+        If there are fewer samples or groups than blocks, a side is constant without one block, or
+        the statistic then has another shape.
 
     References
     ----------
@@ -78,7 +75,7 @@ def jackknife(
     >>> error.shape, bool(0.01 < error < 0.04)  # of a correlation of 0.7: (1 - 0.5) / sqrt(500)
     ((), True)
     """
-    deviations = leave_out(overlap, statistic, blocks, groups=groups, seed=seed)
+    deviations = leave_out(overlap, statistic, blocks, seed=seed)
     return np.asarray(np.sqrt(np.mean(deviations**2, axis=0)))
 
 
@@ -87,7 +84,6 @@ def leave_out(
     statistic: Callable[[Overlap], ArrayLike],
     blocks: int = BLOCKS,
     *,
-    groups: ArrayLike | None = None,
     seed: int = 0,
     without_each: WithoutEach | None = None,
 ) -> NDArray[np.float64]:
@@ -96,21 +92,20 @@ def leave_out(
     ``(t_b* - t*) / sqrt(h_b - 1)``; see `jackknife`. The overlaps of the samples outside each block
     are computed by `without_each`; by default they know their samples.
     """
-    n = overlap.n_samples
-    n_parts = n if groups is None else len(np.unique(group_labels(groups, n)))
-    if n_parts < as_integer(blocks, "blocks"):
-        kind = "samples" if groups is None else "groups"
+    n, structure = overlap.n_samples, overlap.structure
+    n_blocks = as_integer(blocks, "blocks")
+    n_parts = n if structure is None else len(np.unique(structure.units(n_blocks)))
+    if n_parts < n_blocks:
+        kind = "samples" if structure is None else "groups"
         raise ValueError(
             f"the jackknife needs at least {blocks} {kind}, one for each block, got {n_parts}"
         )
     if overlap.jackknife_replicates is None:
-        block_of = assign_folds(n, blocks, groups, seed)
+        block_of = assign_folds(n, blocks, structure, seed)
         rows = [np.flatnonzero(block_of == block) for block in range(blocks)]
         parts = (without_each or _without_each)(overlap, rows)
-    elif groups is None:
-        parts = overlap.jackknife_replicates()
     else:
-        raise ValueError("groups= needs arrays in memory: a stream has assigned its rows to blocks")
+        parts = overlap.jackknife_replicates()
     full = np.asarray(statistic(overlap), dtype=np.float64)
     replicates, block_sizes = [], []
     with one_thread():

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
-from isorep._utils.arrays import Array
 from isorep._utils.parallel import check_stopped, one_thread
-from isorep._utils.validation import as_integer, check_seed
+from isorep.core.orders import Orders, possible_orders
 from isorep.core.overlap import Overlap
-from isorep.core.overlap_stack import OverlapStack
+from isorep.core.overlap_stack import reordered
 from isorep.inference.sequential import check_overlap
 from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measure_named
+from isorep.random_matrix.undeclared_dependence import dependence_warnings
 
 BATCH = 2**23
 """Size in bytes of the rows that are permuted at a time."""
 
-KEPT = 2**26
-"""Largest size in bytes of random orders that are kept for the next pair."""
+ENOUGH_ORDERS = 200
+"""Orders of the groups from which on p-values can be small."""
 
 TIE = 1e-12
 """Relative difference below which a permuted similarity counts as equal to the observed one."""
@@ -46,12 +44,15 @@ class NullDistribution:
         similarity if the two sides are independent.
     measure : str
         Name of the measure, with options that differ from their defaults.
+    warnings : tuple of str
+        Reasons to read the p-value with care; empty if there are none.
     """
 
     similarity: float
     draws: NDArray[np.float64]
     p_value: float
     measure: str
+    warnings: tuple[str, ...] = ()
 
     @property
     def chance(self) -> float:
@@ -71,9 +72,12 @@ def null_distribution(
 
     Each permutation reorders the rows of y and leaves both representations unchanged. If the
     samples are independent of each other and the two sides are independent, the p-value is exact
-    for every n, distribution and measure: it is at most alpha with probability at most alpha. If
-    samples depend on each other (tokens of one text, frames of one video), they are not
-    exchangeable and the p-value is too small; take one sample of each group, or the group means.
+    for every n, distribution and measure: it is at most alpha with probability at most alpha.
+
+    If samples depend on each other (tokens of one text, repeats of one stimulus, time points), pass
+    ``groups=`` or ``order=`` to `isorep.overlap`: whole groups then change places, which is exact
+    for groups of equal size, or time is shifted circularly, which is approximate; see
+    `isorep.core.orders.Orders`. Otherwise the p-value is too small.
 
     A permutation costs one product of the two bases and one evaluation of the measure; the products
     and, of common measures, the evaluations are computed in batches.
@@ -120,11 +124,11 @@ def null_distribution(
     check_overlap(overlap, "isorep.inference.null_distribution")
     row = measure_named(measure).with_options(**options)
     similarity = row(overlap, **row.seeded({}, seed)).similarity
-    orders = Orders(overlap.n_samples, n_permutations, seed)
+    orders = Orders(overlap.structure or overlap.n_samples, n_permutations, seed)
     null = null_distributions(overlap, {row: similarity}, orders)[row.label]
     if isinstance(null, Exception):
         raise null
-    return null
+    return replace(null, warnings=dependence_warnings(overlap) + few_orders(overlap))
 
 
 def null_distributions(
@@ -153,8 +157,7 @@ def null_distributions(
     draws: dict[str, list[NDArray[np.float64]]] = {row.label: [] for row in similarities}
     errors: dict[str, ValueError | TypeError] = {}
     with one_thread():
-        for batch in orders.batches(size):
-            stack = OverlapStack.from_orders(overlap.x, overlap.y, batch)
+        for stack in reordered(overlap, orders, size):
             for row in similarities:
                 check_stopped()
                 if row.label in errors:
@@ -173,6 +176,18 @@ def null_distributions(
     }
 
 
+def few_orders(overlap: Overlap) -> tuple[str, ...]:
+    """Warn if so few groups can change places that no p-value can be small."""
+    structure = overlap.structure
+    if structure is None or possible_orders(structure) >= ENOUGH_ORDERS:
+        return ()
+    return (
+        f"{structure.n_groups} groups have {possible_orders(structure):.0f} orders, so that no "
+        f"p-value can be below {1 / possible_orders(structure):.2g}; take more groups, or pass "
+        "order= if the samples of each group are a time series",
+    )
+
+
 def _null(row: Measure, similarity: float, draws: NDArray[np.float64]) -> NullDistribution:
     reached = np.count_nonzero(draws >= similarity - TIE * abs(similarity))
     return NullDistribution(
@@ -181,67 +196,3 @@ def _null(row: Measure, similarity: float, draws: NDArray[np.float64]) -> NullDi
         p_value=(1 + int(reached)) / (1 + len(draws)),
         measure=row.label,
     )
-
-
-def check_permutations(n_permutations: Any) -> None:
-    """Raise TypeError unless the number is an integer, and ValueError if it is less than 1."""
-    if as_integer(n_permutations, "n_permutations") < 1:
-        raise ValueError(f"n_permutations must be 1 or more, got {n_permutations}")
-
-
-class Orders:
-    """Random orders of samples, the same for every pair of representations of these samples.
-
-    They are drawn at the first use, and kept if they take up to `KEPT` bytes.
-
-    Parameters
-    ----------
-    n_samples
-        Number of samples.
-    n_permutations
-        Number of orders.
-    seed
-        Random seed.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `n_permutations` or `seed` is not an integer; if `n_permutations` is less than 1 or the
-        seed is negative.
-    """
-
-    def __init__(self, n_samples: int, n_permutations: int, seed: int) -> None:
-        check_permutations(n_permutations)
-        check_seed(seed)
-        self.n_samples, self.n_permutations, self.seed = n_samples, n_permutations, seed
-        self._kept: NDArray[np.int64] | None = None
-
-    def batches(self, size: int) -> Iterator[NDArray[np.int64]]:
-        """Yield the orders, (b, n) indices with b up to `size`, always in the same sequence."""
-        if 8 * self.n_samples * self.n_permutations > KEPT:
-            drawn = self._drawn()
-            while batch := list(islice(drawn, size)):
-                yield np.array(batch)
-            return
-        kept = self._kept
-        if kept is None:  # two threads may both draw them: they draw the same
-            kept = self._kept = np.array(list(self._drawn()))
-        for start in range(0, self.n_permutations, size):
-            yield kept[start : start + size]
-
-    def _drawn(self) -> Iterator[NDArray[np.int64]]:
-        rng = np.random.default_rng(self.seed)
-        return (rng.permutation(self.n_samples) for _ in range(self.n_permutations))
-
-
-def permutations(array: Array, n_permutations: int, seed: int) -> Iterator[Array]:
-    """Yield random orders of an array's rows, as (n,) indices of its library and on its device.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `Orders`.
-    """
-    xp = array_namespace(array)
-    for (order,) in Orders(array.shape[0], n_permutations, seed).batches(1):
-        yield xp.asarray(order, device=device(array))

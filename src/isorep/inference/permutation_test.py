@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from isorep._utils.arrays import Array, to_numpy
 from isorep._utils.parallel import one_thread
+from isorep.core.orders import Orders, rows_of_library
 from isorep.core.overlap import Overlap
 from isorep.core.score import FewSamplesWarning
-from isorep.inference.null_distribution import permutations
 from isorep.inference.sequential import check, first_not_rejected, forced_warning
 
 FLOOR = 1e-8
@@ -68,8 +68,8 @@ def permutation_test(
       20 at n = 100, and in 3 % with 5 of 50 at n = 2000.
     - If ``a + b > n - 1``, with a and b the ranks, some correlations are 1 whatever the data and
       prove nothing: every p-value is 1, none is significant, and the result warns.
-    - Samples that depend on each other (tokens of one text) are not exchangeable; see
-      `null_distribution`.
+    - If samples depend on each other (tokens of one text), whole groups are permuted, or time is
+      shifted; see `null_distribution`.
 
     One permutation gives all c tests, from one product of the variates and one Cholesky factor of
     their (a + b) x (a + b) inner products: if the last pairs come first, its leading minors are the
@@ -125,9 +125,13 @@ def permutation_test(
     if warnings:
         return PermutationTest(observed, np.ones(c), 0, alpha, warnings)
     reached, threshold = np.ones(c), observed - TIE * np.clip(observed, 0.0, 1.0)
+    orders = Orders(overlap.structure or overlap.n_samples, n_permutations, seed)
     with one_thread():
-        for rows in permutations(v, n_permutations, seed):
-            reached += _statistic(to_numpy(u.T @ xp.take(v, rows, axis=0)), c) >= threshold
+        for rows in rows_of_library(orders, v):
+            reordered = xp.take(v, rows, axis=0)
+            if not orders.are_permutations:
+                reordered = _orthonormal(reordered)
+            reached += _statistic(to_numpy(u.T @ reordered), c) >= threshold
     p_values = np.maximum.accumulate(reached / (1 + n_permutations))
     return PermutationTest(
         statistic=observed,
@@ -146,6 +150,14 @@ def _all_variates(overlap: Overlap) -> tuple[Array, Array]:
         complete[:, : rotation.shape[1]] = to_numpy(rotation)  # QR may have changed a sign
         bases.append(side.combine(xp.asarray(complete, device=device(overlap.matrix))))
     return bases[0], bases[1]
+
+
+def _orthonormal(variates: Array) -> Array:
+    """Return an orthonormal basis of centred columns; the last k span what the last k spanned."""
+    xp = array_namespace(variates)
+    centred = variates - xp.mean(variates, axis=0)
+    q: Array = xp.flip(xp.linalg.qr(xp.flip(centred, axis=1))[0], axis=1)
+    return q
 
 
 def _statistic(cross: NDArray[np.float64], c: int) -> NDArray[np.float64]:

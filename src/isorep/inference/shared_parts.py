@@ -14,9 +14,10 @@ from isorep._utils.arrays import Array
 from isorep._utils.parallel import check_stopped
 from isorep.core.basis import Basis
 from isorep.core.folds import rows_like
+from isorep.core.orders import Orders
 from isorep.core.overlap import Overlap
 from isorep.inference.jackknife import varying_without
-from isorep.inference.null_distribution import Orders
+from isorep.representations.sample_structure import SampleStructure
 
 KEPT = 2**27
 """Largest size in bytes of the bases without a block that are kept for the next pair."""
@@ -35,14 +36,15 @@ class SharedParts:
 
     def __init__(self, n_permutations: int, seed: int) -> None:
         self._n_permutations, self._seed = n_permutations, seed
-        self._orders: dict[int, Orders] = {}
+        self._orders: dict[tuple[int, SampleStructure | None], Orders] = {}
         self._without: WeakKeyDictionary[Basis, Sequence[_Without]] = WeakKeyDictionary()
         self._kept_bytes = 0
 
-    def orders(self, n_samples: int) -> Orders:
-        """Return the random orders of so many samples."""
-        orders = Orders(n_samples, self._n_permutations, self._seed)
-        return self._orders.setdefault(n_samples, orders)
+    def orders(self, overlap: Overlap) -> Orders:
+        """Return the random orders of the samples of an overlap."""
+        key = (overlap.n_samples, overlap.structure)
+        orders = Orders(overlap.structure or overlap.n_samples, self._n_permutations, self._seed)
+        return self._orders.setdefault(key, orders)
 
     def without_each(
         self, overlap: Overlap, blocks: Sequence[NDArray[np.int64]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from math import acos, inf
@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._utils.arrays import Array, to_numpy
+from isorep._utils.arrays import Array, ArrayLike, to_numpy
 from isorep._utils.validation import check_name
 from isorep.core.basis import Solver
 from isorep.core.overlap import Overlap, overlap
@@ -21,6 +21,7 @@ from isorep.core.score import Score
 from isorep.measures.measure_spec import plain, spec_text
 from isorep.measures.sample_size_warnings import doubtful_correction, few_samples, lost_digits
 from isorep.random_matrix.population import Excess, Population
+from isorep.representations.missing_values import NanPolicy
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,9 @@ class Measure:
         What the formula needs of an overlap: "moments", the second moments of the two sides;
         "samples", every sample, so that time grows with their number. "maps": (n, channels, height,
         width) arrays, which an overlap does not hold.
+    unbiased_of_groups : bool
+        Whether the formula of a measure of samples has no bias if samples of a group depend on each
+        other, since it leaves out their pairs.
     similarity_range : (float, float)
         Least and greatest similarity.
     distance : Distance
@@ -143,7 +147,7 @@ class Measure:
         ``(stack, **options) -> (b,) array``: the similarities of a stack, computed together. None
         for options with which they are not.
     couple : callable
-        ``(x, y, solver=) -> first argument of the formula``.
+        ``(x, y, solver=, nan_policy=) -> first argument of the formula``.
     fixed_options : mapping
         Options that differ from their defaults; see `with_options`.
     """
@@ -166,6 +170,7 @@ class Measure:
     ]
     metric: bool = False
     requires: Literal["moments", "samples", "maps"] = "moments"
+    unbiased_of_groups: bool = False
     similarity_range: tuple[float, float] = (0.0, 1.0)
     distance: Distance = COMPLEMENT
     chance_rule: Callable[..., float | None] | None = None
@@ -240,6 +245,11 @@ class Measure:
         rule = self.holds_out_rule
         return rule is not None and rule(**self.with_options(**options).options)
 
+    @property
+    def follows_structure(self) -> bool:
+        """Whether groups of samples change the measure, its held-out samples or its correction."""
+        return self.requires == "moments" or self.unbiased_of_groups
+
     def from_moments(self, options: Mapping[str, Any]) -> bool:
         """Tell whether second moments, which can be simulated, are all that the measure needs."""
         return self.requires == "moments" and not self.holds_out(**options)
@@ -267,9 +277,11 @@ class Measure:
         """Compute the formula of an overlap."""
         return self.function(coupled, **{**self.fixed_options, **options})
 
-    def similarities(self, stack: OverlapStack, **options: Any) -> NDArray[np.float64]:
+    def similarities(
+        self, stack: OverlapStack | Sequence[Overlap], **options: Any
+    ) -> NDArray[np.float64]:
         """Return the similarity of each overlap of a stack, (b,)."""
-        rule = self.stack_rule
+        rule = self.stack_rule if isinstance(stack, OverlapStack) else None
         values = rule(stack, **self.with_options(**options).options) if rule else None
         if values is None:
             return np.array(
@@ -300,6 +312,7 @@ class Measure:
             distance=self.distance.from_similarity(similarity) if distance is None else distance,
             measure=self.label,
             n_samples=coupled.n_samples,
+            n_omitted=coupled.n_omitted,
             x_rank=x_rank,
             y_rank=y_rank,
             warnings=value.sample_size_warnings(coupled.n_samples),
@@ -375,7 +388,10 @@ class Measure:
         x: Any,
         y: Any,
         *,
+        groups: ArrayLike | None = None,
+        order: ArrayLike | None = None,
         solver: Solver = "auto",
+        nan_policy: NanPolicy = "raise",
         correct: bool = False,
         seed: int = 0,
         **options: Any,
@@ -384,7 +400,8 @@ class Measure:
         measure = self.with_options(**self.seeded(options, seed))
         if correct:
             measure.check_correctable({})
-        coupled = self.couple(x, y, solver=solver)
+        structure = {} if groups is None and order is None else {"groups": groups, "order": order}
+        coupled = self.couple(x, y, **structure, solver=solver, nan_policy=nan_policy)
         score = measure.corrected(coupled, seed=seed) if correct else measure(coupled)
         # Options of this call are not part of the label.
         return replace(score, measure=self.label).warn(stacklevel=3)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from math import sqrt
 
+import numpy as np
 from array_api_compat import array_namespace
 
-from isorep._utils.arrays import Array
+from isorep._utils.arrays import Array, to_numpy
 from isorep.core.overlap import Overlap
 from isorep.core.overlap_stack import OverlapStack
 from isorep.measures import chance_levels
 from isorep.measures.base import MeasureValue
+from isorep.measures.grouped_hsic import FEWEST_GROUPS, grouped_hsic
 from isorep.measures.measure_function import measure
+from isorep.representations.sample_structure import SampleStructure
+
+STRETCHES = 20
+"""Stretches of a time series, within which pairs of samples are left out."""
 
 VANISHED = 1e-12
 """Share of a side's squared inner products below which the U-centred rest is rounding."""
@@ -70,6 +76,7 @@ def cka(overlap: Overlap) -> MeasureValue:
     reference="Song et al. 2007; Szekely and Rizzo 2014; Nguyen et al. 2021",
     invariance="orthogonal",
     requires="samples",
+    unbiased_of_groups=True,
     similarity_range=(-1.0, 1.0),
     chance_rule=lambda overlap: 0.0,
 )
@@ -86,6 +93,9 @@ def cka_debiased(overlap: Overlap) -> MeasureValue:
     therefore in [-1, 1]. It is negative for about half of all unrelated data and is not clipped to
     0. Each of the three estimates is unbiased; their ratio is nearly unbiased.
 
+    If samples depend on each other, pairs of samples of one group are left out; of a time series,
+    pairs within each of 20 stretches of time. The similarity may then leave [-1, 1] and is clipped.
+
     Parameters
     ----------
     x, y : (n, p) and (n, q) arrays, or Basis
@@ -100,8 +110,8 @@ def cka_debiased(overlap: Overlap) -> MeasureValue:
     Raises
     ------
     ValueError
-        If there are fewer than 4 samples, or the U-centred inner products of a side are 0, as for
-        samples that are all equally far apart.
+        If there are fewer than 4 samples or groups, or the U-centred inner products of a side are
+        0, as for samples that are all equally far apart.
 
     References
     ----------
@@ -121,6 +131,8 @@ def cka_debiased(overlap: Overlap) -> MeasureValue:
     0.82
     -0.01
     """
+    if overlap.structure is not None:
+        return MeasureValue(_of_groups(overlap, overlap.structure), overlap)
     n = overlap.n_samples
     if n < 4:
         raise ValueError(f"debiased CKA needs at least 4 samples, got {n}")
@@ -138,10 +150,32 @@ def cka_debiased(overlap: Overlap) -> MeasureValue:
     xx, yy = xp.sum(sx**4), xp.sum(sy**4)
     x_norm, y_norm = inner(xx, k, k), inner(yy, l, l)
     for name, value, squares in (("x", x_norm, xx), ("y", y_norm, yy)):
-        if value <= VANISHED * float(squares):
-            raise ValueError(
-                f"debiased CKA is undefined: the U-centred inner products of {name} are 0, for "
-                f"instance because all {n} samples are equally far apart; take more samples"
-            )
+        _check_defined(name, value, float(squares), n)
     shared = inner(xp.sum((sx[:, None] * overlap.matrix * sy) ** 2), k, l)
     return MeasureValue(shared / sqrt(x_norm) / sqrt(y_norm), overlap)
+
+
+def _of_groups(overlap: Overlap, structure: SampleStructure) -> float:
+    groups = structure.units(STRETCHES)
+    n_groups = len(np.unique(groups))
+    if n_groups < FEWEST_GROUPS:
+        raise ValueError(
+            f"debiased CKA needs at least {FEWEST_GROUPS} independent groups, got {n_groups}"
+        )
+    x, y = (
+        to_numpy(side.q) * to_numpy(side.singular_values / side.singular_values[0])
+        for side in (overlap.x, overlap.y)
+    )
+    x_norm, y_norm = grouped_hsic(x, x, groups), grouped_hsic(y, y, groups)
+    n = overlap.n_samples
+    for name, side, value in (("x", x, x_norm), ("y", y, y_norm)):
+        _check_defined(name, value, float(np.sum((side.T @ side) ** 2)) / n**2, n)
+    return grouped_hsic(x, y, groups) / sqrt(x_norm) / sqrt(y_norm)
+
+
+def _check_defined(name: str, value: float, squares: float, n: int) -> None:
+    if value <= VANISHED * squares:
+        raise ValueError(
+            f"debiased CKA is undefined: the U-centred inner products of {name} are 0, for "
+            f"instance because all {n} samples are equally far apart; take more samples"
+        )

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj
 
 from isorep._utils.arrays import Array, as_samples, check_finite
+from isorep._utils.validation import check_name
 from isorep.core.basis import Basis, NoVarianceError, Solver
 from isorep.core.overlap import couple
 from isorep.measures.base import MeasureValue
 from isorep.measures.cca import mean_correlation
 from isorep.measures.measure_function import measure
+from isorep.representations.missing_values import NanPolicy, complete_rows
 from isorep.representations.sample_table import paired
 
 Channels = Literal["first", "last"]
@@ -28,12 +30,19 @@ class Maps:
     x: Any
     y: Any
     solver: Solver = "auto"
+    n_omitted: int = 0
 
     @classmethod
-    def from_arrays(cls, x: Any, y: Any, *, solver: Solver = "auto") -> Maps:
-        """Pair two arrays; tables are aligned by the labels of their samples."""
+    def from_arrays(
+        cls, x: Any, y: Any, *, solver: Solver = "auto", nan_policy: NanPolicy = "raise"
+    ) -> Maps:
+        """Pair two arrays as `isorep.overlap` does: by labels, and without NaN."""
+        check_name("nan_policy", nan_policy, get_args(NanPolicy))
         x, y, _ = paired(x, y)
-        return cls(x, y, solver)
+        if nan_policy == "raise":
+            return cls(x, y, solver)
+        x, y, kept = complete_rows(x, y)
+        return cls(x, y, solver, int((~kept).sum()))
 
     @property
     def n_samples(self) -> int:

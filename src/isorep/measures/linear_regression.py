@@ -13,6 +13,7 @@ from isorep.measures import chance_levels
 from isorep.measures.base import MeasureValue
 from isorep.measures.measure_function import measure
 from isorep.measures.sample_size_warnings import FEW_SAMPLES
+from isorep.random_matrix.undeclared_dependence import dependence_warnings
 
 
 def _held_out(overlap: Overlap, n_folds: int, seed: int) -> float:
@@ -20,7 +21,7 @@ def _held_out(overlap: Overlap, n_folds: int, seed: int) -> float:
     # In coordinates of y's principal components the residuals have the same norm and fewer columns.
     predictors, targets = unit_scores(overlap.x), unit_scores(overlap.y)
     squared_errors = 0.0
-    for fitted, held_out in split(overlap.matrix, overlap.n_samples, n_folds, seed):
+    for fitted, held_out in split(overlap, n_folds, seed):
         basis, fitted_targets = fitted_basis(predictors, fitted), xp.take(targets, fitted, axis=0)
         coefficients = basis.q.T @ fitted_targets
         predictions = whitened(basis, xp.take(predictors, held_out, axis=0)) @ coefficients
@@ -61,7 +62,8 @@ def linear_regression(overlap: Overlap, *, folds: int | None = None, seed: int =
     ``R^2 = 1 - min_B ||Yc - Xc B||_F^2 / ||Yc||_F^2 = ||M diag(sy)||_F^2 / ||sy||^2``, over all
     features of y at once, so each feature counts by its variance. In sample, R^2 grows with every
     feature of x, related or not, and the score warns if samples are few. With `folds`, R^2 is
-    computed on samples that the fit has not seen, and unrelated data score 0 or less.
+    computed on samples that the fit has not seen, and unrelated data score 0 or less; samples of
+    one group are held out together.
 
     Parameters
     ----------
@@ -102,7 +104,8 @@ def linear_regression(overlap: Overlap, *, folds: int | None = None, seed: int =
     True
     """
     if folds is not None:
-        return MeasureValue(_held_out(overlap, folds, seed), overlap)
+        score = _held_out(overlap, folds, seed)
+        return MeasureValue(score, overlap, warnings=dependence_warnings(overlap))
     xp = array_namespace(overlap.matrix)
     sy = overlap.y.singular_values / overlap.y.singular_values[0]
     explained = xp.sum((overlap.matrix * sy) ** 2)

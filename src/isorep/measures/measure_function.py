@@ -7,9 +7,11 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any, Concatenate, ParamSpec, Protocol, cast, get_type_hints, overload
 
+from isorep._utils.arrays import ArrayLike
 from isorep.core.basis import Solver
 from isorep.core.score import Score
 from isorep.measures.base import Measure, MeasureValue
+from isorep.representations.missing_values import NanPolicy
 
 Options = ParamSpec("Options")
 Facts = ParamSpec("Facts")
@@ -29,12 +31,19 @@ max_samples : int, optional
     "correct": """\
 correct : bool
     Correct for finite-sample bias; see `isorep.similarity`.""",
+    "groups": """\
+groups, order : (n,) array-like, optional
+    Group and time of each sample, if samples depend on each other; see `isorep.overlap`.""",
+    "order": "",
     "seed": """\
 seed : int
     Random seed of the correction.""",
     "solver": """\
 solver : {"auto", "gram", "svd"}
     See `isorep.Basis.from_array`.""",
+    "nan_policy": """\
+nan_policy : {"raise", "omit"}
+    Whether rows with NaN raise an error or are left out; see `isorep.overlap`.""",
 }
 
 _SEED_OF_DRAW = """\
@@ -81,10 +90,37 @@ class MeasureFunction(Protocol[Options]):
     ) -> Score: ...
     @overload
     def __call__(
+        self,
+        x: Any,
+        y: Any,
+        *,
+        groups: ArrayLike | None,
+        order: ArrayLike | None = None,
+        correct: bool = False,
+        seed: int = 0,
+        solver: Solver = "auto",
+        **options: Any,
+    ) -> Score: ...
+    @overload
+    def __call__(
+        self,
+        x: Any,
+        y: Any,
+        *,
+        order: ArrayLike,
+        correct: bool = False,
+        seed: int = 0,
+        solver: Solver = "auto",
+        **options: Any,
+    ) -> Score: ...
+    @overload
+    def __call__(
         self, x: Any, y: Any, *, seed: int, solver: Solver = "auto", **options: Any
     ) -> Score: ...
     @overload
     def __call__(self, x: Any, y: Any, *, solver: Solver, **options: Any) -> Score: ...
+    @overload
+    def __call__(self, x: Any, y: Any, *, nan_policy: NanPolicy, **options: Any) -> Score: ...
 
 
 class _Decorator(Protocol):
@@ -112,9 +148,9 @@ measure = _decorator_with_facts(Measure)
 
 Put it on a formula ``name(overlap, *, options...) -> MeasureValue``, with the fields of `Measure`
 but its name and function. The name then stands for the public function ``name(x, y, *, options...,
-correct=False, seed=0, solver="auto") -> Score``, whose ``.measure`` is the row for
-`isorep.MEASURES`. ``correct`` is a parameter of measures of second moments only, ``seed`` of those
-and of measures with an option of this name.
+correct=False, seed=0, solver="auto", nan_policy="raise") -> Score``, whose ``.measure`` is the row
+for `isorep.MEASURES`. ``correct`` is a parameter of measures of second moments only, ``seed`` of
+those and of measures with an option of this name.
 
 The formula's docstring is written for the public function, in numpydoc format. It need not describe
 parameters that many measures share, nor the errors of `isorep.overlap`: the decorator adds them.
@@ -143,7 +179,13 @@ def _public_function(row: Measure) -> Callable[..., Score]:
 
 def _public_signature(row: Measure) -> inspect.Signature:
     types = get_type_hints(row.function)
-    shared: dict[str, tuple[Any, Any]] = {"solver": (Solver, "auto")}
+    shared: dict[str, tuple[Any, Any]] = {
+        "solver": (Solver, "auto"),
+        "nan_policy": (NanPolicy, "raise"),
+    }
+    if row.follows_structure:
+        optional = (ArrayLike | None, None)
+        shared = {"groups": optional, "order": optional, **shared}
     if row.requires == "moments":
         shared = {"correct": (bool, False), "seed": (int, 0), **shared}
     keywords = {name: (types[name], value) for name, value in row.options.items()}

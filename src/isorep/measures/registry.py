@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from isorep._utils.arrays import ArrayLike
 from isorep._utils.validation import unknown_name
 from isorep.core.basis import Solver
 from isorep.core.score import Score
@@ -34,6 +35,7 @@ from isorep.measures.second_order_cosine import second_order_cosine
 from isorep.measures.shape import shape
 from isorep.measures.soft_matching import soft_matching
 from isorep.measures.svcca import svcca, svcca_squared
+from isorep.representations.missing_values import NanPolicy
 
 MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
@@ -148,8 +150,11 @@ def similarity(
     measure: Spec = "pwcca",
     *,
     correct: bool = False,
+    groups: ArrayLike | None = None,
+    order: ArrayLike | None = None,
     seed: int = 0,
     solver: Solver = "auto",
+    nan_policy: NanPolicy = "raise",
     **options: Any,
 ) -> Score:
     """Compare two representations of the same samples by a measure.
@@ -167,10 +172,15 @@ def similarity(
         observed loadings, show by how much the measure exceeds its population value. It needs a
         measure of second moments and at least ``rank x + rank y + 1`` samples, and is reliable from
         twice as many. `docs/sample-size.md` shows its accuracy.
+    groups, order : (n,) array-like, optional
+        Group and time of each sample, if samples depend on each other; see `isorep.overlap`. The
+        correction, held-out samples and debiased CKA follow them.
     seed : int
         Random seed of the simulated samples, and of the measure if it draws at random.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
+    nan_policy : {"raise", "omit"}
+        Whether rows with NaN raise an error or are left out; see `isorep.overlap`.
     **options
         Options of the measure, such as ``weighting`` of `isorep.pwcca`.
 
@@ -203,5 +213,13 @@ def similarity(
     (0.27, True)
     """
     return measure_named(measure).between(
-        x, y, solver=solver, correct=correct, seed=seed, **options
+        x,
+        y,
+        groups=groups,
+        order=order,
+        solver=solver,
+        nan_policy=nan_policy,
+        correct=correct,
+        seed=seed,
+        **options,
     )

@@ -78,7 +78,7 @@ def choose_penalty(overlap: Overlap, seed: int = 0) -> float:
     xp = array_namespace(overlap.matrix)
     x, y = unit_scores(overlap.x), unit_scores(overlap.y)
     totals = [0.0] * len(PENALTIES)
-    for fitted, held_out in folds(overlap.matrix, overlap.n_samples, FOLDS, seed):
+    for fitted, held_out in folds(overlap, FOLDS, seed):
         part = couple(fitted_basis(x, fitted), fitted_basis(y, fitted))
         x_white = whitened(part.x, xp.take(x, held_out, axis=0))
         y_white = whitened(part.y, xp.take(y, held_out, axis=0))

@@ -7,6 +7,7 @@ import numpy as np
 from isorep._utils.arrays import epsilon
 from isorep.core.overlap import Overlap, count_forced
 from isorep.random_matrix.population import Excess, shared_scale
+from isorep.random_matrix.undeclared_dependence import dependence_warnings
 
 FEW_SAMPLES = 10
 """Samples per direction below which canonical correlations of unrelated data are visibly above 0:
@@ -98,7 +99,9 @@ def doubtful_correction(
 ) -> tuple[str, ...]:
     """Warn where the correction is known to be inaccurate (see docs/sample-size.md)."""
     n, x_rank, y_rank = overlap.n_samples, overlap.x.rank, overlap.y.rank
-    warnings = []
+    warnings = list(dependence_warnings(overlap))
+    if overlap.structure is not None:
+        n = round(excess.n_samples)
     enough = samples_to_correct(overlap.x.attainable_rank, overlap.y.attainable_rank)
     if near_edge(n, x_rank, y_rank):
         warnings.append(

@@ -12,6 +12,7 @@ from scipy.special import stdtrit
 
 from isorep._utils.progress import track
 from isorep._utils.version import __version__
+from isorep.comparison.aligned_sides import aligned_sides
 from isorep.comparison.grid import score_prepared
 from isorep.comparison.inputs import Label, check_same_samples, labelled, layers_of_all
 from isorep.core.basis import Basis
@@ -23,6 +24,7 @@ from isorep.inference.jackknife import BLOCKS, standard_error
 from isorep.measures.base import Measure
 from isorep.measures.registry import one_measure
 from isorep.representations.representations import Representations
+from isorep.representations.sample_structure import SampleStructure
 
 if TYPE_CHECKING:
     import xarray
@@ -132,9 +134,8 @@ def converged(
             f"expected at least {FEWEST_STATES} states, at ascending steps, got {list(by_step)}; a "
             "monitor takes more states with a smaller every"
         )
-    by_name = {
-        f"states[{step!r}]": Representations.from_mapping(state) for step, state in by_step.items()
-    }
+    sides = aligned_sides({f"states[{step!r}]": state for step, state in by_step.items()})
+    by_name = {name: Representations.from_mapping(state) for name, state in sides.items()}
     check_same_samples(by_name)
     n_samples = next(iter(by_name.values())).n_samples
     if n_samples < BLOCKS:
@@ -222,7 +223,8 @@ def _examine(layer: Sequence[_LayerState], n_samples: int, rule: _Rule, level: f
         return _Result(distances, np.full_like(excess, np.nan), (None, None, None), "")
     # The rows of one sample, such as its pixels or tokens, are adjacent and not independent.
     n_rows = len(layer[-1].rows)
-    block_of = assign_folds(n_rows, BLOCKS, np.arange(n_rows) * n_samples // n_rows, seed=0)
+    samples = SampleStructure.from_labels(np.arange(n_rows) * n_samples // n_rows)
+    block_of = assign_folds(n_rows, BLOCKS, samples, seed=0)
     replicates = []
     for block in range(BLOCKS):
         kept = block_of != block

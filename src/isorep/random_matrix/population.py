@@ -15,6 +15,7 @@ from isorep._utils.parallel import one_thread
 from isorep._utils.validation import check_seed
 from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap, couple
+from isorep.random_matrix.effective_samples import effective_samples
 from isorep.random_matrix.population_spectrum import (
     BartlettFactor,
     Floats,
@@ -23,7 +24,6 @@ from isorep.random_matrix.population_spectrum import (
     match_spectrum,
     n_simulations,
 )
-from isorep.random_matrix.tracy_widom import n_above_edge
 
 ROUNDS_BACK = 1 + sqrt(0.5)
 """Factor of the extrapolation from one and two rounds of sampling to none. It would be 1 if the
@@ -32,14 +32,8 @@ excess grew with the rounds and 1 + sqrt(2) if it grew with their root; this is 
 ROUNDS_ERROR = sqrt(1 / 6)
 """Standard error of `ROUNDS_BACK`, if the true factor may be anywhere between 1 and 1 + sqrt(2)."""
 
-MORE_THAN_CHANCE = 2.0
-"""The sample size is reduced only if lengths covary by more than so many standard errors."""
-
 BATCH = 2**20
 """Size in bytes of the loadings of the samples that are simulated at a time."""
-
-MOST_ROUNDS = 5
-"""Largest number of iterations that estimate the effective sample size and the noise edge."""
 
 
 class Excess(NamedTuple):
@@ -56,12 +50,15 @@ class Excess(NamedTuple):
         Difference of the population value for each shape of the correlations below the noise edge.
     likelihoods : (g,) float64 array
         Likelihoods of the shapes, with sum 1.
+    n_samples : float
+        Effective sample size.
     """
 
     mean: Floats
     error: Floats
     shapes: Floats
     likelihoods: Floats
+    n_samples: float
 
     @property
     def shape_error(self) -> Floats:
@@ -94,8 +91,18 @@ class Population:
     n_samples: float
 
     @classmethod
-    def estimate(cls, sample: Overlap, seed: int = 0) -> Population:
+    def estimate(
+        cls, sample: Overlap, seed: int = 0, n_effective: float | None = None
+    ) -> Population:
         """Estimate the population that a sample came from; see `match_spectrum`.
+
+        Parameters
+        ----------
+        sample : Overlap
+        seed : int
+            Random seed of the simulated samples.
+        n_effective : float, optional
+            The effective sample size, if it is known; see `effective_samples`.
 
         Raises
         ------
@@ -104,6 +111,12 @@ class Population:
             negative.
         """
         check_seed(seed)
+        if sample.structure is not None and not sample.knows_samples:
+            raise ValueError(
+                f"the {sample.n_samples} samples depend on each other ({sample.structure.n_groups} "
+                "groups), and a stream cannot tell how many independent ones they are worth: "
+                "compare fewer samples in memory for a correction or an interval"
+            )
         rx, ry = sample.x.rank, sample.y.rank
         if sample.n_forced:
             enough = 2 * (sample.x.attainable_rank + sample.y.attainable_rank)
@@ -113,8 +126,14 @@ class Population:
                 f"{enough} samples or more, or keep fewer directions"
             )
         x, y = _on_host(sample.x), _on_host(sample.y)
+        n = effective_samples(sample, seed) if n_effective is None else n_effective
+        if sample.structure is not None and n - 1 <= rx + ry:
+            raise ValueError(
+                f"{sample.n_samples} samples that depend on each other are worth about {n:.0f} "
+                f"independent ones, too few to correct {rx} and {ry} directions; take more groups, "
+                "or keep fewer directions"
+            )
         x_rotation, rho, y_rotation = _coordinates(x, y, to_numpy(sample.matrix))
-        n = effective_samples(x, y, x_rotation, rho, y_rotation)
         with one_thread():
             spectrum = match_spectrum(rho, n, rx, ry, np.random.default_rng(seed))
         return cls(x, y, x_rotation, y_rotation, spectrum, n)
@@ -192,6 +211,7 @@ class Population:
             ),
             shapes=np.array(shapes),
             likelihoods=np.array([likelihood for likelihood, _ in self.spectrum.shapes]),
+            n_samples=self.n_samples,
         )
 
     def with_loadings(self, sample: Overlap) -> Population:
@@ -254,59 +274,6 @@ def _coordinates(x: Basis, y: Basis, matrix: Floats) -> tuple[Floats, Floats, Fl
     return u * x_signs, np.clip(rho, 0.0, 1.0), w * y_signs
 
 
-def effective_samples(
-    x: Basis, y: Basis, x_rotation: Floats, correlations: Floats, y_rotation: Floats
-) -> float:
-    """Return the effective sample size: Gaussian samples with as much chance correlation as these.
-
-    If some samples have large norms on both sides, they dominate both, and the effective sample
-    size is smaller than n. With leverages h, squared norms in whitened coordinates, and random
-    signs, the squared correlations of unrelated data sum to ``sum_i h_x(i) h_y(i)``; for norms that
-    are independent, to ``a b / n``. The ratio of the two is the factor by which n is too large: for
-    elliptical samples its limit is the kurtosis that multiplies the variances of canonical
-    correlations. Correlations above the noise edge are first removed from both sides, and what weak
-    correlations add to the sum in Gaussian samples, ``2 / n`` of their squares, is subtracted.
-
-    Parameters
-    ----------
-    x, y : Basis
-        Bases on the CPU. If only second moments are known, the result is n.
-    x_rotation, y_rotation : (rx, rx) and (ry, ry) float64 arrays
-        As in `Population`.
-    correlations : (c,) float64 array
-        Canonical correlations of the sample, descending.
-
-    Returns
-    -------
-    float
-        From ``rx + ry + 1`` to n; n if the norms do not covary by more than chance.
-
-    References
-    ----------
-    Muirhead and Waternaux 1980, Asymptotic distributions in canonical correlation analysis and
-    other multivariate procedures for nonnormal populations.
-    """
-    n, rx, ry = x.n_samples, x.rank, y.rank
-    if not (x.knows_samples and y.knows_samples):
-        return n
-    x_variates, y_variates = to_numpy(x.combine(x_rotation)), to_numpy(y.combine(y_rotation))
-    k, effective = 0, float(n)
-    for _ in range(MOST_ROUNDS):
-        # Leverages of the samples without the first k variates.
-        h_x, h_y = (np.einsum("ij,ij->i", z[:, k:], z[:, k:]) for z in (x_variates, y_variates))
-        a, b = rx - k, ry - k
-        weak = max(float(np.sum(correlations[k:] ** 2) - h_x @ h_y), 0.0)
-        covariation = float(np.sum((h_x - a / n) * (h_y - b / n))) - 2 / n * weak
-        if covariation <= MORE_THAN_CHANCE * sqrt(n) * float(np.std(h_x) * np.std(h_y)):
-            return n
-        effective = max(1 + (n - 1) / (1 + n / (a * b) * covariation), rx + ry + 1)
-        above = n_above_edge(correlations, effective, rx, ry)
-        if above in (k, len(correlations)):
-            break
-        k = above
-    return effective
-
-
 def shared_scale(sample: Overlap) -> float:
     """Return how much samples with large norms on one side have large norms on the other.
 
@@ -359,4 +326,5 @@ def _on_host(basis: Basis) -> Basis:
         whitening=to_numpy(basis.whitening),
         factor=None if basis.factor is None else to_numpy(basis.factor),
         rotation=None if basis.rotation is None else to_numpy(basis.rotation),
+        structure=None,
     )

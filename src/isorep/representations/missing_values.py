@@ -15,8 +15,8 @@ from isorep.representations.representations import Layers
 NanPolicy = Literal["raise", "omit"]
 
 
-def complete_rows(x: Any, y: Any) -> tuple[Any, Any, NDArray[np.int64]]:
-    """Return two arrays without the rows that have NaN in either, and the indices of the others.
+def complete_rows(x: Any, y: Any) -> tuple[Any, Any, NDArray[np.bool_]]:
+    """Return two arrays without the rows that have NaN in either, and which rows were kept.
 
     Raises
     ------
@@ -29,17 +29,16 @@ def complete_rows(x: Any, y: Any) -> tuple[Any, Any, NDArray[np.int64]]:
     --------
     >>> x, y = np.array([[1.0], [np.nan], [3.0], [4.0]]), np.array([[1.0], [2.0], [3.0], [np.nan]])
     >>> complete_rows(x, y)[2]
-    array([0, 2])
+    array([ True, False,  True, False])
     """
     arrays = [_array(side, name) for side, name in ((x, "x"), (y, "y"))]
     missing = [_rows_with_nan(array) for array in arrays]
     if len(missing[0]) != len(missing[1]):
-        return x, y, np.arange(len(missing[0]))  # an error of its own
+        return x, y, ~missing[0]  # coupling them raises an error
     rows = kept_samples(missing[0] | missing[1])
-    if len(rows) == len(missing[0]):
-        return x, y, rows
-    x, y = (_take(array, rows) for array in arrays)
-    return x, y, rows
+    if len(rows) < len(missing[0]):
+        x, y = (_take(array, rows) for array in arrays)
+    return x, y, ~(missing[0] | missing[1])
 
 
 def samples_with_nan(layers: Layers[Any]) -> NDArray[np.bool_]:

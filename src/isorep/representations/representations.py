@@ -251,10 +251,7 @@ class Layers(Mapping[str, Held]):
         """The structure of the samples; None if they count as independent."""
         if self._groups is not None or self._order is not None:
             return SampleStructure.from_labels(self._groups, self._order, self._n_samples)
-        numbers: dict[str, int] = {}
-        ids = self._sample_ids or ()
-        groups = [numbers.setdefault(sample_id, len(numbers)) for sample_id in ids]
-        return SampleStructure.from_labels(groups) if len(numbers) < len(groups) else None
+        return SampleStructure.from_ids(self._sample_ids or ())
 
     def check_same_samples(
         self, other: Layers[Any], self_name: str = "a", other_name: str = "b"

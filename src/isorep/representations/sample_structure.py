@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from isorep._utils.arrays import ArrayLike, to_numpy
 from isorep._utils.cached_property import cached_property
 
 
@@ -60,7 +62,7 @@ class SampleStructure:
         """
         if groups is None and order is None:
             raise ValueError("a structure needs groups or an order")
-        expected = n if n is not None else len(np.asarray(order if groups is None else groups))
+        expected = n if n is not None else len(to_numpy(order if groups is None else groups))
         times = None if order is None else _checked(order, expected, "order")
         if times is not None and times.dtype.kind not in "iufMm":
             raise ValueError(f"order must hold numbers or times, got dtype {times.dtype}")
@@ -71,6 +73,22 @@ class SampleStructure:
         number = np.empty(len(first), dtype=np.int64)
         number[np.argsort(first)] = np.arange(len(first))
         return cls(number[codes.ravel()], times)
+
+    @classmethod
+    def from_ids(cls, ids: Sequence[str]) -> SampleStructure | None:
+        """Return the structure of samples of which those with the same id are a group.
+
+        None if no id repeats.
+
+        Examples
+        --------
+        >>> SampleStructure.from_ids(["dog", "cat", "dog"])
+        SampleStructure(3 samples in 2 groups)
+        >>> SampleStructure.from_ids(["dog", "cat"])
+        """
+        numbers: dict[str, int] = {}
+        groups = [numbers.setdefault(sample_id, len(numbers)) for sample_id in ids]
+        return cls(np.array(groups, dtype=np.int64)) if len(numbers) < len(groups) else None
 
     @property
     def n_samples(self) -> int:
@@ -94,6 +112,25 @@ class SampleStructure:
         """Whether each sample is a group of its own."""
         return self.n_groups == self.n_samples
 
+    def units(self, n_units: int) -> NDArray[np.int64]:
+        """Return the unit of each sample: the parts that are left out or held out together.
+
+        They are the groups. If the samples have an order and there are fewer than `n_units` groups,
+        each group is cut into stretches of time, so that there are `n_units` or more.
+
+        Examples
+        --------
+        >>> SampleStructure.from_labels(order=[1, 2, 3, 4, 5]).units(2)
+        array([0, 0, 0, 1, 1])
+        """
+        if self.order is None or self.n_groups >= n_units:
+            return self.groups
+        stretches = -(-n_units // self.n_groups)
+        units = np.empty_like(self.groups)
+        for group, rows in enumerate(self.members):
+            units[rows] = group * stretches + np.arange(len(rows)) * stretches // len(rows)
+        return units
+
     def take(self, rows: NDArray[np.int64]) -> SampleStructure:
         """Return the structure of the samples with indices `rows`."""
         order = None if self.order is None else self.order[rows]
@@ -105,9 +142,30 @@ class SampleStructure:
         return f"SampleStructure({self.n_samples} samples in {self.n_groups} {kind}{ordered})"
 
 
+def common_structure(
+    x: SampleStructure | None, y: SampleStructure | None
+) -> SampleStructure | None:
+    """Return the structure of samples of which two sides know one: the one of larger groups.
+
+    Raises
+    ------
+    ValueError
+        If neither side's groups are parts of the other's.
+    """
+    if x is None or y is None or x is y:
+        return y if x is None else x
+    pairs = len(np.unique(np.stack([x.groups, y.groups]), axis=1).T)
+    if pairs > max(x.n_groups, y.n_groups):
+        raise ValueError(
+            f"the two sides have other groups, {x} and {y}: pass the same groups for both"
+        )
+    larger, smaller = (x, y) if x.n_groups <= y.n_groups else (y, x)
+    return larger if larger.order is not None else replace(larger, order=smaller.order)
+
+
 def _checked(values: ArrayLike, n: int, name: str) -> NDArray[Any]:
     """Return the labels or times as an array, (n,); raise ValueError unless each sample has one."""
-    array = np.asarray(values)
+    array = to_numpy(values)
     what = "label" if name == "groups" else "number"
     if array.shape != (n,):
         raise ValueError(

@@ -121,7 +121,7 @@ class MomentAccumulator:
             partial(self._without_each, x_key, y_key) if self._bases_without_block else None
         )
         if x_key == y_key:
-            return Overlap(x, x, np.eye(x.rank), jackknife_replicates)
+            return Overlap(x, x, np.eye(x.rank), jackknife_replicates=jackknife_replicates)
         if (x_key, y_key) not in self._cross:
             raise ValueError(
                 f"{named(x_key)} and {named(y_key)} have the same number of rows in all, but "

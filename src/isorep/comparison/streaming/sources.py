@@ -19,6 +19,7 @@ from isorep.comparison.streaming.plan import Widths
 from isorep.representations.lazy import LazyArray, LazyRepresentations
 from isorep.representations.representations import readable_dtype
 from isorep.representations.row_positions import RowPositions
+from isorep.representations.sample_structure import SampleStructure
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,7 +51,16 @@ class StoredRows:
             for name, stored in stores.items()
             for layer, rows in stored.row_positions.items()
         }
+        self._structures = {
+            (name, layer): _structure(stored, layer)
+            for name, stored in stores.items()
+            for layer in stored
+        }
         self._progress = progress
+
+    def structure(self, key: Key) -> SampleStructure | ValueError | None:
+        """Return which rows of a layer depend on each other, or why this is unknown."""
+        return self._structures[key]
 
     def check_same_rows(self, x: Key, y: Key) -> None:
         """Raise ValueError if the rows of two layers are other positions of the samples."""
@@ -91,6 +101,13 @@ class StoredRows:
 
     def close(self) -> None:
         """Do nothing: stores are not kept open."""
+
+
+def _structure(stored: LazyRepresentations, layer: str) -> SampleStructure | ValueError | None:
+    try:
+        return stored.structure(layer)
+    except ValueError as error:
+        return error
 
 
 def _cut(rows: Mapping[Key, Rows], n_rows: int) -> Iterator[dict[Key, Rows]]:
@@ -140,6 +157,10 @@ class ModelRows:
         self._options: dict[str, Any] = {**options, "layers": layers, "progress": progress}
         self._n_samples: int | None = None
         self._other_rows: dict[tuple[Key, Key], ValueError] = {}
+        # Of one pass: a number for each sample, equal for equal ids, and the sample and position of
+        # each row of the layers whose rows are positions.
+        self._sample_numbers: list[NDArray[np.int64]] = []
+        self._rows: dict[Key, list[NDArray[np.int64]]] = {}
         # The first batch of a pass, and the batches after it.
         self._started: tuple[ActivationBatch, Generator[ActivationBatch, None, None]] | None = None
         self._started = self._start()
@@ -153,6 +174,26 @@ class ModelRows:
 
         batches = stream(list(self._models.values()), self._data, **self._options)
         return next(batches), batches
+
+    def structure(self, key: Key) -> SampleStructure | None:
+        """Return which rows of a layer depend on each other, after a pass over the data."""
+        numbers = np.concatenate(self._sample_numbers)
+        if key in self._rows:
+            samples, positions = np.concatenate(self._rows[key]).T
+            if len(np.unique(samples)) == len(samples):
+                return None
+            return SampleStructure.from_labels(numbers[samples], positions)
+        if len(np.unique(numbers)) == len(numbers):
+            return None
+        return SampleStructure.from_labels(numbers)
+
+    def _note_samples(self, batch: ActivationBatch, start: int) -> None:
+        """Note the samples of a batch, the first of which has the number `start`."""
+        self._sample_numbers.append(np.array([hash(name) for name in batch.sample_ids]))
+        for name, rows_of in zip(self._models, batch.row_positions, strict=True):
+            for layer, rows in rows_of.items():
+                noted = np.asarray(rows)[:, :2] + np.array([start, 0])
+                self._rows.setdefault((name, layer), []).append(noted)
 
     def check_same_rows(self, x: Key, y: Key) -> None:
         """Raise ValueError if the rows of two layers were other positions in any batch."""
@@ -197,8 +238,10 @@ class ModelRows:
         with closing(others):
             waiting: list[dict[Key, Rows]] = []
             n_waiting = n_samples = 0
+            self._sample_numbers, self._rows = [], {}
             for batch in chain([first], others):
                 self._note_other_rows(batch)
+                self._note_samples(batch, n_samples)
                 waiting.append(self._wanted(batch, keys))
                 n_waiting += max((len(values) for values, _ in waiting[-1].values()), default=0)
                 n_samples += batch.n_samples

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 
 from isorep._utils.progress import track
@@ -11,7 +12,7 @@ from isorep.comparison.pairs import Ranks, TakePair
 from isorep.comparison.streaming.accumulator import Key, MomentAccumulator
 from isorep.comparison.streaming.plan import Pass, make_plan
 from isorep.comparison.streaming.sources import RowSource
-from isorep.core.prepare import Coupled, couple_prepared, ranks
+from isorep.core.prepare import Coupled, Prepared, couple_prepared, ranks
 
 
 class StreamedPairs:
@@ -87,7 +88,9 @@ class StreamedPairs:
         with closing(chunks):
             for chunk in chunks:
                 accumulator.add(chunk)
-        bases = accumulator.prepare()
+        bases = {
+            key: self._with_structure(key, basis) for key, basis in accumulator.prepare().items()
+        }
         for x_key, y_key in track(
             pairs, "compare", len(pairs), self._progress, unit="cells", work=work
         ):
@@ -100,6 +103,14 @@ class StreamedPairs:
                 coupled = error
             take(*self._cell(x_key[1], y_key[1]), coupled)
         return dict(zip(bases, ranks(bases.values()), strict=True))
+
+    def _with_structure(self, key: Key, basis: Prepared) -> Prepared:
+        structure = self._source.structure(key)
+        if isinstance(basis, Exception) or structure is None:
+            return basis
+        if isinstance(structure, Exception):
+            return structure
+        return replace(basis, structure=structure)
 
     def _cell(self, x_layer: str, y_layer: str) -> tuple[int, int]:
         return self.x_layers.index(x_layer), self.y_layers.index(y_layer)

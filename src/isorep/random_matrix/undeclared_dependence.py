@@ -1,0 +1,68 @@
+"""Undeclared dependence: signs that samples taken as independent depend on each other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isorep._utils.arrays import to_numpy
+from isorep.core.basis import Basis
+from isorep.core.overlap import Overlap
+from isorep.random_matrix.effective_samples import independent_samples
+from isorep.representations.sample_structure import SampleStructure
+
+LEADING = 5
+"""Leading directions of each side whose autocorrelation is looked at."""
+
+RARE = 1e-4
+"""Probability below which an autocorrelation is no chance, on each of the two sides."""
+
+FEWEST_SAMPLES = 20
+"""Samples below which no autocorrelation is looked for."""
+
+
+def dependence_warnings(overlap: Overlap) -> tuple[str, ...]:
+    """Warn if neighbouring samples are alike on both sides and no structure was declared.
+
+    The lag-1 autocorrelations of the leading principal components, in row order, are tested on each
+    side by ``n sum r^2``, which is chi-squared for independent samples. Samples that depend on each
+    other on one side only do no harm.
+
+    Parameters
+    ----------
+    overlap : Overlap
+        If it has a structure or knows no samples, there is no warning.
+    """
+    from scipy.stats import chi2
+
+    n = overlap.n_samples
+    if overlap.structure is not None or not overlap.knows_samples or n < FEWEST_SAMPLES:
+        return ()
+    lags = [_lag_one(side) for side in (overlap.x, overlap.y)]
+    if any(n * float(np.sum(lag**2)) <= chi2.isf(RARE, len(lag)) for lag in lags):
+        return ()
+    series = SampleStructure.from_labels(order=np.arange(n))
+    worth = independent_samples(
+        Overlap(
+            replace(overlap.x, structure=series),
+            replace(overlap.y, structure=series),
+            overlap.matrix,
+        ),
+        seed=0,
+    )
+    x_lag, y_lag = (float(lag[np.argmax(np.abs(lag))]) for lag in lags)
+    return (
+        f"neighbouring rows are alike (lag-1 autocorrelation {x_lag:.2f} and {y_lag:.2f}): if the "
+        f"rows are time points or parts of texts, {n} of them are worth about {worth:.0f} "
+        "independent samples, and p-values, intervals and corrections are too good; pass order= "
+        "(time) or groups= (the text or stimulus of each row). If rows are only sorted, for "
+        "example by class, shuffle them",
+    )
+
+
+def _lag_one(side: Basis) -> NDArray[np.float64]:
+    """Return the lag-1 autocorrelations of the leading principal components in row order."""
+    q = to_numpy(side.leading(LEADING).q)
+    return np.asarray(np.sum(q[1:] * q[:-1], axis=0))

@@ -66,7 +66,7 @@ class SampleTable:
         name : str
             Name of the table in errors.
         sample_dim : str, optional
-            Dimension of a DataArray that holds the samples; by default the one that its name tells.
+            Dimension of a DataArray that holds the samples; by default found by its name.
 
         Raises
         ------
@@ -136,7 +136,7 @@ def read_tables(
     arrays : mapping of str to array or table
         The layers; those that are no tables are returned as they are.
     sample_dim : str, optional
-        Dimension that holds the samples; by default the one that the names of all layers tell.
+        Dimension that holds the samples; by default found by the names of all dimensions.
 
     Returns
     -------
@@ -231,7 +231,7 @@ def rows_of(x: Any, name: str) -> tuple[Any, tuple[str, ...] | None]:
 
 
 def shared_sample_dim(values: Iterable[Any]) -> str | None:
-    """Return the dimension that holds the samples of all DataArrays, if the names tell.
+    """Return the dimension that holds the samples of all DataArrays; None if it is unknown.
 
     It is the only dimension that all share and that is not named after features, such as "unit"; or
     the only one of these that is named after samples, such as "stimulus".

@@ -77,6 +77,7 @@ def layers():
     return a, {"fc": np.hstack([shared, rng.standard_normal((200, 2))])}
 
 
+@pytest.mark.slow
 def test_a_table_holds_what_infer_says_of_each_cell():
     a, b = layers()
     inferred = {"correct": True, "interval": True, "chance": True}

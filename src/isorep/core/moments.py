@@ -20,6 +20,9 @@ ROWS_AT_ONCE = 2048
 LARGEST = 1e150
 """The sum of squares of larger values could overflow float64."""
 
+SMALLEST = 1e-150
+"""The squares of smaller values lose digits in float64, or are 0."""
+
 
 @dataclass(frozen=True, eq=False)
 class Moments:
@@ -237,6 +240,11 @@ class Centred:
         if largest > LARGEST:
             raise ValueError(
                 f"{name} holds values up to {largest:.0e}, whose squares could overflow float64: "
+                "rescale them"
+            )
+        if largest < SMALLEST and (low != high).any():
+            raise ValueError(
+                f"{name} holds values up to {largest:.0e}, whose squares underflow float64: "
                 "rescale them"
             )
         # The mean of a constant feature is exactly the constant, so its scatter is exactly 0, also

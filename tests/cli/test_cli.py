@@ -87,6 +87,7 @@ class TestCompare:
         assert status == 0
         assert (tmp_path / "page.html").exists()
 
+    @pytest.mark.slow
     def test_stores_larger_than_memory(self, shell, tmp_path):
         for name in "ab":
             isorep.load(f"{name}.npz").save(tmp_path / f"{name}.zarr")

@@ -1,5 +1,6 @@
 """Compare: the grid equals pairwise calls, and trouble costs its own cells."""
 
+import csv
 import json
 from itertools import product
 
@@ -196,6 +197,18 @@ def test_json_and_csv_hold_every_number():
     cells = lines[1].split(",")
     assert cells[:3] == ["conv1", "conv1", "pwcca"]
     assert float(cells[3]) == table["pwcca"][0, 0].item()
+
+
+def test_csv_names_the_networks(tmp_path):
+    for name in "ab":
+        isorep.Representations(layers(ord(name))).save(tmp_path / f"{name}.npz")
+    paths = [str(tmp_path / f"{name}.npz") for name in "ab"]
+    rows = list(csv.DictReader(to_csv(isorep.compare(*paths)).splitlines()))
+    assert {(row["a"], row["b"]) for row in rows} == {tuple(paths)}
+    rows = list(csv.DictReader(isorep.diff(*paths, interval=False).to_csv().splitlines()))
+    assert {(row["base"], row["changed"]) for row in rows} == {tuple(paths)}
+    header = to_csv(isorep.compare(layers(0), layers(1))).splitlines()[0].split(",")
+    assert not {"a", "b"} & set(header)
 
 
 def test_measures_with_options_are_variables_of_their_own():

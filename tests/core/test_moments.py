@@ -134,3 +134,16 @@ def test_what_is_no_batch():
         CrossMoments.empty(3, 2) + CrossMoments.empty(2, 3)
     with pytest.raises(ValueError, match=r"x has 4 samples .* y has 3"):
         CrossMoments.from_batch(x, x[:3])
+
+
+@pytest.mark.parametrize("scale", [1e-320, 1e-170, 1e-152])
+def test_values_whose_squares_underflow_are_refused(scale):
+    x = np.random.default_rng(0).standard_normal((50, 3))
+    with pytest.raises(ValueError, match=r"x holds values up to \de-\d+, whose squares underflow"):
+        isorep.Moments.from_batch(scale * x)
+    constant = isorep.Moments.from_batch(np.full((50, 3), scale))
+    np.testing.assert_array_equal(constant.scatter, 0)
+    # Just above the limit all digits count.
+    y = x @ np.diag([1, 1e-3, 1e-5])
+    tiny, usual = (isorep.Basis.from_moments(isorep.Moments.from_batch(s * y)) for s in (1e-149, 1))
+    np.testing.assert_allclose(tiny.singular_values / 1e-149, usual.singular_values, rtol=1e-9)

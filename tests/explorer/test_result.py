@@ -42,6 +42,7 @@ def shell(monkeypatch, tmp_path, capsys):
     return run
 
 
+@pytest.mark.slow
 def test_a_table_from_zarr_makes_the_same_page(tmp_path):
     tables = {
         "grid": isorep.compare(layers(), layers(1), measures=["pwcca", "gulp"]),

@@ -25,6 +25,7 @@ from isorep.activations import recorder
 from isorep.activations.model_call import call_model
 
 SAMPLES, BATCH = 23, 4
+KILLS = 5  # at random moments
 
 
 def capture(out):
@@ -141,14 +142,16 @@ def main(folder, every):
         assert check(out, expected) <= BATCH
     print("killed before each of", event, "changes, or every so many")
 
-    # At any moment, again and again.
+    # At any moment, again and again, and then left alone until the end.
     delays, kills = random.Random(7), 0
     out = folder / "moments.zarr"
     log = out.with_suffix(".log")
-    while in_a_fork(
+    while kills < KILLS and in_a_fork(
         lambda: capture(out), kill=lambda child: kill_soon_after_a_sample(log, child, delays)
     ):
         kills += 1
+    if kills == KILLS:
+        assert in_a_fork(lambda: capture(out)) == 0
     assert check(out, expected) <= kills * BATCH
     print("killed", kills, "times")
 

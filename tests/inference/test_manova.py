@@ -52,14 +52,15 @@ def test_each_index_equals_statsmodels(p):
 
 @pytest.fixture(scope="module")
 def of_unrelated():
-    """Results of 2000 pairs that share nothing."""
+    """Results of 1000 pairs that share nothing."""
     rng = np.random.default_rng(0)
     return [
         manova(isorep.overlap(rng.standard_normal((41, 5)), rng.standard_normal((41, 3))))
-        for _ in range(2000)
+        for _ in range(1000)
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["wilks", "pillai", "hotelling_lawley"])
 def test_rejects_one_time_in_twenty_when_nothing_is_shared(of_unrelated, name):
     rejected = sum(getattr(result, name).p_value < 0.05 for result in of_unrelated)

@@ -91,7 +91,7 @@ plain_values = st.recursive(
 
 
 @pytest.mark.slow
-@settings(deadline=None, derandomize=True)
+@settings(deadline=None, derandomize=True, max_examples=50)
 @example({"metric": "ﬁ"})  # as an identifier, Python would read "fi"
 @given(st.dictionaries(st.sampled_from(sorted(OTHER)), plain_values, max_size=4))
 def test_every_plain_value_survives_its_text(options):

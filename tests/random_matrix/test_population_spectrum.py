@@ -35,7 +35,7 @@ def sampled_correlations(n, a, b, rho, rng):
     ],
 )
 def test_a_factor_has_the_law_of_centred_samples(n, a, b, rho):
-    rho, draws = np.array(rho), 2500
+    rho, draws = np.array(rho), 1000
     rng = np.random.default_rng(0)
     direct = np.array([sampled_correlations(n, a, b, rho, rng) for _ in range(draws)])
     quick = np.array([BartlettFactor(n, a, b, rng).correlations(rho) for _ in range(draws)])

@@ -9,6 +9,7 @@ import xarray as xr
 
 import isorep
 from isorep import Representations
+from isorep.core.moments import CrossMoments
 from isorep.representations.sample_table import SampleTable, paired, plain_label, shared_sample_dim
 
 N, P = 60, 4
@@ -80,6 +81,18 @@ def test_every_entry_point_aligns(a, b):
     for base, changed in (sides, (a, b)):
         diff = isorep.diff(base, changed, measure="cka", interval=False)
         assert next(iter(diff.values())).max_error == 0
+
+
+@each_pair
+def test_bases_and_moments_know_their_labels(a, b):
+    x, y = isorep.Basis.from_array(a), isorep.Basis.from_array(b)
+    for pair in ((x, b), (b, x), (a, x)):
+        assert isorep.cka(*pair).similarity == pytest.approx(1, abs=1e-12)
+    with pytest.raises(ValueError, match=r"another order.*couple the tables themselves"):
+        isorep.cka(x, y)
+    moments = [isorep.Basis.from_moments(isorep.Moments.from_batch(side)) for side in (a, b)]
+    coupled = isorep.Overlap.from_moments(*moments, CrossMoments.from_batch(a, b))
+    assert coupled.correlations.min() == pytest.approx(1, abs=1e-9)
 
 
 def test_maps_are_aligned():

@@ -41,8 +41,30 @@ def test_sparse_matrices_say_how_to_go_on(make):
         isorep.Representations({"v": torch.tensor(x).to_sparse()})
 
 
-def test_labels_that_are_strings_in_a_series():
-    labels = pd.Series(["a", "b"] * 15)
-    assert isorep.Representations({"v": x}, labels=labels).labels.tolist() == labels.tolist()
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pd.Series(["a", "b"] * 15),
+        pd.Categorical(["a", "b"] * 15),
+        pd.Series([1, 2] * 15, dtype="category"),
+        pd.array([1, 2] * 15, dtype="Int64"),
+        np.array(["a", "b"] * 15, dtype=np.dtypes.StringDType()),
+    ],
+    ids=["Series", "Categorical", "category of numbers", "Int64", "StringDType"],
+)
+def test_labels_and_groups_of_every_kind(labels):
+    expected = np.asarray(labels).tolist()
+    reps = isorep.Representations({"v": x}, labels=labels, groups=labels)
+    assert reps.labels.tolist() == reps.groups.tolist() == expected
+    assert reps.structure("v").groups.tolist() == [0, 1] * 15
+
+
+def test_dates_are_groups():
+    days = np.repeat(np.array(["2026-01-02", "2026-01-05"], "datetime64[D]"), 15)
+    reps = isorep.Representations({"v": x}, groups=days)
+    assert reps.groups[[0, 29]].tolist() == ["2026-01-02", "2026-01-05"]
+
+
+def test_labels_that_are_no_labels():
     with pytest.raises(ValueError, match=r"expected one label per sample, .* dtype object"):
         isorep.Representations({"v": x}, labels=[object()] * 30)

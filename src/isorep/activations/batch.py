@@ -76,9 +76,9 @@ class Batch:
     @property
     def divisible(self) -> bool:
         """Whether each input has the samples as its first axis, or is the same for all of them."""
-        return not self._undivided()
+        return not self.undivided()
 
-    def _undivided(self) -> list[str]:
+    def undivided(self) -> list[str]:
         """Return the tensors that have rows, but not one for each sample."""
         return [
             key
@@ -101,7 +101,7 @@ class Batch:
         """Return the samples with these numbers, in this order; see `cut`."""
         if not self.divisible:
             raise ValueError(
-                f"the input {self._undivided()[0]!r} has no row for each of the {self.n} samples "
+                f"the input {self.undivided()[0]!r} has no row for each of the {self.n} samples "
                 "(packed patches or nodes of graphs), so that the batch cannot be divided: pass "
                 "batches of the size that you want, and leave out max_samples"
             )

@@ -33,7 +33,7 @@ from isorep.activations.paired_data import OneSide, PairedData
 _CHUNK = 256
 _DECODER_IDS = "decoder_input_ids"
 _LABELS = ("labels", "label")
-_HAVE_SAMPLES = ("input_ids", "inputs_embeds", "attention_mask", "decoder_input_ids")
+HAVE_SAMPLES = ("input_ids", "inputs_embeds", "attention_mask", "decoder_input_ids")
 """Inputs that have a row for each sample, by Hugging Face's names."""
 
 
@@ -259,7 +259,7 @@ def _n_samples(inputs: Mapping[str, Any]) -> int | None:
     if not lengths:
         inside = (_n_samples(x) for x in inputs.values() if isinstance(x, Mapping))
         return next((n for n in inside if n is not None), None)
-    for key in _HAVE_SAMPLES:
+    for key in HAVE_SAMPLES:
         if key in lengths:
             return lengths[key]
     return Counter(lengths.values()).most_common(1)[0][0]

@@ -26,7 +26,7 @@ from isorep._utils.layer_patterns import patterns_of_each
 from isorep._utils.progress import track
 from isorep.activations.activation_batch import ActivationBatch
 from isorep.activations.batch import Batch
-from isorep.activations.batches import as_batches, batches, shuffles
+from isorep.activations.batches import HAVE_SAMPLES, as_batches, batches, shuffles
 from isorep.activations.layers import select
 from isorep.activations.model_call import (
     device_of,
@@ -101,6 +101,7 @@ def _with_second_inputs(
     first = next(samples, None)
     if first is None:
         return
+    _warn_of_rows(first.batch)
     is_paired = _is_paired(first.batch, recorders)
     if not is_paired:
         _warn_of_second(first.batch, recorders)
@@ -124,6 +125,20 @@ def _is_paired(batch: Batch, recorders: Sequence[Recorder]) -> bool:
     return not recorder.accepts(_prepared(batch, recorder)) and recorder.accepts(
         _prepared(second, recorder)
     )
+
+
+def _warn_of_rows(batch: Batch) -> None:
+    """Warn if an input has no row for each sample, and no tokens say what the samples are."""
+    others = batch.undivided()
+    if not others or any(name in HAVE_SAMPLES for name in batch.named_inputs()):
+        return
+    text = (
+        f"the input {others[0]!r} has no row for each of the {batch.n} samples of the first batch, "
+        "which are taken to be the rows of the other inputs. Nodes of one graph depend on each "
+        "other: pass the graph of each node, Representations(reps, groups=graphs). If graphs are "
+        "the samples, pass inputs with a row for each graph, such as padded ones"
+    )
+    warnings.warn(text, UserWarning, stacklevel=stacklevel_of_caller())
 
 
 def _warn_of_second(batch: Batch, recorders: Sequence[Recorder]) -> None:

@@ -33,7 +33,7 @@ def aligned_sides(sides: Mapping[str, Any]) -> dict[str, Any]:
     tables = {name: side for name, side in sides.items() if _has_tables(side)}
     if not tables:
         return dict(sides)
-    # The names of dimensions on one side can tell which dimension of the other holds the samples.
+    # A dimension that both sides share holds the samples, also if one side alone has two.
     dim = shared_sample_dim(layer for side in tables.values() for layer in side.values())
     read: dict[int, Representations] = {}  # one object may be several sides
     for name, side in tables.items():

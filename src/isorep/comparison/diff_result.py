@@ -237,8 +237,9 @@ class Diff(Mapping[str, LayerDiff]):
         return pandas.DataFrame(rows, columns=columns).set_index("layer")
 
     def to_csv(self) -> str:
-        """Return the layers as CSV, most changed first; NaN is empty."""
-        return self.to_dataframe().to_csv(lineterminator="\n")
+        """Return the layers as CSV, most changed first, with the names of both sides."""
+        names = {side: self.table.attrs[side] for side in ("base", "changed")}
+        return self.to_dataframe().assign(**names).to_csv(lineterminator="\n")
 
     def to_dict(self) -> dict[str, Any]:
         """Return all numbers in the form of JSON; NaN is None."""

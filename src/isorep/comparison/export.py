@@ -60,7 +60,7 @@ def to_json(table: xarray.Dataset) -> str:
 def to_csv(table: xarray.Dataset) -> str:
     """Return a table of `isorep.compare` as CSV: one line for each pair of layers and measure.
 
-    NaN is empty.
+    NaN is empty. Columns ``a`` and ``b`` name the networks, where their names are known.
 
     Examples
     --------
@@ -72,6 +72,7 @@ def to_csv(table: xarray.Dataset) -> str:
     import pandas
 
     names = _inferred(table)
+    sides = {side: table.attrs[side] for side in ("a", "b") if side in table.attrs}
     shared = ["n_samples", "x_rank", "y_rank", "warnings", "reason"]
     significant = ["n_significant"] if names else []
     frames = []
@@ -83,13 +84,13 @@ def to_csv(table: xarray.Dataset) -> str:
             .rename(variables)
             .to_dataframe(dim_order=["x_layer", "y_layer"])
             .reset_index()
-            .assign(measure=measure)
+            .assign(measure=measure, **sides)
         )
         frames.append(frame)
     # The lines of a cell stay in one line of the file.
     rows = pandas.concat(frames).replace({"warnings": {"\n": "; "}}, regex=True)
     columns = ["x_layer", "y_layer", "measure", "similarity", "distance"]
-    columns += [*shared, *names, *significant]
+    columns += [*shared, *sides, *names, *significant]
     # Stable: the measures of a pair stay in their order.
     rows = rows.sort_index(kind="stable")
     return rows.to_csv(columns=columns, index=False, lineterminator="\n")

@@ -70,6 +70,8 @@ class Basis:
         ``(x - mean) @ whitening = Q``.
     structure : SampleStructure or None
         Which samples depend on each other; None if they are independent.
+    sample_ids : tuple of str or None
+        Labels of the samples of a table; None for an array.
     """
 
     n_samples: int
@@ -84,6 +86,7 @@ class Basis:
     factor: Array | None
     rotation: Array | None
     structure: SampleStructure | None = None
+    sample_ids: tuple[str, ...] | None = None
 
     @classmethod
     def from_array(
@@ -135,7 +138,7 @@ class Basis:
         (3, 5)
         """
         check_name("solver", solver, get_args(Solver))
-        x = rows_of(x, name)
+        x, sample_ids = rows_of(x, name)
         samples, held_dtype = as_samples(x, name)
         dtype = dtype or _rounded_dtype(x, samples, held_dtype, name) or held_dtype
         xp = array_namespace(samples)
@@ -181,6 +184,8 @@ class Basis:
             whitening=whitening,
             factor=centred if q is None else q,
             rotation=rotation,
+            structure=None if sample_ids is None else SampleStructure.from_ids(sample_ids),
+            sample_ids=sample_ids,
         )
 
     @classmethod

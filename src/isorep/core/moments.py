@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.arrays import ArrayLike, as_samples, check_finite, epsilon, to_numpy
+from isorep.representations.sample_table import paired, rows_of
 
 Floats = NDArray[np.float64]
 
@@ -18,6 +19,9 @@ ROWS_AT_ONCE = 2048
 
 LARGEST = 1e150
 """The sum of squares of larger values could overflow float64."""
+
+SMALLEST = 1e-150
+"""The squares of smaller values lose digits in float64, or are 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +87,7 @@ class Moments:
         TypeError, ValueError
             If `x` is not a real 2-D array, or holds NaN, infinite values, or values over 1e150.
         """
+        x, _ = rows_of(x, name)
         return Centred.from_rows(x, dtype=dtype, name=name).moments()
 
     @classmethod
@@ -163,6 +168,7 @@ class CrossMoments:
         TypeError, ValueError
             If a side is not a finite, real 2-D array, or the numbers of rows differ.
         """
+        x, y, _ = paired(x, y)
         return Centred.from_rows(x, name="x").cross_moments(Centred.from_rows(y, name="y"))
 
     @classmethod
@@ -234,6 +240,11 @@ class Centred:
         if largest > LARGEST:
             raise ValueError(
                 f"{name} holds values up to {largest:.0e}, whose squares could overflow float64: "
+                "rescale them"
+            )
+        if largest < SMALLEST and (low != high).any():
+            raise ValueError(
+                f"{name} holds values up to {largest:.0e}, whose squares underflow float64: "
                 "rescale them"
             )
         # The mean of a constant feature is exactly the constant, so its scatter is exactly 0, also

@@ -24,6 +24,13 @@ ENOUGH_GROUPS = 7
 ENOUGH_OF_A_SIZE = 5
 """Groups of each size from which on groups change places only with groups of their size."""
 
+ONE_GROUP = (
+    "all samples are one group, and p-values, chance levels, intervals and corrections need "
+    "independent ones: pass groups= of parts that are independent, or order= if the samples are a "
+    "time series"
+)
+"""Error of samples that cannot be reordered."""
+
 Rows = NDArray[np.int64]
 Draw = Callable[[np.random.Generator], Rows]
 
@@ -84,11 +91,7 @@ class Orders:
         if len(members) < ENOUGH_GROUPS and samples.order is not None:
             self._draw = lambda rng: _shifted(members, rng)
         elif len(members) == 1:
-            raise ValueError(
-                "all samples are one group, and independent groups are needed for chance levels "
-                "and p-values: pass groups= of parts that are independent, or order= if the "
-                "samples are a time series"
-            )
+            raise ValueError(ONE_GROUP)
         elif not samples.is_independent:
             sizes, counts = np.unique([len(rows) for rows in members], return_counts=True)
             self.are_permutations = len(sizes) == 1 or counts.min() >= ENOUGH_OF_A_SIZE

@@ -18,6 +18,7 @@ from isorep._utils.validation import check_name
 from isorep.core.basis import Basis, Solver
 from isorep.core.moments import CrossMoments
 from isorep.representations.missing_values import NanPolicy, complete_rows
+from isorep.representations.sample_order import difference
 from isorep.representations.sample_structure import SampleStructure, common_structure
 from isorep.representations.sample_table import paired
 
@@ -394,6 +395,17 @@ def couple(x: Basis, y: Basis) -> Overlap:
     """Couple two prepared representations of the same samples."""
     _check_paired((x.n_samples, x.n_features), (y.n_samples, y.n_features))
     _check_together(x, y)
+    if None not in (x.sample_ids, y.sample_ids) and x.sample_ids != y.sample_ids:
+        raise ValueError(
+            difference(
+                x.sample_ids or (),
+                y.sample_ids or (),
+                "x",
+                "y",
+                if_reordered="couple the tables themselves, which brings them into one order",
+                if_different="select the same samples on both sides by their labels",
+            )
+        )
     if x.factor is None or y.factor is None:
         raise ValueError(
             "x or y is known by its second moments alone: couple them by their cross moments, with "

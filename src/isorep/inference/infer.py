@@ -11,7 +11,7 @@ from isorep._utils.arrays import ArrayLike, to_numpy
 from isorep._utils.html_table import html_table
 from isorep._utils.validation import check_seed
 from isorep.core.basis import Basis, Solver
-from isorep.core.orders import check_permutations
+from isorep.core.orders import ONE_GROUP, check_permutations
 from isorep.core.overlap import Overlap, overlap
 from isorep.core.score import Score
 from isorep.core.warning_text import WarningText, heard, not_computed
@@ -241,7 +241,14 @@ def examine(
     no_population: ValueError | None = None
     population: Population | None = None
     excesses: dict[str, Excess | ValueError | TypeError] = {}
-    n_effective = effective_samples(coupled, seed)
+    structure = coupled.structure
+    dependence = dependence_warnings(coupled)
+    if structure is not None and structure.n_groups == 1 and structure.order is None:
+        dependence += (ONE_GROUP,)
+        correct = interval = chance = False
+        n_effective = 1.0
+    else:
+        n_effective = effective_samples(coupled, seed)
     if (correct or interval) and correctable:
         try:
             population = Population.estimate(coupled, seed, n_effective)
@@ -258,14 +265,14 @@ def examine(
             seed=seed,
             population=population,
             excesses=excesses,
-            without_each=shared.without_each if coupled.structure is None else None,
+            without_each=shared.without_each if structure is None else None,
         )
     nulls: dict[str, NullDistribution | ValueError | TypeError] = {}
     if chance and coupled.knows_samples:
         similarities = {row: score.similarity for row, score in scores.items()}
         nulls = null_distributions(coupled, similarities, shared.orders(coupled))
     n_significant = _n_significant(coupled, n_effective, seed)
-    dependence = dependence_warnings(coupled) + (few_orders(coupled) if chance else ())
+    dependence += few_orders(coupled) if chance else ()
     for row, score in scores.items():
         warnings = [*score.warnings, *dependence]
         if no_population is not None and row in correctable:

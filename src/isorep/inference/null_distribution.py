@@ -23,7 +23,7 @@ from isorep.random_matrix.undeclared_dependence import dependence_warnings
 BATCH = 2**23
 """Size in bytes of the rows that are permuted at a time."""
 
-ENOUGH_ORDERS = 200
+ENOUGH_ORDERS = 100
 """Orders of the groups from which on p-values can be small."""
 
 TIE = 1e-12
@@ -185,8 +185,8 @@ def few_orders(overlap: Overlap) -> tuple[str, ...]:
     return (
         WarningText(
             "few-groups",
-            f"{structure.n_groups} groups have {possible_orders(structure):.0f} orders, so that no "
-            f"p-value can be below {1 / possible_orders(structure):.2g}",
+            f"there are only {possible_orders(structure):.0f} orders that keep groups together, or "
+            f"shifts of time, so that no p-value can be below {1 / possible_orders(structure):.2g}",
             "take more groups, or pass order= if the samples of each group are a time series",
         ),
     )

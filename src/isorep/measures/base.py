@@ -422,6 +422,8 @@ class Measure:
         if correct:
             measure.check_correctable({})
         structure = {} if groups is None and order is None else {"groups": groups, "order": order}
+        if structure and self.requires == "maps":
+            raise ValueError(f"{self.name} compares maps: groups= and order= do not apply to it")
         coupled = self.couple(x, y, **structure, solver=solver, nan_policy=nan_policy)
         score = measure.corrected(coupled, seed=seed) if correct else measure(coupled)
         # Options of this call are not part of the label.

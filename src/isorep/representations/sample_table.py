@@ -66,7 +66,7 @@ class SampleTable:
         name : str
             Name of the table in errors.
         sample_dim : str, optional
-            Dimension of a DataArray that holds the samples; by default the one that its name tells.
+            Dimension of a DataArray that holds the samples; by default found by its name.
 
         Raises
         ------
@@ -136,7 +136,7 @@ def read_tables(
     arrays : mapping of str to array or table
         The layers; those that are no tables are returned as they are.
     sample_dim : str, optional
-        Dimension that holds the samples; by default the one that the names of all layers tell.
+        Dimension that holds the samples; by default found by the names of all dimensions.
 
     Returns
     -------
@@ -181,8 +181,8 @@ def paired(x: Any, y: Any) -> tuple[Any, Any, tuple[str, ...] | None]:
     Parameters
     ----------
     x, y
-        Arrays or tables. The rows of y are brought into the order of x if both have the same
-        labels.
+        Arrays, tables, or a `Basis` of a table. The rows of y are brought into the order of x if
+        both have the same labels; those of x if y is a Basis.
 
     Raises
     ------
@@ -198,27 +198,40 @@ def paired(x: Any, y: Any) -> tuple[Any, Any, tuple[str, ...] | None]:
     array([[0.5],
            [1.5]])
     """
-    if not is_table(x) and not is_table(y):
+    if not any(is_table(side) or _ids_of_basis(side) for side in (x, y)):
         return x, y, None
-    dim = shared_sample_dim([side for side in (x, y) if has_dims(side)])
-    x, y = (
-        SampleTable.from_value(side, name, dim) if is_table(side) else SampleTable(side, None, {})
-        for side, name in ((x, "x"), (y, "y"))
-    )
-    if x.ids is not None and y.ids is not None:
-        y = _in_order(y, x.ids, "x", "y")
-    elif x.ids is not None or y.ids is not None:
-        _warn_of_unlabelled(*(("y", "x") if x.ids is None else ("x", "y")))
-    return x.values, y.values, x.ids or y.ids
+    sides = {"x": x, "y": y}
+    dim = shared_sample_dim([side for side in sides.values() if has_dims(side)])
+    tables = {
+        name: SampleTable.from_value(side, name, dim)
+        if is_table(side)
+        else SampleTable(side, _ids_of_basis(side), {})
+        for name, side in sides.items()
+    }
+    moved, fixed = ("y", "x") if is_table(y) else ("x", "y")
+    ids, moved_ids = tables[fixed].ids, tables[moved].ids
+    if ids is None or moved_ids is None:
+        if ids != moved_ids:
+            _warn_of_unlabelled(*((moved, fixed) if ids is None else (fixed, moved)))
+    elif is_table(sides[moved]):
+        tables[moved] = _in_order(tables[moved], ids, fixed, moved)
+    return tables["x"].values, tables["y"].values, ids or moved_ids
 
 
-def rows_of(x: Any, name: str) -> Any:
-    """Return a table that errors call `name` as an array with samples in rows; else x itself."""
-    return SampleTable.from_value(x, name).values if is_table(x) else x
+def _ids_of_basis(side: Any) -> tuple[str, ...] | None:
+    return side.sample_ids if hasattr(side, "singular_values") else None
+
+
+def rows_of(x: Any, name: str) -> tuple[Any, tuple[str, ...] | None]:
+    """Return a table that errors call `name` as an array, and its labels; else x itself."""
+    if not is_table(x):
+        return x, None
+    table = SampleTable.from_value(x, name)
+    return table.values, table.ids
 
 
 def shared_sample_dim(values: Iterable[Any]) -> str | None:
-    """Return the dimension that holds the samples of all DataArrays, if the names tell.
+    """Return the dimension that holds the samples of all DataArrays; None if it is unknown.
 
     It is the only dimension that all share and that is not named after features, such as "unit"; or
     the only one of these that is named after samples, such as "stimulus".

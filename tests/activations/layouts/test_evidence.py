@@ -11,6 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 from torch.utils.checkpoint import checkpoint
 
 from isorep.activations.capture import capture
+from isorep.activations.layouts import axis_rules
 from isorep.activations.random_model import RandomModelWarning
 
 N = 12
@@ -357,6 +358,29 @@ def test_spikes_in_time_steps():
     np.testing.assert_allclose(reps["neuron"], neuron, rtol=1e-5, atol=1e-6)
 
 
+def test_a_rule_that_fails_leaves_axes_unknown(monkeypatch):
+    def fails(operation, shape):
+        raise IndexError("an argument that this rule does not know")
+
+    def forward(m, x):
+        return m.last(m.act(m.first(x).transpose(1, 2)).transpose(1, 2))
+
+    monkeypatch.setitem(axis_rules._RULES, "transpose", fails)
+    model = Layers(forward, first=nn.Linear(3, 4), act=nn.Tanh(), last=nn.Linear(4, 2))
+    x = torch.rand(N, 5, 3)
+    reps, texts = captured(model, x)
+    (text,) = texts
+    assert "features of some layers are on an unknown axis" in text
+    assert "a default is taken: 'act' axis 2 of (12, 4, 5); pass channels=" in text
+    for name in ("first", "last"):
+        expected = output_of(model, name, x).mean(1)
+        np.testing.assert_allclose(reps[name], expected, rtol=1e-5, atol=1e-6)
+    reps, texts = captured(model, x, layers="act", channels="first")
+    assert texts == []
+    expected = output_of(model, "act", x).mean(2)
+    np.testing.assert_allclose(reps["act"], expected, rtol=1e-5, atol=1e-6)
+
+
 def test_a_graph_of_one_batch_gives_rows_of_nodes_and_no_rows_of_graphs():
     def forward(m, x, batch):
         h = m.node(x)
@@ -370,6 +394,30 @@ def test_a_graph_of_one_batch_gives_rows_of_nodes_and_no_rows_of_graphs():
     assert "'graph' has shape" in texts[0]
     with torch.no_grad():
         np.testing.assert_allclose(reps["node"], model.node(x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("in_dict", [True, False])
+def test_rows_of_nodes_are_reported_where_an_input_has_other_rows(in_dict):
+    class Nodes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.node, self.out = nn.Linear(3, 4), nn.Linear(4, 2)
+
+        def forward(self, x, edges):
+            h = self.node(x)
+            return self.out(h.index_add(0, edges[1], h[edges[0]]))
+
+    model, sizes = Nodes(), (7, 5, 6)
+    graphs = [(torch.rand(n, 3), torch.randint(0, n, (2, 9))) for n in sizes]
+    data = [{"x": x, "edges": edges} for x, edges in graphs] if in_dict else graphs
+    reps, texts = captured(model, data)
+    (text,) = texts
+    name = "edges" if in_dict else "argument 2"
+    assert f"the input '{name}' has no row for each of the 7 samples of the first batch" in text
+    assert "groups=graphs" in text
+    for layer in ("node", "out"):
+        expected = np.concatenate([output_of(model, layer, *graph) for graph in graphs])
+        np.testing.assert_allclose(reps[layer], expected, rtol=1e-5, atol=1e-6)
 
 
 def test_quantised_layers():

@@ -92,6 +92,7 @@ def test_bad_data_on_a_worker_names_store_and_layer(client, tmp_path):
     assert (table["reason"].sel(layer="conv") == "").all()
 
 
+@pytest.mark.slow
 def test_a_store_that_a_worker_cannot_read_stops_the_sweep(client, tmp_path, monkeypatch):
     stores = saved(networks(3, dead=None), tmp_path)
     original = scheduler._compute
@@ -109,6 +110,7 @@ def test_a_store_that_a_worker_cannot_read_stops_the_sweep(client, tmp_path, mon
     assert table.equals(isorep.pairwise(stores))
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_lost_says_what_to_do(client):
     """As when the scheduler ends, or a task has ended every worker that tried it."""
     with open_executor(client) as executor:
@@ -147,6 +149,7 @@ def test_the_default_memory_is_half_of_the_workers_limits(monkeypatch):
         assert threads.default_memory == 5 * 10**8
 
 
+@pytest.mark.slow
 def test_a_cluster_has_a_default_memory(client):
     with open_executor(client) as executor:
         assert executor.default_memory >= 10**6

@@ -2,17 +2,17 @@
 
 import errno
 import json
+import multiprocessing
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray
+from helpers.logged_sweep import sweep
 from helpers.sweeps import equal, networks, saved
 
 import isorep
@@ -113,28 +113,11 @@ def test_a_sweep_that_failed_goes_on(tmp_path, computed, monkeypatch):
     assert not set(computed[: 42 - len(before)]) & set(before)
 
 
-KILLED = """
-import sys
-from pathlib import Path
-import isorep
-from isorep.comparison.sweeps import scheduler
-
-folder = Path(sys.argv[1])
-original = scheduler.compare_layers
-
-def counted(tile, *rest):
-    with open(folder / "computed", "a") as file:
-        file.write(f"{tile.number}\\n")
-    return original(tile, *rest)
-
-scheduler.compare_layers = counted
-paths = {path.stem: path for path in sorted(folder.glob("seed*.zarr"))}
-isorep.pairwise(paths, measures=["pwcca", "cka"], out=folder / "sweep.zarr")
-"""
-
-
 @pytest.mark.slow
 def test_killed_at_any_moment_it_ends_with_the_same_numbers(tmp_path):
+    # Forks of one process, which has imported what a sweep needs.
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["dask.array", "isorep.comparison.pairwise", "zarr.codecs"])
     nets, out = networks(), tmp_path / "sweep.zarr"
     saved(nets, tmp_path)
     dice = random.Random(0)
@@ -143,13 +126,15 @@ def test_killed_at_any_moment_it_ends_with_the_same_numbers(tmp_path):
     for target in (0, 1 + dice.randrange(9), 15 + dice.randrange(9)):
         before = _finished(out) if out.exists() else []
         log.write_text("")
-        process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)])
-        while process.poll() is None:
+        process = processes.Process(target=sweep, args=(tmp_path,))
+        process.start()
+        while process.is_alive():
             if out.exists() and len(_finished(out)) >= max(target, len(before) + 1):
                 time.sleep(dice.random() / 50)
-                process.send_signal(signal.SIGKILL)
-                process.wait()
-        kills += process.returncode == -signal.SIGKILL
+                process.kill()
+                process.join()
+        assert process.exitcode in (0, -signal.SIGKILL)
+        kills += process.exitcode == -signal.SIGKILL
         assert _finished(out)[: len(before)] == before
         assert not set(map(int, log.read_text().split())) & set(before)
     assert kills >= 2

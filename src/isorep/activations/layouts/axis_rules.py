@@ -68,11 +68,15 @@ class Operation:
         return tensors
 
     def output_axes(self, shape: Sequence[int]) -> Axes:
-        """Return the axes of an output of this shape."""
+        """Return the axes of an output of this shape; new ones if the rule fails."""
         rule = _RULES.get(self.name)
-        axes = None if rule is None else rule(self, shape)
-        if axes is None and self.is_pointwise:
-            axes = _pointwise(self, shape)
+        try:
+            axes = None if rule is None else rule(self, shape)
+            if axes is None and self.is_pointwise:
+                axes = _pointwise(self, shape)
+        except Exception:  # an argument that the rule does not know must not end the capture
+            axes_of_inputs = [axis for x in self.tensors() for axis in self.axes(x) or ()]
+            return tuple(new_axis(size, *axes_of_inputs) for size in shape)
         if axes is None or tuple(map(length, axes)) != tuple(shape):
             axes = self._kept(shape)
         return axes

@@ -42,6 +42,11 @@ class AxisTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._parameters = WeakTensorKeyDictionary()  # tensors computed from parameters
         self._running: list[nn.Module] = []
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Captures run nothing compiled. If True, PyTorch would import its compiler, for seconds.
+        return False
+
     def add_input(self, x: Tensor, n: int, has_samples: bool) -> None:
         """Add an input of the model.
 

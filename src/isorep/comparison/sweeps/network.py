@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from array_api_compat import device, is_array_api_obj, is_cupy_array, is_jax_array, is_torch_array
@@ -16,6 +16,7 @@ from isorep._utils.arrays import Array, to_numpy
 from isorep._utils.validation import unknown_name
 from isorep.representations.lazy import LazyArray, LazyRepresentations
 from isorep.representations.representations import Layers, Representations
+from isorep.representations.sample_structure import SampleStructure
 from isorep.storage import load, open_store
 
 _HASHED_ROWS = 65536
@@ -23,6 +24,24 @@ _HASHED_ROWS = 65536
 
 _LAZY_SUFFIXES = (".zarr", ".npy", ".h5", ".hdf5")
 """Stores whose layers are read one at a time; others are loaded whole."""
+
+
+class ReadLayer(NamedTuple):
+    """The array of a layer, with what is known of it.
+
+    Attributes
+    ----------
+    array : array
+        Values of the layer, (n, p).
+    dtype : str or None
+        Name of the dtype that it was computed in.
+    structure : SampleStructure or None
+        Which rows depend on each other.
+    """
+
+    array: Array
+    dtype: str | None
+    structure: SampleStructure | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,14 +110,18 @@ class Network:
         if isinstance(layers, Path):
             return self
         if isinstance(layers, Layers):
-            array = np.asarray(layers[layer])
-            return replace(
-                self, layers=Representations({layer: array}, dtypes=_dtype(layers, layer))
+            structure = layers.structure(layer)
+            alone = Representations(
+                {layer: np.asarray(layers[layer])},
+                dtypes=_dtype(layers, layer),
+                groups=None if structure is None else structure.groups,
+                order=None if structure is None else structure.order,
             )
+            return replace(self, layers=alone)
         return replace(self, layers={layer: layers[layer]})
 
-    def read_layer(self, layer: str) -> tuple[Array, str | None]:
-        """Return a layer, and the name of the dtype it was computed in, if known.
+    def read_layer(self, layer: str) -> ReadLayer:
+        """Return a layer, with its dtype and the structure of its rows, if known.
 
         Raises
         ------
@@ -107,8 +130,11 @@ class Network:
         OSError
             If the store cannot be read.
         """
-        array, dtype = self._find_layer(self._open(), layer)
-        return np.asarray(array) if isinstance(array, LazyArray) else array, dtype
+        layers = self._open()
+        array, dtype = self._find_layer(layers, layer)
+        structure = layers.structure(layer) if isinstance(layers, Layers) else None
+        values = np.asarray(array) if isinstance(array, LazyArray) else array
+        return ReadLayer(values, dtype, structure)
 
     def fingerprint(self, layers: Sequence[str]) -> str:
         """Return a hash of these layers; damaged layers have a hash of their own."""
@@ -119,6 +145,10 @@ class Network:
                 array, dtype = self._find_layer(opened, layer)
                 header = (layer, tuple(array.shape), dtype or str(array.dtype))
                 summary.update(repr(header).encode(errors="surrogatepass"))
+                structure = opened.structure(layer) if isinstance(opened, Layers) else None
+                if structure is not None:
+                    summary.update(structure.groups.tobytes())
+                    summary.update(b"" if structure.order is None else structure.order.tobytes())
                 for first in range(0, array.shape[0], _HASHED_ROWS):
                     rows = np.ascontiguousarray(to_numpy(array[first : first + _HASHED_ROWS]))
                     summary.update(rows.view(np.uint8).data)

@@ -124,9 +124,10 @@ def prepare_layer(
     """
     with one_thread():
         try:
-            array, dtype = network.read_layer(layer)
+            read = network.read_layer(layer)
             name = f"{network.name}[{layer!r}]"
-            basis = Basis.from_array(array, solver=solver, dtype=dtype, name=name)
+            basis = Basis.from_array(read.array, solver=solver, dtype=read.dtype, name=name)
+            basis = replace(basis, structure=read.structure)
         except (TypeError, ValueError) as error:
             return error
         if precision == "double":

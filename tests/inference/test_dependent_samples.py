@@ -132,7 +132,25 @@ def test_few_groups_cannot_be_significant():
     x, y, groups = repeats(4, 20, 2)
     null = null_distribution(isorep.overlap(x, y, groups=groups), "cka", n_permutations=99)
     (text,) = null.warnings
-    assert "4 groups have 24 orders, so that no p-value can be below 0.042" in text
+    assert "only 24 orders that keep groups together" in text
+    assert "no p-value can be below 0.042" in text
+
+
+def test_one_group_tells_nothing_of_chance():
+    x, y, _ = repeats(10, 4, 2)
+    found = isorep.infer(x, y, "cka", groups=np.zeros(40))
+    assert found.similarity == isorep.cka(x, y).similarity
+    assert np.isnan([found.corrected, found.chance, found.p_value, *found.interval]).all()
+    assert found.n_significant == 0
+    assert "all samples are one group" in found.warnings[-1]
+    with pytest.raises(ValueError, match="all samples are one group"):
+        isorep.cka(x, y, groups=np.zeros(40), correct=True)
+
+
+def test_maps_have_no_groups():
+    maps = np.random.default_rng(0).standard_normal((2, 10, 2, 4, 4))
+    with pytest.raises(ValueError, match="compares maps: groups= and order= do not apply"):
+        isorep.similarity(*maps, "dft_cca", groups=np.arange(10))
 
 
 def test_groups_worth_fewer_samples_than_directions_are_not_corrected():

@@ -25,7 +25,7 @@ from isorep.activations import recorder
 from isorep.activations.model_call import call_model
 
 SAMPLES, BATCH = 23, 4
-KILLS = 8  # at random moments
+KILLS = 5  # at random moments
 
 
 def capture(out):

@@ -47,9 +47,9 @@ def test_is_the_papers_formula(size):
 
 @pytest.mark.slow
 def test_rejects_one_time_in_twenty_when_nothing_is_shared():
-    """Of 2,000 draws, as many as a fair 5 % rejects in all but 1 of 10,000 such tests."""
+    """Of 1,000 draws, as many as a fair 5 % rejects in all but 1 of 10,000 such tests."""
     rng = np.random.default_rng(0)
-    draws = 2000
+    draws = 1000
     rejected = sum(
         isorep.bartlett(
             isorep.overlap(rng.standard_normal((401, 5)), rng.standard_normal((401, 3)))

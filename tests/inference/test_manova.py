@@ -52,11 +52,11 @@ def test_each_index_equals_statsmodels(p):
 
 @pytest.fixture(scope="module")
 def of_unrelated():
-    """Results of 2000 pairs that share nothing."""
+    """Results of 1000 pairs that share nothing."""
     rng = np.random.default_rng(0)
     return [
         manova(isorep.overlap(rng.standard_normal((41, 5)), rng.standard_normal((41, 3))))
-        for _ in range(2000)
+        for _ in range(1000)
     ]
 
 

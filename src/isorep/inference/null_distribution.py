@@ -189,8 +189,8 @@ def few_orders(overlap: Overlap) -> tuple[str, ...]:
         worth = independent_samples(overlap, seed=0)
         if worth < LONG_SERIES:
             return (
-                f"the time series is worth only about {worth:.0f} independent samples: shifts of so "
-                "short a series give p-values below 0.05 about twice as often as they should; "
+                f"the time series is worth only about {worth:.0f} independent samples: shifts of "
+                "so short a series give p-values below 0.05 about twice as often as they should; "
                 "record a longer one, or pass groups= of independent parts",
             )
     if possible_orders(structure) >= ENOUGH_ORDERS:

@@ -52,6 +52,16 @@ def test_a_comparison_of_arrays_brings_none_of_those_that_it_does_not_need():
 
 
 @pytest.mark.slow
+def test_a_capture_does_not_bring_the_compiler_of_pytorch():
+    pytest.importorskip("torch")
+    code = (
+        "import sys, isorep; from torch import nn, rand; isorep.capture(nn.Sequential(nn.Linear(3, "
+        "2)), rand(4, 3), progress=False); print('torch._dynamo' in sys.modules)"
+    )
+    assert run(code) == "False"
+
+
+@pytest.mark.slow
 def test_every_public_submodule_is_reachable_after_import_isorep():
     for name in SUBMODULES:
         module = f"isorep.{name}"

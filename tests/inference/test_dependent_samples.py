@@ -175,3 +175,5 @@ def test_an_order_is_circular_shifts():
     assert without.p_value <= 0.05
     assert "neighbouring rows are alike (lag-1 autocorrelation 0.9" in without.warnings[0]
     assert with_order.chance > 3 * without.chance
+    short = null_distribution(isorep.overlap(x[:90], y[:90], order=np.arange(90)), "cka")
+    assert "the time series is worth only about" in short.warnings[0]

@@ -88,7 +88,7 @@ class Orders:
             return
         self.n_samples, members = samples.n_samples, samples.members
         self._draw = lambda rng: _shuffled(members, rng)
-        if len(members) < ENOUGH_GROUPS and samples.order is not None:
+        if shifts_time(samples):
             self._draw = lambda rng: _shifted(members, rng)
         elif len(members) == 1:
             raise ValueError(ONE_GROUP)
@@ -117,6 +117,11 @@ class Orders:
         return (self._draw(rng) for _ in range(self.n_permutations))
 
 
+def shifts_time(structure: SampleStructure) -> bool:
+    """Return whether orders are shifts of time: of few groups whose samples have an order."""
+    return structure.n_groups < ENOUGH_GROUPS and structure.order is not None
+
+
 def possible_orders(structure: SampleStructure) -> float:
     """Return how many orders `Orders` chooses from: the inverse of the smallest p-value.
 
@@ -125,10 +130,9 @@ def possible_orders(structure: SampleStructure) -> float:
     >>> possible_orders(SampleStructure.from_labels([0, 0, 1, 1, 2, 2]))
     6
     """
-    n_groups = structure.n_groups
-    if n_groups >= ENOUGH_GROUPS or structure.order is None:
-        return factorial(min(n_groups, 20))
-    return float(np.prod(np.bincount(structure.groups).astype(float)))
+    if shifts_time(structure):
+        return float(np.prod(np.bincount(structure.groups).astype(float)))
+    return factorial(min(structure.n_groups, 20))
 
 
 def check_permutations(n_permutations: Any) -> None:

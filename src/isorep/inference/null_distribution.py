@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.parallel import check_stopped, one_thread
-from isorep.core.orders import Orders, possible_orders
+from isorep.core.orders import Orders, possible_orders, shifts_time
 from isorep.core.overlap import Overlap
 from isorep.core.overlap_stack import reordered
 from isorep.core.warning_text import WarningText, heard
@@ -18,6 +18,7 @@ from isorep.inference.sequential import check_overlap
 from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measure_named
+from isorep.random_matrix.effective_samples import independent_samples
 from isorep.random_matrix.undeclared_dependence import dependence_warnings
 
 BATCH = 2**23
@@ -25,6 +26,9 @@ BATCH = 2**23
 
 ENOUGH_ORDERS = 100
 """Orders of the groups from which on p-values can be small."""
+
+LONG_SERIES = 30
+"""Independent samples that a time series must be worth for p-values of its shifts."""
 
 TIE = 1e-12
 """Relative difference below which a permuted similarity counts as equal to the observed one."""
@@ -178,9 +182,19 @@ def null_distributions(
 
 
 def few_orders(overlap: Overlap) -> tuple[str, ...]:
-    """Warn if so few groups can change places that no p-value can be small."""
+    """Warn if groups are so few, or a series so short, that p-values are coarse or too small."""
     structure = overlap.structure
-    if structure is None or possible_orders(structure) >= ENOUGH_ORDERS:
+    if structure is None or not overlap.knows_samples:
+        return ()
+    if shifts_time(structure):
+        worth = independent_samples(overlap, seed=0)
+        if worth < LONG_SERIES:
+            return (
+                f"the time series is worth only about {worth:.0f} independent samples: shifts of "
+                "so short a series give p-values below 0.05 about twice as often as they should; "
+                "record a longer one, or pass groups= of independent parts",
+            )
+    if possible_orders(structure) >= ENOUGH_ORDERS:
         return ()
     return (
         WarningText(

@@ -377,7 +377,7 @@ def test_passes_keep_to_the_budget(n_layers, memory, interval, tmp_path):
     path = tmp_path / "a.h5"  # zarr holds a few chunks for a while, on a thread of its own
     with h5py.File(path, "w") as file:
         for i in range(n_layers):
-            data = rng.standard_normal((5000, 130), dtype=np.float32)
+            data = rng.standard_normal((2500, 130), dtype=np.float32)
             file.create_dataset(f"l{i}", data=data, chunks=(500, 130))
     options = {"measures": "cka", "memory": memory, "interval": interval}
     plan = isorep.compare(path, path, **options, plan_only=True)

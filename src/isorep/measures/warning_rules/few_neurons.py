@@ -21,7 +21,7 @@ FAINT = 0.1
 """Limit below which it is too uncertain: the neurons have hardly anything in common. Also the CKA
 of unrelated data above which the samples are too few to tell."""
 
-FEWEST, MOST = 8, 50
+FEWEST, MOST = 10, 50
 """Numbers of neurons between which they may be a recording, and the limit is certain enough."""
 
 

@@ -56,6 +56,7 @@ def test_nothing_to_compare_is_an_error_and_no_verdict():
         assert_similar({"a": X}, {"a": X}, layers="c")
 
 
+@pytest.mark.slow
 def test_models(tmp_path):
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)

@@ -248,6 +248,7 @@ def test_exported_programs(x):
         capture(program.module(check_guards=False), x)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_layers_of_exported_programs(fc, x):
     """Layers inside others, layers that run twice, weights of the root, and several outputs."""

@@ -74,6 +74,7 @@ def begin(path, images, n_batches=2, **options):
     assert not path.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reduce", ["mean", "flatten", {"0": "positions", "*": "mean"}])
 def test_is_what_capture_returns_and_save_writes(tmp_path, images, reduce):
     out = capture(network(), loader(images), reduce=reduce, out=tmp_path / "a.zarr")

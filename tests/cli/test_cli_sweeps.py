@@ -36,6 +36,7 @@ def shell(monkeypatch, tmp_path, capsys):
     return run
 
 
+@pytest.mark.slow
 def test_pairwise_writes_a_store_and_prints_a_summary(shell, tmp_path):
     paths = sorted((tmp_path / "a").iterdir())
     command = ["pairwise", *paths, "--measure", "pwcca", "--measure", "cka", "-o", "s.zarr"]
@@ -113,6 +114,7 @@ def test_trajectory_sorts_steps_as_numbers(shell, tmp_path):
     assert "not computed (1 cell): states[10]['fc'] has no variance" in err
 
 
+@pytest.mark.slow
 def test_trajectory_of_runs_and_its_references(shell, tmp_path):
     paths = [path for run in ("a", "b") for path in (tmp_path / run).iterdir()]
     status, out, _ = shell(

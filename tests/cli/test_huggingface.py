@@ -178,6 +178,7 @@ def test_a_tokenizer_without_padding(shell):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("told", "longest"), slow_unless([(30, 10)], [(None, 10), (30, 10), (6, 6)])
 )
@@ -252,6 +253,7 @@ def test_files_without_text(shell, made, content, message):
     assert message in err
 
 
+@pytest.mark.slow
 def test_a_model_without_tokenizer(shell):
     save("bare", bert())
     told = ("--data", "texts.txt", *selected(*LAYERS), "--no-interval")
@@ -293,6 +295,7 @@ def test_texts_from_a_pipe(shell, texts, monkeypatch):
     assert json.loads(outputs[0][1])["n_samples"] == [[199]]
 
 
+@pytest.mark.slow
 def test_shards_of_a_large_model(shell):
     bert().save_pretrained("shards", max_shard_size="20KB")
     tokenizer().save_pretrained("shards")

@@ -261,6 +261,7 @@ def test_what_sides_are_not():
         isorep.diff(net(), net(), IMAGES, layers="convv1")
 
 
+@pytest.mark.slow
 def test_reads_files(tmp_path):
     a, b = layered()
     isorep.Representations(a).save(tmp_path / "a.zarr")
@@ -382,6 +383,7 @@ def shell(monkeypatch, tmp_path, capsys):
 
 
 class TestShell:
+    @pytest.mark.slow
     def test_prints_the_layers_and_judges(self, shell):
         told = ("diff", "nets:make", "nets:other", "--data", "nets:images", *LAYERS)
         status, out, err = shell(*told, "--fail-below", "0.9", "-o", "d.json", "-o", "d.csv")
@@ -588,6 +590,7 @@ def test_a_diff_is_a_mapping_of_layers_most_changed_first():
         diff["conv"]
 
 
+@pytest.mark.slow
 def test_a_diff_in_one_line_and_as_html():
     a, b = layered(211)
     a["<b>"], b["<b>"] = 2 * a["same"], b["same"]

@@ -22,6 +22,7 @@ def cell(table, name):
     return table[name].values.ravel()[0]
 
 
+@pytest.mark.slow
 def test_what_the_networks_know_and_what_is_passed_are_the_same():
     options = {
         "measures": ["cka", HELD_OUT],

@@ -124,6 +124,7 @@ def test_compare_takes_the_options_of_capture(nets, shell, options, arguments):
     assert differs == (not set(options) <= set(NO_EFFECT))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("options", "arguments"), slow_unless(QUICK, CASES))
 def test_diff_takes_the_options_of_capture(nets, shell, options, arguments):
     expected = isorep.diff(*captures(nets, **options), interval=False)
@@ -166,6 +167,7 @@ def test_without_a_probe_a_model_runs_once_more(options, n_runs):
     assert [runs.count(model) for model in models] == [n_runs, n_runs]
 
 
+@pytest.mark.slow
 def test_layers_are_selected_before_they_are_divided_into_heads(nets, shell):
     x, y = captures(nets, heads="heads", layers=["heads", "out"])
     assert list(x) == ["heads.head0", "heads.head1", "out"]

@@ -32,6 +32,7 @@ def test_correlations_are_exact(size, condition):
             )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("condition", slow_unless([1e3], [1e1, 1e3, 1e6]))
 @pytest.mark.parametrize("solver", ["auto", "gram", "svd"])
 def test_identical_inputs_have_similarity_one(condition, solver):

@@ -116,6 +116,7 @@ def test_rounding_of_many_merges_adds_no_direction():
     assert Basis.from_moments(found).rank == 3
 
 
+@pytest.mark.slow
 def test_a_correction_needs_no_samples():
     x, y = two_sharing(4, 12, 300, seed=6)
     for name in ("cca", "pwcca"):

@@ -51,6 +51,7 @@ def test_seed_decides_and_a_population_found_before_changes_nothing():
     assert interval(o, seed=1) != interval(o, seed=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cka_debiased", "cka_rbf_debiased", "rsa", "mutual_knn"])
 def test_what_is_not_corrected_has_the_jackknifes_bounds(name):
     o = isorep.overlap(*two_sharing(3, 6, 150, seed=3))

@@ -47,6 +47,7 @@ def busing(x, y, blocks):
     return np.sqrt(variance)
 
 
+@pytest.mark.slow
 def test_finds_the_error_of_a_correlation():
     rng = np.random.default_rng(1)
     errors = []

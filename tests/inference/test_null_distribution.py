@@ -15,6 +15,7 @@ from isorep.measures import MEASURES
 OF_OVERLAPS = [name for name, row in MEASURES.items() if row.requires != "maps"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", slow_unless(OF_EACH_KIND, OF_OVERLAPS))
 @pytest.mark.parametrize(("n", "a", "b"), [(61, 7, 5), (13, 19, 17)], ids=["tall", "wide"])
 def test_each_draw_is_the_measure_of_shuffled_samples(name, n, a, b):
@@ -112,6 +113,7 @@ def test_what_cannot_be_done():
         null_distribution(o, n_permutations=1).p_value = 0
 
 
+@pytest.mark.slow
 def test_arrays_of_another_library():
     torch = pytest.importorskip("torch")
     x, y = two_sharing(2, 7, 101, seed=7)

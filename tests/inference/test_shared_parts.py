@@ -41,6 +41,7 @@ def nets(n=120):
     return {"a0": layer(4), "a1": layer(7)}, {"b0": layer(5), "b1": layer(3)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("specs", MEASURES_SHARING)
 def test_a_table_of_several_measures_holds_what_infer_says_of_each(specs):
     a, b = nets()

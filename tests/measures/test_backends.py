@@ -77,6 +77,7 @@ def _scores_of_numpy(solver, shape, condition):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("solver", "shape", "condition"),
     slow_unless(QUICK, product(["auto", "gram", "svd"], SHAPES, [10, 1e4])),

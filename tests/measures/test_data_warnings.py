@@ -18,6 +18,7 @@ def layers(inputs, widths, seed):
     return states[1:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     slow_unless(OF_EACH_KIND, [name for name, row in MEASURES.items() if row.requires != "maps"]),

@@ -139,6 +139,7 @@ def test_score_and_public_function_agree(name):
         score.similarity = 1.0
 
 
+@pytest.mark.slow
 @every_measure
 def test_range_and_direction(name):
     row = MEASURES[name]
@@ -166,6 +167,7 @@ def test_range_and_direction(name):
     }.get(name, (0, 2) if row.similarity_range[0] == -1 else (0, 1))
 
 
+@pytest.mark.slow
 @every_measure
 def test_distance_is_zero_inside_its_invariance_group_and_positive_outside(name):
     rng = np.random.default_rng(2)

@@ -65,6 +65,7 @@ def test_weights_in_training_state(tmp_path, checkpoint):
     assert_loaded(model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrapped",
     [nn.DataParallel, lambda model: torch.compile(model, backend="eager"), nn.Sequential],

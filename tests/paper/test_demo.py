@@ -158,6 +158,7 @@ def test_each_group_has_its_labels_and_each_network_its_own_weights(data, setup,
         assert not any(torch.equal(weights[i], weights[j]) for j in range(i))
 
 
+@pytest.mark.slow
 def test_training_leaves_the_global_generator_alone(data, setup):
     state = torch.get_rng_state()
     QUIET.networks(fig3.wanted(setup), data)

@@ -77,6 +77,7 @@ def _halves(table):
     return *within, (table[:2, 2:].mean() + table[2:, :2].mean()) / 2
 
 
+@pytest.mark.slow
 def test_claims_by_cosine_and_euclidean_distance(run):
     result = figa5.compute(SETUP, run)
     cosine, euclidean = figa5.claims(result)

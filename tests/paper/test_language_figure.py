@@ -38,6 +38,7 @@ def figure():
     return language.language_figure(module)
 
 
+@pytest.mark.slow
 def test_trains_once_and_gives_what_the_module_computes(figure, tmp_path, monkeypatch):
     run = Run(tmp_path, console=Console(quiet=True))
     setup = replace(figure.SETUPS["laptop"], seed=3)

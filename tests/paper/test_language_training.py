@@ -213,6 +213,7 @@ def test_a_checkpoint_is_the_model_that_was_evaluated(corpus):
         trained.at(3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", [RECIPE, replace(ASGD, nonmono=0, learning_rate=30.0)])
 @pytest.mark.parametrize("interrupted_after", slow_unless([2], [0, 2, 3]))
 def test_an_interrupted_training_goes_on_to_the_same_end(

@@ -166,6 +166,7 @@ def test_a_diff_is_drawn_on_the_diagonal():
         isorep.plot.heatmap(diff)
 
 
+@pytest.mark.slow
 def test_the_direction_and_the_options_are_on_the_colour_bar():
     rng = np.random.default_rng(3)
     a = {f"conv{i}": rng.standard_normal((90, 4)) for i in range(3)}

@@ -71,6 +71,7 @@ def test_lengths_that_vary_on_both_sides_are_equalised():
     assert with_equal_lengths(one_sided) is one_sided
 
 
+@pytest.mark.slow
 def test_classes_of_another_spread_add_no_directions():
     rng = np.random.default_rng(6)
     spread = np.array([0.3, 1, 3])[rng.integers(0, 3, 1000)][:, None]

@@ -60,6 +60,7 @@ def test_with_its_own_correlations_the_sample_comes_back(sides, name, options):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sides",
     [pair(a=4, b=6, n=60), pytest.param(pair(a=6, b=4, n=60), marks=pytest.mark.slow)],

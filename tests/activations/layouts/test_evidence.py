@@ -291,6 +291,7 @@ WRAPPERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRAPPERS)
 def test_wrapped_models(name):
     pair = Pair().eval()

@@ -58,6 +58,7 @@ def check(data, n_steps):
         torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5, msg=f"{name} {layout}")
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(STEADY, max_examples=40)
 def test_no_axis_is_wrong(data):

@@ -46,6 +46,7 @@ def test_what_is_not_judged_fails_a_test_in_its_own_words():
         assert_similar({"fc": x}, {"fc": y})
 
 
+@pytest.mark.slow
 def test_a_missing_layer_fails_unless_allowed():
     base, changed = {"a": X, "b": X**2, "c": X**3}, {"a": X, "c": X**3}
     diff = isorep.diff(base, changed, fail_below=0.95, interval=False)
@@ -85,6 +86,7 @@ def test_nan_diverges():
     assert (diff["a"].verdict, diff["b"].verdict) == ("pass", "fail")
 
 
+@pytest.mark.slow
 def test_equal_layers_are_folded_into_the_outermost():
     base = {"block.0.fc": X, "block.0": X, "drop": X, "other": X**2}
     changed = {"block.0.fc": 2 * X, "block.0": 2 * X, "drop": X, "other": X**2}
@@ -131,6 +133,7 @@ class TestModels:
     def inputs(self):
         return self.torch.from_numpy(X.astype(np.float32))
 
+    @pytest.mark.slow
     def test_wrapped_models(self):
         nn = self.torch.nn
 

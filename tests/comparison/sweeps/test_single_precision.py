@@ -18,6 +18,7 @@ OF_MOMENTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n", "measures"),
     [(307, OF_MOMENTS), pytest.param(31, OF_MOMENTS[1:], marks=pytest.mark.slow)],

@@ -83,6 +83,7 @@ def test_a_limit_is_checked_before_anything_is_written(memory, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("held", "staying"), [(8, 1), (12, 1), (20, 3), (32, 6), (48, 12)])
 def test_each_part_is_prepared_once_for_each_group_that_stays(held, staying, prepared, monkeypatch):
     """Of 12 parts of 4, some stay while all from there on go by."""

@@ -155,6 +155,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_numbers(tmp_path):
     assert table.equals(whole)
 
 
+@pytest.mark.slow
 def test_numbers_do_not_depend_on_threads_order_or_memory(monkeypatch):
     import dask
 
@@ -170,6 +171,7 @@ def test_numbers_do_not_depend_on_threads_order_or_memory(monkeypatch):
     assert all(equal(table, tables[0]) for table in tables)
 
 
+@pytest.mark.slow
 def test_a_store_with_options_of_measures_is_resumed(tmp_path, computed):
     nets, out = networks(4), tmp_path / "sweep.zarr"
     measures = ["cka", {"linear_regression": {"folds": 3}}]
@@ -259,6 +261,7 @@ def test_one_process_at_a_time(tmp_path):
     isorep.pairwise(nets, out=out)
 
 
+@pytest.mark.slow
 def test_two_processes_that_begin_at_once(tmp_path, monkeypatch):
     """The store of the first stays, whether it is of the same sweep or of another."""
     nets, out = networks(2), tmp_path / "sweep.zarr"

@@ -27,6 +27,7 @@ def codes(name, x, y):
     return [text.code for text in MEASURES[name](isorep.overlap(x, y)).warnings]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VARIANCES)
 def test_a_massive_activation_is_named(name):
     x, y = massive(X, 17), massive(Y, 5)

@@ -28,6 +28,7 @@ def test_the_limit_is_the_mean_of_two_draws():
     assert np.mean(limits) == pytest.approx(seen, abs=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cka", "cka_debiased", "procrustes", "rsa", "mutual_knn"])
 def test_twenty_neurons_are_few_and_a_thousand_are_not(name):
     few, many = (isorep.overlap(population(p, 100), population(p, 101)) for p in (20, 1000))

@@ -17,6 +17,7 @@ def over_permutations(measure, x, y, orders, **options):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options"),
     [

@@ -177,3 +177,27 @@ def test_an_order_is_circular_shifts():
     assert with_order.chance > 3 * without.chance
     short = null_distribution(isorep.overlap(x[:90], y[:90], order=np.arange(90)), "cka")
     assert "the time series is worth only about" in short.warnings[0]
+
+
+def test_a_series_of_groups_follows_its_labels():
+    pandas = pytest.importorskip("pandas")
+    x, y, groups = repeats(30, 10, 5, within=0.1)
+    ids = [f"trial{i}" for i in range(300)]
+    x, y = (pandas.DataFrame(side, index=ids) for side in (x, y))
+    series = pandas.Series(groups, index=ids)
+    shuffled = series.sample(frac=1, random_state=0)
+    expected = isorep.infer(x, y, "cca", groups=series, n_permutations=19)
+    assert isorep.infer(x, y, "cca", groups=shuffled, n_permutations=19) == expected
+    reps = [isorep.Representations.from_mapping({"fc": side}, groups=shuffled) for side in (x, y)]
+    np.testing.assert_array_equal(reps[0].groups, groups)
+    with pytest.raises(ValueError, match="label groups as the samples, or pass an array"):
+        isorep.infer(x, y, groups=series.rename({"trial3": "trial300"}))
+
+
+def test_positions_of_unequal_groups_are_warned_of():
+    x, y, groups = repeats(9, 6, 2)
+    kept = np.arange(1, 54)
+    order = np.tile(np.arange(6), 9)[kept]
+    o = isorep.overlap(x[kept], y[kept], groups=groups[kept], order=order)
+    (text,) = null_distribution(o, "cka", n_permutations=9).warnings
+    assert text.code == "unequal-groups"

@@ -84,3 +84,11 @@ def test_classes_of_another_spread_add_no_directions():
         for _ in range(2)
     )
     assert isorep.infer(x, y, "cka", n_permutations=9).n_significant == 9
+
+
+def test_rows_that_alternate_or_are_hardly_alike_are_not_alike():
+    for weight in (-0.5, 0.1):
+        x, y = np.random.default_rng(7).standard_normal((2, 2000, 4))
+        x[1:] += weight * x[:-1]
+        y[1:] += weight * y[:-1]
+        assert dependence_warnings(isorep.overlap(x, y)) == ()

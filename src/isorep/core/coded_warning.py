@@ -32,6 +32,7 @@ CODES: dict[str, type[CodedWarning]] = {
     "lost-digits": CodedWarning,
     "dependent-samples": CodedWarning,
     "few-groups": CodedWarning,
+    "unequal-groups": CodedWarning,
     "uncorrected-interval": CodedWarning,
     "not-computed": CodedWarning,
     "negative-chance": CodedWarning,

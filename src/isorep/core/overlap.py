@@ -20,7 +20,7 @@ from isorep.core.moments import CrossMoments
 from isorep.representations.missing_values import NanPolicy, complete_rows
 from isorep.representations.sample_order import difference
 from isorep.representations.sample_structure import SampleStructure, common_structure
-from isorep.representations.sample_table import paired
+from isorep.representations.sample_table import by_label, paired
 
 LISTED = 5
 """Correlations that notebooks show."""
@@ -383,6 +383,7 @@ def overlap(
     structure = None if ids is None else SampleStructure.from_ids(ids)
     if groups is not None or order is not None:
         n = x_basis.n_samples if kept is None else len(kept)
+        groups, order = by_label(groups, ids, "groups"), by_label(order, ids, "order")
         structure = SampleStructure.from_labels(groups, order, n)
     if structure is not None:
         structure = structure if kept is None else structure.take(np.flatnonzero(kept))

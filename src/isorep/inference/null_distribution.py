@@ -190,10 +190,24 @@ def few_orders(overlap: Overlap) -> tuple[str, ...]:
         worth = independent_samples(overlap, seed=0)
         if worth < LONG_SERIES:
             return (
-                f"the time series is worth only about {worth:.0f} independent samples: shifts of "
-                "so short a series give p-values below 0.05 about twice as often as they should; "
-                "record a longer one, or pass groups= of independent parts",
+                WarningText(
+                    "few-groups",
+                    f"the time series is worth only about {worth:.0f} independent samples: shifts "
+                    "of so short a series give p-values below 0.05 twice as often as they should, "
+                    "or more",
+                    "record a longer one, or pass groups= of independent parts",
+                ),
             )
+    elif structure.order is not None and not Orders(structure, 1, 0).are_permutations:
+        return (
+            WarningText(
+                "unequal-groups",
+                "groups of unequal length change places, so that other positions meet than in "
+                "groups of equal length: if the position in a group affects both sides, p-values "
+                "are too small",
+                "cut the groups to one length",
+            ),
+        )
     if possible_orders(structure) >= ENOUGH_ORDERS:
         return ()
     return (

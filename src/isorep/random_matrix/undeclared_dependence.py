@@ -20,6 +20,9 @@ LEADING = 5
 RARE = 1e-4
 """Probability below which an autocorrelation is no chance, on each of the two sides."""
 
+TRIVIAL_LOSS = 0.9
+"""Share of the samples that they must at least be worth for dependence to do no harm."""
+
 FEWEST_SAMPLES = 20
 """Samples below which no autocorrelation is looked for."""
 
@@ -53,6 +56,8 @@ def dependence_warnings(overlap: Overlap) -> tuple[str, ...]:
         ),
         seed=0,
     )
+    if worth > TRIVIAL_LOSS * n:
+        return ()
     x_lag, y_lag = (float(lag[np.argmax(np.abs(lag))]) for lag in lags)
     return (
         WarningText(
@@ -60,13 +65,14 @@ def dependence_warnings(overlap: Overlap) -> tuple[str, ...]:
             f"neighbouring rows are alike (lag-1 autocorrelation {x_lag:.2f} and {y_lag:.2f}): if "
             f"the rows are time points or parts of texts, {n} of them are worth about {worth:.0f} "
             "independent samples, and p-values, intervals and corrections are too good",
-            "pass order= (time) or groups= (the text or stimulus of each row). If rows are only "
-            "sorted, for example by class, shuffle them",
+            "pass order= (time) or groups= (the text or stimulus of each row). If every row is "
+            "another independent sample and rows were only sorted, for example by class, silence "
+            "the warning; shuffling repeats of a stimulus would hide them",
         ),
     )
 
 
 def _lag_one(side: Basis) -> NDArray[np.float64]:
-    """Return the lag-1 autocorrelations of the leading principal components in row order."""
+    """Return the positive lag-1 autocorrelations of the leading principal components."""
     q = to_numpy(side.leading(LEADING).q)
-    return np.asarray(np.sum(q[1:] * q[:-1], axis=0))
+    return np.asarray(np.clip(np.sum(q[1:] * q[:-1], axis=0), 0, None))

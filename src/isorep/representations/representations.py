@@ -20,7 +20,13 @@ from isorep._utils.tables import as_labels, dense_numbers
 from isorep.representations.row_positions import RowPositions
 from isorep.representations.sample_order import common_order, difference
 from isorep.representations.sample_structure import SampleStructure
-from isorep.representations.sample_table import SampleTable, is_table, plain_label, read_tables
+from isorep.representations.sample_table import (
+    SampleTable,
+    by_label,
+    is_table,
+    plain_label,
+    read_tables,
+)
 
 # The only reduction that gives a layer more rows than there are samples.
 _MANY_ROWS = "positions"
@@ -68,6 +74,8 @@ class Layers(Mapping[str, Held]):
         self._dtypes |= _in_layer_order("dtypes", dtypes, self._arrays)
         self._sample_ids = None if sample_ids is None else as_sample_ids(sample_ids)
         self._labels = None if labels is None else _labels(labels)
+        groups = by_label(groups, self._sample_ids, "groups")
+        order = by_label(order, self._sample_ids, "order")
         self._groups = None if groups is None else _labels(_dates_as_text(groups), "group")
         self._order = None if order is None else _read_only(np.atleast_1d(np.asarray(order)))
         self._n_samples = self._count(n_samples)

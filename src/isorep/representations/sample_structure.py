@@ -157,7 +157,7 @@ def common_structure(
     pairs = len(np.unique(np.stack([x.groups, y.groups]), axis=1).T)
     if pairs > max(x.n_groups, y.n_groups):
         raise ValueError(
-            f"the two sides have other groups, {x} and {y}: pass the same groups for both"
+            f"the two sides have different groups, {x} and {y}: pass the same groups for both"
         )
     larger, smaller = (x, y) if x.n_groups <= y.n_groups else (y, x)
     return larger if larger.order is not None else replace(larger, order=smaller.order)

@@ -230,6 +230,42 @@ def rows_of(x: Any, name: str) -> tuple[Any, tuple[str, ...] | None]:
     return table.values, table.ids
 
 
+def by_label(values: Any, ids: Sequence[str] | None, name: str) -> Any:
+    """Return a pandas Series in the order of samples with these ids; else the values themselves.
+
+    Raises
+    ------
+    ValueError
+        If the Series has other labels.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> groups = pandas.Series(["even", "odd"], index=["two", "one"])
+    >>> by_label(groups, ("one", "two"), "groups").tolist()
+    ['odd', 'even']
+    """
+    index = getattr(values, "index", None)
+    if ids is None or not hasattr(values, "iloc") or not hasattr(index, "tolist"):
+        return values
+    labels = _index_labels(index, name)
+    if labels is None or labels == tuple(ids):
+        return values
+    order = common_order(ids, labels)
+    if order is None:
+        raise ValueError(
+            difference(
+                ids,
+                labels,
+                "x",
+                name,
+                if_reordered="; repeated labels need the order of x",
+                if_different=f"label {name} as the samples, or pass an array in the order of x",
+            )
+        )
+    return values.iloc[order]
+
+
 def shared_sample_dim(values: Iterable[Any]) -> str | None:
     """Return the dimension that holds the samples of all DataArrays; None if it is unknown.
 

@@ -11,6 +11,7 @@ from isorep.cli.sample_labels import read_sample_labels
     [
         ("3\n1\n3\n", [3, 1, 3]),
         ("0.5\n1e-3", [0.5, 1e-3]),
+        ("dog\ncat\n\n", ["dog", "cat"]),
         ("dög\n3\n dog ", ["dög", "3", " dog "]),
     ],
 )

@@ -24,7 +24,8 @@ def read_sample_labels(path: Path | None) -> NDArray[Any] | None:
     try:
         if path.suffix.lower() == ".npy":
             return np.asarray(np.load(path, allow_pickle=False))
-        lines = np.array(path.read_text(encoding="utf-8").rstrip().splitlines(), dtype=np.str_)
+        text = path.read_text(encoding="utf-8").rstrip("\r\n")  # blank lines at the end
+        lines = np.array(text.splitlines(), dtype=np.str_)
     except (OSError, ValueError, EOFError) as error:
         raise ValueError(
             f"cannot read {str(path)!r}: expected a .npy, or a text with one value a line ({error})"

@@ -119,17 +119,17 @@ def coverage(n_groups, size, p, share, rho, measures, repeats, seed):
     """Return mean estimate, mean width and coverage of the intervals, by measure."""
     rng = np.random.default_rng(seed)
     groups = np.repeat(np.arange(n_groups), size)
-    found = np.zeros((repeats, len(measures), 3))
+    results = np.zeros((repeats, len(measures), 3))  # corrected similarity and its bounds
     for repeat in range(repeats):
-        common, *own = (repeated(n_groups, size, p, share, rng) for _ in range(3))
-        x, y = (np.sqrt(rho) * common + np.sqrt(1 - rho) * side for side in own)
+        shared, x_alone, y_alone = (repeated(n_groups, size, p, share, rng) for _ in range(3))
+        x, y = (np.sqrt(rho) * shared + np.sqrt(1 - rho) * side for side in (x_alone, y_alone))
         overlap = isorep.overlap(x, y, groups=groups)
-        results = examine(overlap, measures, chance=False, seed=repeat)
+        inferred = examine(overlap, measures, chance=False, seed=repeat)
         for i, row in enumerate(measures):
-            result = results[row.label]
-            found[repeat, i] = (result.corrected, *result.interval)
+            result = inferred[row.label]
+            results[repeat, i] = (result.corrected, *result.interval)
     truth = np.array([rho**2 if "cka" in row.name else rho for row in measures])
-    estimate, low, high = np.moveaxis(found, 2, 0)
+    estimate, low, high = np.moveaxis(results, 2, 0)
     covered = (low <= truth) & (truth <= high)
     return truth, estimate.mean(0), (high - low).mean(0), covered.mean(0)
 

@@ -201,8 +201,8 @@ def test_positions_behind_that_of_padding(shell):
         **SIZES, num_hidden_layers=1, max_position_embeddings=9, pad_token_id=1
     )
     save("roberta", transformers.RobertaModel(config), tokenizer(pad="[UNK]"))
-    told = ("--data", "texts.txt", "--no-interval", *selected("embeddings", "encoder.layer.0"))
-    code, _, err = shell("diff", "roberta", "roberta", *told)
+    options = ("--data", "texts.txt", "--no-interval", *selected("embeddings", "encoder.layer.0"))
+    code, _, err = shell("diff", "roberta", "roberta", *options)
     assert code == 0, err
     (batch,) = tokenize([" ".join(WORDS * 3)], [Path("roberta")])
     assert batch["input_ids"].shape == (1, 7)

@@ -95,3 +95,21 @@ def test_other_groups_on_the_other_side_are_refused():
     table_reason = "the two sides have different groups"
     with pytest.raises(ValueError, match=table_reason):
         isorep.compare(a, b, measures="cka", correct=True)
+
+
+def test_labelled_groups_follow_their_labels_where_samples_are_left_out():
+    pandas = pytest.importorskip("pandas")
+    ids = [f"trial{i}" for i in range(120)]
+    sides = [net["fc"].copy() for net in nets()]
+    sides[0][7, 0] = np.nan
+    a, b = ({"fc": pandas.DataFrame(side, index=ids)} for side in sides)
+    series = pandas.Series(GROUPS, index=ids)
+    options = {"measures": "cka_debiased", "nan_policy": "omit"}
+    expected = isorep.compare(a, b, groups=series, **options)
+    assert expected.attrs["n_omitted"] == 1
+    shuffled = series.sample(frac=1, random_state=0)
+    assert isorep.compare(a, b, groups=shuffled, **options).equals(expected)
+    kept = np.arange(120) != 7
+    x, y = (side[kept] for side in sides)
+    alone = isorep.similarity(x, y, "cka_debiased", groups=GROUPS[kept])
+    assert cell(expected, "cka_debiased") == pytest.approx(alone.similarity, abs=1e-12)

@@ -113,8 +113,8 @@ def test_compare_takes_the_options_of_capture(nets, shell, options, arguments):
     # A model beside a capture.
     table = isorep.compare(nets.a(), y, data=nets.texts(), measures="cka", **options)
     np.testing.assert_allclose(table["cka"], expected["cka"], atol=1e-12)
-    told = ("compare", f"{NAME}:a", f"{NAME}:b", "--data", f"{NAME}:texts", "--measure", "cka")
-    assert shell(*told, *arguments, "--json", "t.json") == (0, "")
+    command = ("compare", f"{NAME}:a", f"{NAME}:b", "--data", f"{NAME}:texts", "--measure", "cka")
+    assert shell(*command, *arguments, "--json", "t.json") == (0, "")
     found = json.loads(Path("t.json").read_text())["measures"]["cka"]["similarity"]
     np.testing.assert_allclose(found, expected["cka"], atol=1e-6)
     usual = isorep.compare(*captures(nets), measures="cka")
@@ -130,8 +130,8 @@ def test_diff_takes_the_options_of_capture(nets, shell, options, arguments):
     expected = isorep.diff(*captures(nets, **options), interval=False)
     result = isorep.diff(nets.a(), nets.b(), nets.texts(), interval=False, **options)
     pandas.testing.assert_frame_equal(result.to_dataframe(), expected.to_dataframe())
-    told = ("diff", f"{NAME}:a", f"{NAME}:b", "--data", f"{NAME}:texts", "--no-interval")
-    assert shell(*told, *arguments, "-o", "d.csv")[0] == 0
+    command = ("diff", f"{NAME}:a", f"{NAME}:b", "--data", f"{NAME}:texts", "--no-interval")
+    assert shell(*command, *arguments, "-o", "d.csv")[0] == 0
     names = {"base": f"{NAME}:a", "changed": f"{NAME}:b"}
     written = expected.to_dataframe().assign(**names).to_csv(lineterminator="\n")
     assert Path("d.csv").read_text() == written
@@ -140,8 +140,8 @@ def test_diff_takes_the_options_of_capture(nets, shell, options, arguments):
 @pytest.mark.parametrize(("options", "arguments"), slow_unless(QUICK, CASES))
 def test_the_shell_captures_with_these_options(nets, shell, options, arguments):
     expected = isorep.capture(nets.a(), nets.texts(), **options)
-    told = ("capture", f"{NAME}:a", "--data", f"{NAME}:texts", "-o", "a.npz")
-    assert shell(*told, *arguments)[0] == 0
+    command = ("capture", f"{NAME}:a", "--data", f"{NAME}:texts", "-o", "a.npz")
+    assert shell(*command, *arguments)[0] == 0
     found = isorep.load("a.npz")
     assert list(found) == list(expected)
     for layer in expected:
@@ -178,8 +178,8 @@ def test_layers_are_selected_before_they_are_divided_into_heads(nets, shell):
     assert {layer.layer for layer in result.layers} == set(x)
     expected = isorep.diff(x, y, interval=False)
     pandas.testing.assert_frame_equal(result.to_dataframe(), expected.to_dataframe())
-    told = ("compare", f"{NAME}:a", f"{NAME}:b", "--data", f"{NAME}:texts", "--html", "t.html")
-    assert shell(*told, "--heads", "heads", "--layers", "heads", "--json", "t.json")[0] == 0
+    command = ("compare", f"{NAME}:a", f"{NAME}:b", "--data", f"{NAME}:texts", "--html", "t.html")
+    assert shell(*command, "--heads", "heads", "--layers", "heads", "--json", "t.json")[0] == 0
     assert json.loads(Path("t.json").read_text())["x_layers"] == list(x)[:2]
 
 
@@ -214,8 +214,8 @@ def test_options_of_models_are_refused_without_a_model():
 
 
 def test_a_mask_without_an_input_is_an_error_in_the_shell(shell):
-    told = ("capture", f"{NAME}:a", "--data", f"{NAME}:texts", "-o", "a.npz")
-    status, err = shell(*told, "--mask", "out")
+    command = ("capture", f"{NAME}:a", "--data", f"{NAME}:texts", "-o", "a.npz")
+    status, err = shell(*command, "--mask", "out")
     assert (status, err) == (
         2,
         "isorep: error: --mask 'out': expected GLOB=INPUT, or GLOB=none for no mask\n",

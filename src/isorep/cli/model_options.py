@@ -13,15 +13,15 @@ import typer
 def with_model_options(command: Callable[..., None]) -> Callable[..., None]:
     """Return a command with the options of `model_options`, which it gets as `options`."""
     added = inspect.signature(model_options, eval_str=True).parameters
-    own = dict(inspect.signature(command, eval_str=True).parameters)
-    del own["options"]
+    parameters_of_command = dict(inspect.signature(command, eval_str=True).parameters)
+    del parameters_of_command["options"]
 
     @wraps(command)
     def run(**values: Any) -> None:
         chosen = {name: values.pop(name) for name in added}
         command(**values, options=model_options(**chosen))
 
-    parameters = [*own.values(), *added.values()]
+    parameters = [*parameters_of_command.values(), *added.values()]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args, overload
 
-from isorep._utils.arrays import ArrayLike, to_numpy
+from isorep._utils.arrays import ArrayLike
 from isorep._utils.validation import check_name
 from isorep.activations.options import ModelOptions, check_for_models
 from isorep.comparison.aligned_sides import aligned_sides
@@ -22,7 +22,6 @@ from isorep.core.prepare import Coupled
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measures_named
 from isorep.representations.missing_values import NanPolicy
-from isorep.representations.sample_structure import SampleStructure
 
 if TYPE_CHECKING:
     import torch
@@ -213,13 +212,9 @@ def compare(
     check_name("nan_policy", nan_policy, get_args(NanPolicy))
     omitted: dict[str, int] = {}
     if nan_policy == "omit":
-        a, b, kept = complete_samples(a, b, layers, memory)
+        a, b, kept = complete_samples(a, b, layers, memory, groups, order)
         omitted["n_omitted"] = len(kept) - int(kept.sum())
-        if groups is not None or order is not None:
-            SampleStructure.from_labels(groups, order, len(kept))  # checks the lengths
-        groups, order = (
-            None if values is None else to_numpy(values)[kept] for values in (groups, order)
-        )
+        groups = order = None  # both sides know them now
     inference = InferenceOptions(correct, interval, chance, n_permutations, seed)
     with open_pairs(
         a,

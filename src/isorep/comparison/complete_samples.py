@@ -7,15 +7,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep._utils.arrays import ArrayLike
 from isorep._utils.layer_patterns import patterns_of_each
 from isorep._utils.memory import memory_budget, readable
-from isorep.comparison.sides import as_layers, is_model, is_same_path, select_layers
+from isorep.comparison.sides import (
+    as_layers,
+    is_model,
+    is_same_path,
+    select_layers,
+    with_structure,
+)
 from isorep.representations.missing_values import kept_samples, samples_with_nan
 from isorep.representations.representations import Layers, Representations
 
 
 def complete_samples(
-    a: Any, b: Any, layers: Any, memory: str | float | None
+    a: Any,
+    b: Any,
+    layers: Any,
+    memory: str | float | None,
+    groups: ArrayLike | None = None,
+    order: ArrayLike | None = None,
 ) -> tuple[Representations, Representations, NDArray[np.bool_]]:
     """Return the selected layers of both sides without the samples that have NaN in any of them.
 
@@ -23,13 +35,13 @@ def complete_samples(
 
     Parameters
     ----------
-    a, b, layers, memory
+    a, b, layers, memory, groups, order
         See `isorep.compare`. Stores are read into memory.
 
     Returns
     -------
     Representations, Representations, (n_samples,) bool array
-        Both sides, and whether each sample was kept.
+        Both sides, with their groups and order, and whether each sample was kept.
 
     Raises
     ------
@@ -57,6 +69,9 @@ def complete_samples(
     x = Representations.from_mapping(opened[0])
     y = x if same else Representations.from_mapping(opened[1])
     x.check_same_samples(y)
+    if groups is not None or order is not None:
+        x = with_structure(x, groups, order)
+        y = x if same else with_structure(y, groups, order)
     missing = samples_with_nan(x) | samples_with_nan(y)
     rows = kept_samples(missing)
     if missing.any():

@@ -15,6 +15,7 @@ from isorep.model_files.data_files import make_data
 from isorep.model_files.specs import make_model, names_model
 from isorep.representations.lazy import LazyRepresentations
 from isorep.representations.representations import Layers, Representations
+from isorep.representations.sample_structure import SampleStructure
 from isorep.storage import load, open_store
 
 if TYPE_CHECKING:
@@ -104,10 +105,15 @@ def select_layers(layers: Selected, patterns: Iterable[str], name: str) -> Selec
     return type(layers)({layer: layers[layer] for layer in selected}, **metadata)
 
 
-def with_structure(
-    layers: Layers[Any], groups: ArrayLike | None, order: ArrayLike | None
-) -> Layers[Any]:
-    """Return the layers with these groups and this order in place of their own."""
+def with_structure(layers: Selected, groups: ArrayLike | None, order: ArrayLike | None) -> Selected:
+    """Return the layers with these groups and this order in place of their own.
+
+    Raises
+    ------
+    ValueError
+        If there is not one value for each sample.
+    """
+    SampleStructure.from_labels(groups, order, layers.n_samples)
     metadata = {**layers.metadata(), "groups": groups, "order": order}
     if isinstance(layers, LazyRepresentations):
         metadata["place"] = layers.place

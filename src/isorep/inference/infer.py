@@ -25,8 +25,8 @@ from isorep.inference.interval import (
 )
 from isorep.inference.null_distribution import (
     NullDistribution,
-    few_orders,
     null_distributions,
+    order_warnings,
 )
 from isorep.inference.shared_parts import SharedParts
 from isorep.measures.base import Measure
@@ -242,7 +242,7 @@ def examine(
     population: Population | None = None
     excesses: dict[str, Excess | ValueError | TypeError] = {}
     structure = coupled.structure
-    dependence = dependence_warnings(coupled)
+    dependence: tuple[str, ...] = dependence_warnings(coupled)
     if structure is not None and structure.n_groups == 1 and structure.order is None:
         dependence += (ONE_GROUP,)
         correct = interval = chance = False
@@ -272,7 +272,7 @@ def examine(
         similarities = {row: score.similarity for row, score in scores.items()}
         nulls = null_distributions(coupled, similarities, shared.orders(coupled))
     n_significant = _n_significant(coupled, n_effective, seed)
-    dependence += few_orders(coupled) if chance else ()
+    dependence += order_warnings(coupled) if chance else ()
     for row, score in scores.items():
         warnings = [*score.warnings, *dependence]
         if no_population is not None and row in correctable:
@@ -369,8 +369,8 @@ def _chance(
     warnings.append(
         WarningText(
             "not-computed",
-            "a stream keeps only second moments, so there are no p-values, nor chance levels of "
-            "measures without a formula",
+            "a stream keeps only second moments: it has no p-values, and no chance level of a "
+            "measure without a formula",
             "compare fewer samples in memory",
         )
     )

@@ -133,7 +133,7 @@ def null_distribution(
     null = null_distributions(overlap, {row: similarity}, orders)[row.label]
     if isinstance(null, Exception):
         raise null
-    return replace(null, warnings=heard(dependence_warnings(overlap) + few_orders(overlap)))
+    return replace(null, warnings=heard(dependence_warnings(overlap) + order_warnings(overlap)))
 
 
 def null_distributions(
@@ -181,7 +181,7 @@ def null_distributions(
     }
 
 
-def few_orders(overlap: Overlap) -> tuple[str, ...]:
+def order_warnings(overlap: Overlap) -> tuple[str, ...]:
     """Warn if groups are so few, or a series so short, that p-values are coarse or too small."""
     structure = overlap.structure
     if structure is None or not overlap.knows_samples:

@@ -11,6 +11,7 @@ from isorep.measures.warning_rules.few_neurons import few_neurons
 from isorep.measures.warning_rules.integer_labels import integer_labels
 from isorep.measures.warning_rules.same_span import same_span
 from isorep.measures.warning_rules.unrelated_level import unrelated_level
+from isorep.random_matrix.undeclared_dependence import dependence_warnings
 
 if TYPE_CHECKING:
     from isorep.measures.base import Measure, MeasureValue
@@ -25,6 +26,8 @@ def data_warnings(
 ) -> tuple[WarningText, ...]:
     """Return why the similarity is decided by something other than what the layers represent."""
     warnings = integer_labels(overlap)
+    if measure.holds_out():  # samples held out must not resemble those that were fitted
+        warnings += dependence_warnings(overlap)
     if measure.invariance == "linear":
         warnings += same_span(overlap, value.similarity)
     emphasis = measure.emphasis

@@ -14,7 +14,6 @@ from isorep.measures import chance_levels
 from isorep.measures.base import MeasureValue
 from isorep.measures.measure_function import measure
 from isorep.measures.sample_size_warnings import FEW_SAMPLES
-from isorep.random_matrix.undeclared_dependence import dependence_warnings
 
 
 def _held_out(overlap: Overlap, n_folds: int, seed: int) -> float:
@@ -109,8 +108,7 @@ def linear_regression(overlap: Overlap, *, folds: int | None = None, seed: int =
     True
     """
     if folds is not None:
-        score = _held_out(overlap, folds, seed)
-        return MeasureValue(score, overlap, warnings=dependence_warnings(overlap))
+        return MeasureValue(_held_out(overlap, folds, seed), overlap)
     xp = array_namespace(overlap.matrix)
     sy = overlap.y.singular_values / overlap.y.singular_values[0]
     explained = xp.sum((overlap.matrix * sy) ** 2)

@@ -27,25 +27,25 @@ FEWEST_SAMPLES = 20
 """Samples below which no autocorrelation is looked for."""
 
 
-def dependence_warnings(overlap: Overlap) -> tuple[str, ...]:
+def dependence_warnings(overlap: Overlap) -> tuple[WarningText, ...]:
     """Warn if neighbouring samples are alike on both sides and no structure was declared.
 
-    The lag-1 autocorrelations of the leading principal components, in row order, are tested on each
-    side by ``n sum r^2``, which is chi-squared for independent samples. Samples that depend on each
-    other on one side only do no harm.
+    The positive lag-1 autocorrelations r of the leading principal components, in row order, are
+    tested on each side: ``n sum r^2`` is at most chi-squared for independent samples. Samples that
+    depend on each other on one side only do no harm.
 
     Parameters
     ----------
     overlap : Overlap
         If it has a structure or knows no samples, there is no warning.
     """
-    from scipy.stats import chi2
+    from scipy.special import chdtri
 
     n = overlap.n_samples
     if overlap.structure is not None or not overlap.knows_samples or n < FEWEST_SAMPLES:
         return ()
     lags = [_lag_one(side) for side in (overlap.x, overlap.y)]
-    if any(n * float(np.sum(lag**2)) <= chi2.isf(RARE, len(lag)) for lag in lags):
+    if any(n * float(np.sum(lag**2)) <= chdtri(len(lag), RARE) for lag in lags):
         return ()
     series = SampleStructure.from_labels(order=np.arange(n))
     worth = independent_samples(
@@ -58,7 +58,7 @@ def dependence_warnings(overlap: Overlap) -> tuple[str, ...]:
     )
     if worth > TRIVIAL_LOSS * n:
         return ()
-    x_lag, y_lag = (float(lag[np.argmax(np.abs(lag))]) for lag in lags)
+    x_lag, y_lag = (float(lag.max()) for lag in lags)
     return (
         WarningText(
             "dependent-samples",

@@ -87,6 +87,7 @@ class Layers(Mapping[str, Held]):
             for x in rows.values()
         }
         self._row_positions = {name: shared[id(x)] for name, x in rows.items()}
+        self._row_structures: dict[int, SampleStructure | None] = {}
         for name, x in self._row_positions.items():
             self._check_rows(name, x)
 
@@ -243,6 +244,12 @@ class Layers(Mapping[str, Held]):
                 "unknown which sample each row belongs to, so the groups of the rows are unknown: "
                 "pass row_positions, or capture with reduce='mean'"
             )
+        if id(rows) not in self._row_structures:  # layers share their rows
+            self._row_structures[id(rows)] = self._row_structure(rows)
+        return self._row_structures[id(rows)]
+
+    def _row_structure(self, rows: RowPositions) -> SampleStructure | None:
+        samples = self._sample_structure
         if len(np.unique(rows.samples)) == len(rows):
             return None if samples is None else samples.take(rows.samples)
         if samples is None:

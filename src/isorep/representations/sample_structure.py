@@ -75,7 +75,7 @@ class SampleStructure:
         return cls(number[codes.ravel()], times)
 
     @classmethod
-    def from_ids(cls, ids: Sequence[str]) -> SampleStructure | None:
+    def from_ids(cls, ids: Sequence[str] | Sequence[int]) -> SampleStructure | None:
         """Return the structure of samples of which those with the same id are a group.
 
         None if no id repeats.
@@ -86,7 +86,7 @@ class SampleStructure:
         SampleStructure(3 samples in 2 groups)
         >>> SampleStructure.from_ids(["dog", "cat"])
         """
-        numbers: dict[str, int] = {}
+        numbers: dict[str | int, int] = {}
         groups = [numbers.setdefault(sample_id, len(numbers)) for sample_id in ids]
         return cls(np.array(groups, dtype=np.int64)) if len(numbers) < len(groups) else None
 
@@ -154,7 +154,8 @@ def common_structure(
     """
     if x is None or y is None or x is y:
         return y if x is None else x
-    pairs = len(np.unique(np.stack([x.groups, y.groups]), axis=1).T)
+    same = np.array_equal(x.groups, y.groups)
+    pairs = x.n_groups if same else len(np.unique(x.groups * y.n_groups + y.groups))
     if pairs > max(x.n_groups, y.n_groups):
         raise ValueError(
             f"the two sides have different groups, {x} and {y}: pass the same groups for both"

@@ -71,8 +71,8 @@ class SampleTable:
         Raises
         ------
         TypeError, ValueError
-            If it is unknown which dimension holds the samples, a sample has no label, or the values
-            are no numbers.
+            If it is unknown which dimension holds the samples, a sample has no label, or a value is
+            not a number.
         """
         if has_dims(value):
             dim = _sample_dim_of(value, name, sample_dim)
@@ -134,7 +134,7 @@ def read_tables(
     Parameters
     ----------
     arrays : mapping of str to array or table
-        The layers; those that are no tables are returned as they are.
+        The layers. Arrays are returned unchanged.
     sample_dim : str, optional
         Dimension that holds the samples; by default found by the names of all dimensions.
 

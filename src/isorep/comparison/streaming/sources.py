@@ -161,6 +161,7 @@ class ModelRows:
         # each row of the layers whose rows are positions.
         self._sample_numbers: list[NDArray[np.int64]] = []
         self._rows: dict[Key, list[NDArray[np.int64]]] = {}
+        self._sample_structure: SampleStructure | None = None
         # The first batch of a pass, and the batches after it.
         self._started: tuple[ActivationBatch, Generator[ActivationBatch, None, None]] | None = None
         self._started = self._start()
@@ -177,15 +178,12 @@ class ModelRows:
 
     def structure(self, key: Key) -> SampleStructure | None:
         """Return which rows of a layer depend on each other, after a pass over the data."""
-        numbers = np.concatenate(self._sample_numbers)
-        if key in self._rows:
-            samples, positions = np.concatenate(self._rows[key]).T
-            if len(np.unique(samples)) == len(samples):
-                return None
-            return SampleStructure.from_labels(numbers[samples], positions)
-        if len(np.unique(numbers)) == len(numbers):
+        if key not in self._rows:
+            return self._sample_structure
+        samples, positions = np.concatenate(self._rows[key]).T
+        if len(np.unique(samples)) == len(samples):
             return None
-        return SampleStructure.from_labels(numbers)
+        return SampleStructure.from_labels(np.concatenate(self._sample_numbers)[samples], positions)
 
     def _note_samples(self, batch: ActivationBatch, start: int) -> None:
         """Note the samples of a batch, the first of which has the number `start`."""
@@ -256,6 +254,8 @@ class ModelRows:
                 "before: it must yield the same samples each time, in any order"
             )
         self._n_samples = n_samples
+        numbers = np.concatenate(self._sample_numbers)
+        self._sample_structure = SampleStructure.from_ids(numbers.tolist())
 
     def _wanted(self, batch: ActivationBatch, keys: Collection[Key]) -> dict[Key, Rows]:
         return {

@@ -12,7 +12,9 @@ EQUAL = 1e-6
 
 
 def same_span(overlap: Overlap, similarity: float) -> tuple[WarningText, ...]:
-    """Warn if layers wider than their rank span one space, but are no rotations of each other.
+    """Warn if two layers span the same directions, and are not rotations of each other.
+
+    Only layers with more features than directions are looked at.
 
     Parameters
     ----------

@@ -10,7 +10,12 @@ import {
   plotlyText,
   shorten,
   visible,
+  visibleLines,
 } from "../../../src/isorep/explorer/js/text.js";
+
+test("each line of a warning stays a line", () => {
+  assert.equal(visibleLines("a [x]\nb\u202e [y]"), "a [x]\nb\\u202e [y]");
+});
 
 test("invisible characters are shown as their code", () => {
   assert.equal(visible("a\u202eb\u0000c"), "a\\u202eb\\u0000c");

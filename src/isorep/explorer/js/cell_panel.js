@@ -2,7 +2,7 @@
 
 import { addCellFigures } from "./cell_figures.js";
 import { element, nameElement, warning } from "./elements.js";
-import { count, visible } from "./text.js";
+import { count, visible, visibleLines } from "./text.js";
 
 const code = (text) => element("code", {}, text);
 
@@ -68,7 +68,7 @@ export const cellPanel = (grid, fileName) => {
     notes.replaceChildren(element("p", {}, size));
     if (grid.mark(cell)) notes.append(warning(visible(grid.mark(cell))));
     if (reason) notes.append(warning(`Not computed: ${visible(reason)}`));
-    if (warningText) notes.append(warning(`Warning: ${visible(warningText)}`));
+    if (warningText) notes.append(warning(`Warning: ${visibleLines(warningText)}`));
 
     const hasFigures = figures?.show(i, j) ?? false;
     figureBox.hidden = !hasFigures;

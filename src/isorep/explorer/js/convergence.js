@@ -3,7 +3,7 @@
 import { element, nameElement, warning } from "./elements.js";
 import { unpackNumbers } from "./packing.js";
 import { openSymbolOf } from "./style.js";
-import { formatNumber, plotlyText, visible } from "./text.js";
+import { formatNumber, plotlyText, visible, visibleLines } from "./text.js";
 
 const unpackConvergence = (packed) =>
   Object.fromEntries(Object.entries(packed).map(([key, values]) => [key, unpackNumbers(values)]));
@@ -71,7 +71,7 @@ export const convergenceTable = (trajectory, section) => {
     "Intervals are over samples (jackknife), not over training runs.";
   const warnings = layers.flatMap((layer, k) => {
     const text = trajectory.warning(0, k);
-    return text ? [warning("Warning for ", nameElement(layer), `: ${visible(text)}`)] : [];
+    return text ? [warning("Warning for ", nameElement(layer), `: ${visibleLines(text)}`)] : [];
   });
   return element(
     "div",

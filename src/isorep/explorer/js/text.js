@@ -14,6 +14,9 @@ export const visible = (text) =>
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 
+/** A text of several lines, in which other invisible characters are replaced by their code. */
+export const visibleLines = (text) => text.split("\n").map(visible).join("\n");
+
 /** A text of at most `maxLength` characters, cut in the middle. */
 export const shorten = (text, maxLength) => {
   const characters = Array.from(text);

@@ -196,9 +196,10 @@ def _run(
 
 def _warn_of_repeats(n: int, n_repeats: int) -> None:
     text = (
-        f"{n_repeats} of the {n} samples repeat another one: repeats are treated as one group, and "
-        "only groups count as independent. Workers of an IterableDataset and samplers with "
-        "replacement repeat samples; if equal inputs are different samples, pass sample_ids"
+        f"{n_repeats} of the {n} samples repeat another one. Comparisons of these Representations "
+        "treat repeats as one group; for an array taken out of them, pass groups= the sample_ids. "
+        "Workers of an IterableDataset and samplers with replacement repeat samples; if equal "
+        "inputs are different samples, pass sample_ids"
     )
     warnings.warn(text, UserWarning, stacklevel=stacklevel_of_caller())
 

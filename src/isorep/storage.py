@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from isorep._formats.formats import FORMATS, OPENABLE, one_of
+from isorep._utils.atomic import interrupted_swap
 from isorep.representations.representations import Representations
 
 if TYPE_CHECKING:
@@ -165,6 +166,11 @@ def _checked(
             raise ValueError(
                 f"cannot load {str(path)!r}: it is incomplete, {n} samples so far; run the capture "
                 "again to finish it"
+            )
+        if halves := interrupted_swap(path):
+            raise ValueError(
+                f"cannot load {str(path)!r}: a save was interrupted. The old store is "
+                f"{str(halves[0])!r} and the new one {str(halves[1])!r}: rename one of them"
             )
         raise FileNotFoundError(f"cannot load {str(path)!r}: there is no such file or folder")
     try:

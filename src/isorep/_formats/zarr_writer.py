@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 class ZarrWriter(LocalStore):
     """A folder that zarr writes to inside a ``with`` block.
 
-    zarr writes chunks in threads of its own. If one of them fails, as on a full disk, or Ctrl-C ends
-    the block, the others would go on and bring back files that the caller has removed. So leaving
-    the block by an exception stops all writes, and waits for those that have begun.
+    zarr writes chunks in threads of its own. If one of them fails, as on a full disk, or Ctrl-C
+    ends the block, the others would go on and bring back files that the caller has removed. So
+    leaving the block by an exception stops all writes, and waits for those that have begun.
     """
 
     def __enter__(self) -> Self:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import shutil
 import time
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -34,6 +33,7 @@ from isorep._formats.lock import locked
 from isorep._formats.npz import members
 from isorep._formats.zarr import create, header_of, is_ours, rows_of_chunk
 from isorep._utils.atomic import new_file, sync
+from isorep._utils.damage import damage_as_value_error
 
 if TYPE_CHECKING:
     from isorep._formats.zarr_writer import ZarrWriter
@@ -436,8 +436,11 @@ def n_committed(path: Path) -> int | None:
 
 def _read(progress: Path) -> dict[str, NDArray[Any]]:
     try:
-        return members(progress)
-    except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
+        with damage_as_value_error():
+            arrays = members(progress)
+            read_header(arrays[HEADER])
+            return arrays
+    except (OSError, ValueError) as error:
         raise ValueError(
             f"{str(progress)!r} is damaged ({error}); remove the folder and begin again"
         ) from error

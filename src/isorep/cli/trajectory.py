@@ -25,6 +25,8 @@ from isorep.cli.output import (
     print_heading,
     print_notes,
     print_resumed_tiles,
+    say,
+    shown,
 )
 
 if TYPE_CHECKING:
@@ -87,7 +89,7 @@ def trajectory(
             subject += "" if run is None else f", run {run}"
             print_heading(console, table, name, subject)
             console.print(_similarities(table if run is None else table.sel(run=run), name))
-    typer.echo(f"wrote {output} ({len(states)} states)")
+    say(f"wrote {output} ({len(states)} states)")
     print_notes(table)
 
 
@@ -111,10 +113,8 @@ def _reference_text(table: xarray.Dataset) -> str:
 
 def _similarities(table: xarray.Dataset, measure: str) -> Table:
     """List the similarity of each step with the reference, one column per layer."""
-    from rich.text import Text
-
     listing = new_table("step", *(str(layer) for layer in table["layer"].to_numpy()))
     rows = zip(table["step"].to_numpy(), table[measure].to_numpy(), strict=True)
     for step, similarities in rows:
-        listing.add_row(Text(str(step)), *(f"{similarity:.4f}" for similarity in similarities))
+        listing.add_row(shown(step), *(f"{similarity:.4f}" for similarity in similarities))
     return listing

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isorep._utils.printable import as_text_cells
 from isorep.comparison.inferred import INFERRED
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def to_json(table: xarray.Dataset) -> str:
 def to_csv(table: xarray.Dataset) -> str:
     """Return a table of `isorep.compare` as CSV: one line for each pair of layers and measure.
 
-    NaN is empty. Columns ``a`` and ``b`` name the networks, where their names are known.
+    NaN is empty. A text that begins like a formula of a spreadsheet gets an apostrophe before it.
+    Columns ``a`` and ``b`` name the networks, where their names are known.
 
     Examples
     --------
@@ -93,7 +95,7 @@ def to_csv(table: xarray.Dataset) -> str:
     columns += [*shared, *sides, *names, *significant]
     # Stable: the measures of a pair stay in their order.
     rows = rows.sort_index(kind="stable")
-    return rows.to_csv(columns=columns, index=False, lineterminator="\n")
+    return as_text_cells(rows).to_csv(columns=columns, index=False, lineterminator="\n")
 
 
 def _inferred(table: xarray.Dataset) -> list[str]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _DIRECTIONS = set("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that turn the direction of writing, so that a name is shown as another."""
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t")
 """How a cell begins that a spreadsheet computes."""
 
 
@@ -38,6 +38,17 @@ def _is_obeyed(character: str) -> bool:
     return character in _DIRECTIONS or unicodedata.category(character) in kinds
 
 
+def encodable(text: str) -> str:
+    r"""Return text with escapes for halves of characters, which UTF-8 and data frames cannot hold.
+
+    Examples
+    --------
+    >>> print(encodable("conv\ud800"))
+    conv\ud800
+    """
+    return text.encode(errors="backslashreplace").decode()
+
+
 def as_text_cells(rows: pandas.DataFrame) -> pandas.DataFrame:
     """Return rows in which no text, also of the index, is a formula to a spreadsheet.
 
@@ -57,4 +68,7 @@ def as_text_cells(rows: pandas.DataFrame) -> pandas.DataFrame:
 
 
 def _as_text(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    if not isinstance(value, str):
+        return value
+    value = value.replace("\r", r"\r")  # pandas does not quote it, and readers end the line there
+    return f"'{value}" if value.startswith(_FORMULA) else value

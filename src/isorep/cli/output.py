@@ -67,7 +67,7 @@ def shown(name: object, style: str = "") -> Text:
 def write_text(target: Path, text: str) -> None:
     """Write text to a file, or to stdout; what is no Unicode becomes an escape."""
     if target != STDOUT:
-        write_file(target, text.encode("utf-8", errors="backslashreplace"))
+        write_file(target, text.encode())
     elif sys.stdout.isatty():
         say(text)
     else:

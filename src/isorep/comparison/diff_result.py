@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isorep._utils.html_table import html_table
-from isorep._utils.printable import as_text_cells
+from isorep._utils.printable import as_text_cells, encodable
 from isorep.comparison.diffing.divergence import first_above_tolerance
 from isorep.comparison.diffing.verdict import Verdict, verdict_of
 from isorep.core.warning_text import WarningText, line_of
@@ -234,7 +234,7 @@ class Diff(Mapping[str, LayerDiff]):
         import pandas
 
         columns = list(LayerDiff.__annotations__)
-        rows = [vars(layer) for layer in self.layers]
+        rows = [vars(layer) | {"layer": encodable(layer.layer)} for layer in self.layers]
         return pandas.DataFrame(rows, columns=columns).set_index("layer")
 
     def to_csv(self) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isorep._utils.printable import as_text_cells
+from isorep._utils.printable import as_text_cells, encodable
 from isorep.comparison.inferred import INFERRED
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ def to_csv(table: xarray.Dataset) -> str:
     import pandas
 
     names = _inferred(table)
+    layers = {dim: [*map(encodable, map(str, table[dim].values))] for dim in ("x_layer", "y_layer")}
+    table = table.assign_coords(layers)
     sides = {side: table.attrs[side] for side in ("a", "b") if side in table.attrs}
     shared = ["n_samples", "x_rank", "y_rank", "warnings", "reason"]
     significant = ["n_significant"] if names else []

@@ -72,9 +72,7 @@ class _BatchFile:
                     return
 
     @contextmanager
-    def _batches(
-        self, column: int | None, first: int = 0
-    ) -> Iterator[tuple[Any, Iterator[Any]]]:
+    def _batches(self, column: int | None, first: int = 0) -> Iterator[tuple[Any, Iterator[Any]]]:
         """Give the schema and the record batches from number `first` on.
 
         They have all columns, or only one if its number is given.

@@ -38,9 +38,7 @@ def common_sample_dim(arrays: Iterable[Sequence[str]]) -> str | None:
     if not named:
         return None
     shared = [
-        dim
-        for dim in named[0]
-        if all(dim in dims for dims in named) and not _is_one_of(dim, _FEATURE_DIMS)
+        dim for dim in named[0] if all(dim in dims for dims in named) and not is_feature_dim(dim)
     ]
     likely = [dim for dim in shared if _is_one_of(dim, _SAMPLE_DIMS)] or shared
     return likely[0] if len(likely) == 1 else None
@@ -49,6 +47,11 @@ def common_sample_dim(arrays: Iterable[Sequence[str]]) -> str | None:
 def named_dims(dims: Iterable[str]) -> list[str]:
     """Return the dimensions that were named; xarray calls the others "dim_0" and so on."""
     return [dim for dim in dims if not re.fullmatch(r"dim_\d+", str(dim))]
+
+
+def is_feature_dim(dim: str) -> bool:
+    """Return whether a dimension is named after features, such as "unit" or "neuron_id"."""
+    return _is_one_of(dim, _FEATURE_DIMS)
 
 
 def _is_one_of(dim: str, words: set[str]) -> bool:

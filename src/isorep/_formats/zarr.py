@@ -118,7 +118,7 @@ def _arrays(path: Path) -> dict[str, Any]:
     import zarr
 
     try:
-        arrays = dict(zarr.open_group(path, mode="r").arrays())
+        arrays = dict(zarr.open_group(path, mode="r", zarr_format=3).arrays())
     # A damaged metadata file can raise anything, depending on the parser.
     except Exception as error:
         raise ValueError(f"the store is damaged: {error}") from error

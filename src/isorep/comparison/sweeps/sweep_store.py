@@ -58,7 +58,7 @@ class SweepStore:
         *lines, unfinished = self._file.read().split(b"\n")
         self._file.truncate(self._file.tell() - len(unfinished))
         self._finished = {int(line) for line in lines}
-        self._arrays = dict(zarr.open_group(self._path, mode="r+").arrays())
+        self._arrays = dict(zarr.open_group(self._path, mode="r+", zarr_format=3).arrays())
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -85,7 +85,7 @@ class SweepStore:
         """
         import xarray
 
-        table: xarray.Dataset = xarray.open_zarr(self._path, chunks=None)
+        table: xarray.Dataset = xarray.open_zarr(self._path, chunks=None, zarr_format=3)
         names = score_variables(self._sweep.inputs.measures)
         if not any(_has_number(self._arrays[name]) for name in names):
             raise nothing_compared(table["reason"].to_numpy().ravel())

@@ -23,7 +23,7 @@ def open_hdf5(path: Path) -> Contents:
 
     def visit(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset) and item.shape is not None:
-            arrays[name] = _Dataset(path, name, item)
+            arrays[name] = Dataset(path, name, item)
 
     try:
         with h5py.File(path) as file:
@@ -33,7 +33,7 @@ def open_hdf5(path: Path) -> Contents:
     return Contents({name: arrays[name] for name in sorted(arrays, key=natural_key)})
 
 
-class _Dataset:
+class Dataset:
     """A dataset whose file is open only while rows are read, so that no handle stays open."""
 
     def __init__(self, path: Path, name: str, dataset: Any) -> None:

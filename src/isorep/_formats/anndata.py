@@ -118,8 +118,7 @@ def _value_dtype(item: Any) -> np.dtype[Any]:
 def _read_dense(item: Any, rows: slice) -> NDArray[Any]:
     if item.attrs.get("encoding-type") == "string-array":
         return as_labels(item.asstr()[rows])
-    values: NDArray[Any] = item[rows]
-    return values
+    return np.asarray(item[rows])
 
 
 def _read_nullable(item: Any, rows: slice) -> NDArray[Any]:
@@ -132,7 +131,8 @@ def _read_categories(item: Any, rows: slice) -> NDArray[Any]:
     _check_not_missing(item, codes < 0, rows)
     categories = item["categories"]
     read = _read_nullable if hasattr(categories, "keys") else _read_dense
-    return read(categories, slice(None))[codes]
+        texts = as_labels(item.asstr()[rows])
+        return texts
 
 
 def _read_unknown(item: Any, rows: slice) -> NDArray[Any]:
@@ -169,7 +169,7 @@ def _read_csc(item: Any, rows: slice) -> NDArray[Any]:
 
     n_bytes = sum(item[key].size * item[key].dtype.itemsize for key in ("data", "indices"))
     _check_fits(item, n_bytes, "to be read by rows, since it is stored by columns (CSC)")
-    shape = tuple(map(int, item.attrs["shape"]))
+    shape = (int(item.attrs["shape"][0]), int(item.attrs["shape"][1]))
     matrix = csc_matrix((item["data"][:], item["indices"][:], item["indptr"][:]), shape=shape)
     matrix.check_format(full_check=True)
     part = matrix[rows]

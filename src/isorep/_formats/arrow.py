@@ -20,10 +20,10 @@ _FILE_MAGIC = b"ARROW1"
 
 def open_arrow(path: Path) -> Contents:
     """Open every column of a file or a stream; lists of one length are further axes."""
-    return open_arrow_files([path])
+    return open_arrow_files([path], path.stem)
 
 
-def open_arrow_files(paths: list[Path]) -> Contents:
+def open_arrow_files(paths: list[Path], table: str) -> Contents:
     """Open every column of files with the same columns; the rows of each follow those before."""
     files = [_BatchFile(path) for path in paths]
     for file in files:
@@ -39,7 +39,7 @@ def open_arrow_files(paths: list[Path]) -> Contents:
             yield from file.read(column, max(0, start - first), stop - first)
 
     chunk = max(file.largest_batch for file in files)
-    return Contents(*columns_of(files[0].schema, starts[-1], read, chunk))
+    return Contents(*columns_of(files[0].schema, starts[-1], read, chunk), table)
 
 
 class _BatchFile:

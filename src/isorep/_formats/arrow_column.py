@@ -46,9 +46,10 @@ class ArrowColumn:
         self._name = name
         self._type = column_type
         self._read = read
-        if None in fixed_shape:  # the length of a list is not part of the type
-            fixed_shape = self._shape_of_first_row(n_rows, len(fixed_shape))
-        self.shape: tuple[int, ...] = (n_rows, *map(int, fixed_shape))
+        lengths = [length for length in fixed_shape if length is not None]
+        if len(lengths) < len(fixed_shape):  # the length of a list is not part of the type
+            lengths = self._shape_of_first_row(n_rows, len(fixed_shape))
+        self.shape: tuple[int, ...] = (n_rows, *lengths)
 
     def __getitem__(self, rows: slice) -> NDArray[Any]:
         start, stop, _ = rows.indices(self.shape[0])
@@ -113,7 +114,7 @@ class ArrowColumn:
                 f"row {row} of column {self._name!r} is missing (null); expected a value in all "
                 "rows: fill it, or leave the row or the column out"
             )
-        values = array.to_numpy(zero_copy_only=False)
+        values: NDArray[Any] = array.to_numpy(zero_copy_only=False)
         return values.astype(self.dtype, copy=False).reshape(n_rows, *self.shape[1:])
 
 

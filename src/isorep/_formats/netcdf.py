@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from isorep._formats.header import Contents
-from isorep._formats.xarray_groups import DECODING, open_groups
+from isorep._formats.xarray_groups import open_dataset, open_groups
 from isorep._utils.optional import import_optional
 
 _CLASSIC = b"CDF"  # netCDF 3; later versions are HDF5
@@ -15,21 +15,19 @@ _CLASSIC = b"CDF"  # netCDF 3; later versions are HDF5
 
 def open_netcdf(path: Path) -> Contents:
     """Open the variables and coordinates of all groups; samples come first."""
-    import xarray
-
     with path.open("rb") as file:
         is_classic = file.read(len(_CLASSIC)) == _CLASSIC
     if not is_classic:
         import_optional("h5netcdf", "netcdf")
 
-    def open_dataset(group: str) -> Any:
-        options = {} if is_classic else {"group": group or None}
-        engine = "scipy" if is_classic else "h5netcdf"
-        return xarray.open_dataset(path, engine=engine, **options, **DECODING)
+    def open_group(group: str) -> Any:
+        if is_classic:
+            return open_dataset(path, "scipy")
+        return open_dataset(path, "h5netcdf", group=group or None)
 
     try:
         groups = [""] if is_classic else _groups(path)
-        return open_groups({group: partial(open_dataset, group) for group in groups}, path.stem)
+        return open_groups({group: partial(open_group, group) for group in groups}, path.stem)
     # A damaged file can raise anything, depending on the parser.
     except Exception as error:
         raise ValueError(f"expected a netCDF file, got {error}") from error

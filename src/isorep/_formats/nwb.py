@@ -37,7 +37,7 @@ def open_nwb(path: Path) -> Contents:
                 orders[name] = _times(path, name, item)
                 arrays[f"{name}/timestamps"] = orders[name]
                 hidden.update(f"{name}/{key}" for key in ("data", "starting_time"))
-        elif item.shape is not None:
+        elif "/" in name and item.shape is not None:  # those of the root describe the session
             arrays.setdefault(name, Dataset(path, name, item))
             if item.attrs.get("neurodata_type") == "VectorIndex":
                 hidden.update((name, name.removesuffix("_index")))
@@ -78,4 +78,3 @@ def _times(path: Path, name: str, series: Any) -> Any:
         return Dataset(path, f"{name}/timestamps", series["timestamps"])
     start = series["starting_time"]
     return _RegularTimes(float(start[()]), float(start.attrs["rate"]), series["data"].shape[0])
-

@@ -24,7 +24,7 @@ def open_parquet(path: Path) -> Contents:
         columns, metadata = columns_of(
             file.schema_arrow, sum(sizes), reader.read, max(sizes, default=1)
         )
-    return Contents(columns, metadata)
+    return Contents(columns, metadata, path.stem)
 
 
 class _RowGroups:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._formats.header import Contents
-from isorep._formats.xarray_groups import DECODING, open_groups
+from isorep._formats.xarray_groups import open_dataset, open_groups
 from isorep._formats.zarr_codecs import check_codecs
 from isorep._utils.natural_order import natural_key
 from isorep._utils.tables import as_labels
@@ -63,11 +63,8 @@ class _Array:
 
 
 def _open_dataset(path: Path, version: Literal[2, 3]) -> Any:
-    import xarray
-
-    # Consolidated metadata could say something else than the metadata that was checked.
-    options = {"consolidated": False, "zarr_format": version, "chunks": None}
-    return xarray.open_dataset(path, engine="zarr", **options, **DECODING)
+    # Consolidated metadata could say something else than the metadata of the arrays.
+    return open_dataset(path, "zarr", consolidated=False, zarr_format=version, chunks=None)
 
 
 def _arrays(path: Path, version: Literal[2, 3]) -> dict[str, dict[str, Any]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +17,19 @@ from isorep._utils.sample_dims import common_sample_dim, is_feature_dim
 from isorep._utils.table_index import coordinate_labels, index_labels
 from isorep._utils.tables import as_labels
 
-OpenDataset = Callable[[], AbstractContextManager[Any]]
-
-DECODING = {"decode_timedelta": False, "cache": False}
-"""Options of `xarray.open_dataset`: numbers with unit "ms" stay numbers, and no rows are kept."""
+OpenGroup = Callable[[], AbstractContextManager[Any]]
 
 _NAMELESS = "__xarray_dataarray_variable__"
 
 
-def open_groups(groups: Mapping[str, OpenDataset], name: str) -> Contents:
+def open_dataset(path: Path, engine: Literal["h5netcdf", "scipy", "zarr"], **options: Any) -> Any:
+    """Return a lazy `xarray.Dataset`, in which numbers with a unit such as "ms" are numbers."""
+    import xarray
+
+    return xarray.open_dataset(path, engine=engine, decode_timedelta=False, cache=False, **options)
+
+
+def open_groups(groups: Mapping[str, OpenGroup], name: str) -> Contents:
     """Open the variables and coordinates of each group.
 
     The coordinate of the sample dimension, or else a coordinate whose values are all different, has
@@ -39,12 +44,12 @@ def open_groups(groups: Mapping[str, OpenDataset], name: str) -> Contents:
     """
     arrays: dict[str, Any] = {}
     ids: dict[str, tuple[str, ...]] = {}
-    for group, open_dataset in groups.items():
-        with open_dataset() as dataset:
+    for group, open_group in groups.items():
+        with open_group() as dataset:
             dim = _sample_dim(dataset)
             for key, variable in dataset.variables.items():
                 path = f"{group}/{key if key != _NAMELESS else name}".lstrip("/")
-                arrays[path] = _array(open_dataset, key, path, variable, dim)
+                arrays[path] = _array(open_group, key, path, variable, dim)
             if dim is not None and (labels := _sample_ids(dataset, dim)) is not None:
                 ids[group] = labels
     if len(set(ids.values())) > 1:
@@ -62,9 +67,9 @@ class _Variable:
     """A variable with its samples on the first axis, read from a file that is open only then."""
 
     def __init__(
-        self, open_dataset: OpenDataset, key: str, path: str, variable: Any, dim: str | None
+        self, open_group: OpenGroup, key: str, path: str, variable: Any, dim: str | None
     ) -> None:
-        self._open = open_dataset
+        self._open = open_group
         self._key = key
         self._unknown = ""
         if dim not in variable.dims:
@@ -90,12 +95,12 @@ class _Variable:
 
 
 def _array(
-    open_dataset: OpenDataset, key: str, path: str, variable: Any, dim: str | None
+    open_group: OpenGroup, key: str, path: str, variable: Any, dim: str | None
 ) -> NDArray[Any] | _Variable:
     # Texts have the dtype object in some files, which only their values tell from other objects.
     if variable.ndim == 0 or variable.dtype.kind in "OT" or key in variable.dims:
         return as_labels(variable.to_numpy())
-    return _Variable(open_dataset, key, path, variable, dim)
+    return _Variable(open_group, key, path, variable, dim)
 
 
 def _sample_dim(dataset: Any) -> str | None:

@@ -131,8 +131,8 @@ def _read_categories(item: Any, rows: slice) -> NDArray[Any]:
     _check_not_missing(item, codes < 0, rows)
     categories = item["categories"]
     read = _read_nullable if hasattr(categories, "keys") else _read_dense
-        texts = as_labels(item.asstr()[rows])
-        return texts
+    values: NDArray[Any] = read(categories, slice(0, None))[codes]
+    return values
 
 
 def _read_unknown(item: Any, rows: slice) -> NDArray[Any]:

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
+from isorep._formats.anndata import open_anndata
+from isorep._formats.arrow import open_arrow
 from isorep._formats.hdf5 import open_hdf5
 from isorep._formats.header import Contents
+from isorep._formats.netcdf import open_netcdf
 from isorep._formats.npy import open_npy, read_npy
 from isorep._formats.npz import read_npz, write_npz
+from isorep._formats.nwb import open_nwb
+from isorep._formats.parquet import open_parquet
+from isorep._formats.plain_zarr import open_any_zarr
 from isorep._formats.safetensors import read_safetensors
-from isorep._formats.zarr import open_zarr, read_zarr, write_zarr
+from isorep._formats.zarr import write_zarr
 from isorep._utils.atomic import target_of
 
 
@@ -38,11 +44,17 @@ class Format:
 
 FORMATS = {
     ".npz": Format(read=read_npz, write=write_npz),
-    ".zarr": Format(read=read_zarr, open=open_zarr, write=write_zarr),
+    ".zarr": Format(open=open_any_zarr, write=write_zarr),
     ".npy": Format(read=read_npy, open=open_npy),
     ".safetensors": Format(read=read_safetensors),
     ".h5": Format(open=open_hdf5),
     ".hdf5": Format(open=open_hdf5),
+    ".parquet": Format(open=open_parquet),
+    ".arrow": Format(open=open_arrow),
+    ".feather": Format(open=open_arrow),
+    ".nc": Format(open=open_netcdf),
+    ".nwb": Format(open=open_nwb),
+    ".h5ad": Format(open=open_anndata),
 }
 """Suffix to format, in the order in which errors list the suffixes."""
 

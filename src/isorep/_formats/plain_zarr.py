@@ -11,8 +11,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._formats.header import Contents
+from isorep._formats.header import Contents, layer_key
 from isorep._formats.xarray_groups import open_dataset, open_groups
+from isorep._formats.zarr import is_ours, open_zarr
 from isorep._formats.zarr_codecs import check_codecs
 from isorep._utils.natural_order import natural_key
 from isorep._utils.tables import as_labels
@@ -21,6 +22,13 @@ from isorep._utils.tables import as_labels
 def is_zarr(path: Path) -> bool:
     """Return whether a folder is an array or a group in zarr format 2 or 3."""
     return any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))
+
+
+def open_any_zarr(path: Path) -> Contents:
+    """Open a store of isorep's, or of another program."""
+    lost_header = any(path.glob(f"{layer_key(0, '')}*"))  # isorep's layers without it
+    is_foreign = is_zarr(path) and not is_ours(path) and not lost_header
+    return open_plain_zarr(path) if is_foreign else open_zarr(path)
 
 
 def open_plain_zarr(path: Path) -> Contents:

@@ -140,7 +140,7 @@ def columns_of(
         is_named = any(name is not None for name in index.values())
         ids = index_labels(labels, is_named, "the index of the table")
     arrays = {name: column for name, column in columns.items() if index.get(name, "") is not None}
-    return arrays, {} if ids is None else {"sample_ids": ids}
+    return arrays, {} if ids is None else {"sample_ids": ids, "described": list(index)}
 
 
 def _pandas_index(schema: Any, columns: Mapping[str, ArrowColumn]) -> dict[str, str | None]:

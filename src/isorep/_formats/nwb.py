@@ -16,6 +16,8 @@ from isorep._utils.optional import import_optional
 _DESCRIPTIONS = ("general", "specifications")
 """Groups that describe the recording."""
 
+_TIMES = "timestamps"
+
 
 def open_nwb(path: Path) -> Contents:
     """Open every time series, named by its path, and other datasets, such as columns of tables.
@@ -35,7 +37,7 @@ def open_nwb(path: Path) -> Contents:
             if _is_time_series(item):
                 arrays[name] = Dataset(path, f"{name}/data", item["data"])
                 orders[name] = _times(path, name, item)
-                arrays[f"{name}/timestamps"] = orders[name]
+                arrays[f"{name}/{_TIMES}"] = orders[name]
                 hidden.update(f"{name}/{key}" for key in ("data", "starting_time"))
         elif "/" in name and item.shape is not None:  # those of the root describe the session
             arrays.setdefault(name, Dataset(path, name, item))
@@ -51,7 +53,8 @@ def open_nwb(path: Path) -> Contents:
     except Exception as error:
         raise ValueError(f"expected an NWB file, got {error}") from error
     names = sorted(arrays.keys() - hidden, key=natural_key)
-    return Contents({name: arrays[name] for name in names}, {"orders": orders})
+    times = [f"{name}/{_TIMES}" for name in orders]
+    return Contents({name: arrays[name] for name in names}, {"orders": orders, "described": times})
 
 
 class _RegularTimes:
@@ -70,11 +73,11 @@ class _RegularTimes:
 
 
 def _is_time_series(group: Any) -> bool:
-    return "data" in group and ("timestamps" in group or "starting_time" in group)
+    return "data" in group and (_TIMES in group or "starting_time" in group)
 
 
 def _times(path: Path, name: str, series: Any) -> Any:
-    if "timestamps" in series:
-        return Dataset(path, f"{name}/timestamps", series["timestamps"])
+    if _TIMES in series:
+        return Dataset(path, f"{name}/{_TIMES}", series[_TIMES])
     start = series["starting_time"]
     return _RegularTimes(float(start[()]), float(start.attrs["rate"]), series["data"].shape[0])

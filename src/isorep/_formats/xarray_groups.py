@@ -44,6 +44,7 @@ def open_groups(groups: Mapping[str, OpenGroup], name: str) -> Contents:
     """
     arrays: dict[str, Any] = {}
     ids: dict[str, tuple[str, ...]] = {}
+    described = []
     for group, open_group in groups.items():
         with open_group() as dataset:
             if "isorep_version" in dataset.attrs:
@@ -56,6 +57,7 @@ def open_groups(groups: Mapping[str, OpenGroup], name: str) -> Contents:
                 arrays[path] = _array(open_group, key, path, variable, dim)
             if dim is not None and (labels := _sample_ids(dataset, dim)) is not None:
                 ids[group] = labels
+                described.append(f"{group}/{dim}".lstrip("/"))
     if len(set(ids.values())) > 1:
         warnings.warn(
             f"the groups {', '.join(ids)} have different samples, so the sample ids of the file "
@@ -64,7 +66,9 @@ def open_groups(groups: Mapping[str, OpenGroup], name: str) -> Contents:
             stacklevel=stacklevel_of_caller(),
         )
         ids = {}
-    return Contents(arrays, {"sample_ids": next(iter(ids.values()))} if ids else {})
+    if not ids:
+        return Contents(arrays)
+    return Contents(arrays, {"sample_ids": next(iter(ids.values())), "described": described})
 
 
 class _Variable:

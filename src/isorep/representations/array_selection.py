@@ -68,7 +68,7 @@ def select_arrays(
     """
     arrays = dict(contents.layers)
     metadata = dict(contents.metadata)
-    described = set()
+    described = set(metadata.pop("described", ()))
     for keyword, argument, values in (
         ("sample_ids", "ids", ids),
         ("labels", "labels", labels),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-from isorep._formats.formats import FORMATS, OPENABLE, one_of
+from isorep._formats.formats import FORMATS, Format, find_format, one_of, suffixes
+from isorep._formats.header import Contents
 from isorep.representations.array_selection import ReadOptions, select_arrays
 from isorep.representations.representations import Representations
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from isorep.representations.lazy import LazyRepresentations
 
-__all__ = ["load", "open_store", "save"]
+__all__ = ["Contents", "Format", "load", "open_store", "save"]
 
 
 def save(representations: Representations, path: str | PathLike[str]) -> None:
@@ -129,7 +130,7 @@ def load(
         "labels": labels,
         "groups": groups,
     }
-    return _checked(path, tuple(FORMATS), _load, options)
+    return _checked(path, _load, options)
 
 
 def open_store(path: str | PathLike[str], **options: Unpack[ReadOptions]) -> LazyRepresentations:
@@ -172,24 +173,49 @@ def open_store(path: str | PathLike[str], **options: Unpack[ReadOptions]) -> Laz
     ...     stored["fc"].shape, stored["fc"][:1]
     ((3, 3), array([[1., 0., 0.]]))
     """
-    return _checked(path, OPENABLE, _open, options)
+    return _checked(path, _open, options, in_parts=True)
 
 
-def _load(path: Path, options: Mapping[str, Any]) -> Representations:
-    read = FORMATS[path.suffix.lower()].read
-    if read is None:
-        return Representations.from_mapping(_open(path, options))
-    contents = select_arrays(read(path), **options)
-    return Representations(contents.layers, **contents.metadata)
+def open_or_load(
+    path: str | PathLike[str], **options: Unpack[ReadOptions]
+) -> Representations | LazyRepresentations:
+    """Open a file whose rows can be read in parts, and load any other; see `load`."""
+    return _checked(path, _open_or_load, options)
 
 
-def _open(path: Path, options: Mapping[str, Any]) -> LazyRepresentations:
+def _load(path: Path, row: Format, options: ReadOptions) -> Representations:
+    if row.read is None:
+        return Representations.from_mapping(_open(path, row, options))
+    contents = select_arrays(_checked_contents(row.read(path)), **options)
+    layers = {name: _in_memory(array) for name, array in contents.layers.items()}
+    return Representations(layers, **contents.metadata)
+
+
+def _open(path: Path, row: Format, options: ReadOptions) -> LazyRepresentations:
     from isorep.representations.lazy import LazyRepresentations
 
-    open_format = FORMATS[path.suffix.lower()].open
-    assert open_format is not None
-    contents = select_arrays(open_format(path), **options)
+    assert row.open is not None
+    contents = select_arrays(_checked_contents(row.open(path)), **options)
     return LazyRepresentations(contents.layers, place=str(path), **contents.metadata)
+
+
+def _open_or_load(
+    path: Path, row: Format, options: ReadOptions
+) -> Representations | LazyRepresentations:
+    return _load(path, row, options) if row.open is None else _open(path, row, options)
+
+
+def _checked_contents(contents: Any) -> Contents:
+    """Return what a reader returned, which may be one of another package."""
+    if not isinstance(contents, Contents):
+        raise TypeError(
+            f"its reader returned a {type(contents).__name__}; expected isorep.storage.Contents"
+        )
+    return contents
+
+
+def _in_memory(array: Any) -> Any:
+    return array if hasattr(array, "__array__") else array[:]
 
 
 Read = TypeVar("Read")
@@ -197,14 +223,19 @@ Read = TypeVar("Read")
 
 def _checked(
     path: str | PathLike[str],
-    suffixes: tuple[str, ...],
-    read: Callable[[Path, Mapping[str, Any]], Read],
-    options: Mapping[str, Any],
+    read: Callable[[Path, Format, ReadOptions], Read],
+    options: ReadOptions,
+    in_parts: bool = False,
 ) -> Read:
     """Return what `read` returns; errors about its suffix, existence and contents name `path`."""
     path = Path(path)
-    if path.suffix.lower() not in suffixes:
-        raise ValueError(f"cannot load {str(path)!r}: expected a name ending in {one_of(suffixes)}")
+    row = find_format(path)
+    if row is None or (in_parts and row.open is None):
+        known = [x for x in suffixes() if not in_parts or FORMATS.get(x, Format()).open]
+        raise ValueError(
+            f"cannot load {str(path)!r}: expected a name ending in {one_of(known)}, or a folder "
+            "of arrays"
+        )
     if not path.exists():
         from isorep._formats.resumable import n_committed
 
@@ -216,6 +247,6 @@ def _checked(
             )
         raise FileNotFoundError(f"cannot load {str(path)!r}: there is no such file or folder")
     try:
-        return read(path, options)
+        return read(path, row, options)
     except (TypeError, ValueError) as error:
         raise ValueError(f"cannot load {str(path)!r}: {error}") from error

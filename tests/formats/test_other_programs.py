@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import ml_dtypes
 import numpy as np
 import pytest
-
 from helpers import format_files as files
+
 from isorep.storage import load, open_store
 
 
@@ -115,7 +115,9 @@ def test_a_file_holds_what_was_written(file, name):
     assert reps.keys() == case.layers.keys()
     for layer, expected in case.layers.items():
         assert reps[layer].dtype == expected.dtype
-        np.testing.assert_allclose(reps[layer], expected, rtol=1e-7 if expected is TOKEN_MEAN else 0)
+        np.testing.assert_allclose(
+            reps[layer], expected, rtol=1e-7 if expected is TOKEN_MEAN else 0
+        )
     assert reps.sample_ids == (None if case.ids is None else tuple(case.ids))
     for name in ("labels", "groups", "order"):
         expected, values = getattr(case, name), getattr(reps, name)

@@ -15,7 +15,8 @@ FILES = Path(__file__).parents[1] / "formats" / "files"
 N = 6
 UNITS = np.sin(np.arange(24)).reshape(N, 4).astype(np.float32)
 WIDE = np.cos(np.arange(30)).reshape(N, 5)
-TOKENS = np.sin(np.arange(36) / 3).reshape(N, 3, 2).astype(np.float32)
+SCALED = np.rint(100 * WIDE) / 128
+TOKENS = (np.arange(48) ** 2 % 37 / 8).reshape(N, 4, 2).astype(np.float32)  # exact means
 IDS = [f"image{i}" for i in (3, 1, 4, 0, 5, 9)]
 LABELS = ["cat", "dog", "cat", "cat", "dog", "cat"]
 TIMES = np.array([0.0, 0.5, 1.5, 2.0, 2.5, 4.0])
@@ -42,11 +43,12 @@ def write_pandas_feather(path):
 def arrow_table():
     import pyarrow
 
+    matrices = pyarrow.list_(pyarrow.list_(pyarrow.float32()))
     return pyarrow.table(
         {
             "blocks.0.fixed": pyarrow.FixedSizeListArray.from_arrays(UNITS.ravel(), 4),
             "lists": pyarrow.array(WIDE.tolist()),
-            "tokens": pyarrow.array(TOKENS.tolist()),
+            "tokens": pyarrow.array(TOKENS.tolist(), matrices),
             "label": pyarrow.array(LABELS).dictionary_encode(),
             "image": IDS,
         }
@@ -80,8 +82,8 @@ def write_saved_dataset(path):
 
     features = datasets.Features(
         {
-            "blocks.0.hook_mlp_out": datasets.Array2D((3, 2), "float32"),
-            "token_ids": datasets.Sequence(datasets.Value("int32"), length=3),
+            "blocks.0.hook_mlp_out": datasets.Array2D((4, 2), "float32"),
+            "token_ids": datasets.Sequence(datasets.Value("int32"), length=4),
             "pooled": datasets.Sequence(datasets.Value("float64")),
             "text": datasets.Value("string"),
             "label": datasets.ClassLabel(names=["cat", "dog"]),
@@ -89,7 +91,7 @@ def write_saved_dataset(path):
     )
     columns = {
         "blocks.0.hook_mlp_out": TOKENS,
-        "token_ids": np.arange(18).reshape(N, 3),
+        "token_ids": np.arange(24).reshape(N, 4),
         "pooled": WIDE.tolist(),
         "text": IDS,
         "label": LABELS,
@@ -120,13 +122,12 @@ def write_plain_zarr3(path):
 def xarray_dataset():
     import xarray
 
-    scaled = xarray.Variable(("stimulus", "unit"), np.round(WIDE, 2))
-    scaled.encoding = {"scale_factor": 0.01, "dtype": "int16", "_FillValue": -999}
+    packed = {"scale_factor": 1 / 128, "dtype": "int16", "_FillValue": -999}
     return xarray.Dataset(
         {
             "rates": (("unit", "stimulus"), UNITS.T),
-            "scaled": (("stimulus", "feature"), scaled.data, {}, scaled.encoding),
-            "trials": (("stimulus", "time", "unit2"), TOKENS),
+            "scaled": (("stimulus", "feature"), SCALED, {}, packed),
+            "trials": (("stimulus", "time", "neuron"), TOKENS),
         },
         coords={
             "stimulus": np.array(IDS, dtype=object),
@@ -239,7 +240,7 @@ def write_saev_shards(path):
     """As protocol 2.1 of saev says; its last shard is longer than its examples."""
     path.mkdir(parents=True)
     values = np.stack([TOKENS, -TOKENS], axis=1)
-    metadata = {"family": "clip", "layers": [6, 11], "content_tokens_per_example": 2}
+    metadata = {"family": "clip", "layers": [6, 11], "content_tokens_per_example": 3}
     metadata |= {"cls_token": True, "d_model": 2, "n_examples": N, "dtype": "float32"}
     metadata |= {"protocol": "2.1"}
     (path / "metadata.json").write_text(json.dumps(metadata))

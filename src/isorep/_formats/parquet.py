@@ -57,7 +57,7 @@ class _RowGroups:
 
 
 def _opened(path: Path) -> Any:
-    parquet = import_optional("pyarrow.parquet", "arrow")
+    parquet = import_optional("pyarrow.parquet", "parquet")
     try:
         return parquet.ParquetFile(path, buffer_size=_BUFFER_BYTES)
     except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors

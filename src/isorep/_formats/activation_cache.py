@@ -57,7 +57,7 @@ def _layer_folders(path: Path) -> list[Path]:
     return sorted(layers, key=lambda folder: natural_key(folder.name))
 
 
-def _layer(folder: Path, config: Any) -> JoinedRows:
+def _layer(folder: Path, config: dict[str, Any]) -> JoinedRows:
     name = f"{folder.name}/{_CONFIG}"
     if config.get("shuffle_shards"):
         raise ValueError(

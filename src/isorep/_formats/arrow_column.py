@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep._formats.pandas_index import PandasIndex
 from isorep._utils.optional import import_optional
-from isorep._utils.table_index import index_labels
 
 ReadColumn = Callable[[str, int, int], Iterator[Any]]
 """Function ``(column, start, stop) -> pyarrow arrays``: the rows from start to stop, in order."""
@@ -132,31 +131,11 @@ def columns_of(
     columns = {
         field.name: ArrowColumn(field.name, field.type, n_rows, read, chunk) for field in schema
     }
-    index = _pandas_index(schema, columns)
-    parts = [columns[key][:].tolist() for key in index]
-    ids = None
-    if parts:
-        labels = parts[0] if len(parts) == 1 else list(zip(*parts, strict=True))
-        is_named = any(name is not None for name in index.values())
-        ids = index_labels(labels, is_named, "the index of the table")
-    arrays = {name: column for name, column in columns.items() if index.get(name, "") is not None}
-    return arrays, {} if ids is None else {"sample_ids": ids, "described": list(index)}
-
-
-def _pandas_index(schema: Any, columns: Mapping[str, ArrowColumn]) -> dict[str, str | None]:
-    """Return the columns that pandas stored its index in, and the name of each level."""
-    try:
-        table = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
-        names = {
-            column.get("field_name", column["name"]): column["name"]
-            for column in table.get("columns", [])
-        }
-        keys = [key for key in table.get("index_columns", []) if isinstance(key, str)]
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return {}  # other programs may use the key for something else
-    if not all(key in columns and columns[key].shape[1:] == () for key in keys):
-        return {}
-    return {key: names.get(key) for key in keys}
+    index = PandasIndex(schema, columns, n_rows)
+    arrays = {name: column for name, column in columns.items() if name not in index.unnamed}
+    if index.sample_ids is None:
+        return arrays, {}
+    return arrays, {"sample_ids": index.sample_ids, "described": index.columns}
 
 
 def _storage(array: Any) -> Any:

@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 
-def read_json(path: Path) -> Any:
-    """Return what a JSON file holds; raise ValueError, with its name, if it holds no JSON."""
+def read_json(path: Path, kind: type = dict) -> Any:
+    """Return what a JSON file holds; raise ValueError, with its name, unless it is of this kind."""
     try:
-        return json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise ValueError(f"it is incomplete: {path.name} is missing") from None
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path.name} is damaged: {error}") from error
+    if not isinstance(content, kind):
+        raise ValueError(f"{path.name} is damaged: expected {kind.__name__}, got {content!r:.60}")
+    return content
 
 
 def member(content: Any, keys: str | tuple[str, ...], kind: type, place: str) -> Any:

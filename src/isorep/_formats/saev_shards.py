@@ -38,7 +38,7 @@ def open_saev_shards(path: Path) -> Contents:
         raise ValueError(f"expected values of dtype float32, got {dtype!r} in {_METADATA}")
     lengths = {
         member(shard, "name", str, _SHARDS): member(shard, _N_EXAMPLES, int, _SHARDS)
-        for shard in read_json(path / _SHARDS)
+        for shard in read_json(path / _SHARDS, list)
     }
     n_examples = member(metadata, _N_EXAMPLES, int, _METADATA)
     if not lengths or sum(lengths.values()) != n_examples:

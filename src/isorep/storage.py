@@ -11,6 +11,7 @@ import numpy as np
 
 from isorep._formats.formats import FORMATS, Format, find_format, one_of, suffixes
 from isorep._formats.header import Contents
+from isorep._utils.atomic import interrupted_swap
 from isorep.representations.array_selection import ReadOptions, select_arrays
 from isorep.representations.representations import Representations
 
@@ -246,6 +247,11 @@ def _checked(
             raise ValueError(
                 f"cannot load {str(path)!r}: it is incomplete, {n} samples so far; run the capture "
                 "again to finish it"
+            )
+        if halves := interrupted_swap(path):
+            raise ValueError(
+                f"cannot load {str(path)!r}: a save was interrupted. The old store is "
+                f"{str(halves[0])!r} and the new one {str(halves[1])!r}: rename one of them"
             )
         raise FileNotFoundError(f"cannot load {str(path)!r}: there is no such file or folder")
     try:

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._formats.header import Contents
-from isorep._formats.joined_rows import JoinedRows
+from isorep._formats.joined_array import JoinedArray
 from isorep._formats.json_members import member, read_json
 from isorep._formats.raw_values import RawValues
+from isorep._formats.torch_file import read_torch
 from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.natural_order import natural_key
-from isorep._utils.optional import import_optional
 
 _CONFIG = "config.json"
 _RANGES = "sequence_ranges.pt"
@@ -57,7 +57,7 @@ def _layer_folders(path: Path) -> list[Path]:
     return sorted(layers, key=lambda folder: natural_key(folder.name))
 
 
-def _layer(folder: Path, config: dict[str, Any]) -> JoinedRows:
+def _layer(folder: Path, config: dict[str, Any]) -> JoinedArray:
     name = f"{folder.name}/{_CONFIG}"
     if config.get("shuffle_shards"):
         raise ValueError(
@@ -77,7 +77,7 @@ def _layer(folder: Path, config: dict[str, Any]) -> JoinedRows:
             )
         path = folder / f"shard_{i}.memmap"
         shards[f"{folder.name}/{path.name}"] = RawValues(path, shape, _numpy_dtype(dtype))
-    layer = JoinedRows(shards)
+    layer = JoinedArray(list(shards.values()), list(shards))
     if layer.shape[0] != (n_tokens := member(config, "total_size", int, name)):
         raise ValueError(
             f"it is incomplete: the shards of {folder.name} have {layer.shape[0]} of {n_tokens} "
@@ -94,13 +94,12 @@ def _numpy_dtype(name: str) -> np.dtype[Any]:
 
 def _groups(path: Path, n_tokens: int) -> NDArray[np.int64]:
     """Return the number of the sequence that each token belongs to."""
-    torch = import_optional("torch", "torch")
+    expected = f"a tensor of rising numbers from 0 to {n_tokens}"
     try:
-        starts = np.asarray(torch.load(path, map_location="cpu", weights_only=True))
-        lengths = np.diff(starts)
-        if starts[0] != 0 or starts[-1] != n_tokens or (lengths < 0).any():
-            raise ValueError(f"expected rising numbers from 0 to {n_tokens}, got {starts}")
-    # A damaged file can raise anything.
-    except Exception as error:
+        starts = np.asarray(read_torch(path, expected))
+    except ValueError as error:
         raise ValueError(f"{path.name} is damaged: {error}") from error
-    return np.repeat(np.arange(len(lengths)), lengths)
+    is_rising = starts.ndim == 1 and starts.dtype.kind in "iu" and (np.diff(starts) >= 0).all()
+    if not is_rising or len(starts) == 0 or starts[0] != 0 or starts[-1] != n_tokens:
+        raise ValueError(f"{path.name} is damaged: expected {expected}, got {starts!r:.60}")
+    return np.repeat(np.arange(len(starts) - 1), np.diff(starts))

@@ -12,8 +12,10 @@ from pathlib import Path
 from isorep._formats.activation_cache import is_activation_cache, open_activation_cache
 from isorep._formats.anndata import open_anndata
 from isorep._formats.arrow import open_arrow
+from isorep._formats.delimited import read_delimited
 from isorep._formats.hdf5 import open_hdf5
 from isorep._formats.header import Contents
+from isorep._formats.matlab import open_matlab
 from isorep._formats.netcdf import open_netcdf
 from isorep._formats.npy import open_npy, read_npy
 from isorep._formats.npz import read_npz, write_npz
@@ -21,8 +23,10 @@ from isorep._formats.nwb import open_nwb
 from isorep._formats.parquet import open_parquet
 from isorep._formats.plain_zarr import is_zarr, open_any_zarr
 from isorep._formats.saev_shards import is_saev_shards, open_saev_shards
-from isorep._formats.safetensors import read_safetensors
+from isorep._formats.safetensors import open_safetensors
 from isorep._formats.saved_dataset import is_saved_dataset, open_saved_dataset
+from isorep._formats.shards import INDEX, is_folder_of_arrays, open_folder, open_index
+from isorep._formats.torch_file import open_tensors, read_tensors
 from isorep._formats.zarr import write_zarr
 from isorep._utils.atomic import target_of
 
@@ -71,6 +75,10 @@ _ARROW = Format(
     ids=True,
     extra="arrow",
 )
+_TORCH = Format("a layer for each tensor of torch.save", read_tensors, open_tensors, extra="torch")
+_DELIMITED = Format(
+    "columns of numbers as one layer; a header names them", read_delimited, ids=True
+)
 
 FORMATS = {
     ".npz": Format(
@@ -86,9 +94,17 @@ FORMATS = {
         ids=True,
     ),
     ".npy": Format("one layer, named after the file", read_npy, open_npy),
-    ".safetensors": Format("a layer for each tensor", read=read_safetensors, extra="safetensors"),
+    ".safetensors": Format("a layer for each tensor", open=open_safetensors, extra="safetensors"),
+    INDEX: Format(
+        "a layer for each tensor, of several files", open=open_index, extra="safetensors"
+    ),
     ".h5": _HDF5,
     ".hdf5": _HDF5,
+    ".mat": Format("a layer for each variable of MATLAB", open=open_matlab, extra="hdf5"),
+    ".csv": _DELIMITED,
+    ".tsv": _DELIMITED,
+    ".pt": _TORCH,
+    ".pth": _TORCH,
     ".parquet": Format(
         "columns of numbers as one layer; a layer for each column of lists",
         open=open_parquet,
@@ -105,7 +121,7 @@ FORMATS = {
 }
 """Suffix to format, in the order in which errors list the suffixes."""
 
-FOLDERS: dict[str, Format] = {
+FOLDERS = {
     "Hugging Face dataset": Format(
         "a dataset of save_to_disk: a layer for each column of lists",
         open=open_saved_dataset,
@@ -127,6 +143,11 @@ FOLDERS: dict[str, Format] = {
         open=open_any_zarr,
         ids=True,
         recognise=is_zarr,
+    ),
+    "folder": Format(
+        "files of .npy, .safetensors or .pt: a layer each, or parts of layers",
+        open=open_folder,
+        recognise=is_folder_of_arrays,
     ),
 }
 """Kind of folder to format; the first that recognises a folder reads it."""

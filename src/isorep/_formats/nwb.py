@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._formats.hdf5 import Dataset
+from isorep._formats.hdf5_dataset import Dataset
 from isorep._formats.header import Contents
 from isorep._utils.natural_order import natural_key
 from isorep._utils.optional import import_optional
@@ -35,12 +35,12 @@ def open_nwb(path: Path) -> Contents:
             return
         if not isinstance(item, h5py.Dataset):
             if _is_time_series(item):
-                arrays[name] = Dataset(path, f"{name}/data", item["data"])
-                orders[name] = _times(path, name, item)
+                arrays[name] = Dataset(path, item["data"])
+                orders[name] = _times(path, item)
                 arrays[f"{name}/{_TIMES}"] = orders[name]
                 hidden.update(f"{name}/{key}" for key in ("data", "starting_time"))
         elif "/" in name and item.shape is not None:  # those of the root describe the session
-            arrays.setdefault(name, Dataset(path, name, item))
+            arrays.setdefault(name, Dataset(path, item))
             if item.attrs.get("neurodata_type") == "VectorIndex":
                 hidden.update((name, name.removesuffix("_index")))
 
@@ -76,8 +76,8 @@ def _is_time_series(group: Any) -> bool:
     return "data" in group and (_TIMES in group or "starting_time" in group)
 
 
-def _times(path: Path, name: str, series: Any) -> Any:
+def _times(path: Path, series: Any) -> Any:
     if _TIMES in series:
-        return Dataset(path, f"{name}/{_TIMES}", series[_TIMES])
+        return Dataset(path, series[_TIMES])
     start = series["starting_time"]
     return _RegularTimes(float(start[()]), float(start.attrs["rate"]), series["data"].shape[0])

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from isorep._formats.header import Contents
-from isorep._formats.joined_rows import JoinedRows
+from isorep._formats.joined_array import JoinedArray
 from isorep._formats.json_members import member, read_json
 from isorep._formats.raw_values import RawValues
 
@@ -55,7 +55,7 @@ def open_saev_shards(path: Path) -> Contents:
 
     return Contents(
         {
-            f"layer{layer}": JoinedRows({name: shard(name, i) for name in lengths})
+            f"layer{layer}": JoinedArray([shard(name, i) for name in lengths], list(lengths))
             for i, layer in enumerate(layers)
         }
     )

@@ -7,6 +7,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
+import numpy as np
+
 from isorep._formats.formats import FORMATS, Format, find_format, one_of, suffixes
 from isorep._formats.header import Contents
 from isorep._utils.atomic import interrupted_swap
@@ -189,7 +191,8 @@ def _load(path: Path, row: Format, options: ReadOptions) -> Representations:
     if row.read is None:
         return Representations.from_mapping(_open(path, row, options))
     contents = select_arrays(_contents(row.read, path), **options)
-    layers = {name: _in_memory(array) for name, array in contents.layers.items()}
+    with damage_as_value_error():
+        layers = {name: _in_memory(array) for name, array in contents.layers.items()}
     return Representations(layers, **contents.metadata)
 
 
@@ -219,7 +222,7 @@ def _contents(read: Callable[[Path], Contents], path: Path) -> Contents:
 
 
 def _in_memory(array: Any) -> Any:
-    return array if hasattr(array, "__array__") else array[:]
+    return np.asarray(array) if hasattr(array, "__array__") else array[:]
 
 
 Read = TypeVar("Read")

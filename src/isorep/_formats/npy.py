@@ -17,10 +17,8 @@ _BAD_HEADER = (TokenError, OverflowError, RecursionError)
 """What NumPy raises for a header that is no Python, or claims numbers past 64 bits."""
 
 
-def read_array(
-    open_file: Callable[[], BinaryIO], size: int, *, alone: bool = False
-) -> NDArray[Any]:
-    """Read the array at the start of a file of `size` bytes.
+def read_array(open_file: Callable[[], BinaryIO], size: int) -> NDArray[Any]:
+    """Read the array of a file of `size` bytes, which holds nothing else.
 
     Parameters
     ----------
@@ -29,9 +27,6 @@ def read_array(
     size
         Largest possible size of the file in bytes. A header that claims more raises an error before
         memory is allocated.
-    alone
-        Whether data after the array is an error. In a zip, the checksum of a member is compared
-        only when its end is read.
 
     Raises
     ------
@@ -39,18 +34,36 @@ def read_array(
         The file is damaged, is no .npy, or holds objects.
     """
     try:
-        _check_header(open_file, size)
+        _checked_header(open_file, size)
         with open_file() as file:
             array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-            if alone and file.read(1):
+            # In a zip, the checksum of a member is compared only when its end is read.
+            if file.read(1):
                 raise ValueError("it is damaged: data after its end")
     except _BAD_HEADER as error:
         raise ValueError(f"its header is damaged: {error}") from error
     return array
 
 
-def _check_header(open_file: Callable[[], BinaryIO], size: int) -> None:
-    """Raise ValueError if the header claims more bytes than the file can have."""
+def read_shape(
+    open_file: Callable[[], BinaryIO], size: int
+) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return the shape and dtype of the array at the start of a file of `size` bytes.
+
+    Raises
+    ------
+    ValueError
+        The file is no .npy, or its header claims more bytes than the file can have.
+    """
+    try:
+        return _checked_header(open_file, size)
+    except _BAD_HEADER as error:
+        raise ValueError(f"its header is damaged: {error}") from error
+
+
+def _checked_header(
+    open_file: Callable[[], BinaryIO], size: int
+) -> tuple[tuple[int, ...], np.dtype[Any]]:
     with open_file() as file:
         shape, dtype = _header(file)
         claimed, available = math.prod(shape) * dtype.itemsize, size - file.tell()
@@ -59,6 +72,7 @@ def _check_header(open_file: Callable[[], BinaryIO], size: int) -> None:
             f"it is damaged: its header claims shape {shape}, dtype {dtype}, which is "
             f"{claimed} bytes, and the file has at most {available}"
         )
+    return shape, dtype
 
 
 def _map_array(path: Path) -> NDArray[Any]:
@@ -70,8 +84,11 @@ def _map_array(path: Path) -> NDArray[Any]:
         The file is damaged, is no .npy, or holds objects.
     """
     try:
-        _check_header(lambda: path.open("rb"), path.stat().st_size)
-        return np.lib.format.open_memmap(path, mode="r")
+        _checked_header(lambda: path.open("rb"), path.stat().st_size)
+        array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
+        if array.offset + array.nbytes < path.stat().st_size:
+            raise ValueError("it is damaged: data after its end")
+        return array
     except _BAD_HEADER as error:
         raise ValueError(f"its header is damaged: {error}") from error
 

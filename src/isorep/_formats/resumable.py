@@ -437,7 +437,7 @@ def n_committed(path: Path) -> int | None:
 def _read(progress: Path) -> dict[str, NDArray[Any]]:
     try:
         with damage_as_value_error():
-            arrays = members(progress)
+            arrays = {name: np.asarray(member) for name, member in members(progress).items()}
             read_header(arrays[HEADER])
             return arrays
     except (OSError, ValueError) as error:

@@ -11,9 +11,12 @@ from isorep.cli.app import app
 from isorep.cli.model_options import with_model_options
 from isorep.cli.options import (
     DataOption,
+    GroupsOption,
     LayerPatternsOption,
     MeasuresOption,
     MemoryOption,
+    NanPolicyOption,
+    OrderOption,
     SeedOption,
 )
 from isorep.cli.output import (
@@ -24,6 +27,7 @@ from isorep.cli.output import (
     new_table,
     print_heading,
     print_notes,
+    print_omitted,
     say,
     shown,
     write_file,
@@ -108,29 +112,10 @@ def compare(
             metavar="N", help="Permutations for each p-value. \\[default: 20 for each cell]"
         ),
     ] = None,
-    groups: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Group of each sample, if samples of a group depend on each other: a .npy, or a "
-            "text with one value a line. \\[default: what the stores know]",
-        ),
-    ] = None,
-    order: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Time of each sample, within its group, in the same forms as --groups.",
-        ),
-    ] = None,
+    groups: GroupsOption = None,
+    order: OrderOption = None,
     seed: SeedOption = 0,
-    nan_policy: Annotated[
-        str,
-        typer.Option(
-            metavar="POLICY",
-            help="What to do with NaN: raise, or omit the samples that have NaN in any layer.",
-        ),
-    ] = "raise",
+    nan_policy: NanPolicyOption = "raise",
     memory: MemoryOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", metavar="", help="Print the plan and exit.")
@@ -220,8 +205,7 @@ def compare(
         report(table, html, a=x, b=y, title=f"{a} and {b}")
     if STDOUT not in (json, csv):
         _print_tables(table)
-    if table.attrs.get("n_omitted"):
-        say(f"isorep: {table.attrs['n_omitted']} samples with NaN were left out", err=True)
+    print_omitted(table)
     print_notes(table)
 
 

@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from isorep import Representations
+from isorep.monitor import Monitor
 from isorep.monitor.store import Store
 
 

@@ -85,7 +85,7 @@ def _map_array(path: Path) -> NDArray[Any]:
     """
     try:
         _checked_header(lambda: path.open("rb"), path.stat().st_size)
-        array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
+        array = np.lib.format.open_memmap(path, mode="r")
         if array.offset + array.nbytes < path.stat().st_size:
             raise ValueError("it is damaged: data after its end")
         return array

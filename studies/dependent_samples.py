@@ -67,23 +67,31 @@ def stimuli(rng, groups=20, size=6, p=8):
     return x, y, {"groups": np.repeat(np.arange(groups), size)}
 
 
-def texts(rng, n_texts=30, p=8):
-    """Return two unrelated sides of the tokens of 30 texts, each of 5 to 39 tokens.
+def texts(n_texts, of_position, p=8):
+    """Return a function that draws two unrelated sides of tokens of texts, each of 5 to 39 tokens.
 
-    Half of the variance is the text's; the rest is autoregressive with coefficient 0.5.
+    Half of the variance is the text's; the rest is autoregressive with coefficient 0.5. With
+    `of_position`, a direction of its own on each side grows with the position in the text, up to
+    twice the standard deviation of the rest.
     """
-    lengths = rng.integers(5, 40, n_texts)
 
-    def side():
-        return np.concatenate(
-            [
-                np.sqrt(0.5) * rng.standard_normal(p)
-                + np.sqrt(0.5 * 0.75) * series(rng, 0.5, length, p)
-                for length in lengths
-            ]
-        )
+    def draw(rng):
+        lengths = rng.integers(5, 40, n_texts)
 
-    return side(), side(), {"groups": np.repeat(np.arange(n_texts), lengths)}
+        def side():
+            drift = of_position * rng.standard_normal(p) / 20
+            return np.concatenate(
+                [
+                    np.sqrt(0.5) * rng.standard_normal(p)
+                    + np.sqrt(0.5 * 0.75) * series(rng, 0.5, length, p)
+                    + np.arange(length)[:, None] * drift
+                    for length in lengths
+                ]
+            )
+
+        return side(), side(), {"groups": np.repeat(np.arange(n_texts), lengths)}
+
+    return draw
 
 
 KINDS = {
@@ -92,7 +100,9 @@ KINDS = {
     "AR(0.9), n = 120": autoregressive(0.9, 120),
     "AR(0.9), n = 500": autoregressive(0.9, 500),
     "20 stimuli x 6 repeats": stimuli,
-    "tokens of 30 texts": texts,
+    "tokens of 30 texts": texts(30, of_position=0),
+    "tokens of 30 texts, drift": texts(30, of_position=1),
+    "tokens of 120 texts, drift": texts(120, of_position=1),
 }
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-from isorep._formats.formats import FORMATS, OPENABLE, one_of
+from isorep._formats.formats import FORMATS, Format, find_format, one_of, suffixes
+from isorep._formats.header import Contents
+from isorep._utils.atomic import interrupted_swap
+from isorep.representations.array_selection import ReadOptions, select_arrays
 from isorep.representations.representations import Representations
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from isorep.representations.lazy import LazyRepresentations
 
-__all__ = ["load", "open_store", "save"]
+__all__ = ["Contents", "Format", "load", "open_store", "save"]
 
 
 def save(representations: Representations, path: str | PathLike[str]) -> None:
@@ -52,29 +57,58 @@ def save(representations: Representations, path: str | PathLike[str]) -> None:
     Representations.from_mapping(representations).save(path)
 
 
-def load(path: str | PathLike[str]) -> Representations:
+def load(
+    path: str | PathLike[str],
+    *,
+    layers: str | Iterable[str] = "*",
+    reduce: str | None = None,
+    channels: str = "auto",
+    ids: str | Sequence[str | int] | None = None,
+    labels: str | ArrayLike | None = None,
+    groups: str | ArrayLike | None = None,
+) -> Representations:
     """Load what `save` wrote, or plain arrays of other programs.
 
     Parameters
     ----------
     path
-        ``.npz`` or ``.zarr`` written by `save`; or plain arrays, (n_samples, n_features) each, of
-        other programs: ``.npy`` (one layer, named after the file), ``.npz`` or ``.safetensors`` (a
-        layer for each array), ``.h5`` or ``.hdf5`` (a layer for each 2-D dataset, also those within
-        groups). Plain arrays do not say which samples they hold.
+        ``.npz`` or ``.zarr`` written by `save`; or arrays of other programs: ``.npy`` (one layer,
+        named after the file), ``.npz`` or ``.safetensors`` (a layer for each array), ``.h5`` or
+        ``.hdf5`` (a layer for each dataset, also those within groups).
+    layers : str or iterable of str
+        Globs over the names of the arrays that are layers; "!labels" leaves one out. An array with
+        one axis is a layer, of one feature, only if it is named in full. By default all arrays
+        (n_samples, ...) of numbers are layers.
+    reduce : {"mean", "positions", "flatten", "max", "last", "first"}, optional
+        How the positions of arrays with 3 axes or more (tokens, maps, times) become features or
+        rows, as in `isorep.capture`. With "positions" every position is a row, in the group of its
+        sample.
+    channels : {"auto", "first", "last"}
+        Axis of the features of arrays with 3 axes or more: first or last after the samples. "auto"
+        takes the last one of (n_samples, tokens, features), with a warning.
+    ids, labels, groups : str or (n_samples,) array-like, optional
+        Id, label and group of each sample (see `Representations`). A string names an array or
+        column of the file. By default what the file itself knows.
 
     Returns
     -------
     Representations
         float16 stays float16; bfloat16 becomes float32, with ``dtypes[layer] == "bfloat16"``.
 
+    Warns
+    -----
+    UserWarning
+        Arrays that are no layers, and that no option names, are left out: those with 0 or 1 axes,
+        and texts.
+
     Raises
     ------
     FileNotFoundError
         Nothing is at `path`.
     ValueError
-        The suffix is another one, the file is damaged, the capture is not complete, or the arrays
-        are no representations. The message names the file. Pickled objects are never loaded.
+        The suffix is another one, the file is damaged, the capture is not complete, an option names
+        an unknown array, or the arrays are weights or no representations. The message names the
+        file. Pickled objects are never loaded.
     ImportError
         The library that reads the format is not installed.
 
@@ -83,22 +117,35 @@ def load(path: str | PathLike[str]) -> Representations:
     >>> import tempfile, numpy as np
     >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     np.save(Path(folder) / "fc.npy", np.eye(3))
-    ...     load(Path(folder) / "fc.npy")
-    Representations(1 layer, 3 samples: fc (3, 3))
+    ...     path = Path(folder) / "a.npz"
+    ...     np.savez(path, tokens=np.ones((3, 7, 2)), label=[0, 1, 1])
+    ...     reps = load(path, reduce="mean", channels="last", labels="label")
+    >>> reps, reps.labels
+    (Representations(1 layer, 3 samples: tokens (3, 2)), array([0, 1, 1]))
     """
-    return _checked(path, tuple(FORMATS), _load)
+    options: ReadOptions = {
+        "layers": layers,
+        "reduce": reduce,
+        "channels": channels,
+        "ids": ids,
+        "labels": labels,
+        "groups": groups,
+    }
+    return _checked(path, _load, options)
 
 
-def open_store(path: str | PathLike[str]) -> LazyRepresentations:
+def open_store(path: str | PathLike[str], **options: Unpack[ReadOptions]) -> LazyRepresentations:
     """Open layers on disk, to be read a few rows at a time: they may be larger than memory.
 
     Parameters
     ----------
     path
-        ``.zarr`` written by `save`; or plain arrays, (n_samples, n_features) each: ``.npy`` (one
-        layer, named after the file), ``.h5`` or ``.hdf5`` (a layer for each 2-D dataset, called
-        "block1/conv" within groups).
+        ``.zarr`` written by `save`; or arrays of other programs: ``.npy`` (one layer, named after
+        the file), ``.h5`` or ``.hdf5`` (a layer for each dataset, called "block1/conv" within
+        groups).
+    **options
+        ``layers``, ``reduce``, ``channels``, ``ids``, ``labels`` and ``groups``; see `load`. Arrays
+        are reduced as their rows are read.
 
     Returns
     -------
@@ -127,36 +174,69 @@ def open_store(path: str | PathLike[str]) -> LazyRepresentations:
     ...     stored["fc"].shape, stored["fc"][:1]
     ((3, 3), array([[1., 0., 0.]]))
     """
-    return _checked(path, OPENABLE, _open)
+    return _checked(path, _open, options, in_parts=True)
 
 
-def _load(path: Path) -> Representations:
-    read = FORMATS[path.suffix.lower()].read
-    if read is None:
-        return Representations.from_mapping(_open(path))
-    contents = read(path)
-    return Representations(contents.layers, **contents.metadata)
+def open_or_load(
+    path: str | PathLike[str], **options: Unpack[ReadOptions]
+) -> Representations | LazyRepresentations:
+    """Open a file whose rows can be read in parts, and load any other; see `load`."""
+    return _checked(path, _open_or_load, options)
 
 
-def _open(path: Path) -> LazyRepresentations:
+def _load(path: Path, row: Format, options: ReadOptions) -> Representations:
+    if row.read is None:
+        return Representations.from_mapping(_open(path, row, options))
+    contents = select_arrays(_checked_contents(row.read(path)), **options)
+    layers = {name: _in_memory(array) for name, array in contents.layers.items()}
+    return Representations(layers, **contents.metadata)
+
+
+def _open(path: Path, row: Format, options: ReadOptions) -> LazyRepresentations:
     from isorep.representations.lazy import LazyRepresentations
 
-    open_format = FORMATS[path.suffix.lower()].open
-    assert open_format is not None
-    contents = open_format(path)
+    assert row.open is not None
+    contents = select_arrays(_checked_contents(row.open(path)), **options)
     return LazyRepresentations(contents.layers, place=str(path), **contents.metadata)
+
+
+def _open_or_load(
+    path: Path, row: Format, options: ReadOptions
+) -> Representations | LazyRepresentations:
+    return _load(path, row, options) if row.open is None else _open(path, row, options)
+
+
+def _checked_contents(contents: Any) -> Contents:
+    """Return what a reader returned, which may be one of another package."""
+    if not isinstance(contents, Contents):
+        raise TypeError(
+            f"its reader returned a {type(contents).__name__}; expected isorep.storage.Contents"
+        )
+    return contents
+
+
+def _in_memory(array: Any) -> Any:
+    return array if hasattr(array, "__array__") else array[:]
 
 
 Read = TypeVar("Read")
 
 
 def _checked(
-    path: str | PathLike[str], suffixes: tuple[str, ...], read: Callable[[Path], Read]
+    path: str | PathLike[str],
+    read: Callable[[Path, Format, ReadOptions], Read],
+    options: ReadOptions,
+    in_parts: bool = False,
 ) -> Read:
-    """Return ``read(path)``; errors about its suffix, existence and contents name `path`."""
+    """Return what `read` returns; errors about its suffix, existence and contents name `path`."""
     path = Path(path)
-    if path.suffix.lower() not in suffixes:
-        raise ValueError(f"cannot load {str(path)!r}: expected a name ending in {one_of(suffixes)}")
+    row = find_format(path)
+    if row is None or (in_parts and row.open is None):
+        known = [x for x in suffixes() if not in_parts or FORMATS.get(x, Format()).open]
+        raise ValueError(
+            f"cannot load {str(path)!r}: expected a name ending in {one_of(known)}, or a folder "
+            "of arrays"
+        )
     if not path.exists():
         from isorep._formats.resumable import n_committed
 
@@ -166,8 +246,13 @@ def _checked(
                 f"cannot load {str(path)!r}: it is incomplete, {n} samples so far; run the capture "
                 "again to finish it"
             )
+        if halves := interrupted_swap(path):
+            raise ValueError(
+                f"cannot load {str(path)!r}: a save was interrupted. The old store is "
+                f"{str(halves[0])!r} and the new one {str(halves[1])!r}: rename one of them"
+            )
         raise FileNotFoundError(f"cannot load {str(path)!r}: there is no such file or folder")
     try:
-        return read(path)
+        return read(path, row, options)
     except (TypeError, ValueError) as error:
         raise ValueError(f"cannot load {str(path)!r}: {error}") from error

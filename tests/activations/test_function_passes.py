@@ -97,7 +97,10 @@ def test_reductions_leave_out_padding():
 
 def test_masks_of_the_caller_and_custom_reductions():
     def function(batch):
-        return {"h": np.nan_to_num(tokens(batch)["h"]), "map": np.ones((len(batch["input_ids"]), 5))}
+        return {
+            "h": np.nan_to_num(tokens(batch)["h"]),
+            "map": np.ones((len(batch["input_ids"]), 5)),
+        }
 
     with pytest.warns(UserWarning, match=r"'h' \(4, 3, 2\) is read as 2 features at 3 positions"):
         reps = isorep.capture(function, TOKENS, mask={"h": None})
@@ -135,10 +138,18 @@ def test_padding_that_cannot_be_left_out_is_named():
     [
         (lambda b: b, TypeError, r"return a dict \{layer: array\}, got ndarray for batch 0"),
         (lambda b: {}, TypeError, "got an empty dict"),
-        (lambda b: {"h": b[:3]}, ValueError, r"'h' has shape \(3, 5\) for the 256 samples of batch"),
+        (
+            lambda b: {"h": b[:3]},
+            ValueError,
+            r"'h' has shape \(3, 5\) for the 256 samples of batch",
+        ),
         (lambda b: {"h": b + 1j}, TypeError, "'h' has dtype complex"),
         (lambda b: {"h" if len(b) > 99 else "g": b}, ValueError, r"missing \['h'\], new \['g'\]"),
-        (lambda b: {"h": b if len(b) > 99 else b[:, 1:]}, ValueError, "4 features of float32 for b"),
+        (
+            lambda b: {"h": b if len(b) > 99 else b[:, 1:]},
+            ValueError,
+            "4 features of float32 for b",
+        ),
     ],
 )
 def test_what_a_function_may_not_return(function, error, text):
@@ -148,7 +159,9 @@ def test_what_a_function_may_not_return(function, error, text):
 
 @pytest.mark.parametrize("option", [{"heads": "h"}, {"skip": [0]}, {"device": "cpu"}])
 def test_options_of_models_are_refused(option):
-    with pytest.raises(ValueError, match=f"{next(iter(option))} is for PyTorch models, and the mod"):
+    with pytest.raises(
+        ValueError, match=f"{next(iter(option))} is for PyTorch models, and the mod"
+    ):
         isorep.capture(linear, X, **option)
 
 

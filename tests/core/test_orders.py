@@ -38,7 +38,7 @@ def test_groups_change_places_with_groups_of_their_size():
         assert order[:12].max() < 12
 
 
-def test_groups_of_many_sizes_are_read_from_their_start_and_again():
+def test_groups_of_many_sizes_are_read_there_and_back():
     sizes = [1, 2, 3, 4, 5, 6, 7, 8]
     structure = SampleStructure.from_labels(np.repeat(np.arange(8), sizes))
     assert not Orders(structure, 1, 0).are_permutations
@@ -46,11 +46,35 @@ def test_groups_of_many_sizes_are_read_from_their_start_and_again():
         others = []
         for rows in structure.members:
             (other,) = set(structure.groups[order[rows]])
-            source = structure.members[other]
-            expected = [source[i % len(source)] for i in range(len(rows))]
-            assert order[rows].tolist() == expected
+            source = structure.members[other].tolist()
+            there_and_back = (source + source[::-1]) * 8
+            assert order[rows].tolist() == there_and_back[: len(rows)]
             others.append(other)
         assert sorted(others) == list(range(8))
+
+
+def test_groups_of_many_sizes_change_places_with_those_of_similar_size():
+    sizes = np.random.default_rng(0).permutation(np.arange(2, 23))
+    structure = SampleStructure.from_labels(np.repeat(np.arange(21), sizes))
+    for order in drawn(structure):
+        for rows, size in zip(structure.members, sizes, strict=True):
+            (other,) = set(structure.groups[order[rows]])
+            assert (sizes[other] - 2) // 7 == (size - 2) // 7  # the 7 shortest, middle and longest
+
+
+@pytest.mark.parametrize("sizes", [[3] * 9, [2, 3, 4, 5, 6, 7, 8, 9]])
+def test_all_groups_move_if_they_must(sizes):
+    structure = SampleStructure.from_labels(np.repeat(np.arange(len(sizes)), sizes))
+    for (order,) in Orders(structure, 50, 0, all_move=True).batches(1):
+        partners = [structure.groups[order[rows[0]]] for rows in structure.members]
+        assert (np.array(partners) != np.arange(len(sizes))).all()
+        assert sorted(partners) == list(range(len(sizes)))
+
+
+def test_time_moves_by_a_quarter_or_more_if_it_must():
+    structure = SampleStructure.from_labels(order=np.arange(40))
+    shifts = {-int(order[0]) % 40 for (order,) in Orders(structure, 300, 0, True).batches(1)}
+    assert shifts == set(range(10, 30))
 
 
 def test_a_time_series_is_shifted_in_its_order():

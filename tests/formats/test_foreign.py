@@ -96,7 +96,7 @@ def test_a_zip_of_something_else(tmp_path):
 
 
 def test_arrays_that_are_no_representations(tmp_path):
-    np.savez(tmp_path / "a.npz", x=np.ones((5, 2)), y=np.ones(5))
+    np.savez(tmp_path / "a.npz", y=np.ones(5))
     with pytest.raises(ValueError, match=r"a.npz'.*layer 'y' is 1-D"):
         load(tmp_path / "a.npz")
     np.savez(tmp_path / "a.npz", x=np.ones((5, 2)), y=np.ones((4, 2)))

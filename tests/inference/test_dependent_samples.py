@@ -46,7 +46,10 @@ def test_groups_of_many_sizes_get_a_new_basis(name):
     for draw in null.draws:
         other = rng.permutation(9)
         rows = np.concatenate(
-            [np.resize(members[k], size) for k, size in zip(other, sizes, strict=True)]
+            [
+                np.resize([*members[k], *members[k][::-1]], size)
+                for k, size in zip(other, sizes, strict=True)
+            ]
         )
         again = isorep.overlap(x, y[rows], groups=groups)
         assert draw == pytest.approx(MEASURES[name](again).similarity, abs=1e-9)

@@ -1,9 +1,11 @@
-"""Formats: one row for each suffix. A new file format is one file and one row."""
+"""Formats: one row for each suffix or kind of folder. A new file format is one file and one row."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from os import PathLike
 from pathlib import Path
 
@@ -15,13 +17,20 @@ from isorep._formats.safetensors import read_safetensors
 from isorep._formats.zarr import open_zarr, read_zarr, write_zarr
 from isorep._utils.atomic import target_of
 
+_ENTRY_POINTS = "isorep.readers"
+"""Group of entry points by which other packages add formats; their names are suffixes."""
+
 
 @dataclass(frozen=True)
 class Format:
-    """The functions for the files of one suffix; None where a format has no such function.
+    """The functions for the files of one suffix, or for folders of one kind.
+
+    A function is None where a format has no such function.
 
     Attributes
     ----------
+    holds
+        What the file holds and who writes it, for people.
     read
         Returns the contents of a file, with all arrays in memory.
     open
@@ -29,30 +38,77 @@ class Format:
         A format has `read`, `open` or both.
     write
         Writes contents to a path, whole or not at all.
+    recognise
+        Returns whether a folder is of this kind; only for folders without a suffix.
+    ids
+        Whether such files can say which samples they hold.
+    extra
+        Extra of isorep that installs the library that reads the format; empty if none is needed.
     """
 
+    holds: str = ""
     read: Callable[[Path], Contents] | None = None
     open: Callable[[Path], Contents] | None = None
     write: Callable[[Contents, Path], None] | None = None
+    recognise: Callable[[Path], bool] | None = None
+    ids: bool = False
+    extra: str = ""
 
+
+_HDF5 = Format("a layer for each dataset", open=open_hdf5, extra="hdf5")
 
 FORMATS = {
-    ".npz": Format(read=read_npz, write=write_npz),
-    ".zarr": Format(read=read_zarr, open=open_zarr, write=write_zarr),
-    ".npy": Format(read=read_npy, open=open_npy),
-    ".safetensors": Format(read=read_safetensors),
-    ".h5": Format(open=open_hdf5),
-    ".hdf5": Format(open=open_hdf5),
+    ".npz": Format(
+        "layers that isorep saved; or a layer for each array of np.savez",
+        read=read_npz,
+        write=write_npz,
+        ids=True,
+    ),
+    ".zarr": Format(
+        "layers that isorep saved or captures", read_zarr, open_zarr, write_zarr, ids=True
+    ),
+    ".npy": Format("one layer, named after the file", read_npy, open_npy),
+    ".safetensors": Format("a layer for each tensor", read=read_safetensors, extra="safetensors"),
+    ".h5": _HDF5,
+    ".hdf5": _HDF5,
 }
 """Suffix to format, in the order in which errors list the suffixes."""
 
-OPENABLE = tuple(suffix for suffix, row in FORMATS.items() if row.open is not None)
-"""Suffixes of the formats that can be read a few rows at a time."""
+FOLDERS: dict[str, Format] = {}
+"""Kind of folder to format; the first that recognises a folder reads it."""
 
 _WRITABLE = tuple(suffix for suffix, row in FORMATS.items() if row.write is not None)
 
 
-def one_of(suffixes: tuple[str, ...]) -> str:
+def find_format(path: Path) -> Format | None:
+    """Return the format of a file or folder, by its suffix or by what the folder holds.
+
+    isorep's own formats come before those of other packages.
+
+    Raises
+    ------
+    ImportError, TypeError
+        If the package that reads the suffix cannot be imported, or offers no reader.
+    """
+    suffix = _suffix_of(path)
+    if suffix in FORMATS:
+        return FORMATS[suffix]
+    if suffix:
+        return _load_plugin(_plugins()[suffix])
+    return _kind_of_folder(path)
+
+
+def has_format(path: Path) -> bool:
+    """Return whether `find_format` knows a format for the path; imports no package."""
+    return bool(_suffix_of(path)) or _kind_of_folder(path) is not None
+
+
+def suffixes() -> tuple[str, ...]:
+    """Return all suffixes, those of other packages last."""
+    return *FORMATS, *(suffix for suffix in _plugins() if suffix not in FORMATS)
+
+
+def one_of(suffixes: Sequence[str]) -> str:
     """Return the suffixes as a list in words.
 
     Examples
@@ -61,7 +117,7 @@ def one_of(suffixes: tuple[str, ...]) -> str:
     '.npz, .zarr or .npy'
     """
     *most, last = suffixes
-    return f"{', '.join(most)} or {last}"
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def write(contents: Contents, path: str | PathLike[str]) -> None:
@@ -73,3 +129,47 @@ def write(contents: Contents, path: str | PathLike[str]) -> None:
             f"cannot save to {str(path)!r}: expected a name ending in {one_of(_WRITABLE)}"
         )
     row.write(contents, target_of(path, "save to"))
+
+
+def _suffix_of(path: Path) -> str:
+    """Return the longest known suffix that a name ends in; empty if there is none."""
+    name = path.name.lower()
+    own = [suffix for suffix in FORMATS if name.endswith(suffix)]
+    if own or not path.suffix:  # packages are only listed when they may be needed
+        return max(own, key=len, default="")
+    return max((suffix for suffix in _plugins() if name.endswith(suffix)), key=len, default="")
+
+
+def _kind_of_folder(path: Path) -> Format | None:
+    if not path.is_dir():
+        return None
+    kinds = FOLDERS.values()
+    return next((row for row in kinds if row.recognise is not None and row.recognise(path)), None)
+
+
+@cache
+def _plugins() -> dict[str, EntryPoint]:
+    """Return the entry point of each suffix that another package reads."""
+    entries = entry_points(group=_ENTRY_POINTS)
+    return {f".{entry.name.lower().removeprefix('.')}": entry for entry in entries}
+
+
+def _load_plugin(entry: EntryPoint) -> Format:
+    name = f"the reader {entry.name} = {entry.value!r} of the package " + (
+        entry.dist.name if entry.dist else "of an unknown name"
+    )
+    try:
+        reader = entry.load()
+    except Exception as error:  # a broken package can raise anything
+        raise ImportError(
+            f"{name} cannot be imported: {type(error).__name__}: {error}; repair or remove the "
+            "package"
+        ) from error
+    if isinstance(reader, Format):
+        return reader
+    if not callable(reader):
+        raise TypeError(
+            f"{name} is a {type(reader).__name__}; expected an isorep.storage.Format, or a "
+            "function of a path that returns isorep.storage.Contents"
+        )
+    return Format(read=reader)

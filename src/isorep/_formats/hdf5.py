@@ -1,4 +1,4 @@
-"""HDF5: a layer for each 2-D dataset. Such files do not say which samples they hold."""
+"""HDF5: an array for each dataset. Such files do not say which samples they hold."""
 
 from __future__ import annotations
 
@@ -14,33 +14,23 @@ from isorep._utils.optional import import_optional
 
 
 def open_hdf5(path: Path) -> Contents:
-    """Open every 2-D dataset of numbers as a layer, by name, "fc2" before "fc10".
+    """Open every dataset by name, "fc2" before "fc10".
 
     A dataset within groups is named by its path, such as "block1/conv". Links are not followed.
     """
     h5py = import_optional("h5py", "hdf5")
-    layers: dict[str, _Dataset] = {}
-    others: list[str] = []
+    arrays: dict[str, Any] = {}
 
     def visit(name: str, item: Any) -> None:
-        if not isinstance(item, h5py.Dataset):
-            return
-        if item.ndim == 2 and item.dtype.kind in "fiub":
-            layers[name] = _Dataset(path, name, item)
-        else:
-            others.append(f"{name} {item.shape} {item.dtype}")
+        if isinstance(item, h5py.Dataset) and item.shape is not None:
+            arrays[name] = _Dataset(path, name, item)
 
     try:
         with h5py.File(path) as file:
             file.visititems(visit)
     except (OSError, RuntimeError) as error:
         raise ValueError(f"expected an HDF5 file, got {error}") from error
-    if not layers:
-        raise ValueError(
-            "expected 2-D datasets of numbers, (n_samples, n_features), got "
-            + (", ".join(others) or "no dataset")
-        )
-    return Contents({name: layers[name] for name in sorted(layers, key=natural_key)})
+    return Contents({name: arrays[name] for name in sorted(arrays, key=natural_key)})
 
 
 class _Dataset:

@@ -40,14 +40,20 @@ class Contents:
     Attributes
     ----------
     layers
-        Layer name to array (n_samples, n_features), in memory or read when its rows are asked for.
+        Name of every array in the file to the array, in memory or read when its rows are asked for:
+        then it has a `shape`, a `dtype`, slices of rows, and perhaps `chunks`. Arrays in files of
+        other programs may have any shape and dtype; `select_arrays` makes layers of them.
     metadata
         Sample ids, labels, groups, order, reductions, dtypes and number of samples, as far as the
         file has them: keywords of `isorep.Representations`.
+    table
+        Name of the layer that the columns of numbers (1-D arrays) make together, if the file is a
+        table; empty for other files.
     """
 
     layers: Mapping[str, Any]
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    table: str = ""
 
 
 def layer_key(i: int, name: str) -> str:

@@ -1,6 +1,7 @@
 """Resumable: a zarr store that grows. An interruption loses only the rows after the last commit.
 
 The store ``a.zarr`` is made in the folder ``a.zarr.part`` and moves into place when it is complete.
+A folder of that name without the file ``isorep-part`` is not ours, and is left alone.
 Rows that fill whole chunks are in its arrays. ``progress.npz``, which each commit replaces as a
 whole, has the header and the labels of the samples so far, and the rows that fill no chunk yet.
 Everything else in the arrays is removed when the store is resumed.
@@ -16,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from math import isclose, isnan
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,11 +34,15 @@ from isorep._formats.header import (
 from isorep._formats.lock import locked
 from isorep._formats.npz import members
 from isorep._formats.zarr import create, header_of, is_ours, rows_of_chunk
-from isorep._utils.atomic import new_file
+from isorep._utils.atomic import new_file, sync
+
+if TYPE_CHECKING:
+    from isorep._formats.zarr_writer import ZarrWriter
 
 # Seconds from one commit to the next: the most work that an interruption loses.
 _SECONDS = 20.0
 _PROGRESS = "progress.npz"
+_MARKER = "isorep-part"
 _ROUNDING = 1e-4
 """Relative difference of two numbers of a fingerprint that computing them again may make."""
 
@@ -107,18 +112,21 @@ class ResumableStore:
             The store has another fingerprint, something else is at the path, or another process has
             the store open.
         """
+        from isorep._formats.zarr_writer import ZarrWriter  # imports zarr
+
         store = cls(path, fingerprint)
         store._check_part()
         store._part.mkdir(exist_ok=True)
+        store._marker.touch()
         try:
             with locked(store._part):
                 try:
-                    store._resume()
-                    yield store
+                    with ZarrWriter(store._store) as writer:
+                        store._resume(writer)
+                        yield store
                 finally:
                     if not store._progress.exists():  # nothing to resume
-                        # Windows removes neither a locked file nor the folder that it is in.
-                        shutil.rmtree(store._part, ignore_errors=True)
+                        store._remove_part()
         finally:
             with suppress(OSError):  # so only an empty folder goes, which nobody has locked since
                 store._part.rmdir()
@@ -182,6 +190,8 @@ class ResumableStore:
         """Write the samples so far to disk, so that an interruption does not lose them."""
         arrays: dict[str, Any] = {layer.key: layer.tail() for layer in self._arrays()}
         arrays |= self._metadata(partial=True)
+        sync(path for layer in self._arrays() for path in layer.unsynced(self._store / layer.key))
+        self._marker.touch()  # in case another process removed it as it ended
         with new_file(self._progress) as file:
             np.savez(file, **arrays)
         self._committed_at = time.monotonic()
@@ -196,7 +206,9 @@ class ResumableStore:
             layer.finish(self._group)
         for key, array in self._metadata().items():
             create(self._group, key, array.shape, array.dtype)[...] = array
+        sync([self._store, *self._store.rglob("*")])
         self._store.rename(self._path)
+        sync([self._path.parent])
         self._progress.unlink(missing_ok=True)
 
     def _arrays(self) -> Iterator[_Layer]:
@@ -206,6 +218,10 @@ class ResumableStore:
     @property
     def _store(self) -> Path:
         return self._part / "store"
+
+    @property
+    def _marker(self) -> Path:
+        return self._part / _MARKER
 
     @property
     def _progress(self) -> Path:
@@ -232,7 +248,7 @@ class ResumableStore:
             more["rows_written"] = {key: rows.written for key, rows in self._positions.items()}
         return metadata_arrays(layers, self.sample_ids, {"labels": labels}, n, **more)
 
-    def _resume(self) -> None:
+    def _resume(self, writer: ZarrWriter) -> None:
         import zarr
 
         if self._path.exists():
@@ -248,7 +264,7 @@ class ResumableStore:
         for entry in self._store.iterdir():
             if entry.name not in layers:
                 _remove(entry)
-        self._group = zarr.open_group(self._store, mode="a", zarr_format=3)
+        self._group = zarr.open_group(writer, mode="a", zarr_format=3)
         for layer in layers.values():
             layer.create(self._group)
 
@@ -287,13 +303,23 @@ class ResumableStore:
         if not self._part.exists():
             return
         names = {entry.name for entry in self._part.iterdir()} if self._part.is_dir() else {""}
-        begun = {name for name in names if name.endswith(".tmp")} | {"lock", "store", _PROGRESS}
-        if not names <= begun or (names and not names & {"lock", _PROGRESS}):
+        ours = {name for name in names if name.endswith(".tmp")}
+        ours |= {_MARKER, "lock", "store", _PROGRESS}
+        if names - ours or (names and _MARKER not in names):
             raise ValueError(
                 f"cannot capture into {str(self._path)!r}: the folder that it is made in, "
                 f"{str(self._part)!r}, exists and holds something else; move it away, or choose "
                 "another name"
             )
+
+    def _remove_part(self) -> None:
+        """Remove what is in the folder, the marker last, in case the process is killed."""
+        # Windows removes neither a locked file nor the folder that it is in.
+        with suppress(OSError):
+            for entry in self._part.iterdir():
+                if entry != self._marker:
+                    _remove(entry)
+            self._marker.unlink()
 
     def _check_fingerprint(self, stored: Mapping[str, Any], store: str) -> None:
         for key, value in self._fingerprint.items():
@@ -316,6 +342,7 @@ class _Layer:
     # At least one array, which may be empty: it has width and dtype.
     tails: list[NDArray[Any]] = field(default_factory=list)
     written: int = 0  # rows in the array
+    synced: int = 0  # rows in the array that are known to be on the disk
     array: Any = None  # made when there are rows to write
 
     @property
@@ -358,6 +385,17 @@ class _Layer:
             self.create(group)
         self.array.append(rows)
         self.written += len(rows)
+
+    def unsynced(self, folder: Path) -> Iterator[Path]:
+        """Yield the files and folders of the chunks that were written since the last call."""
+        new = range(self.synced // self.chunk_rows, self.written // self.chunk_rows)
+        for i in new:
+            yield from (folder / "c" / str(i)).rglob("*")
+            yield folder / "c" / str(i)
+        if new:
+            yield folder / "c"
+            yield folder
+        self.synced = self.written
 
     def create(self, group: Any) -> None:
         """Create the array, or its metadata anew if its chunks are there."""

@@ -39,8 +39,10 @@ def write_zarr(contents: Contents, path: Path) -> None:
                 f"cannot save to {str(path)!r}: layer {name!r} has dtype {array.dtype}, which zarr "
                 "does not have; save to .npz, or make it float64"
             )
-    with new_folder(path) as folder:
-        group = zarr.open_group(folder, mode="w", zarr_format=3)
+    from isorep._formats.zarr_writer import ZarrWriter  # imports zarr
+
+    with new_folder(path) as folder, ZarrWriter(folder) as store:
+        group = zarr.open_group(store, mode="a", zarr_format=3)
         for key, array in to_arrays(contents).items():
             create(group, key, array.shape, array.dtype)[...] = array
 
@@ -118,7 +120,7 @@ def _arrays(path: Path) -> dict[str, Any]:
     import zarr
 
     try:
-        arrays = dict(zarr.open_group(path, mode="r").arrays())
+        arrays = dict(zarr.open_group(path, mode="r", zarr_format=3).arrays())
     # A damaged metadata file can raise anything, depending on the parser.
     except Exception as error:
         raise ValueError(f"the store is damaged: {error}") from error

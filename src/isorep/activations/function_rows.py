@@ -18,6 +18,7 @@ from isorep._utils.position_reductions import POSITION_REDUCTIONS
 from isorep._utils.tables import dense_numbers
 from isorep._utils.validation import check_name, unknown_name
 from isorep.activations.function_batch import FunctionBatch
+from isorep.representations.array_reduction import check_token_axis
 
 Reduce = str | Callable[..., Any] | Mapping[str, Any]
 
@@ -142,7 +143,9 @@ class FunctionRows:
         elif array.ndim < 3:
             values = array.reshape(n, -1)
         else:
-            self._check_axis(name, array, mask, rule)
+            is_first = name not in self._shapes  # in later batches the warning would be repeated
+            if self.channels == "auto" and rule != "flatten" and mask is None and is_first:
+                check_token_axis(name, array.shape)
             if rule == "flatten" and mask is None:
                 values = array.reshape(n, -1)
             else:
@@ -175,37 +178,14 @@ class FunctionRows:
         if array.ndim == 3 and array.shape[1] == mask.shape[1] and self.channels != "first":
             return mask
         if not mask.all():
-            self._warn_once(
-                f"the rows of layer {name!r}, shape {array.shape}, include padding, since its "
-                "positions are not the tokens of the mask: pass mask= for this layer, or None for "
-                "no mask",
-                name,
-            )
+            if name not in self._shapes:
+                text = (
+                    f"the rows of layer {name!r}, shape {array.shape}, include padding, since its "
+                    "positions are not the tokens of the mask: pass mask= for this layer, or None "
+                    "for no mask"
+                )
+                warnings.warn(text, UserWarning, stacklevel=stacklevel_of_caller())
         return None
-
-    def _check_axis(
-        self, name: str, array: NDArray[Any], mask: NDArray[np.bool_] | None, rule: str
-    ) -> None:
-        """Raise ValueError, or warn, if it is unknown which axis holds the features."""
-        if self.channels != "auto" or rule == "flatten":
-            return
-        if array.ndim > 3:
-            raise ValueError(
-                f"layer {name!r} has shape {array.shape}, and it is unknown which axis holds the "
-                "features: pass channels='first' for (n, features, height, width), or 'last' for "
-                "(n, height, width, features)"
-            )
-        if mask is None:
-            self._warn_once(
-                f"layer {name!r} {array.shape} is read as {array.shape[2]} features at "
-                f"{array.shape[1]} positions of each sample: pass channels='last' if this is "
-                "right, and channels='first' for (n, features, positions)",
-                name,
-            )
-
-    def _warn_once(self, text: str, name: str) -> None:
-        if name not in self._shapes:  # the first batch
-            warnings.warn(text, UserWarning, stacklevel=stacklevel_of_caller())
 
     def _cast(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
         """Return the values as a copy in the dtype that is kept."""

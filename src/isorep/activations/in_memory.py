@@ -13,6 +13,7 @@ from isorep.activations.activation_batch import ActivationBatch
 from isorep.representations.representations import Representations
 from isorep.representations.row_positions import RowPositions
 
+
 def joined(batches: Generator[ActivationBatch, None, None]) -> Representations:
     """Return all samples of the first model of `batches`, which holds at least one batch."""
     chunks: dict[str, list[Any]] = {}

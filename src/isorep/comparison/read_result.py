@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isorep._formats.zarr_codecs import check_codecs
 from isorep.comparison.inferred import INFERRED
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def _not_a_result(path: Path) -> str:
 def _from_zarr(path: Path) -> xarray.Dataset:
     import xarray
 
+    check_codecs(path)
     # A store needs no consolidated metadata: it is not part of zarr's format 3.
     with xarray.open_zarr(path, consolidated=False) as table:
         if "kind" not in table.attrs:

@@ -7,7 +7,6 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-from isorep._formats.formats import OPENABLE
 from isorep._utils.arrays import ArrayLike
 from isorep._utils.layer_patterns import matching
 from isorep._utils.validation import unknown_name
@@ -16,7 +15,7 @@ from isorep.model_files.specs import make_model, names_model
 from isorep.representations.lazy import LazyRepresentations
 from isorep.representations.representations import Layers, Representations
 from isorep.representations.sample_structure import SampleStructure
-from isorep.storage import load, open_store
+from isorep.storage import load, open_or_load
 
 if TYPE_CHECKING:
     from isorep.activations.options import ModelOptions
@@ -131,8 +130,7 @@ def as_layers(side: Any) -> Representations | LazyRepresentations:
     if isinstance(side, LazyRepresentations):
         return side
     if isinstance(side, str | PathLike):
-        path = Path(side)
-        return open_store(path) if path.suffix.lower() in OPENABLE else load(path)
+        return open_or_load(side)
     if isinstance(side, Mapping) and any(map(_is_lazy, side.values())):
         return LazyRepresentations(
             {

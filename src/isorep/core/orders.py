@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
-from math import factorial
+from itertools import islice, pairwise
+from math import factorial, isqrt
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,9 @@ ENOUGH_GROUPS = 7
 ENOUGH_OF_A_SIZE = 5
 """Groups of each size from which on groups change places only with groups of their size."""
 
+FEWEST_OF_SIMILAR_SIZE = 7
+"""Smallest number of groups of similar size that change places where sizes are too different."""
+
 ONE_GROUP = (
     "all samples are one group, and p-values, chance levels, intervals and corrections need "
     "independent ones: pass groups= of parts that are independent, or order= if the samples are a "
@@ -41,9 +44,10 @@ class Orders:
     Independent samples are permuted. With a structure,
 
     - whole groups change places, row by row in their order, if there are 7 groups or more. Groups
-      change places with groups of their size, if there are 5 or more of each size; else with any
-      group, whose rows are then read from its start for as long as needed, again from the start
-      where it is shorter. Rows are then missing and repeated: `are_permutations` is False;
+      change places with groups of their size, if there are 5 or more of each size; else with groups
+      of similar size, whose rows are then read from the start for as long as needed, and back again
+      from the end where the group is shorter: so a position meets the same position of another
+      group, or one near it. Rows are then missing and repeated: `are_permutations` is False;
     - the samples of each group are shifted circularly, each group by a random number of rows, if
       there are fewer groups and their samples have an order.
 
@@ -57,6 +61,9 @@ class Orders:
         Number of orders.
     seed : int
         Random seed.
+    all_move : bool
+        Whether no group stays in its place, and shifts of time are by a quarter of it or more. Such
+        orders show how large overlaps by chance are, also if the sides are related.
 
     Attributes
     ----------
@@ -76,7 +83,13 @@ class Orders:
     [[10, 11], [0, 1], [2, 3], [8, 9], [4, 5], [12, 13], [6, 7]]
     """
 
-    def __init__(self, samples: int | SampleStructure, n_permutations: int, seed: int) -> None:
+    def __init__(
+        self,
+        samples: int | SampleStructure,
+        n_permutations: int,
+        seed: int,
+        all_move: bool = False,
+    ) -> None:
         check_permutations(n_permutations)
         check_seed(seed)
         self.n_permutations, self.seed = n_permutations, seed
@@ -87,17 +100,18 @@ class Orders:
             self._draw: Draw = lambda rng: rng.permutation(n)
             return
         self.n_samples, members = samples.n_samples, samples.members
-        self._draw = lambda rng: _shuffled(members, rng)
         if shifts_time(samples):
-            self._draw = lambda rng: _shifted(members, rng)
-        elif len(members) == 1:
+            self._draw = lambda rng: _shifted(members, all_move, rng)
+            return
+        if len(members) == 1:
             raise ValueError(ONE_GROUP)
-        elif not samples.is_independent:
-            sizes, counts = np.unique([len(rows) for rows in members], return_counts=True)
-            self.are_permutations = len(sizes) == 1 or counts.min() >= ENOUGH_OF_A_SIZE
-            if self.are_permutations:
-                by_size = [[rows for rows in members if len(rows) == size] for size in sizes]
-                self._draw = lambda rng: _exchanged(by_size, rng)
+        sizes, counts = np.unique([len(rows) for rows in members], return_counts=True)
+        self.are_permutations = len(sizes) == 1 or counts.min() >= ENOUGH_OF_A_SIZE
+        if self.are_permutations:
+            alike = [[rows for rows in members if len(rows) == size] for size in sizes]
+        else:
+            alike = _of_similar_size(members)
+        self._draw = lambda rng: _exchanged(alike, all_move, rng)
 
     def batches(self, size: int) -> Iterator[Rows]:
         """Yield the orders, (b, n) indices with b up to `size`, always in the same sequence."""
@@ -148,26 +162,51 @@ def rows_of_library(orders: Orders, like: Array) -> Iterator[Array]:
         yield xp.asarray(order, device=device(like))
 
 
-def _exchanged(by_size: list[list[Rows]], rng: np.random.Generator) -> Rows:
-    """Return an order in which groups change places with groups of their size."""
-    order = np.empty(sum(len(rows) for groups in by_size for rows in groups), dtype=np.int64)
-    for groups in by_size:
-        for rows, other in zip(groups, rng.permutation(len(groups)), strict=True):
-            order[rows] = groups[other]
+def _of_similar_size(members: list[Rows]) -> list[list[Rows]]:
+    """Return the groups by size, cut into parts of which each is about the root of their number."""
+    by_size = sorted(members, key=len)
+    n_parts = max(1, len(by_size) // max(FEWEST_OF_SIMILAR_SIZE, isqrt(len(by_size))))
+    ends = [len(by_size) * i // n_parts for i in range(n_parts + 1)]
+    return [by_size[start:stop] for start, stop in pairwise(ends)]
+
+
+def _exchanged(alike: list[list[Rows]], all_move: bool, rng: np.random.Generator) -> Rows:
+    """Return an order in which each group's rows are those of a group that is alike."""
+    order = np.empty(sum(len(rows) for groups in alike for rows in groups), dtype=np.int64)
+    for groups in alike:
+        others = rng.permutation(len(groups))
+        if all_move:
+            others = _next_in_cycle(others)
+        for rows, other in zip(groups, others, strict=True):
+            order[rows] = _stretched(groups[other], len(rows))
     return order
 
 
-def _shuffled(members: list[Rows], rng: np.random.Generator) -> Rows:
-    """Return an order in which each group's rows are those of another, from its start."""
-    order = np.empty(sum(map(len, members)), dtype=np.int64)
-    for rows, other in zip(members, rng.permutation(len(members)), strict=True):
-        order[rows] = np.resize(members[other], len(rows))
-    return order
+def _next_in_cycle(cycle: Rows) -> Rows:
+    """Return for each number the one that follows it in a cycle of all numbers."""
+    following = np.empty_like(cycle)
+    following[cycle] = np.roll(cycle, -1)
+    return following
 
 
-def _shifted(members: list[Rows], rng: np.random.Generator) -> Rows:
-    """Return an order in which the rows of each group are shifted circularly."""
+def _stretched(rows: Rows, n: int) -> Rows:
+    """Return n rows: the first ones, or there and back again.
+
+    Examples
+    --------
+    >>> _stretched(np.array([7, 8, 9]), 5).tolist()
+    [7, 8, 9, 9, 8]
+    """
+    return np.resize(np.concatenate([rows, rows[::-1]]), n) if len(rows) < n else rows[:n]
+
+
+def _shifted(members: list[Rows], far: bool, rng: np.random.Generator) -> Rows:
+    """Return an order in which the rows of each group are shifted circularly.
+
+    If they move far, it is by a quarter of their time or more.
+    """
     order = np.empty(sum(map(len, members)), dtype=np.int64)
     for rows in members:
-        order[rows] = np.roll(rows, rng.integers(len(rows)))
+        least = len(rows) // 4 if far else 0
+        order[rows] = np.roll(rows, rng.integers(least, len(rows) - least))
     return order

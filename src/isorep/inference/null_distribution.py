@@ -202,9 +202,9 @@ def order_warnings(overlap: Overlap) -> tuple[str, ...]:
         return (
             WarningText(
                 "unequal-groups",
-                "groups of unequal length change places, so that other positions meet than in "
-                "groups of equal length: if the position in a group affects both sides, p-values "
-                "are too small",
+                "groups of unequal length change places, so that some samples meet another position "
+                "than their own: if the position in a group affects both sides, p-values are "
+                "somewhat too small",
                 "cut the groups to one length",
             ),
         )

@@ -9,7 +9,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from isorep._formats.formats import FORMATS, one_of
+from isorep._formats.formats import has_format, one_of, suffixes
 from isorep._utils.optional import import_optional
 from isorep.model_files.checkpoints import load_weights
 from isorep.model_files.huggingface_folder import is_model_folder, load_model
@@ -31,8 +31,10 @@ def names_model(side: Any) -> bool:
         return False
     spec = fspath(side)
     name, at, _ = spec.rpartition("@")
-    is_file = Path(spec).suffix.lower() in FORMATS
-    return not is_file or (at == "@" and (":" in name or is_model_folder(Path(name))))
+    path = Path(spec)
+    if is_model_folder(path) or is_adapter_folder(path) or not has_format(path):
+        return True
+    return at == "@" and (":" in name or is_model_folder(Path(name)))
 
 
 def make_model(spec: str | PathLike[str], others: Sequence[Any] = ()) -> Any:
@@ -99,12 +101,12 @@ def check_names_model(spec: str | PathLike[str]) -> None:
     elif path.is_file():
         raise ValueError(
             f"{name!r} is a file, but no model: for a file of weights, name the model too, as "
-            f"module:name@{name}; activations have a name ending in {one_of(tuple(FORMATS))}"
+            f"module:name@{name}; activations have a name ending in {one_of(suffixes())}"
         )
     elif ":" not in name:
         raise ValueError(
             f"{text!r} must be module:name, module:name@weights.safetensors, a Hugging Face folder "
-            f"(no such folder exists), or activations in {one_of(tuple(FORMATS))}"
+            f"(no such folder exists), or activations in {one_of(suffixes())}"
         )
 
 

@@ -57,7 +57,7 @@ def independent_samples(sample: Overlap, seed: int) -> float:
     """Return how many independent samples have as much chance correlation as these groups.
 
     For n independent samples and any permutation of one side, ``||M||_F^2`` is ``rx ry / (n - 1)``
-    on average. With the orders that keep groups together it is larger, and
+    on average. With orders that move all groups and keep each together it is larger, and
     ``n_eff = 1 + rx ry / mean ||M||_F^2`` takes the place of n. If only one side depends on its
     groups, it is n.
 
@@ -72,7 +72,8 @@ def independent_samples(sample: Overlap, seed: int) -> float:
     n_orders = int(np.clip(-(-ENTRIES // (rx * ry)), FEWEST_ORDERS, MOST_ORDERS))
     size = max(1, BATCH // (8 * min(rx, ry) * n))
     squares: list[float] = []
-    for stack in reordered(sample, Orders(sample.structure, n_orders, seed), size):
+    orders = Orders(sample.structure, n_orders, seed, all_move=True)
+    for stack in reordered(sample, orders, size):
         if isinstance(stack, OverlapStack):
             squares += np.sum(to_numpy(stack.matrix) ** 2, axis=(1, 2)).tolist()
         else:

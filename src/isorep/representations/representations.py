@@ -27,12 +27,12 @@ from isorep.representations.sample_table import (
     plain_label,
     read_tables,
 )
+from isorep.representations.weight_names import check_no_weight
 
 # The only reduction that gives a layer more rows than there are samples.
-_MANY_ROWS = "positions"
+MANY_ROWS = "positions"
 _REPR_LAYERS = 4
 SampleId = str | int | tuple[Any, ...]
-_WEIGHTS = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"}
 
 Value = TypeVar("Value")
 Held = TypeVar("Held", covariant=True)
@@ -106,7 +106,7 @@ class Layers(Mapping[str, Held]):
             if values is not None:
                 counts[key] = len(values)
         for name, array in self._arrays.items():
-            if self._reductions.get(name) != _MANY_ROWS:
+            if self._reductions.get(name) != MANY_ROWS:
                 counts[f"layer {name!r}"] = array.shape[0]
         if not counts:
             raise ValueError(
@@ -679,16 +679,6 @@ def check_layer(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None
         raise ValueError(
             f"layer {name!r} is {len(shape)}-D, shape {shape}; expected 2-D "
             f"(n_samples, n_features): {hint}"
-        )
-
-
-def check_no_weight(name: str) -> None:
-    """Raise ValueError if `name` is that of a weight, as in a state dict."""
-    if name.rpartition(".")[2] in _WEIGHTS:
-        raise ValueError(
-            f"{name!r} looks like a weight of a state dict, and representations are the outputs of "
-            "layers: capture them with isorep.capture. In the place of a model, name the model "
-            "too, as module:name@weights"
         )
 
 

@@ -37,7 +37,8 @@ def computed(monkeypatch):
 
 def _finished(path):
     """Return the tiles that a store has, in the order in which they were finished."""
-    return [int(line) for line in (path / "isorep-sweep" / "finished").read_text().split()]
+    lines = (path / "isorep-sweep" / "finished").read_text().splitlines()
+    return [int(line.split()[0]) for line in lines if line]
 
 
 @pytest.mark.slow
@@ -350,3 +351,139 @@ def test_a_damaged_store_costs_its_own_cells(tmp_path):
     text = table["reason"].sel(x="seed0", y="seed2", layer="conv").item()
     assert "of layer 'conv' of" in text
     assert "seed2.zarr" in text
+
+
+def _chunks(path):
+    return sorted(
+        file for file in path.rglob("*") if file.is_file() and "c" in file.relative_to(path).parts
+    )
+
+
+def _small_sweep(out):
+    """Compare three networks; a layer of one of them is constant, so that cells have reasons."""
+    nets = networks(3, n=60, dead=1)
+    return isorep.pairwise(nets, measures="cka", out=out)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["gone", "empty", "flipped"])
+def test_a_damaged_chunk_is_computed_again(tmp_path, how):
+    """A chunk of any variable: scores, ranks, reasons and labels."""
+    out = tmp_path / "s.zarr"
+    whole = _small_sweep(out).load()
+    assert (whole["reason"] != "").any()
+    variables = set()
+    for chunk in _chunks(out):
+        variable = chunk.relative_to(out).parts[0]
+        if variable in variables:
+            continue
+        variables.add(variable)
+        content = chunk.read_bytes()
+        middle = len(content) // 2
+        flipped = bytes([content[middle] ^ 16])
+        chunk.write_bytes(content[:middle] + flipped + content[middle + 1 :])
+        if how == "gone":
+            chunk.unlink()
+        elif how == "empty":
+            chunk.write_bytes(b"")
+        if variable in whole.coords:
+            again = _small_sweep(out)
+        else:
+            with pytest.warns(UserWarning, match=r"s\.zarr' is damaged: \d+ finished tiles? cann"):
+                again = _small_sweep(out)
+        xarray.testing.assert_identical(again.load(), whole)
+        xarray.testing.assert_identical(_small_sweep(out).load(), whole)
+    assert variables >= {"cka", "cka_distance", "n_samples", "reason", "rank", "x", "y", "layer"}
+
+
+@pytest.mark.slow
+def test_no_flipped_bit_gives_other_numbers(tmp_path):
+    out = tmp_path / "s.zarr"
+    whole = _small_sweep(out).load()
+    chunk = out / "cka" / "c" / "0" / "0" / "0"
+    content = chunk.read_bytes()
+    for i in range(0, len(content), 3):
+        chunk.write_bytes(content[:i] + bytes([content[i] ^ 1 << i % 8]) + content[i + 1 :])
+        try:
+            read = xarray.open_zarr(out).load()
+        except (OSError, RuntimeError, ValueError):
+            continue
+        xarray.testing.assert_equal(read, whole)  # a bit that means nothing
+
+
+def test_a_list_of_tiles_that_is_damaged(tmp_path, computed):
+    out = tmp_path / "s.zarr"
+    whole = _small_sweep(out).load()
+    finished = out / "isorep-sweep" / "finished"
+    lines = finished.read_bytes().splitlines(keepends=True)
+    other = lines[0].replace(lines[0][:1], b"9", 1)  # another number, of no tile or another tile
+    finished.write_bytes(b"".join([other, b"\xff\n", *lines[1:]]))
+    computed.clear()
+    with pytest.warns(UserWarning, match="2 finished tiles cannot be read"):
+        again = _small_sweep(out)
+    assert computed == [int(lines[0].split()[0])]
+    xarray.testing.assert_identical(again.load(), whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("cka", '"endian": "little"', '"endian": "big"'),
+        ("cka", '"data_type": "float64"', '"data_type": "int64"'),
+        ("x", '"shape": [', '"shape": [9'),
+        ("rank", "", "no JSON"),
+        (".", '"endian": "little"', '"endian": "big"'),
+        (".", '"consolidated_metadata"', '"else"'),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Object at .* is not recognized")
+def test_an_array_that_is_stored_otherwise_is_refused(tmp_path, name, old, new):
+    """Bytes that the checksum does not cover decide what the numbers are."""
+    out = tmp_path / "s.zarr"
+    _small_sweep(out)
+    path = out / name / "zarr.json"  # of the array, or with the metadata of all arrays
+    metadata = json.dumps(json.loads(path.read_text()))
+    assert old in metadata
+    path.write_text(metadata.replace(old, new) if old else new)
+    with pytest.raises(ValueError, match=r"s\.zarr': its metadata are damaged \(.*start anew"):
+        _small_sweep(out)
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    out = tmp_path / "s.zarr"
+    whole = _small_sweep(out).load()
+    leftover = out / "cka" / "c" / "0" / "0" / "0.7f3a.partial"
+    leftover.write_bytes(b"half")
+    xarray.testing.assert_identical(_small_sweep(out).load(), whole)
+    assert not leftover.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files open for reading are not synced there")
+def test_a_tile_is_finished_when_its_chunks_are_on_the_disk(tmp_path, monkeypatch):
+    events = []
+    fsync = os.fsync
+
+    def recorded(descriptor):
+        events.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        fsync(descriptor)
+
+    if not os.path.exists("/proc/self/fd"):
+        pytest.skip("the system does not tell the names of open files")
+    monkeypatch.setattr(os, "fsync", recorded)
+    out = tmp_path / "s.zarr"
+    seen = []
+    write = sweep_store.SweepStore.write
+
+    def checked(self, tile, cells):
+        events.clear()
+        before = len(_finished(out))
+        write(self, tile, cells)
+        assert len(_finished(out)) == before + 1
+        seen.append({os.path.relpath(name, out) for name in events})
+
+    monkeypatch.setattr(sweep_store.SweepStore, "write", checked)
+    nets = networks(1, n=60, dead=None)
+    isorep.pairwise(nets | {"b": nets["seed0"]}, measures="cka", layers="conv", out=out)
+    chunks = {str(chunk.relative_to(out)) for chunk in _chunks(out)}
+    written = {chunk for chunk in chunks if chunk.split("/")[0] not in ("x", "y", "layer")}
+    assert set().union(*seen) >= written

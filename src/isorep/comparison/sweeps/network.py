@@ -17,13 +17,10 @@ from isorep._utils.validation import unknown_name
 from isorep.representations.lazy import LazyArray, LazyRepresentations
 from isorep.representations.representations import Layers, Representations
 from isorep.representations.sample_structure import SampleStructure
-from isorep.storage import load, open_store
+from isorep.storage import open_or_load
 
 _HASHED_ROWS = 65536
 """Number of rows that are hashed at once."""
-
-_LAZY_SUFFIXES = (".zarr", ".npy", ".h5", ".hdf5")
-"""Stores whose layers are read one at a time; others are loaded whole."""
 
 
 class ReadLayer(NamedTuple):
@@ -164,9 +161,8 @@ class Network:
     def _open(self) -> Layers[Any] | Mapping[str, Array]:
         if not isinstance(self.layers, Path):
             return self.layers
-        opening = open_store if self.layers.suffix.lower() in _LAZY_SUFFIXES else load
         try:
-            return opening(self.layers)
+            return open_or_load(self.layers)
         except (ValueError, OSError) as error:
             raise type(error)(f"{self.name}: {error}") from error
 

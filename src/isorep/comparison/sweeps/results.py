@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isorep.comparison.sweeps.sweep import Sweep
 from isorep.comparison.sweeps.tile import Cells, Region, Tile
@@ -73,17 +74,25 @@ class ResultsInMemory:
 
 def write_cells(tile: Tile, cells: Cells, arrays: Mapping[str, Any]) -> None:
     """Write the cells of a tile into the table's arrays, which are NumPy's or zarr's."""
+    for name, region, values in filled(tile, cells):
+        _put(arrays[name], region, values)
+
+
+def filled(tile: Tile, cells: Cells) -> Iterator[tuple[str, Region, NDArray[Any]]]:
+    """Yield the variables that a tile fills, with cells of the table and values.
+
+    Empty texts are left out, since the table has them already.
+    """
     for variables, region in ((cells.xy, tile.xy), (cells.yx, tile.yx)):
         if variables is None or region is None:
             continue
         for name, values in variables.items():
-            _put(arrays[name], region, values)
+            if values.dtype != object or values.any():
+                yield name, region, values
     for name, side, region in tile.ranks:
-        _put(arrays[name], region, cells.ranks[side])
+        yield name, region, cells.ranks[side]
 
 
-def _put(array: Any, region: Region, values: np.ndarray[Any, Any]) -> None:
-    if values.dtype == object and not values.any():  # empty texts, which the array has already
-        return
+def _put(array: Any, region: Region, values: NDArray[Any]) -> None:
     lengths = [part.stop - part.start for part in region if isinstance(part, slice)]
     array[region] = values.reshape(lengths)

@@ -11,12 +11,16 @@ from hashlib import blake2b
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from zlib import crc32
 
 import numpy as np
 
 from isorep._formats.lock import locked
-from isorep._utils.atomic import new_folder, writing
-from isorep.comparison.sweeps.results import write_cells
+from isorep._utils.atomic import new_file, new_folder, writing
+from isorep._utils.caller import stacklevel_of_caller
+from isorep._utils.progress import counted
+from isorep.comparison.sweeps.results import filled, write_cells
+from isorep.comparison.sweeps.stored_chunks import StoredChunks
 from isorep.comparison.sweeps.sweep import Sweep
 from isorep.comparison.sweeps.tile import Cells, Tile
 from isorep.comparison.table import nothing_compared, score_variables
@@ -31,17 +35,20 @@ _RECORD = "isorep-sweep"
 """Group in the store that identifies the sweep."""
 
 _FINISHED = "finished"
-"""File in that group with the numbers of the finished tiles, one a line."""
+"""File in that group with a line for each finished tile: its number, the chunks of texts that it
+wrote to (those of numbers follow from its cells), and a checksum of the line."""
 
-_FORMAT = 1
+_FORMAT = 2
+
+_TEXTS = ("warnings", "reason")
 
 
 class SweepStore:
     """A table in a zarr store, with a list of the tiles that are finished.
 
-    Only the process that runs the sweep writes to it. It writes the cells of a tile before it adds
-    the tile's number to the list, so a tile in the list is complete. A resumed sweep writes all
-    other tiles anew.
+    Only the process that runs the sweep writes to it. It adds a tile to the list when the cells of
+    the tile are on the disk, so a tile in the list is complete. Chunks have checksums. A resumed
+    sweep computes all other tiles, and those with a chunk that is missing or damaged.
     """
 
     def __init__(self, sweep: Sweep, path: Path) -> None:
@@ -49,20 +56,54 @@ class SweepStore:
         self._resources = ExitStack()
 
     def __enter__(self) -> Self:
-        import zarr
-
         record = self._path / _RECORD
         self._resources.enter_context(locked(record))
-        self._file = self._resources.enter_context((record / _FINISHED).open("a+b"))
-        self._file.seek(0)
-        *lines, unfinished = self._file.read().split(b"\n")
-        self._file.truncate(self._file.tell() - len(unfinished))
-        self._finished = {int(line) for line in lines}
-        self._arrays = dict(zarr.open_group(self._path, mode="r+").arrays())
+        self._arrays = self._open_arrays()
+        self._chunks = StoredChunks(self._path, self._arrays)
+        self._chunks.remove_damaged()
+        if not all(map(self._chunks.has, self._always())):
+            _fill(self._arrays, self._sweep)
+        self._finished = self._read_finished(record / _FINISHED)
+        self._file = self._resources.enter_context((record / _FINISHED).open("ab"))
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._resources.close()
+
+    def _open_arrays(self) -> dict[str, Any]:
+        """Open the arrays.
+
+        Raises
+        ------
+        ValueError
+            One of them is not as the sweep made it, so that cells would differ.
+        """
+        import zarr
+
+        expected = zarr.create_group(zarr.storage.MemoryStore(), zarr_format=3)
+        _create_arrays(expected, self._sweep)
+        layouts = {name: _layout(array) for name, array in expected.arrays()}
+        for consolidated in (False, True):  # in the file of each array, and in that of the store
+            try:
+                # Otherwise a chunk of NaN would look the same as a lost chunk.
+                with zarr.config.set({"array.write_empty_chunks": True}):
+                    group = zarr.open_group(
+                        self._path, mode="r+", zarr_format=3, use_consolidated=consolidated
+                    )
+                    arrays = dict(group.arrays())
+                damaged = [
+                    name
+                    for name, layout in layouts.items()
+                    if name not in arrays or _layout(arrays[name]) != layout
+                ]
+            except Exception as error:  # any, depending on the parser
+                damaged = [str(error)]
+            if damaged:
+                raise ValueError(
+                    f"cannot resume {str(self._path)!r}: its metadata are damaged "
+                    f"({', '.join(damaged)}). Remove the store to start anew"
+                )
+        return arrays
 
     def has(self, tile: Tile) -> bool:
         """Return whether a tile is finished."""
@@ -72,8 +113,55 @@ class SweepStore:
         """Write the cells of a tile and mark it as finished."""
         with writing(self._path):
             write_cells(tile, cells, self._arrays)
-            self._file.write(b"%d\n" % tile.number)
+            texts = {
+                chunk
+                for name, region, _ in filled(tile, cells)
+                if name in _TEXTS
+                for chunk in self._chunks.of(name, region)
+            }
+            self._chunks.sync(texts | set(self._numbers(tile)))
+            line = " ".join([str(tile.number), *sorted(texts)]).encode()
+            self._file.write(b"%s %08x\n" % (line, crc32(line)))
             self._file.flush()
+
+    def _numbers(self, tile: Tile) -> Iterator[str]:
+        """Yield the chunks of numbers that a tile writes to."""
+        for name in (*score_variables(self._sweep.inputs.measures), "n_samples"):
+            for region in (tile.xy, tile.yx):
+                if region is not None:
+                    yield from self._chunks.of(name, region)
+        for name, _, region in tile.ranks:
+            yield from self._chunks.of(name, region)
+
+    def _always(self) -> Iterator[str]:
+        """Yield the chunks that no tile writes to."""
+        for name in self._sweep.coords:
+            yield from self._chunks.of_array(name)
+        for region, _ in self._sweep.missing:
+            yield from self._chunks.of("reason", region)
+
+    def _read_finished(self, path: Path) -> set[int]:
+        """Return the finished tiles whose chunks are all there; forget the others, and say so."""
+        *lines, _ = path.read_bytes().split(b"\n")  # a killed process may leave half a line
+        tiles = {tile.number: tile for tile in self._sweep.tiles}
+        whole = {}
+        for line in lines:
+            about, _, checksum = line.rpartition(b" ")
+            if checksum != b"%08x" % crc32(about):
+                continue
+            number, *texts = about.decode().split()
+            if all(map(self._chunks.has, (*texts, *self._numbers(tiles[int(number)])))):
+                whole[int(number)] = line
+        if len(whole) < len(lines):
+            n = len(lines) - len(whole)
+            warnings.warn(
+                f"{str(self._path)!r} is damaged: {counted(n, 'finished tile')} cannot be read, "
+                "and will be computed again",
+                stacklevel=stacklevel_of_caller(),
+            )
+        with new_file(path) as file:
+            file.writelines(line + b"\n" for line in whole.values())
+        return set(whole)
 
     def dataset(self) -> xarray.Dataset:
         """Open the table; xarray reads its numbers when they are used.
@@ -85,7 +173,7 @@ class SweepStore:
         """
         import xarray
 
-        table: xarray.Dataset = xarray.open_zarr(self._path, chunks=None)
+        table: xarray.Dataset = xarray.open_zarr(self._path, chunks=None, zarr_format=3)
         names = score_variables(self._sweep.inputs.measures)
         if not any(_has_number(self._arrays[name]) for name in names):
             raise nothing_compared(table["reason"].to_numpy().ravel())
@@ -158,11 +246,23 @@ def _create(folder: Path, sweep: Sweep, identity: Mapping[str, Any]) -> None:
     """Write the empty table of a sweep."""
     import zarr
 
-    group = zarr.open_group(folder, mode="w", zarr_format=3, attributes=sweep.table_attrs)
+    group = zarr.open_group(folder, mode="a", zarr_format=3, attributes=sweep.table_attrs)
+    _create_arrays(group, sweep)
+    _fill(dict(group.arrays()), sweep)
+    group.create_group(_RECORD, attributes={"sweep": dict(identity)})
+    with warnings.catch_warnings():
+        # xarray warns if the consolidated metadata are missing.
+        warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
+        zarr.consolidate_metadata(folder)
+    (folder / _RECORD / _FINISHED).touch()
 
-    def create(name: str, dims: Sequence[str], dtype: Any, fill: Any, attributes: Any) -> Any:
+
+def _create_arrays(group: Any, sweep: Sweep) -> None:
+    from zarr.codecs import ZstdCodec
+
+    def create(name: str, dims: Sequence[str], dtype: Any, fill: Any, attributes: Any) -> None:
         shape = [sweep.sizes[dim] for dim in dims]
-        return group.create_array(
+        group.create_array(
             name,
             shape=shape,
             chunks=tuple(
@@ -170,6 +270,7 @@ def _create(folder: Path, sweep: Sweep, identity: Mapping[str, Any]) -> None:
                 for dim, length in zip(dims, shape, strict=True)
             ),
             dtype=dtype,
+            compressors=[ZstdCodec(level=0, checksum=True)],
             fill_value=fill,
             dimension_names=dims,
             attributes=attributes,
@@ -181,22 +282,26 @@ def _create(folder: Path, sweep: Sweep, identity: Mapping[str, Any]) -> None:
     for name, rank_dims in sweep.ranks.items():
         create(name, rank_dims, "int64", 0, {})
     create("n_samples", dims, "int64", 0, {})
-    create("warnings", dims, "str", "", {})
-    reason = create("reason", dims, "str", "", {})
-    for region, text in sweep.missing:
-        reason[region] = text
+    for name in _TEXTS:
+        create(name, dims, "str", "", {})
     for name, labels in sweep.coords.items():
         is_text = isinstance(labels[0], str)
-        values = np.array(labels, dtype=object if is_text else None)
-        create(name, [name], "str" if is_text else values.dtype, "" if is_text else 0, {})[...] = (
-            values
-        )
-    group.create_group(_RECORD, attributes={"sweep": dict(identity)})
-    with warnings.catch_warnings():
-        # xarray warns if the consolidated metadata are missing.
-        warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
-        zarr.consolidate_metadata(folder)
-    (folder / _RECORD / _FINISHED).touch()
+        dtype = "str" if is_text else np.array(labels).dtype
+        create(name, [name], dtype, "" if is_text else 0, {})
+
+
+def _fill(arrays: Mapping[str, Any], sweep: Sweep) -> None:
+    """Write what no tile writes: labels, and reasons of cells that are not compared."""
+    for name, labels in sweep.coords.items():
+        arrays[name][...] = np.array(labels, dtype=object if isinstance(labels[0], str) else None)
+    for region, text in sweep.missing:
+        arrays["reason"][region] = text
+
+
+def _layout(array: Any) -> tuple[Any, ...]:
+    """Return how the numbers of an array are stored."""
+    codecs = array.metadata.to_dict()["codecs"]
+    return array.shape, array.chunks, array.dtype, repr(array.fill_value), codecs
 
 
 def _check_identity(path: Path, identity: Mapping[str, Any]) -> None:

@@ -1,0 +1,138 @@
+"""Array reduction: turns the maps or tokens of a stored array into rows of features."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isorep._utils.caller import stacklevel_of_caller
+from isorep._utils.position_reductions import POSITION_REDUCTIONS, mean_dtype
+from isorep._utils.validation import check_name
+from isorep.representations.row_positions import RowPositions
+
+_PART = 2**26
+"""Bytes of an array that are read and reduced at once."""
+
+_CHANNELS = ("first", "last", "auto")
+
+
+class ReducedArray:
+    """An array (n, ...) that is reduced to (rows, features) as its rows are read.
+
+    Parameters
+    ----------
+    array : (n, ...) array
+        In memory, or on disk with slices of rows. It has 3 or more axes, the samples on the first.
+    name : str
+        Name of the array in errors.
+    reduce : str
+        How positions become features or rows: "mean", "positions", "flatten", "max", "last" or
+        "first", as in `isorep.capture`.
+    channels : {"first", "last", "auto"}
+        Axis of the features: first or last after the samples. "auto" takes the last one of an array
+        with 3 axes, (n, tokens, features), with a warning.
+
+    Raises
+    ------
+    ValueError
+        If an option is unknown, the axis of the features is needed and unknown, or the reduction
+        does not apply to the shape.
+
+    Examples
+    --------
+    >>> tokens = np.arange(12.0).reshape(2, 3, 2)
+    >>> ReducedArray(tokens, "h", "mean", "last")[:]
+    array([[2., 3.],
+           [8., 9.]])
+    """
+
+    def __init__(self, array: Any, name: str, reduce: str, channels: str) -> None:
+        check_name("reduction", reduce, POSITION_REDUCTIONS)
+        check_name("axis of channels", channels, _CHANNELS)
+        self.reduction = reduce
+        self.n_samples = array.shape[0]
+        self._array = array
+        self._function = POSITION_REDUCTIONS[reduce]
+        n, *rest = array.shape
+        dtype = np.dtype(array.dtype)
+        chunk = (getattr(array, "chunks", None) or (1,))[0]
+        self._features_first = channels == "first"
+        self._rows_of_sample = 1
+        if reduce == "flatten":
+            n_features = math.prod(rest)
+        else:
+            if channels == "auto":
+                check_token_axis(name, array.shape)
+            n_features = rest[0] if self._features_first else rest[-1]
+            n_positions = math.prod(rest[1:] if self._features_first else rest[:-1])
+            if reduce in ("last", "first") and len(rest) != 2:
+                raise ValueError(
+                    f"layer {name!r} has shape {array.shape}: {reduce!r} needs sequences of tokens "
+                    "(n, tokens, features); reduce a map with 'mean', 'max', 'flatten' or "
+                    "'positions'"
+                )
+            if reduce in ("mean", "max", "last", "first") and not n_positions:
+                raise ValueError(f"layer {name!r} has shape {array.shape}, which has no positions")
+            if reduce == "positions":
+                self._rows_of_sample = n_positions
+        self.dtype = mean_dtype(dtype) if reduce == "mean" else dtype
+        self.shape = (n * self._rows_of_sample, n_features)
+        self.chunks = (chunk * max(1, self._rows_of_sample),)
+        self.computed_dtype = dtype.name
+        """Name of the dtype of the values before they were reduced."""
+
+    @property
+    def row_positions(self) -> RowPositions | None:
+        """The sample and position of each row, if rows are positions; else None."""
+        if self.reduction != "positions":
+            return None
+        n = self._array.shape[0]
+        positions = np.arange(self._rows_of_sample)
+        return RowPositions(np.repeat(np.arange(n), len(positions)), np.tile(positions, n))
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        start, stop, _ = rows.indices(self.shape[0])
+        stop = max(start, stop)
+        per_sample = max(1, self._rows_of_sample)
+        first, last = start // per_sample, -(-stop // per_sample)
+        bytes_of_sample = math.prod(self._array.shape[1:]) * np.dtype(self._array.dtype).itemsize
+        step = max(1, _PART // max(1, bytes_of_sample))
+        values = np.empty(((last - first) * per_sample, self.shape[1]), self.dtype)
+        for i in range(first, last, step):
+            part = self._reduce(np.asarray(self._array[i : min(last, i + step)]))
+            at = (i - first) * per_sample
+            values[at : at + len(part)] = part
+        offset = first * per_sample
+        return values[start - offset : stop - offset]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+    def _reduce(self, samples: NDArray[Any]) -> NDArray[Any]:
+        """Reduce samples, (m, ...), to rows of features."""
+        if self.reduction == "flatten":
+            return samples.reshape(len(samples), self.shape[1])
+        if self._features_first:
+            samples = np.moveaxis(samples, 1, -1)
+        return self._function(samples.reshape(len(samples), -1, samples.shape[-1]), None)
+
+
+def check_token_axis(name: str, shape: tuple[int, ...]) -> None:
+    """Warn that the features are taken from the last of 3 axes; raise ValueError for more axes."""
+    if len(shape) > 3:
+        raise ValueError(
+            f"layer {name!r} has shape {shape}, and it is unknown which axis holds the features: "
+            "pass channels='first' for (n, features, height, width), or channels='last' for "
+            "(n, height, width, features)"
+        )
+    warnings.warn(
+        f"layer {name!r} {shape} is read as {shape[2]} features at {shape[1]} positions of each "
+        "sample: pass channels='last' if this is right, and channels='first' for "
+        "(n, features, positions)",
+        UserWarning,
+        stacklevel=stacklevel_of_caller(),
+    )

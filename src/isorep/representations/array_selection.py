@@ -1,0 +1,262 @@
+"""Array selection: which arrays of a file are layers, and what others say of its samples."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isorep._formats.header import Contents
+from isorep._utils.caller import stacklevel_of_caller
+from isorep._utils.layer_patterns import as_patterns, matching
+from isorep._utils.tables import as_labels
+from isorep._utils.validation import unknown_name
+from isorep.representations.array_reduction import ReducedArray
+from isorep.representations.representations import MANY_ROWS, check_layer, readable_dtype
+from isorep.representations.row_positions import RowPositions
+from isorep.representations.weight_names import check_no_state_dict
+
+_PER_LAYER = ("reductions", "dtypes", "row_positions")
+"""Metadata with a value for each layer."""
+
+_MOST_NAMED = 6
+"""Number of arrays that a note or an error lists."""
+
+
+class ReadOptions(TypedDict, total=False):
+    """Options of `isorep.load`, which describes them."""
+
+    layers: str | Iterable[str]
+    reduce: str | None
+    channels: str
+    ids: Any
+    labels: Any
+    groups: Any
+
+
+def select_arrays(
+    contents: Contents,
+    *,
+    layers: str | Iterable[str] = "*",
+    reduce: str | None = None,
+    channels: str = "auto",
+    ids: Any = None,
+    labels: Any = None,
+    groups: Any = None,
+) -> Contents:
+    """Return the contents of a file with layers (rows, features) alone, and their metadata.
+
+    Arrays with 0 or 1 axes and texts that nobody asked for are left out, and a warning names them.
+    In a table, columns of numbers together are one layer. If some of them are floats, columns of
+    integers are left out unless `layers` is set: they are more often labels than features.
+
+    Parameters
+    ----------
+    contents
+        Contents of a file, with arrays of any shape and dtype.
+    layers, reduce, channels, ids, labels, groups
+        See `isorep.load`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a name is unknown, no array can be a layer, the arrays are weights, the numbers of rows
+        differ, or an array needs an option.
+    """
+    arrays = dict(contents.layers)
+    metadata = dict(contents.metadata)
+    described = set()
+    for keyword, argument, values in (
+        ("sample_ids", "ids", ids),
+        ("labels", "labels", labels),
+        ("groups", "groups", groups),
+    ):
+        if isinstance(values, str):
+            described.add(values)
+            values = _values_of_samples(arrays, values, argument)
+        if values is not None:
+            metadata[keyword] = values
+    others = {name: array for name, array in arrays.items() if name not in described}
+    patterns = as_patterns(layers)
+    if contents.table and all(len(array.shape) < 2 for array in others.values()):
+        others, patterns = _as_one_layer(contents.table, others, patterns)
+    selected = _selected(others, patterns)
+    named = [name for name in selected if name in patterns]
+    left_out = [name for name in selected if name not in named and not _may_be_layer(others[name])]
+    chosen = {name: others[name] for name in selected if name not in left_out}
+    if not chosen:
+        if len(left_out) == 1:
+            (name,) = left_out
+            check_layer(name, tuple(others[name].shape), np.dtype(others[name].dtype))
+        raise ValueError(
+            "expected at least one layer, an array of numbers (n_samples, n_features), got "
+            + (_listed(others, left_out) or "no array")
+        )
+    if any(name not in named for name in chosen):
+        check_no_state_dict(selected)
+    read = {name: _layer(name, array, reduce, channels) for name, array in chosen.items()}
+    _check_rows(chosen, metadata.get("reductions", {}))
+    if left_out:
+        _warn_of_left_out(others, left_out)
+    return Contents(read, _metadata_of_layers(metadata, read))
+
+
+class _Columns:
+    """Columns of numbers as one array (n, p), in memory or on disk."""
+
+    def __init__(self, columns: Sequence[Any]) -> None:
+        self.shape = (columns[0].shape[0], len(columns))
+        self.dtype = np.result_type(*(column.dtype for column in columns))
+        self.chunks = getattr(columns[0], "chunks", None)
+        self._columns = columns
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        parts = [np.asarray(column[rows]) for column in self._columns]
+        return np.stack(parts, axis=1).astype(self.dtype, copy=False)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+
+def _as_one_layer(
+    table: str, columns: Mapping[str, Any], patterns: list[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the columns of a table, of which the selected ones are one layer, and patterns.
+
+    The patterns select the layer, and columns that nobody asked for.
+    """
+    numbers = [name for name, column in columns.items() if _is_column_of_numbers(column)]
+    everything = patterns in (["*"], [table])
+    if everything:
+        floats = [name for name in numbers if columns[name].dtype.kind == "f"]
+        selected = floats or numbers
+    else:
+        selected = [name for name in _selected(columns, patterns) if name in numbers]
+    if not selected:
+        return dict(columns), patterns
+    layer = {table: _Columns([columns[name] for name in selected])}
+    if not everything:
+        return layer, [table]
+    return layer | {x: y for x, y in columns.items() if x not in selected}, ["*"]
+
+
+def _selected(arrays: Mapping[str, Any], patterns: list[str]) -> list[str]:
+    """Return the names that match; raise ValueError for a pattern without a match."""
+    for pattern in patterns:
+        if arrays and not matching([pattern], arrays):
+            raise ValueError(unknown_name("layer", pattern, arrays))
+    return matching(patterns, arrays)
+
+
+def _values_of_samples(arrays: Mapping[str, Any], name: str, argument: str) -> Any:
+    """Return the array that `argument` names, with a value for each sample.
+
+    Raises
+    ------
+    ValueError
+        If there is no such array, or it has several values for a sample.
+    """
+    if name not in arrays:
+        known = [key for key, array in arrays.items() if len(array.shape) == 1]
+        raise ValueError(unknown_name(f"array for {argument}=", name, known or arrays))
+    shape = tuple(arrays[name].shape)
+    if len(shape) != 1 and not (len(shape) == 2 and 1 in shape):
+        raise ValueError(
+            f"{argument}={name!r} is an array of shape {shape}; expected one value for each "
+            "sample, (n_samples,)"
+        )
+    values = np.asarray(arrays[name][:]).ravel()
+    if values.dtype.kind == "S":
+        return np.char.decode(values, "utf-8")
+    if values.dtype.kind == "O":
+        values = np.array([x.decode() if isinstance(x, bytes) else x for x in values], object)
+    if values.dtype.kind == "M":
+        return values.astype(np.str_)
+    if argument == "ids" and values.dtype.kind == "f" and (values == np.floor(values)).all():
+        return values.astype(np.int64)  # MATLAB holds all numbers as floats
+    return as_labels(values)
+
+
+def _is_column_of_numbers(array: Any) -> bool:
+    return len(array.shape) == 1 and readable_dtype(np.dtype(array.dtype)).kind in "fiub"
+
+
+def _may_be_layer(array: Any) -> bool:
+    """Return whether an array that nobody asked for is a layer, or an error if it cannot be."""
+    return len(array.shape) > 1 and np.dtype(array.dtype).kind not in "USTO"
+
+
+def _layer(name: str, array: Any, reduce: str | None, channels: str) -> Any:
+    """Return an array as a layer (rows, features)."""
+    shape, dtype = tuple(array.shape), readable_dtype(np.dtype(array.dtype))
+    if len(shape) == 1:
+        check_layer(name, (*shape, 1), dtype)
+        return np.asarray(array[:])[:, None]
+    if len(shape) < 3:
+        check_layer(name, shape, dtype)
+        return array
+    check_layer(name, shape[:2], dtype)
+    if reduce is not None:
+        return ReducedArray(array, name, reduce, channels)
+    raise ValueError(
+        f"layer {name!r} is {len(shape)}-D, shape {shape}; expected 2-D (n_samples, n_features): "
+        "reduce its positions with reduce='mean', 'max', 'flatten', 'positions' (each a row), "
+        "'last' or 'first', and say which axis holds the features with channels='first' or "
+        f"'last'; or leave it out with layers='!{name}'"
+    )
+
+
+def _check_rows(arrays: Mapping[str, Any], reductions: Mapping[str, str]) -> None:
+    """Raise ValueError unless all arrays have the same number of samples."""
+    counts = {
+        name: array.shape[0] for name, array in arrays.items() if reductions.get(name) != MANY_ROWS
+    }
+    first = next(iter(counts), "")
+    for name, count in counts.items():
+        if count != counts[first]:
+            raise ValueError(
+                f"layer {first!r} has {counts[first]} samples and layer {name!r} has {count}: "
+                f"pick layers of the same samples, e.g. layers={first!r}, or transpose an array "
+                "whose samples are in columns"
+            )
+
+
+def _warn_of_left_out(arrays: Mapping[str, Any], names: list[str]) -> None:
+    warnings.warn(
+        f"arrays that are no layers are left out: {_listed(arrays, names)}. Pass their names as "
+        "ids=, labels= or groups= to use them, or the names of the layers as layers=",
+        UserWarning,
+        stacklevel=stacklevel_of_caller(),
+    )
+
+
+def _listed(arrays: Mapping[str, Any], names: list[str]) -> str:
+    """Return names with shapes and dtypes."""
+    texts = [f"{name} {tuple(arrays[name].shape)} {arrays[name].dtype}" for name in names]
+    more = len(texts) - _MOST_NAMED
+    return ", ".join(texts[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _metadata_of_layers(metadata: Mapping[str, Any], layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of these layers and their samples."""
+    kept = {
+        key: {name: value[name] for name in layers if name in value}
+        if key in _PER_LAYER and value is not None
+        else value
+        for key, value in metadata.items()
+    }
+    shared: dict[tuple[int, int], RowPositions] = {}
+    for name, layer in layers.items():
+        if not isinstance(layer, ReducedArray):
+            continue
+        kept.setdefault("reductions", {})[name] = layer.reduction
+        if layer.computed_dtype in ("float16", "bfloat16"):  # a mean is kept in float32
+            kept.setdefault("dtypes", {})[name] = layer.computed_dtype
+        if (rows := layer.row_positions) is not None:
+            key = (layer.n_samples, layer.shape[0])
+            kept.setdefault("row_positions", {})[name] = shared.setdefault(key, rows)
+            kept["n_samples"] = layer.n_samples
+    return kept

@@ -1,0 +1,94 @@
+import sys
+
+import numpy as np
+import pytest
+
+from isorep._formats import formats
+from isorep.model_files.specs import names_model
+from isorep.storage import load, open_store
+
+READER = '''
+import numpy as np
+from isorep.storage import Contents, Format
+
+def read(path):
+    """Read a text of numbers, one sample a line, its name first."""
+    lines = [line.split() for line in path.read_text().splitlines()]
+    values = np.array([line[1:] for line in lines], float)
+    return Contents({"fc": values, "n": np.array(3)}, {"sample_ids": [line[0] for line in lines]})
+
+def nothing(path):
+    return {"fc": np.ones((3, 2))}
+
+lazy = Format("lines", open=read, ids=True)
+number = 3
+'''
+
+
+@pytest.fixture
+def plugins(tmp_path, monkeypatch):
+    """Install a package with readers, as pip does."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "line_reader.py").write_text(READER)
+    info = tmp_path / "line_reader-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: line-reader\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[isorep.readers]\n"
+        "lines = line_reader:read\n"
+        ".LAZY = line_reader:lazy\n"
+        "npy = line_reader:nothing\n"
+        "dict = line_reader:nothing\n"
+        "number = line_reader:number\n"
+        "gone = line_reader:gone\n"
+        "absent = no_such_module:read\n"
+    )
+    formats._plugins.cache_clear()
+    yield
+    formats._plugins.cache_clear()
+    sys.modules.pop("line_reader", None)
+
+
+def test_a_package_adds_a_format(plugins, tmp_path):
+    (tmp_path / "a.lines").write_text("cat 1 2\ndog 3 4.5\n")
+    with pytest.warns(UserWarning, match=r"left out: n \(\)"):
+        reps = load(tmp_path / "a.lines")
+    assert reps.sample_ids == ("cat", "dog")
+    np.testing.assert_array_equal(reps["fc"], [[1, 2], [3, 4.5]])
+    assert not names_model(tmp_path / "a.lines")
+    with pytest.raises(ValueError, match=r"a\.lines': expected a name ending in \.zarr, \.npy"):
+        open_store(tmp_path / "a.lines")
+    (tmp_path / "a.lines").rename(tmp_path / "a.Lazy")
+    lazy = open_store(tmp_path / "a.Lazy", layers="fc")
+    np.testing.assert_array_equal(lazy["fc"][1:], [[3, 4.5]])
+
+
+def test_own_formats_come_first(plugins, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((4, 1)))
+    assert load(tmp_path / "x.npy")["x"].shape == (4, 1)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "error", "text"),
+    [
+        ("gone", ImportError, "gone = 'line_reader:gone' of the package line-reader cannot be imp"),
+        ("absent", ImportError, "ModuleNotFoundError: No module named 'no_such_module'; repair"),
+        ("number", TypeError, r"is a int; expected an isorep\.storage\.Format, or a function of"),
+        ("dict", ValueError, r"a\.dict': its reader returned a dict; expected isorep\.storage"),
+    ],
+)
+def test_a_broken_package_is_named_when_its_suffix_is_asked_for(
+    plugins, tmp_path, suffix, error, text
+):
+    (tmp_path / f"a.{suffix}").touch()
+    with pytest.raises(error, match=text):
+        load(tmp_path / f"a.{suffix}")
+    np.save(tmp_path / "x.npy", np.zeros((4, 1)))  # others are read as ever
+    assert list(load(tmp_path / "x.npy")) == ["x"]
+
+
+def test_an_unknown_suffix_lists_the_known_ones(plugins, tmp_path):
+    with pytest.raises(ValueError, match=r"\.npz, \.zarr, .*\.lazy, .* or a folder of arrays"):
+        load(tmp_path / "a.xyz")
+    with pytest.raises(ValueError, match="expected a name ending in"):
+        load(tmp_path)

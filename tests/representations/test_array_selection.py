@@ -1,0 +1,215 @@
+import warnings
+
+import numpy as np
+import pytest
+
+from isorep._formats.header import Contents
+from isorep.representations.array_selection import select_arrays
+from isorep.representations.representations import Representations
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((9, 4))
+MAPS = RNG.standard_normal((9, 3, 2, 2))
+STIMULI = np.array([*"aabbccdde"])
+
+
+def read(arrays, metadata=None, table="", **options):
+    contents = select_arrays(Contents(arrays, metadata or {}, table), **options)
+    return Representations(contents.layers, **contents.metadata)
+
+
+@pytest.mark.parametrize(
+    ("extra", "text"),
+    [
+        (np.arange(9), r"extra \(9,\) int64"),
+        (STIMULI, r"extra \(9,\) <U1"),
+        (np.array(3), r"extra \(\) int64"),
+        (STIMULI.reshape(9, 1), r"extra \(9, 1\) <U1"),
+        (np.arange(5), r"extra \(5,\) int64"),
+    ],
+)
+def test_what_nobody_asked_for_is_left_out_with_a_note(extra, text):
+    with pytest.warns(UserWarning, match=f"no layers are left out: {text}. Pass their names"):
+        reps = read({"features": X, "extra": extra})
+    assert list(reps) == ["features"]
+    np.testing.assert_array_equal(reps["features"], X)
+
+
+def test_a_long_note_is_cut():
+    with pytest.warns(UserWarning, match=r"e4 \(2,\) int64, e5 \(2,\) int64 and 3 more\."):
+        read({"x": X, **{f"e{i}": np.arange(2) for i in range(9)}})
+
+
+def test_names_of_arrays_say_what_the_samples_are():
+    arrays = {"x": X, "image": STIMULI, "class": np.arange(9) % 2, "animal": np.arange(9) // 3}
+    reps = read(arrays, ids="image", labels="class", groups="animal")
+    assert reps.sample_ids == tuple("aabbccdde")
+    assert reps.labels.tolist() == [0, 1, 0, 1, 0, 1, 0, 1, 0]
+    assert reps.groups.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert list(reps) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("values", "ids"),
+    [
+        (np.arange(3.0), ("0", "1", "2")),
+        (np.array([[4], [5], [6]]), ("4", "5", "6")),
+        (np.array([b"a", "ü".encode(), b"c"]), ("a", "ü", "c")),
+        (np.array([b"a", "b", "c"], object), ("a", "b", "c")),
+        (np.array(["2020-01-01", "2020-01-02", "2020-01-03"], "M8[D]"),) * 2,
+    ],
+)
+def test_ids_of_every_form(values, ids):
+    reps = read({"x": X[:3], "ids": values}, ids="ids")
+    assert reps.sample_ids == tuple(map(str, ids))
+
+
+def test_values_may_be_passed_and_win_over_those_of_the_file():
+    reps = read({"x": X}, {"labels": np.zeros(9), "groups": STIMULI}, labels=np.ones(9))
+    assert reps.labels.tolist() == [1] * 9
+    assert reps.groups.tolist() == STIMULI.tolist()
+    with pytest.raises(ValueError, match="expected one row, id, label and group per sample"):
+        read({"x": X}, ids=["a", "b"])
+
+
+def test_what_a_name_of_labels_may_not_be():
+    with pytest.raises(ValueError, match=r"labels='x' is an array of shape \(9, 4\); expected one"):
+        read({"x": X, "y": X}, labels="x")
+    with pytest.raises(ValueError, match=r"unknown array for ids= 'imag'; did you mean 'image'"):
+        read({"x": X, "image": STIMULI}, ids="imag")
+
+
+def test_layers_are_picked_by_patterns():
+    arrays = {"conv1": X, "conv2": X + 1, "fc": X[:5], "labels": np.arange(9)}
+    assert list(read(arrays, layers="conv*")) == ["conv1", "conv2"]
+    assert list(read(arrays, layers=["fc"])) == ["fc"]
+    with pytest.warns(UserWarning, match="left out: labels"):
+        assert list(read(arrays, layers="!fc")) == ["conv1", "conv2"]
+    assert list(read(arrays, layers=["!fc", "!labels"])) == ["conv1", "conv2"]
+    column = read(arrays, layers=["conv1", "labels"])
+    assert column["labels"].tolist() == [[i] for i in range(9)]
+    with pytest.raises(ValueError, match="unknown layer 'cnv1'; did you mean 'conv1'"):
+        read(arrays, layers="cnv1")
+    with pytest.raises(ValueError, match=r"'conv1' has 9 samples and layer 'fc' has 5: pick lay"):
+        read(arrays, layers=["conv1", "fc"])
+
+
+def test_metadata_goes_with_the_picked_layers():
+    whole = Representations(
+        {"a": np.ones((4, 2), np.float32), "b": np.zeros((8, 2))},
+        sample_ids="wxyz",
+        reductions={"a": "mean", "b": "positions"},
+        dtypes={"a": "float16"},
+    )
+    contents = select_arrays(Contents(whole, whole.metadata()), layers="a")
+    reps = Representations(contents.layers, **contents.metadata)
+    assert (list(reps), reps.dtypes, reps.reductions) == (["a"], {"a": "float16"}, {"a": "mean"})
+    assert reps.sample_ids == tuple("wxyz")
+    everything = select_arrays(Contents(whole, whole.metadata()))
+    assert Representations(everything.layers, **everything.metadata) == whole
+
+
+def test_maps_are_refused_until_they_are_reduced():
+    with pytest.raises(
+        ValueError, match=r"'maps' is 4-D, shape \(9, 3, 2, 2\).*with reduce='mean'"
+    ):
+        read({"x": X, "maps": MAPS})
+    with pytest.raises(ValueError, match="unknown which axis holds the features"):
+        read({"maps": MAPS}, reduce="mean")
+    assert list(read({"x": X, "maps": MAPS}, layers="!maps")) == ["x"]
+    reps = read({"x": X, "maps": MAPS}, reduce="mean", channels="first", groups=STIMULI)
+    np.testing.assert_allclose(reps["maps"], MAPS.mean((2, 3)), rtol=1e-15)
+    np.testing.assert_array_equal(reps["x"], X)
+    assert reps.reductions == {"maps": "mean"}
+
+
+def test_rows_of_positions_depend_on_each_other_by_sample():
+    reps = read({"maps": MAPS, "more": MAPS}, reduce="positions", channels="first")
+    assert (reps.n_samples, reps["maps"].shape) == (9, (36, 3))
+    structure = reps.structure("maps")
+    assert structure.groups.tolist() == np.repeat(np.arange(9), 4).tolist()
+    assert reps.structure("more") is structure
+
+
+def test_means_of_half_precision_are_known_as_such():
+    reps = read({"h": MAPS.astype(np.float16)}, reduce="mean", channels="last")
+    assert reps["h"].dtype == np.float32
+    assert reps.dtypes == {"h": "float16"}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("fc.weight", "fc.bias"),
+        ("block/0/kernel", "block/1/kernel"),
+        ("layers/dense/vars/0", "layers/dense/vars/1"),
+        ("bn.weight", "bn.running_mean"),
+    ],
+)
+def test_weights_are_refused_with_the_way_out(names):
+    arrays = {names[0]: X, names[1]: np.ones(9), "epoch": np.array(3)}
+    for layers in ("*", f"*{names[0][-2:]}"):
+        with pytest.raises(ValueError, match=r"looks like a weight .* capture them with isorep\.c"):
+            read(arrays, layers=layers)
+    np.testing.assert_array_equal(read(arrays, layers=names[0])[names[0]], X)
+
+
+def test_what_is_no_array_of_numbers():
+    with pytest.raises(TypeError, match="layer 'z' has dtype complex128"):
+        read({"x": X, "z": X.astype(complex)})
+    with pytest.raises(TypeError, match="layer 'z' has dtype complex128"):
+        read({"z": MAPS.astype(complex)}, reduce="mean", channels="last")
+    with pytest.raises(TypeError, match="layer 'names' has dtype <U1"):
+        read({"x": X, "names": STIMULI}, layers=["x", "names"])
+    with pytest.raises(ValueError, match="layer 'n' is 0-D"):
+        read({"x": X, "n": np.array(3)}, layers=["x", "n"])
+    with pytest.raises(
+        ValueError, match=r"expected at least one layer.* got a \(9,\) .*, b \(\) i"
+    ):
+        read({"a": STIMULI, "b": np.array(3)})
+    with pytest.raises(ValueError, match=r"at least one layer.* got no array"):
+        read({})
+
+
+TABLE = {
+    "image": STIMULI,
+    "unit1": X[:, 0],
+    "class": np.arange(9),
+    "unit2": X[:, 1].astype(np.float32),
+    "good": np.arange(9) > 3,
+}
+
+
+def test_columns_of_a_table_are_one_layer():
+    with pytest.warns(UserWarning, match=r"left out: image \(9,\) <U1, class .*, good "):
+        reps = read(TABLE, table="units")
+    assert list(reps) == ["units"]
+    np.testing.assert_array_equal(reps["units"], np.stack([X[:, 0], TABLE["unit2"]], 1))
+    reps = read(TABLE, table="units", layers=["unit2", "class"], ids="image")
+    np.testing.assert_array_equal(reps["units"], np.stack([np.arange(9), TABLE["unit2"]], 1))
+    assert reps.sample_ids == tuple(STIMULI)
+    for layers in ("!class", ["!class", "!good"]):
+        reps = read(TABLE, table="units", layers=layers)
+        assert reps["units"].shape == (9, 3 if layers == "!class" else 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert read(TABLE, table="units", layers="units") == read(TABLE, table="units")
+    with pytest.raises(ValueError, match="unknown layer 'unt1'; did you mean 'unit1'"):
+        read(TABLE, table="units", layers="unt1")
+
+
+def test_a_table_of_integers_is_all_features():
+    counts = {f"n{i}": RNG.integers(0, 9, 5) for i in range(3)}
+    reps = read(counts, table="spikes")
+    np.testing.assert_array_equal(reps["spikes"], np.stack(list(counts.values()), 1))
+    assert read(counts, table="spikes", labels="n2")["spikes"].shape == (5, 2)
+
+
+def test_a_table_with_a_column_of_vectors_has_that_layer_alone():
+    with pytest.warns(UserWarning, match="left out: score"):
+        assert list(read({"score": X[:, 0], "embedding": X}, table="t")) == ["embedding"]
+
+
+def test_a_table_without_numbers():
+    with pytest.raises(ValueError, match=r"at least one layer.* got a \(9,\) <U1, b \(9,\) <U1"):
+        read({"a": STIMULI, "b": STIMULI}, table="t")

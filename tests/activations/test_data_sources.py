@@ -126,7 +126,7 @@ def test_texts_with_a_tokenizer():
     texts = ["one two", "three", "one two three four", "two " * (LONGEST + 5)]
     cut, model = tokenizer(), Embedding()
     side, token = cut.padding_side, cut.pad_token
-    with pytest.raises(TypeError, match="data are texts, .* pass tokenizer="):
+    with pytest.raises(TypeError, match=r"data are texts, .* pass tokenizer="):
         isorep.capture(model, texts)
     reps = isorep.capture(model, texts, tokenizer=cut)
     equal(isorep.capture(model, [texts[:1], texts[1:]], tokenizer=cut), reps)

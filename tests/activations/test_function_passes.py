@@ -110,7 +110,7 @@ def test_masks_of_the_caller_and_custom_reductions():
     )
     assert_allclose(reps["h"], np.where(MASK, np.nan_to_num(HIDDEN)[:, :, 0], 0))
     assert reps.reductions == {"h": "callable <lambda>"}
-    with pytest.raises(ValueError, match="unknown input 'mask'. Known: input_ids, attention_mask"):
+    with pytest.raises(ValueError, match=r"unknown input 'mask'. Known: input_ids, attention_mask"):
         isorep.capture(tokens, TOKENS, mask={"h": "mask"})
 
 
@@ -166,7 +166,7 @@ def test_options_of_models_are_refused(option):
 
 
 def test_what_is_no_model():
-    with pytest.raises(TypeError, match="model should be a torch.nn.Module or a function batch"):
+    with pytest.raises(TypeError, match=r"model should be a torch.nn.Module or a function batch"):
         isorep.capture({"h": X}, X)
 
 
@@ -196,7 +196,7 @@ def test_texts_and_other_objects():
         return {"h": [[x.start] for x in batch]}
 
     objects = [[range(3), range(1, 2)], [range(5, 9)]]
-    with pytest.raises(ValueError, match="samples have no ids, .* pass sample_ids"):
+    with pytest.raises(ValueError, match=r"samples have no ids, .* pass sample_ids"):
         isorep.capture(named, objects)
     reps = isorep.capture(named, objects, sample_ids=list("abc"))
     assert_array_equal(reps["h"], [[0], [1], [5]])
@@ -215,11 +215,11 @@ def test_doubled_samples_and_shuffled_ids():
 def test_data_that_are_empty_or_no_data():
     with pytest.raises(ValueError, match="the data yielded no samples"):
         isorep.capture(linear, [])
-    with pytest.raises(TypeError, match="data should be an array, .* got int"):
+    with pytest.raises(TypeError, match=r"data should be an array, .* got int"):
         isorep.capture(linear, 3)
 
 
-class Interrupted(Exception):
+class InterruptedRunError(Exception):
     pass
 
 
@@ -230,13 +230,13 @@ def test_a_store_is_resumed_with_the_same_function_only(tmp_path, monkeypatch):
     def function(batch):
         seen.append(batch[0, 0])
         if len(seen) == 4:
-            raise Interrupted
+            raise InterruptedRunError
         return linear(batch)
 
     function.__qualname__ = "function"
     batches = [X[i : i + 100] for i in range(0, 300, 100)]
     out = tmp_path / "a.zarr"
-    with pytest.raises(Interrupted):
+    with pytest.raises(InterruptedRunError):
         isorep.capture(function, batches, out=out)  # twice the first batch, one more, and the error
     scale = 1.0
 

@@ -177,14 +177,13 @@ class FunctionRows:
             return None
         if array.ndim == 3 and array.shape[1] == mask.shape[1] and self.channels != "first":
             return mask
-        if not mask.all():
-            if name not in self._shapes:
-                text = (
-                    f"the rows of layer {name!r}, shape {array.shape}, include padding, since its "
-                    "positions are not the tokens of the mask: pass mask= for this layer, or None "
-                    "for no mask"
-                )
-                warnings.warn(text, UserWarning, stacklevel=stacklevel_of_caller())
+        if not mask.all() and name not in self._shapes:
+            text = (
+                f"the rows of layer {name!r}, shape {array.shape}, include padding, since its "
+                "positions are not the tokens of the mask: pass mask= for this layer, or None for "
+                "no mask"
+            )
+            warnings.warn(text, UserWarning, stacklevel=stacklevel_of_caller())
         return None
 
     def _cast(self, name: str, values: NDArray[Any]) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Aligned sides: mappings of tables, whose samples are brought into one order by their labels."""
+"""Aligned sides: arrays as mappings, and tables with their samples in one order by their labels."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from isorep.representations.sample_table import has_dims, is_table, shared_sampl
 def aligned_sides(sides: Mapping[str, Any]) -> dict[str, Any]:
     """Return the sides of a comparison, with mappings of tables as `Representations` in one order.
 
+    An array is the layer "array", and a list of arrays are the layers "0", "1", and so on.
+
     The order is that of the first side that knows its samples and is no mapping of tables, else of
     the first mapping. Sides whose samples differ are left as they are, and so are all other sides.
 
@@ -30,6 +32,8 @@ def aligned_sides(sides: Mapping[str, Any]) -> dict[str, Any]:
         If a table cannot be read, or it is unknown which dimension holds the samples; the error
         names the side.
     """
+    mappings = {id(side): _as_mapping(side) for side in sides.values()}
+    sides = {name: mappings[id(side)] for name, side in sides.items()}
     tables = {name: side for name, side in sides.items() if _has_tables(side)}
     if not tables:
         return dict(sides)
@@ -65,6 +69,16 @@ def _known_ids(
             if ids is not None:
                 yield ids
     yield from (x.sample_ids for x in read.values() if x.sample_ids is not None)
+
+
+def _as_mapping(side: Any) -> Any:
+    """Return an array or a list of arrays as a mapping; return other sides unchanged."""
+    if isinstance(side, list | tuple):
+        if side and all(hasattr(array, "shape") for array in side):
+            return {str(i): array for i, array in enumerate(side)}
+        return {"array": side}
+    is_array = hasattr(side, "shape") and not isinstance(side, Mapping)
+    return {"array": side} if is_array else side
 
 
 def _has_tables(side: Any) -> bool:

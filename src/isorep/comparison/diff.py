@@ -33,7 +33,6 @@ from isorep.measures.sample_size_warnings import near_edge
 from isorep.model_files.data_files import make_data
 from isorep.model_files.specs import names_model
 from isorep.representations.representations import Representations
-from isorep.representations.sample_table import is_table
 
 if TYPE_CHECKING:
     import torch
@@ -159,12 +158,7 @@ def diff(
     'fail'
     """
     sides = (base, changed)
-    base_layers, changed_layers = aligned_sides(
-        {
-            name: {"array": side} if is_table(side) else side
-            for name, side in (("base", base), ("changed", changed))
-        }
-    ).values()
+    base_layers, changed_layers = aligned_sides({"base": base, "changed": changed}).values()
     capture = side_capture(
         reusable(make_data(data, sides)),
         layers=layers,

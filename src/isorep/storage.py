@@ -7,6 +7,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
+import numpy as np
+
 from isorep._formats.formats import FORMATS, Format, find_format, one_of, suffixes
 from isorep._formats.header import Contents
 from isorep._utils.atomic import interrupted_swap
@@ -216,7 +218,7 @@ def _checked_contents(contents: Any) -> Contents:
 
 
 def _in_memory(array: Any) -> Any:
-    return array if hasattr(array, "__array__") else array[:]
+    return np.asarray(array) if hasattr(array, "__array__") else array[:]
 
 
 Read = TypeVar("Read")

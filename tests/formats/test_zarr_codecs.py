@@ -89,6 +89,7 @@ def test_own_stores_are_read_in_format_3_only(tmp_path):
         load(path)
 
 
+@pytest.mark.filterwarnings("ignore:Object at .* is not recognized")
 def test_a_sweep_is_resumed_in_format_3_only(tmp_path):
     path = tmp_path / "s.zarr"
     networks = {name: {"fc": X**power} for name, power in (("a", 1), ("b", 2))}

@@ -9,11 +9,15 @@ from importlib.metadata import EntryPoint, entry_points
 from os import PathLike
 from pathlib import Path
 
+from isorep._formats.delimited import read_delimited
 from isorep._formats.hdf5 import open_hdf5
 from isorep._formats.header import Contents
+from isorep._formats.matlab import open_matlab
 from isorep._formats.npy import open_npy, read_npy
 from isorep._formats.npz import read_npz, write_npz
-from isorep._formats.safetensors import read_safetensors
+from isorep._formats.safetensors import open_safetensors
+from isorep._formats.shards import INDEX, is_folder_of_arrays, open_folder, open_index
+from isorep._formats.torch_file import open_tensors, read_tensors
 from isorep._formats.zarr import open_zarr, read_zarr, write_zarr
 from isorep._utils.atomic import target_of
 
@@ -56,6 +60,10 @@ class Format:
 
 
 _HDF5 = Format("a layer for each dataset", open=open_hdf5, extra="hdf5")
+_TORCH = Format("a layer for each tensor of torch.save", read_tensors, open_tensors, extra="torch")
+_DELIMITED = Format(
+    "columns of numbers as one layer; a header names them", read_delimited, ids=True
+)
 
 FORMATS = {
     ".npz": Format(
@@ -68,13 +76,27 @@ FORMATS = {
         "layers that isorep saved or captures", read_zarr, open_zarr, write_zarr, ids=True
     ),
     ".npy": Format("one layer, named after the file", read_npy, open_npy),
-    ".safetensors": Format("a layer for each tensor", read=read_safetensors, extra="safetensors"),
+    ".safetensors": Format("a layer for each tensor", open=open_safetensors, extra="safetensors"),
+    INDEX: Format(
+        "a layer for each tensor, of several files", open=open_index, extra="safetensors"
+    ),
     ".h5": _HDF5,
     ".hdf5": _HDF5,
+    ".mat": Format("a layer for each variable of MATLAB", open=open_matlab, extra="hdf5"),
+    ".csv": _DELIMITED,
+    ".tsv": _DELIMITED,
+    ".pt": _TORCH,
+    ".pth": _TORCH,
 }
 """Suffix to format, in the order in which errors list the suffixes."""
 
-FOLDERS: dict[str, Format] = {}
+FOLDERS = {
+    "folder": Format(
+        "files of .npy, .safetensors or .pt: a layer each, or parts of layers",
+        open=open_folder,
+        recognise=is_folder_of_arrays,
+    ),
+}
 """Kind of folder to format; the first that recognises a folder reads it."""
 
 _WRITABLE = tuple(suffix for suffix, row in FORMATS.items() if row.write is not None)

@@ -39,7 +39,7 @@ def read_array(
         The file is damaged, is no .npy, or holds objects.
     """
     try:
-        _check_header(open_file, size)
+        _checked_header(open_file, size)
         with open_file() as file:
             array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
             if alone and file.read(1):
@@ -49,8 +49,25 @@ def read_array(
     return array
 
 
-def _check_header(open_file: Callable[[], BinaryIO], size: int) -> None:
-    """Raise ValueError if the header claims more bytes than the file can have."""
+def read_shape(
+    open_file: Callable[[], BinaryIO], size: int
+) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return the shape and dtype of the array at the start of a file of `size` bytes.
+
+    Raises
+    ------
+    ValueError
+        The file is no .npy, or its header claims more bytes than the file can have.
+    """
+    try:
+        return _checked_header(open_file, size)
+    except _BAD_HEADER as error:
+        raise ValueError(f"its header is damaged: {error}") from error
+
+
+def _checked_header(
+    open_file: Callable[[], BinaryIO], size: int
+) -> tuple[tuple[int, ...], np.dtype[Any]]:
     with open_file() as file:
         shape, dtype = _header(file)
         claimed, available = math.prod(shape) * dtype.itemsize, size - file.tell()
@@ -59,6 +76,7 @@ def _check_header(open_file: Callable[[], BinaryIO], size: int) -> None:
             f"it is damaged: its header claims shape {shape}, dtype {dtype}, which is "
             f"{claimed} bytes, and the file has at most {available}"
         )
+    return shape, dtype
 
 
 def _map_array(path: Path) -> NDArray[Any]:
@@ -70,7 +88,7 @@ def _map_array(path: Path) -> NDArray[Any]:
         The file is damaged, is no .npy, or holds objects.
     """
     try:
-        _check_header(lambda: path.open("rb"), path.stat().st_size)
+        _checked_header(lambda: path.open("rb"), path.stat().st_size)
         return np.lib.format.open_memmap(path, mode="r")
     except _BAD_HEADER as error:
         raise ValueError(f"its header is damaged: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import zipfile
 import zlib
 from functools import partial
@@ -12,11 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._formats.header import HEADER, Contents, from_arrays, to_arrays
-from isorep._formats.npy import read_array
+from isorep._formats.npy import read_array, read_shape
 from isorep._utils.atomic import new_file
 
 _DEFLATE_RATIO = 1032
 """The most bytes that one byte of deflated data can stand for."""
+
+# RuntimeError: an unknown kind of compression, or a password.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    RuntimeError,
+)
+"""What a damaged zip raises."""
 
 
 def write_npz(contents: Contents, path: Path) -> None:
@@ -29,16 +41,20 @@ def write_npz(contents: Contents, path: Path) -> None:
 
 
 def read_npz(path: Path) -> Contents:
-    """Read what `write_npz` wrote, or a layer for each array of any other ``.npz``."""
+    """Read what `write_npz` wrote, or open every array of any other ``.npz``.
+
+    These are read when they are asked for, so that a pickled one does no harm to the others.
+    """
     try:
         arrays = members(path)
-    # RuntimeError: an unknown kind of compression, or a password.
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+        if HEADER not in arrays:
+            return Contents(arrays)
+        return from_arrays({name: np.asarray(member) for name, member in arrays.items()})
+    except _DAMAGE as error:
         raise ValueError(f"expected an .npz (a zip of .npy arrays), got {error}") from error
-    return from_arrays(arrays) if HEADER in arrays else Contents(arrays)
 
 
-def members(path: Path) -> dict[str, NDArray[Any]]:
+def members(path: Path) -> dict[str, Member]:
     """Return every array of the file by name, in order.
 
     ``np.load`` is not used: it falls back to other formats, and takes "x" and "x.npy" for the same.
@@ -50,13 +66,37 @@ def members(path: Path) -> dict[str, NDArray[Any]]:
                 raise ValueError(
                     f"expected an .npz (a zip of .npy arrays), got a zip with {info.filename!r}"
                 )
-            name = info.filename.removesuffix(".npy")
-            try:
-                open_member = partial(_open, archive, info)
-                arrays[name] = read_array(open_member, _largest_size(info, path), alone=True)
-            except ValueError as error:
-                raise ValueError(f"array {name!r}: {error}") from error
+            arrays[info.filename.removesuffix(".npy")] = Member(path, archive, info)
     return arrays
+
+
+class Member:
+    """An array of an ``.npz``, which is read when it is asked for."""
+
+    def __init__(self, path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+        self._path = path
+        self._info = info
+        self._name = info.filename.removesuffix(".npy")
+        try:
+            self.shape, self.dtype = read_shape(
+                partial(_open, archive, info), _largest_size(info, path)
+            )
+        except ValueError as error:
+            raise ValueError(f"array {self._name!r}: {error}") from error
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        try:
+            with zipfile.ZipFile(self._path) as archive:
+                open_member = partial(_open, archive, self._info)
+                size = _largest_size(self._info, self._path)
+                array = read_array(open_member, size, alone=True)
+        except (ValueError, *_DAMAGE) as error:
+            raise ValueError(f"array {self._name!r}: {error}") from error
+        return array.astype(dtype or self.dtype, copy=False)
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        values: NDArray[Any] = np.asarray(self)[rows]
+        return values
 
 
 def _open(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:

@@ -439,7 +439,7 @@ def n_committed(path: Path) -> int | None:
 
 def _read(progress: Path) -> dict[str, NDArray[Any]]:
     try:
-        return members(progress)
+        return {name: np.asarray(member) for name, member in members(progress).items()}
     except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
         raise ValueError(
             f"{str(progress)!r} is damaged ({error}); remove the folder and begin again"

@@ -1,33 +1,58 @@
-"""Safetensors: a layer for each tensor. Such files do not say which samples they hold."""
+"""Safetensors: an array for each tensor. Such files do not say which samples they hold."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from isorep._formats.header import Contents
 from isorep._utils.natural_order import natural_key
 from isorep._utils.optional import import_optional
 
+_NAMES = {
+    "BF16": "bfloat16",
+    "BOOL": "bool",
+    **{f"F{bits}": f"float{bits}" for bits in (16, 32, 64)},
+    **{f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)},
+    **{f"U{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
+}
+"""NumPy's names of the dtypes of real numbers."""
 
-def read_safetensors(path: Path) -> Contents:
-    """Read a layer for each tensor (n_samples, n_features), by name, "fc2" before "fc10".
 
-    The format keeps no order of its own.
-    """
-    import ml_dtypes  # noqa: F401  gives NumPy the dtype "bfloat16", which safetensors asks for
-
-    safetensors = import_optional("safetensors", "safetensors")
+def open_safetensors(path: Path) -> Contents:
+    """Open every tensor, by name, "fc2" before "fc10": the format keeps no order of its own."""
     arrays = {}
+    safetensors = import_optional("safetensors", "safetensors")
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             for name in sorted(file.keys(), key=natural_key):
-                try:
-                    arrays[name] = file.get_tensor(name)
-                except (AttributeError, TypeError) as error:  # NumPy has no such dtype
-                    dtype = file.get_slice(name).get_dtype()
-                    raise ValueError(
-                        f"tensor {name!r} has dtype {dtype}; expected real numbers"
-                    ) from error
+                tensor = file.get_slice(name)
+                dtype = tensor.get_dtype()
+                if dtype not in _NAMES:
+                    raise ValueError(f"tensor {name!r} has dtype {dtype}; expected real numbers")
+                arrays[name] = _Tensor(path, name, tuple(tensor.get_shape()), dtype)
     except (safetensors.SafetensorError, OSError) as error:
         raise ValueError(f"expected a .safetensors file, got {error}") from error
     return Contents(arrays)
+
+
+class _Tensor:
+    """A tensor whose file is open only while rows are read."""
+
+    def __init__(self, path: Path, name: str, shape: tuple[int, ...], dtype: str) -> None:
+        import ml_dtypes  # noqa: F401  gives NumPy the dtype "bfloat16", which safetensors asks for
+
+        self.shape = shape
+        self.dtype = np.dtype(_NAMES[dtype])
+        self._path = path
+        self._name = name
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        safetensors = import_optional("safetensors", "safetensors")
+        start, stop, _ = rows.indices(self.shape[0])  # safetensors refuses rows past the end
+        with safetensors.safe_open(self._path, framework="numpy") as file:
+            values: NDArray[Any] = file.get_slice(self._name)[start:stop]
+            return values

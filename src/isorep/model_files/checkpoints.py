@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from isorep._formats.torch_file import read_torch
 from isorep._utils.optional import import_optional
 from isorep.model_files.state_dict_fit import Fit, describe_misfit, fits_of
 
@@ -27,9 +28,6 @@ _SHARDS = (
 
 _DEEPEST = 3
 """Levels of mappings to look for weights in; ``["model"]["state_dict"]`` is on level 3."""
-
-_SAFE_LOAD = (2, 6)
-"""First version of PyTorch whose ``torch.load(weights_only=True)`` runs no code of a file."""
 
 _EMA = re.compile("(^|[._])(ema|swa)([._]|$)", re.IGNORECASE)
 """In the names of moving averages of weights, which are taken only if nothing else fits."""
@@ -221,55 +219,10 @@ def _read_safetensors(path: Path, cannot: str) -> dict[str, Any]:
 
 
 def _read_torch(path: Path, cannot: str) -> Any:
-    torch = import_optional("torch", "torch")
-    version = re.match(r"(\d+)\.(\d+)", torch.__version__)
-    if version is not None and (int(version[1]), int(version[2])) < _SAFE_LOAD:
-        raise ValueError(
-            f"{cannot}: PyTorch {torch.__version__} can run code of such a file even with "
-            "weights_only=True (CVE-2025-32434): install PyTorch 2.6 or newer, or save the weights "
-            "as .safetensors"
-        )
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        # PyTorch's message goes on to advise to allow code to run.
-        message = str(error).partition(". ")[0]
-        objects = _objects_in(path, error)
-        if "TorchScript" in str(error):
-            message = (
-                "it is a TorchScript program; save the weights of the model that it was made from, "
-                "torch.save(model.state_dict(), path)"
-            )
-        elif any(name.startswith("torch.nn.") for name in objects):
-            message = (
-                f"it holds a whole model ({_listed(objects)}), and loading it could run code. If "
-                f"you trust it, save its weights: torch.save(torch.load({str(path)!r}, "
-                "weights_only=False).state_dict(), 'weights.pt')"
-            )
-        elif objects:
-            message = (
-                f"besides tensors it holds {_listed(objects)}, and loading such objects could run "
-                f"code. If you trust it, save its weights alone: checkpoint = torch.load("
-                f"{str(path)!r}, weights_only=False); torch.save(checkpoint['state_dict'], "
-                "'weights.pt'), with the key under which it has them"
-            )
-        else:
-            message = (
-                "expected a state dict, as torch.save(model.state_dict(), path) writes it, got "
-                f"{type(error).__name__}: {message}"
-            )
-        raise ValueError(f"{cannot}: {message}") from error
-
-
-def _objects_in(path: Path, error: Exception) -> list[str]:
-    """Return the names of the classes and functions that a checkpoint needs, beside tensors."""
-    torch = import_optional("torch", "torch")
-    listing = getattr(torch.serialization, "get_unsafe_globals_in_checkpoint", None)
-    try:
-        names = sorted(listing(path)) if listing is not None else []
-    except Exception:  # the legacy format cannot be listed
-        names = []
-    return names or re.findall(r"GLOBAL (\S+) was not", str(error))
+        return read_torch(path, "a state dict, as torch.save(model.state_dict(), path) writes it")
+    except ValueError as error:
+        raise ValueError(f"{cannot}: {error}") from error
 
 
 def _listed(names: list[str]) -> str:

@@ -30,13 +30,13 @@ class StoredChunks:
 
     def of(self, name: str, region: Region) -> Iterator[str]:
         """Yield the chunks that hold some cells of an array."""
-        chunks = self._arrays[name].chunks
-        for index in product(*map(_indices, region, chunks)):
+        array = self._arrays[name]
+        for index in product(*map(_indices, region, array.shape, array.chunks)):
             yield self._chunk(name, index)
 
     def of_array(self, name: str) -> Iterator[str]:
         """Yield all chunks of an array."""
-        return self.of(name, tuple(slice(0, length) for length in self._arrays[name].shape))
+        return self.of(name, (slice(None),) * self._arrays[name].ndim)
 
     def remove_damaged(self) -> None:
         """Remove the chunks that cannot be read, and files that a killed process left."""
@@ -64,7 +64,7 @@ class StoredChunks:
         return f"{name}/{self._arrays[name].metadata.encode_chunk_key(index)}"
 
 
-def _indices(part: int | slice, chunk: int) -> range:
-    if isinstance(part, int):
-        return range(part // chunk, part // chunk + 1)
-    return range(part.start // chunk, (part.stop - 1) // chunk + 1)
+def _indices(part: int | slice, length: int, chunk: int) -> range:
+    """Return the indices of the chunks along one axis that hold part of it."""
+    start, stop, _ = part.indices(length) if isinstance(part, slice) else (part, part + 1, 1)
+    return range(start // chunk, -(-stop // chunk))

@@ -1,0 +1,139 @@
+"""Shards: folders of .npy, .safetensors or .pt files, which are layers or parts of layers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from isorep._formats.header import Contents
+from isorep._formats.joined_array import JoinedArray
+from isorep._formats.npy import open_npy
+from isorep._formats.safetensors import open_safetensors
+from isorep._formats.shard_names import are_numbered, rows_alone_differ, shards_of_layers
+from isorep._formats.torch_file import open_tensors
+from isorep._utils.natural_order import natural_key
+
+INDEX = ".safetensors.index.json"
+_OPEN: dict[str, Callable[[Path], Contents]] = {
+    ".npy": open_npy,
+    ".safetensors": open_safetensors,
+    ".pt": open_tensors,
+    ".pth": open_tensors,
+}
+
+
+def is_folder_of_arrays(path: Path) -> bool:
+    """Return whether a folder holds files of arrays."""
+    return bool(_files(path))
+
+
+def open_folder(path: Path) -> Contents:
+    """Open a folder of files of arrays.
+
+    Files whose names say that they are parts ("shard3", "00001-of-00004") are joined along their
+    rows, in the order of their numbers; so are files whose names differ in a number alone, if they
+    have other numbers of rows. All other files are layers with the names of the files.
+
+    Raises
+    ------
+    ValueError
+        A part is missing, parts do not fit together, or it is unknown what the files are.
+    """
+    indices = sorted(path.glob(f"*{INDEX}"))
+    if len(indices) == 1:
+        return open_index(indices[0])
+    files = _files(path)
+    kinds = sorted({file.suffix.lower() for file in files})
+    if len(kinds) > 1:
+        raise ValueError(
+            f"it is a folder of {' and '.join(kinds)} files: put each kind into a folder of its own"
+        )
+    contents = {file.stem: _arrays_of(file) for file in files}
+    parts = shards_of_layers(list(contents))
+    if parts is None and are_numbered(contents):
+        shapes = [{name: x.shape for name, x in arrays.items()} for arrays in contents.values()]
+        are_parts = rows_alone_differ(shapes)
+        if are_parts is None:
+            raise ValueError(
+                f"its files {files[0].name}, {files[1].name}, ... have arrays of the same shapes, "
+                "and may be parts or layers: give them names such as shard0 or layer0"
+            )
+        parts = {"": list(contents)} if are_parts else None
+    if parts is None:
+        parts = {stem: [stem] for stem in contents}
+    return Contents(
+        {
+            _name(layer, array_name, path, len(parts)): array
+            for layer, stems in parts.items()
+            for array_name, array in _joined(stems, contents).items()
+        }
+    )
+
+
+def open_index(path: Path) -> Contents:
+    """Open the tensors that the index of sharded safetensors lists, each in the file it names."""
+    try:
+        places: dict[str, str] = json.loads(path.read_text("utf-8"))["weight_map"]
+        # Files lie beside their index.
+        files = {name: path.parent / Path(place).name for name, place in places.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(
+            f"expected an index of .safetensors files with a weight_map, got {error!r}"
+        ) from error
+    opened: dict[Path, Mapping[str, Any]] = {}
+    for file in files.values():
+        if not file.is_file():
+            raise ValueError(f"the file {file.name} of {path.name} is missing")
+        if file not in opened:
+            opened[file] = open_safetensors(file).layers
+    for name, file in files.items():
+        if name not in opened[file]:
+            raise ValueError(f"{path.name} expects {name!r} in {file.name}, which does not have it")
+    return Contents({name: opened[files[name]][name] for name in sorted(files, key=natural_key)})
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the files of arrays in a folder, in natural order; hidden ones are left out."""
+    files = [x for x in folder.iterdir() if x.suffix.lower() in _OPEN and x.is_file()]
+    return sorted(
+        (x for x in files if not x.name.startswith(".")), key=lambda x: natural_key(x.name)
+    )
+
+
+def _arrays_of(file: Path) -> dict[str, Any]:
+    """Return the arrays of a file by name; a single one without a name of its own is called ""."""
+    try:
+        arrays = _OPEN[file.suffix.lower()](file).layers
+    except ValueError as error:
+        raise ValueError(f"{file.name}: {error}") from error
+    return {"": arrays[file.stem]} if list(arrays) == [file.stem] else dict(arrays)
+
+
+def _joined(stems: Sequence[str], contents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the arrays of files that are parts of the same arrays, or that have different ones."""
+    if len({name for stem in stems for name in contents[stem]}) == sum(
+        len(contents[stem]) for stem in stems
+    ):  # no array lies in two files
+        return {name: array for stem in stems for name, array in contents[stem].items()}
+    first = stems[0]
+    for stem in stems:
+        if contents[stem].keys() != contents[first].keys():
+            name = sorted(contents[stem].keys() ^ contents[first].keys())[0]
+            raise ValueError(f"only one of {first} and {stem} has an array {name!r}")
+    return {
+        name: JoinedArray(
+            [contents[stem][name] for stem in stems],
+            [f"{stem} {name!r}" if name else stem for stem in stems],
+        )
+        if array.shape
+        else array  # a number that each part has
+        for name, array in contents[first].items()
+    }
+
+
+def _name(layer: str, array_name: str, folder: Path, n_layers: int) -> str:
+    if n_layers > 1 and array_name:
+        return f"{layer}/{array_name}"
+    return array_name or layer or folder.resolve().name

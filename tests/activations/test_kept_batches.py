@@ -31,5 +31,5 @@ def test_a_pass_that_stops_early_leaves_the_rest_to_the_next():
 def test_data_larger_than_memory_are_refused(monkeypatch):
     monkeypatch.setattr("isorep.activations.kept_batches.memory_budget", lambda limit: 100)
     batches = KeptBatches([(np.zeros(10), [np.zeros(2)]), np.zeros(2)])
-    with pytest.raises(ValueError, match="take more than 100 bytes?, half of the free memory"):
+    with pytest.raises(ValueError, match="take more than 100 B, half of the free memory"):
         list(batches)

@@ -139,7 +139,7 @@ def converged(
             f"expected at least {FEWEST_STATES} states, at ascending steps, got {list(by_step)}; a "
             "monitor takes more states with a smaller every"
         )
-    sides = aligned_sides({f"states[{step!r}]": state for step, state in by_step.items()})
+    sides, _, _ = aligned_sides({f"states[{step!r}]": state for step, state in by_step.items()})
     by_name = {name: Representations.from_mapping(state) for name, state in sides.items()}
     check_same_samples(by_name)
     n_samples = next(iter(by_name.values())).n_samples

@@ -11,9 +11,11 @@ import typer
 from isorep.cli.app import app
 from isorep.cli.file_labels import labels_of_files
 from isorep.cli.options import (
+    GroupsOption,
     LayerNamesOption,
     MeasuresOption,
     MemoryOption,
+    OrderOption,
     PrecisionOption,
     SchedulerOption,
     SweepStoreOption,
@@ -26,6 +28,7 @@ from isorep.cli.output import (
     print_notes,
     print_resumed_tiles,
 )
+from isorep.cli.sample_labels import read_sample_labels
 
 if TYPE_CHECKING:
     import xarray
@@ -52,6 +55,8 @@ def pairwise(
     output: SweepStoreOption,
     layer: LayerNamesOption = None,
     measure: MeasuresOption = None,
+    groups: GroupsOption = None,
+    order: OrderOption = None,
     precision: PrecisionOption = "auto",
     scheduler: SchedulerOption = None,
     memory: MemoryOption = None,
@@ -61,12 +66,14 @@ def pairwise(
 
     if len(networks) < 2:
         raise ValueError(f"expected at least two networks to compare, got {len(networks)}")
-    check_targets([output], sources=networks)
+    check_targets([output], sources=[*networks, *filter(None, (groups, order))])
     print_resumed_tiles(output)
     table = compare_networks(
         cast("Mapping[Any, Any]", labels_of_files(networks)),
         layers=layer,
         measures=measure or ["pwcca"],
+        groups=read_sample_labels(groups),
+        order=read_sample_labels(order),
         precision=cast("Precision", precision),
         out=output,
         scheduler=scheduler,

@@ -11,9 +11,11 @@ import typer
 from isorep.cli.app import app
 from isorep.cli.file_labels import steps_of_runs
 from isorep.cli.options import (
+    GroupsOption,
     LayerNamesOption,
     MeasuresOption,
     MemoryOption,
+    OrderOption,
     PrecisionOption,
     SchedulerOption,
     SweepStoreOption,
@@ -26,6 +28,7 @@ from isorep.cli.output import (
     print_notes,
     print_resumed_tiles,
 )
+from isorep.cli.sample_labels import read_sample_labels
 
 if TYPE_CHECKING:
     import xarray
@@ -58,6 +61,8 @@ def trajectory(
     ] = "last",
     layer: LayerNamesOption = None,
     measure: MeasuresOption = None,
+    groups: GroupsOption = None,
+    order: OrderOption = None,
     precision: PrecisionOption = "auto",
     scheduler: SchedulerOption = None,
     memory: MemoryOption = None,
@@ -68,13 +73,15 @@ def trajectory(
     runs = steps_of_runs(states)
     reference_state = _reference_state(reference, runs)
     reference_files = [reference_state] if isinstance(reference_state, Path) else []
-    check_targets([output], sources=[*states, *reference_files])
+    check_targets([output], sources=[*states, *reference_files, *filter(None, (groups, order))])
     print_resumed_tiles(output)
     table = compare_states(
         cast("Mapping[Any, Any]", runs if len(runs) > 1 else next(iter(runs.values()))),
         reference=reference_state,
         layers=layer,
         measures=measure or ["pwcca"],
+        groups=read_sample_labels(groups),
+        order=read_sample_labels(order),
         precision=cast("Precision", precision),
         out=output,
         scheduler=scheduler,

@@ -65,8 +65,8 @@ def converged(
     end. For a layer that settles, this is the state after which it stays as close to its end as the
     threshold asks. A layer that keeps moving converges a few states before the end.
 
-    The output of a layer depends on all layers before it. So from this step on, the layer could
-    have been frozen together with all layers before it.
+    It says when a representation had converged, and nothing more: a network whose layers are
+    frozen at these steps can end with a lower accuracy.
 
     The bounds come from the jackknife over 20 blocks of samples: the earliest and latest step that
     other samples of the same kind might have shown. They do not cover other training seeds.

@@ -12,7 +12,7 @@ import numpy as np
 from isorep._formats.formats import FORMATS, Format, find_format, one_of, suffixes
 from isorep._formats.header import Contents
 from isorep._utils.atomic import interrupted_swap
-from isorep._utils.damage import damage_as_value_error
+from isorep._utils.damaged_file import damage_as_value_error
 from isorep.representations.array_selection import ReadOptions, select_arrays
 from isorep.representations.representations import Representations
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isorep._formats.zarr_codecs import check_codecs
-from isorep._utils.damage import damage_as_value_error
+from isorep._utils.damaged_file import damage_as_value_error
 from isorep._utils.memory import check_fits
 from isorep.comparison.inferred import INFERRED
 

@@ -4,9 +4,9 @@
     make fuzz SECONDS=60
     python tests/fuzz --case 1234567
 
-Each case is drawn from its number alone, so the printed command repeats it. Bad input may be refused
-by a ValueError, TypeError or OSError with a text (in the shell: by one line and exit status 2). A
-finding is anything else: another exception, a hang, NaN without a reason, or a wrong number.
+Each case is drawn from its number alone, so the printed command repeats it. Bad input may be
+refused by a ValueError, TypeError or OSError with a text (in the shell: by one line and exit status
+2). A finding is anything else: another exception, a hang, NaN without a reason, or a wrong number.
 """
 
 import argparse

@@ -83,7 +83,7 @@ def damaged_file(rng, folder):
         except REFUSALS as error:
             check_refusal(error, path)
             continue
-        if path.name in ("own.npz", "own.zarr") and (is_chunk or path.is_file()):
+        if path.name in ("own.npz", "own.zarr") and (is_chunk or path.is_file()) and read is load:
             # Checksums cover every number.
             np.testing.assert_array_equal(np.asarray(found["fc"][:]), X)
     if path.name == "sweep.zarr":

@@ -189,6 +189,21 @@ def test_only_the_row_groups_of_the_rows_are_read(tmp_path, monkeypatch):
     assert stored["lists"].chunk == 2
 
 
+def test_a_table_is_opened_once_for_all_its_columns(tmp_path, monkeypatch):
+    values = {f"unit{i}": files.WIDE[:, i] for i in range(5)}
+    stored = open_store(written(tmp_path, ".parquet", **values))["table"]
+    opened = []
+    open_file = pyarrow.parquet.ParquetFile.__init__
+
+    def count(file, path, **options):
+        opened.append(path)
+        open_file(file, path, **options)
+
+    monkeypatch.setattr(pyarrow.parquet.ParquetFile, "__init__", count)
+    np.testing.assert_array_equal(stored[1:4], files.WIDE[1:4])
+    assert len(opened) == 1
+
+
 def test_a_large_row_group_is_decoded_in_parts(tmp_path):
     values = np.arange(2**20, dtype=np.float64).reshape(-1, 8)
     column = pyarrow.FixedSizeListArray.from_arrays(values.ravel(), 8)

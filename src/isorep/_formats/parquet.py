@@ -38,23 +38,25 @@ class _RowGroups:
         self._path = path
         self._starts = np.cumsum([0, *sizes])
 
-    def read(self, column: str, start: int, stop: int) -> Iterator[Any]:
+    def read(self, columns: list[str], start: int, stop: int) -> Iterator[tuple[str, Any]]:
+        """Yield the rows of columns, one column after the other."""
         starts = self._starts
         groups = np.flatnonzero((starts[:-1] < stop) & (starts[1:] > start)).tolist()
         if not groups:
             return
-        position = int(starts[groups[0]])
+        first_row = int(starts[groups[0]])
+        batch_rows = min(_BATCH_ROWS, stop - first_row)
         with damage_as(_EXPECTED), _opened(self._path) as file:
-            for batch in file.iter_batches(
-                min(_BATCH_ROWS, stop - position), groups, [column], use_threads=False
-            ):
-                array = batch.column(batch.schema.get_field_index(column))
-                first, last = max(start - position, 0), min(stop - position, len(array))
-                position += len(array)
-                if first < last:
-                    yield array[first:last]
-                if position >= stop:
-                    return
+            for column in columns:
+                position = first_row
+                for batch in file.iter_batches(batch_rows, groups, [column], use_threads=False):
+                    array = batch.column(batch.schema.get_field_index(column))
+                    first, last = max(start - position, 0), min(stop - position, len(array))
+                    position += len(array)
+                    if first < last:
+                        yield column, array[first:last]
+                    if position >= stop:
+                        break
 
 
 def _opened(path: Path) -> Any:

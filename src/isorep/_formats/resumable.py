@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import shutil
 import time
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from math import isclose, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -34,6 +34,7 @@ from isorep._formats.lock import locked
 from isorep._formats.npz import members
 from isorep._formats.zarr import create, header_of, is_ours, rows_of_chunk
 from isorep._utils.atomic import new_file, sync
+from isorep._utils.damaged_file import damage_as_value_error
 
 if TYPE_CHECKING:
     from isorep._formats.zarr_writer import ZarrWriter
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 _SECONDS = 20.0
 _PROGRESS = "progress.npz"
 _MARKER = "isorep-part"
+_ROUNDING = 1e-4
+"""Relative difference of two numbers of a fingerprint that computing them again may make."""
 
 
 @dataclass(frozen=True)
@@ -320,7 +323,7 @@ class ResumableStore:
 
     def _check_fingerprint(self, stored: Mapping[str, Any], store: str) -> None:
         for key, value in self._fingerprint.items():
-            if stored.get(key) != value:
+            if not _agree(stored.get(key), value):
                 raise ValueError(
                     f"{store} holds another capture: {key} {_difference(stored.get(key), value)}; "
                     "repeat that capture, remove the store, or choose another name"
@@ -436,8 +439,11 @@ def n_committed(path: Path) -> int | None:
 
 def _read(progress: Path) -> dict[str, NDArray[Any]]:
     try:
-        return {name: np.asarray(member) for name, member in members(progress).items()}
-    except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
+        with damage_as_value_error():
+            arrays = {name: np.asarray(member) for name, member in members(progress).items()}
+            read_header(arrays[HEADER])
+            return arrays
+    except (OSError, ValueError) as error:
         raise ValueError(
             f"{str(progress)!r} is damaged ({error}); remove the folder and begin again"
         ) from error
@@ -450,10 +456,21 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
+def _agree(stored: Any, new: Any) -> bool:
+    """Return whether two parts of a fingerprint are equal, numbers but for rounding."""
+    if isinstance(stored, dict) and isinstance(new, dict):
+        return stored.keys() == new.keys() and all(_agree(stored[key], new[key]) for key in new)
+    if isinstance(stored, list) and isinstance(new, list):
+        return len(stored) == len(new) and all(map(_agree, stored, new))
+    if isinstance(stored, float) and isinstance(new, float):
+        return isclose(stored, new, rel_tol=_ROUNDING) or (isnan(stored) and isnan(new))
+    return bool(stored == new)
+
+
 def _difference(stored: Any, new: Any) -> str:
     """Describe the first difference of two parts of a fingerprint."""
     if isinstance(stored, dict) and isinstance(new, dict):
         for key in [*stored, *new]:
-            if stored.get(key) != new.get(key):
+            if not _agree(stored.get(key), new.get(key)):
                 return f"{key!r} {_difference(stored.get(key), new.get(key))}"
     return f"was {stored or 'missing'} and is now {new or 'missing'}"

@@ -171,8 +171,6 @@ def activations(
     if isinstance(side, str | PathLike):
         return first_samples(load(side), max_samples)
     if not is_model(side):
-        if not isinstance(side, Mapping) and hasattr(side, "shape"):
-            side = {"array": side}
         try:
             return first_samples(Representations.from_mapping(side), max_samples)
         except TypeError as error:

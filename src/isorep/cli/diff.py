@@ -150,6 +150,7 @@ def diff(
         layers=(layers or ["*"], layers_changed) if layers_changed else layers or ["*"],
         layer_map=layer_map,
         any_model=bool(models),
+        any_file=len(models) < 2,
         measure=row,
         progress=True,
         **options,

@@ -316,7 +316,7 @@ def test_what_a_stream_cannot_do(tmp_path):
         isorep.compare(a, b)
     with pytest.raises(ValueError, match="data= is for models, and neither side is a model"):
         isorep.compare(*paths, data=images())
-    with pytest.raises(ValueError, match="reduce is for models, and neither side is a model"):
+    with pytest.raises(ValueError, match="skip is for models, and neither side is a model"):
         isorep.compare(*paths, reduce="max")
     with pytest.raises(ValueError, match=r"unknown layer of b 'convx\*'"):
         isorep.compare(*paths, layers=(["*"], ["convx*"]))

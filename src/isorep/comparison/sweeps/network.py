@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from array_api_compat import device, is_array_api_obj, is_cupy_array, is_jax_arr
 
 from isorep._utils.arrays import Array, to_numpy
 from isorep._utils.validation import unknown_name
+from isorep.representations.activation_file import ActivationFile
 from isorep.representations.lazy import LazyArray, LazyRepresentations
 from isorep.representations.representations import Layers, Representations
 from isorep.representations.sample_structure import SampleStructure
@@ -51,11 +51,11 @@ class Network:
     ----------
     name : str
         Name of the network in errors, such as ``networks['seed0']``.
-    layers : Layers, mapping of layer to array on a device, or path of a store
+    layers : Layers, mapping of layer to array on a device, or file
     """
 
     name: str
-    layers: Layers[Any] | Mapping[str, Array] | Path
+    layers: Layers[Any] | Mapping[str, Array] | ActivationFile
 
     @classmethod
     def from_source(cls, name: str, source: Any) -> Network:
@@ -72,7 +72,7 @@ class Network:
             source = source.place
         if isinstance(source, str | os.PathLike):
             # Absolute, since a worker may run in another folder.
-            return cls(name, Path(os.path.abspath(source)))
+            return cls(name, ActivationFile.from_path(source).absolute())
         if isinstance(source, Layers):
             return cls(name, source)
         if isinstance(source, Mapping) and any(on_a_device(array) for array in source.values()):
@@ -85,7 +85,7 @@ class Network:
     @property
     def in_store(self) -> bool:
         """Whether the layers are in a store, of which other processes need only the path."""
-        return isinstance(self.layers, Path)
+        return isinstance(self.layers, ActivationFile)
 
     def outline(self) -> Layers[Any]:
         """Return the shapes and sample ids, as layers; zeros stand in for arrays on a device."""
@@ -104,7 +104,7 @@ class Network:
     def with_layer(self, layer: str) -> Network:
         """Return the network with one layer alone, which is less to send to a worker."""
         layers = self.layers
-        if isinstance(layers, Path):
+        if isinstance(layers, ActivationFile):
             return self
         if isinstance(layers, Layers):
             structure = layers.structure(layer)
@@ -159,7 +159,7 @@ class Network:
         return layers[layer], _dtype(layers, layer).get(layer)
 
     def _open(self) -> Layers[Any] | Mapping[str, Array]:
-        if not isinstance(self.layers, Path):
+        if not isinstance(self.layers, ActivationFile):
             return self.layers
         try:
             return open_or_load(self.layers)

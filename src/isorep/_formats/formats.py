@@ -9,16 +9,25 @@ from importlib.metadata import EntryPoint, entry_points
 from os import PathLike
 from pathlib import Path
 
+from isorep._formats.activation_cache import is_activation_cache, open_activation_cache
+from isorep._formats.anndata import open_anndata
+from isorep._formats.arrow import open_arrow
 from isorep._formats.delimited import read_delimited
 from isorep._formats.hdf5 import open_hdf5
 from isorep._formats.header import Contents
 from isorep._formats.matlab import open_matlab
+from isorep._formats.netcdf import open_netcdf
 from isorep._formats.npy import open_npy, read_npy
 from isorep._formats.npz import read_npz, write_npz
+from isorep._formats.nwb import open_nwb
+from isorep._formats.parquet import open_parquet
+from isorep._formats.plain_zarr import is_zarr, open_any_zarr
+from isorep._formats.saev_shards import is_saev_shards, open_saev_shards
 from isorep._formats.safetensors import open_safetensors
+from isorep._formats.saved_dataset import is_saved_dataset, open_saved_dataset
 from isorep._formats.shards import INDEX, is_folder_of_arrays, open_folder, open_index
 from isorep._formats.torch_file import open_tensors, read_tensors
-from isorep._formats.zarr import open_zarr, read_zarr, write_zarr
+from isorep._formats.zarr import write_zarr
 from isorep._utils.atomic import target_of
 
 _ENTRY_POINTS = "isorep.readers"
@@ -60,6 +69,12 @@ class Format:
 
 
 _HDF5 = Format("a layer for each dataset", open=open_hdf5, extra="hdf5")
+_ARROW = Format(
+    "columns of numbers as one layer; a layer for each column of lists",
+    open=open_arrow,
+    ids=True,
+    extra="arrow",
+)
 _TORCH = Format("a layer for each tensor of torch.save", read_tensors, open_tensors, extra="torch")
 _DELIMITED = Format(
     "columns of numbers as one layer; a header names them", read_delimited, ids=True
@@ -73,7 +88,10 @@ FORMATS = {
         ids=True,
     ),
     ".zarr": Format(
-        "layers that isorep saved or captures", read_zarr, open_zarr, write_zarr, ids=True
+        "layers that isorep saved or captures; or a layer for each array of zarr or xarray",
+        open=open_any_zarr,
+        write=write_zarr,
+        ids=True,
     ),
     ".npy": Format("one layer, named after the file", read_npy, open_npy),
     ".safetensors": Format("a layer for each tensor", open=open_safetensors, extra="safetensors"),
@@ -87,10 +105,45 @@ FORMATS = {
     ".tsv": _DELIMITED,
     ".pt": _TORCH,
     ".pth": _TORCH,
+    ".parquet": Format(
+        "columns of numbers as one layer; a layer for each column of lists",
+        open=open_parquet,
+        ids=True,
+        extra="parquet",
+    ),
+    ".arrow": _ARROW,
+    ".feather": _ARROW,
+    ".nc": Format(
+        "a layer for each variable of netCDF", open=open_netcdf, ids=True, extra="netcdf"
+    ),
+    ".nwb": Format("a layer for each time series and table column", open=open_nwb, extra="hdf5"),
+    ".h5ad": Format("X, layers and obsm of AnnData", open=open_anndata, ids=True, extra="hdf5"),
 }
 """Suffix to format, in the order in which errors list the suffixes."""
 
 FOLDERS = {
+    "Hugging Face dataset": Format(
+        "a dataset of save_to_disk: a layer for each column of lists",
+        open=open_saved_dataset,
+        recognise=is_saved_dataset,
+        extra="arrow",
+    ),
+    "activation cache": Format(
+        "memmap shards of dictionary_learning, a layer for each folder",
+        open=open_activation_cache,
+        recognise=is_activation_cache,
+    ),
+    "saev shards": Format(
+        "activation shards of saev, a layer for each layer number",
+        open=open_saev_shards,
+        recognise=is_saev_shards,
+    ),
+    "zarr": Format(
+        "a layer for each array of zarr or xarray",
+        open=open_any_zarr,
+        ids=True,
+        recognise=is_zarr,
+    ),
     "folder": Format(
         "files of .npy, .safetensors or .pt: a layer each, or parts of layers",
         open=open_folder,

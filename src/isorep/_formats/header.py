@@ -45,7 +45,9 @@ class Contents:
         other programs may have any shape and dtype; `select_arrays` makes layers of them.
     metadata
         Sample ids, labels, groups, order, reductions, dtypes and number of samples, as far as the
-        file has them: keywords of `isorep.Representations`.
+        file has them: keywords of `isorep.Representations`. "orders" has the order of the samples
+        of each array, if arrays were recorded at different times; "described" has the names of the
+        arrays that this metadata was read from.
     table
         Name of the layer that the columns of numbers (1-D arrays) make together, if the file is a
         table; empty for other files.

@@ -83,11 +83,6 @@ def rows_of_chunk(features: tuple[int, ...], dtype: np.dtype[Any]) -> int:
     return min(_CHUNK_ROWS, rows) if features else rows
 
 
-def read_zarr(path: Path) -> Contents:
-    """Read what `write_zarr` wrote."""
-    return from_arrays({key: _whole(key, array) for key, array in _arrays(path).items()})
-
-
 def open_zarr(path: Path) -> Contents:
     """Open what `write_zarr` wrote."""
     arrays = _arrays(path)
@@ -114,8 +109,8 @@ def is_ours(path: Path) -> bool:
 def _arrays(path: Path) -> dict[str, Any]:
     if not is_ours(path):
         raise ValueError(
-            "expected a .zarr folder that isorep saved, and its header is missing; other zarr "
-            "arrays can be compared in Python, as {'name': zarr.open_array(...)}"
+            "expected a zarr array or group, or a folder that isorep saved, and its header is "
+            "missing"
         )
     import zarr
 

@@ -68,7 +68,7 @@ def select_arrays(
     """
     arrays = dict(contents.layers)
     metadata = dict(contents.metadata)
-    described = set()
+    described = set(metadata.pop("described", ()))
     for keyword, argument, values in (
         ("sample_ids", "ids", ids),
         ("labels", "labels", labels),
@@ -254,6 +254,18 @@ def _listed(arrays: Mapping[str, Any], names: list[str]) -> str:
     return ", ".join(texts[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
+def _shared_order(orders: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    """Return the order of the samples; raise ValueError unless it is that of all layers."""
+    first = next(iter(orders))
+    for name, order in orders.items():
+        if not np.array_equal(order, orders[first]):
+            raise ValueError(
+                f"the samples of layers {first!r} and {name!r} were recorded at different times: "
+                f"pick layers of the same times, e.g. layers={first!r}"
+            )
+    return orders[first]
+
+
 def _metadata_of_layers(metadata: Mapping[str, Any], layers: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is known of these layers and their samples."""
     kept = {
@@ -262,6 +274,9 @@ def _metadata_of_layers(metadata: Mapping[str, Any], layers: Mapping[str, Any]) 
         else value
         for key, value in metadata.items()
     }
+    orders = kept.pop("orders", {})
+    if all(name in orders for name in layers):
+        kept["order"] = _shared_order({name: np.asarray(orders[name][:]) for name in layers})
     shared: dict[tuple[int, int], RowPositions] = {}
     for name, layer in layers.items():
         if not isinstance(layer, ReducedArray):

@@ -1,0 +1,115 @@
+"""Plain zarr: groups and arrays that other programs wrote, in zarr format 2 or 3."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isorep._formats.header import Contents, layer_key
+from isorep._formats.xarray_groups import open_dataset, open_groups
+from isorep._formats.zarr import is_ours, open_zarr
+from isorep._formats.zarr_codecs import check_codecs
+from isorep._utils.natural_order import natural_key
+from isorep._utils.tables import as_labels
+
+
+def is_zarr(path: Path) -> bool:
+    """Return whether a folder is an array or a group in zarr format 2 or 3."""
+    return any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))
+
+
+def open_any_zarr(path: Path) -> Contents:
+    """Open a store of isorep's, or of another program."""
+    lost_header = any(path.glob(f"{layer_key(0, '')}*"))  # isorep's layers without it
+    is_foreign = is_zarr(path) and not is_ours(path) and not lost_header
+    return open_plain_zarr(path) if is_foreign else open_zarr(path)
+
+
+def open_plain_zarr(path: Path) -> Contents:
+    """Open every array, named by its path in the store; an array alone is named after the folder.
+
+    In groups that xarray wrote, samples come first, and a coordinate has the sample ids.
+    """
+    check_codecs(path)
+    version: Literal[2, 3] = 3 if (path / "zarr.json").is_file() else 2
+    nodes = dict(sorted(_arrays(path, version).items(), key=lambda node: natural_key(node[0])))
+    if not nodes:
+        raise ValueError("expected a zarr array or group, got a folder without arrays")
+    try:
+        if "" not in nodes and all(_has_dims(path / x, nodes[x], version) for x in nodes):
+            groups = dict.fromkeys(name.rpartition("/")[0] for name in nodes)
+            return open_groups(
+                {x: partial(_open_dataset, path / x, version) for x in groups}, path.stem
+            )
+        return Contents({x or path.stem: _Array(path / x, version) for x in nodes})
+    # Damaged metadata can raise anything, depending on the parser.
+    except Exception as error:
+        raise ValueError(f"the store is damaged: {error}") from error
+
+
+class _Array:
+    """An array whose rows are read when they are asked for; missing chunks have the fill value."""
+
+    def __init__(self, path: Path, version: Literal[2, 3]) -> None:
+        import zarr
+
+        self._array = zarr.open_array(path, mode="r", zarr_format=version)
+        self.shape: tuple[int, ...] = self._array.shape
+        self.chunks: tuple[int, ...] = self._array.chunks
+        dtype = np.dtype(self._array.dtype)
+        self.dtype = np.dtype(np.str_) if dtype.kind in "OT" else dtype
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        values = np.asarray(self._array[rows])
+        return as_labels(values) if self.dtype.kind == "U" else values
+
+
+def _open_dataset(path: Path, version: Literal[2, 3]) -> Any:
+    # Consolidated metadata could say something else than the metadata of the arrays.
+    return open_dataset(path, "zarr", consolidated=False, zarr_format=version, chunks=None)
+
+
+def _arrays(path: Path, version: Literal[2, 3]) -> dict[str, dict[str, Any]]:
+    """Return the metadata of every array by its path in the store; the store's own path is ""."""
+    arrays = {}
+    for folder, subfolders, _ in os.walk(path):
+        name = "" if Path(folder) == path else Path(folder).relative_to(path).as_posix()
+        if version == 2:
+            metadata = _read_json(Path(folder, ".zarray"))
+            is_group = Path(folder, ".zgroup").is_file()
+        else:
+            metadata = _read_json(Path(folder, "zarr.json"))
+            is_group = metadata is not None and metadata.get("node_type") == "group"
+        if metadata is not None and not is_group:
+            arrays[name] = metadata
+        if not is_group:
+            subfolders.clear()  # chunks, or no part of the store
+    return arrays
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    """Return the object in a metadata file; None if there is no such file."""
+    if not path.is_file():
+        return None
+    try:
+        metadata = json.loads(path.read_bytes())
+        if not isinstance(metadata, dict):
+            raise ValueError(f"expected an object, got {metadata!r:.40}")
+    except (OSError, ValueError, RecursionError) as error:
+        place = f"{path.parent.name}/{path.name}"
+        raise ValueError(f"the store is damaged: {place}: {error}") from error
+    return metadata
+
+
+def _has_dims(path: Path, metadata: dict[str, Any], version: Literal[2, 3]) -> bool:
+    """Return whether xarray knows the dimensions of an array."""
+    if version == 2:
+        return "_ARRAY_DIMENSIONS" in (_read_json(path / ".zattrs") or {})
+    names = metadata.get("dimension_names")
+    return isinstance(names, list) and None not in names

@@ -1,0 +1,139 @@
+"""Groups of xarray: the variables of datasets on disk, with samples on the first axis."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isorep._formats.header import Contents
+from isorep._utils.caller import stacklevel_of_caller
+from isorep._utils.sample_dims import common_sample_dim, is_feature_dim
+from isorep._utils.table_index import coordinate_labels, index_labels
+from isorep._utils.tables import as_labels
+
+OpenGroup = Callable[[], AbstractContextManager[Any]]
+
+_NAMELESS = "__xarray_dataarray_variable__"
+
+
+def open_dataset(path: Path, engine: Literal["h5netcdf", "scipy", "zarr"], **options: Any) -> Any:
+    """Return a lazy `xarray.Dataset`, in which numbers with a unit such as "ms" are numbers."""
+    import xarray
+
+    return xarray.open_dataset(path, engine=engine, decode_timedelta=False, cache=False, **options)
+
+
+def open_groups(groups: Mapping[str, OpenGroup], name: str) -> Contents:
+    """Open the variables and coordinates of each group.
+
+    The coordinate of the sample dimension, or else a coordinate whose values are all different, has
+    the sample ids.
+
+    Parameters
+    ----------
+    groups
+        Path of each group in the file, "" for the root, to a function that opens its dataset.
+    name
+        Name of a DataArray that was stored without one.
+    """
+    arrays: dict[str, Any] = {}
+    ids: dict[str, tuple[str, ...]] = {}
+    described = []
+    for group, open_group in groups.items():
+        with open_group() as dataset:
+            if "isorep_version" in dataset.attrs:
+                raise ValueError(
+                    "it holds similarities that isorep computed; expected representations"
+                )
+            dim = _sample_dim(dataset)
+            for key, variable in dataset.variables.items():
+                path = f"{group}/{key if key != _NAMELESS else name}".lstrip("/")
+                arrays[path] = _array(open_group, key, path, variable, dim)
+            if dim is not None and (labels := _sample_ids(dataset, dim)) is not None:
+                ids[group] = labels
+                described.append(f"{group}/{dim}".lstrip("/"))
+    if len(set(ids.values())) > 1:
+        warnings.warn(
+            f"the groups {', '.join(ids)} have different samples, so the sample ids of the file "
+            "are ignored: load layers of one group and pass ids=",
+            UserWarning,
+            stacklevel=stacklevel_of_caller(),
+        )
+        ids = {}
+    if not ids:
+        return Contents(arrays)
+    return Contents(arrays, {"sample_ids": next(iter(ids.values())), "described": described})
+
+
+class _Variable:
+    """A variable with its samples on the first axis, read from a file that is open only then."""
+
+    def __init__(
+        self, open_group: OpenGroup, key: str, path: str, variable: Any, dim: str | None
+    ) -> None:
+        self._open = open_group
+        self._key = key
+        self._unknown = ""
+        if dim not in variable.dims:
+            dim = common_sample_dim([variable.dims]) or variable.dims[0]
+            if variable.ndim > 1 and is_feature_dim(dim):
+                self._unknown = (
+                    f"{path} has dims {variable.dims}, and it is unknown which of them holds the "
+                    "samples: rename that dimension to 'sample', or save the array with it first"
+                )
+        self._dim = dim
+        sizes = dict(zip(variable.dims, variable.shape, strict=True))
+        self.shape: tuple[int, ...] = (sizes.pop(dim), *sizes.values())
+        self.dtype: np.dtype[Any] = variable.dtype
+        chunks = variable.encoding.get("chunksizes") or variable.encoding.get("chunks")
+        self.chunks = (chunks[variable.dims.index(dim)],) if chunks else None
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        if self._unknown:
+            raise ValueError(self._unknown)
+        with self._open() as dataset:
+            variable = dataset.variables[self._key].isel({self._dim: rows})
+            return np.array(variable.transpose(self._dim, ...).to_numpy())
+
+
+def _array(
+    open_group: OpenGroup, key: str, path: str, variable: Any, dim: str | None
+) -> NDArray[Any] | _Variable:
+    # Texts have the dtype object in some files, which only their values tell from other objects.
+    if variable.ndim == 0 or variable.dtype.kind in "OT" or key in variable.dims:
+        return as_labels(variable.to_numpy())
+    return _Variable(open_group, key, path, variable, dim)
+
+
+def _sample_dim(dataset: Any) -> str | None:
+    """Return the dimension that holds the samples of the dataset; None if it is unknown."""
+    arrays = [
+        variable.dims
+        for variable in dataset.data_vars.values()
+        if variable.ndim > 1 and variable.dtype.kind in "fiub"
+    ]
+    dim = common_sample_dim(arrays)
+    firsts = {dims[0] for dims in arrays}
+    # Of ("trial", "time", "unit"), both of the first could be; samples come first by convention.
+    if dim is None and len(firsts) == 1 and not is_feature_dim(first := firsts.pop()):
+        return str(first)
+    return dim
+
+
+def _sample_ids(dataset: Any, dim: str) -> tuple[str, ...] | None:
+    index = dataset.indexes.get(dim)
+    if index is not None:
+        return index_labels(index.tolist(), True, f"dimension {dim!r}")
+    return coordinate_labels(
+        {
+            str(key): coordinate.to_numpy()
+            for key, coordinate in dataset.coords.items()
+            if coordinate.dims == (dim,)
+        }
+    )

@@ -1,0 +1,256 @@
+"""Parquet, Arrow and saved datasets: what they refuse, and how much of a file is read."""
+
+import json
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+from helpers import format_files as files
+
+from isorep._formats.arrow import open_arrow
+from isorep._formats.parquet import open_parquet
+from isorep._formats.saved_dataset import open_saved_dataset
+from isorep.storage import load, open_store
+
+
+def write_file(table, path):
+    with pyarrow.ipc.new_file(path, table.schema) as writer:
+        writer.write_table(table)
+
+
+WRITE = {".parquet": pyarrow.parquet.write_table, ".arrow": write_file}
+DAYS = ("2020-01-01 00:00:00", "2020-01-02 00:00:00")
+OPEN = {".parquet": open_parquet, ".arrow": open_arrow}
+each_suffix = pytest.mark.parametrize("suffix", WRITE)
+
+
+def written(tmp_path, suffix, **columns):
+    path = tmp_path / f"table{suffix}"
+    WRITE[suffix](pyarrow.table(columns), path)
+    return path
+
+
+@each_suffix
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        (
+            [[1.0, 2.0], [3.0, 4.0], [5.0]],
+            "row 2 of column 'x' is a list of 1 values, and row 0 has 2",
+        ),
+        ([[1.0, 2.0], None, [5.0, 6.0]], "row 1 of column 'x' is missing"),
+        ([[[1], [2]], [[3], [4]], [[5], [6, 7]]], "row 2 of column 'x' is a list of 2 values"),
+        ([[[1], [2]], [[3]], [[5], [6]]], "row 1 of column 'x' is a list of 1 values"),
+        ([[1, 2], [3, None], [5, 6]], r"row 1 of column 'x' is missing \(null\)"),
+    ],
+)
+def test_ragged_lists_are_refused_where_they_are(tmp_path, suffix, values, text):
+    path = written(tmp_path, suffix, x=values, y=[[1.0], [2.0], [3.0]])
+    with pytest.raises(ValueError, match=text):
+        load(path, layers="x", reduce="mean", channels="last")
+    np.testing.assert_array_equal(load(path, layers="y")["y"], [[1], [2], [3]])
+
+
+@each_suffix
+def test_a_missing_number_is_nan(tmp_path, suffix):
+    path = written(tmp_path, suffix, x=[[1.0, None], [3.0, 4.0]], y=[None, 2.5])
+    with pytest.warns(UserWarning, match="left out"):
+        np.testing.assert_array_equal(load(path)["x"], [[1, np.nan], [3, 4]])
+    np.testing.assert_array_equal(load(path, layers="y")["y"], [[np.nan], [2.5]])
+
+
+@each_suffix
+def test_missing_labels_are_refused(tmp_path, suffix):
+    path = written(tmp_path, suffix, x=[[1.0], [3.0]], label=["cat", None], number=[None, 1])
+    for name in ("label", "number"):
+        with pytest.raises(ValueError, match=rf"row \d of column '{name}' is missing"):
+            load(path, layers="x", labels=name)
+
+
+@each_suffix
+def test_other_types_are_left_out_or_named(tmp_path, suffix):
+    path = written(
+        tmp_path,
+        suffix,
+        x=[[1.0, 2.0], [3.0, 4.0]],
+        image=[{"bytes": b"1"}, {"bytes": b"2"}],
+        day=pyarrow.array([0, 1], pyarrow.date32()),
+        moment=pyarrow.array([0, 1], pyarrow.timestamp("ms", tz="UTC")),
+        flag=[True, False],
+    )
+    with pytest.warns(UserWarning, match=r"left out: image \(2,\) object, day .*, moment .*, flag"):
+        load(path)
+    with pytest.raises(
+        ValueError, match="column 'image' holds struct<bytes: binary>; expected num"
+    ):
+        load(path, layers="x", labels="image")
+    columns = OPEN[suffix](path).layers
+    assert columns["moment"].dtype == "M8[ms]"
+    np.testing.assert_array_equal(
+        columns["day"][:], np.array(["1970-01-01", "1970-01-02"], "M8[D]")
+    )
+    np.testing.assert_array_equal(columns["flag"][1:], [False])
+
+
+@each_suffix
+def test_tensors_have_their_axes(tmp_path, suffix):
+    values = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    tensors = pyarrow.FixedShapeTensorArray.from_numpy_ndarray(values)
+    kind = pyarrow.fixed_shape_tensor(pyarrow.float32(), (4, 3), permutation=[1, 0])
+    turned = pyarrow.ExtensionArray.from_storage(
+        kind,
+        pyarrow.FixedSizeListArray.from_arrays(values.transpose(0, 2, 1).ravel(), 12),
+    )
+    columns = OPEN[suffix](written(tmp_path, suffix, plain=tensors, turned=turned)).layers
+    for column in columns.values():
+        assert column.shape == values.shape
+        np.testing.assert_array_equal(column[1:], values[1:])
+
+
+@each_suffix
+def test_a_pandas_index(tmp_path, suffix):
+    import pandas
+
+    frame = pandas.DataFrame({"a": [0.5, 1.5], "b": [2.5, 3.5]})
+    write = {".parquet": "to_parquet", ".arrow": "to_feather"}[suffix]
+    path = tmp_path / f"frame{suffix}"
+    for index, ids in (
+        (None, None),
+        (pandas.Index([0, 1]), None),  # it only counts the rows
+        (pandas.RangeIndex(5, 9, 2), ("5", "7")),
+        (pandas.RangeIndex(2, name="image"), ("0", "1")),
+        (pandas.Index([7, 0]), ("7", "0")),
+        (pandas.to_datetime(["2020-01-01", "2020-01-02"]).as_unit("ns"), DAYS),
+        (pandas.Index(["cat", "dog"]), ("cat", "dog")),
+        (pandas.MultiIndex.from_tuples([("a", 1), ("b", 2)]), ("('a', 1)", "('b', 2)")),
+    ):
+        getattr(frame if index is None else frame.set_index(index), write)(path)
+        reps = load(path)
+        assert reps.sample_ids == ids
+        np.testing.assert_array_equal(reps["frame"], [[0.5, 2.5], [1.5, 3.5]])
+
+
+def test_columns_of_one_name(tmp_path):
+    table = pyarrow.Table.from_arrays([pyarrow.array([1.0]), pyarrow.array([2.0])], ["x", "x"])
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match="columns with different names, got 'x' twice"):
+        load(tmp_path / "a.parquet")
+
+
+def test_a_name_that_begins_like_another(tmp_path):
+    values = {"block": [[1.0], [2.0]], "block.fc": [[3.0], [4.0]], "block.fc.x": [[5.0], [6.0]]}
+    reps = load(written(tmp_path, ".parquet", **values))
+    assert {name: array.tolist() for name, array in reps.items()} == values
+
+
+@each_suffix
+def test_what_is_no_such_file(tmp_path, suffix):
+    path = written(tmp_path, suffix, x=np.arange(1000.0))
+    content = path.read_bytes()
+    for bad in (b"", b"hello world, this is no table", content[: len(content) // 2], content[:-3]):
+        path.write_bytes(bad)
+        with pytest.raises(ValueError, match=rf"table{suffix}'.*expected an? (parquet|Arrow) file"):
+            load(path)
+
+
+def test_a_stream_that_is_cut(tmp_path):
+    path = tmp_path / "a.arrow"
+    files.write_arrow_stream(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(files.IDS[4].encode())])
+    with pytest.raises(ValueError, match=r"a.arrow'.*expected an Arrow file or stream"):
+        load(path)
+
+
+def test_offsets_beyond_the_file(tmp_path):
+    path = written(tmp_path, ".arrow", x=[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    offsets = np.array([0, 2, 4, 6], np.int32).tobytes()
+    content = path.read_bytes()
+    assert content.count(offsets) == 1
+    path.write_bytes(content.replace(offsets, np.array([0, 2, 4, 2**30], np.int32).tobytes()))
+    with pytest.raises(ValueError, match=r"table.arrow'.*column|table.arrow'.*[Oo]ffset"):
+        load(path)
+
+
+def test_only_the_row_groups_of_the_rows_are_read(tmp_path, monkeypatch):
+    files.write_arrow_parquet(tmp_path / "a.parquet")
+    stored = open_store(tmp_path / "a.parquet", layers="lists")
+    iter_batches = pyarrow.parquet.ParquetFile.iter_batches
+    decoded = []
+
+    def count(file, batch_size, row_groups, columns, **options):
+        decoded.append((row_groups, columns))
+        return iter_batches(file, batch_size, row_groups, columns, **options)
+
+    monkeypatch.setattr(pyarrow.parquet.ParquetFile, "iter_batches", count)
+    np.testing.assert_array_equal(stored["lists"][3:4], files.WIDE[3:4])
+    assert decoded == [([1], ["lists"])]
+    assert stored["lists"].chunk == 2
+
+
+def test_a_large_row_group_is_decoded_in_parts(tmp_path):
+    values = np.arange(2**20, dtype=np.float64).reshape(-1, 8)
+    column = pyarrow.FixedSizeListArray.from_arrays(values.ravel(), 8)
+    path = tmp_path / "a.parquet"
+    options = {"compression": "none", "use_dictionary": False, "row_group_size": len(values)}
+    pyarrow.parquet.write_table(pyarrow.table({"x": column}), path, **options)
+    array = open_store(path)["x"]
+    pool = pyarrow.proxy_memory_pool(pyarrow.default_memory_pool())
+    default = pyarrow.default_memory_pool()
+    pyarrow.set_memory_pool(pool)
+    try:
+        np.testing.assert_array_equal(array[70_000:70_010], values[70_000:70_010])
+    finally:
+        pyarrow.set_memory_pool(default)
+    assert pool.max_memory() < values.nbytes / 2
+
+
+@pytest.mark.parametrize("kind", ["file", "stream"])
+def test_damage_elsewhere_does_not_matter(tmp_path, kind):
+    """Rows are read without the record batches that do not hold them."""
+    path = tmp_path / "a.arrow"
+    new = {"file": pyarrow.ipc.new_file, "stream": pyarrow.ipc.new_stream}[kind]
+    column = pyarrow.array([f"word{i:04}" for i in range(100)])
+    table = pyarrow.table({"word": column})
+    with new(path, table.schema) as writer:
+        writer.write_table(table, max_chunksize=10)
+    path.write_bytes(path.read_bytes().replace(b"word0055", b"\xff" * 8))
+    words = open_arrow(path).layers["word"]
+    assert words[20:40].tolist() == column[20:40].to_pylist()
+    with pytest.raises(ValueError, match="UTF8"):
+        words[50:60]
+
+
+def test_a_dataset_of_splits(tmp_path):
+    (tmp_path / "dataset_dict.json").write_text(json.dumps({"splits": ["train", "test"]}))
+    with pytest.raises(
+        ValueError, match=r"splits train, test: pass the folder of a split, such as "
+    ):
+        load(tmp_path)
+
+
+def test_a_damaged_dataset(tmp_path):
+    path = tmp_path / "data"
+    files.write_saved_dataset(path)
+    (path / "data-00001-of-00002.arrow").rename(tmp_path / "elsewhere.arrow")
+    with pytest.raises(ValueError, match=r"incomplete: data-00001-of-00002.arrow is missing"):
+        open_saved_dataset(path)
+    for content, text in (
+        ("{", "state.json is damaged"),
+        ("{}", "it has no '_data_files'"),
+        ('{"_data_files": 3}', "'_data_files' is 3; expected list"),
+        ('{"_data_files": []}', "lists no file"),
+        ('{"_data_files": [{"filename": "../elsewhere.arrow"}]}', "names of files, got '../else"),
+    ):
+        (path / "state.json").write_text(content)
+        with pytest.raises(ValueError, match=text):
+            open_saved_dataset(path)
+
+
+def test_files_of_a_dataset_with_other_columns(tmp_path):
+    path = tmp_path / "data"
+    files.write_saved_dataset(path)
+    write_file(pyarrow.table({"x": [1.0]}), path / "data-00001-of-00002.arrow")
+    with pytest.raises(ValueError, match=r"same columns in all files, got .* and x "):
+        open_saved_dataset(path)

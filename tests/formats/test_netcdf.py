@@ -1,0 +1,97 @@
+import h5netcdf
+import numpy as np
+import pytest
+import xarray
+from helpers import format_files as files
+
+from isorep.storage import load, open_store
+
+each_engine = pytest.mark.parametrize("engine", ["h5netcdf", "scipy"])
+
+
+def written(tmp_path, engine="h5netcdf", coords=None, **variables):
+    path = tmp_path / "a.nc"
+    xarray.Dataset(variables, coords=coords).to_netcdf(path, engine=engine)
+    return path
+
+
+@each_engine
+@pytest.mark.parametrize(
+    ("dims", "first"),
+    [
+        (("stimulus", "time", "neuron"), "stimulus"),
+        (("neuron", "stimulus"), "stimulus"),
+        (("trial", "time", "unit"), "trial"),  # both could be: samples come first
+        (("x", "y"), "x"),
+        (("dim_0", "dim_1"), "dim_0"),
+    ],
+)
+def test_samples_come_first(tmp_path, engine, dims, first):
+    values = np.random.default_rng(0).normal(size=(2, 3, 4)[: len(dims)])
+    path = written(tmp_path, engine, rates=(dims, values))
+    reps = load(path, reduce="flatten")
+    expected = np.moveaxis(values, dims.index(first), 0)
+    np.testing.assert_array_equal(reps["rates"], expected.reshape(len(expected), -1))
+
+
+def test_unknown_samples_are_refused(tmp_path):
+    path = written(tmp_path, rates=(("unit", "trial", "time"), np.ones((2, 3, 4))))
+    with pytest.raises(ValueError, match=r"rates has dims \('unit', 'trial', 'time'\), and "):
+        load(path, reduce="mean", channels="last")
+
+
+@each_engine
+def test_ids_of_a_coordinate_without_index(tmp_path, engine):
+    coords = {"word": ("presentation", np.array(["the", "cat", "sat"], dtype=object))}
+    path = written(tmp_path, engine, coords, units=(("presentation", "neuroid"), np.eye(3)))
+    with pytest.warns(UserWarning, match=r"left out: word \(3,\)"):
+        assert load(path).sample_ids == ("the", "cat", "sat")
+
+
+def test_numbers_with_a_unit_of_time_stay_numbers(tmp_path):
+    latency = xarray.Variable(("trial", "unit"), np.eye(3), {"units": "ms"})
+    path = written(tmp_path, latency=latency)
+    np.testing.assert_array_equal(load(path)["latency"], np.eye(3))
+
+
+def test_a_missing_number_is_nan(tmp_path):
+    path = tmp_path / "a.nc"
+    dataset = xarray.Dataset({"x": (("trial", "unit"), [[1.0, np.nan], [3.0, 4.0]])})
+    dataset.to_netcdf(path, encoding={"x": {"dtype": "int16", "_FillValue": -1}})
+    np.testing.assert_array_equal(load(path)["x"], [[1, np.nan], [3, 4]])
+
+
+def test_groups_of_a_file(tmp_path):
+    for seed in range(2):
+        files.xarray_dataset()[["rates"]].to_netcdf(
+            tmp_path / "a.nc", group=f"seed{seed}", mode="a", engine="h5netcdf"
+        )
+    reps = load(tmp_path / "a.nc", layers="*rates")
+    assert list(reps) == ["seed0/rates", "seed1/rates"]
+    assert reps.sample_ids == tuple(files.IDS)
+
+
+def test_only_the_rows_that_are_asked_for_are_read(tmp_path, monkeypatch):
+    path = written(tmp_path, rates=(("trial", "unit"), np.arange(600.0).reshape(200, 3)))
+    stored = open_store(path)["rates"]
+    read = []
+    get = h5netcdf.core.BaseVariable.__getitem__
+
+    def count(variable, key):
+        values = get(variable, key)
+        read.append(np.size(values))
+        return values
+
+    monkeypatch.setattr(h5netcdf.core.BaseVariable, "__getitem__", count)
+    np.testing.assert_array_equal(stored[100:102], np.arange(300.0, 306).reshape(2, 3))
+    assert read == [6]
+
+
+@each_engine
+def test_what_is_no_such_file(tmp_path, engine):
+    path = written(tmp_path, engine, x=(("trial", "unit"), np.ones((50, 30))))
+    content = path.read_bytes()
+    for bad in (b"", b"hello world, this is no array", b"CDF\x01", content[: len(content) // 2]):
+        path.write_bytes(bad)
+        with pytest.raises(ValueError, match=r"cannot load '.*a.nc': (expected a netCDF|.*rows)"):
+            load(path)

@@ -502,7 +502,10 @@ class TestShell:
             (["nets:make", "nets:images", "--data", "nets:images"], "gave a Tensor, expected a"),
             (["nets:make", "nets:othr", "--data", "nets:images"], "did you mean 'other'"),
             (["nets:make", "nets", "--data", "nets:images"], "'nets' must be module:name"),
-            (["nets:make", "empty", "--data", "nets:images"], "'empty' is a folder without config.js"),
+            (
+                ["nets:make", "empty", "--data", "nets:images"],
+                "'empty' is a folder without config.js",
+            ),
             (["nets:make@w.pt", "nets:make", "--data", "nets:images"], "no weights file 'w.pt'"),
             (["nets:make", "nets:make", "--data", "nets:fails"], "RuntimeError: disk on fire"),
             (["nets:make", "nets:quits", "--data", "nets:images"], "nets_for_diff:quits failed"),

@@ -192,7 +192,7 @@ def table_of_formats() -> list[tuple[str, ...]]:
     for name, row in FORMATS.items():
         names.setdefault(id(row), []).append(name)
     names |= {id(row): [f"folder: {name}"] for name, row in FOLDERS.items()}
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             ", ".join(names[key]),
             row.holds,
@@ -202,12 +202,11 @@ def table_of_formats() -> list[tuple[str, ...]]:
         )
         for key, row in formats.items()
     ]
-    packages = [
-        (suffix, f"read by the package {entry.dist.name if entry.dist else entry.value}", "", "", "")
-        for suffix, entry in _plugins().items()
-        if suffix not in FORMATS
-    ]
-    return rows + packages
+    for suffix, entry in _plugins().items():
+        if suffix not in FORMATS:
+            package = entry.dist.name if entry.dist else entry.value
+            rows.append((suffix, f"read by the package {package}", "", "", ""))
+    return rows
 
 
 def one_of(suffixes: Sequence[str]) -> str:

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isorep.cli.app import app
+from isorep.cli.file_sides import as_sides, file_options
 from isorep.cli.model_options import with_model_options
 from isorep.cli.options import (
     DataOption,
+    IdsOption,
+    LabelsOption,
     LayerPatternsOption,
     MeasureOption,
     SeedOption,
@@ -41,13 +44,16 @@ def diff(
         typer.Argument(
             metavar="BASE",
             help="Model before the change: module:name, module:name@weights (a checkpoint), a "
-            "Hugging Face folder, the folder of a PEFT adapter, or a file of isorep capture.",
+            "Hugging Face folder, the folder of a PEFT adapter, or activations in a format that "
+            "isorep formats lists.",
         ),
     ],
     changed: Annotated[
         str, typer.Argument(metavar="CHANGED", help="Model after the change, in the same forms.")
     ],
     data: DataOption = None,
+    ids: IdsOption = None,
+    labels: LabelsOption = None,
     layers: LayerPatternsOption = None,
     layers_changed: Annotated[
         list[str] | None,
@@ -134,6 +140,7 @@ def diff(
             )
     sources = [Path(spec) for spec in (base, changed, data) if spec and Path(spec).exists()]
     check_targets(outputs, sources=sources)
+    base_side, changed_side = as_sides((base, changed), file_options(ids=ids, labels=labels))
     models = [spec for spec in (base, changed) if names_model(spec)]
     for spec in models:
         check_names_model(spec)
@@ -157,8 +164,8 @@ def diff(
     )
     # One model after the other: two names may stand for one object with different weights.
     with user_code(base, changed):
-        x = capture.base(model_of(base, models))
-        y = capture.changed(model_of(changed, models), x)
+        x = capture.base(model_of(base_side, models))
+        y = capture.changed(model_of(changed_side, models), x)
     result = diff_captured(
         x,
         y,

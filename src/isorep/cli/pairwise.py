@@ -10,11 +10,16 @@ import typer
 
 from isorep.cli.app import app
 from isorep.cli.file_labels import labels_of_files
+from isorep.cli.file_sides import as_file, file_options
 from isorep.cli.options import (
+    ChannelsOption,
+    IdsOption,
+    LabelsOption,
     LayerNamesOption,
     MeasuresOption,
     MemoryOption,
     PrecisionOption,
+    ReduceOption,
     SchedulerOption,
     SweepStoreOption,
 )
@@ -45,12 +50,16 @@ def pairwise(
         list[Path],
         typer.Argument(
             metavar="NETWORK...",
-            help="Representations of each network: .zarr, .npy or .h5 (read one layer at a time), "
-            ".npz or .safetensors.",
+            help="Representations of each network, in a format that isorep formats lists. Files "
+            "that may be larger than memory are read one layer at a time.",
         ),
     ],
     output: SweepStoreOption,
     layer: LayerNamesOption = None,
+    reduce: ReduceOption = None,
+    channels: ChannelsOption = "auto",
+    ids: IdsOption = None,
+    labels: LabelsOption = None,
     measure: MeasuresOption = None,
     precision: PrecisionOption = "auto",
     scheduler: SchedulerOption = None,
@@ -63,8 +72,10 @@ def pairwise(
         raise ValueError(f"expected at least two networks to compare, got {len(networks)}")
     check_targets([output], sources=networks)
     print_resumed_tiles(output)
+    options = file_options(layers=layer, reduce=reduce, channels=channels, ids=ids, labels=labels)
+    files = {name: as_file(path, options) for name, path in labels_of_files(networks).items()}
     table = compare_networks(
-        cast("Mapping[Any, Any]", labels_of_files(networks)),
+        cast("Mapping[Any, Any]", files),
         layers=layer,
         measures=measure or ["pwcca"],
         precision=cast("Precision", precision),

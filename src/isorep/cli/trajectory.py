@@ -10,11 +10,16 @@ import typer
 
 from isorep.cli.app import app
 from isorep.cli.file_labels import steps_of_runs
+from isorep.cli.file_sides import as_file, file_options
 from isorep.cli.options import (
+    ChannelsOption,
+    IdsOption,
+    LabelsOption,
     LayerNamesOption,
     MeasuresOption,
     MemoryOption,
     PrecisionOption,
+    ReduceOption,
     SchedulerOption,
     SweepStoreOption,
 )
@@ -57,6 +62,10 @@ def trajectory(
         ),
     ] = "last",
     layer: LayerNamesOption = None,
+    reduce: ReduceOption = None,
+    channels: ChannelsOption = "auto",
+    ids: IdsOption = None,
+    labels: LabelsOption = None,
     measure: MeasuresOption = None,
     precision: PrecisionOption = "auto",
     scheduler: SchedulerOption = None,
@@ -67,12 +76,17 @@ def trajectory(
 
     runs = steps_of_runs(states)
     reference_state = _reference_state(reference, runs)
+    options = file_options(layers=layer, reduce=reduce, channels=channels, ids=ids, labels=labels)
     reference_files = [reference_state] if isinstance(reference_state, Path) else []
     check_targets([output], sources=[*states, *reference_files])
     print_resumed_tiles(output)
+    files = {
+        run: {step: as_file(path, options) for step, path in paths.items()}
+        for run, paths in runs.items()
+    }
     table = compare_states(
-        cast("Mapping[Any, Any]", runs if len(runs) > 1 else next(iter(runs.values()))),
-        reference=reference_state,
+        cast("Mapping[Any, Any]", files if len(files) > 1 else next(iter(files.values()))),
+        reference=as_file(reference_files[0], options) if reference_files else reference_state,
         layers=layer,
         measures=measure or ["pwcca"],
         precision=cast("Precision", precision),

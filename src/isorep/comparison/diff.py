@@ -111,8 +111,8 @@ def diff(
     **options
         How to capture models: ``reduce``, ``mask``, ``heads``, ``skip``, ``channels``,
         ``max_samples``, ``device`` and ``probe``; see `isorep.capture`. ``max_samples``, the number
-        of samples to compare, also applies to sides that are captured, ``reduce`` and ``channels`` to
-        files; see `isorep.load`.
+        of samples to compare, also applies to sides that are captured; ``reduce`` and ``channels``
+        also to files, see `isorep.load`.
 
     Returns
     -------

@@ -131,18 +131,18 @@ def is_file(side: Any) -> bool:
     return isinstance(side, str | PathLike) and not names_model(side)
 
 
-def read_options(options: ModelOptions) -> ReadOptions:
+def read_options(options: Mapping[str, object]) -> ReadOptions:
     """Return the options of models that apply to files too: how positions are reduced."""
     read: ReadOptions = {}
     if isinstance(reduce := options.get("reduce"), str):
         read["reduce"] = reduce
-    if "channels" in options:
-        read["channels"] = options["channels"]
+    if isinstance(channels := options.get("channels"), str):
+        read["channels"] = channels
     return read
 
 
 def with_patterns(
-    side: Any, patterns: list[str], options: ModelOptions
+    side: Any, patterns: list[str], options: Mapping[str, object]
 ) -> tuple[Any, list[str]]:
     """Return a file that is read with these patterns and options, and patterns that match all.
 
@@ -151,8 +151,10 @@ def with_patterns(
     """
     if not is_file(side):
         return side, patterns
-    layers: ReadOptions = {} if patterns == ["*"] else {"layers": patterns}
-    return ActivationFile.from_path(side, **layers, **read_options(options)), ["*"]
+    read = read_options(options)
+    if patterns != ["*"]:
+        read["layers"] = patterns
+    return ActivationFile.from_path(side, **read), ["*"]
 
 
 def as_layers(side: Any) -> Representations | LazyRepresentations:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
@@ -44,10 +45,12 @@ class ActivationFile(PathLike[str]):
 
     def is_same(self, other: ActivationFile) -> bool:
         """Return whether another path names the same file, read with the same options."""
+        options: Mapping[str, Any] = self.options
+        others: Mapping[str, Any] = other.options
         return (
             Path(self.path).resolve() == Path(other.path).resolve()
-            and self.options.keys() == other.options.keys()
-            and all(_equal(value, other.options[key]) for key, value in self.options.items())
+            and options.keys() == others.keys()
+            and all(_equal(value, others[name]) for name, value in options.items())
         )
 
     def __fspath__(self) -> str:

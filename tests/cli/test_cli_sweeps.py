@@ -152,3 +152,47 @@ def test_measures_with_options(shell):
     status, _, err = shell("pairwise", *paths, "--measure", "cka(folds=5)", "-o", "t.zarr")
     assert status == 2
     assert err.startswith("isorep: error: unknown option of cka 'folds'")
+
+
+def test_sweeps_and_diffs_take_groups_from_files(shell, tmp_path):
+    groups = np.arange(211) // 5
+    np.save(tmp_path / "groups.npy", groups)
+    (tmp_path / "time.txt").write_text("\n".join(map(str, np.arange(211))))
+    structure = ["--groups", "groups.npy", "--order", "time.txt"]
+    options = {"groups": groups, "order": np.arange(211)}
+    paths = ["a/step2.zarr", "a/step100.zarr"]
+    measure = "linear_regression(folds=5)"
+    common = [*paths, "--measure", measure]
+    assert shell("pairwise", *common, *structure, "--layer", "conv", "-o", "p.zarr")[0] == 0
+    expected = isorep.pairwise(
+        dict(zip(["step2", "step100"], paths, strict=True)),
+        layers="conv",
+        measures=measure,
+        **options,
+    )
+    written = xarray.open_zarr("p.zarr", chunks=None)
+    np.testing.assert_allclose(written[measure], expected[measure], atol=1e-12)
+    assert shell("trajectory", *common, *structure, "--layer", "conv", "-o", "t.zarr")[0] == 0
+    path = xarray.open_zarr("t.zarr", chunks=None)[measure]
+    cell = expected[measure].sel(x="step2", y="step100").item()
+    assert path.sel(step=2).item() == pytest.approx(cell, abs=1e-12)
+    diff = ["diff", *common, "--no-interval", "--layers", "conv", "-o", "d.csv"]
+    assert shell(*diff, *structure)[0] == 0
+    of_groups = (tmp_path / "d.csv").read_text()
+    assert shell(*diff)[0] == 0
+    assert (tmp_path / "d.csv").read_text() != of_groups
+    table = isorep.diff(*paths, layers="conv", measure=measure, interval=False, **options)
+    assert table.to_csv() == of_groups
+    status, _, err = shell("pairwise", *paths, "--groups", "groups.npy", "-o", "groups.npy")
+    assert (status, "it is an input of this command" in err) == (2, True)
+
+
+def test_diff_leaves_out_samples_with_nan(shell, tmp_path):
+    x = isorep.load("b/step2.zarr")["conv"].copy()
+    x[[3, 8], 1] = np.nan
+    np.savez(tmp_path / "nan.npz", conv=x)
+    command = ["diff", "b/step100.zarr", "nan.npz", "--no-interval", "--layers", "conv"]
+    status, _, err = shell(*command, "--nan-policy", "omit")
+    assert (status, "2 samples with NaN were left out" in err) == (0, True)
+    status, _, err = shell(*command, "--nan-policy", "drop")
+    assert (status, "unknown nan_policy 'drop'" in err) == (2, True)

@@ -497,7 +497,7 @@ class TestShell:
             (["nets:make", "nets:other"], "nets_for_diff:make is a model: pass --data"),
             (["a.npz", "b.npz", "--data", "nets:images"], "--data is for models"),
             (["a.npz", "b.npz", "--skip", "0"], "skip is for models"),
-            (["a.npz", "mean.npz", "--reduce", "max"], "was reduced by 'mean' when"),
+            (["mean.npz", "mean.npz", "--reduce", "max"], "was reduced by 'mean' when"),
             (["a.npz", "b.npz", "--device", "cuda"], "device is for models"),
             (["nets:make", "nets:images", "--data", "nets:images"], "gave a Tensor, expected a"),
             (["nets:make", "nets:othr", "--data", "nets:images"], "did you mean 'other'"),

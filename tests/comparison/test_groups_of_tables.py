@@ -1,6 +1,7 @@
 """Groups of samples in tables: every function follows what the networks know."""
 
 import numpy as np
+import pandas
 import pytest
 
 import isorep
@@ -73,7 +74,7 @@ def test_sweeps_hold_out_whole_groups(function, tmp_path):
     out = tmp_path / "sweep.zarr"
     getattr(isorep, function)(networks, out=out, **options)
     others = dict(zip(networks, nets(groups=GROUPS // 3), strict=True))
-    with pytest.raises(ValueError, match=r"data of .* changed since it was started"):
+    with pytest.raises(ValueError, match=r"data or groups of .* changed since it was started"):
         getattr(isorep, function)(others, out=out, **options)
 
 
@@ -113,3 +114,73 @@ def test_labelled_groups_follow_their_labels_where_samples_are_left_out():
     x, y = (side[kept] for side in sides)
     alone = isorep.similarity(x, y, "cka_debiased", groups=GROUPS[kept])
     assert cell(expected, "cka_debiased") == pytest.approx(alone.similarity, abs=1e-12)
+
+
+def test_sweeps_take_groups_for_networks_in_memory_and_in_stores(tmp_path):
+    x, y = nets()
+    known = isorep.pairwise(dict(zip("xy", nets(groups=GROUPS), strict=True)), measures=HELD_OUT)
+    for net, name in ((x, "x"), (y, "y")):
+        net.save(tmp_path / f"{name}.npz")
+    stores = {name: tmp_path / f"{name}.npz" for name in "xy"}
+    for networks in ({"x": x, "y": y}, {"x": dict(x), "y": dict(y)}, stores):
+        passed = isorep.pairwise(networks, measures=HELD_OUT, groups=GROUPS)
+        assert passed.equals(known)
+        path = isorep.trajectory(networks, reference="y", measures=HELD_OUT, groups=GROUPS)
+        expected = known[HELD_OUT].sel(x="x", y="y").item()
+        assert path[HELD_OUT].sel(step="x").item() == pytest.approx(expected, abs=1e-12)
+    assert not isorep.pairwise({"x": x, "y": y}, measures=HELD_OUT).equals(known)
+    with pytest.raises(ValueError, match=r"networks\['x'\]: groups must hold one label for each"):
+        isorep.pairwise({"x": x, "y": y}, groups=GROUPS[1:])
+
+
+def test_a_sweep_of_other_groups_is_another_sweep(tmp_path):
+    networks = dict(zip("xy", nets(), strict=True))
+    isorep.pairwise(networks, groups=GROUPS, out=tmp_path / "sweep.zarr")
+    with pytest.raises(
+        ValueError, match=r"the data or groups of networks\['x'\], networks\['y'\] changed"
+    ):
+        isorep.pairwise(networks, out=tmp_path / "sweep.zarr")
+
+
+def test_diff_takes_groups():
+    x, y = nets()
+    both = {"measure": "cka", "progress": False}
+    known = isorep.diff(*nets(groups=GROUPS), **both).table
+    assert isorep.diff(x, y, groups=GROUPS, **both).table.equals(known)
+    assert not isorep.diff(x, y, **both).table.equals(known)
+
+
+def test_a_coordinate_of_tables_names_the_groups():
+    frames = [
+        pandas.DataFrame(
+            net["fc"], index=pandas.MultiIndex.from_arrays([GROUPS, range(120)], names=names)
+        )
+        for net, names in zip(nets(), (["image", "trial"], ["stimulus", "trial"]), strict=True)
+    ]
+    sides = {"x": {"fc": frames[0]}, "y": {"fc": frames[1]}}
+    known = isorep.pairwise(dict(zip("xy", nets(groups=GROUPS), strict=True)), measures=HELD_OUT)
+    by_name = isorep.pairwise(sides, measures=HELD_OUT, groups="image")
+    np.testing.assert_allclose(by_name[HELD_OUT], known[HELD_OUT], atol=1e-12)
+    table = isorep.compare(*sides.values(), measures=HELD_OUT, groups="image")
+    expected = known[HELD_OUT].sel(x="x", y="y").item()
+    assert table[HELD_OUT].item() == pytest.approx(expected, abs=1e-12)
+    for function in (isorep.compare, isorep.diff):
+        with pytest.raises(ValueError, match="groups='session' is a coordinate of no side"):
+            function(*sides.values(), groups="session")
+
+
+def test_diff_omits_samples_with_nan():
+    x, y = (dict(net) for net in nets())
+    x["fc"], y["fc"] = x["fc"].copy(), y["fc"].copy()
+    x["other"] = y["other"] = np.full((120, 2), np.nan)  # in no sample complete: removes none
+    x["fc"][3, 1] = y["fc"][8, 0] = np.nan
+    options = {"groups": GROUPS, "interval": False, "progress": False}
+    found = isorep.diff(x, y, nan_policy="omit", layers="fc", **options)
+    rows = np.delete(np.arange(120), [3, 8])
+    alone = isorep.diff(
+        {"fc": x["fc"][rows]}, {"fc": y["fc"][rows]}, **options | {"groups": GROUPS[rows]}
+    )
+    assert found.table.equals(alone.table)
+    assert found.table.attrs["n_omitted"] == 2
+    with pytest.raises(ValueError, match="NaN"):
+        isorep.diff(x, y, layers="fc", **options)

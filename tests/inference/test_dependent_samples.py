@@ -1,6 +1,7 @@
 """Samples that depend on each other: p-values, corrections, intervals and folds follow groups."""
 
 import numpy as np
+import pandas
 import pytest
 from helpers.oracle import two_sharing
 from helpers.quick import slow_unless
@@ -204,3 +205,19 @@ def test_positions_of_unequal_groups_are_warned_of():
     o = isorep.overlap(x[kept], y[kept], groups=groups[kept], order=order)
     (text,) = null_distribution(o, "cka", n_permutations=9).warnings
     assert text.code == "unequal-groups"
+
+
+def test_a_coordinate_of_a_table_names_the_groups():
+    x, y, groups = repeats(20, 4, 3)
+    trials = pandas.MultiIndex.from_arrays([groups, np.arange(80)], names=["image", "trial"])
+    named = pandas.DataFrame(x, index=trials)
+    reordered = pandas.DataFrame(y, index=trials).sample(frac=1, random_state=0)
+    expected = isorep.infer(x, y, "cka", groups=groups, order=np.arange(80), n_permutations=19)
+    for sides in ((named, reordered), (named, reordered.rename_axis(["a", "b"]))):
+        found = isorep.infer(*sides, "cka", groups="image", order="trial", n_permutations=19)
+        assert found.p_value == expected.p_value
+        assert found.corrected == pytest.approx(expected.corrected, abs=1e-12)
+    with pytest.raises(ValueError, match=r"no coordinate 'session' .* they have: 'image', 'trial'"):
+        isorep.overlap(named, reordered, groups="session")
+    with pytest.raises(ValueError, match=r"no coordinate 'image' .* they have: none"):
+        isorep.overlap(x, y, groups="image")

@@ -5,6 +5,8 @@ import pytest
 
 import isorep
 from isorep.inference import held_out
+from isorep.inference.sample_size_curve import _subset
+from isorep.representations.sample_structure import SampleStructure
 
 RNG = np.random.default_rng(0)
 SHARED = RNG.standard_normal((400, 2))
@@ -63,6 +65,35 @@ def test_the_seed_alone_decides():
     # A size's parts do not depend on which other sizes were asked for.
     alone = isorep.sample_size_curve(X, Y, sizes=[60], repeats=2)
     assert alone.identical(first.sel(n_samples=[60]))
+
+
+def test_a_subset_has_whole_groups_or_a_stretch_of_time():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(30), 6)
+    structure = SampleStructure.from_labels(rng.permutation(groups))
+    taken = _subset(structure, 180, 50, rng)
+    assert taken.sum() == 48
+    assert len(set(structure.groups[taken])) == 8
+    assert not set(structure.groups[taken]) & set(structure.groups[~taken])
+    time = rng.permutation(180)
+    taken = _subset(SampleStructure.from_labels(order=time), 180, 50, rng)
+    assert np.ptp(time[taken]) == 49
+    assert taken.sum() == 50
+
+
+def test_repeats_of_unrelated_stimuli_are_corrected_at_every_size():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(60), 6)
+    x, y = rng.standard_normal((2, 60, 4))[:, groups] + 0.2 * rng.standard_normal((2, 360, 4))
+    sizes = [120, 360]
+    curve = isorep.sample_size_curve(
+        x, y, "cca", groups=groups, sizes=sizes, repeats=3, progress=False
+    )
+    mean = curve.mean("repeat")
+    assert (mean["corrected"] < 0.15).all()
+    assert mean["raw"].sel(n_samples=120) > 0.3
+    with pytest.raises(ValueError, match="8 samples have no two whole groups"):
+        isorep.sample_size_curve(x, y, "cca", groups=groups, sizes=[8], progress=False)
 
 
 def test_forced_correlations_are_not_corrected():

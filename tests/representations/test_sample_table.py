@@ -57,7 +57,7 @@ each_pair = pytest.mark.parametrize(("a", "b"), TABLES.values(), ids=TABLES)
 
 @each_pair
 def test_both_sides_are_brought_into_the_order_of_the_first(a, b):
-    x, y, ids = paired(a, b)
+    x, y, ids, _ = paired(a, b)
     np.testing.assert_array_equal(x, X)
     np.testing.assert_array_equal(y, X)
     assert len(set(ids)) == N

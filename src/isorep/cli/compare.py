@@ -13,11 +13,14 @@ from isorep.cli.file_sides import array_or_file, as_sides, file_options
 from isorep.cli.model_options import with_model_options
 from isorep.cli.options import (
     DataOption,
+    GroupsOption,
     IdsOption,
     LabelsOption,
     LayerPatternsOption,
     MeasuresOption,
     MemoryOption,
+    NanPolicyOption,
+    OrderOption,
     SeedOption,
 )
 from isorep.cli.output import (
@@ -28,6 +31,7 @@ from isorep.cli.output import (
     new_table,
     print_heading,
     print_notes,
+    print_omitted,
     write_file,
 )
 from isorep.cli.sample_labels import read_sample_labels
@@ -112,29 +116,10 @@ def compare(
             metavar="N", help="Permutations for each p-value. \\[default: 20 for each cell]"
         ),
     ] = None,
-    groups: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Group of each sample, if samples of a group depend on each other: a .npy, or a "
-            "text with one value a line. \\[default: what the stores know]",
-        ),
-    ] = None,
-    order: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Time of each sample, within its group, in the same forms as --groups.",
-        ),
-    ] = None,
+    groups: GroupsOption = None,
+    order: OrderOption = None,
     seed: SeedOption = 0,
-    nan_policy: Annotated[
-        str,
-        typer.Option(
-            metavar="POLICY",
-            help="What to do with NaN: raise, or omit the samples that have NaN in any layer.",
-        ),
-    ] = "raise",
+    nan_policy: NanPolicyOption = "raise",
     memory: MemoryOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", metavar="", help="Print the plan and exit.")
@@ -227,8 +212,7 @@ def compare(
         report(table, html, a=x, b=y, title=f"{a} and {b}")
     if STDOUT not in (json, csv):
         _print_tables(table)
-    if table.attrs.get("n_omitted"):
-        typer.echo(f"isorep: {table.attrs['n_omitted']} samples with NaN were left out", err=True)
+    print_omitted(table)
     print_notes(table)
 
 

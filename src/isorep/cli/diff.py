@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from isorep.cli.app import app
-from isorep.cli.file_sides import as_sides, file_options
+from isorep.cli.file_sides import array_or_file, as_sides, file_options
 from isorep.cli.model_options import with_model_options
 from isorep.cli.options import (
     DataOption,
+    GroupsOption,
     IdsOption,
     LabelsOption,
     LayerPatternsOption,
     MeasureOption,
+    NanPolicyOption,
+    OrderOption,
     SeedOption,
 )
-from isorep.cli.output import check_targets, new_console, new_table, write_file
+from isorep.cli.output import check_targets, new_console, new_table, print_omitted, write_file
+from isorep.cli.sample_labels import read_sample_labels
 from isorep.cli.user_code import user_code
 
 if TYPE_CHECKING:
     from isorep.comparison.diff_result import Diff
     from isorep.comparison.diffing.layer_matching import LayerMap
+    from isorep.representations.missing_values import NanPolicy
     from isorep.representations.representations import Representations
 
 _REPORTS = (".html", ".json", ".csv")
@@ -104,7 +109,10 @@ def diff(
             "long.",
         ),
     ] = True,
+    groups: GroupsOption = None,
+    order: OrderOption = None,
     seed: SeedOption = 0,
+    nan_policy: NanPolicyOption = "raise",
     output: Annotated[
         list[Path] | None,
         typer.Option(
@@ -138,9 +146,13 @@ def diff(
             raise ValueError(
                 f"cannot write {str(target)!r}: expected a name ending in .html, .json or .csv"
             )
-    sources = [Path(spec) for spec in (base, changed, data) if spec and Path(spec).exists()]
+    array, groups = array_or_file(groups)
+    sources = [
+        Path(spec) for spec in (base, changed, data, groups, order) if spec and Path(spec).exists()
+    ]
     check_targets(outputs, sources=sources)
-    base_side, changed_side = as_sides((base, changed), file_options(ids=ids, labels=labels))
+    read = file_options(ids=ids, labels=labels, groups=array)
+    base_side, changed_side = as_sides((base, changed), read)
     models = [spec for spec in (base, changed) if names_model(spec)]
     for spec in models:
         check_names_model(spec)
@@ -177,10 +189,14 @@ def diff(
         fail_below=fail_below,
         allow_missing=allow_missing or [],
         interval=interval,
+        groups=read_sample_labels(groups),
+        order=read_sample_labels(order),
         seed=seed,
+        nan_policy=cast("NanPolicy", nan_policy),
         progress=True,
     )
     _print_layers(result, x.layers.n_samples)
+    print_omitted(result.table)
     for text in diff_reasons(result, result.layers):
         typer.echo(f"isorep: warning: {text}", err=True)
     for target in outputs:

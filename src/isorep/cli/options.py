@@ -113,3 +113,29 @@ SchedulerOption = Annotated[
         help="Dask scheduler, e.g. tcp://10.0.0.1:8786. \\[default: threads of this process]",
     ),
 ]
+GroupsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--groups",
+        metavar="FILE",
+        help="Group of each sample, if samples of a group depend on each other: a .npy, a text "
+        "with one value a line, or the name of an array in the files. "
+        "\\[default: what the files know]",
+    ),
+]
+OrderOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--order",
+        metavar="FILE",
+        help="Time of each sample, within its group, in the same forms as --groups.",
+    ),
+]
+NanPolicyOption = Annotated[
+    str,
+    typer.Option(
+        "--nan-policy",
+        metavar="POLICY",
+        help="What to do with NaN: raise, or omit the samples that have NaN in any layer.",
+    ),
+]

@@ -114,6 +114,12 @@ def print_notes(table: xarray.Dataset) -> None:
             typer.echo("isorep: docs/warnings.md explains the codes in brackets", err=True)
 
 
+def print_omitted(table: xarray.Dataset) -> None:
+    """Print to stderr how many samples with NaN were left out."""
+    if table.attrs.get("n_omitted"):
+        typer.echo(f"isorep: {table.attrs['n_omitted']} samples with NaN were left out", err=True)
+
+
 def _code(line: str) -> str:
     """Return the code at the end of a line, such as "few-samples"; "" if there is none."""
     match = re.search(r"\[([a-z-]+)\]$", line)

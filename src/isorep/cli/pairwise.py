@@ -10,14 +10,16 @@ import typer
 
 from isorep.cli.app import app
 from isorep.cli.file_labels import labels_of_files
-from isorep.cli.file_sides import as_file, file_options
+from isorep.cli.file_sides import array_or_file, as_file, file_options
 from isorep.cli.options import (
     ChannelsOption,
+    GroupsOption,
     IdsOption,
     LabelsOption,
     LayerNamesOption,
     MeasuresOption,
     MemoryOption,
+    OrderOption,
     PrecisionOption,
     ReduceOption,
     SchedulerOption,
@@ -31,6 +33,7 @@ from isorep.cli.output import (
     print_notes,
     print_resumed_tiles,
 )
+from isorep.cli.sample_labels import read_sample_labels
 
 if TYPE_CHECKING:
     import xarray
@@ -61,6 +64,8 @@ def pairwise(
     ids: IdsOption = None,
     labels: LabelsOption = None,
     measure: MeasuresOption = None,
+    groups: GroupsOption = None,
+    order: OrderOption = None,
     precision: PrecisionOption = "auto",
     scheduler: SchedulerOption = None,
     memory: MemoryOption = None,
@@ -70,14 +75,19 @@ def pairwise(
 
     if len(networks) < 2:
         raise ValueError(f"expected at least two networks to compare, got {len(networks)}")
-    check_targets([output], sources=networks)
+    array, groups = array_or_file(groups)
+    check_targets([output], sources=[*networks, *filter(None, (groups, order))])
     print_resumed_tiles(output)
-    options = file_options(layers=layer, reduce=reduce, channels=channels, ids=ids, labels=labels)
+    options = file_options(
+        layers=layer, reduce=reduce, channels=channels, ids=ids, labels=labels, groups=array
+    )
     files = {name: as_file(path, options) for name, path in labels_of_files(networks).items()}
     table = compare_networks(
         cast("Mapping[Any, Any]", files),
         layers=layer,
         measures=measure or ["pwcca"],
+        groups=read_sample_labels(groups),
+        order=read_sample_labels(order),
         precision=cast("Precision", precision),
         out=output,
         scheduler=scheduler,

@@ -10,14 +10,16 @@ import typer
 
 from isorep.cli.app import app
 from isorep.cli.file_labels import steps_of_runs
-from isorep.cli.file_sides import as_file, file_options
+from isorep.cli.file_sides import array_or_file, as_file, file_options
 from isorep.cli.options import (
     ChannelsOption,
+    GroupsOption,
     IdsOption,
     LabelsOption,
     LayerNamesOption,
     MeasuresOption,
     MemoryOption,
+    OrderOption,
     PrecisionOption,
     ReduceOption,
     SchedulerOption,
@@ -31,6 +33,7 @@ from isorep.cli.output import (
     print_notes,
     print_resumed_tiles,
 )
+from isorep.cli.sample_labels import read_sample_labels
 
 if TYPE_CHECKING:
     import xarray
@@ -67,6 +70,8 @@ def trajectory(
     ids: IdsOption = None,
     labels: LabelsOption = None,
     measure: MeasuresOption = None,
+    groups: GroupsOption = None,
+    order: OrderOption = None,
     precision: PrecisionOption = "auto",
     scheduler: SchedulerOption = None,
     memory: MemoryOption = None,
@@ -76,9 +81,12 @@ def trajectory(
 
     runs = steps_of_runs(states)
     reference_state = _reference_state(reference, runs)
-    options = file_options(layers=layer, reduce=reduce, channels=channels, ids=ids, labels=labels)
+    array, groups = array_or_file(groups)
+    options = file_options(
+        layers=layer, reduce=reduce, channels=channels, ids=ids, labels=labels, groups=array
+    )
     reference_files = [reference_state] if isinstance(reference_state, Path) else []
-    check_targets([output], sources=[*states, *reference_files])
+    check_targets([output], sources=[*states, *reference_files, *filter(None, (groups, order))])
     print_resumed_tiles(output)
     files = {
         run: {step: as_file(path, options) for step, path in paths.items()}
@@ -89,6 +97,8 @@ def trajectory(
         reference=as_file(reference_files[0], options) if reference_files else reference_state,
         layers=layer,
         measures=measure or ["pwcca"],
+        groups=read_sample_labels(groups),
+        order=read_sample_labels(order),
         precision=cast("Precision", precision),
         out=output,
         scheduler=scheduler,

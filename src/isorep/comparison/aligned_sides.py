@@ -6,15 +6,30 @@ from collections.abc import Iterator, Mapping
 from os import PathLike
 from typing import Any
 
-from isorep.comparison.sides import as_layers, is_model
+from isorep._utils.arrays import ArrayLike
+from isorep.comparison.sides import as_layers, is_file, is_model
 from isorep.model_files.specs import names_model
+from isorep.representations.activation_file import ActivationFile
 from isorep.representations.representations import Layers, Representations
 from isorep.representations.sample_order import common_order
-from isorep.representations.sample_table import has_dims, is_table, shared_sample_dim
+from isorep.representations.sample_table import (
+    has_coordinate,
+    has_dims,
+    is_table,
+    shared_sample_dim,
+)
 
 
-def aligned_sides(sides: Mapping[str, Any]) -> dict[str, Any]:
+def aligned_sides(
+    sides: Mapping[str, Any],
+    groups: ArrayLike | str | None = None,
+    order: ArrayLike | str | None = None,
+) -> tuple[dict[str, Any], ArrayLike | None, ArrayLike | None]:
     """Return the sides of a comparison, with mappings of tables as `Representations` in one order.
+
+    Also returned are the groups and the order of the samples, of which a coordinate of the first
+    side that has it may be the name. If groups are the name of an array in files, the files are
+    returned with that option, and no groups.
 
     The order is that of the first side that knows its samples and is no mapping of tables, else of
     the first mapping. Sides whose samples differ are left as they are, and so are all other sides.
@@ -23,34 +38,77 @@ def aligned_sides(sides: Mapping[str, Any]) -> dict[str, Any]:
     ----------
     sides : mapping of name to side
         Sides as `isorep.compare` takes them.
+    groups, order : (n_samples,) array-like or str, optional
+        Group and time of each sample, or the names of coordinates, or of an array of groups.
 
     Raises
     ------
     TypeError, ValueError
         If a table cannot be read, or it is unknown which dimension holds the samples; the error
-        names the side.
+        names the side. If no side has such a coordinate.
     """
+    sides, groups = _with_arrays_of_files(sides, groups)
+    named = {
+        key: value
+        for key, value in (("groups", groups), ("order", order))
+        if isinstance(value, str)
+    }
     tables = {name: side for name, side in sides.items() if _has_tables(side)}
+    holders = {key: _holder(key, name, tables) for key, name in named.items()}
     if not tables:
-        return dict(sides)
+        return dict(sides), groups, order
     # A dimension that both sides share holds the samples, also if one side alone has two.
     dim = shared_sample_dim(layer for side in tables.values() for layer in side.values())
     read: dict[int, Representations] = {}  # one object may be several sides
     for name, side in tables.items():
         if id(side) not in read:
             known_dim = dim if any(map(has_dims, side.values())) else None
+            coordinates = {key: named[key] for key in named if holders[key] is side}
             try:
-                read[id(side)] = Representations.from_mapping(side, sample_dim=known_dim)
+                read[id(side)] = Representations.from_mapping(
+                    side, sample_dim=known_dim, **coordinates
+                )
             except (TypeError, ValueError) as error:
                 raise type(error)(f"{name}: {error}") from error
     ids = next(_known_ids(sides, read), None)
     for key, layers in read.items():
-        order = None
+        rows = None
         if ids is not None and layers.sample_ids is not None and layers.sample_ids != ids:
-            order = common_order(ids, layers.sample_ids)
-        if order is not None:
-            read[key] = layers.take(order)
-    return {name: read.get(id(side), side) for name, side in sides.items()}
+            rows = common_order(ids, layers.sample_ids)
+        if rows is not None:
+            read[key] = layers.take(rows)
+    if "groups" in named:
+        groups = read[id(holders["groups"])].groups
+    if "order" in named:
+        order = read[id(holders["order"])].order
+    return {name: read.get(id(side), side) for name, side in sides.items()}, groups, order
+
+
+def _with_arrays_of_files(
+    sides: Mapping[str, Any], groups: ArrayLike | str | None
+) -> tuple[Mapping[str, Any], ArrayLike | str | None]:
+    """Return files that read their groups from the array of this name, and groups of tables."""
+    files = [name for name, side in sides.items() if is_file(side)]
+    if not isinstance(groups, str) or not files:
+        return sides, groups
+    tables = [side for side in sides.values() if _has_tables(side)]
+    known = any(has_coordinate(layer, groups) for side in tables for layer in side.values())
+    read = {
+        name: ActivationFile.from_path(side, groups=groups) if name in files else side
+        for name, side in sides.items()
+    }
+    return read, groups if known else None
+
+
+def _holder(key: str, name: str, tables: Mapping[str, Any]) -> Any:
+    """Return the first side that has a coordinate."""
+    for side in tables.values():
+        if any(has_coordinate(layer, name) for layer in side.values()):
+            return side
+    raise ValueError(
+        f"{key}={name!r} is a coordinate of no side: expected the name of a coordinate of xarray, "
+        "a level of a pandas index or a column of AnnData's obs, or one value for each sample"
+    )
 
 
 def _known_ids(

@@ -41,8 +41,8 @@ class CompareOptions(ModelOptions, total=False):
     interval: bool
     chance: bool
     n_permutations: int | None
-    groups: ArrayLike | None
-    order: ArrayLike | None
+    groups: ArrayLike | str | None
+    order: ArrayLike | str | None
     seed: int
     solver: Solver
     nan_policy: NanPolicy
@@ -73,8 +73,8 @@ def compare(
     interval: bool = False,
     chance: bool = False,
     n_permutations: int | None = None,
-    groups: ArrayLike | None = None,
-    order: ArrayLike | None = None,
+    groups: ArrayLike | str | None = None,
+    order: ArrayLike | str | None = None,
     seed: int = 0,
     solver: Solver = "auto",
     nan_policy: NanPolicy = "raise",
@@ -129,9 +129,10 @@ def compare(
         Permutations for each p-value, which is at least ``1 / (n_permutations + 1)``. Default: 20
         for each cell of the table, but at least 199 and at most 1,999. Adjusted for m cells of
         which k have the smallest p-value, a p-value is at least ``m / k / (n_permutations + 1)``.
-    groups, order : (n_samples,) array-like, optional
+    groups, order : (n_samples,) array-like or str, optional
         Group and time of each sample, if samples depend on each other: the stimulus of a trial, the
-        text of a token. They take the place of what the two sides know (see `Representations`).
+        text of a token. A string names a coordinate of tables, or for groups an array in files.
+        They take the place of what the two sides know (see `Representations`).
     seed : int
         Random seed for the correction, intervals and p-values.
     solver : {"auto", "gram", "svd"}
@@ -214,7 +215,8 @@ def compare(
     of_a, of_b = patterns_of_each(layers, 2)
     (a, of_a), (b, of_b) = with_patterns(a, of_a, options), with_patterns(b, of_b, options)
     layers = (of_a, of_b)
-    a, b = aligned_sides({"a": a, "b": b}).values()
+    sides, groups, order = aligned_sides({"a": a, "b": b}, groups, order)
+    a, b = sides.values()
     check_name("nan_policy", nan_policy, get_args(NanPolicy))
     omitted: dict[str, int] = {}
     if nan_policy == "omit":

@@ -72,11 +72,27 @@ def complete_samples(
     if groups is not None or order is not None:
         x = with_structure(x, groups, order)
         y = x if same else with_structure(y, groups, order)
-    missing = samples_with_nan(x) | samples_with_nan(y)
+    x, y, kept = without_nan(x, y, x, y)
+    return x, x if same else y, kept
+
+
+def without_nan(
+    x: Representations, y: Representations, x_selected: Layers[Any], y_selected: Layers[Any]
+) -> tuple[Representations, Representations, NDArray[np.bool_]]:
+    """Return both sides without the samples that have NaN in a selected layer, and which are kept.
+
+    Layers that have NaN in every sample remove none.
+
+    Raises
+    ------
+    ValueError
+        If fewer than 2 samples are left.
+    """
+    missing = samples_with_nan(x_selected) | samples_with_nan(y_selected)
     rows = kept_samples(missing)
     if missing.any():
         x, y = x.take(rows), y.take(rows)
-    return x, x if same else y, ~missing
+    return x, y, ~missing
 
 
 def _size(layers: Layers[Any]) -> int:

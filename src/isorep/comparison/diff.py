@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, get_args
 
 import numpy as np
 
+from isorep._utils.arrays import ArrayLike
 from isorep._utils.layer_patterns import as_patterns, matching, patterns_of_each
 from isorep._utils.progress import track
-from isorep._utils.validation import unknown_name
+from isorep._utils.validation import check_name, unknown_name
 from isorep.activations.options import check_for_models
 from isorep.comparison.aligned_sides import aligned_sides
+from isorep.comparison.complete_samples import without_nan
 from isorep.comparison.diff_result import Diff, shortened
 from isorep.comparison.diffing.divergence import ElementwiseError
 from isorep.comparison.diffing.equal_layers import fold_equal_layers
@@ -20,7 +22,15 @@ from isorep.comparison.diffing.layer_matching import LayerMap, LayerMatch, match
 from isorep.comparison.diffing.side_capture import CapturedSide, LayerSelection, SideCapture
 from isorep.comparison.grid import Grid
 from isorep.comparison.inferred import InferenceOptions
-from isorep.comparison.sides import is_file, is_model, model_of, name_of, reusable
+from isorep.comparison.sides import (
+    is_file,
+    is_model,
+    model_of,
+    name_of,
+    reusable,
+    select_layers,
+    with_structure,
+)
 from isorep.comparison.table import make_table, nothing_compared, table_attributes
 from isorep.core.basis import NoVarianceError
 from isorep.core.overlap import Overlap
@@ -32,12 +42,12 @@ from isorep.measures.registry import one_measure
 from isorep.measures.sample_size_warnings import near_edge
 from isorep.model_files.data_files import make_data
 from isorep.model_files.specs import names_model
+from isorep.representations.missing_values import NanPolicy
 from isorep.representations.representations import Representations
 from isorep.representations.sample_table import is_table
 
 if TYPE_CHECKING:
     import torch
-    from numpy.typing import ArrayLike
 
     from isorep.activations.options import ModelOptions
 
@@ -59,7 +69,10 @@ def diff(
     fail_below: float | None = None,
     allow_missing: str | Iterable[str] = (),
     interval: bool = True,
+    groups: ArrayLike | str | None = None,
+    order: ArrayLike | str | None = None,
     seed: int = 0,
+    nan_policy: NanPolicy = "raise",
     progress: bool = True,
     **options: Unpack[ModelOptions],
 ) -> Diff:
@@ -104,8 +117,14 @@ def diff(
     interval : bool
         Also compute a confidence interval and the chance level of each similarity. Without them,
         layers of 64 neurons take a quarter of the time, and layers of 512 a seventh.
+    groups, order : (n_samples,) array-like or str, optional
+        Group and time of each sample, if samples depend on each other; see `isorep.compare`.
     seed : int
         Random seed for the correction, intervals and the chance level.
+    nan_policy : {"raise", "omit"}
+        What to do with NaN: "raise" reports the layer as not computed; "omit" leaves out every
+        sample that has NaN in a layer of either side, and ``Diff.table.attrs["n_omitted"]`` is
+        their number.
     progress : bool
         Report the progress on standard error: a bar on a terminal, elsewhere a line a minute.
     **options
@@ -160,12 +179,15 @@ def diff(
     'fail'
     """
     sides = (base, changed)
-    base_layers, changed_layers = aligned_sides(
+    aligned, groups, order = aligned_sides(
         {
             name: {"array": side} if is_table(side) else side
             for name, side in (("base", base), ("changed", changed))
-        }
-    ).values()
+        },
+        groups,
+        order,
+    )
+    base_layers, changed_layers = aligned.values()
     capture = side_capture(
         reusable(make_data(data, sides)),
         layers=layers,
@@ -193,7 +215,10 @@ def diff(
         fail_below=fail_below,
         allow_missing=allow_missing,
         interval=interval,
+        groups=groups,
+        order=order,
         seed=seed,
+        nan_policy=nan_policy,
         progress=progress,
     )
 
@@ -234,14 +259,29 @@ def diff_captured(
     fail_below: float | None,
     allow_missing: str | Iterable[str],
     interval: bool,
+    groups: ArrayLike | None,
+    order: ArrayLike | None,
     seed: int,
+    nan_policy: NanPolicy,
     progress: bool,
 ) -> Diff:
     """Compare the matching layers of both sides; see `diff`. `names` are those of the sides."""
     row = checked_measure(measure, fail_below)
     base, changed = base_side.layers, changed_side.layers
     base.check_same_samples(changed, "base", "changed")
+    if groups is not None or order is not None:
+        base, changed = (with_structure(side, groups, order) for side in (base, changed))
     match = _selected(base, changed, selection, layer_map)
+    omitted: dict[str, int] = {}
+    check_name("nan_policy", nan_policy, get_args(NanPolicy))
+    if nan_policy == "omit":
+        base, changed, kept = without_nan(
+            base,
+            changed,
+            select_layers(base, [layer for layer, _ in match.pairs], "base"),
+            select_layers(changed, [partner for _, partner in match.pairs], "changed"),
+        )
+        omitted["n_omitted"] = int((~kept).sum())
     _check_reductions(base, changed, match.pairs)
     pairs = match.pairs
     folded: dict[str, tuple[str, ...]] = {}
@@ -289,7 +329,9 @@ def diff_captured(
             "relative_error": ("layer", [error.relative_error for error in errors]),
             "tolerance": ("layer", [error.tolerance for error in errors]),
         },
-        table_attributes("diff", [row]) | dict(zip(("base", "changed"), names, strict=True)),
+        table_attributes("diff", [row])
+        | dict(zip(("base", "changed"), names, strict=True))
+        | omitted,
         options,
     ).drop_sel(layer=dead)
     notes = {**grid.warnings, **grid.reasons}

@@ -7,6 +7,7 @@ from itertools import combinations_with_replacement
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from isorep._utils.arrays import ArrayLike
 from isorep.comparison.aligned_sides import aligned_sides
 from isorep.comparison.inputs import Label, labelled
 from isorep.comparison.sweeps.network import Network
@@ -25,6 +26,8 @@ def pairwise(
     *,
     layers: str | Sequence[str] | None = None,
     measures: Spec | Sequence[Spec] = "pwcca",
+    groups: ArrayLike | str | None = None,
+    order: ArrayLike | str | None = None,
     solver: Solver = "auto",
     precision: Precision = "auto",
     out: str | PathLike[str] | None = None,
@@ -51,6 +54,8 @@ def pairwise(
     measures : str, mapping or sequence of these
         Names in `isorep.MEASURES`, alone or with options: ``"linear_regression(folds=10)"`` or
         ``{"linear_regression": {"folds": 10}}``.
+    groups, order : (n_samples,) array-like or str, optional
+        Group and time of each sample, if samples depend on each other; see `isorep.compare`.
     solver : {"auto", "gram", "svd"}
         How layers are prepared; see `isorep.Basis.from_array`.
     precision : {"auto", "double", "single"}
@@ -136,10 +141,12 @@ def pairwise(
     True
     """
     named_networks = labelled("networks", networks)
-    sides = aligned_sides({f"networks[{name!r}]": side for name, side in named_networks.items()})
+    sides, *structure = aligned_sides(
+        {f"networks[{name!r}]": side for name, side in named_networks.items()}, groups, order
+    )
     n = len(named_networks)
     inputs = SweepInputs.from_networks(
-        [Network.from_source(name, side) for name, side in sides.items()],
+        [Network.from_source(name, side, *structure) for name, side in sides.items()],
         layers=layers,
         measures=measures,
         solver=solver,

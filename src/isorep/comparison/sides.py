@@ -132,7 +132,7 @@ def is_file(side: Any) -> bool:
 
 
 def read_options(options: Mapping[str, object]) -> ReadOptions:
-    """Return the options of models that apply to files too: how positions are reduced."""
+    """Return those options of a comparison that say how files are read."""
     read: ReadOptions = {}
     if isinstance(reduce := options.get("reduce"), str):
         read["reduce"] = reduce

@@ -10,6 +10,7 @@ from operator import itemgetter
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from isorep._utils.arrays import ArrayLike
 from isorep._utils.natural_order import natural_key
 from isorep._utils.validation import unknown_name
 from isorep.comparison.aligned_sides import aligned_sides
@@ -34,6 +35,8 @@ def trajectory(
     reference: Label | Mapping[str, Any] | PathLike[str] = "last",
     layers: str | Sequence[str] | None = None,
     measures: Spec | Sequence[Spec] = "pwcca",
+    groups: ArrayLike | str | None = None,
+    order: ArrayLike | str | None = None,
     solver: Solver = "auto",
     precision: Precision = "auto",
     out: str | PathLike[str] | None = None,
@@ -63,7 +66,7 @@ def trajectory(
     layers : str or sequence of str, optional
         Layers to compare, which every state and the reference must have. Default: the layers of the
         first state.
-    measures, solver, precision, out, scheduler, memory, progress
+    measures, groups, order, solver, precision, out, scheduler, memory, progress
         See `isorep.pairwise`.
 
     Returns
@@ -128,8 +131,9 @@ def trajectory(
     else:
         same_step = len(set(reference_steps)) == 1
         reference_name = reference_steps[0] if same_step else str(reference)
+    aligned, *structure = aligned_sides(sides, groups, order)
     inputs = SweepInputs.from_networks(
-        [Network.from_source(name, side) for name, side in aligned_sides(sides).items()],
+        [Network.from_source(name, side, *structure) for name, side in aligned.items()],
         layers=layers,
         measures=measures,
         solver=solver,

@@ -168,7 +168,7 @@ class CrossMoments:
         TypeError, ValueError
             If a side is not a finite, real 2-D array, or the numbers of rows differ.
         """
-        x, y, _ = paired(x, y)
+        x, y, *_ = paired(x, y)
         return Centred.from_rows(x, name="x").cross_moments(Centred.from_rows(y, name="y"))
 
     @classmethod

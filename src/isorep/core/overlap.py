@@ -20,7 +20,7 @@ from isorep.core.moments import CrossMoments
 from isorep.representations.missing_values import NanPolicy, complete_rows
 from isorep.representations.sample_order import difference
 from isorep.representations.sample_structure import SampleStructure, common_structure
-from isorep.representations.sample_table import by_label, paired
+from isorep.representations.sample_table import paired
 
 LISTED = 5
 """Correlations that notebooks show."""
@@ -335,11 +335,12 @@ def overlap(
         and on one device. Pass a `Basis` to prepare a representation once and compare it with many.
         Tables of xarray, pandas and AnnData with the same labels of samples are brought into the
         order of x; see `isorep.Representations.from_mapping`.
-    groups : (n,) array-like, optional
+    groups : (n,) array-like or str, optional
         Group label of each sample, if samples of one group depend on each other: the text of a
         token, the stimulus of a trial. All that is inferred from the overlap then follows the
-        groups. By default, samples with the same label in a table are a group.
-    order : (n,) array-like, optional
+        groups. A string names a coordinate of tables: of xarray, a level of a pandas index, a
+        column of AnnData's obs. By default, samples with the same label in a table are a group.
+    order : (n,) array-like or str, optional
         Time of each sample, if neighbours in time depend on each other; within its group, if there
         are groups.
     solver : {"auto", "gram", "svd"}
@@ -371,7 +372,8 @@ def overlap(
     ((3, 2), (100, 2))
     """
     check_name("nan_policy", nan_policy, get_args(NanPolicy))
-    x, y, ids = paired(x, y)
+    pair = paired(x, y)
+    x, y, ids = pair.x, pair.y, pair.ids
     shapes = [getattr(side, "shape", None) for side in (x, y)]
     if all(shape is not None and len(shape) == 2 for shape in shapes):
         _check_paired(*shapes)  # type: ignore[arg-type]  # before any work is done
@@ -383,7 +385,7 @@ def overlap(
     structure = None if ids is None else SampleStructure.from_ids(ids)
     if groups is not None or order is not None:
         n = x_basis.n_samples if kept is None else len(kept)
-        groups, order = by_label(groups, ids, "groups"), by_label(order, ids, "order")
+        groups, order = pair.labels(groups, "groups"), pair.labels(order, "order")
         structure = SampleStructure.from_labels(groups, order, n)
     if structure is not None:
         structure = structure if kept is None else structure.take(np.flatnonzero(kept))

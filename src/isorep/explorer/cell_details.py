@@ -89,7 +89,8 @@ def cell_details(
     """
     table = table.transpose("x_layer", "y_layer")
     x_layers, y_layers = (table[dim].to_numpy().tolist() for dim in ("x_layer", "y_layer"))
-    a, b = aligned_sides({"a": a, "b": b}).values()
+    sides, _, _ = aligned_sides({"a": a, "b": b})
+    a, b = sides.values()
     if table.attrs.get("n_omitted"):
         a, b, _ = complete_samples(a, b, (x_layers, y_layers), None)
     x = Representations.from_mapping(a)

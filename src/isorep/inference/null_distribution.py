@@ -202,8 +202,8 @@ def order_warnings(overlap: Overlap) -> tuple[str, ...]:
         return (
             WarningText(
                 "unequal-groups",
-                "groups of unequal length change places, so that some samples meet another position "
-                "than their own: if the position in a group affects both sides, p-values are "
+                "groups of unequal length change places, so that some samples do not meet their "
+                "own position: if the position in a group affects both sides, p-values are "
                 "somewhat too small",
                 "cut the groups to one length",
             ),

@@ -9,6 +9,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isorep._utils.arrays import ArrayLike
 from isorep._utils.progress import track
@@ -17,17 +18,22 @@ from isorep._utils.version import __version__
 from isorep.core.basis import Basis, NoVarianceError, Solver
 from isorep.core.coded_warning import FewSamplesWarning
 from isorep.core.folds import rows_of
+from isorep.core.orders import shifts_time
 from isorep.core.overlap import Overlap, overlap
 from isorep.inference.held_out import held_out
 from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measure_named
+from isorep.representations.sample_structure import SampleStructure
 
 if TYPE_CHECKING:
     import xarray
 
 MOST_SIZES = 8
 """Default number of sizes; fewer if their ratio would be less than 1.2."""
+
+FEWEST_GROUPS = 5
+"""Groups, of the largest size, that the smallest default size has."""
 
 
 def sample_size_curve(
@@ -38,6 +44,8 @@ def sample_size_curve(
     sizes: Sequence[int] | None = None,
     repeats: int = 5,
     folds: int = 5,
+    groups: ArrayLike | None = None,
+    order: ArrayLike | None = None,
     seed: int = 0,
     solver: Solver = "auto",
     progress: bool = True,
@@ -59,6 +67,10 @@ def sample_size_curve(
         Numbers of samples, each from 2 to n. By default up to 8 sizes in equal ratios, from
         ``rank x + rank y + 2``, for which no correlation is forced to be 1, to n; from 10 for
         measures that need the samples, or if n is smaller.
+    groups, order : (n,) array-like, optional
+        Group and time of each sample, if samples depend on each other; see `isorep.overlap`. A
+        subset then has whole groups, as many as fit into its size, or of less than 7 groups with an
+        order a stretch of time.
     repeats : int
         Number of random subsets of each size, without replacement. Subsets can share samples; those
         of size n are equal, and only their seeds of simulations and folds differ.
@@ -119,7 +131,7 @@ def sample_size_curve(
         raise ValueError(f"folds must be 2 or more, got {folds}")
     if row.requires == "maps":
         raise ValueError(f"{row.name} compares maps, not rows of samples: pass another measure")
-    full = overlap(x, y, solver=solver)
+    full = overlap(x, y, groups=groups, order=order, solver=solver)
     n = full.n_samples
     subset_sizes = _default_sizes(full, row) if sizes is None else _checked_sizes(sizes, n)
     values = np.full((3, len(subset_sizes), repeats), np.nan)
@@ -127,10 +139,11 @@ def sample_size_curve(
     cells = [(i, j) for i in range(len(subset_sizes)) for j in range(repeats)]
     for i, j in track(cells, "sample sizes", len(cells), progress, unit="samples drawn"):
         stream = np.random.SeedSequence([seed, subset_sizes[i], j])
-        taken = np.random.default_rng(stream).permutation(n).argsort() < subset_sizes[i]
+        rng = np.random.default_rng(stream)
+        taken = _subset(full.structure, n, subset_sizes[i], rng)
         subset_seed = int(stream.generate_state(1)[0])
         with suppress(NoVarianceError):  # the values of a constant subset stay NaN
-            subset = full if subset_sizes[i] == n else rows_of(full, taken)
+            subset = full if taken.all() else rows_of(full, taken)
             values[:, i, j] = _similarities(row, subset, folds, subset_seed)
 
     import xarray
@@ -155,9 +168,39 @@ def sample_size_curve(
     )
 
 
+def _subset(
+    structure: SampleStructure | None, n: int, size: int, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Return whether each of n samples is in a random subset of up to this size.
+
+    Raises
+    ------
+    ValueError
+        If the groups drawn first are larger than the size.
+    """
+    if structure is None:
+        taken: NDArray[np.bool_] = rng.permutation(n).argsort() < size
+        return taken
+    taken = np.zeros(n, dtype=np.bool_)
+    if shifts_time(structure):
+        start = rng.integers(n - size + 1)
+        taken[np.concatenate(structure.members)[start : start + size]] = True
+        return taken
+    groups = rng.permutation(structure.n_groups)
+    fit = groups[np.cumsum(np.bincount(structure.groups)[groups]) <= size]
+    taken[np.isin(structure.groups, fit)] = True
+    if len(fit) < 2:
+        raise ValueError(
+            f"sizes: {size} samples have no two whole groups of {structure}: take larger sizes"
+        )
+    return taken
+
+
 def _default_sizes(full: Overlap, row: Measure) -> list[int]:
     n = full.n_samples
     smallest = full.x.rank + full.y.rank + 2 if row.requires == "moments" else 10
+    if full.structure is not None and not shifts_time(full.structure):
+        smallest = max(smallest, FEWEST_GROUPS * int(np.bincount(full.structure.groups).max()))
     smallest = smallest if smallest < n else min(10, n)
     count = min(MOST_SIZES, 1 + int(np.log(n / smallest) / np.log(1.2)))
     if count < 2:

@@ -38,7 +38,7 @@ class Maps:
     ) -> Maps:
         """Pair two arrays as `isorep.overlap` does: by labels, and without NaN."""
         check_name("nan_policy", nan_policy, get_args(NanPolicy))
-        x, y, _ = paired(x, y)
+        x, y, *_ = paired(x, y)
         if nan_policy == "raise":
             return cls(x, y, solver)
         x, y, kept = complete_rows(x, y)

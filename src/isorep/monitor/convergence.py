@@ -65,8 +65,8 @@ def converged(
     end. For a layer that settles, this is the state after which it stays as close to its end as the
     threshold asks. A layer that keeps moving converges a few states before the end.
 
-    The output of a layer depends on all layers before it. So from this step on, the layer could
-    have been frozen together with all layers before it.
+    It says when a representation had converged, and nothing more: a network whose layers are
+    frozen at these steps can end with a lower accuracy.
 
     The bounds come from the jackknife over 20 blocks of samples: the earliest and latest step that
     other samples of the same kind might have shown. They do not cover other training seeds.
@@ -139,7 +139,7 @@ def converged(
             f"expected at least {FEWEST_STATES} states, at ascending steps, got {list(by_step)}; a "
             "monitor takes more states with a smaller every"
         )
-    sides = aligned_sides({f"states[{step!r}]": state for step, state in by_step.items()})
+    sides, _, _ = aligned_sides({f"states[{step!r}]": state for step, state in by_step.items()})
     by_name = {name: Representations.from_mapping(state) for name, state in sides.items()}
     check_same_samples(by_name)
     n_samples = next(iter(by_name.values())).n_samples

@@ -6,7 +6,8 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,6 +127,23 @@ def has_dims(value: Any) -> bool:
     return all(hasattr(value, name) for name in ("dims", "coords", "indexes", "to_numpy"))
 
 
+def has_coordinate(value: Any, name: str) -> bool:
+    """Return whether a table has a coordinate of this name along its samples.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> frame = pandas.DataFrame({"unit": [0.5]}, index=pandas.Index(["cat"], name="image"))
+    >>> has_coordinate(frame, "image"), has_coordinate([[0.5]], "image")
+    (True, False)
+    """
+    if has_dims(value):
+        return name in value.coords
+    if _is_anndata(value):
+        return name in value.obs.columns
+    return _is_frame(value) and name in value.index.names
+
+
 def read_tables(
     arrays: Mapping[str, Any], sample_dim: str | None = None
 ) -> tuple[dict[str, Any], SampleTable | None]:
@@ -175,8 +193,41 @@ def read_tables(
     return read, tables[witness]
 
 
-def paired(x: Any, y: Any) -> tuple[Any, Any, tuple[str, ...] | None]:
-    """Return two representations with the same sample in each row, and the labels of the samples.
+class Paired(NamedTuple):
+    """Two representations with the same sample in each row.
+
+    Attributes
+    ----------
+    x, y : array or Basis
+    ids : tuple of str or None
+        Labels of the samples; None if neither side has labels.
+    coordinates : mapping of str to (n,) array-like
+        What else tables say of each sample.
+    """
+
+    x: Any
+    y: Any
+    ids: tuple[str, ...] | None = None
+    coordinates: Mapping[str, Any] = MappingProxyType({})
+
+    def labels(self, values: Any, name: str) -> Any:
+        """Return the groups or the order, called `name`, of the samples in their order.
+
+        A string is the name of a coordinate; a Series with the labels of the samples is brought
+        into their order.
+
+        Raises
+        ------
+        ValueError
+            If there is no such coordinate, or a Series has other labels.
+        """
+        if not isinstance(values, str):
+            return by_label(values, self.ids, name)
+        return SampleTable(self.x, self.ids, self.coordinates).coordinate(values)
+
+
+def paired(x: Any, y: Any) -> Paired:
+    """Pair two representations of the same samples.
 
     Parameters
     ----------
@@ -194,12 +245,12 @@ def paired(x: Any, y: Any) -> tuple[Any, Any, tuple[str, ...] | None]:
     --------
     >>> import pandas
     >>> frame = pandas.DataFrame({"unit": [0.5, 1.5]}, index=["cat", "dog"])
-    >>> paired(frame, frame[::-1])[1]
+    >>> paired(frame, frame[::-1]).y
     array([[0.5],
            [1.5]])
     """
     if not any(is_table(side) or _ids_of_basis(side) for side in (x, y)):
-        return x, y, None
+        return Paired(x, y)
     sides = {"x": x, "y": y}
     dim = shared_sample_dim([side for side in sides.values() if has_dims(side)])
     tables = {
@@ -215,7 +266,8 @@ def paired(x: Any, y: Any) -> tuple[Any, Any, tuple[str, ...] | None]:
             _warn_of_unlabelled(*((moved, fixed) if ids is None else (fixed, moved)))
     elif is_table(sides[moved]):
         tables[moved] = _in_order(tables[moved], ids, fixed, moved)
-    return tables["x"].values, tables["y"].values, ids or moved_ids
+    coordinates = {**tables["y"].coordinates, **tables["x"].coordinates}
+    return Paired(tables["x"].values, tables["y"].values, ids or moved_ids, coordinates)
 
 
 def _ids_of_basis(side: Any) -> tuple[str, ...] | None:

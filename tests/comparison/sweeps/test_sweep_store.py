@@ -223,7 +223,7 @@ def test_a_store_of_another_sweep_is_refused(tmp_path):
     changed[5, 3] += 1e-3
     layers = {"conv": changed, "fc": known["seed2"]["fc"]}
     refused(
-        r"the data of networks\['seed2'\] changed since",
+        r"the data or groups of networks\['seed2'\] changed since",
         known | {"seed2": Representations(layers, sample_ids=ids)},
     )
     with pytest.raises(ValueError, match="started with kind 'pairwise', but this sweep has 'traj"):

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import device, is_array_api_obj, is_cupy_array, is_jax_array, is_torch_array
 
-from isorep._utils.arrays import Array, to_numpy
+from isorep._utils.arrays import Array, ArrayLike, to_numpy
 from isorep._utils.validation import unknown_name
+from isorep.comparison.sides import with_structure
 from isorep.representations.activation_file import ActivationFile
 from isorep.representations.lazy import LazyArray, LazyRepresentations
 from isorep.representations.representations import Layers, Representations
@@ -52,16 +53,33 @@ class Network:
     name : str
         Name of the network in errors, such as ``networks['seed0']``.
     layers : Layers, mapping of layer to array on a device, or file
+    groups, order : (n_samples,) array-like, optional
+        Group and time of each sample, in place of what the layers know.
     """
 
     name: str
     layers: Layers[Any] | Mapping[str, Array] | ActivationFile
+    groups: ArrayLike | None = None
+    order: ArrayLike | None = None
 
     @classmethod
-    def from_source(cls, name: str, source: Any) -> Network:
+    def from_source(
+        cls,
+        name: str,
+        source: Any,
+        groups: ArrayLike | None = None,
+        order: ArrayLike | None = None,
+    ) -> Network:
         """Take `Representations`, a mapping of layer to (n, p) array, or a store or its path.
 
         Arrays on a device other than the CPU stay there.
+
+        Parameters
+        ----------
+        name, source
+            Name of the network in errors, and its layers.
+        groups, order : (n_samples,) array-like, optional
+            Group and time of each sample, in place of what the source knows.
 
         Raises
         ------
@@ -72,13 +90,13 @@ class Network:
             source = source.place
         if isinstance(source, str | os.PathLike):
             # Absolute, since a worker may run in another folder.
-            return cls(name, ActivationFile.from_path(source).absolute())
+            return cls(name, ActivationFile.from_path(source).absolute(), groups, order)
         if isinstance(source, Layers):
-            return cls(name, source)
+            return cls(name, source, groups, order)
         if isinstance(source, Mapping) and any(on_a_device(array) for array in source.values()):
-            return cls(name, dict(source))
+            return cls(name, dict(source), groups, order)
         try:
-            return cls(name, Representations.from_mapping(source))
+            return cls(name, Representations.from_mapping(source), groups, order)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{name}: {error}") from error
 
@@ -107,14 +125,14 @@ class Network:
         if isinstance(layers, ActivationFile):
             return self
         if isinstance(layers, Layers):
-            structure = layers.structure(layer)
+            structure = self._structure(self._open(), layer)
             alone = Representations(
                 {layer: np.asarray(layers[layer])},
                 dtypes=_dtype(layers, layer),
                 groups=None if structure is None else structure.groups,
                 order=None if structure is None else structure.order,
             )
-            return replace(self, layers=alone)
+            return replace(self, layers=alone, groups=None, order=None)
         return replace(self, layers={layer: layers[layer]})
 
     def read_layer(self, layer: str) -> ReadLayer:
@@ -129,7 +147,7 @@ class Network:
         """
         layers = self._open()
         array, dtype = self._find_layer(layers, layer)
-        structure = layers.structure(layer) if isinstance(layers, Layers) else None
+        structure = self._structure(layers, layer)
         values = np.asarray(array) if isinstance(array, LazyArray) else array
         return ReadLayer(values, dtype, structure)
 
@@ -142,7 +160,7 @@ class Network:
                 array, dtype = self._find_layer(opened, layer)
                 header = (layer, tuple(array.shape), dtype or str(array.dtype))
                 summary.update(repr(header).encode(errors="surrogatepass"))
-                structure = opened.structure(layer) if isinstance(opened, Layers) else None
+                structure = self._structure(opened, layer)
                 if structure is not None:
                     summary.update(structure.groups.tobytes())
                     summary.update(b"" if structure.order is None else structure.order.tobytes())
@@ -158,11 +176,23 @@ class Network:
             raise ValueError(unknown_name(f"layer of {self.name}", layer, layers))
         return layers[layer], _dtype(layers, layer).get(layer)
 
+    def _structure(self, layers: Mapping[str, Any], layer: str) -> SampleStructure | None:
+        if isinstance(layers, Layers):
+            return layers.structure(layer)
+        if self.groups is None and self.order is None:
+            return None
+        return SampleStructure.from_labels(self.groups, self.order, len(layers[layer]))
+
     def _open(self) -> Layers[Any] | Mapping[str, Array]:
-        if not isinstance(self.layers, ActivationFile):
-            return self.layers
         try:
-            return open_or_load(self.layers)
+            layers: Layers[Any] | Mapping[str, Array] = (
+                open_or_load(self.layers)
+                if isinstance(self.layers, ActivationFile)
+                else self.layers
+            )
+            if not isinstance(layers, Layers) or (self.groups is None and self.order is None):
+                return layers
+            return with_structure(layers, self.groups, self.order)
         except (ValueError, OSError) as error:
             raise type(error)(f"{self.name}: {error}") from error
 

@@ -331,7 +331,7 @@ def _differences(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> Iter
         if name == "data" and isinstance(before, dict) and before.keys() == value.keys():
             changed = [network for network in value if before[network] != value[network]]
             yield (
-                f"the data of {', '.join(changed[:3])}"
+                f"the data or groups of {', '.join(changed[:3])}"
                 + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
                 + " changed since it was started"
             )

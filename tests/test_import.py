@@ -154,4 +154,4 @@ def test_a_missing_extra_says_what_brings_it(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ImportError, match=r"this needs torch: pip install 'isorep\[torch\]'"):
-        isorep.capture(None, [])
+        isorep.capture(type("Module", (), {"named_modules": None})(), [])

@@ -167,7 +167,7 @@ def test_a_dataset_is_batched():
     ("data", "error", "text"),
     [
         (3, TypeError, "data should be a tensor, .* iterable of batches, got int"),
-        (["text"], TypeError, "batch 0 should be a tensor, .* got a str"),
+        (["text"], TypeError, "data are texts, which a model does not take: pass tokenizer="),
         ([[]], TypeError, "batch 0 .* got a list of nothing"),
         ([[1, 2]], TypeError, "batch 0 .* got a list of int, int"),
         ([torch.ones(2, P), 3], TypeError, "batch 1 .* got a int"),

@@ -154,6 +154,69 @@ def test_measures_with_options(shell):
     assert err.startswith("isorep: error: unknown option of cka 'folds'")
 
 
+@pytest.fixture
+def checkpoints(tmp_path, monkeypatch):
+    """Write a module of a model, whose data are read once, and three checkpoints."""
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "nets_of_checkpoints", raising=False)
+    (tmp_path / "nets_of_checkpoints.py").write_text(
+        "import torch\n"
+        "def make():\n"
+        "    return torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.Tanh())\n"
+        "def data():\n"
+        "    x = torch.randn(300, 4, generator=torch.Generator().manual_seed(0))\n"
+        "    return iter(x.split(100))\n"
+    )
+    (tmp_path / "run").mkdir()
+    x = torch.randn(300, 4, generator=torch.Generator().manual_seed(0))
+    models = {}
+    for step in (100, 20, 3):
+        torch.manual_seed(step)
+        models[step] = torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.Tanh())
+        torch.save(models[step].state_dict(), tmp_path / "run" / f"step{step}.pt")
+    return {step: isorep.capture(model, x) for step, model in models.items()}
+
+
+@pytest.mark.slow
+def test_several_checkpoints_are_captured_from_data_that_are_read_once(shell, checkpoints):
+    command = ["capture", "nets_of_checkpoints:make", "--weights", "run/step*.pt"]
+    command += ["--data", "nets_of_checkpoints:data", "-o"]
+    for name in ("new.zarr", "new.npz"):
+        status, _, err = shell(*command, name)
+        assert status == 0, err
+        assert err.splitlines() == [
+            f"{name.replace('.', f'-step{step}.')}: run/step{step}.pt" for step in (3, 20, 100)
+        ]
+        for step, expected in checkpoints.items():
+            stored = isorep.load(name.replace(".", f"-step{step}."))
+            assert stored.sample_ids == expected.sample_ids
+            for layer in expected:
+                np.testing.assert_array_equal(stored[layer], expected[layer])
+    status, _, err = shell(*command[:3], "run/nothing*.pt", *command[4:], "new.zarr")
+    assert (status, err) == (2, "isorep: error: no weights file 'run/nothing*.pt'\n")
+
+
+@pytest.mark.slow
+def test_a_trajectory_of_checkpoints(shell, checkpoints, tmp_path):
+    command = ["trajectory", "--model", "nets_of_checkpoints:make", "--weights", "run/*.pt"]
+    command += ["--data", "nets_of_checkpoints:data", "--layer", "1", "-o", "path.zarr"]
+    status, out, err = shell(*command)
+    assert status == 0, err
+    assert "wrote path.zarr (3 states)" in out
+    table = xarray.open_zarr("path.zarr", chunks=None)
+    assert table["step"].to_numpy().tolist() == [3, 20, 100]
+    expected = isorep.trajectory(checkpoints, layers="1")
+    np.testing.assert_allclose(table["pwcca"], expected["pwcca"], atol=1e-9)
+    assert not (tmp_path / "path.zarr.states").exists()
+    status, _, err = shell("trajectory", "a/step2.zarr", "--max-samples", "5", "-o", "p.zarr")
+    assert (status, "max_samples is for models" in err) == (2, True)
+    status, _, err = shell("trajectory", "a/step2.zarr", *command[1:5], "-o", "p.zarr")
+    assert (status, "--model needs --weights and --data, and no STATEs" in err) == (2, True)
+    status, _, err = shell("trajectory", "-o", "p.zarr")
+    assert (status, "expected STATEs, or --model" in err) == (2, True)
+
+
 def test_sweeps_and_diffs_take_groups_from_files(shell, tmp_path):
     groups = np.arange(211) // 5
     np.save(tmp_path / "groups.npy", groups)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import isorep
 from isorep.comparison.sides import first_samples, select_layers
 from isorep.representations.lazy import LazyRepresentations
 from isorep.representations.representations import Representations
@@ -41,3 +42,22 @@ def test_the_first_samples_keep_groups_and_positions(reps):
     np.testing.assert_array_equal(first["tokens"], reps["tokens"][:5])
     assert first.structure("tokens").groups.tolist() == [0, 0, 1, 1, 1]
     assert first_samples(reps, 3) is reps
+
+
+def test_arrays_and_lists_of_arrays_are_layers():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((2, 300, 4))
+    expected = isorep.cka(x, y).similarity
+    table = isorep.compare(x, y, measures="cka")
+    assert table["x_layer"].values.tolist() == table["y_layer"].values.tolist() == ["array"]
+    assert table["cka"].item() == pytest.approx(expected, abs=1e-12)
+    table = isorep.compare([x, y], (y,), measures="cka")
+    assert table["x_layer"].values.tolist() == ["0", "1"]
+    np.testing.assert_allclose(table["cka"].values, [[expected], [1]])
+    assert isorep.compare(x.tolist(), {"h": y}, measures="cka")["cka"].item() == pytest.approx(
+        expected
+    )
+    sweep = isorep.pairwise({"a": x, "b": y}, measures="cka")
+    assert sweep["cka"].sel(x="a", y="b").item() == pytest.approx(expected)
+    with pytest.raises(ValueError, match="layer 'array'"):
+        isorep.compare(x.reshape(300, 2, 2), y)

@@ -70,7 +70,7 @@ def test_damaged_metadata(tmp_path, content):
     path = tmp_path / "a.zarr"
     files.write_plain_zarr2(path)
     (path / "net" / "fc2" / ".zarray").write_text(content)
-    with pytest.raises(ValueError, match=r"cannot load '.*a.zarr': .*damaged"):
+    with pytest.raises(ValueError, match=r"a.zarr': .*(damaged|expected a zarr store)"):
         load(path)
 
 
@@ -90,7 +90,7 @@ def test_a_store_of_isorep_that_lost_its_header_is_no_plain_store(tmp_path):
 def test_a_table_of_similarities_is_no_representation(tmp_path):
     networks = {"a": {"fc": files.UNITS}, "b": {"fc": files.UNITS[::-1]}}
     pairwise(networks, measures="cka", out=tmp_path / "sweep.zarr")
-    with pytest.raises(ValueError, match="it holds similarities that isorep computed"):
+    with pytest.raises(ValueError, match="got similarities that isorep computed"):
         load(tmp_path / "sweep.zarr")
 
 

@@ -9,8 +9,9 @@ import xarray as xr
 
 import isorep
 from isorep import Representations
+from isorep._utils.table_index import plain_label
 from isorep.core.moments import CrossMoments
-from isorep.representations.sample_table import SampleTable, paired, plain_label, shared_sample_dim
+from isorep.representations.sample_table import SampleTable, paired, shared_sample_dim
 
 N, P = 60, 4
 X = np.random.default_rng(0).standard_normal((N, P))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep._formats.damage import damage_as
 from isorep._formats.header import Contents
 from isorep._utils.memory import memory_budget, readable
 from isorep._utils.optional import import_optional
@@ -25,13 +26,9 @@ _SPARSE = ("csr_matrix", "csc_matrix")
 def open_anndata(path: Path) -> Contents:
     """Open X, raw/X, layers, obsm and the columns of obs; obs_names are the sample ids."""
     h5py = import_optional("h5py", "hdf5")
-    try:
-        with h5py.File(path) as file:
-            arrays = _arrays(path, file)
-            ids = _sample_ids(file["obs"])
-    # A damaged file can raise anything, depending on what is damaged.
-    except Exception as error:
-        raise ValueError(f"expected an .h5ad file of anndata 0.8 or newer, got {error}") from error
+    with damage_as("an .h5ad file of anndata 0.8 or newer"), h5py.File(path) as file:
+        arrays = _arrays(path, file)
+        ids = _sample_ids(file["obs"])
     return Contents(arrays, {} if ids is None else {"sample_ids": ids})
 
 

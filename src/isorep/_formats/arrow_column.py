@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep._formats.damage import damage_as
 from isorep._formats.pandas_index import PandasIndex
 from isorep._utils.optional import import_optional
 
@@ -59,7 +60,7 @@ class ArrowColumn:
             )
         parts = []
         position = start
-        for array in self._read(self._name, start, stop):
+        for array in self._arrays(start, stop):
             parts.append(self._values(array, position))
             position += len(array)
         if position != max(start, stop):
@@ -68,8 +69,15 @@ class ArrowColumn:
             return np.empty((0, *self.shape[1:]), self.dtype)
         return np.concatenate(parts)
 
+    def _arrays(self, start: int, stop: int) -> Iterator[Any]:
+        """Yield the pyarrow arrays of some rows; offsets in a file may point anywhere."""
+        for array in self._read(self._name, start, stop):
+            with damage_as(f"column {self._name!r} of {self._type}"):
+                array.validate(full=True)
+            yield array
+
     def _shape_of_first_row(self, n_rows: int, n_axes: int) -> list[int]:
-        values = next(iter(self._read(self._name, 0, 1)), None) if n_rows else None
+        values = next(self._arrays(0, 1), None) if n_rows else None
         shape = []
         for _ in range(n_axes):
             length = 0

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from isorep._formats.damage import damage_as
 from isorep._formats.header import Contents
 from isorep._formats.xarray_groups import open_dataset, open_groups
 from isorep._utils.optional import import_optional
@@ -25,12 +26,9 @@ def open_netcdf(path: Path) -> Contents:
             return open_dataset(path, "scipy")
         return open_dataset(path, "h5netcdf", group=group or None)
 
-    try:
+    with damage_as("a netCDF file"):
         groups = [""] if is_classic else _groups(path)
         return open_groups({group: partial(open_group, group) for group in groups}, path.stem)
-    # A damaged file can raise anything, depending on the parser.
-    except Exception as error:
-        raise ValueError(f"expected a netCDF file, got {error}") from error
 
 
 def _groups(path: Path) -> list[str]:

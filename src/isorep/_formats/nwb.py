@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep._formats.damage import damage_as
 from isorep._formats.hdf5_dataset import Dataset
 from isorep._formats.header import Contents
 from isorep._utils.natural_order import natural_key
@@ -44,14 +45,10 @@ def open_nwb(path: Path) -> Contents:
             if item.attrs.get("neurodata_type") == "VectorIndex":
                 hidden.update((name, name.removesuffix("_index")))
 
-    try:
-        with h5py.File(path) as file:
-            if "nwb_version" not in file.attrs:
-                raise ValueError("an HDF5 file without nwb_version")
-            file.visititems(visit)
-    # A damaged file can raise anything, depending on what is damaged.
-    except Exception as error:
-        raise ValueError(f"expected an NWB file, got {error}") from error
+    with damage_as("an NWB file"), h5py.File(path) as file:
+        if "nwb_version" not in file.attrs:
+            raise ValueError("an HDF5 file without nwb_version")
+        file.visititems(visit)
     names = sorted(arrays.keys() - hidden, key=natural_key)
     times = [f"{name}/{_TIMES}" for name in orders]
     return Contents({name: arrays[name] for name in names}, {"orders": orders, "described": times})

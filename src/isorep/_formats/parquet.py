@@ -9,21 +9,22 @@ from typing import Any
 import numpy as np
 
 from isorep._formats.arrow_column import columns_of
+from isorep._formats.damage import damage_as
 from isorep._formats.header import Contents
 from isorep._utils.optional import import_optional
 
+_EXPECTED = "a parquet file"
 _BUFFER_BYTES = 2**20
 _BATCH_ROWS = 2**12
 
 
 def open_parquet(path: Path) -> Contents:
     """Open every column; lists of one length are the further axes of its array."""
-    with _opened(path) as file:
+    with damage_as(_EXPECTED), _opened(path) as file:
         sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
-        reader = _RowGroups(path, sizes)
-        columns, metadata = columns_of(
-            file.schema_arrow, sum(sizes), reader.read, max(sizes, default=1)
-        )
+        schema = file.schema_arrow
+    read = _RowGroups(path, sizes).read
+    columns, metadata = columns_of(schema, sum(sizes), read, max(sizes, default=1))
     return Contents(columns, metadata, path.stem)
 
 
@@ -43,7 +44,7 @@ class _RowGroups:
         if not groups:
             return
         position = int(starts[groups[0]])
-        with _opened(self._path) as file:
+        with damage_as(_EXPECTED), _opened(self._path) as file:
             for batch in file.iter_batches(
                 min(_BATCH_ROWS, stop - position), groups, [column], use_threads=False
             ):
@@ -58,7 +59,4 @@ class _RowGroups:
 
 def _opened(path: Path) -> Any:
     parquet = import_optional("pyarrow.parquet", "parquet")
-    try:
-        return parquet.ParquetFile(path, buffer_size=_BUFFER_BYTES)
-    except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
-        raise ValueError(f"expected a parquet file, got {error}") from error
+    return parquet.ParquetFile(path, buffer_size=_BUFFER_BYTES)

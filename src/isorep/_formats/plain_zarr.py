@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep._formats.damage import damage_as
 from isorep._formats.header import Contents, layer_key
 from isorep._formats.xarray_groups import open_dataset, open_groups
 from isorep._formats.zarr import is_ours, open_zarr
@@ -41,16 +42,13 @@ def open_plain_zarr(path: Path) -> Contents:
     nodes = dict(sorted(_arrays(path, version).items(), key=lambda node: natural_key(node[0])))
     if not nodes:
         raise ValueError("expected a zarr array or group, got a folder without arrays")
-    try:
+    with damage_as("a zarr store"):
         if "" not in nodes and all(_has_dims(path / x, nodes[x], version) for x in nodes):
             groups = dict.fromkeys(name.rpartition("/")[0] for name in nodes)
             return open_groups(
                 {x: partial(_open_dataset, path / x, version) for x in groups}, path.stem
             )
         return Contents({x or path.stem: _Array(path / x, version) for x in nodes})
-    # Damaged metadata can raise anything, depending on the parser.
-    except Exception as error:
-        raise ValueError(f"the store is damaged: {error}") from error
 
 
 class _Array:

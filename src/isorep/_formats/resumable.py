@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from math import isclose, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 _SECONDS = 20.0
 _PROGRESS = "progress.npz"
 _MARKER = "isorep-part"
+_ROUNDING = 1e-4
+"""Relative difference of two numbers of a fingerprint that computing them again may make."""
 
 
 @dataclass(frozen=True)
@@ -320,7 +323,7 @@ class ResumableStore:
 
     def _check_fingerprint(self, stored: Mapping[str, Any], store: str) -> None:
         for key, value in self._fingerprint.items():
-            if stored.get(key) != value:
+            if not _agree(stored.get(key), value):
                 raise ValueError(
                     f"{store} holds another capture: {key} {_difference(stored.get(key), value)}; "
                     "repeat that capture, remove the store, or choose another name"
@@ -450,10 +453,21 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
+def _agree(stored: Any, new: Any) -> bool:
+    """Return whether two parts of a fingerprint are equal, numbers but for rounding."""
+    if isinstance(stored, dict) and isinstance(new, dict):
+        return stored.keys() == new.keys() and all(_agree(stored[key], new[key]) for key in new)
+    if isinstance(stored, list) and isinstance(new, list):
+        return len(stored) == len(new) and all(map(_agree, stored, new))
+    if isinstance(stored, float) and isinstance(new, float):
+        return isclose(stored, new, rel_tol=_ROUNDING) or (isnan(stored) and isnan(new))
+    return bool(stored == new)
+
+
 def _difference(stored: Any, new: Any) -> str:
     """Describe the first difference of two parts of a fingerprint."""
     if isinstance(stored, dict) and isinstance(new, dict):
         for key in [*stored, *new]:
-            if stored.get(key) != new.get(key):
+            if not _agree(stored.get(key), new.get(key)):
                 return f"{key!r} {_difference(stored.get(key), new.get(key))}"
     return f"was {stored or 'missing'} and is now {new or 'missing'}"

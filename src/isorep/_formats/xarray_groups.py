@@ -48,9 +48,7 @@ def open_groups(groups: Mapping[str, OpenGroup], name: str) -> Contents:
     for group, open_group in groups.items():
         with open_group() as dataset:
             if "isorep_version" in dataset.attrs:
-                raise ValueError(
-                    "it holds similarities that isorep computed; expected representations"
-                )
+                raise ValueError("similarities that isorep computed, instead of representations")
             dim = _sample_dim(dataset)
             for key, variable in dataset.variables.items():
                 path = f"{group}/{key if key != _NAMELESS else name}".lstrip("/")

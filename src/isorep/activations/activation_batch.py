@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -17,10 +16,10 @@ class ActivationBatch:
     Parameters
     ----------
     arrays
-        For each model, layer name to tensor (rows, p), in the order in which the layers ran. Rows
-        are the samples of the batch, or with the reduction ``"positions"`` their positions. If a
-        layer turns out to have no row for each sample, it is missing from then on; drop its rows of
-        earlier batches.
+        For each model, layer name to array (rows, p), in the order in which the layers ran: of
+        PyTorch for a model, of NumPy for a function. Rows are the samples of the batch, or with the
+        reduction ``"positions"`` their positions. If a layer turns out to have no row for each
+        sample, it is missing from then on; drop its rows of earlier batches.
     sample_ids
         One id for each sample of the batch.
     labels
@@ -34,7 +33,7 @@ class ActivationBatch:
         number of the sample in the batch, the position, and the token id or -1.
     """
 
-    arrays: tuple[dict[str, Tensor], ...]
+    arrays: tuple[dict[str, Any], ...]
     sample_ids: tuple[str, ...]
     labels: NDArray[Any] | None
     dtypes: tuple[dict[str, str], ...]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -14,7 +13,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from isorep._utils.arrays import to_numpy
 from isorep._utils.validation import unknown_name
+from isorep.activations.sample_digests import (
+    PartsOfSample,
+    of_array,
+    of_items,
+    of_value,
+    sample_digests,
+    whole_array,
+)
 
 MASK, DECODER_MASK = "attention_mask", "decoder_attention_mask"
 _DECODER = "decoder"
@@ -209,93 +217,26 @@ class Batch:
         """
         if self.ids is not None:
             return self.ids
-        of_samples, shared = self._parts()
-        of_batch = blake2b(digest_size=16)
-        for part in shared:
-            of_batch.update(part)
-        digests = []
-        for i in range(self.n):
-            digest = blake2b(digest_size=16)
-            for part_of in of_samples:
-                for part in part_of(i):
-                    digest.update(part)
-            if shared:
-                digest.update(of_batch.digest())
-            digests.append(digest.hexdigest())
-        return tuple(digests)
-
-    def _parts(self) -> tuple[list[Callable[[int], list[bytes]]], list[bytes]]:
-        """Return functions of a sample's number to bytes of it, and bytes that all share."""
-        of_samples: list[Callable[[int], list[bytes]]] = []
+        of_samples: list[PartsOfSample] = []
         shared: list[bytes] = []
         for key, value in self._values():
             if key in (MASK, DECODER_MASK):
                 continue
             mask = self.decoder_mask if key.startswith(_DECODER) else self.mask
             if isinstance(value, Tensor) and _has_samples(value, self.n):
-                of_samples.append(_of_tensor(key, canonical(value), mask))
+                of_samples.append(of_array(key, value, None if mask is None else to_numpy(mask)))
             elif isinstance(value, list | tuple) and _has_samples(value, self.n):
-                of_samples.append(_of_list(key, value))
+                of_samples.append(of_items(key, value, lambda name, x: _inside(name, x, 0)))
             elif isinstance(value, Tensor) and not _is_padded(value, mask):
-                x = canonical(value)
-                header = f"{key} whole {x.dtype} {tuple(x.shape)} ".encode()
-                shared += [header, as_bytes(x, 0).tobytes()]
+                shared += whole_array(f"{key} whole", value)
             elif isinstance(value, Real | str) and not isinstance(value, bool):
-                shared.append(_text(key, value))
-        return of_samples, shared
+                shared.append(of_value(key, value))
+        return sample_digests(self.n, of_samples, shared)
 
 
 def _is_padded(x: Tensor, mask: Tensor | None) -> bool:
     """Return whether a shared input is as long as the padding, which depends on the batch."""
     return mask is not None and x.ndim > 1 and x.shape[1] == mask.shape[1]
-
-
-def _of_tensor(key: str, x: Tensor, mask: Tensor | None) -> Callable[[int], list[bytes]]:
-    tokens = None
-    if mask is not None and x.shape[:2] == mask.shape:
-        tokens = mask.cpu().numpy()
-    data = as_bytes(x, 1 if tokens is None else 2)
-    dtype, usual_shape = x.dtype, tuple(x.shape[1:])
-
-    def part(i: int) -> list[bytes]:
-        sample, shape = data[i], usual_shape
-        if tokens is not None:
-            sample = sample[tokens[i]]
-            shape = (len(sample), *shape[1:])
-        return [f"{key} {dtype} {shape} ".encode(), sample.tobytes()]
-
-    return part
-
-
-def _of_list(key: str, values: Sequence[Any]) -> Callable[[int], list[bytes]]:
-    def part(i: int) -> list[bytes]:
-        parts: list[bytes] = []
-        for name, value in _inside(key, values[i], 0):
-            if isinstance(value, Tensor):
-                x = canonical(value)
-                header = f"{name} {x.dtype} {tuple(x.shape)} ".encode()
-                parts += [header, as_bytes(x, 0).tobytes()]
-            elif isinstance(value, Real | str):
-                parts.append(_text(name, value))
-        return parts
-
-    return part
-
-
-def _text(key: str, value: Real | str) -> bytes:
-    """Return a number or text as bytes that do not depend on the type of the number."""
-    text = repr(value) if isinstance(value, str) else repr(float(value))
-    return f"{key} {text} ".encode()
-
-
-def canonical(x: Tensor) -> Tensor:
-    """Return the same values in the smallest common dtype: float32 and int64, where exact."""
-    if x.dtype in (torch.float16, torch.bfloat16):
-        return x.float()
-    if x.dtype == torch.float64:
-        single = x.float()
-        return single if torch.equal(single.double(), x) else x
-    return x.long() if x.dtype in (torch.int16, torch.int32) else x
 
 
 def as_mask(values: Any, name: str, n: int, where: str) -> Tensor | None:
@@ -352,13 +293,6 @@ def _inside(name: str, value: Any, n: int) -> Iterator[tuple[str, Any]]:
             yield from _inside(f"{name}[{i}]", x, n)
     else:
         yield name, value
-
-
-def as_bytes(tensor: Tensor, kept_axes: int) -> NDArray[np.uint8]:
-    """Return the bytes of `tensor`, with its first axes kept and the others joined to one axis."""
-    shape = tensor.shape[:kept_axes]
-    rows = tensor.detach().cpu().contiguous().reshape(*shape, math.prod(tensor.shape[kept_axes:]))
-    return rows.view(torch.uint8).numpy()
 
 
 def describe(x: Any) -> str:

@@ -24,32 +24,46 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from isorep._utils.tables import as_labels
+from isorep._utils.tables import as_labels, dense_numbers
+from isorep._utils.tokens import UNLIMITED, are_texts
 from isorep._utils.validation import as_integer
 from isorep.activations.batch import DECODER_MASK, MASK, Batch, as_mask, describe, nested
-from isorep.activations.model_call import needed
+from isorep.activations.data_sources import BATCH_SIZE, is_hugging_face, read_source
+from isorep.activations.input_names import HAVE_SAMPLES, LABELS
+from isorep.activations.model_call import accepted_names, longest_input, needed
 from isorep.activations.paired_data import OneSide, PairedData
 
-_CHUNK = 256
 _DECODER_IDS = "decoder_input_ids"
-_LABELS = ("labels", "label")
-HAVE_SAMPLES = ("input_ids", "inputs_embeds", "attention_mask", "decoder_input_ids")
-"""Inputs that have a row for each sample, by Hugging Face's names."""
 
 
-def as_batches(data: Any, models: Sequence[nn.Module] | None = None) -> Iterable[Any]:
+def as_batches(
+    data: Any, models: Sequence[nn.Module] | None = None, tokenizer: Any = None
+) -> Iterable[Any]:
     """Return `data` as an iterable of batches; a single batch is cut into smaller ones.
 
     A batch with an input that has no row for each sample stays whole. What none of the `models`
-    gets does not count as an input.
+    gets does not count as an input. A tokenizer turns texts into tokens.
 
     Raises
     ------
     TypeError
-        `data` is not iterable, or is a packed sequence.
+        `data` is not iterable, or is a packed sequence or texts without a tokenizer.
     """
-    if isinstance(data, Dataset):
-        return DataLoader(data, batch_size=_CHUNK)  # a Dataset itself yields single samples
+    if isinstance(data, Dataset) and not is_hugging_face(data):
+        return DataLoader(data, batch_size=BATCH_SIZE)  # a Dataset itself yields single samples
+    if are_texts(data) and tokenizer is None:
+        raise TypeError(
+            "data are texts, which a model does not take: pass tokenizer=, such as "
+            "transformers.AutoTokenizer.from_pretrained(folder)"
+        )
+    if not isinstance(data, PairedData | OneSide):
+        data = read_source(
+            data,
+            tokenizer=tokenizer,
+            longest=min(map(longest_input, models or ()), default=UNLIMITED),
+            columns=None if models is None else accepted_names(models),
+            tensors="pt",
+        )
     if _are_two_loaders(data):
         data = PairedData(*data)
     if isinstance(data, PairedData):
@@ -64,7 +78,7 @@ def as_batches(data: Any, models: Sequence[nn.Module] | None = None) -> Iterable
         whole = whole if models is None else needed(whole, models)
         if not whole.divisible:
             return [whole]
-        return [whole.cut(start, start + _CHUNK) for start in range(0, whole.n, _CHUNK)]
+        return [whole.cut(start, start + BATCH_SIZE) for start in range(0, whole.n, BATCH_SIZE)]
     if isinstance(data, Iterable):
         return data
     raise TypeError(
@@ -214,6 +228,7 @@ def _parse(batch: Any, where: str) -> Batch:
         more = tuple(_tensors(x, where) for x in others)
     if isinstance(samples, PackedSequence):
         raise _packed(where)
+    samples = dense_numbers(samples, where)
     if _is_array(samples):
         x = _tensor(samples, where)
         if x.ndim == 0:
@@ -229,10 +244,11 @@ def _parse(batch: Any, where: str) -> Batch:
             "object"
         )
     inputs = {
-        key: _tensors(_plain_column(x) if key in _LABELS else x, where)
+        key: _tensors(_plain_column(x) if key in LABELS else x, where)
         for key, x in samples.items()
+        if not str(key).startswith("__")  # what webdataset says of a sample: its key and its place
     }
-    of_labels = {key: inputs.pop(key) for key in _LABELS if key in inputs}
+    of_labels = {key: inputs.pop(key) for key in LABELS if key in inputs}
     for value in of_labels.values():
         labels = value if labels is None else labels
     n = _n_samples(inputs)

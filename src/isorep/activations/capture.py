@@ -1,31 +1,47 @@
-"""Capture: the activations of a PyTorch model, as `Representations` or in a store."""
+"""Capture: the activations of a model or function, as `Representations` or in a store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack, overload
+from typing import TYPE_CHECKING, Any, Protocol, Unpack, overload
 
 from isorep._utils.optional import import_optional
+from isorep.activations.activation_batch import ActivationBatch
+from isorep.activations.function_passes import FunctionPasses
+from isorep.activations.in_memory import joined
 from isorep.activations.options import CaptureOptions
+from isorep.activations.to_store import checked_store, write_to_store
 from isorep.representations.representations import Representations
 
 if TYPE_CHECKING:
     import torch
 
+    Model = torch.nn.Module | Callable[[Any], Mapping[str, Any]]
+
 __all__ = ["capture"]
+
+
+class Source(Protocol):
+    """A model or function with its data."""
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what the capture depends on besides its data, as JSON."""
+
+    def run(self, captured: Sequence[str]) -> Generator[ActivationBatch, None, None]:
+        """Return the activations of all samples but the `captured` ones, which must come first."""
 
 
 @overload
 def capture(
-    model: torch.nn.Module, data: Any, *, out: None = None, **options: Unpack[CaptureOptions]
+    model: Model, data: Any, *, out: None = None, **options: Unpack[CaptureOptions]
 ) -> Representations: ...
 
 
 @overload
 def capture(
-    model: torch.nn.Module,
+    model: Model,
     data: Any,
     *,
     out: str | PathLike[str],
@@ -34,7 +50,7 @@ def capture(
 
 
 def capture(
-    model: torch.nn.Module,
+    model: Model,
     data: Any,
     *,
     layers: str | Iterable[str] = "*",
@@ -48,13 +64,14 @@ def capture(
     device: torch.device | str | int | None = None,
     dtype: Any = None,
     probe: bool = True,
+    tokenizer: Any = None,
     out: str | PathLike[str] | None = None,
     progress: bool = True,
 ) -> Representations | Path:
     """Run `data` through `model` and return the activations of its layers, one row per sample.
 
-    The model runs in eval mode and without gradients. Afterwards, also after an exception, every
-    submodule has its training flag back and all hooks are removed.
+    A PyTorch model runs in eval mode and without gradients. Afterwards, also after an exception,
+    every submodule has its training flag back and all hooks are removed.
 
     Which axis of an output are the samples and which the features is not guessed from lengths. With
     `probe`, the first samples run again before the first batch, and what PyTorch computes from them
@@ -63,7 +80,13 @@ def capture(
     Parameters
     ----------
     model
-        Any `torch.nn.Module` that has submodules. Compiled parts of it run uncompiled.
+        Any `torch.nn.Module` that has submodules. Compiled parts of it run uncompiled. Or a
+        function that gets a batch of the data and returns ``{layer: array}``, for models of other
+        libraries: NumPy, JAX, TensorFlow or PyTorch arrays with the samples on the first axis, for
+        each batch the same layers with the same features. It needs no PyTorch. An array of three
+        axes is (n, tokens, features) unless `channels` says otherwise, one of four needs
+        `channels`, and custom reductions get NumPy arrays. With `probe`, the function is called
+        twice for the first batch, to see whether it is random.
     data
         Iterable of batches, such as a `DataLoader`. A batch is one of the following.
 
@@ -81,7 +104,12 @@ def capture(
         written to, even if the model works in place. Floats are cast to the dtype of the model's
         first parameter. A single tensor, array or dict, and a `Dataset`, is cut into batches of
         256, unless an input has no row for each sample (packed patches). `PairedData` holds the
-        inputs of two models.
+        inputs of two models. A data set of Hugging Face is read in batches of its columns that the
+        model takes, and a dask array chunk by chunk. A list of texts, or an iterable of such lists,
+        needs `tokenizer`.
+
+        A function gets each batch unchanged. If a batch is a tuple or list that begins with an
+        array or texts, these identify the samples. A list has an item for each sample.
     layers
         Glob patterns for ``model.named_modules()``, case-sensitive; ``*`` also matches dots. A
         pattern such as ``"!*.dropout"`` leaves out layers.
@@ -141,6 +169,9 @@ def capture(
         axis follows them. Without it, the first samples run once more, and the axis is only what
         PyTorch computed from the first axis of the inputs. The model's buffers and attributes and
         the random generators are restored afterwards.
+    tokenizer
+        Hugging Face tokenizer, for data that are texts. Batches are padded on the right, and texts
+        longer than the model takes are cut. A function without a tokenizer gets the texts.
     out
         Path that ends in ``.zarr``: a store that the activations are written to as they are
         computed, so that they are never all in memory. bfloat16 stays bfloat16 in it. Until it is
@@ -148,7 +179,8 @@ def capture(
         interruption, the same call resumes after the last committed sample: earlier samples are
         read, and must be the same in the same order, but are not run again. With the same batches
         the result has the same bytes. If the store is complete, the call only checks that it is of
-        this model and this data.
+        this model and this data. A function is known by its name, its options, and what it returns
+        for the first batch, which is run each time.
     progress
         Report the progress on standard error: a bar on a terminal, elsewhere a line a minute.
 
@@ -177,7 +209,7 @@ def capture(
     Raises
     ------
     TypeError
-        An argument has another type than described here.
+        An argument has another type than described here, or a function returns no dict.
     ValueError
         - The model fails on a batch, or the device is not available.
         - A pattern matches no layer. A layer named in full did not run, or its output has no row
@@ -185,9 +217,11 @@ def capture(
         - The width of a layer, or the number of calls of one named in full, varies between batches.
         - A value does not fit into `dtype`.
         - There are no samples, or not as many ids as samples.
+        - A function has other layers or features in a later batch, or an option does not apply to
+          functions.
         - `out` is something else, or holds a capture with another model, layers, reduction or data.
     ImportError
-        PyTorch is not installed.
+        The model is a PyTorch model and PyTorch is not installed.
 
     Examples
     --------
@@ -199,17 +233,21 @@ def capture(
     Representations(2 layers, 10 samples: 0 (10, 4), 1 (10, 36))
     >>> reps.reductions
     {'0': 'mean', '1': 'flatten'}
-    """
-    import_optional("torch", "torch")
-    from isorep.activations.in_memory import joined
-    from isorep.activations.stream import stream
-    from isorep.activations.to_store import capture_to_store
 
+    A function, here of NumPy arrays:
+
+    >>> import numpy as np
+    >>> weights = np.random.default_rng(0).standard_normal((25, 6))
+    >>> def relu(batch):
+    ...     return {"relu": np.maximum(batch @ weights, 0)}
+    >>> capture(relu, images.numpy().reshape(10, 25))
+    Representations(1 layer, 10 samples: relu (10, 6))
+    """
     options: CaptureOptions = {
-        "layers": layers,
+        "layers": layers if isinstance(layers, str) else list(layers),  # read more than once
         "reduce": reduce,
         "mask": mask,
-        "heads": heads,
+        "heads": (heads,) if isinstance(heads, str) else tuple(heads),
         "skip": skip,
         "sample_ids": sample_ids,
         "channels": channels,
@@ -217,8 +255,27 @@ def capture(
         "device": device,
         "dtype": dtype,
         "probe": probe,
+        "tokenizer": tokenizer,
         "progress": progress,
     }
-    if out is not None:
-        return capture_to_store(out, model, data, **options)
-    return joined(stream([model], data, **options))
+    if out is None:
+        return joined(_source(model, data, options).run(()))
+    path = checked_store(out)
+    source = _source(model, data, options)
+    write_to_store(path, source.fingerprint(), source.run)
+    return Path(out)
+
+
+def _source(model: Any, data: Any, options: CaptureOptions) -> Source:
+    """Return what runs a model, or calls a function, on the data."""
+    if hasattr(model, "named_modules"):
+        import_optional("torch", "torch")
+        from isorep.activations.model_passes import ModelPasses
+
+        return ModelPasses(model, data, options)
+    if not callable(model):
+        raise TypeError(
+            "model should be a torch.nn.Module or a function batch -> {layer: array}, got "
+            f"{type(model).__name__}"
+        )
+    return FunctionPasses(model, data, options)

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from isorep.activations.batch import as_bytes
 from isorep.activations.layers import select
 
 
@@ -50,5 +49,5 @@ def _digest(model: nn.Module) -> str:
             digest.update(f"{name} {x.dtype} {tuple(x.shape)} offloaded ".encode())
             continue
         digest.update(f"{name} {x.dtype} {tuple(x.shape)} ".encode())
-        digest.update(as_bytes(x, 0).tobytes())
+        digest.update(x.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

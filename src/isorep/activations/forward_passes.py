@@ -26,7 +26,8 @@ from isorep._utils.layer_patterns import patterns_of_each
 from isorep._utils.progress import track
 from isorep.activations.activation_batch import ActivationBatch
 from isorep.activations.batch import Batch
-from isorep.activations.batches import HAVE_SAMPLES, as_batches, batches, shuffles
+from isorep.activations.batches import as_batches, batches, shuffles
+from isorep.activations.input_names import HAVE_SAMPLES
 from isorep.activations.layers import select
 from isorep.activations.model_call import (
     device_of,
@@ -37,7 +38,7 @@ from isorep.activations.model_call import (
 from isorep.activations.options import CaptureOptions
 from isorep.activations.random_model import RandomModelWarning
 from isorep.activations.recorder import Recorder, brief, eager, kept_dtype
-from isorep.activations.sample_ids import Samples, checked_ids, identified
+from isorep.activations.sample_ids import Samples, checked_ids, identified, warn_of_repeats
 
 
 def forward_passes(
@@ -69,15 +70,9 @@ def forward_passes(
         )
     ids = options["sample_ids"]
     if ids is not None:
-        ids = checked_ids(ids)[: options["max_samples"]]
-        if shuffles(data):
-            raise ValueError(
-                "sample_ids name the samples in the order of the data, and this DataLoader "
-                "shuffles them: pass shuffle=False, or leave out sample_ids, so that each sample "
-                "is known by its content"
-            )
+        ids = checked_ids(ids, shuffled=shuffles(data))[: options["max_samples"]]
     run_models = [recorder.model for recorder in recorders]
-    data = as_batches(data, run_models)
+    data = as_batches(data, run_models, options["tokenizer"])
     n_batches = operator.length_hint(data) or None
     tracked = track(
         batches(data, options["max_samples"], run_models),
@@ -91,8 +86,8 @@ def forward_passes(
 
 
 def _with_second_inputs(
-    samples: Iterator[Samples], recorders: Sequence[Recorder], digests: bool
-) -> Iterator[Samples]:
+    samples: Iterator[Samples[Batch]], recorders: Sequence[Recorder], digests: bool
+) -> Iterator[Samples[Batch]]:
     """Yield the samples, with inputs of its own for a second model that does not take the first.
 
     What follows the inputs in each batch may be the second model's input or a target, which the
@@ -168,7 +163,7 @@ def _warn_of_second(batch: Batch, recorders: Sequence[Recorder]) -> None:
 def _run(
     recorders: Sequence[Recorder],
     tracked: Generator[Batch, None, None],
-    samples: Iterator[Samples],
+    samples: Iterator[Samples[Batch]],
     device: torch.device | str | int | None,
     captured: Sequence[str],
 ) -> Generator[ActivationBatch, None, None]:
@@ -188,20 +183,9 @@ def _run(
             n += batch[0].n_samples
             distinct.update(map(hash, batch[0].sample_ids))
             yield batch.pop()
-        if len(distinct) < n:
-            _warn_of_repeats(n, n - len(distinct))
+        warn_of_repeats(n, len(distinct))
         for k, recorder in enumerate(recorders):
             _warn(recorder, f" of model {k}" if len(recorders) > 1 else "")
-
-
-def _warn_of_repeats(n: int, n_repeats: int) -> None:
-    text = (
-        f"{n_repeats} of the {n} samples repeat another one. Comparisons of these Representations "
-        "treat repeats as one group; for an array taken out of them, pass groups= the sample_ids. "
-        "Workers of an IterableDataset and samplers with replacement repeat samples; if equal "
-        "inputs are different samples, pass sample_ids"
-    )
-    warnings.warn(text, UserWarning, stacklevel=stacklevel_of_caller())
 
 
 def _warn(recorder: Recorder, which: str) -> None:
@@ -232,7 +216,7 @@ def _warn(recorder: Recorder, which: str) -> None:
 
 
 def _run_batch(
-    recorders: Sequence[Recorder], homes: Sequence[torch.device | None], samples: Samples
+    recorders: Sequence[Recorder], homes: Sequence[torch.device | None], samples: Samples[Batch]
 ) -> ActivationBatch:
     records = []
     for i, (recorder, home) in enumerate(zip(recorders, homes, strict=True)):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from isorep.activations.activation_batch import ActivationBatch
 from isorep.representations.representations import Representations
@@ -17,7 +16,7 @@ from isorep.representations.row_positions import RowPositions
 
 def joined(batches: Generator[ActivationBatch, None, None]) -> Representations:
     """Return all samples of the first model of `batches`, which holds at least one batch."""
-    chunks: dict[str, list[Tensor]] = {}
+    chunks: dict[str, list[Any]] = {}
     ids: list[str] = []
     labels = []
     positions, n_before = _Positions(), 0
@@ -69,5 +68,11 @@ class _Positions:
         return result
 
 
-def _whole(parts: list[Tensor]) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
+def _whole(parts: list[Any]) -> Any:
+    if len(parts) == 1:
+        return parts[0]
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    import torch
+
+    return torch.cat(parts)

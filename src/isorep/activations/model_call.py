@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from isorep._utils.tokens import longest_text
 from isorep.activations.batch import Batch
+from isorep.activations.input_names import LABELS
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -56,6 +58,22 @@ def needed(batch: Batch, models: Sequence[nn.Module]) -> Batch:
         label_inputs={key: x for key, x in batch.label_inputs.items() if key in labels},
         second=after if may_be_input else None,
     )
+
+
+def accepted_names(models: Sequence[nn.Module]) -> set[str] | None:
+    """Return the names that any of the models gives its inputs, and of labels; None: any name."""
+    names = set(LABELS)
+    for parameters in map(_parameters, models):
+        if all(p.kind in _VARIABLE for p in parameters.values()):
+            return None
+        names |= {p.name for p in parameters.values() if p.kind not in _VARIABLE}
+    return names
+
+
+def longest_input(model: nn.Module) -> int:
+    """Return how many tokens a model of Hugging Face takes, by its configuration."""
+    config: Any = getattr(model, "config", None)
+    return longest_text(config.get_text_config() if hasattr(config, "get_text_config") else config)
 
 
 def ignored_parameter(model: nn.Module, batch: Batch) -> str | None:

@@ -23,6 +23,7 @@ class ModelOptions(TypedDict, total=False):
     max_samples: int | None
     device: torch.device | str | int | None
     probe: bool
+    tokenizer: Any
 
 
 class CaptureOptions(ModelOptions, total=False):
@@ -46,6 +47,7 @@ _DEFAULTS: CaptureOptions = {
     "device": None,
     "dtype": None,
     "probe": True,
+    "tokenizer": None,
     "progress": True,
 }
 
@@ -92,3 +94,19 @@ def check_for_models(
         is_set = type(value) is not type(default) or value != default
         if is_set and not any_model and name not in general:
             raise ValueError(f"{name} is for models, and neither side is a model: leave it out")
+
+
+_NOT_FOR_FUNCTIONS = {
+    "heads": "return each head as a layer",
+    "skip": "return the arrays without these positions, or pass mask=",
+    "device": "move the data and the weights inside the function",
+}
+
+
+def check_for_function(options: CaptureOptions) -> None:
+    """Raise ValueError if an option is set that applies to PyTorch models only."""
+    for name, way_out in _NOT_FOR_FUNCTIONS.items():
+        if options[name] != _DEFAULTS[name]:  # type: ignore[literal-required]
+            raise ValueError(
+                f"{name} is for PyTorch models, and the model is a function: {way_out}"
+            )

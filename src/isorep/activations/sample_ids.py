@@ -2,36 +2,84 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, Self, TypeVar
 
-from isorep.activations.batch import Batch
+from isorep._utils.caller import stacklevel_of_caller
 from isorep.representations.representations import as_sample_ids
+
+NO_SAMPLES = "the data yielded no samples; an iterator can be used only once"
 
 
 class NoSamplesError(ValueError):
     """There are no samples."""
 
 
+class Identifiable(Protocol):
+    """A batch of some samples."""
+
+    @property
+    def n(self) -> int:
+        """Number of samples."""
+
+    def cut(self, start: int, stop: int) -> Self:
+        """Return the samples from `start` up to `stop`."""
+
+    def digests(self) -> tuple[str, ...]:
+        """Return an id of each sample, made from what it holds."""
+
+
+AnyBatch = TypeVar("AnyBatch", bound=Identifiable)
+
+
 @dataclass(frozen=True)
-class Samples:
+class Samples(Generic[AnyBatch]):
     """The samples of batch number `index` that were not captured before, with their ids."""
 
     index: int
-    batch: Batch
+    batch: AnyBatch
     ids: tuple[str, ...]
 
 
-def checked_ids(sample_ids: Sequence[str | int]) -> tuple[str, ...]:
-    """Return the caller's ids as strings; raise TypeError for a single string."""
+def checked_ids(sample_ids: Sequence[str | int], *, shuffled: bool) -> tuple[str, ...]:
+    """Return the caller's ids as strings.
+
+    Raises
+    ------
+    TypeError
+        The ids are a single string.
+    ValueError
+        The samples come in random order.
+    """
     if isinstance(sample_ids, str):
         raise TypeError("sample_ids should be a sequence with one id for each sample, got str")
+    if shuffled:
+        raise ValueError(
+            "sample_ids name the samples in the order of the data, and this DataLoader shuffles "
+            "them: pass shuffle=False, or leave out sample_ids, so that each sample is known by "
+            "its content"
+        )
     return as_sample_ids(sample_ids)
 
 
+def warn_of_repeats(n: int, n_distinct: int) -> None:
+    """Warn if n samples have fewer distinct ids."""
+    if n_distinct == n:
+        return
+    text = (
+        f"{n - n_distinct} of the {n} samples repeat another one. Comparisons of these "
+        "Representations treat repeats as one group; for an array taken out of them, pass groups= "
+        "the sample_ids. Workers of an IterableDataset and samplers with replacement repeat "
+        "samples; if equal inputs are different samples, pass sample_ids"
+    )
+    warnings.warn(text, UserWarning, stacklevel=stacklevel_of_caller())
+
+
 def identified(
-    batches: Iterable[Batch], sample_ids: Sequence[str] | None, captured: Sequence[str]
-) -> Iterator[Samples]:
+    batches: Iterable[AnyBatch], sample_ids: Sequence[str] | None, captured: Sequence[str]
+) -> Iterator[Samples[AnyBatch]]:
     """Yield the samples of `batches` that follow the `captured` ones, which must come first.
 
     Parameters
@@ -62,7 +110,7 @@ def identified(
         elif n_known < batch.n:
             yield Samples(i, batch.cut(n_known, batch.n), ids[n_known:])
     if not n:
-        raise NoSamplesError("the data yielded no samples; an iterator can be used only once")
+        raise NoSamplesError(NO_SAMPLES)
     if sample_ids is not None and len(sample_ids) != n:
         raise _unequal(n, sample_ids)
     if n < len(captured):

@@ -2,53 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from os import PathLike
 from pathlib import Path
-from typing import Any, Unpack
-
-from torch import nn
+from typing import Any
 
 from isorep._formats.resumable import ResumableStore, Rows
 from isorep._utils.arrays import to_numpy
 from isorep._utils.atomic import target_of, writing
-from isorep.activations.fingerprint import fingerprint
-from isorep.activations.options import CaptureOptions
-from isorep.activations.recorder import eager, kept_dtype
-from isorep.activations.stream import stream
+from isorep.activations.activation_batch import ActivationBatch
 
 
-def capture_to_store(
-    out: str | PathLike[str],
-    model: nn.Module,
-    data: Any,
-    **options: Unpack[CaptureOptions],
-) -> Path:
-    """Do what `isorep.capture` describes for `out`; `options` has all options."""
+def checked_store(out: str | PathLike[str]) -> Path:
+    """Return the path of the store to write.
+
+    Raises
+    ------
+    ValueError
+        The name does not end in .zarr, or something else is at the path.
+    """
     path = Path(out)
     if path.suffix.lower() != ".zarr":
         raise ValueError(
             f"cannot capture into {str(path)!r}: expected a name ending in .zarr; for another "
             "format, capture without out and save the result"
         )
-    path = target_of(path, "capture into")
-    layers = options["layers"]
-    options["layers"] = [layers] if isinstance(layers, str) else list(layers)  # read twice
-    heads = options["heads"]
-    options["heads"] = [heads] if isinstance(heads, str) else list(heads)
-    identity = fingerprint(
-        eager(model),
-        options["layers"],
-        options["reduce"],
-        options["mask"],
-        options["heads"],
-        options["skip"],
-        options["channels"],
-        kept_dtype(options["dtype"]),
-    )
-    with ResumableStore.open(path, identity) as store:
+    return target_of(path, "capture into")
+
+
+def write_to_store(
+    path: Path,
+    fingerprint: Mapping[str, Any],
+    run: Callable[[Sequence[str]], Generator[ActivationBatch, None, None]],
+) -> None:
+    """Do what `isorep.capture` describes for `out`.
+
+    Parameters
+    ----------
+    path
+        Path of the store.
+    fingerprint
+        Everything that the capture depends on besides its data, as JSON.
+    run
+        Function of the ids of the samples that the store has, to a generator of the batches that
+        follow these samples.
+    """
+    with ResumableStore.open(path, fingerprint) as store:
         captured = list(store.sample_ids)
-        with closing(stream([model], data, captured=captured, **options)) as batches:
+        with closing(run(captured)) as batches:
             for batch in batches:
                 if store.complete:
                     raise ValueError(
@@ -59,7 +61,7 @@ def capture_to_store(
                 (positions,) = batch.row_positions
                 rows = {
                     name: Rows(
-                        to_numpy(x.contiguous()),
+                        to_numpy(x),
                         dtypes[name],
                         reductions[name],
                         positions.get(name),
@@ -71,4 +73,3 @@ def capture_to_store(
         if not store.complete:
             with writing(path):
                 store.finish()
-    return Path(out)

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from isorep.cli.app import app
+from isorep.cli.checkpoints import are_several, capture_checkpoints, outputs_of, weight_files
 from isorep.cli.model_options import with_model_options
-from isorep.cli.options import LayerPatternsOption
+from isorep.cli.options import LayerPatternsOption, WeightsOption
 from isorep.cli.output import check_targets
 from isorep.cli.user_code import user_code
 
@@ -18,6 +19,7 @@ from isorep.cli.user_code import user_code
     epilog="Examples:\n\n"
     "isorep capture nets:model --data nets:images --layers 'conv*' -o a.npz\n\n"
     "isorep capture nets:make --weights w.pt --data images.npy -o a.zarr\n\n"
+    "isorep capture nets:make --weights 'run/step*.pt' --data images.npy -o run.zarr\n\n"
     "The same command resumes an interrupted capture to .zarr."
 )
 @with_model_options
@@ -41,16 +43,15 @@ def capture(
     ],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="FILE", help="File to write (.npz or .zarr)."),
-    ],
-    weights: Annotated[
-        Path | None,
         typer.Option(
+            "--output",
+            "-o",
             metavar="FILE",
-            help="Checkpoint to load: a file of torch.save or safetensors, an index of shards, or "
-            "a folder of them.",
+            help="File to write (.npz or .zarr). With several checkpoints, run.zarr becomes "
+            "run-step100.zarr for step100.pt.",
         ),
-    ] = None,
+    ],
+    weights: WeightsOption = None,
     layers: LayerPatternsOption = None,
     dtype: Annotated[
         str | None, typer.Option(metavar="DTYPE", help="Type to store numbers in, e.g. float16.")
@@ -64,13 +65,19 @@ def capture(
     from isorep.model_files.data_files import make_data
     from isorep.model_files.specs import make_model
 
-    check_targets([output], sources=[weights])
+    files = weight_files(weights or [])
+    options |= {"layers": layers or "*", "dtype": dtype}
+    if are_several(weights or []):
+        outputs = outputs_of(files, output)
+        check_targets([*outputs.values()], sources=files)
+        capture_checkpoints(model, data, outputs, options)
+        return
+    check_targets([output], sources=files)
     with user_code(model, data):
         network = make_model(model)
-        if weights is not None:
-            load_weights(network, weights)
+        for file in files:
+            load_weights(network, file)
         batches = make_data(data, [model])
-    options |= {"layers": layers or "*", "dtype": dtype}
     if output.suffix.lower() != ".zarr":
         with user_code(model, data):
             representations = capture_layers(network, batches, **options)

@@ -79,6 +79,16 @@ DataOption = Annotated[
         "(standard input).",
     ),
 ]
+WeightsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--weights",
+        metavar="FILE",
+        help="Checkpoint to load: a file of torch.save or safetensors, an index of shards, or a "
+        "folder of them. Several, as a glob in quotes ('run/step*.pt') or one option each, are "
+        "captured one after the other, on data that are read once.",
+    ),
+]
 SeedOption = Annotated[int, typer.Option("--seed", metavar="INTEGER", help="Random seed.")]
 MemoryOption = Annotated[
     str | None,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from isorep.cli.app import app
+from isorep.cli.checkpoints import capture_checkpoints, outputs_of, weight_files
 from isorep.cli.file_labels import steps_of_runs
 from isorep.cli.file_sides import array_or_file, as_file, file_options
+from isorep.cli.model_options import with_model_options
 from isorep.cli.options import (
-    ChannelsOption,
+    DataOption,
     GroupsOption,
     IdsOption,
     LabelsOption,
@@ -21,9 +25,9 @@ from isorep.cli.options import (
     MemoryOption,
     OrderOption,
     PrecisionOption,
-    ReduceOption,
     SchedulerOption,
     SweepStoreOption,
+    WeightsOption,
 )
 from isorep.cli.output import (
     check_targets,
@@ -45,18 +49,31 @@ if TYPE_CHECKING:
 @app.command(
     epilog="Examples:\n\n"
     "isorep trajectory run/step*.zarr -o path.zarr\n\n"
-    "isorep trajectory seed0/*.zarr seed1/*.zarr --reference first -o paths.zarr"
+    "isorep trajectory seed0/*.zarr seed1/*.zarr --reference first -o paths.zarr\n\n"
+    "isorep trajectory --model nets:make --weights 'run/*.pt' --data images.npy -o path.zarr"
 )
+@with_model_options
 def trajectory(
+    output: SweepStoreOption,
     states: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
-            metavar="STATE...",
+            metavar="[STATE...]",
             help="Representations of each state, in any order. The numbers in the names of the "
             "files are the steps; each folder is a run.",
         ),
-    ],
-    output: SweepStoreOption,
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Model whose checkpoints, in --weights, are captured and compared in place of "
+            "STATEs: module:name of a model or of a function that makes one, or a Hugging Face "
+            "folder.",
+        ),
+    ] = None,
+    weights: WeightsOption = None,
+    data: DataOption = None,
     reference: Annotated[
         str,
         typer.Option(
@@ -65,8 +82,6 @@ def trajectory(
         ),
     ] = "last",
     layer: LayerNamesOption = None,
-    reduce: ReduceOption = None,
-    channels: ChannelsOption = "auto",
     ids: IdsOption = None,
     labels: LabelsOption = None,
     measure: MeasuresOption = None,
@@ -75,26 +90,53 @@ def trajectory(
     precision: PrecisionOption = "auto",
     scheduler: SchedulerOption = None,
     memory: MemoryOption = None,
+    *,
+    options: dict[str, Any],
 ) -> None:
     """Compare every state of a network with a reference state, layer by layer."""
+    from isorep.activations.options import check_for_models
     from isorep.comparison.trajectory import trajectory as compare_states
 
-    runs = steps_of_runs(states)
-    reference_state = _reference_state(reference, runs)
+    states = states or []
     array, groups = array_or_file(groups)
-    options = file_options(
-        layers=layer, reduce=reduce, channels=channels, ids=ids, labels=labels, groups=array
-    )
+    read = file_options(ids=ids, labels=labels, groups=array)
+    check_for_models(compare_states, model is not None, ("reduce", "channels"), **options)
+    if model is not None:
+        if states or not weights or data is None:
+            raise ValueError(
+                "--model needs --weights and --data, and no STATEs: its checkpoints are the states"
+            )
+        captured = _states_folder(output)
+        files = weight_files(weights)
+        outputs = outputs_of(files, captured / output.name)
+        check_targets([output], sources=files)
+        captured.mkdir(exist_ok=True)
+        capture_checkpoints(model, data, outputs, options | {"layers": layer or "*"})
+        states = list(outputs.values())
+        runs = {
+            run: {step: outputs[file] for step, file in by_step.items()}
+            for run, by_step in steps_of_runs(files).items()
+        }
+    elif weights or data is not None or not states:
+        raise ValueError("expected STATEs, or --model with --weights and --data")
+    else:
+        runs = steps_of_runs(states)
+        reductions = {name: options[name] for name in ("reduce", "channels") if name in options}
+        read |= file_options(layers=layer, **reductions)
+    reference_state = _reference_state(reference, runs)
     reference_files = [reference_state] if isinstance(reference_state, Path) else []
     check_targets([output], sources=[*states, *reference_files, *filter(None, (groups, order))])
     print_resumed_tiles(output)
-    files = {
-        run: {step: as_file(path, options) for step, path in paths.items()}
+    states_of_runs = {
+        run: {step: as_file(path, read) for step, path in paths.items()}
         for run, paths in runs.items()
     }
     table = compare_states(
-        cast("Mapping[Any, Any]", files if len(files) > 1 else next(iter(files.values()))),
-        reference=as_file(reference_files[0], options) if reference_files else reference_state,
+        cast(
+            "Mapping[Any, Any]",
+            states_of_runs if len(runs) > 1 else next(iter(states_of_runs.values())),
+        ),
+        reference=as_file(reference_files[0], read) if reference_files else reference_state,
         layers=layer,
         measures=measure or ["pwcca"],
         groups=read_sample_labels(groups),
@@ -111,8 +153,18 @@ def trajectory(
             subject += "" if run is None else f", run {run}"
             print_heading(console, table, name, subject)
             console.print(_similarities(table if run is None else table.sel(run=run), name))
+    if model is not None:  # the states are only kept for a command that is interrupted
+        for state in states:
+            shutil.rmtree(state)
+        with suppress(OSError):  # it holds something else
+            _states_folder(output).rmdir()
     typer.echo(f"wrote {output} ({len(states)} states)")
     print_notes(table)
+
+
+def _states_folder(output: Path) -> Path:
+    """Return the folder of the captured states of a model, until they are compared."""
+    return output.with_name(f"{output.name}.states")
 
 
 def _reference_state(text: str, runs: Mapping[str, Mapping[int | str, Path]]) -> int | str | Path:

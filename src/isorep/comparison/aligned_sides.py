@@ -1,4 +1,4 @@
-"""Aligned sides: mappings of tables, whose samples are brought into one order by their labels."""
+"""Aligned sides: arrays as mappings, and tables with their samples in one order by their labels."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ def aligned_sides(
 ) -> tuple[dict[str, Any], ArrayLike | None, ArrayLike | None]:
     """Return the sides of a comparison, with mappings of tables as `Representations` in one order.
 
-    Also returned are the groups and the order of the samples, of which a coordinate of the first
-    side that has it may be the name. If groups are the name of an array in files, the files are
-    returned with that option, and no groups.
+    An array is the layer "array", and a list of arrays are the layers "0", "1", and so on. Also
+    returned are the groups and the order of the samples, of which a coordinate of the first side
+    that has it may be the name. If groups are the name of an array in files, the files are returned
+    with that option, and no groups.
 
     The order is that of the first side that knows its samples and is no mapping of tables, else of
     the first mapping. Sides whose samples differ are left as they are, and so are all other sides.
@@ -47,6 +48,8 @@ def aligned_sides(
         If a table cannot be read, or it is unknown which dimension holds the samples; the error
         names the side. If no side has such a coordinate.
     """
+    mappings = {id(side): _as_mapping(side) for side in sides.values()}
+    sides = {name: mappings[id(side)] for name, side in sides.items()}
     sides, groups = _with_arrays_of_files(sides, groups)
     named = {
         key: value
@@ -123,6 +126,16 @@ def _known_ids(
             if ids is not None:
                 yield ids
     yield from (x.sample_ids for x in read.values() if x.sample_ids is not None)
+
+
+def _as_mapping(side: Any) -> Any:
+    """Return an array or a list of arrays as a mapping; return other sides unchanged."""
+    if isinstance(side, list | tuple):
+        if side and all(hasattr(array, "shape") for array in side):
+            return {str(i): array for i, array in enumerate(side)}
+        return {"array": side}
+    is_array = hasattr(side, "shape") and not isinstance(side, Mapping)
+    return {"array": side} if is_array else side
 
 
 def _has_tables(side: Any) -> bool:

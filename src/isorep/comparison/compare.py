@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import torch
     import xarray
 
-    Side = Mapping[str, Any] | str | PathLike[str] | torch.nn.Module
+    Side = Mapping[str, Any] | ArrayLike | str | PathLike[str] | torch.nn.Module
 
 
 class CompareOptions(ModelOptions, total=False):
@@ -97,12 +97,13 @@ def compare(
 
     Parameters
     ----------
-    a, b : Representations or mapping of layer name to (n_samples, n_features) array; path; or model
+    a, b : mapping of layer name to (n_samples, n_features) array; array or arrays; path; or model
         Two networks on the same samples in the same order; the order is checked if both sides know
         their sample ids. Mappings of tables (pandas, xarray, AnnData) with the same labels are
         brought into one order; see `isorep.Representations.from_mapping`. Pass the same object
         twice to compare a network with itself. A path is that of a store (see
-        `isorep.storage.open_store`, `isorep.load`); arrays may be zarr arrays or h5py datasets. A
+        `isorep.storage.open_store`, `isorep.load`); arrays may be zarr arrays or h5py datasets. An
+        array alone is the layer "array", and a list of arrays are the layers "0", "1", ... A
         model is a `torch.nn.Module` or its name: ``"module:name"``, ``"module:name@weights"``, or a
         Hugging Face folder. Two models are run together on each batch of `data`; a model beside
         activations is captured into memory.

@@ -44,7 +44,6 @@ from isorep.model_files.data_files import make_data
 from isorep.model_files.specs import names_model
 from isorep.representations.missing_values import NanPolicy
 from isorep.representations.representations import Representations
-from isorep.representations.sample_table import is_table
 
 if TYPE_CHECKING:
     import torch
@@ -179,14 +178,7 @@ def diff(
     'fail'
     """
     sides = (base, changed)
-    aligned, groups, order = aligned_sides(
-        {
-            name: {"array": side} if is_table(side) else side
-            for name, side in (("base", base), ("changed", changed))
-        },
-        groups,
-        order,
-    )
+    aligned, groups, order = aligned_sides({"base": base, "changed": changed}, groups, order)
     base_layers, changed_layers = aligned.values()
     capture = side_capture(
         reusable(make_data(data, sides)),

@@ -206,8 +206,6 @@ def activations(
         file = ActivationFile.from_path(side, **read_options(options))
         return first_samples(load(file, layers=excluded or "*"), max_samples)
     if not is_model(side):
-        if not isinstance(side, Mapping) and hasattr(side, "shape"):
-            side = {"array": side}
         try:
             return first_samples(Representations.from_mapping(side), max_samples)
         except TypeError as error:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from isorep._utils.optional import import_optional
+from isorep._utils.tokens import are_texts
 from isorep.model_files.module_objects import make_object
 from isorep.model_files.specs import model_folders
 from isorep.model_files.texts import STDIN, read_texts, tokenize
@@ -18,7 +19,7 @@ _ARRAYS = (".npy", ".npz", ".safetensors")
 
 
 def make_data(data: Any, models: Sequence[Any]) -> Any:
-    """Return the batches that a name stands for; other data, but lists of texts, are unchanged.
+    """Return the batches that a name stands for; other data are unchanged.
 
     Parameters
     ----------
@@ -30,7 +31,8 @@ def make_data(data: Any, models: Sequence[Any]) -> Any:
           arrays, each is a keyword argument of the model under its name, except ``labels`` and
           ``label``. Arrays in float64 are converted to float32;
         - texts, for models in Hugging Face folders: a list of strings, or one per line of a
-          ``.txt``, a pipe, or standard input (``-``).
+          ``.txt``, a pipe, or standard input (``-``). A list is unchanged if no folder is among
+          the models.
     models
         The models, or their names. The tokenizer of a Hugging Face folder among them cuts texts
         into tokens.
@@ -42,8 +44,8 @@ def make_data(data: Any, models: Sequence[Any]) -> Any:
     FileNotFoundError
         If the file does not exist.
     """
-    if isinstance(data, list | tuple) and data and all(isinstance(text, str) for text in data):
-        return tokenize(data, model_folders(models))
+    if are_texts(data) and (folders := model_folders(models)):
+        return tokenize(data, folders)
     if not isinstance(data, str | PathLike):
         return data
     path, spec = Path(data), fspath(data)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from isorep._utils.tokens import TEXTS_OF_BATCH, UNLIMITED, longest_text, token_batch
 from isorep.model_files.huggingface_folder import (
     first_line,
     import_transformers,
@@ -19,27 +20,6 @@ STDIN = Path("-")
 """Path that stands for standard input."""
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.txt")
-_BATCH_SIZE = 32
-
-_UNLIMITED = 100_000
-"""Tokens; a tokenizer without a limit says 1e30."""
-
-_POSITIONS_AFTER_PADDING = {
-    "camembert",
-    "data2vec-text",
-    "esm",
-    "ibert",
-    "longformer",
-    "luke",
-    "markuplm",
-    "mpnet",
-    "roberta",
-    "roberta-prelayernorm",
-    "xlm-roberta",
-    "xlm-roberta-xl",
-    "xmod",
-}
-"""Types of model that number positions from the padding token on, and so take fewer tokens."""
 
 
 def read_texts(path: Path) -> list[str]:
@@ -82,7 +62,7 @@ def tokenize(texts: Sequence[str], folders: Sequence[Path]) -> list[dict[str, An
     UserWarning
         If the folder of a model has no tokenizer, and that of another is taken.
     """
-    longest = min([_UNLIMITED, *(n for folder in folders for n in _positions(folder))])
+    longest = min([UNLIMITED, *(_longest_text(folder) for folder in folders)])
     by_folder = {
         folder: _batches(texts, folder, longest) for folder in folders if has_tokenizer(folder)
     }
@@ -122,23 +102,9 @@ def _batches(texts: Sequence[str], folder: Path, longest: int) -> list[dict[str,
         raise ValueError(
             f"cannot load the tokenizer in {str(folder)!r}: {first_line(error)}"
         ) from error
-    if tokenizer.pad_token is None:  # the mask hides it, so any token will do
-        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(0)
-    # Causal models do not see padding on the right, even if they ignore the mask.
-    tokenizer.padding_side = "right"
-    longest = min(longest, tokenizer.model_max_length)
-    limit = {"truncation": True, "max_length": longest} if longest < _UNLIMITED else {}
     return [
-        dict(
-            tokenizer(
-                list(texts[start : start + _BATCH_SIZE]),
-                padding=True,
-                return_tensors="pt",
-                return_attention_mask=True,
-                **limit,
-            )
-        )
-        for start in range(0, len(texts), _BATCH_SIZE)
+        token_batch(tokenizer, texts[start : start + TEXTS_OF_BATCH], longest, "pt")
+        for start in range(0, len(texts), TEXTS_OF_BATCH)
     ]
 
 
@@ -166,18 +132,9 @@ def _check_vocabulary(batches: Sequence[dict[str, Any]], folder: Path, tokenizer
         warnings.warn(f"{str(folder)!r} has {whose}", stacklevel=3)
 
 
-def _positions(folder: Path) -> list[int]:
-    """Return how many tokens the model in a folder takes, if its configuration says so."""
-    if not is_model_folder(folder):
-        return []
-    config = _config(folder)
-    positions = getattr(config, "max_position_embeddings", None)
-    if not positions or positions < 1:
-        return []
-    after_padding = (
-        config.model_type in _POSITIONS_AFTER_PADDING and config.pad_token_id is not None
-    )
-    return [positions - (config.pad_token_id + 1 if after_padding else 0)]
+def _longest_text(folder: Path) -> int:
+    """Return how many tokens the model in a folder takes."""
+    return longest_text(_config(folder)) if is_model_folder(folder) else UNLIMITED
 
 
 def _config(folder: Path) -> Any:

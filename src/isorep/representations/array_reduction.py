@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.caller import stacklevel_of_caller
+from isorep._utils.position_reductions import POSITION_REDUCTIONS, mean_dtype
 from isorep._utils.validation import check_name
 from isorep.representations.row_positions import RowPositions
 
@@ -51,12 +51,12 @@ class ReducedArray:
     """
 
     def __init__(self, array: Any, name: str, reduce: str, channels: str) -> None:
-        check_name("reduction", reduce, _FUNCTIONS)
+        check_name("reduction", reduce, POSITION_REDUCTIONS)
         check_name("axis of channels", channels, _CHANNELS)
         self.reduction = reduce
         self.n_samples = array.shape[0]
         self._array = array
-        self._function = _FUNCTIONS[reduce]
+        self._function = POSITION_REDUCTIONS[reduce]
         n, *rest = array.shape
         dtype = np.dtype(array.dtype)
         chunk = (getattr(array, "chunks", None) or (1,))[0]
@@ -66,7 +66,7 @@ class ReducedArray:
             n_features = math.prod(rest)
         else:
             if channels == "auto":
-                _check_tokens(name, array.shape)
+                check_token_axis(name, array.shape)
             n_features = rest[0] if self._features_first else rest[-1]
             n_positions = math.prod(rest[1:] if self._features_first else rest[:-1])
             if reduce in ("last", "first") and len(rest) != 2:
@@ -79,7 +79,7 @@ class ReducedArray:
                 raise ValueError(f"layer {name!r} has shape {array.shape}, which has no positions")
             if reduce == "positions":
                 self._rows_of_sample = n_positions
-        self.dtype = _mean_dtype(dtype) if reduce == "mean" else dtype
+        self.dtype = mean_dtype(dtype) if reduce == "mean" else dtype
         self.shape = (n * self._rows_of_sample, n_features)
         self.chunks = (chunk * max(1, self._rows_of_sample),)
         self.computed_dtype = dtype.name
@@ -88,7 +88,7 @@ class ReducedArray:
     @property
     def row_positions(self) -> RowPositions | None:
         """The sample and position of each row, if rows are positions; else None."""
-        if self._function is not _positions:
+        if self.reduction != "positions":
             return None
         n = self._array.shape[0]
         positions = np.arange(self._rows_of_sample)
@@ -114,14 +114,14 @@ class ReducedArray:
 
     def _reduce(self, samples: NDArray[Any]) -> NDArray[Any]:
         """Reduce samples, (m, ...), to rows of features."""
-        if self._function is _flatten:
-            return _flatten(samples)
+        if self.reduction == "flatten":
+            return samples.reshape(len(samples), self.shape[1])
         if self._features_first:
             samples = np.moveaxis(samples, 1, -1)
-        return self._function(samples.reshape(len(samples), -1, samples.shape[-1]))
+        return self._function(samples.reshape(len(samples), -1, samples.shape[-1]), None)
 
 
-def _check_tokens(name: str, shape: tuple[int, ...]) -> None:
+def check_token_axis(name: str, shape: tuple[int, ...]) -> None:
     """Warn that the features are taken from the last of 3 axes; raise ValueError for more axes."""
     if len(shape) > 3:
         raise ValueError(
@@ -136,46 +136,3 @@ def _check_tokens(name: str, shape: tuple[int, ...]) -> None:
         UserWarning,
         stacklevel=stacklevel_of_caller(),
     )
-
-
-def _mean_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the dtype of a mean: in half precision, a long sum would lose digits or overflow."""
-    if dtype.name == "bfloat16":
-        return np.dtype(np.float32)
-    return np.promote_types(dtype, np.float32 if dtype.kind == "f" else np.float64)
-
-
-def _mean(x: NDArray[Any]) -> NDArray[Any]:
-    mean: NDArray[Any] = x.mean(1, dtype=_mean_dtype(x.dtype))
-    return mean
-
-
-def _positions(x: NDArray[Any]) -> NDArray[Any]:
-    return x.reshape(-1, x.shape[2])
-
-
-def _flatten(x: NDArray[Any]) -> NDArray[Any]:
-    return x.reshape(len(x), math.prod(x.shape[1:]))
-
-
-def _max(x: NDArray[Any]) -> NDArray[Any]:
-    greatest: NDArray[Any] = x.max(1)
-    return greatest
-
-
-def _last(x: NDArray[Any]) -> NDArray[Any]:
-    return x[:, -1]
-
-
-def _first(x: NDArray[Any]) -> NDArray[Any]:
-    return x[:, 0]
-
-
-_FUNCTIONS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
-    "mean": _mean,
-    "positions": _positions,
-    "flatten": _flatten,
-    "max": _max,
-    "last": _last,
-    "first": _first,
-}

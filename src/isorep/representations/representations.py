@@ -16,6 +16,7 @@ from isorep._utils.cached_property import cached_property
 from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.computed_array import ComputedArray, rounded_dtype, rounding_text
 from isorep._utils.html_table import html_table
+from isorep._utils.table_index import plain_label
 from isorep._utils.tables import as_labels, dense_numbers
 from isorep.representations.row_positions import RowPositions
 from isorep.representations.sample_order import common_order, difference
@@ -24,7 +25,6 @@ from isorep.representations.sample_table import (
     SampleTable,
     by_label,
     is_table,
-    plain_label,
     read_tables,
 )
 from isorep.representations.weight_names import check_no_weight

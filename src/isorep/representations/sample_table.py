@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,19 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.caller import stacklevel_of_caller
-from isorep._utils.tables import as_labels, dense_numbers
+from isorep._utils.sample_dims import common_sample_dim, named_dims
+from isorep._utils.table_index import coordinate_labels, index_labels
+from isorep._utils.tables import dense_numbers
 from isorep.representations.sample_order import common_order, difference
-
-_SAMPLE_DIMS = {
-    *("condition", "event", "example", "frame", "image", "index", "instance", "item", "obs"),
-    *("observation", "presentation", "record", "row", "sample", "sentence", "stim", "stimuli"),
-    *("stimulus", "text", "time", "token", "trial", "word"),
-}
-_FEATURE_DIMS = {
-    *("channel", "column", "component", "dim", "electrode", "embedding", "feature", "filter"),
-    *("gene", "hidden", "neuroid", "neuron", "pc", "roi", "unit", "var", "variable", "vertex"),
-    "voxel",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +76,7 @@ class SampleTable:
             }
             values = value.transpose(dim, *others).to_numpy()
             if index is None:
-                return cls(values, _coordinate_labels(coordinates), coordinates)
+                return cls(values, coordinate_labels(coordinates), coordinates)
         elif _is_anndata(value):
             index = value.obs_names
             coordinates = {str(key): value.obs[key] for key in value.obs.columns}
@@ -319,21 +309,8 @@ def by_label(values: Any, ids: Sequence[str] | None, name: str) -> Any:
 
 
 def shared_sample_dim(values: Iterable[Any]) -> str | None:
-    """Return the dimension that holds the samples of all DataArrays; None if it is unknown.
-
-    It is the only dimension that all share and that is not named after features, such as "unit"; or
-    the only one of these that is named after samples, such as "stimulus".
-    """
-    arrays = [value for value in values if has_dims(value) and _named(value)]
-    if not arrays:
-        return None
-    shared = [
-        dim
-        for dim in _named(arrays[0])
-        if all(dim in array.dims for array in arrays) and not _is_one_of(dim, _FEATURE_DIMS)
-    ]
-    likely = [dim for dim in shared if _is_one_of(dim, _SAMPLE_DIMS)] or shared
-    return likely[0] if len(likely) == 1 else None
+    """Return the dimension that holds the samples of all DataArrays; None if it is unknown."""
+    return common_sample_dim(value.dims for value in values if has_dims(value))
 
 
 def _in_order(table: SampleTable, ids: Sequence[str], name: str, table_name: str) -> SampleTable:
@@ -361,12 +338,12 @@ def _sample_dim_of(array: Any, name: str, sample_dim: str | None) -> Any:
     if sample_dim is not None and sample_dim in array.dims:
         return sample_dim
     dims = f"dims {tuple(array.dims)}"
-    if sample_dim is not None and _named(array):
+    if sample_dim is not None and named_dims(array.dims):
         raise ValueError(
             f"{name} has {dims}, and no dimension {sample_dim!r} of samples: rename it, or leave "
             "the array out"
         )
-    dim = array.dims[0] if array.ndim and not _named(array) else shared_sample_dim([array])
+    dim = array.dims[0] if array.ndim and not named_dims(array.dims) else shared_sample_dim([array])
     if dim is None:
         raise ValueError(
             f"{name} has {dims}, and it is unknown which of them holds the samples: pass "
@@ -376,54 +353,9 @@ def _sample_dim_of(array: Any, name: str, sample_dim: str | None) -> Any:
     return dim
 
 
-def _coordinate_labels(coordinates: Mapping[str, NDArray[Any]]) -> tuple[str, ...] | None:
-    """Return the labels of the samples of a dimension without index; None if there are none.
-
-    They are the first coordinate of texts, else of integers, that differs for each sample, else all
-    of these together, if they do.
-    """
-    arrays = {name: as_labels(values) for name, values in coordinates.items()}
-    texts = [x.tolist() for x in arrays.values() if x.dtype.kind == "U"]
-    integers = [x.tolist() for x in arrays.values() if x.dtype.kind in "iu"]
-    together = list(zip(*texts, *integers, strict=True))
-    for labels in (*texts, *integers, together):
-        if labels and len(set(labels)) == len(labels):
-            return tuple(map(str, labels))
-    return None
-
-
 def _index_labels(index: Any, name: str) -> tuple[str, ...] | None:
     """Return the labels of a pandas index as text; None for an index that only counts the rows."""
-    labels = [plain_label(label) for label in index.tolist()]
-    if None in labels:
-        i = labels.index(None)
-        raise ValueError(
-            f"the label of sample {i} of {name} is missing (NaN or None): label every sample, or "
-            "leave it out"
-        )
-    ids = tuple(map(str, labels))
-    is_named = getattr(index, "name", None) is not None
-    return None if not is_named and ids == tuple(map(str, range(len(ids)))) else ids
-
-
-def plain_label(label: Any) -> str | int | tuple[Any, ...] | None:
-    """Return a label as a string, an integer or a tuple of these; None if it is missing.
-
-    Examples
-    --------
-    >>> plain_label(("mouse1", np.int64(3))), plain_label(2.0), plain_label(float("nan"))
-    (('mouse1', 3), 2, None)
-    """
-    if isinstance(label, np.generic) and label.dtype.kind not in "Mm":
-        label = label.item()
-    if isinstance(label, tuple):
-        parts = tuple(plain_label(part) for part in label)
-        return None if None in parts else parts
-    if isinstance(label, str | int):
-        return label
-    if label is None or str(label) in ("nan", "NaT", "<NA>"):
-        return None
-    return int(label) if isinstance(label, float) and label.is_integer() else str(label)
+    return index_labels(index.tolist(), getattr(index, "name", None) is not None, name)
 
 
 def _warn_of_unlabelled(known: str, unknown: str) -> None:
@@ -443,14 +375,3 @@ def _is_frame(value: Any) -> bool:
 
 def _is_anndata(value: Any) -> bool:
     return all(hasattr(value, name) for name in ("obs_names", "obs", "X"))
-
-
-def _named(array: Any) -> list[Any]:
-    """Return the dimensions that were named; xarray calls the others "dim_0" and so on."""
-    return [dim for dim in array.dims if not re.fullmatch(r"dim_\d+", str(dim))]
-
-
-def _is_one_of(dim: Any, words: set[str]) -> bool:
-    """Return whether a dimension is named by a word, such as "stimulus_id" and "units"."""
-    name = str(dim).lower().removesuffix("_id")
-    return name in words or name.removesuffix("s") in words

@@ -1,0 +1,244 @@
+"""Function batch: what a function gets for some samples, and what is known of these samples."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isorep._utils.arrays import to_numpy
+from isorep._utils.tables import as_labels, dense_numbers
+from isorep._utils.tokens import TEXTS_OF_BATCH, are_texts
+from isorep._utils.validation import as_integer, unknown_name
+from isorep.activations.data_sources import BATCH_SIZE, is_hugging_face, read_source
+from isorep.activations.input_names import HAVE_SAMPLES, LABELS
+from isorep.activations.sample_digests import (
+    PartsOfSample,
+    is_array,
+    of_array,
+    of_items,
+    of_value,
+    sample_digests,
+    whole_array,
+)
+
+_MASK = "attention_mask"
+
+
+@dataclass(frozen=True)
+class FunctionBatch:
+    """Some samples as a function gets them.
+
+    Parameters
+    ----------
+    item
+        What the function gets.
+    inputs
+        The inputs in it by name; a single one has the name "".
+    labels
+        One label for each sample, or None.
+    """
+
+    item: Any
+    inputs: Mapping[str, Any]
+    labels: NDArray[Any] | None
+
+    @classmethod
+    def of(cls, item: Any) -> FunctionBatch:
+        """Split an item of the data into inputs and labels.
+
+        In a tuple or list, the inputs come first and labels may follow.
+        """
+        samples, labels = item, None
+        if isinstance(item, tuple | list) and item and (is_array(item[0]) or are_texts(item[0])):
+            samples, labels = item[0], item[1] if len(item) > 1 else None
+        if isinstance(samples, Mapping):
+            inputs = {
+                str(key): value
+                for key, value in samples.items()
+                if key not in LABELS and not str(key).startswith("__")
+            }
+            labels = next((samples[key] for key in LABELS if key in samples), None)
+        else:
+            inputs = {"": dense_numbers(samples, "a batch")}
+        batch = cls(item, inputs, None)
+        return cls(item, inputs, _labels(labels, batch.n))
+
+    @property
+    def n(self) -> int:
+        """Number of samples.
+
+        Raises
+        ------
+        TypeError
+            The inputs do not say it.
+        """
+        lengths = {key: len(x) for key, x in self.inputs.items() if _has_rows(x)}
+        for key in HAVE_SAMPLES:
+            if key in lengths:
+                return lengths[key]
+        if not lengths:
+            raise TypeError(
+                f"a batch is a {type(self.item).__name__} whose samples cannot be counted: pass "
+                "arrays, dicts of arrays, or lists with an item for each sample"
+            )
+        return Counter(lengths.values()).most_common(1)[0][0]
+
+    def cut(self, start: int, stop: int) -> FunctionBatch:
+        """Return the samples from `start` up to `stop`."""
+        n = self.n
+
+        def rows(x: Any) -> Any:
+            return x[start:stop] if _has_rows(x) and len(x) == n else x
+
+        if isinstance(self.item, Mapping):
+            item: Any = {key: rows(x) for key, x in self.item.items()}
+        elif isinstance(self.item, tuple | list) and not are_texts(self.item):
+            item = type(self.item)([rows(x) for x in self.item])
+        else:
+            item = rows(self.item)
+        return FunctionBatch.of(item)
+
+    def digests(self) -> tuple[str, ...]:
+        """Return an id of each sample: a digest of its inputs.
+
+        The ids are those that a PyTorch model gets for the same inputs.
+
+        Raises
+        ------
+        ValueError
+            The inputs are neither arrays nor texts, nor dicts of these.
+        """
+        n, mask = self.n, self.mask_named(_MASK)
+        parts: list[PartsOfSample] = []
+        shared: list[bytes] = []
+        for key, value in _leaves("", self.inputs):
+            if key == _MASK:
+                continue
+            if is_array(value) and _has_rows(value) and len(value) == n:
+                parts.append(of_array(key, value, mask))
+            elif isinstance(value, list | tuple) and len(value) == n:
+                parts.append(of_items(key, value, _leaves))
+            elif is_array(value):
+                shared += whole_array(f"{key} whole", value)
+            elif isinstance(value, Real | str) and not isinstance(value, bool):
+                shared.append(of_value(key, value))
+        if not n or not any(part_of(0) for part_of in parts):
+            raise ValueError(
+                "the samples have no ids, since they are neither arrays nor texts: pass "
+                "sample_ids, one id for each sample"
+            )
+        return sample_digests(n, parts, shared)
+
+    def mask_named(self, name: str) -> NDArray[np.bool_] | None:
+        """Return the mask (n, T) of this name, True for tokens; None if there is none.
+
+        Raises
+        ------
+        ValueError
+            The mask has another shape, or masks all of a sample.
+        """
+        values = self.inputs.get(name)
+        if values is None:
+            return None
+        mask: NDArray[np.bool_] = to_numpy(values) != 0
+        if mask.ndim != 2 or len(mask) != self.n or not mask.any(1).all():
+            raise ValueError(
+                f"{name} should be ({self.n}, T) with a token in every sample, got shape "
+                f"{mask.shape}"
+            )
+        return mask
+
+    def known_mask(self, name: str) -> NDArray[np.bool_] | None:
+        """Return the mask that the caller named; raise ValueError if there is no such input."""
+        if name not in self.inputs:
+            raise ValueError(unknown_name("input", name, self.inputs))
+        return self.mask_named(name)
+
+    @property
+    def tokens(self) -> NDArray[np.int64] | None:
+        """Token ids (n, T), if the inputs have some."""
+        ids = self.inputs.get("input_ids")
+        return None if ids is None or not is_array(ids) else to_numpy(ids).astype(np.int64)
+
+
+def function_batches(
+    data: Any, max_samples: int | None, tokenizer: Any = None
+) -> Iterable[FunctionBatch]:
+    """Return the batches of data, with at most `max_samples` samples in all.
+
+    Arrays, dicts of arrays and lists of texts are cut into batches.
+
+    Raises
+    ------
+    TypeError
+        The data are not iterable, or `max_samples` is no integer.
+    ValueError
+        `max_samples` is not positive, or the batches cannot be cut.
+    """
+    if max_samples is not None and as_integer(max_samples, "max_samples") < 1:
+        raise ValueError(f"max_samples should be at least 1, got {max_samples}")
+    data = read_source(_loader(data), tokenizer=tokenizer)
+    is_column = isinstance(data, tuple) and len(data) == 2 and _labels(data[1], None) is not None
+    if is_array(data) or isinstance(data, Mapping) or are_texts(data) or is_column:
+        whole = FunctionBatch.of(data)
+        size = TEXTS_OF_BATCH if are_texts(data) else BATCH_SIZE
+        batches: Iterable[FunctionBatch] = [
+            whole.cut(start, start + size) for start in range(0, whole.n, size)
+        ]
+    elif isinstance(data, Iterable) and not isinstance(data, str):
+        batches = (batch for batch in map(FunctionBatch.of, data) if batch.n)
+    else:
+        raise TypeError(
+            "data should be an array, a dict of arrays, a list of texts or an iterable of "
+            f"batches, got {type(data).__name__}"
+        )
+    return batches if max_samples is None else _first(batches, max_samples)
+
+
+def _first(batches: Iterable[FunctionBatch], max_samples: int) -> Iterator[FunctionBatch]:
+    remaining = max_samples
+    for batch in batches:
+        yield batch if batch.n <= remaining else batch.cut(0, remaining)
+        remaining -= batch.n
+        if remaining <= 0:  # return here, so that the loop does not ask for another batch
+            return
+
+
+def _loader(data: Any) -> Any:
+    """Return a Dataset of PyTorch, which yields single samples, as a loader of batches."""
+    torch = sys.modules.get("torch")
+    is_dataset = torch is not None and isinstance(data, torch.utils.data.Dataset)
+    if torch is not None and is_dataset and not is_hugging_face(data):
+        return torch.utils.data.DataLoader(data, batch_size=BATCH_SIZE)
+    return data
+
+
+def _has_rows(x: Any) -> bool:
+    if is_array(x):
+        return len(x.shape) > 0
+    return isinstance(x, list | tuple)
+
+
+def _labels(values: Any, n: int | None) -> NDArray[Any] | None:
+    """Return values as labels if they are a column of numbers or texts, one for each sample."""
+    if not (is_array(values) or are_texts(values)):
+        return None
+    labels = as_labels(to_numpy(values))
+    is_column = labels.ndim == 1 and labels.dtype.kind in "fiubU"
+    return labels if is_column and n in (None, len(labels)) else None
+
+
+def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the values inside dicts, in the order of their names, with these names."""
+    if isinstance(value, Mapping):
+        for key in sorted(value, key=str):
+            yield from _leaves(f"{name}.{key}" if name else str(key), value[key])
+    else:
+        yield name, value

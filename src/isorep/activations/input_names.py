@@ -1,0 +1,9 @@
+"""Input names: what inputs hold, by the names that Hugging Face gives them."""
+
+from __future__ import annotations
+
+LABELS = ("labels", "label")
+"""Labels, which only a model gets that asks for them."""
+
+HAVE_SAMPLES = ("input_ids", "inputs_embeds", "attention_mask", "decoder_input_ids")
+"""Inputs that have a row for each sample."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import typer
-
 from isorep.cli.app import app
-from isorep.cli.output import new_console, new_table
+from isorep.cli.output import new_console, new_table, say
 
 
 @app.command(epilog="Example:\n\nisorep formats")
@@ -23,4 +21,4 @@ def formats() -> None:
     for row in table_of_formats():
         listing.add_row(*map(Text, row))
     new_console().print(listing)
-    typer.echo("Options of load and of the commands pick, reduce and label arrays: docs/files.md.")
+    say("Options of load and of the commands pick, reduce and label arrays: docs/files.md.")

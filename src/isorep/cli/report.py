@@ -17,7 +17,7 @@ from isorep.cli.options import (
     LayerPatternsOption,
     ReduceOption,
 )
-from isorep.cli.output import check_targets
+from isorep.cli.output import check_targets, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -89,7 +89,7 @@ def report(
         groups=_group_of_each(group, tables.values()) if group else None,
         title=title,
     )
-    typer.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
+    say(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
 
 def _heading(path: Path, results: Sequence[Path]) -> str:

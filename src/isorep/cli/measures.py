@@ -42,11 +42,14 @@ def measures(
     """
     from rich.text import Text
 
+    from isorep.measures.plugins import plugin_names
     from isorep.measures.registry import MEASURES, measure_named
 
     console = new_console()
     if measure is None:
         console.print(_list(MEASURES.values()))
+        if others := [name for name in plugin_names() if name not in MEASURES]:
+            console.print(f"of installed packages: {', '.join(others)}", markup=False)
         console.print("isorep measures MEASURE describes one measure.")
         return
     row = measure_named(measure)

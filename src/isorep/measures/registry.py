@@ -37,43 +37,53 @@ from isorep.measures.soft_matching import soft_matching
 from isorep.measures.svcca import svcca, svcca_squared
 from isorep.representations.missing_values import NanPolicy
 
-MEASURES: Mapping[str, Measure] = MappingProxyType(
-    {
-        function.measure.name: function.measure
-        for function in (
-            pwcca,
-            cca,
-            svcca,
-            cka,
-            procrustes,
-            cca_squared,
-            svcca_squared,
-            ridge_cca,
-            eigenspace_overlap,
-            linear_regression,
-            cka_debiased,
-            procrustes_squared,
-            shape,
-            gulp,
-            dft_cca,
-            cosine,
-            euclidean,
-            cka_rbf,
-            cka_rbf_debiased,
-            rsa,
-            distance_correlation,
-            mutual_knn,
-            jaccard_knn,
-            rank_similarity,
-            second_order_cosine,
-            permutation,
-            soft_matching,
-            hard_correlation,
-            soft_correlation,
+_ROWS: dict[str, Measure] = {
+    function.measure.name: function.measure
+    for function in (
+        pwcca,
+        cca,
+        svcca,
+        cka,
+        procrustes,
+        cca_squared,
+        svcca_squared,
+        ridge_cca,
+        eigenspace_overlap,
+        linear_regression,
+        cka_debiased,
+        procrustes_squared,
+        shape,
+        gulp,
+        dft_cca,
+        cosine,
+        euclidean,
+        cka_rbf,
+        cka_rbf_debiased,
+        rsa,
+        distance_correlation,
+        mutual_knn,
+        jaccard_knn,
+        rank_similarity,
+        second_order_cosine,
+        permutation,
+        soft_matching,
+        hard_correlation,
+        soft_correlation,
+    )
+}
+MEASURES: Mapping[str, Measure] = MappingProxyType(_ROWS)
+"""Every measure by name, registered ones last; `isorep measures` prints the table."""
+
+
+def add_measure(row: Measure) -> None:
+    """Add a row to `MEASURES`; raise ValueError if another measure has its name."""
+    known = _ROWS.get(row.name)
+    if known is None:
+        _ROWS[row.name] = row
+    elif known.formula != row.formula or known.description != row.description:
+        raise ValueError(
+            f"a measure {row.name!r} exists ({known.description}): register yours by another name"
         )
-    }
-)
-"""Every measure by name; `isorep measures` prints the table."""
 
 
 def measure_named(spec: Spec) -> Measure:
@@ -104,7 +114,11 @@ def measure_named(spec: Spec) -> Measure:
     """
     name, options = parse_spec(spec)
     if name not in MEASURES:
-        raise ValueError(unknown_name("measure", str(name), MEASURES))
+        from isorep.measures.plugins import load_plugin, plugin_names
+
+        if name not in plugin_names():
+            raise ValueError(unknown_name("measure", str(name), [*MEASURES, *plugin_names()]))
+        load_plugin(name)
     return MEASURES[name].with_options(**options)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from isorep._formats.formats import FORMATS, Format, find_format, one_of, suffixes
 from isorep._formats.header import Contents
 from isorep._utils.atomic import interrupted_swap
+from isorep._utils.damaged_file import damage_as_value_error
 from isorep.representations.array_selection import ReadOptions, select_arrays
 from isorep.representations.representations import Representations
 
@@ -189,8 +190,9 @@ def open_or_load(
 def _load(path: Path, row: Format, options: ReadOptions) -> Representations:
     if row.read is None:
         return Representations.from_mapping(_open(path, row, options))
-    contents = select_arrays(_checked_contents(row.read(path)), **options)
-    layers = {name: _in_memory(array) for name, array in contents.layers.items()}
+    contents = select_arrays(_contents(row.read, path), **options)
+    with damage_as_value_error():
+        layers = {name: _in_memory(array) for name, array in contents.layers.items()}
     return Representations(layers, **contents.metadata)
 
 
@@ -198,7 +200,7 @@ def _open(path: Path, row: Format, options: ReadOptions) -> LazyRepresentations:
     from isorep.representations.lazy import LazyRepresentations
 
     assert row.open is not None
-    contents = select_arrays(_checked_contents(row.open(path)), **options)
+    contents = select_arrays(_contents(row.open, path), **options)
     return LazyRepresentations(contents.layers, place=str(path), **contents.metadata)
 
 
@@ -208,8 +210,10 @@ def _open_or_load(
     return _load(path, row, options) if row.open is None else _open(path, row, options)
 
 
-def _checked_contents(contents: Any) -> Contents:
-    """Return what a reader returned, which may be one of another package."""
+def _contents(read: Callable[[Path], Contents], path: Path) -> Contents:
+    """Return what a reader returns, which may be one of another package."""
+    with damage_as_value_error():
+        contents = read(path)
     if not isinstance(contents, Contents):
         raise TypeError(
             f"its reader returned a {type(contents).__name__}; expected isorep.storage.Contents"

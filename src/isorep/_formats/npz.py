@@ -66,7 +66,10 @@ def members(path: Path) -> dict[str, Member]:
                 raise ValueError(
                     f"expected an .npz (a zip of .npy arrays), got a zip with {info.filename!r}"
                 )
-            arrays[info.filename.removesuffix(".npy")] = Member(path, archive, info)
+            name = info.filename.removesuffix(".npy")
+            if name in arrays:
+                raise ValueError(f"it holds two arrays called {name!r}, and only one can be meant")
+            arrays[name] = Member(path, archive, info)
     return arrays
 
 
@@ -89,7 +92,7 @@ class Member:
             with zipfile.ZipFile(self._path) as archive:
                 open_member = partial(_open, archive, self._info)
                 size = _largest_size(self._info, self._path)
-                array = read_array(open_member, size, alone=True)
+                array = read_array(open_member, size)
         except (ValueError, *_DAMAGE) as error:
             raise ValueError(f"array {self._name!r}: {error}") from error
         return array.astype(dtype or self.dtype, copy=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isorep.cli.app import app
-from isorep.cli.output import new_console, new_table
+from isorep.cli.output import new_console, new_table, say, shown
 
 if TYPE_CHECKING:
     from isorep.measures.base import Measure
@@ -31,23 +31,21 @@ def certify(
 
     The exit status is 1 if a declared property does not hold.
     """
-    from rich.text import Text
-
     from isorep.inference.certification import certify as certify_row
 
     row = _row(measure)
     checks = certify_row(row)
     console = new_console()
-    console.print(Text(f"{row.label}: {row.description}", style="bold"))
+    console.print(shown(f"{row.label}: {row.description}", "bold"))
     table = new_table("property", "seen", "verdict", n_text_columns=3)
     for check in checks:
-        table.add_row(Text(check.name), Text(check.seen), check.verdict)
+        table.add_row(shown(check.name), shown(check.seen), check.verdict)
     console.print(table)
     broken = [check.name for check in checks if check.verdict == "does not hold"]
     if broken:
-        typer.echo(f"does not hold: {'; '.join(broken)}")
+        say(f"does not hold: {'; '.join(broken)}")
         raise typer.Exit(1)
-    typer.echo("every declared property holds on these data")
+    say("every declared property holds on these data")
 
 
 def _row(spec: str) -> Measure:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,7 +28,10 @@ from isorep.cli.output import (
     print_heading,
     print_notes,
     print_omitted,
+    say,
+    shown,
     write_file,
+    write_text,
 )
 from isorep.cli.sample_labels import read_sample_labels
 from isorep.cli.user_code import user_code
@@ -172,12 +174,13 @@ def compare(
     if dry_run:
         with user_code(data, a, b):
             plan = compare_layers(a, b, plan_only=True, **sides, **table_options)
-        typer.echo(str(plan))  # rich would read names of layers as markup
+        say(str(plan))  # rich would read names of layers as markup
         return
     if json == STDOUT and csv == STDOUT:
         raise ValueError("--json - and --csv - both write to stdout: give one of them a file")
     check_targets(
-        [json, csv, plot, html], sources=[Path(a), Path(b), *filter(None, (groups, order))]
+        [*(target for target in (json, csv) if target != STDOUT), plot, html],
+        sources=[Path(a), Path(b), *filter(None, (groups, order))],
     )
     if plot is not None and plot.suffix.lower() not in _PICTURES:
         raise ValueError(f"cannot draw {str(plot)!r}: expected a name ending in .png, .svg or .pdf")
@@ -188,10 +191,8 @@ def compare(
             x, y = _in_memory(a, b, **sides)
             table = compare_layers(x, y, **table_options).assign_attrs(a=a, b=b)
     for target, write in ((json, to_json), (csv, to_csv)):
-        if target == STDOUT:
-            sys.stdout.write(write(table))
-        elif target is not None:
-            write_file(target, write(table).encode())
+        if target is not None:
+            write_text(target, write(table))
     if plot is not None:
         _draw(
             table,
@@ -274,27 +275,23 @@ def _print_tables(table: xarray.Dataset) -> None:
 
 def _grid(table: xarray.Dataset, measure: str) -> Table:
     """List the similarity of every pair of layers, one row for each layer of x."""
-    from rich.text import Text
-
     y_layers = [str(layer) for layer in table["y_layer"].to_numpy()]
     grid = new_table("x \\ y", *y_layers)
     for x_layer, row in zip(table["x_layer"].to_numpy(), table[measure].to_numpy(), strict=True):
-        grid.add_row(Text(str(x_layer)), *(f"{similarity:.4f}" for similarity in row))
+        grid.add_row(shown(x_layer), *(f"{similarity:.4f}" for similarity in row))
     return grid
 
 
 def _inference(table: xarray.Dataset, measure: str) -> Table:
     """List what was inferred about each pair of layers, one row for each pair."""
-    from rich.text import Text
-
     columns = {key: text for key, text in _COLUMNS.items() if f"{measure}_{key}" in table}
     listing = new_table("x", "y", "raw", *columns.values(), "significant", n_text_columns=2)
     for x_layer in table["x_layer"].to_numpy():
         for y_layer in table["y_layer"].to_numpy():
             cell = table.sel(x_layer=x_layer, y_layer=y_layer)
             listing.add_row(
-                Text(str(x_layer)),
-                Text(str(y_layer)),
+                shown(x_layer),
+                shown(y_layer),
                 f"{cell[measure].item():.3f}",
                 *(f"{cell[f'{measure}_{key}'].item():.3f}" for key in columns),
                 f"{cell['n_significant'].item():.0f}",
@@ -305,14 +302,13 @@ def _inference(table: xarray.Dataset, measure: str) -> Table:
 def _most_similar(table: xarray.Dataset, measure: str) -> Table:
     """List the most similar layer of y for each layer of x."""
     import numpy as np
-    from rich.text import Text
 
     listing = new_table("x", "most similar y", "similarity", n_text_columns=2)
     y_layers = table["y_layer"].to_numpy()
     for x_layer, row in zip(table["x_layer"].to_numpy(), table[measure].to_numpy(), strict=True):
         if np.isnan(row).all():
-            listing.add_row(Text(str(x_layer)), "-", "nan")
+            listing.add_row(shown(x_layer), "-", "nan")
         else:
             best = int(np.nanargmax(row))
-            listing.add_row(Text(str(x_layer)), Text(str(y_layers[best])), f"{row[best]:.4f}")
+            listing.add_row(shown(x_layer), shown(y_layers[best]), f"{row[best]:.4f}")
     return listing

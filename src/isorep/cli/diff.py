@@ -18,7 +18,15 @@ from isorep.cli.options import (
     OrderOption,
     SeedOption,
 )
-from isorep.cli.output import check_targets, new_console, new_table, print_omitted, write_file
+from isorep.cli.output import (
+    check_targets,
+    new_console,
+    new_table,
+    print_omitted,
+    say,
+    shown,
+    write_text,
+)
 from isorep.cli.sample_labels import read_sample_labels
 from isorep.cli.user_code import user_code
 
@@ -188,16 +196,16 @@ def diff(
     _print_layers(result, x.layers.n_samples)
     print_omitted(result.table)
     for text in diff_reasons(result, result.layers):
-        typer.echo(f"isorep: warning: {text}", err=True)
+        say(f"isorep: warning: {text}", err=True)
     for target in outputs:
         if target.suffix.lower() == ".html":
             _write_page(result, target, x.layers, y.layers, title=f"{base} and {changed}")
         else:
             as_text = result.to_json if target.suffix.lower() == ".json" else result.to_csv
-            write_file(target, as_text().encode())
+            write_text(target, as_text())
     if result.below or result.missing or result.not_judged:
         names = [*(layer.layer for layer in (*result.below, *result.not_judged)), *result.missing]
-        typer.echo(f"isorep: {result.summary()} {', '.join(names)}", err=True)
+        say(f"isorep: {result.summary()} {', '.join(names)}", err=True)
         raise typer.Exit(1 if result.below or result.missing else 3)
 
 
@@ -219,8 +227,6 @@ def _layer_map(pairs: list[str]) -> LayerMap | None:
 
 def _print_layers(result: Diff, n_samples: int) -> None:
     """Print the layers, most changed first."""
-    from rich.text import Text
-
     from isorep.comparison.diff_result import diff_columns, diff_mark, diff_notes
 
     threshold = "" if result.fail_below is None else f", fail below {result.fail_below}"
@@ -229,7 +235,7 @@ def _print_layers(result: Diff, n_samples: int) -> None:
     details = f" ({direction}; x is base)" if direction else ""
     sides = f"{result.table.attrs['base']} and {result.table.attrs['changed']}"
     heading = f"{sides}: {result.measure} similarity{details} on {n_samples} samples{threshold}"
-    console.print(Text(heading, style="bold"))
+    console.print(shown(heading, style="bold"))
     columns = diff_columns(result, result.layers)
     marks = [diff_mark(result, layer) for layer in result.layers]
     has_marks = any(marks)
@@ -238,14 +244,14 @@ def _print_layers(result: Diff, n_samples: int) -> None:
         listing.columns[-1].justify = "left"
     for i, (layer, mark) in enumerate(zip(result.layers, marks, strict=True)):
         listing.add_row(
-            Text(layer.layer),
+            shown(layer.layer),
             *(texts[i] for texts in columns.values()),
-            *([Text(mark)] if has_marks else []),
+            *([shown(mark)] if has_marks else []),
             style=_STYLES.get(layer.verdict or ""),
         )
     console.print(listing)
     for note in diff_notes(result):
-        console.print(Text(note))
+        console.print(shown(note))
 
 
 def _write_page(

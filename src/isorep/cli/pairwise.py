@@ -27,6 +27,8 @@ from isorep.cli.output import (
     print_heading,
     print_notes,
     print_resumed_tiles,
+    say,
+    shown,
 )
 from isorep.cli.sample_labels import read_sample_labels
 
@@ -83,14 +85,13 @@ def pairwise(
     for name in table.attrs["measures"]:
         print_heading(console, table, name)
         console.print(_summary(table, name))
-    typer.echo(f"wrote {output} ({len(networks)} networks)")
+    say(f"wrote {output} ({len(networks)} networks)")
     print_notes(table)
 
 
 def _summary(table: xarray.Dataset, measure: str) -> Table:
     """List the mean, least and greatest similarity of two networks at each layer."""
     import numpy as np
-    from rich.text import Text
 
     networks = [str(network) for network in table["x"].to_numpy()]
     summary = new_table("layer", "mean", "minimum", "between", "maximum", "between")
@@ -98,11 +99,11 @@ def _summary(table: xarray.Dataset, measure: str) -> Table:
         similarities = np.array(table[measure].isel(layer=k).to_numpy())
         np.fill_diagonal(similarities, np.nan)
         if np.isnan(similarities).all():
-            summary.add_row(Text(str(layer)), *["-"] * 5)
+            summary.add_row(shown(layer), *["-"] * 5)
             continue
         cells = [f"{np.nanmean(similarities):.4f}"]
         for index in (np.nanargmin(similarities), np.nanargmax(similarities)):
             i, j = divmod(int(index), len(networks))
             cells += [f"{similarities[i, j]:.4f}", f"{networks[i]}, {networks[j]}"]
-        summary.add_row(Text(str(layer)), *map(Text, cells))
+        summary.add_row(shown(layer), *map(shown, cells))
     return summary

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isorep.cli.app import app
-from isorep.cli.output import check_targets
+from isorep.cli.output import check_targets, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -73,7 +73,7 @@ def report(
         groups=_group_of_each(group, tables.values()) if group else None,
         title=title,
     )
-    typer.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
+    say(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
 
 def _heading(path: Path, results: Sequence[Path]) -> str:

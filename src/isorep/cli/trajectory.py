@@ -33,6 +33,8 @@ from isorep.cli.output import (
     print_heading,
     print_notes,
     print_resumed_tiles,
+    say,
+    shown,
 )
 from isorep.cli.sample_labels import read_sample_labels
 
@@ -142,7 +144,7 @@ def trajectory(
             shutil.rmtree(state)
         with suppress(OSError):  # it holds something else
             _states_folder(output).rmdir()
-    typer.echo(f"wrote {output} ({len(states)} states)")
+    say(f"wrote {output} ({len(states)} states)")
     print_notes(table)
 
 
@@ -171,10 +173,8 @@ def _reference_text(table: xarray.Dataset) -> str:
 
 def _similarities(table: xarray.Dataset, measure: str) -> Table:
     """List the similarity of each step with the reference, one column per layer."""
-    from rich.text import Text
-
     listing = new_table("step", *(str(layer) for layer in table["layer"].to_numpy()))
     rows = zip(table["step"].to_numpy(), table[measure].to_numpy(), strict=True)
     for step, similarities in rows:
-        listing.add_row(Text(str(step)), *(f"{similarity:.4f}" for similarity in similarities))
+        listing.add_row(shown(step), *(f"{similarity:.4f}" for similarity in similarities))
     return listing

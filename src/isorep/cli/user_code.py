@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import typer
+from isorep.cli.output import say
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def user_code(*specs: str | None) -> Iterator[None]:
         text = " ".join(str(message).split())
         if text not in shown:
             shown.add(text)
-            typer.echo(f"isorep: warning: {text}", err=True)
+            say(f"isorep: warning: {text}", err=True)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always")

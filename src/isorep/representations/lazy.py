@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.computed_array import ComputedArray, rounded_dtype, rounding_text
+from isorep._utils.memory import check_fits
 from isorep.representations.representations import Layers, check_layer, readable_dtype
 
 _LOOKS = (2**12, 2**16)  # values that tell a rounded layer from others without reading all of it
@@ -56,6 +57,7 @@ class LazyArray:
             raise TypeError(f"a stored layer is read by slices of rows, a:b, got {rows!r}")
         start, stop, _ = rows.indices(self.shape[0])
         try:
+            check_fits(max(0, stop - start) * self.shape[1] * self.dtype.itemsize)
             values = np.asarray(self._read(slice(start, max(start, stop))))
         # A damaged chunk can raise anything, depending on the codec.
         except Exception as error:

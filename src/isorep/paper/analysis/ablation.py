@@ -66,7 +66,7 @@ def ablation_curve(
     total = sum(widths)
     random = np.random.default_rng(seed)
     curve = np.zeros((orders, fractions + 1))
-    masks = [torch.ones(width, 1, 1, device=device) for width in widths]
+    masks = [torch.ones(width, device=device) for width in widths]
     handles = [
         layer.register_forward_hook(_multiply(mask))
         for layer, mask in zip(layers, masks, strict=True)
@@ -77,7 +77,7 @@ def ablation_curve(
             for step in range(fractions + 1):
                 ablated = round(total * step / fractions)
                 for mask, layer_rank in zip(masks, rank, strict=True):
-                    mask.copy_(torch.as_tensor(layer_rank >= ablated)[:, None, None])
+                    mask.copy_(torch.as_tensor(layer_rank >= ablated))
                 row[step] = evaluate(network, inputs, targets)[1]
     finally:
         for handle in handles:
@@ -102,4 +102,4 @@ def _widths(network: Classifier, layers: list[nn.Module], images: Tensor) -> lis
 
 
 def _multiply(mask: Tensor) -> Callable[[nn.Module, Any, Tensor], Tensor]:
-    return lambda module, inputs, output: output * mask
+    return lambda module, inputs, output: output * mask.reshape(-1, *[1] * (output.ndim - 2))

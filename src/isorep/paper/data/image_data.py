@@ -21,10 +21,10 @@ class ImageData:
         Description of the images.
     n_classes : int
         Number of classes; labels start at 0.
-    train_images : (n, channels, height, width) float32 array
+    train_images : (n, channels, height, width) or (n, channels, length) float32 array
     train_labels, random_labels : (n,) int64 arrays
         True labels, and one fixed random labelling of the same images.
-    test_images : (m, channels, height, width) float32 array
+    test_images : (m, channels, height, width) or (m, channels, length) float32 array
     test_labels : (m,) int64 array
         True labels of the test images.
     """
@@ -70,10 +70,11 @@ def split(
     train: tuple[NDArray[np.float32], NDArray[np.int64]],
     test: tuple[NDArray[np.float32], NDArray[np.int64]],
     random: np.random.Generator,
+    n_classes: int = 10,
 ) -> ImageData:
-    """Add a random labelling to images and labels of 10 classes.
+    """Add a random labelling to images and labels.
 
     The random labelling is the true one shuffled over the training images, so both have the same
     number of images in each class.
     """
-    return ImageData(name, 10, *train, random.permutation(train[1]), *test)
+    return ImageData(name, n_classes, *train, random.permutation(train[1]), *test)

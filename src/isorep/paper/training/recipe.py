@@ -5,7 +5,7 @@ This module does not import PyTorch, so a figure's set-up can be read and change
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -35,21 +35,40 @@ PAPER_RECIPE = Recipe(target_loss=0.0, max_epochs=100)
 
 @dataclass(frozen=True)
 class ConvNetPlan:
-    """The plain convolutional network: filters and stride of each 3 x 3 convolution."""
+    """The plain convolutional network.
+
+    Attributes
+    ----------
+    widths, strides : tuple of int
+        Filters and stride of each convolution.
+    axes : {1, 2}
+        Axes of the positions: signals have 1, images 2. A filter is 3 or 3 x 3 positions.
+    batch_norm : bool
+        Whether a batch norm follows each convolution. Without it, weights start He-normal.
+    """
 
     widths: tuple[int, ...] = (16, 16, 32, 32, 32, 64, 64, 64)
     strides: tuple[int, ...] = (1, 1, 2, 1, 1, 2, 1, 1)
+    axes: Literal[1, 2] = 2
+    batch_norm: bool = True
 
     def scaled(self, factor: float) -> ConvNetPlan:
         """Return the plan with all widths multiplied by a factor."""
         widths = tuple(max(1, round(width * factor)) for width in self.widths)
-        return ConvNetPlan(widths, self.strides)
+        return replace(self, widths=widths)
 
     def build(self, channels: int, classes: int) -> Classifier:
         """Make the network with random weights from PyTorch's global generator."""
         from isorep.paper.models.convnet import ConvNet
 
-        return ConvNet(self.widths, self.strides, channels=channels, classes=classes)
+        return ConvNet(
+            self.widths,
+            self.strides,
+            channels=channels,
+            classes=classes,
+            axes=self.axes,
+            batch_norm=self.batch_norm,
+        )
 
 
 PAPER_CONVNET = ConvNetPlan(

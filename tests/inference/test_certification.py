@@ -25,11 +25,13 @@ def not_held(name):
     return [check.name for check in certify(MEASURES[name]) if check.verdict == "does not hold"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cka", "linear_regression", "cosine"])
 def test_measures_of_isorep_hold_what_they_declare(name):
     assert not_held(name) == []
 
 
+@pytest.mark.slow
 def test_false_declarations_are_found():
     def lopsided(x, y):
         """Share of x's variance in y's first feature, which is no similarity."""
@@ -62,6 +64,7 @@ def test_false_declarations_are_found():
         certify(MEASURES["dft_cca"])
 
 
+@pytest.mark.slow
 def test_the_shell_prints_a_table_and_ends_with_1_if_something_does_not_hold(
     tmp_path, monkeypatch, capsys
 ):

@@ -95,6 +95,7 @@ def test_cknna_is_the_naive_loop(k):
         cknna(x, y, k=31)
 
 
+@pytest.mark.slow
 def test_a_function_of_arrays_works_wherever_a_measure_is_named(tmp_path):
     public = isorep.register(gram, invariance="orthogonal")
     assert public.measure is MEASURES["gram"]
@@ -112,7 +113,7 @@ def test_a_function_of_arrays_works_wherever_a_measure_is_named(tmp_path):
     assert sweep["gram"].sel(x="a", y="b").item() == pytest.approx(expected, abs=1e-6)
     path = isorep.trajectory({0: {"h": Y + 0 * X[:, :4]}, 1: b}, measures="gram")
     assert path["gram"].sel(step=0).item() == pytest.approx(1)
-    inferred = isorep.infer(X, Y, "gram", n_permutations=99, interval=False)
+    inferred = isorep.infer(X, Y, "gram", n_permutations=99)
     assert inferred.p_value == 0.01
     isorep.report(table, tmp_path / "page.html")
     assert "gram" in (tmp_path / "page.html").read_text()

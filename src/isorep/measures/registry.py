@@ -26,6 +26,7 @@ from isorep.measures.linear_regression import linear_regression
 from isorep.measures.measure_spec import Spec, parse_spec
 from isorep.measures.mutual_knn import mutual_knn
 from isorep.measures.permutation import permutation
+from isorep.measures.plugins import load_plugin, plugin_names
 from isorep.measures.procrustes import procrustes, procrustes_squared
 from isorep.measures.pwcca import pwcca
 from isorep.measures.rank_similarity import rank_similarity
@@ -114,11 +115,9 @@ def measure_named(spec: Spec) -> Measure:
     """
     name, options = parse_spec(spec)
     if name not in MEASURES:
-        from isorep.measures.plugins import load_plugin, plugin_names
-
         if name not in plugin_names():
             raise ValueError(unknown_name("measure", str(name), [*MEASURES, *plugin_names()]))
-        load_plugin(name)
+        add_measure(load_plugin(name))
     return MEASURES[name].with_options(**options)
 
 

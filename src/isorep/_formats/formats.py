@@ -20,7 +20,7 @@ from isorep._formats.netcdf import open_netcdf
 from isorep._formats.npy import open_npy, read_npy
 from isorep._formats.npz import read_npz, write_npz
 from isorep._formats.nwb import open_nwb
-from isorep._formats.parquet import open_parquet
+from isorep._formats.parquet import is_parquet_folder, open_parquet, open_parquet_folder
 from isorep._formats.plain_zarr import is_zarr, open_any_zarr
 from isorep._formats.saev_shards import is_saev_shards, open_saev_shards
 from isorep._formats.safetensors import open_safetensors
@@ -127,6 +127,13 @@ FOLDERS = {
         open=open_saved_dataset,
         recognise=is_saved_dataset,
         extra="arrow",
+    ),
+    "parquet files": Format(
+        "parts of one table, such as train-00000-of-00002.parquet",
+        open=open_parquet_folder,
+        recognise=is_parquet_folder,
+        ids=True,
+        extra="parquet",
     ),
     "activation cache": Format(
         "memmap shards of dictionary_learning, a layer for each folder",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import os
 import zipfile
 import zlib
 from functools import partial
@@ -18,6 +19,12 @@ from isorep._utils.atomic import new_file
 
 _DEFLATE_RATIO = 1032
 """The most bytes that one byte of deflated data can stand for."""
+
+_END_BYTES = 22
+"""Length of the record at the end of a zip."""
+
+_UNLISTED = 0xFFFF
+"""Number of members that stands for "more than this, see elsewhere"."""
 
 # RuntimeError: an unknown kind of compression, or a password.
 _DAMAGE = (
@@ -70,7 +77,18 @@ def members(path: Path) -> dict[str, Member]:
             if name in arrays:
                 raise ValueError(f"it holds two arrays called {name!r}, and only one can be meant")
             arrays[name] = Member(path, archive, info)
+        if _n_listed(path) not in (len(arrays), _UNLISTED):
+            raise ValueError(f"it is damaged: some of its {_n_listed(path)} arrays are missing")
     return arrays
+
+
+def _n_listed(path: Path) -> int:
+    """Return the number of members at the end of a zip, which `zipfile` does not compare."""
+    with path.open("rb") as file:
+        file.seek(-_END_BYTES, os.SEEK_END)
+        end = file.read()
+    # Only a zip with a comment, which NumPy does not write, ends in anything else.
+    return int.from_bytes(end[10:12], "little") if end.startswith(b"PK\5\6") else _UNLISTED
 
 
 class Member:

@@ -54,7 +54,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except (ValueError, TypeError, OSError, ImportError) as error:
-        _fail(str(error), _place_of_bug(error))
+        _fail(str(error), place_of_bug(error))
     except MemoryError as error:
         _fail(f"not enough memory: {error}")
     except Exception:
@@ -78,7 +78,7 @@ def _fail(message: str, place: str | None = None) -> None:
     sys.exit(2)
 
 
-def _place_of_bug(error: BaseException) -> str | None:
+def place_of_bug(error: BaseException) -> str | None:
     """Return the line of isorep that failed, unless it is a ``raise``, whose text is about input.
 
     An operation that fails in the middle of isorep, such as a product of arrays that do not fit,

@@ -114,7 +114,13 @@ class _Columns:
         self._columns = columns
 
     def __getitem__(self, rows: slice) -> NDArray[Any]:
-        parts = [np.asarray(column[rows]) for column in self._columns]
+        # Columns of a file that is costly to open are read together.
+        together = getattr(self._columns[0], "read_columns", None)
+        parts = (
+            [np.asarray(column[rows]) for column in self._columns]
+            if together is None
+            else together(self._columns, rows)
+        )
         return np.stack(parts, axis=1).astype(self.dtype, copy=False)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:

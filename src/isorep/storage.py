@@ -13,6 +13,7 @@ from isorep._formats.formats import FORMATS, Format, find_format, one_of, suffix
 from isorep._formats.header import Contents
 from isorep._utils.atomic import interrupted_swap
 from isorep._utils.damaged_file import damage_as_value_error
+from isorep.representations.activation_file import ActivationFile
 from isorep.representations.array_selection import ReadOptions, select_arrays
 from isorep.representations.representations import Representations
 
@@ -201,7 +202,8 @@ def _open(path: Path, row: Format, options: ReadOptions) -> LazyRepresentations:
 
     assert row.open is not None
     contents = select_arrays(_contents(row.open, path), **options)
-    return LazyRepresentations(contents.layers, place=str(path), **contents.metadata)
+    place = ActivationFile(str(path), options)
+    return LazyRepresentations(contents.layers, place=place, **contents.metadata)
 
 
 def _open_or_load(
@@ -234,7 +236,12 @@ def _checked(
     options: ReadOptions,
     in_parts: bool = False,
 ) -> Read:
-    """Return what `read` returns; errors about its suffix, existence and contents name `path`."""
+    """Return what `read` returns; errors about its suffix, existence and contents name `path`.
+
+    Options that the path itself knows come first.
+    """
+    if isinstance(path, ActivationFile):
+        options = {**options, **path.options}
     path = Path(path)
     row = find_format(path)
     if row is None or (in_parts and row.open is None):

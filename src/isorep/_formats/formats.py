@@ -151,13 +151,15 @@ FOLDERS = {
         ids=True,
         recognise=is_zarr,
     ),
-    "folder": Format(
+    "files of arrays": Format(
         "files of .npy, .safetensors or .pt: a layer each, or parts of layers",
         open=open_folder,
         recognise=is_folder_of_arrays,
     ),
 }
 """Kind of folder to format; the first that recognises a folder reads it."""
+
+TABLE_HEADINGS = ("format", "layers", "larger than memory", "sample ids", "extra")
 
 _WRITABLE = tuple(suffix for suffix, row in FORMATS.items() if row.write is not None)
 
@@ -188,6 +190,30 @@ def has_format(path: Path) -> bool:
 def suffixes() -> tuple[str, ...]:
     """Return all suffixes, those of other packages last."""
     return *FORMATS, *(suffix for suffix in _plugins() if suffix not in FORMATS)
+
+
+def table_of_formats() -> list[tuple[str, ...]]:
+    """Return a row for each format, under the headings `TABLE_HEADINGS`; packages come last."""
+    names: dict[int, list[str]] = {}  # formats of several suffixes share a row
+    formats = {id(row): row for row in (*FORMATS.values(), *FOLDERS.values())}
+    for name, row in FORMATS.items():
+        names.setdefault(id(row), []).append(name)
+    names |= {id(row): [f"folder: {name}"] for name, row in FOLDERS.items()}
+    rows: list[tuple[str, ...]] = [
+        (
+            ", ".join(names[key]),
+            row.holds,
+            "yes" if row.open is not None else "no",
+            "yes" if row.ids else "no",
+            row.extra,
+        )
+        for key, row in formats.items()
+    ]
+    for suffix, entry in _plugins().items():
+        if suffix not in FORMATS:
+            package = entry.dist.name if entry.dist else entry.value
+            rows.append((suffix, f"read by the package {package}", "", "", ""))
+    return rows
 
 
 def one_of(suffixes: Sequence[str]) -> str:

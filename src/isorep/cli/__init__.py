@@ -16,6 +16,7 @@ from isorep.cli import (  # noqa: F401  # to register them
     compare,
     demo,
     diff,
+    formats,
     measures,
     pairwise,
     paper,

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isorep.cli.app import app
+from isorep.cli.file_sides import array_or_file, as_sides, file_options
 from isorep.cli.model_options import with_model_options
 from isorep.cli.options import (
     DataOption,
     GroupsOption,
+    IdsOption,
+    LabelsOption,
     LayerPatternsOption,
     MeasuresOption,
     MemoryOption,
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from isorep.plot.axis import InferredQuantity, Quantity
+    from isorep.representations.activation_file import ActivationFile
     from isorep.representations.representations import Representations
 
 _PICTURES = (".png", ".svg", ".pdf")
@@ -64,6 +68,7 @@ _COLUMNS = {
     "isorep compare nets:a nets:b --data nets:images --layers 'conv*'\n\n"
     "isorep compare gpt2/ llama/ --data texts.txt --layers-a 'h.?' --layers-b 'layers.?'\n\n"
     "isorep compare a.npz b.npz --chance --groups stimuli.txt\n\n"
+    "isorep compare a.h5 b.mat --reduce mean --channels last --ids image\n\n"
     "isorep compare a.zarr b.zarr --memory 2GB --dry-run\n\n"
     "isorep compare a.npz b.npz --json - | jq .measures.pwcca.similarity"
 )
@@ -73,9 +78,8 @@ def compare(
         str,
         typer.Argument(
             metavar="A",
-            help="One network: activations in .npz, .zarr, .npy, .safetensors, .h5 or .hdf5, which "
-            "may be larger than memory in .zarr, .npy and HDF5; or a model: module:name, "
-            "module:name@weights, or a Hugging Face folder.",
+            help="One network: a file or folder of activations in a format that isorep formats "
+            "lists; or a model: module:name, module:name@weights, or a Hugging Face folder.",
         ),
     ],
     b: Annotated[
@@ -85,6 +89,8 @@ def compare(
         ),
     ],
     data: DataOption = None,
+    ids: IdsOption = None,
+    labels: LabelsOption = None,
     layers: LayerPatternsOption = None,
     layers_a: Annotated[
         list[str] | None,
@@ -152,6 +158,8 @@ def compare(
     measures = measure or ["pwcca"]
     if layers and (layers_a or layers_b):
         raise ValueError("--layers applies to both networks: give it alone")
+    array, groups = array_or_file(groups)
+    x_side, y_side = as_sides((a, b), file_options(ids=ids, labels=labels, groups=array))
     sides: dict[str, Any] = {
         "data": data,
         "layers": (layers_a or ["*"], layers_b or ["*"])
@@ -173,7 +181,7 @@ def compare(
     }
     if dry_run:
         with user_code(data, a, b):
-            plan = compare_layers(a, b, plan_only=True, **sides, **table_options)
+            plan = compare_layers(x_side, y_side, plan_only=True, **sides, **table_options)
         say(str(plan))  # rich would read names of layers as markup
         return
     if json == STDOUT and csv == STDOUT:
@@ -186,9 +194,9 @@ def compare(
         raise ValueError(f"cannot draw {str(plot)!r}: expected a name ending in .png, .svg or .pdf")
     with user_code(data, a, b):
         if html is None:
-            table = compare_layers(a, b, **sides, **table_options)
+            table = compare_layers(x_side, y_side, **sides, **table_options)
         else:
-            x, y = _in_memory(a, b, **sides)
+            x, y = _in_memory(x_side, y_side, **sides)
             table = compare_layers(x, y, **table_options).assign_attrs(a=a, b=b)
     for target, write in ((json, to_json), (csv, to_csv)):
         if target is not None:
@@ -210,7 +218,7 @@ def compare(
 
 
 def _in_memory(
-    a: str, b: str, *, data: Any, layers: Any, **options: Any
+    a: str | ActivationFile, b: str | ActivationFile, *, data: Any, layers: Any, **options: Any
 ) -> tuple[Representations, Representations]:
     """Load or capture the layers of both sides; a name that is both sides is loaded once."""
     from isorep._utils.layer_patterns import patterns_of_each
@@ -223,16 +231,19 @@ def _in_memory(
         model_of,
         reusable,
         select_layers,
+        with_patterns,
     )
     from isorep.model_files.data_files import make_data
     from isorep.model_files.specs import names_model
 
-    check_for_models(compare_layers, names_model(a) or names_model(b), **options)
+    models = [side for side in (a, b) if names_model(side)]
+    general = ("reduce", "channels") if len(models) < 2 else ()
+    check_for_models(compare_layers, bool(models), general, **options)
     data = reusable(make_data(data, (a, b)))
     of_a, of_b = patterns_of_each(layers, 2)
 
-    def side(spec: str, name: str, patterns: list[str]) -> Representations:
-        network = model_of(spec, (a, b))
+    def side(spec: Any, name: str, patterns: list[str]) -> Representations:
+        network, patterns = with_patterns(model_of(spec, (a, b)), patterns, options)
         layers = activations(network, name, data, layers=patterns, progress=True, **options)
         return layers if is_model(network) else select_layers(layers, patterns, name)
 

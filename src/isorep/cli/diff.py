@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from isorep.cli.app import app
+from isorep.cli.file_sides import array_or_file, as_sides, file_options
 from isorep.cli.model_options import with_model_options
 from isorep.cli.options import (
     DataOption,
     GroupsOption,
+    IdsOption,
+    LabelsOption,
     LayerPatternsOption,
     MeasureOption,
     NanPolicyOption,
@@ -54,13 +57,16 @@ def diff(
         typer.Argument(
             metavar="BASE",
             help="Model before the change: module:name, module:name@weights (a checkpoint), a "
-            "Hugging Face folder, the folder of a PEFT adapter, or a file of isorep capture.",
+            "Hugging Face folder, the folder of a PEFT adapter, or activations in a format that "
+            "isorep formats lists.",
         ),
     ],
     changed: Annotated[
         str, typer.Argument(metavar="CHANGED", help="Model after the change, in the same forms.")
     ],
     data: DataOption = None,
+    ids: IdsOption = None,
+    labels: LabelsOption = None,
     layers: LayerPatternsOption = None,
     layers_changed: Annotated[
         list[str] | None,
@@ -148,10 +154,13 @@ def diff(
             raise ValueError(
                 f"cannot write {str(target)!r}: expected a name ending in .html, .json or .csv"
             )
+    array, groups = array_or_file(groups)
     sources = [
         Path(spec) for spec in (base, changed, data, groups, order) if spec and Path(spec).exists()
     ]
     check_targets(outputs, sources=sources)
+    read = file_options(ids=ids, labels=labels, groups=array)
+    base_side, changed_side = as_sides((base, changed), read)
     models = [spec for spec in (base, changed) if names_model(spec)]
     for spec in models:
         check_names_model(spec)
@@ -168,14 +177,15 @@ def diff(
         layers=(layers or ["*"], layers_changed) if layers_changed else layers or ["*"],
         layer_map=layer_map,
         any_model=bool(models),
+        any_file=len(models) < 2,
         measure=row,
         progress=True,
         **options,
     )
     # One model after the other: two names may stand for one object with different weights.
     with user_code(base, changed):
-        x = capture.base(model_of(base, models))
-        y = capture.changed(model_of(changed, models), x)
+        x = capture.base(model_of(base_side, models))
+        y = capture.changed(model_of(changed_side, models), x)
     result = diff_captured(
         x,
         y,

@@ -10,13 +10,18 @@ import typer
 
 from isorep.cli.app import app
 from isorep.cli.file_labels import labels_of_files
+from isorep.cli.file_sides import array_or_file, as_file, file_options
 from isorep.cli.options import (
+    ChannelsOption,
     GroupsOption,
+    IdsOption,
+    LabelsOption,
     LayerNamesOption,
     MeasuresOption,
     MemoryOption,
     OrderOption,
     PrecisionOption,
+    ReduceOption,
     SchedulerOption,
     SweepStoreOption,
 )
@@ -50,12 +55,16 @@ def pairwise(
         list[Path],
         typer.Argument(
             metavar="NETWORK...",
-            help="Representations of each network: .zarr, .npy or .h5 (read one layer at a time), "
-            ".npz or .safetensors.",
+            help="Representations of each network, in a format that isorep formats lists. Files "
+            "that may be larger than memory are read one layer at a time.",
         ),
     ],
     output: SweepStoreOption,
     layer: LayerNamesOption = None,
+    reduce: ReduceOption = None,
+    channels: ChannelsOption = "auto",
+    ids: IdsOption = None,
+    labels: LabelsOption = None,
     measure: MeasuresOption = None,
     groups: GroupsOption = None,
     order: OrderOption = None,
@@ -68,10 +77,15 @@ def pairwise(
 
     if len(networks) < 2:
         raise ValueError(f"expected at least two networks to compare, got {len(networks)}")
+    array, groups = array_or_file(groups)
     check_targets([output], sources=[*networks, *filter(None, (groups, order))])
     print_resumed_tiles(output)
+    options = file_options(
+        layers=layer, reduce=reduce, channels=channels, ids=ids, labels=labels, groups=array
+    )
+    files = {name: as_file(path, options) for name, path in labels_of_files(networks).items()}
     table = compare_networks(
-        cast("Mapping[Any, Any]", labels_of_files(networks)),
+        cast("Mapping[Any, Any]", files),
         layers=layer,
         measures=measure or ["pwcca"],
         groups=read_sample_labels(groups),

@@ -13,10 +13,13 @@ import typer
 from isorep.cli.app import app
 from isorep.cli.checkpoints import capture_checkpoints, outputs_of, weight_files
 from isorep.cli.file_labels import steps_of_runs
+from isorep.cli.file_sides import array_or_file, as_file, file_options
 from isorep.cli.model_options import with_model_options
 from isorep.cli.options import (
     DataOption,
     GroupsOption,
+    IdsOption,
+    LabelsOption,
     LayerNamesOption,
     MeasuresOption,
     MemoryOption,
@@ -81,6 +84,8 @@ def trajectory(
         ),
     ] = "last",
     layer: LayerNamesOption = None,
+    ids: IdsOption = None,
+    labels: LabelsOption = None,
     measure: MeasuresOption = None,
     groups: GroupsOption = None,
     order: OrderOption = None,
@@ -95,7 +100,9 @@ def trajectory(
     from isorep.comparison.trajectory import trajectory as compare_states
 
     states = states or []
-    check_for_models(compare_states, model is not None, **options)
+    array, groups = array_or_file(groups)
+    read = file_options(ids=ids, labels=labels, groups=array)
+    check_for_models(compare_states, model is not None, ("reduce", "channels"), **options)
     if model is not None:
         if states or not weights or data is None:
             raise ValueError(
@@ -116,13 +123,22 @@ def trajectory(
         raise ValueError("expected STATEs, or --model with --weights and --data")
     else:
         runs = steps_of_runs(states)
+        reductions = {name: options[name] for name in ("reduce", "channels") if name in options}
+        read |= file_options(layers=layer, **reductions)
     reference_state = _reference_state(reference, runs)
     reference_files = [reference_state] if isinstance(reference_state, Path) else []
     check_targets([output], sources=[*states, *reference_files, *filter(None, (groups, order))])
     print_resumed_tiles(output)
+    states_of_runs = {
+        run: {step: as_file(path, read) for step, path in paths.items()}
+        for run, paths in runs.items()
+    }
     table = compare_states(
-        cast("Mapping[Any, Any]", runs if len(runs) > 1 else next(iter(runs.values()))),
-        reference=reference_state,
+        cast(
+            "Mapping[Any, Any]",
+            states_of_runs if len(runs) > 1 else next(iter(states_of_runs.values())),
+        ),
+        reference=as_file(reference_files[0], read) if reference_files else reference_state,
         layers=layer,
         measures=measure or ["pwcca"],
         groups=read_sample_labels(groups),

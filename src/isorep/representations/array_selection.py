@@ -97,8 +97,10 @@ def select_arrays(
         )
     if any(name not in named for name in chosen):
         check_no_state_dict(selected)
+    reductions = metadata.get("reductions") or {}
+    _check_reductions(chosen, reductions, reduce)
     read = {name: _layer(name, array, reduce, channels) for name, array in chosen.items()}
-    _check_rows(chosen, metadata.get("reductions", {}))
+    _check_rows(chosen, reductions)
     if left_out:
         _warn_of_left_out(others, left_out)
     return Contents(read, _metadata_of_layers(metadata, read))
@@ -213,6 +215,18 @@ def _layer(name: str, array: Any, reduce: str | None, channels: str) -> Any:
         "'last' or 'first', and say which axis holds the features with channels='first' or "
         f"'last'; or leave it out with layers='!{name}'"
     )
+
+
+def _check_reductions(
+    names: Iterable[str], reductions: Mapping[str, str], reduce: str | None
+) -> None:
+    """Raise ValueError if a layer was captured with another reduction than is asked for."""
+    for name in names:
+        if reduce is not None and reductions.get(name, reduce) != reduce:
+            raise ValueError(
+                f"layer {name!r} was reduced by {reductions[name]!r} when it was captured, and "
+                f"cannot be reduced by {reduce!r}: capture it again, or leave out reduce"
+            )
 
 
 def _check_rows(arrays: Mapping[str, Any], reductions: Mapping[str, str]) -> None:

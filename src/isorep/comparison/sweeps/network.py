@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from array_api_compat import device, is_array_api_obj, is_cupy_array, is_jax_arr
 from isorep._utils.arrays import Array, ArrayLike, to_numpy
 from isorep._utils.validation import unknown_name
 from isorep.comparison.sides import with_structure
+from isorep.representations.activation_file import ActivationFile
 from isorep.representations.lazy import LazyArray, LazyRepresentations
 from isorep.representations.representations import Layers, Representations
 from isorep.representations.sample_structure import SampleStructure
@@ -52,13 +52,13 @@ class Network:
     ----------
     name : str
         Name of the network in errors, such as ``networks['seed0']``.
-    layers : Layers, mapping of layer to array on a device, or path of a store
+    layers : Layers, mapping of layer to array on a device, or file
     groups, order : (n_samples,) array-like, optional
         Group and time of each sample, in place of what the layers know.
     """
 
     name: str
-    layers: Layers[Any] | Mapping[str, Array] | Path
+    layers: Layers[Any] | Mapping[str, Array] | ActivationFile
     groups: ArrayLike | None = None
     order: ArrayLike | None = None
 
@@ -90,7 +90,7 @@ class Network:
             source = source.place
         if isinstance(source, str | os.PathLike):
             # Absolute, since a worker may run in another folder.
-            return cls(name, Path(os.path.abspath(source)), groups, order)
+            return cls(name, ActivationFile.from_path(source).absolute(), groups, order)
         if isinstance(source, Layers):
             return cls(name, source, groups, order)
         if isinstance(source, Mapping) and any(on_a_device(array) for array in source.values()):
@@ -103,7 +103,7 @@ class Network:
     @property
     def in_store(self) -> bool:
         """Whether the layers are in a store, of which other processes need only the path."""
-        return isinstance(self.layers, Path)
+        return isinstance(self.layers, ActivationFile)
 
     def outline(self) -> Layers[Any]:
         """Return the shapes and sample ids, as layers; zeros stand in for arrays on a device."""
@@ -122,7 +122,7 @@ class Network:
     def with_layer(self, layer: str) -> Network:
         """Return the network with one layer alone, which is less to send to a worker."""
         layers = self.layers
-        if isinstance(layers, Path):
+        if isinstance(layers, ActivationFile):
             return self
         if isinstance(layers, Layers):
             structure = self._structure(self._open(), layer)
@@ -185,7 +185,11 @@ class Network:
 
     def _open(self) -> Layers[Any] | Mapping[str, Array]:
         try:
-            layers = open_or_load(self.layers) if isinstance(self.layers, Path) else self.layers
+            layers: Layers[Any] | Mapping[str, Array] = (
+                open_or_load(self.layers)
+                if isinstance(self.layers, ActivationFile)
+                else self.layers
+            )
             if not isinstance(layers, Layers) or (self.groups is None and self.order is None):
                 return layers
             return with_structure(layers, self.groups, self.order)

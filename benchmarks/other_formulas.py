@@ -48,10 +48,13 @@ def weighted(weights: Array, correlations: Array) -> float:
 
 
 def anatome_pwcca(x: Array, y: Array) -> float:
-    """Weights: uncentred x times the coefficients, its absolute values summed over the samples."""
+    """Weights: absolute projections of uncentred x, summed over the samples.
+
+    The directions are the coefficients of the variates, made orthonormal by QR.
+    """
     variates, correlations = canonical(x, y)
     coefficients = np.linalg.lstsq(x - x.mean(0), variates, rcond=None)[0]
-    return weighted(np.abs(x @ coefficients).sum(0), correlations)
+    return weighted(np.abs(x @ np.linalg.qr(coefficients)[0]).sum(0), correlations)
 
 
 def platonic_pwcca(x: Array, y: Array) -> float:
@@ -78,10 +81,9 @@ def first_components_svcca(x: Array, y: Array, k: int) -> float:
 
 
 def aristotelian_pwcca(x: Array, y: Array) -> float:
-    """Weights: the absolute coefficients of the variates, summed over the features of x."""
+    """Weights: the absolute values of each variate, summed over the samples."""
     variates, correlations = canonical(x, y)
-    coefficients = np.linalg.lstsq(x - x.mean(0), variates, rcond=None)[0]
-    return weighted(np.abs(coefficients).sum(0), correlations)
+    return weighted(np.abs(variates).sum(0), correlations)
 
 
 def resi_svcca(x: Array, y: Array) -> float:

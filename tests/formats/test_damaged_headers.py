@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ from isorep.storage import load, open_store
 
 X = np.random.default_rng(0).standard_normal((6, 3))
 REPRESENTATIONS = Representations({"fc": X, "id": X.astype("f2")}, sample_ids="abcdef")
-STEADY = settings(derandomize=True, deadline=None, max_examples=150)
+STEADY = settings(derandomize=True, deadline=None, max_examples=80)
 
 
 def content_of(suffix):
@@ -82,6 +83,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @STEADY
 @given(key=st.sampled_from(["format_version", "n_samples", "layers", "sample_ids", "text_labels",
                             "has_labels", "has_groups", "isorep_version"]), value=JSON)  # fmt: skip

@@ -13,6 +13,7 @@ import typer
 from isorep._utils.version import __version__
 from isorep.cli import (  # noqa: F401  # to register them
     capture,
+    certify,
     compare,
     demo,
     diff,

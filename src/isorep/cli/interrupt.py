@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 INTERRUPTED = 128 + signal.SIGINT
 """Exit status of an interrupted command."""
@@ -30,28 +31,42 @@ def prompt_interrupts() -> Iterator[None]:
         return
     receive, send = os.pipe()
     os.set_blocking(send, False)
-    interrupted = threading.Event()
-    threading.Thread(target=_watch, args=(receive, interrupted), daemon=True).start()
+    interrupted = False
+    handler = signal.getsignal(signal.SIGINT)
+
+    def interrupt(*arguments: Any) -> None:
+        nonlocal interrupted
+        if interrupted:
+            os._exit(INTERRUPTED)
+        interrupted = True
+        if callable(handler):
+            handler(*arguments)
+
+    threading.Thread(target=_watch, args=(receive,), daemon=True).start()
     before = signal.set_wakeup_fd(send)
+    if callable(handler):  # a command in the background may ignore Ctrl-C
+        signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     finally:
         # After Ctrl-C the thread goes on, since Python waits for other threads when it ends.
-        if not interrupted.is_set():
+        if not interrupted:
+            if callable(handler):
+                signal.signal(signal.SIGINT, handler)
             signal.set_wakeup_fd(before)
             os.close(send)
 
 
-def _watch(receive: int, interrupted: threading.Event) -> None:
-    """Wait for SIGINT, and end the process if it does not end by itself."""
+def _watch(receive: int) -> None:
+    """Wait for SIGINT, and end the process if it does not end by itself, or at a second one."""
+    interrupted = False
     while signals := os.read(receive, 1):
         if signals[0] != signal.SIGINT:
             continue
-        if not interrupted.is_set():
-            interrupted.set()
-            threading.Thread(target=_end_after_patience, daemon=True).start()
-        else:
+        if interrupted:
             os._exit(INTERRUPTED)
+        interrupted = True
+        threading.Thread(target=_end_after_patience, daemon=True).start()
     os.close(receive)
 
 

@@ -40,11 +40,14 @@ def measures(
 
     The description holds the formula, options with defaults, and invariance.
     """
+    from isorep.measures.plugins import plugin_names
     from isorep.measures.registry import MEASURES, measure_named
 
     console = new_console()
     if measure is None:
         console.print(_list(MEASURES.values()))
+        if others := [name for name in plugin_names() if name not in MEASURES]:
+            console.print(shown(f"of installed packages: {', '.join(others)}"))
         console.print("isorep measures MEASURE describes one measure.")
         return
     row = measure_named(measure)

@@ -150,6 +150,14 @@ def test_pairwise_and_trajectory(shell):
     assert f"{cka:.4f}" in out.splitlines()[3]
 
 
+def test_a_sweep_says_once_what_is_left_out(shell):
+    options = ("--reduce", "flatten", "--measure", "cka", "-o", "sweep.zarr")
+    status, _, err = shell("pairwise", "a.npz", "b.npz", *options)
+    assert status == 0
+    assert err.count("arrays that are no layers are left out: stimulus") == 1
+    assert "UserWarning" not in err
+
+
 def test_a_sweep_reopens_files_with_their_options(shell):
     networks = {
         name: isorep.storage.open_store(

@@ -58,6 +58,7 @@ def test_compare(shell):
     assert len(table["measures"]["cka"]["similarity"]) == 2  # conv and fc
 
 
+@pytest.mark.slow
 def test_compare_with_names_of_arrays(shell):
     options = ("--measure", "cka", "--layers", "conv", "--chance", "--permutations", "19")
     status, out, err = shell(

@@ -76,9 +76,9 @@ def load(
     Parameters
     ----------
     path
-        ``.npz`` or ``.zarr`` written by `save`; or arrays of other programs: ``.npy`` (one layer,
-        named after the file), ``.npz`` or ``.safetensors`` (a layer for each array), ``.h5`` or
-        ``.hdf5`` (a layer for each dataset, also those within groups).
+        ``.npz`` or ``.zarr`` written by `save`; or a file or folder of another program: ``.npz``,
+        ``.npy``, ``.h5``, ``.mat``, ``.parquet``, ``.pt``, ``.csv`` and others, which ``isorep
+        formats`` and docs/files.md list.
     layers : str or iterable of str
         Globs over the names of the arrays that are layers; "!labels" leaves one out. An array with
         one axis is a layer, of one feature, only if it is named in full. By default all arrays
@@ -144,9 +144,8 @@ def open_store(path: str | PathLike[str], **options: Unpack[ReadOptions]) -> Laz
     Parameters
     ----------
     path
-        ``.zarr`` written by `save`; or arrays of other programs: ``.npy`` (one layer, named after
-        the file), ``.h5`` or ``.hdf5`` (a layer for each dataset, called "block1/conv" within
-        groups).
+        ``.zarr`` written by `save`; or a file or folder of another program whose rows can be read
+        in parts: ``.npy``, ``.h5``, ``.parquet`` and others; see docs/files.md.
     **options
         ``layers``, ``reduce``, ``channels``, ``ids``, ``labels`` and ``groups``; see `load`. Arrays
         are reduced as their rows are read.

@@ -58,6 +58,7 @@ def test_compare(shell):
     assert len(table["measures"]["cka"]["similarity"]) == 2  # conv and fc
 
 
+@pytest.mark.slow
 def test_compare_with_names_of_arrays(shell):
     options = ("--measure", "cka", "--layers", "conv", "--chance", "--permutations", "19")
     status, out, err = shell(
@@ -148,6 +149,14 @@ def test_pairwise_and_trajectory(shell):
     )
     assert status == 0
     assert f"{cka:.4f}" in out.splitlines()[3]
+
+
+def test_a_sweep_says_once_what_is_left_out(shell):
+    options = ("--reduce", "flatten", "--measure", "cka", "-o", "sweep.zarr")
+    status, _, err = shell("pairwise", "a.npz", "b.npz", *options)
+    assert status == 0
+    assert err.count("arrays that are no layers are left out: stimulus") == 1
+    assert "UserWarning" not in err
 
 
 def test_a_sweep_reopens_files_with_their_options(shell):

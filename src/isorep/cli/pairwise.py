@@ -36,6 +36,7 @@ from isorep.cli.output import (
     shown,
 )
 from isorep.cli.sample_labels import read_sample_labels
+from isorep.cli.user_code import printed_warnings
 
 if TYPE_CHECKING:
     import xarray
@@ -84,17 +85,18 @@ def pairwise(
         layers=layer, reduce=reduce, channels=channels, ids=ids, labels=labels, groups=array
     )
     files = {name: as_file(path, options) for name, path in labels_of_files(networks).items()}
-    table = compare_networks(
-        cast("Mapping[Any, Any]", files),
-        layers=layer,
-        measures=measure or ["pwcca"],
-        groups=read_sample_labels(groups),
-        order=read_sample_labels(order),
-        precision=cast("Precision", precision),
-        out=output,
-        scheduler=scheduler,
-        memory=memory,
-    )
+    with printed_warnings():
+        table = compare_networks(
+            cast("Mapping[Any, Any]", files),
+            layers=layer,
+            measures=measure or ["pwcca"],
+            groups=read_sample_labels(groups),
+            order=read_sample_labels(order),
+            precision=cast("Precision", precision),
+            out=output,
+            scheduler=scheduler,
+            memory=memory,
+        )
     console = new_console()
     for name in table.attrs["measures"]:
         print_heading(console, table, name)

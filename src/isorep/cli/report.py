@@ -18,6 +18,7 @@ from isorep.cli.options import (
     ReduceOption,
 )
 from isorep.cli.output import check_targets, say
+from isorep.cli.user_code import printed_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -81,14 +82,15 @@ def report(
     if options and a is None:
         raise ValueError(f"--{next(iter(options))} says how --a and --b are read: give both")
     tables = {_heading(path, results): read_result(path) for path in results}
-    write_report(
-        next(iter(tables.values())) if len(tables) == 1 else tables,
-        output,
-        a=None if a is None else load(as_file(a, options)),
-        b=None if b is None else load(as_file(b, options)),
-        groups=_group_of_each(group, tables.values()) if group else None,
-        title=title,
-    )
+    with printed_warnings():
+        write_report(
+            next(iter(tables.values())) if len(tables) == 1 else tables,
+            output,
+            a=None if a is None else load(as_file(a, options)),
+            b=None if b is None else load(as_file(b, options)),
+            groups=_group_of_each(group, tables.values()) if group else None,
+            title=title,
+        )
     say(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
 

@@ -40,6 +40,7 @@ from isorep.cli.output import (
     shown,
 )
 from isorep.cli.sample_labels import read_sample_labels
+from isorep.cli.user_code import printed_warnings
 
 if TYPE_CHECKING:
     import xarray
@@ -133,21 +134,22 @@ def trajectory(
         run: {step: as_file(path, read) for step, path in paths.items()}
         for run, paths in runs.items()
     }
-    table = compare_states(
-        cast(
-            "Mapping[Any, Any]",
-            states_of_runs if len(runs) > 1 else next(iter(states_of_runs.values())),
-        ),
-        reference=as_file(reference_files[0], read) if reference_files else reference_state,
-        layers=layer,
-        measures=measure or ["pwcca"],
-        groups=read_sample_labels(groups),
-        order=read_sample_labels(order),
-        precision=cast("Precision", precision),
-        out=output,
-        scheduler=scheduler,
-        memory=memory,
-    )
+    with printed_warnings():
+        table = compare_states(
+            cast(
+                "Mapping[Any, Any]",
+                states_of_runs if len(runs) > 1 else next(iter(states_of_runs.values())),
+            ),
+            reference=as_file(reference_files[0], read) if reference_files else reference_state,
+            layers=layer,
+            measures=measure or ["pwcca"],
+            groups=read_sample_labels(groups),
+            order=read_sample_labels(order),
+            precision=cast("Precision", precision),
+            out=output,
+            scheduler=scheduler,
+            memory=memory,
+        )
     console = new_console()
     for name in table.attrs["measures"]:
         for run in table["run"].to_numpy() if "run" in table.dims else [None]:

@@ -146,7 +146,7 @@ def _as_one_layer(
     if not selected:
         return dict(columns), patterns
     layer = {table: _Columns([columns[name] for name in selected])}
-    if not everything:
+    if patterns != ["*"]:
         return layer, [table]
     return layer | {x: y for x, y in columns.items() if x not in selected}, ["*"]
 

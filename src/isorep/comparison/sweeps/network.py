@@ -145,7 +145,7 @@ class Network:
         OSError
             If the store cannot be read.
         """
-        layers = self._open()
+        layers = self._open([layer])
         array, dtype = self._find_layer(layers, layer)
         structure = self._structure(layers, layer)
         values = np.asarray(array) if isinstance(array, LazyArray) else array
@@ -154,7 +154,7 @@ class Network:
     def fingerprint(self, layers: Sequence[str]) -> str:
         """Return a hash of these layers; damaged layers have a hash of their own."""
         summary = blake2b(digest_size=16)
-        opened = self._open()
+        opened = self._open(layers)
         for layer in layers:
             try:
                 array, dtype = self._find_layer(opened, layer)
@@ -183,13 +183,22 @@ class Network:
             return None
         return SampleStructure.from_labels(self.groups, self.order, len(layers[layer]))
 
-    def _open(self) -> Layers[Any] | Mapping[str, Array]:
+    def _open(self, names: Sequence[str] = ()) -> Layers[Any] | Mapping[str, Array]:
+        """Open the layers, of a file perhaps those with these names alone.
+
+        Named layers have been opened before, so that warnings about their file are not repeated.
+        """
+        layers: Layers[Any] | Mapping[str, Array]
         try:
-            layers: Layers[Any] | Mapping[str, Array] = (
-                open_or_load(self.layers)
-                if isinstance(self.layers, ActivationFile)
-                else self.layers
-            )
+            if isinstance(self.layers, ActivationFile):
+                file = self.layers
+                if names and "layers" not in file.options:
+                    file = ActivationFile.from_path(file, layers=list(names))
+                if names and file.options.get("channels", "auto") == "auto":
+                    file = ActivationFile.from_path(file, channels="last")  # as "auto" found
+                layers = open_or_load(file)
+            else:
+                layers = self.layers
             if not isinstance(layers, Layers) or (self.groups is None and self.order is None):
                 return layers
             return with_structure(layers, self.groups, self.order)

@@ -255,9 +255,13 @@ def _warn_of_left_out(arrays: Mapping[str, Any], names: list[str]) -> None:
 
 def _listed(arrays: Mapping[str, Any], names: list[str]) -> str:
     """Return names with shapes and dtypes."""
-    texts = [f"{name} {tuple(arrays[name].shape)} {arrays[name].dtype}" for name in names]
+    texts = [f"{name} {tuple(arrays[name].shape)} {_kind(arrays[name].dtype)}" for name in names]
     more = len(texts) - _MOST_NAMED
     return ", ".join(texts[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _kind(dtype: np.dtype[Any]) -> str:
+    return "text" if dtype.kind in "OSUT" else str(dtype)
 
 
 def _shared_order(orders: Mapping[str, NDArray[Any]]) -> NDArray[Any]:

@@ -104,7 +104,8 @@ def test_the_table_in_the_docs_is_that_of_the_registry():
     assert f"| {' | '.join(formats.TABLE_HEADINGS)} |\n" in text
 
 
-def test_the_shell_lists_every_format(plugins, capsys):
+def test_the_shell_lists_every_format(plugins, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "150")
     with pytest.raises(SystemExit, match="0"):
         app(["formats"])
     printed = capsys.readouterr().out

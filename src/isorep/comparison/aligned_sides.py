@@ -134,7 +134,7 @@ def _as_mapping(side: Any) -> Any:
         if side and all(hasattr(array, "shape") for array in side):
             return {str(i): array for i, array in enumerate(side)}
         return {"array": side}
-    is_array = hasattr(side, "shape") and not isinstance(side, Mapping)
+    is_array = is_table(side) or (hasattr(side, "shape") and not isinstance(side, Mapping))
     return {"array": side} if is_array else side
 
 

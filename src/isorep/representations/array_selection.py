@@ -261,7 +261,7 @@ def _listed(arrays: Mapping[str, Any], names: list[str]) -> str:
 
 
 def _kind(dtype: np.dtype[Any]) -> str:
-    return "text" if dtype.kind in "OSUT" else str(dtype)
+    return "text" if dtype.kind in "SUT" else str(dtype)
 
 
 def _shared_order(orders: Mapping[str, NDArray[Any]]) -> NDArray[Any]:

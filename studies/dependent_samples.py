@@ -102,7 +102,6 @@ KINDS = {
     "20 stimuli x 6 repeats": stimuli,
     "tokens of 30 texts": texts(30, of_position=0),
     "tokens of 30 texts, drift": texts(30, of_position=1),
-    "tokens of 120 texts, drift": texts(120, of_position=1),
 }
 
 COVERAGE = (

@@ -48,6 +48,8 @@ def _arrays(path: Path, name: str, item: Any) -> Iterator[tuple[str, Any]]:
         yield name, UnreadableArray(name, tuple(map(int, item[()].ravel())))
     elif h5py.check_ref_dtype(item.dtype):
         cells = [item.file[reference] for reference in item[()].ravel()]
+        if None in (cell.name for cell in cells):  # in no group, so nobody has checked it
+            raise ValueError(f"the cell {name!r} has elements that are in no group of the file")
         if all(_class_of(cell) == "char" for cell in cells):
             yield name, np.array(["".join(_texts(cell)) for cell in cells], np.str_)
         else:

@@ -126,6 +126,25 @@ def test_a_layer_or_index_of_hdf5_that_claims_more_than_memory(tmp_path, suffix)
         load(path, layers=place)
 
 
+@pytest.mark.parametrize("kind", ["char", "cell"])
+def test_a_text_or_cell_of_matlab_that_claims_more_than_memory(tmp_path, kind):
+    with h5py.File(tmp_path / "a.mat", "w") as file:
+        dtype = {"char": "u2", "cell": h5py.ref_dtype}[kind]
+        huge = file.create_dataset("x", (2**50, 1), dtype, chunks=(1000, 1))
+        huge.attrs["MATLAB_class"] = np.bytes_(kind)
+    with pytest.raises(ValueError, match=r"it claims to hold \d.00 PiB, which do not fit in free"):
+        load(tmp_path / "a.mat")
+
+
+def test_an_index_of_anndata_that_claims_more_than_memory(tmp_path):
+    with h5py.File(tmp_path / "a.h5ad", "w") as file:
+        file["X"] = X
+        file.create_dataset("obs/_index", (2**50,), "i8", chunks=(1000,))
+        file["obs"].attrs["_index"] = "_index"
+    with pytest.raises(ValueError, match=r"h5ad': it claims to hold 8.00 PiB, which do not fit"):
+        load(tmp_path / "a.h5ad")
+
+
 @pytest.mark.parametrize("ids", [{"a", "b"}, frozenset("ab"), {"a": 1, "b": 2}])
 def test_sample_ids_without_an_order(ids):
     with pytest.raises(TypeError, match=r"in the order of the rows, got a .*; pass a list"):

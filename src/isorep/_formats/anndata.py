@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from isorep._formats.damage import damage_as
 from isorep._formats.hdf5_dataset import check_own_data
 from isorep._formats.header import Contents
-from isorep._utils.memory import memory_budget, readable
+from isorep._utils.memory import memory_budget, read_whole, readable
 from isorep._utils.optional import import_optional
 from isorep._utils.table_index import index_labels
 from isorep._utils.tables import as_labels
@@ -31,8 +31,9 @@ def open_anndata(path: Path) -> Contents:
     check_own_data(path, _EXPECTED)
     with damage_as(_EXPECTED), h5py.File(path) as file:
         arrays = _arrays(path, file)
-        labels = _read_dense(file["obs"][file["obs"].attrs["_index"]], slice(None)).tolist()
-    ids = index_labels(labels, False, "obs")
+        key = f"obs/{file['obs'].attrs['_index']}"
+        index = _array(path, key, file[key], file[key].shape[0])
+    ids = index_labels(read_whole(index).tolist(), False, "obs")
     return Contents(arrays, {} if ids is None else {"sample_ids": ids})
 
 

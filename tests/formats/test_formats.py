@@ -45,9 +45,9 @@ def plugins(tmp_path, monkeypatch):
         "gone = line_reader:gone\n"
         "absent = no_such_module:read\n"
     )
-    formats._plugins.cache_clear()
+    vars(formats.PLUGINS).pop("_entries", None)
     yield
-    formats._plugins.cache_clear()
+    vars(formats.PLUGINS).pop("_entries", None)
     sys.modules.pop("line_reader", None)
 
 

@@ -45,6 +45,14 @@ def test_false_declarations_are_found():
     isorep.register(lambda x, y: random.uniform(), name="random", similarity_range=(-1, 1))
     assert {"the same twice", "any order of samples"} <= set(not_held("random"))
 
+    def stubborn(x, y):
+        if y.shape[1] > 5 and not np.allclose(x, y):
+            raise RuntimeError("takes no other order of neurons")
+        return min(isorep.measures.cosine(x, y).similarity ** 2 + 1e-10, 1 + 1e-10)
+
+    isorep.register(stubborn, invariance="none")
+    assert not_held("stubborn") == []
+
     def strict(x, y):
         raise RuntimeError("only on Tuesdays")
 
@@ -82,6 +90,9 @@ def test_the_shell_prints_a_table_and_ends_with_1_if_something_does_not_hold(
     assert status == 1
     assert "same: A linear kernel alignment." in out
     assert out.splitlines()[-1] == "does not hold: direction: y given x"
+    # The second example of the help; folds are drawn at random.
+    status, out, _ = shell("linear_regression(folds=10)")
+    assert (status, out.splitlines()[-1]) == (0, "every declared property holds on these data")
     status, out, _ = shell("cka")
     assert (status, out.splitlines()[-1]) == (0, "every declared property holds on these data")
     status, _, err = shell("measures_of_user:number")

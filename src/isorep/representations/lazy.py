@@ -120,8 +120,13 @@ class LazyRepresentations(Layers[LazyArray]):
         return layers if isinstance(layers, cls) else cls(layers, **layers.metadata())
 
     @property
-    def place(self) -> str | PathLike[str]:
+    def place(self) -> str:
         """The path of the store; empty if it has none."""
+        return fspath(self._place)
+
+    @property
+    def file(self) -> str | PathLike[str]:
+        """The path of the store, with the options that it is read with."""
         return self._place
 
     def _layer(self, name: str, value: Any, knows_dtype: bool) -> tuple[LazyArray, str]:

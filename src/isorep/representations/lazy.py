@@ -66,7 +66,9 @@ class LazyArray:
                 f"cannot read rows {start} to {stop - 1} of {self._name}: {error}"
             ) from error
         values = values.astype(self.dtype, copy=False)
-        return ComputedArray.of(values, self.computed_dtype) if self.computed_dtype else values
+        return (
+            ComputedArray.from_array(values, self.computed_dtype) if self.computed_dtype else values
+        )
 
     def computed_in(self, dtype: str) -> LazyArray:
         """Return the same array, the values of which were computed in `dtype`."""

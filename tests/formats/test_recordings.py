@@ -146,3 +146,12 @@ def test_what_is_no_such_file(tmp_path, suffix):
         path.write_bytes(bad)
         with pytest.raises(ValueError, match=rf"a.{suffix}'.*expected an (.h5ad|NWB) file"):
             load(path)
+
+
+def test_a_label_that_is_missing(tmp_path):
+    with h5py.File(tmp_path / "a.h5ad", "w") as file:
+        file["X"] = np.eye(3)
+        file["obs/_index"] = [0.0, np.nan, 2.0]
+        file["obs"].attrs["_index"] = "_index"
+    with pytest.raises(ValueError, match=r"a.h5ad': the label of sample 1 of obs is missing"):
+        load(tmp_path / "a.h5ad")

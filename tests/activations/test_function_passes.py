@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import namedtuple
 
 import numpy as np
 import pytest
@@ -36,6 +37,21 @@ def test_rows_and_ids_are_those_of_a_torch_model():
         "x_layer": 2,
         "y_layer": 1,
     }
+
+
+def test_named_tuples_and_dicts_in_a_tuple_are_cut():
+    Sample = namedtuple("Sample", "images more")
+    data = [Sample(X, {"scale": X[:, :1], "deep": {"shift": X[:, 1:2], "constant": 3.0}})] * 2
+
+    def function(batch):
+        more = batch.more
+        shift = more["deep"]["shift"] + more["deep"]["constant"]
+        return {"hidden": batch.images * more["scale"] + shift}
+
+    n = len(X) + 20
+    reps = isorep.capture(function, data, max_samples=n, sample_ids=range(n), probe=False)
+    expected = X * X[:, :1] + (X[:, 1:2] + 3)
+    assert_allclose(reps["hidden"], np.concatenate([expected, expected[:20]]), rtol=1e-6)
 
 
 def test_layers_batches_and_number_of_samples():
@@ -262,6 +278,7 @@ def test_a_store_is_resumed_with_the_same_function_only(tmp_path, monkeypatch):
 def test_functions_of_arrays_need_no_pytorch(tmp_path):
     script = """
 import sys
+from collections import namedtuple
 class NoTorch:
     def find_spec(self, name, *rest):
         if name == "torch":

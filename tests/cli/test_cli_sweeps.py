@@ -213,6 +213,9 @@ def test_a_trajectory_of_checkpoints(shell, checkpoints, tmp_path):
     assert (status, "max_samples is for models" in err) == (2, True)
     status, _, err = shell("trajectory", "a/step2.zarr", *command[1:5], "-o", "p.zarr")
     assert (status, "--model needs --weights and --data, and no STATEs" in err) == (2, True)
+    status, _, err = shell(*command[:-1], "path.npz")
+    assert (status, "path.npz': expected a name ending in .zarr" in err) == (2, True)
+    assert not (tmp_path / "path.npz.states").exists()
     status, _, err = shell("trajectory", "-o", "p.zarr")
     assert (status, "expected STATEs, or --model" in err) == (2, True)
 

@@ -45,9 +45,9 @@ def plugins(tmp_path, monkeypatch):
         "gone = line_reader:gone\n"
         "absent = no_such_module:read\n"
     )
-    formats._plugins.cache_clear()
+    vars(formats.PLUGINS).pop("_entries", None)
     yield
-    formats._plugins.cache_clear()
+    vars(formats.PLUGINS).pop("_entries", None)
     sys.modules.pop("line_reader", None)
 
 
@@ -94,6 +94,16 @@ def test_an_unknown_suffix_lists_the_known_ones(plugins, tmp_path):
         load(tmp_path / "a.xyz")
     with pytest.raises(ValueError, match="expected a name ending in"):
         load(tmp_path)
+
+
+def test_two_packages_with_one_suffix_are_both_named(plugins, tmp_path):
+    info = tmp_path / "other_reader-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other-reader\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[isorep.readers]\n.Lines = line_reader:read\n")
+    (tmp_path / "a.lines").write_text("cat 1 2\n")
+    with pytest.raises(ImportError, match="packages line-reader and other-reader all offer"):
+        load(tmp_path / "a.lines")
 
 
 def test_the_table_in_the_docs_is_that_of_the_registry():

@@ -45,12 +45,24 @@ def test_false_declarations_are_found():
     isorep.register(lambda x, y: random.uniform(), name="random", similarity_range=(-1, 1))
     assert {"the same twice", "any order of samples"} <= set(not_held("random"))
 
+    def stubborn(x, y):
+        other_signs = np.allclose(abs(x), abs(y)) and not np.allclose(x, y)
+        if other_signs or min(abs(x).max(), abs(y).max()) <= 1:
+            raise RuntimeError("takes neither other signs nor small values")
+        return max(2 * isorep.cka(x, y).similarity - 1, 0) - 1e-10  # below 0, as by rounding
+
+    isorep.register(stubborn, invariance="none")
+    assert not_held("stubborn") == []
+
     def strict(x, y):
         raise RuntimeError("only on Tuesdays")
 
     isorep.register(strict)
     checks = certify(MEASURES["strict"])
-    assert {check.verdict for check in checks} == {"does not hold"}
+    assert {(check.verdict, check.seen) for check in checks} == {
+        ("does not hold", "RuntimeError: only on Tuesdays"),
+        ("not declared", "not tried"),
+    }
     assert checks[0].seen == "RuntimeError: only on Tuesdays"
     with pytest.raises(ValueError, match="dft_cca compares maps"):
         certify(MEASURES["dft_cca"])
@@ -82,6 +94,9 @@ def test_the_shell_prints_a_table_and_ends_with_1_if_something_does_not_hold(
     assert status == 1
     assert "same: A linear kernel alignment." in out
     assert out.splitlines()[-1] == "does not hold: direction: y given x"
+    # The second example of the help; folds are drawn at random.
+    status, out, _ = shell("linear_regression(folds=10)")
+    assert (status, out.splitlines()[-1]) == (0, "every declared property holds on these data")
     status, out, _ = shell("cka")
     assert (status, out.splitlines()[-1]) == (0, "every declared property holds on these data")
     status, _, err = shell("measures_of_user:number")

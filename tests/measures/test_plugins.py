@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import isorep
-from isorep.measures import MEASURES, plugins, registry
+from isorep.measures import MEASURES, registry
+from isorep.measures.plugins import PLUGINS
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)
@@ -29,6 +30,14 @@ def gram(x, y, *, power: float = 1.0):
 
 def squared_cca(o):
     return np.mean(np.asarray(o.correlations) ** 2)
+
+
+@pytest.fixture
+def plugins():
+    """Let entry points be listed anew, in the test and after it."""
+    vars(PLUGINS).pop("_entries", None)
+    yield
+    vars(PLUGINS).pop("_entries", None)
 
 
 def example():
@@ -155,8 +164,47 @@ def test_what_cannot_be_registered():
         isorep.register(gram, similarity_range=(0, 2))
     with pytest.raises(TypeError, match=r"function of two arrays .* whose options have defaults"):
         isorep.register(lambda x, y, *, k: 1.0, name="without_default")
-    isorep.register(gram)
-    isorep.register(gram)  # a module that is imported again
+
+
+def test_a_function_that_is_defined_again_replaces_its_measure():
+    def define(constant, **properties):
+        def edited(x, y):
+            """The same text."""
+            return constant
+
+        return isorep.register(edited, **properties)
+
+    define(0.25)
+    assert isorep.similarity(X, Y, "edited").similarity == 0.25
+    define(0.75, similarity_range=(0.5, 1.0), metric=True)
+    assert isorep.similarity(X, Y, "edited").similarity == 0.75
+    table = isorep.compare({"h": X}, {"h": Y}, measures=["edited"])
+    assert table["edited"].item() == 0.75
+    assert MEASURES["edited"].metric
+    with pytest.raises(ValueError, match=r"a measure 'edited' exists \(The same text\.\)"):
+        isorep.register(gram, name="edited")
+
+
+def test_hints_that_only_type_checkers_know():
+    def hinted(x: NoSuchArray, y: NoSuchArray, *, power: float = 2.0):  # noqa: F821
+        return gram(x, y, power=power)
+
+    public = isorep.register(hinted)
+    assert public(X, Y).similarity == pytest.approx(isorep.cka(X, Y).similarity ** 2)
+    assert isorep.similarity(X, Y, "hinted(power=1.0)").similarity == pytest.approx(
+        isorep.cka(X, Y).similarity
+    )
+
+
+def test_two_packages_with_one_measure_are_both_named(monkeypatch, tmp_path, plugins):
+    for package in ("first", "second"):
+        info = tmp_path / f"{package}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[isorep.measures]\ntwice = {package}:twice\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ImportError, match="the packages first and second all offer the measure tw"):
+        isorep.similarity(X, Y, "twice")
 
 
 def test_entry_points_are_loaded_when_they_are_asked_for(monkeypatch):
@@ -168,8 +216,7 @@ def test_entry_points_are_loaded_when_they_are_asked_for(monkeypatch):
     module = type("Module", (), {"gram": isorep.register(gram)})
     del registry._ROWS["gram"]
     monkeypatch.setitem(sys.modules, "my_measures", module)
-    monkeypatch.setattr(plugins, "entry_points", lambda group: entries)
-    monkeypatch.setattr(plugins, "_entries", plugins._entries.__wrapped__)
+    monkeypatch.setitem(vars(PLUGINS), "_entries", {entry.name: [entry] for entry in entries})
     assert "gram" not in MEASURES
     assert isorep.similarity(X, Y, "gram").similarity == pytest.approx(isorep.cka(X, Y).similarity)
     assert "gram" in MEASURES

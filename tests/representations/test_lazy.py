@@ -130,3 +130,11 @@ def test_bfloat16_is_widened_as_it_is_read(tmp_path):
     assert stored["0"].dtype == whole["0"].dtype == np.float32
     np.testing.assert_array_equal(stored["0"][7:9], whole["0"][7:9])
     assert Representations.from_mapping(stored) == whole
+
+
+def test_the_place_is_the_path_as_text(tmp_path):
+    path = tmp_path / "a.zarr"
+    save({"fc": np.ones((3, 2))}, path)
+    stored = open_store(path, layers="fc")
+    assert stored.place == str(path)
+    assert stored.file.options == {"layers": "fc"}

@@ -19,7 +19,7 @@ def plain():
 
 @pytest.fixture
 def computed(plain):
-    return ComputedArray.of(plain, "bfloat16")
+    return ComputedArray.from_array(plain, "bfloat16")
 
 
 def test_views_and_results_know_the_dtype(computed):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from os import PathLike
 from pathlib import Path
 
@@ -29,9 +27,15 @@ from isorep._formats.shards import INDEX, is_folder_of_arrays, open_folder, open
 from isorep._formats.torch_file import open_tensors, read_tensors
 from isorep._formats.zarr import write_zarr
 from isorep._utils.atomic import target_of
+from isorep._utils.entry_points import EntryPoints
 
-_ENTRY_POINTS = "isorep.readers"
-"""Group of entry points by which other packages add formats; their names are suffixes."""
+
+def _suffix(name: str) -> str:
+    return f".{name.lower().removeprefix('.')}"
+
+
+PLUGINS = EntryPoints("isorep.readers", "reader", _suffix)
+"""Entry points by which other packages add formats; their names are suffixes."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +182,7 @@ def find_format(path: Path) -> Format | None:
     if suffix in FORMATS:
         return FORMATS[suffix]
     if suffix:
-        return _load_plugin(_plugins()[suffix])
+        return _load_plugin(suffix)
     return _kind_of_folder(path)
 
 
@@ -189,7 +193,7 @@ def has_format(path: Path) -> bool:
 
 def suffixes() -> tuple[str, ...]:
     """Return all suffixes, those of other packages last."""
-    return *FORMATS, *(suffix for suffix in _plugins() if suffix not in FORMATS)
+    return *FORMATS, *(suffix for suffix in PLUGINS.names if suffix not in FORMATS)
 
 
 def table_of_formats() -> list[tuple[str, ...]]:
@@ -209,10 +213,9 @@ def table_of_formats() -> list[tuple[str, ...]]:
         )
         for key, row in formats.items()
     ]
-    for suffix, entry in _plugins().items():
+    for suffix in PLUGINS.names:
         if suffix not in FORMATS:
-            package = entry.dist.name if entry.dist else entry.value
-            rows.append((suffix, f"read by the package {package}", "", "", ""))
+            rows.append((suffix, f"read by the package {PLUGINS.packages(suffix)}", "", "", ""))
     return rows
 
 
@@ -245,7 +248,7 @@ def _suffix_of(path: Path) -> str:
     own = [suffix for suffix in FORMATS if name.endswith(suffix)]
     if own or not path.suffix:  # packages are only listed when they may be needed
         return max(own, key=len, default="")
-    return max((suffix for suffix in _plugins() if name.endswith(suffix)), key=len, default="")
+    return max((suffix for suffix in PLUGINS.names if name.endswith(suffix)), key=len, default="")
 
 
 def _kind_of_folder(path: Path) -> Format | None:
@@ -255,29 +258,13 @@ def _kind_of_folder(path: Path) -> Format | None:
     return next((row for row in kinds if row.recognise is not None and row.recognise(path)), None)
 
 
-@cache
-def _plugins() -> dict[str, EntryPoint]:
-    """Return the entry point of each suffix that another package reads."""
-    entries = entry_points(group=_ENTRY_POINTS)
-    return {f".{entry.name.lower().removeprefix('.')}": entry for entry in entries}
-
-
-def _load_plugin(entry: EntryPoint) -> Format:
-    name = f"the reader {entry.name} = {entry.value!r} of the package " + (
-        entry.dist.name if entry.dist else "of an unknown name"
-    )
-    try:
-        reader = entry.load()
-    except Exception as error:  # a broken package can raise anything
-        raise ImportError(
-            f"{name} cannot be imported: {type(error).__name__}: {error}; repair or remove the "
-            "package"
-        ) from error
+def _load_plugin(suffix: str) -> Format:
+    reader = PLUGINS.load(suffix)
     if isinstance(reader, Format):
         return reader
     if not callable(reader):
         raise TypeError(
-            f"{name} is a {type(reader).__name__}; expected an isorep.storage.Format, or a "
-            "function of a path that returns isorep.storage.Contents"
+            f"{PLUGINS.place(suffix)} is a {type(reader).__name__}; expected an "
+            "isorep.storage.Format, or a function of a path that returns isorep.storage.Contents"
         )
     return Format(read=reader)

@@ -30,7 +30,7 @@ class ComputedArray(np.ndarray[Any, Any]):
 
     Examples
     --------
-    >>> x = ComputedArray.of(np.ones((3, 2), np.float32), "bfloat16")
+    >>> x = ComputedArray.from_array(np.ones((3, 2), np.float32), "bfloat16")
     >>> x[1:].computed_dtype, x.dtype
     ('bfloat16', dtype('float32'))
     """
@@ -38,7 +38,7 @@ class ComputedArray(np.ndarray[Any, Any]):
     computed_dtype: str | None
 
     @classmethod
-    def of(cls, array: NDArray[Any], dtype: str) -> Self:
+    def from_array(cls, array: NDArray[Any], dtype: str) -> Self:
         """Return a view of `array` that was computed in `dtype`."""
         view = array.view(cls)
         view.computed_dtype = dtype

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from isorep._utils.arrays import to_numpy
 from isorep._utils.validation import unknown_name
+from isorep.activations.input_names import DECODER_MASK, MASK
 from isorep.activations.sample_digests import (
     PartsOfSample,
     of_array,
@@ -24,7 +25,6 @@ from isorep.activations.sample_digests import (
     whole_array,
 )
 
-MASK, DECODER_MASK = "attention_mask", "decoder_attention_mask"
 _DECODER = "decoder"
 
 

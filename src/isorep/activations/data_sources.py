@@ -11,11 +11,10 @@ import numpy as np
 from isorep._utils.arrays import to_numpy
 from isorep._utils.tables import dense_numbers
 from isorep._utils.tokens import TEXTS_OF_BATCH, UNLIMITED, are_texts, listed_texts, token_batch
+from isorep.activations.input_names import MASK
 
 BATCH_SIZE = 256
 """Samples of a batch, if the data are not in batches."""
-
-_MASK = "attention_mask"
 
 
 def read_source(
@@ -129,7 +128,7 @@ def _column(name: str, batch: dict[str, Any]) -> Any:
         array = np.asarray(rows)
     except ValueError:
         lengths = [len(row) for row in rows]
-        if _MASK not in batch or any(np.ndim(row) != 1 for row in rows):
+        if MASK not in batch or any(np.ndim(row) != 1 for row in rows):
             raise ValueError(
                 f"the samples of the column {name!r} have several sizes: pad them, for texts with "
                 "tokenizer(..., padding='max_length', truncation=True)"

@@ -17,7 +17,7 @@ from isorep._utils.tables import as_labels, dense_numbers
 from isorep._utils.tokens import TEXTS_OF_BATCH, are_texts
 from isorep._utils.validation import as_integer, unknown_name
 from isorep.activations.data_sources import BATCH_SIZE, is_hugging_face, read_source
-from isorep.activations.input_names import HAVE_SAMPLES, LABELS
+from isorep.activations.input_names import HAVE_SAMPLES, LABELS, MASK
 from isorep.activations.sample_digests import (
     PartsOfSample,
     is_array,
@@ -27,8 +27,6 @@ from isorep.activations.sample_digests import (
     sample_digests,
     whole_array,
 )
-
-_MASK = "attention_mask"
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class FunctionBatch:
     labels: NDArray[Any] | None
 
     @classmethod
-    def of(cls, item: Any) -> FunctionBatch:
+    def from_item(cls, item: Any) -> FunctionBatch:
         """Split an item of the data into inputs and labels.
 
         In a tuple or list, the inputs come first and labels may follow.
@@ -97,13 +95,18 @@ class FunctionBatch:
         def rows(x: Any) -> Any:
             return x[start:stop] if _has_rows(x) and len(x) == n else x
 
-        if isinstance(self.item, Mapping):
-            item: Any = {key: rows(x) for key, x in self.item.items()}
-        elif isinstance(self.item, tuple | list) and not are_texts(self.item):
-            item = type(self.item)([rows(x) for x in self.item])
+        def cut(x: Any) -> Any:
+            if isinstance(x, Mapping):
+                return {key: cut(value) for key, value in x.items()}
+            return rows(x)
+
+        if isinstance(self.item, tuple | list) and not are_texts(self.item):
+            parts = [cut(x) for x in self.item]
+            is_named = hasattr(self.item, "_fields")
+            item: Any = type(self.item)(*parts) if is_named else type(self.item)(parts)
         else:
-            item = rows(self.item)
-        return FunctionBatch.of(item)
+            item = cut(self.item)
+        return FunctionBatch.from_item(item)
 
     def digests(self) -> tuple[str, ...]:
         """Return an id of each sample: a digest of its inputs.
@@ -115,11 +118,11 @@ class FunctionBatch:
         ValueError
             The inputs are neither arrays nor texts, nor dicts of these.
         """
-        n, mask = self.n, self.mask_named(_MASK)
+        n, mask = self.n, self.mask_named(MASK)
         parts: list[PartsOfSample] = []
         shared: list[bytes] = []
         for key, value in _leaves("", self.inputs):
-            if key == _MASK:
+            if key == MASK:
                 continue
             if is_array(value) and _has_rows(value) and len(value) == n:
                 parts.append(of_array(key, value, mask))
@@ -187,13 +190,13 @@ def function_batches(
     data = read_source(_loader(data), tokenizer=tokenizer)
     is_column = isinstance(data, tuple) and len(data) == 2 and _labels(data[1], None) is not None
     if is_array(data) or isinstance(data, Mapping) or are_texts(data) or is_column:
-        whole = FunctionBatch.of(data)
+        whole = FunctionBatch.from_item(data)
         size = TEXTS_OF_BATCH if are_texts(data) else BATCH_SIZE
         batches: Iterable[FunctionBatch] = [
             whole.cut(start, start + size) for start in range(0, whole.n, size)
         ]
     elif isinstance(data, Iterable) and not isinstance(data, str):
-        batches = (batch for batch in map(FunctionBatch.of, data) if batch.n)
+        batches = (batch for batch in map(FunctionBatch.from_item, data) if batch.n)
     else:
         raise TypeError(
             "data should be an array, a dict of arrays, a list of texts or an iterable of "

@@ -126,7 +126,7 @@ class FunctionPasses:
 
     def _run(self, batch: FunctionBatch, index: int) -> dict[str, LayerRows]:
         """Return the rows of each selected layer on a batch."""
-        return self._rows.of(self._function(batch.item), batch, f"batch {index}")
+        return self._rows.from_outputs(self._function(batch.item), batch, f"batch {index}")
 
 
 def _check_same(rows: Mapping[str, LayerRows], again: Mapping[str, LayerRows]) -> None:

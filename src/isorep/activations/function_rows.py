@@ -18,13 +18,12 @@ from isorep._utils.position_reductions import POSITION_REDUCTIONS
 from isorep._utils.tables import dense_numbers
 from isorep._utils.validation import check_name, unknown_name
 from isorep.activations.function_batch import FunctionBatch
-from isorep.representations.array_reduction import check_token_axis
+from isorep.activations.input_names import MASK
+from isorep.representations.array_reduction import CHANNELS, check_token_axis
 
 Reduce = str | Callable[..., Any] | Mapping[str, Any]
 
-_CHANNELS = ("auto", "first", "last")
 _DTYPES = ("float16", "float32", "float64")
-_AUTO_MASK = "attention_mask"
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class FunctionRows:
 
     def __post_init__(self) -> None:
         self.patterns = as_patterns(self.layers)
-        check_name("channels", self.channels, _CHANNELS)
+        check_name("channels", self.channels, CHANNELS)
         if self.dtype is not None:
             self.dtype = str(self.dtype).removeprefix("torch.")
             if self.dtype not in _DTYPES:
@@ -96,7 +95,7 @@ class FunctionRows:
             "dtype": self.dtype or "as computed",
         }
 
-    def of(self, outputs: Any, batch: FunctionBatch, where: str) -> dict[str, LayerRows]:
+    def from_outputs(self, outputs: Any, batch: FunctionBatch, where: str) -> dict[str, LayerRows]:
         """Return the rows of the selected layers.
 
         Raises
@@ -172,7 +171,7 @@ class FunctionRows:
                     f"{mask.shape[1]} positions"
                 )
             return mask
-        mask = batch.mask_named(_AUTO_MASK)
+        mask = batch.mask_named(MASK)
         if mask is None or array.ndim < 3:
             return None
         if array.ndim == 3 and array.shape[1] == mask.shape[1] and self.channels != "first":

@@ -38,11 +38,23 @@ def are_several(patterns: Sequence[str]) -> bool:
 
 
 def outputs_of(weights: Sequence[Path], output: Path) -> dict[Path, Path]:
-    """Return the file of activations of each checkpoint: run.zarr becomes run-step100.zarr."""
-    return {
-        path: output.with_name(f"{output.stem}-{label.replace('/', '-')}{output.suffix}")
-        for label, path in labels_of_files(weights).items()
-    }
+    """Return the file of activations of each checkpoint: run.zarr becomes run-step100.zarr.
+
+    Raises
+    ------
+    ValueError
+        If two checkpoints would have one file of activations.
+    """
+    sources: dict[Path, Path] = {}
+    for label, path in labels_of_files(weights).items():
+        file = output.with_name(f"{output.stem}-{label.replace('/', '-')}{output.suffix}")
+        if file in sources:
+            raise ValueError(
+                f"the activations of {str(sources[file])!r} and {str(path)!r} would both be "
+                f"{file.name!r}: rename one of them"
+            )
+        sources[file] = path
+    return {path: file for file, path in sources.items()}
 
 
 def capture_checkpoints(

@@ -1,4 +1,4 @@
-"""Interrupt: Ctrl-C ends every command within two seconds."""
+"""Interrupt: on Linux and macOS, Ctrl-C ends every command within two seconds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def prompt_interrupts() -> Iterator[None]:
     """End the process soon after Ctrl-C, and at once after a second one.
 
     Python handles a signal between two steps of the main thread, but one decomposition of a large
-    matrix may take minutes. So a thread of its own hears of the signal and counts the seconds.
+    matrix may take minutes. So another thread waits for the signal and ends the process after
+    `_PATIENCE`.
     """
     if os.name != "posix" or threading.current_thread() is not threading.main_thread():
         yield

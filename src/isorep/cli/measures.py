@@ -40,13 +40,13 @@ def measures(
 
     The description holds the formula, options with defaults, and invariance.
     """
-    from isorep.measures.plugins import plugin_names
+    from isorep.measures.plugins import PLUGINS
     from isorep.measures.registry import MEASURES, measure_named
 
     console = new_console()
     if measure is None:
         console.print(_list(MEASURES.values()))
-        if others := [name for name in plugin_names() if name not in MEASURES]:
+        if others := [name for name in PLUGINS.names if name not in MEASURES]:
             console.print(shown(f"of installed packages: {', '.join(others)}"))
         console.print("isorep measures MEASURE describes one measure.")
         return

@@ -138,7 +138,7 @@ OrderOption = Annotated[
     typer.Option(
         "--order",
         metavar="FILE",
-        help="Time of each sample, within its group, in the same forms as --groups.",
+        help="Time of each sample, within its group: a .npy, or a text with one value a line.",
     ),
 ]
 NanPolicyOption = Annotated[

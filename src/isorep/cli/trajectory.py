@@ -98,6 +98,7 @@ def trajectory(
 ) -> None:
     """Compare every state of a network with a reference state, layer by layer."""
     from isorep.activations.options import check_for_models
+    from isorep.comparison.sweeps.sweep_store import check_name_of_store
     from isorep.comparison.trajectory import trajectory as compare_states
 
     states = states or []
@@ -109,6 +110,7 @@ def trajectory(
             raise ValueError(
                 "--model needs --weights and --data, and no STATEs: its checkpoints are the states"
             )
+        check_name_of_store(output)
         captured = _states_folder(output)
         files = weight_files(weights)
         outputs = outputs_of(files, captured / output.name)

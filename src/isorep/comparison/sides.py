@@ -101,7 +101,7 @@ def select_layers(layers: Selected, patterns: Iterable[str], name: str) -> Selec
         for key, value in layers.metadata().items()
     }
     if isinstance(layers, LazyRepresentations):
-        metadata["place"] = layers.place
+        metadata["place"] = layers.file
     return type(layers)({layer: layers[layer] for layer in selected}, **metadata)
 
 
@@ -116,7 +116,7 @@ def with_structure(layers: Selected, groups: ArrayLike | None, order: ArrayLike 
     SampleStructure.from_labels(groups, order, layers.n_samples)
     metadata = {**layers.metadata(), "groups": groups, "order": order}
     if isinstance(layers, LazyRepresentations):
-        metadata["place"] = layers.place
+        metadata["place"] = layers.file
     return type(layers)(dict(layers.items()), **metadata)
 
 

@@ -16,7 +16,7 @@ from isorep.measures.measure_function import public_function
 from isorep.measures.registry import add_measure
 from isorep.measures.warning_rules.dominant_part import Emphasis
 
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 """Distance from the declared range that rounding can make."""
 
 
@@ -37,7 +37,8 @@ def register(
 ) -> Any:
     """Add a measure of your own, which then works wherever a measure is named.
 
-    It can be used as a decorator, with or without arguments. Packages can name the result in an
+    It can be used as a decorator, with or without arguments. If a function is defined and
+    registered again, it replaces its measure. Packages can name the result in an
     entry point of the group ``isorep.measures`` instead of calling it at each start. `isorep
     certify` checks the declared properties.
 
@@ -77,7 +78,7 @@ def register(
     TypeError
         If the function does not take two arrays or one overlap, or an option has no default.
     ValueError
-        If the name is taken, or a property is unknown.
+        If another function's measure has the name, or a property is unknown.
 
     Examples
     --------
@@ -151,7 +152,10 @@ class _Formula:
         update_wrapper(self, function)
         first = inspect.Parameter("overlap", inspect.Parameter.POSITIONAL_OR_KEYWORD)
         self.__signature__ = inspect.Signature([first, *options])
-        types = get_type_hints(function)
+        try:
+            types = get_type_hints(function)
+        except Exception:  # hints can name what is imported for type checkers only
+            types = {}
         self.__annotations__ = {p.name: types.get(p.name, Any) for p in options}
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -171,7 +175,7 @@ class _Formula:
                 f"{self._name} should return one number, got {type(value).__name__}"
             ) from None
         low, high = self._range
-        if not isfinite(similarity) or not low - _ROUNDING <= similarity <= high + _ROUNDING:
+        if not isfinite(similarity) or not low - ROUNDING <= similarity <= high + ROUNDING:
             raise ValueError(
                 f"{self._name} returned {similarity:g}, outside its similarity_range of {low:g} to "
                 f"{high:g}: correct the function or the range that it is registered with"

@@ -26,7 +26,7 @@ from isorep.measures.linear_regression import linear_regression
 from isorep.measures.measure_spec import Spec, parse_spec
 from isorep.measures.mutual_knn import mutual_knn
 from isorep.measures.permutation import permutation
-from isorep.measures.plugins import load_plugin, plugin_names
+from isorep.measures.plugins import PLUGINS, load_plugin
 from isorep.measures.procrustes import procrustes, procrustes_squared
 from isorep.measures.pwcca import pwcca
 from isorep.measures.rank_similarity import rank_similarity
@@ -77,14 +77,24 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(_ROWS)
 
 
 def add_measure(row: Measure) -> None:
-    """Add a row to `MEASURES`; raise ValueError if another measure has its name."""
+    """Add a row to `MEASURES`, in place of an earlier row of the same function.
+
+    Raises
+    ------
+    ValueError
+        If a measure of another function has the name.
+    """
     known = _ROWS.get(row.name)
-    if known is None:
-        _ROWS[row.name] = row
-    elif known.formula != row.formula or known.description != row.description:
+    if known is not None and _origin(known) != _origin(row):
         raise ValueError(
             f"a measure {row.name!r} exists ({known.description}): register yours by another name"
         )
+    _ROWS[row.name] = row
+
+
+def _origin(row: Measure) -> tuple[str, str]:
+    """Return the module and the qualified name of the function of a row."""
+    return row.function.__module__, getattr(row.function, "__qualname__", "")
 
 
 def measure_named(spec: Spec) -> Measure:
@@ -115,8 +125,8 @@ def measure_named(spec: Spec) -> Measure:
     """
     name, options = parse_spec(spec)
     if name not in MEASURES:
-        if name not in plugin_names():
-            raise ValueError(unknown_name("measure", str(name), [*MEASURES, *plugin_names()]))
+        if name not in PLUGINS.names:
+            raise ValueError(unknown_name("measure", str(name), [*MEASURES, *PLUGINS.names]))
         add_measure(load_plugin(name))
     return MEASURES[name].with_options(**options)
 

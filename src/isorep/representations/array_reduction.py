@@ -17,7 +17,8 @@ from isorep.representations.row_positions import RowPositions
 _PART = 2**26
 """Bytes of an array that are read and reduced at once."""
 
-_CHANNELS = ("first", "last", "auto")
+CHANNELS = ("first", "last", "auto")
+"""Axes that the features can be on."""
 
 
 class ReducedArray:
@@ -52,7 +53,7 @@ class ReducedArray:
 
     def __init__(self, array: Any, name: str, reduce: str, channels: str) -> None:
         check_name("reduction", reduce, POSITION_REDUCTIONS)
-        check_name("axis of channels", channels, _CHANNELS)
+        check_name("axis of channels", channels, CHANNELS)
         self.reduction = reduce
         self.n_samples = array.shape[0]
         self._array = array

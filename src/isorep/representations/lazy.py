@@ -66,7 +66,9 @@ class LazyArray:
                 f"cannot read rows {start} to {stop - 1} of {self._name}: {error}"
             ) from error
         values = values.astype(self.dtype, copy=False)
-        return ComputedArray.of(values, self.computed_dtype) if self.computed_dtype else values
+        return (
+            ComputedArray.from_array(values, self.computed_dtype) if self.computed_dtype else values
+        )
 
     def computed_in(self, dtype: str) -> LazyArray:
         """Return the same array, the values of which were computed in `dtype`."""
@@ -120,8 +122,13 @@ class LazyRepresentations(Layers[LazyArray]):
         return layers if isinstance(layers, cls) else cls(layers, **layers.metadata())
 
     @property
-    def place(self) -> str | PathLike[str]:
+    def place(self) -> str:
         """The path of the store; empty if it has none."""
+        return fspath(self._place)
+
+    @property
+    def file(self) -> str | PathLike[str]:
+        """The path of the store, with the options that it is read with."""
         return self._place
 
     def _layer(self, name: str, value: Any, knows_dtype: bool) -> tuple[LazyArray, str]:

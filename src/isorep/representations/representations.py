@@ -621,7 +621,7 @@ class Representations(Layers[NDArray[Any]]):
     def __getitem__(self, layer: str) -> NDArray[Any]:
         array: NDArray[Any] = self._arrays[layer]
         dtype = self._dtypes[layer]
-        return array if dtype == array.dtype.name else ComputedArray.of(array, dtype)
+        return array if dtype == array.dtype.name else ComputedArray.from_array(array, dtype)
 
     def _layer(self, name: str, value: Any, knows_dtype: bool) -> tuple[NDArray[Any], str]:
         array, dtype = _layer(name, value)

@@ -8,6 +8,7 @@ import random
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from helpers.sweeps import equal, networks, saved
 import isorep
 from isorep import Representations
 from isorep.comparison.sweeps import results, scheduler, sweep_store
+from isorep.comparison.sweeps.stored_chunks import StoredChunks
 
 MEASURES = ["pwcca", "cka"]
 
@@ -351,6 +353,25 @@ def test_a_damaged_store_costs_its_own_cells(tmp_path):
     text = table["reason"].sel(x="seed0", y="seed2", layer="conv").item()
     assert "of layer 'conv' of" in text
     assert "seed2.zarr" in text
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "a lost network"), MemoryError()])
+def test_an_error_of_the_disk_removes_no_chunk(tmp_path, error):
+    class Blocks:
+        def __getitem__(self, index):
+            raise error
+
+    chunk = tmp_path / "cka" / "c" / "0"
+    chunk.parent.mkdir(parents=True)
+    chunk.write_bytes(b"finished")
+    metadata = SimpleNamespace(encode_chunk_key=lambda index: f"c/{index[0]}")
+    array = SimpleNamespace(shape=(1,), chunks=(1,), blocks=Blocks(), metadata=metadata)
+    with pytest.raises(type(error)):
+        StoredChunks(tmp_path, {"cka": array}).remove_damaged()
+    assert chunk.read_bytes() == b"finished"
+    error = ValueError("a damaged chunk")
+    StoredChunks(tmp_path, {"cka": array}).remove_damaged()
+    assert not chunk.exists()
 
 
 def _chunks(path):

@@ -8,11 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from isorep.activations.input_names import DECODER_MASK, MASK
 from isorep.activations.layouts.axes import Axes, Origin, length
 from isorep.activations.layouts.axis_tracker import AxisTracker
 from isorep.activations.layouts.layout import positions_of
-
-MASK, DECODER_MASK = "attention_mask", "decoder_attention_mask"
 
 _TOKENS = {
     MASK: ("input_ids", "inputs_embeds", "input_values", "input_features"),

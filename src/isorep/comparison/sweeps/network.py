@@ -87,7 +87,7 @@ class Network:
             If the source is none of these; the error names the network.
         """
         if isinstance(source, LazyRepresentations) and source.place:
-            source = source.place
+            source = source.file
         if isinstance(source, str | os.PathLike):
             # Absolute, since a worker may run in another folder.
             return cls(name, ActivationFile.from_path(source).absolute(), groups, order)

@@ -28,7 +28,7 @@ class StoredChunks:
     def __init__(self, path: Path, arrays: Mapping[str, Any]) -> None:
         self._path, self._arrays = path, arrays
 
-    def of(self, name: str, region: Region) -> Iterator[str]:
+    def in_region(self, name: str, region: Region) -> Iterator[str]:
         """Yield the chunks that hold some cells of an array."""
         array = self._arrays[name]
         for index in product(*map(_indices, region, array.shape, array.chunks)):
@@ -36,7 +36,7 @@ class StoredChunks:
 
     def of_array(self, name: str) -> Iterator[str]:
         """Yield all chunks of an array."""
-        return self.of(name, (slice(None),) * self._arrays[name].ndim)
+        return self.in_region(name, (slice(None),) * self._arrays[name].ndim)
 
     def remove_damaged(self) -> None:
         """Remove the chunks that cannot be read, and files that a killed process left."""
@@ -47,6 +47,8 @@ class StoredChunks:
             for index in np.ndindex(*counts):
                 try:
                     array.blocks[index]
+                except (OSError, MemoryError):  # says nothing of the chunk
+                    raise
                 except Exception:  # any, depending on the codec
                     with suppress(FileNotFoundError):
                         (self._path / self._chunk(name, index)).unlink()

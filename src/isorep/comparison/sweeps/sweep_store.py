@@ -117,7 +117,7 @@ class SweepStore:
                 chunk
                 for name, region, _ in filled(tile, cells)
                 if name in _TEXTS
-                for chunk in self._chunks.of(name, region)
+                for chunk in self._chunks.in_region(name, region)
             }
             self._chunks.sync(texts | set(self._numbers(tile)))
             line = " ".join([str(tile.number), *sorted(texts)]).encode()
@@ -129,16 +129,16 @@ class SweepStore:
         for name in (*score_variables(self._sweep.inputs.measures), "n_samples"):
             for region in (tile.xy, tile.yx):
                 if region is not None:
-                    yield from self._chunks.of(name, region)
+                    yield from self._chunks.in_region(name, region)
         for name, _, region in tile.ranks:
-            yield from self._chunks.of(name, region)
+            yield from self._chunks.in_region(name, region)
 
     def _always(self) -> Iterator[str]:
         """Yield the chunks that no tile writes to."""
         for name in self._sweep.coords:
             yield from self._chunks.of_array(name)
         for region, _ in self._sweep.missing:
-            yield from self._chunks.of("reason", region)
+            yield from self._chunks.in_region("reason", region)
 
     def _read_finished(self, path: Path) -> set[int]:
         """Return the finished tiles whose chunks are all there; forget the others, and say so."""
@@ -180,6 +180,12 @@ class SweepStore:
         return table
 
 
+def check_name_of_store(path: Path) -> None:
+    """Raise ValueError if a path does not end in .zarr."""
+    if path.suffix.lower() != ".zarr":
+        raise ValueError(f"cannot write {str(path)!r}: expected a name ending in .zarr")
+
+
 def open_sweep_store(
     sweep: Sweep, path: str | PathLike[str], fingerprints: Sequence[str]
 ) -> SweepStore:
@@ -202,8 +208,7 @@ def open_sweep_store(
         If the folder to write into does not exist.
     """
     path = Path(os.path.realpath(path))
-    if path.suffix.lower() != ".zarr":
-        raise ValueError(f"cannot write {str(path)!r}: expected a name ending in .zarr")
+    check_name_of_store(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot write {str(path)!r}: no folder {str(path.parent)!r}")
     identity = _identity(sweep, fingerprints)

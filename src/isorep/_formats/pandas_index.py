@@ -106,7 +106,8 @@ def _levels(table: Any) -> list[tuple[str | range, Any]]:
 def _labels(column: Any) -> list[Any]:
     import pandas
 
-    return pandas.Index(column[:]).tolist()
+    labels: list[Any] = pandas.Index(column[:]).tolist()
+    return labels
 
 
 def _warn(reason: str) -> None:

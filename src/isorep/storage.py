@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
-
-import numpy as np
+from typing import TYPE_CHECKING, TypeVar, Unpack
 
 from isorep._formats.formats import FORMATS, Format, find_format, one_of, suffixes
 from isorep._formats.header import Contents
 from isorep._utils.atomic import interrupted_swap
 from isorep._utils.damaged_file import damage_as_value_error
+from isorep._utils.memory import read_whole
 from isorep.representations.activation_file import ActivationFile
 from isorep.representations.array_selection import ReadOptions, select_arrays
 from isorep.representations.representations import Representations
@@ -194,7 +193,7 @@ def _load(path: Path, row: Format, options: ReadOptions) -> Representations:
         return Representations.from_mapping(_open(path, row, options))
     contents = select_arrays(_contents(row.read, path), **options)
     with damage_as_value_error():
-        layers = {name: _in_memory(array) for name, array in contents.layers.items()}
+        layers = {name: read_whole(array) for name, array in contents.layers.items()}
     return Representations(layers, **contents.metadata)
 
 
@@ -222,10 +221,6 @@ def _contents(read: Callable[[Path], Contents], path: Path) -> Contents:
             f"its reader returned a {type(contents).__name__}; expected isorep.storage.Contents"
         )
     return contents
-
-
-def _in_memory(array: Any) -> Any:
-    return np.asarray(array) if hasattr(array, "__array__") else array[:]
 
 
 Read = TypeVar("Read")

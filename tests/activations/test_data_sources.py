@@ -136,6 +136,12 @@ def test_texts_with_a_tokenizer():
         ids = cut(text, truncation=True, max_length=LONGEST)["input_ids"]
         np.testing.assert_allclose(reps["embedding"][i], weight[ids].mean(0), rtol=1e-5)
 
+    column = datasets.Dataset.from_dict({"text": texts})["text"]
+    for same in (column, pandas.Series(texts), np.array(texts), np.array(texts, dtype=object)):
+        equal(isorep.capture(model, same, tokenizer=cut), reps)
+        lengths = isorep.capture(lambda batch: {"n": np.array([[len(x)] for x in batch])}, same)
+        assert lengths["n"].ravel().tolist() == [len(text) for text in texts]
+
     def function(batch):
         return {"h": weight[batch["input_ids"]]}
 

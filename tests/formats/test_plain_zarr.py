@@ -85,7 +85,9 @@ def test_a_shape_that_claims_far_more_than_there_is(tmp_path, name):
     )
     metadata = json.loads(metadata_file.read_text())
     metadata_file.write_text(json.dumps(metadata | {"shape": [2**40]}))
-    with pytest.raises(ValueError, match=r"a.zarr'.* \d+ chunks, and \d+ files: write it anew"):
+    with pytest.raises(
+        ValueError, match=r"a file for each of the \d+ chunks .*, got \d+ files: write it"
+    ):
         load(path)
 
 
@@ -135,10 +137,45 @@ def test_an_array_of_xarray_without_a_name(tmp_path):
 def test_links_within_a_store_are_checked_too(tmp_path):
     path = tmp_path / "a.zarr"
     files.write_plain_zarr2(path)
-    elsewhere = Path(shutil.move(path / "image", tmp_path / "image"))
+    elsewhere = Path(shutil.move(path / "image", path / "other"))
     metadata = json.loads((elsewhere / ".zarray").read_text())
     metadata["filters"].append({"id": "pickle"})
     (elsewhere / ".zarray").write_text(json.dumps(metadata))
     (path / "image").symlink_to(elsewhere)
     with pytest.raises(ValueError, match="may run code"):
         open_plain_zarr(path)
+
+
+@each_format
+@pytest.mark.parametrize("linked", ["image", "image/METADATA"])
+def test_links_out_of_a_store_are_refused(tmp_path, zarr_format, linked):
+    path = tmp_path / "a.zarr"
+    files.write_plain_zarr(path, zarr_format)
+    place = path / linked.replace("METADATA", {2: ".zarray", 3: "zarr.json"}[zarr_format])
+    place.symlink_to(shutil.move(place, tmp_path / "elsewhere"))
+    with pytest.raises(ValueError, match=r"is a link out of the store; .*: copy the target"):
+        load(path)
+
+
+@each_format
+def test_a_chunk_that_claims_more_than_memory(tmp_path, zarr_format):
+    """One chunk, of the fill value: as an index of xarray, and as an array alone."""
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=zarr_format)
+    huge = {"shape": (2**50,), "chunks": (2**50,), "dtype": "f8"}
+    if zarr_format == 2:
+        group.create_array("trial", **huge, attributes={"_ARRAY_DIMENSIONS": ["trial"]})
+    else:
+        group.create_array("trial", **huge, dimension_names=["trial"])
+    for path in (tmp_path / "a.zarr", tmp_path / "a.zarr" / "trial"):
+        with pytest.raises(ValueError, match=r"load '.*': it claims to hold 8.00 PiB, which do n"):
+            load(path, layers="trial")
+
+
+def test_a_label_that_is_missing(tmp_path):
+    coords = {"stimulus": np.array([0.0, np.nan, 2.0])}
+    table = xarray.Dataset({"x": (("stimulus", "unit"), np.ones((3, 2)))}, coords=coords)
+    table.to_zarr(tmp_path / "a.zarr", zarr_format=2)
+    table.to_netcdf(tmp_path / "a.nc")
+    for name in ("a.zarr", "a.nc"):
+        with pytest.raises(ValueError, match=rf"{name}': the label of sample 1 of dimension 'st"):
+            load(tmp_path / name)

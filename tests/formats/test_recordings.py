@@ -162,3 +162,12 @@ def test_a_matrix_stored_by_columns_is_converted_once(cells, monkeypatch):
     for i in range(len(rows)):
         np.testing.assert_array_equal(columns[i : i + 1], rows[i : i + 1])
     assert len(conversions) == 1
+
+
+def test_a_label_that_is_missing(tmp_path):
+    with h5py.File(tmp_path / "a.h5ad", "w") as file:
+        file["X"] = np.eye(3)
+        file["obs/_index"] = [0.0, np.nan, 2.0]
+        file["obs"].attrs["_index"] = "_index"
+    with pytest.raises(ValueError, match=r"a.h5ad': the label of sample 1 of obs is missing"):
+        load(tmp_path / "a.h5ad")

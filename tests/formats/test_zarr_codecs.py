@@ -1,9 +1,11 @@
 """No codec of a foreign zarr store runs code: it is refused before anything is decoded."""
 
 import json
+import os
 import pickle
 import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -138,14 +140,38 @@ def test_arrays_in_groups_of_format_2(tmp_path, consolidated):
         check_codecs(tmp_path / "a.zarr")
 
 
-def test_linked_folders_are_checked(tmp_path):
-    group = zarr.open_group(tmp_path / "elsewhere", mode="w", zarr_format=2)
+@pytest.mark.parametrize("marker", [{}, {"zarr.json": '{"node_type": "array"}'}])
+def test_linked_folders_are_checked(tmp_path, marker):
+    """Also within a folder that is a group of format 2 and an array of format 3."""
+    group = zarr.open_group(tmp_path / "a.zarr" / ".elsewhere", mode="w", zarr_format=2)
     group.create_array("x", data=X, filters=[Harmful()])
-    (tmp_path / "a.zarr").mkdir()
-    (tmp_path / "a.zarr" / "g").symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "a.zarr" / "above").symlink_to(tmp_path)  # a circle
+    for name, content in marker.items():
+        (tmp_path / "a.zarr" / ".elsewhere" / name).write_text(content)
+    (tmp_path / "a.zarr" / "g").symlink_to(tmp_path / "a.zarr" / ".elsewhere")
+    (tmp_path / "a.zarr" / "above").symlink_to(tmp_path / "a.zarr")  # a circle
     with pytest.raises(ValueError, match="names the codec 'harmful'"):
         check_codecs(tmp_path / "a.zarr")
+
+
+def test_own_stores_are_decoded_only_by_known_codecs(tmp_path):
+    path = tmp_path / "a.zarr"
+    isorep.Representations({"fc": X}).save(path)
+    codecs = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "harmful"}]
+    edit(path / "layer0000-fc" / "zarr.json", codecs=codecs)
+    for read in (load, open_store):
+        with pytest.raises(ValueError, match=r"zarr\.json' names the codec 'harmful'"):
+            read(path)
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_no_chunk_is_listed(tmp_path, zarr_format, monkeypatch):
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=zarr_format)
+    group.create_array("g/x", data=X, chunks=(1, 1))
+    listed = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(Path(path).name) or scandir(path))
+    check_codecs(tmp_path / "a.zarr")
+    assert listed == ["a.zarr", "g"]
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,15 @@ def test_repeats_of_unrelated_stimuli_are_corrected_at_every_size():
         isorep.sample_size_curve(x, y, "cca", groups=groups, sizes=[8], progress=False)
 
 
+def test_short_stretches_of_time_are_compared_by_debiased_cka():
+    x, y = np.random.default_rng(0).standard_normal((2, 200, 4))
+    options = {"order": range(200), "sizes": [15, 200], "repeats": 2, "progress": False}
+    curve = isorep.sample_size_curve(x, y, "cka_debiased", **options)
+    assert np.isfinite(curve["raw"]).all()
+    whole = isorep.similarity(x, y, "cka_debiased", order=range(200)).similarity
+    np.testing.assert_allclose(curve["raw"].sel(n_samples=200), whole, atol=1e-12)
+
+
 def test_forced_correlations_are_not_corrected():
     curve = isorep.sample_size_curve(X, Y, "cca", sizes=[12, 17], repeats=2)
     assert curve["corrected"].isnull().values.tolist() == [[True, True], [False, False]]

@@ -61,3 +61,10 @@ def test_what_is_refused(groups, order, message):
     given = None if groups is None else np.array(groups, dtype=object)
     with pytest.raises(ValueError, match=message):
         SampleStructure.from_labels(given, order, 3)
+
+
+def test_units_are_numbered_without_gaps():
+    groups = np.repeat([0, 1], [3, 40])
+    units = SampleStructure.from_labels(groups, np.arange(43)).units(20)
+    assert sorted(set(units)) == list(range(13))
+    assert not set(units[:3]) & set(units[3:])

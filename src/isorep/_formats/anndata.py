@@ -14,23 +14,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._formats.damage import damage_as
-from isorep._formats.hdf5_dataset import check_no_external_storage
+from isorep._formats.hdf5_dataset import check_own_data
 from isorep._formats.header import Contents
-from isorep._utils.memory import memory_budget, readable
+from isorep._utils.memory import memory_budget, read_whole, readable
 from isorep._utils.optional import import_optional
 from isorep._utils.table_index import index_labels
 from isorep._utils.tables import as_labels
 
+_EXPECTED = "an .h5ad file of anndata 0.8 or newer"
 _SPARSE = ("csr_matrix", "csc_matrix")
 
 
 def open_anndata(path: Path) -> Contents:
     """Open X, raw/X, layers, obsm and the columns of obs; obs_names are the sample ids."""
     h5py = import_optional("h5py", "hdf5")
-    with damage_as("an .h5ad file of anndata 0.8 or newer"), h5py.File(path) as file:
-        check_no_external_storage(file)
+    check_own_data(path, _EXPECTED)
+    with damage_as(_EXPECTED), h5py.File(path) as file:
         arrays = _arrays(path, file)
-        ids = _sample_ids(file["obs"])
+        key = f"obs/{file['obs'].attrs['_index']}"
+        index = _array(path, key, file[key], file[key].shape[0])
+    ids = index_labels(read_whole(index).tolist(), False, "obs")
     return Contents(arrays, {} if ids is None else {"sample_ids": ids})
 
 
@@ -192,7 +195,3 @@ def _check_fits(item: Any, n_bytes: int, purpose: str) -> None:
             f"free memory is {readable(free)}: read fewer rows at a time with open_store, use "
             "fewer genes or obsm, or store it as CSR"
         )
-
-
-def _sample_ids(obs: Any) -> tuple[str, ...] | None:
-    return index_labels(_read_dense(obs[obs.attrs["_index"]], slice(None)).tolist(), False, "obs")

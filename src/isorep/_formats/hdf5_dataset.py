@@ -8,23 +8,42 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep._formats.damage import damage_as
 from isorep._utils.optional import import_optional
 
 
-def check_no_external_storage(file: Any) -> None:
-    """Raise ValueError if a dataset of an open HDF5 file takes its bytes from other files.
+def check_own_data(path: Path, expected: str) -> None:
+    """Raise ValueError if an HDF5 file takes data from other files, or is no such file.
 
     A file of somebody else could name any file of this machine.
+
+    Parameters
+    ----------
+    path
+        Path of the file.
+    expected
+        What the file should be, in the error for a file that is damaged.
     """
+    h5py = import_optional("h5py", "hdf5")
 
-    def visit(name: str, item: Any) -> None:
-        if getattr(item, "external", None):
-            raise ValueError(
-                f"dataset {name!r} is stored in other files, such as {item.external[0][0]!r}; copy "
-                "it into the file, by h5repack"
-            )
+    def link_elsewhere(name: str, link: Any) -> str | None:
+        is_external = isinstance(link, h5py.ExternalLink)
+        return f"{name!r} is a link to the file {link.filename!r}" if is_external else None
 
-    file.visititems(visit)
+    def data_elsewhere(name: str, item: Any) -> str | None:
+        if not isinstance(item, h5py.Dataset):
+            return None
+        if item.external:
+            return f"dataset {name!r} is stored in other files, such as {item.external[0][0]!r}"
+        return f"dataset {name!r} is virtual, made of other datasets" if item.is_virtual else None
+
+    with damage_as(expected), h5py.File(path) as file:
+        reason = file.visititems_links(link_elsewhere) or file.visititems(data_elsewhere)
+    if reason:
+        raise ValueError(
+            f"{reason}, and isorep reads no file that was not named to it: copy the data into "
+            "the file"
+        )
 
 
 class Dataset:

@@ -14,6 +14,7 @@ import numpy as np
 
 from isorep._formats.hdf5_dataset import Dataset
 from isorep._formats.matlab_values import UnreadableArray, element_name, without_unit_axes
+from isorep._utils.memory import check_fits
 from isorep._utils.optional import import_optional
 
 _INTERNAL = ("#refs#", "#subsystem#")
@@ -47,7 +48,10 @@ def _arrays(path: Path, name: str, item: Any) -> Iterator[tuple[str, Any]]:
     elif "MATLAB_empty" in item.attrs:
         yield name, UnreadableArray(name, tuple(map(int, item[()].ravel())))
     elif h5py.check_ref_dtype(item.dtype):
+        check_fits(item.nbytes)
         cells = [item.file[reference] for reference in item[()].ravel()]
+        if None in (cell.name for cell in cells):  # in no group, so nobody has checked it
+            raise ValueError(f"the cell {name!r} has elements that are in no group of the file")
         if all(_class_of(cell) == "char" for cell in cells):
             yield name, np.array(["".join(_texts(cell)) for cell in cells], np.str_)
         else:
@@ -69,5 +73,6 @@ def _texts(item: Any) -> list[str]:
     """Return the rows of an array of characters, stored as (characters, rows)."""
     if "MATLAB_empty" in item.attrs:
         return []
+    check_fits(item.nbytes)
     codes = np.atleast_2d(item[()].T).astype("<u2")
     return [row.tobytes().decode("utf-16-le", errors="replace").rstrip(" \0") for row in codes]

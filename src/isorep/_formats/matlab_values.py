@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep._utils.memory import read_whole
+
 
 class UnreadableArray:
     """An array that has a name and a shape, and no values to read: it is sparse, or an object."""
@@ -32,5 +34,5 @@ def without_unit_axes(array: Any) -> Any:
     """Return a vector with one axis, and a scalar with none: MATLAB gives each value two."""
     if len(array.shape) > 2 or 1 not in array.shape:
         return array
-    values = np.asarray(array[:])
+    values = read_whole(array)
     return values.ravel() if values.size != 1 else values.reshape(())

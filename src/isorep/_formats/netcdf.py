@@ -6,13 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from isorep._formats.damage import damage_as
-from isorep._formats.hdf5_dataset import check_no_external_storage
+from isorep._formats.hdf5_dataset import check_own_data
 from isorep._formats.header import Contents
 from isorep._formats.xarray_groups import open_dataset, open_groups
+from isorep._utils.memory import check_fits
 from isorep._utils.optional import import_optional
 
 _CLASSIC = b"CDF"  # netCDF 3; later versions are HDF5
+_EXPECTED = "a netCDF file"
 
 
 def open_netcdf(path: Path) -> Contents:
@@ -27,21 +28,25 @@ def open_netcdf(path: Path) -> Contents:
             return open_dataset(path, "scipy")
         return open_dataset(path, "h5netcdf", group=group or None)
 
-    with damage_as("a netCDF file"):
-        groups = [""] if is_classic else _groups(path)
-        return open_groups({group: partial(open_group, group) for group in groups}, path.stem)
+    groups = [""] if is_classic else _groups(path)
+    openers = {group: partial(open_group, group) for group in groups}
+    return open_groups(openers, path.stem, _EXPECTED)
 
 
 def _groups(path: Path) -> list[str]:
     """Return the path of each group of a netCDF 4 file, "" for its root."""
     h5py = import_optional("h5py", "netcdf")
     groups = [""]
+    sizes = []
 
     def visit(name: str, item: Any) -> None:
         if isinstance(item, h5py.Group):
             groups.append(name)
+        elif len(item.shape or ()) == 1:  # xarray may read it whole, as an index
+            sizes.append(item.nbytes)
 
+    check_own_data(path, _EXPECTED)
     with h5py.File(path) as file:
-        check_no_external_storage(file)
         file.visititems(visit)
+    check_fits(max(sizes, default=0))
     return groups

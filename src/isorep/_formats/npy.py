@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._formats.header import Contents
+from isorep._utils.memory import check_fits
 
 _BAD_HEADER = (TokenError, OverflowError, RecursionError)
 """What NumPy raises for a header that is no Python, or claims numbers past 64 bits."""
@@ -34,7 +35,8 @@ def read_array(open_file: Callable[[], BinaryIO], size: int) -> NDArray[Any]:
         The file is damaged, is no .npy, or holds objects.
     """
     try:
-        _checked_header(open_file, size)
+        shape, dtype = _checked_header(open_file, size)
+        check_fits(math.prod(shape) * dtype.itemsize)
         with open_file() as file:
             array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
             # In a zip, the checksum of a member is compared only when its end is read.

@@ -17,9 +17,11 @@ from isorep._formats.json_members import read_json
 from isorep._formats.xarray_groups import open_dataset, open_groups
 from isorep._formats.zarr import is_ours, open_zarr
 from isorep._formats.zarr_codecs import check_codecs
+from isorep._utils.memory import check_fits
 from isorep._utils.natural_order import natural_key
 from isorep._utils.tables import as_labels
 
+_EXPECTED = "a zarr store"
 _MANY_CHUNKS = 10**4
 _MOST_MISSING = 100
 """Of more than `_MANY_CHUNKS` chunks, one of this number must exist."""
@@ -47,15 +49,18 @@ def open_plain_zarr(path: Path) -> Contents:
     nodes = dict(sorted(_arrays(path, version).items(), key=lambda node: natural_key(node[0])))
     if not nodes:
         raise ValueError("expected a zarr array or group, got a folder without arrays")
-    with damage_as("a zarr store"):
-        for name, metadata in nodes.items():
-            _check_chunks(path / name, metadata, version)
-        if "" not in nodes and all(_has_dims(path / x, nodes[x], version) for x in nodes):
-            groups = dict.fromkeys(name.rpartition("/")[0] for name in nodes)
-            return open_groups(
-                {x: partial(_open_dataset, path / x, version) for x in groups}, path.stem
-            )
-        return Contents({x or path.stem: _Array(path / x, version) for x in nodes})
+    for name, metadata in nodes.items():
+        _check_chunks(path / name, metadata, version)
+    with damage_as(_EXPECTED):
+        arrays = {x or path.stem: _Array(path / x, version) for x in nodes}
+    if "" in nodes or not all(_has_dims(path / x, nodes[x], version) for x in nodes):
+        return Contents(arrays)
+    for array in arrays.values():
+        if len(array.shape) == 1:  # xarray may read it whole, as an index
+            check_fits(array.shape[0] * array.dtype.itemsize)
+    groups = dict.fromkeys(name.rpartition("/")[0] for name in nodes)
+    openers = {x: partial(_open_dataset, path / x, version) for x in groups}
+    return open_groups(openers, path.stem, _EXPECTED)
 
 
 class _Array:
@@ -108,21 +113,23 @@ def _check_chunks(folder: Path, metadata: dict[str, Any], version: Literal[2, 3]
 
     A damaged shape can claim so many chunks that reading them, all of the fill value, never ends.
     """
-    chunks = (
-        metadata["chunks"]
-        if version == 2
-        else metadata["chunk_grid"]["configuration"]["chunk_shape"]
-    )
-    n_chunks = math.prod(
-        math.ceil(length / size) for length, size in zip(metadata["shape"], chunks, strict=True)
-    )
+    with damage_as(_EXPECTED):
+        chunks = (
+            metadata["chunks"]
+            if version == 2
+            else metadata["chunk_grid"]["configuration"]["chunk_shape"]
+        )
+        n_chunks = math.prod(
+            math.ceil(length / size) for length, size in zip(metadata["shape"], chunks, strict=True)
+        )
     if n_chunks <= _MANY_CHUNKS:
         return
     n_files = sum(len(files) for _, _, files in os.walk(folder))
     if n_files * _MOST_MISSING < n_chunks:
         raise ValueError(
-            f"array {folder.name!r} of shape {metadata['shape']}, which is {n_chunks} chunks, and "
-            f"{n_files} files: write it anew without the part that is missing"
+            f"expected a file for each of the {n_chunks} chunks of array {folder.name!r} of shape "
+            f"{metadata['shape']}, got {n_files} files: write it anew without the part that is "
+            "missing"
         )
 
 

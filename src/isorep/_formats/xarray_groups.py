@@ -11,8 +11,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep._formats.damage import damage_as
 from isorep._formats.header import Contents
 from isorep._utils.caller import stacklevel_of_caller
+from isorep._utils.memory import check_fits
 from isorep._utils.sample_dims import common_sample_dim, is_feature_dim
 from isorep._utils.table_index import coordinate_labels, index_labels
 from isorep._utils.tables import as_labels
@@ -29,7 +31,7 @@ def open_dataset(path: Path, engine: Literal["h5netcdf", "scipy", "zarr"], **opt
     return xarray.open_dataset(path, engine=engine, decode_timedelta=False, cache=False, **options)
 
 
-def open_groups(groups: Mapping[str, OpenGroup], name: str) -> Contents:
+def open_groups(groups: Mapping[str, OpenGroup], name: str, expected: str) -> Contents:
     """Open the variables and coordinates of each group.
 
     The coordinate of the sample dimension, or else a coordinate whose values are all different, has
@@ -41,21 +43,38 @@ def open_groups(groups: Mapping[str, OpenGroup], name: str) -> Contents:
         Path of each group in the file, "" for the root, to a function that opens its dataset.
     name
         Name of a DataArray that was stored without one.
+    expected
+        What the file should be, in the error for a file that is damaged.
     """
     arrays: dict[str, Any] = {}
     ids: dict[str, tuple[str, ...]] = {}
     described = []
     for group, open_group in groups.items():
-        with open_group() as dataset:
-            if "isorep_version" in dataset.attrs:
-                raise ValueError("similarities that isorep computed, instead of representations")
+        with damage_as(expected), open_group() as dataset:
             dim = _sample_dim(dataset)
             for key, variable in dataset.variables.items():
                 path = f"{group}/{key if key != _NAMELESS else name}".lstrip("/")
                 arrays[path] = _array(open_group, key, path, variable, dim)
-            if dim is not None and (labels := _sample_ids(dataset, dim)) is not None:
-                ids[group] = labels
-                described.append(f"{group}/{dim}".lstrip("/"))
+            is_result = "isorep_version" in dataset.attrs
+            index = dataset.indexes.get(dim)
+            coordinates = {
+                str(key): coordinate.to_numpy()
+                for key, coordinate in dataset.coords.items()
+                if index is None and dim is not None and coordinate.dims == (dim,)
+            }
+        if is_result:
+            raise ValueError(
+                "expected representations, got similarities that isorep computed: load what they "
+                "were computed from"
+            )
+        labels = (
+            coordinate_labels(coordinates)
+            if index is None
+            else index_labels(index.tolist(), True, f"dimension {dim!r}")
+        )
+        if labels is not None:
+            ids[group] = labels
+            described.append(f"{group}/{dim}".lstrip("/"))
     if len(set(ids.values())) > 1:
         warnings.warn(
             f"the groups {', '.join(ids)} have different samples, so the sample ids of the file "
@@ -105,6 +124,7 @@ def _array(
 ) -> NDArray[Any] | _Variable:
     # Texts have the dtype object in some files, which only their values tell from other objects.
     if variable.ndim == 0 or variable.dtype.kind in "OT" or key in variable.dims:
+        check_fits(variable.nbytes)
         return as_labels(variable.to_numpy())
     return _Variable(open_group, key, path, variable, dim)
 
@@ -122,16 +142,3 @@ def _sample_dim(dataset: Any) -> str | None:
     if dim is None and len(firsts) == 1 and not is_feature_dim(first := firsts.pop()):
         return str(first)
     return dim
-
-
-def _sample_ids(dataset: Any, dim: str) -> tuple[str, ...] | None:
-    index = dataset.indexes.get(dim)
-    if index is not None:
-        return index_labels(index.tolist(), True, f"dimension {dim!r}")
-    return coordinate_labels(
-        {
-            str(key): coordinate.to_numpy()
-            for key, coordinate in dataset.coords.items()
-            if coordinate.dims == (dim,)
-        }
-    )

@@ -18,6 +18,7 @@ from isorep._formats.header import (
     read_header,
     to_arrays,
 )
+from isorep._formats.zarr_codecs import check_codecs
 from isorep._utils.atomic import new_folder
 from isorep._utils.memory import check_fits
 
@@ -113,6 +114,7 @@ def _arrays(path: Path) -> dict[str, Any]:
             "expected a zarr array or group, or a folder that isorep saved, and its header is "
             "missing"
         )
+    check_codecs(path, metadata=("zarr.json",))
     import zarr
 
     try:

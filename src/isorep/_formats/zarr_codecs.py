@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,35 +22,67 @@ _METADATA = (".zarray", ".zmetadata", "zarr.json")
 _CODEC_LISTS = ("filters", "compressor", "codecs", "index_codecs", "storage_transformers")
 
 
-def check_codecs(store: Path) -> None:
+def check_codecs(store: Path, metadata: Sequence[str] = _METADATA) -> None:
     """Raise ValueError unless all arrays of the zarr folder `store` use codecs that run no code.
 
-    It reads only metadata, of zarr's formats 2 and 3, also consolidated. Call it before zarr or
-    xarray opens a store that isorep did not write.
+    It reads only metadata, of zarr's formats 2 and 3, also consolidated, and lists no chunks. A
+    link to a folder or metadata outside of the store is refused. Call it before zarr or xarray
+    opens a store.
+
+    Parameters
+    ----------
+    store
+        Path of the store.
+    metadata
+        Names of the files of metadata: those of the format in which the store is opened.
     """
-    for path in _metadata_files(store):
-        try:
-            codecs = list(_codecs(json.loads(path.read_bytes())))
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{str(path)!r} is damaged: {error}") from error
-        for codec in codecs:
-            if codec.removeprefix("numcodecs.") not in _CODECS:
-                raise ValueError(
-                    f"{str(path)!r} names the codec {codec!r}, which may run code; expected a "
-                    "usual codec, such as zstd, blosc or gzip. If you trust the store, write it "
-                    "anew with one of these"
-                )
-
-
-def _metadata_files(store: Path) -> Iterator[Path]:
+    root = os.path.realpath(store)
+    waiting = [store]
     visited = set()
-    for folder, folders, files in os.walk(store, followlinks=True):
-        if (real := os.path.realpath(folder)) in visited:  # a link, perhaps to a folder above
-            folders.clear()
+    while waiting:
+        folder = waiting.pop()
+        if (real := _real_path(folder, root)) in visited:  # a link, perhaps to a folder above
             continue
         visited.add(real)
-        # Some file systems ignore case.
-        yield from (Path(folder, name) for name in files if name.lower() in _METADATA)
+        found = {name: folder / name for name in metadata if (folder / name).is_file()}
+        nodes = {name: _checked_metadata(path, root) for name, path in found.items()}
+        is_group = (
+            (folder / ".zgroup").is_file()
+            or ".zmetadata" in nodes
+            or nodes.get("zarr.json", {}).get("node_type") == "group"
+        )
+        if is_group or not nodes:  # in an array there are only chunks
+            waiting += sorted(Path(entry) for entry in os.scandir(folder) if entry.is_dir())
+
+
+def _real_path(path: Path, root: str) -> str:
+    """Return the path without links; raise ValueError if it leaves the store `root`."""
+    real = os.path.realpath(path)
+    if not Path(real).is_relative_to(root):
+        raise ValueError(
+            f"{str(path)!r} is a link out of the store; expected all of the store in one folder: "
+            "copy the target of the link into the store"
+        )
+    return real
+
+
+def _checked_metadata(path: Path, root: str) -> dict[str, Any]:
+    """Return the object in a file of metadata whose codecs run no code."""
+    _real_path(path, root)
+    try:
+        metadata = json.loads(path.read_bytes())
+        codecs = list(_codecs(metadata))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{str(path)!r} is damaged: {error}") from error
+    for codec in codecs:
+        if codec.removeprefix("numcodecs.") not in _CODECS:
+            raise ValueError(
+                f"{str(path)!r} names the codec {codec!r}, which may run code; expected a usual "
+                "codec, such as zstd, blosc or gzip. If you trust the store, write it anew with "
+                "one of these"
+            )
+    checked: dict[str, Any] = metadata
+    return checked
 
 
 def _codecs(metadata: Any) -> Iterator[str]:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 _ALWAYS_FITS = 2**28
 """Bytes of arrays that are small enough not to ask for the free memory each time."""
+
+
+_POINTER_BYTES = 8
 
 
 def readable(n_bytes: float) -> str:
@@ -64,6 +72,25 @@ def check_fits(n_bytes: int) -> None:
     """
     if n_bytes > _ALWAYS_FITS and n_bytes > _free():
         raise ValueError(f"it claims to hold {readable(n_bytes)}, which do not fit in free memory")
+
+
+def read_whole(array: Any) -> NDArray[Any]:
+    """Return all values of an array of a file, if the free memory can hold them.
+
+    Parameters
+    ----------
+    array
+        An array in memory, or an object with `shape`, `dtype` and ``[slice of rows]``.
+
+    Raises
+    ------
+    ValueError
+        The free memory cannot hold it.
+    """
+    if not isinstance(array, np.ndarray):
+        n_bytes = np.dtype(array.dtype).itemsize or _POINTER_BYTES  # texts of unknown length
+        check_fits(math.prod(array.shape) * n_bytes)
+    return np.asarray(array if hasattr(array, "__array__") else array[:])
 
 
 def _free() -> int:

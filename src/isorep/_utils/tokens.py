@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 UNLIMITED = 100_000
@@ -31,6 +31,27 @@ _POSITIONS_AFTER_PADDING = {
 def are_texts(data: Any) -> bool:
     """Return whether data are a list or tuple of texts."""
     return isinstance(data, list | tuple) and bool(data) and all(isinstance(x, str) for x in data)
+
+
+def listed_texts(data: Any) -> Any:
+    """Return a column or an array of texts as a list; return other data as they are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> listed_texts(np.array(["a", "b c"])), listed_texts({"text": [1, 2]})
+    (['a', 'b c'], {'text': [1, 2]})
+    """
+    is_column = (
+        hasattr(data, "__len__")
+        and hasattr(data, "__getitem__")
+        and not isinstance(data, str | Mapping | list | tuple)
+        and getattr(data, "ndim", 1) == 1
+        and not hasattr(data, "column_names")  # a data set of Hugging Face
+    )
+    if not is_column or not len(data) or not isinstance(next(iter(data)), str):
+        return data
+    return [str(text) for text in data]
 
 
 def longest_text(config: Any) -> int:

@@ -25,7 +25,7 @@ from torch.utils.data import (
 )
 
 from isorep._utils.tables import as_labels, dense_numbers
-from isorep._utils.tokens import UNLIMITED, are_texts
+from isorep._utils.tokens import UNLIMITED, are_texts, listed_texts
 from isorep._utils.validation import as_integer
 from isorep.activations.batch import DECODER_MASK, MASK, Batch, as_mask, describe, nested
 from isorep.activations.data_sources import BATCH_SIZE, is_hugging_face, read_source
@@ -51,6 +51,7 @@ def as_batches(
     """
     if isinstance(data, Dataset) and not is_hugging_face(data):
         return DataLoader(data, batch_size=BATCH_SIZE)  # a Dataset itself yields single samples
+    data = listed_texts(data)
     if are_texts(data) and tokenizer is None:
         raise TypeError(
             "data are texts, which a model does not take: pass tokenizer=, such as "

@@ -10,7 +10,7 @@ import numpy as np
 
 from isorep._utils.arrays import to_numpy
 from isorep._utils.tables import dense_numbers
-from isorep._utils.tokens import TEXTS_OF_BATCH, UNLIMITED, are_texts, token_batch
+from isorep._utils.tokens import TEXTS_OF_BATCH, UNLIMITED, are_texts, listed_texts, token_batch
 
 BATCH_SIZE = 256
 """Samples of a batch, if the data are not in batches."""
@@ -31,7 +31,7 @@ def read_source(
     - Dask arrays become batches that are computed one chunk at a time.
     - A data set of Hugging Face becomes batches of its columns.
     - Data frames of numbers become arrays.
-    - With a tokenizer, texts become batches of tokens.
+    - A column or an array of texts becomes a list; with a tokenizer, batches of tokens.
 
     Parameters
     ----------
@@ -54,6 +54,7 @@ def read_source(
         The sizes of the chunks of a dask array are unknown, or a tokenizer gets data that are no
         texts.
     """
+    data = listed_texts(data)
     if tokenizer is not None:
         return _Tokens(data, tokenizer, longest, tensors)
     data = dense_numbers(data, "data")

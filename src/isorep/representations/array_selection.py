@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from isorep._formats.header import Contents
 from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.layer_patterns import as_patterns, matching
+from isorep._utils.memory import read_whole
 from isorep._utils.tables import as_labels
 from isorep._utils.validation import unknown_name
 from isorep.representations.array_reduction import ReducedArray
@@ -180,7 +181,7 @@ def _values_of_samples(arrays: Mapping[str, Any], name: str, argument: str) -> A
             f"{argument}={name!r} is an array of shape {shape}; expected one value for each "
             "sample, (n_samples,)"
         )
-    values = np.asarray(arrays[name][:]).ravel()
+    values = read_whole(arrays[name]).ravel()
     if values.dtype.kind == "S":
         return np.char.decode(values, "utf-8")
     if values.dtype.kind == "O":
@@ -206,7 +207,7 @@ def _layer(name: str, array: Any, reduce: str | None, channels: str) -> Any:
     shape, dtype = tuple(array.shape), readable_dtype(np.dtype(array.dtype))
     if len(shape) == 1:
         check_layer(name, (*shape, 1), dtype)
-        return np.asarray(array[:])[:, None]
+        return read_whole(array)[:, None]
     if len(shape) < 3:
         check_layer(name, shape, dtype)
         return array
@@ -290,7 +291,7 @@ def _metadata_of_layers(metadata: Mapping[str, Any], layers: Mapping[str, Any]) 
     }
     orders = kept.pop("orders", {})
     if all(name in orders for name in layers):
-        kept["order"] = _shared_order({name: np.asarray(orders[name][:]) for name in layers})
+        kept["order"] = _shared_order({name: read_whole(orders[name]) for name in layers})
     shared: dict[tuple[int, int], RowPositions] = {}
     for name, layer in layers.items():
         if not isinstance(layer, ReducedArray):

@@ -129,7 +129,8 @@ class SampleStructure:
         units = np.empty_like(self.groups)
         for group, rows in enumerate(self.members):
             units[rows] = group * stretches + np.arange(len(rows)) * stretches // len(rows)
-        return units
+        # Groups shorter than their stretches leave out numbers.
+        return np.unique(units, return_inverse=True)[1]
 
     def take(self, rows: NDArray[np.int64]) -> SampleStructure:
         """Return the structure of the samples with indices `rows`."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Contents", "Format", "load", "open_store", "save"]
 
+_PICKLES = (".pkl", ".pickle", ".joblib")
+
 
 def save(representations: Representations, path: str | PathLike[str]) -> None:
     """Save layers with all that is known of their samples to one ``.npz`` or ``.zarr``.
@@ -238,7 +240,12 @@ def _checked(
         options = {**options, **path.options}
     path = Path(path)
     row = find_format(path)
-    if row is None or (in_parts and row.open is None):
+    if row is None and path.exists() and path.suffix.lower() in _PICKLES:
+        raise ValueError(
+            f"cannot load {str(path)!r}: pickles are never loaded, since they can run code. If you "
+            "trust it, save its arrays with numpy.savez(path, **arrays) or isorep.storage.save"
+        )
+    if (row is None and path.exists()) or (row is not None and in_parts and row.open is None):
         known = [x for x in suffixes() if not in_parts or FORMATS.get(x, Format()).open]
         raise ValueError(
             f"cannot load {str(path)!r}: expected a name ending in {one_of(known)}, or a folder "
@@ -259,6 +266,7 @@ def _checked(
                 f"{str(halves[0])!r} and the new one {str(halves[1])!r}: rename one of them"
             )
         raise FileNotFoundError(f"cannot load {str(path)!r}: there is no such file or folder")
+    assert row is not None  # else the path exists and an error was raised above
     try:
         return read(path, row, options)
     except (TypeError, ValueError) as error:

@@ -8,7 +8,8 @@ import pyarrow.parquet
 import pytest
 from helpers import format_files as files
 
-from isorep._formats.arrow import open_arrow
+from isorep._formats.arrow import _BatchFile, open_arrow
+from isorep._formats.pandas_index import PandasIndex
 from isorep._formats.parquet import open_parquet
 from isorep._formats.saved_dataset import open_saved_dataset
 from isorep.storage import load, open_store
@@ -292,3 +293,112 @@ def test_files_of_a_dataset_with_other_columns(tmp_path):
     write_file(pyarrow.table({"x": [1.0]}), path / "data-00001-of-00002.arrow")
     with pytest.raises(ValueError, match=r"same columns in all files, got .* and x "):
         open_saved_dataset(path)
+
+
+@each_suffix
+def test_a_range_that_counts_the_rows_makes_no_labels(tmp_path, suffix, monkeypatch):
+    import pandas
+
+    from isorep._formats import pandas_index
+
+    path = tmp_path / f"frame{suffix}"
+    write = {".parquet": "to_parquet", ".arrow": "to_feather"}[suffix]
+    monkeypatch.setattr(pandas_index, "index_labels", None)
+    getattr(pandas.DataFrame({"a": [0.5, 1.5], "b": [2.5, 3.5]}), write)(path)
+    assert load(path).sample_ids is None
+
+
+def with_pandas_metadata(path, metadata, n_rows=2):
+    table = pyarrow.table({"a": np.arange(n_rows) / 2})
+    metadata = metadata if isinstance(metadata, bytes) else json.dumps(metadata).encode()
+    pyarrow.parquet.write_table(table.replace_schema_metadata({b"pandas": metadata}), path)
+
+
+def range_of(start, stop, step=1):
+    level = {"kind": "range", "name": None, "start": start, "stop": stop, "step": step}
+    return {"index_columns": [level], "columns": []}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "text"),
+    [
+        (b"{", "metadata of pandas that cannot be read, JSONDecodeError"),
+        (b"[" * 10**5, "metadata of pandas that cannot be read, since it is nested too deeply"),
+        ([], "metadata of pandas that cannot be read, AttributeError"),
+        ({"index_columns": ["image"]}, "metadata of pandas that cannot be read, KeyError: 'image'"),
+        (
+            {"index_columns": ["image"], "columns": [{"name": "image"}]},
+            "an index in the column 'image', which the table does not have",
+        ),
+        (range_of(5, 10**12), "an index of 999999999995 labels for its 2 rows"),
+        (range_of(5, 10**30), "metadata of pandas that cannot be read, OverflowError"),
+        (range_of(5, 7, 0), "metadata of pandas that cannot be read, ValueError"),
+    ],
+)
+def test_a_pandas_index_that_is_lost_is_reported(tmp_path, metadata, text):
+    with_pandas_metadata(tmp_path / "a.parquet", metadata)
+    with pytest.warns(UserWarning, match=f"the table has {text}.*its samples have no ids"):
+        assert load(tmp_path / "a.parquet").sample_ids is None
+
+
+def test_errors_of_an_index_column_are_raised(tmp_path):
+    with_pandas_metadata(
+        tmp_path / "a.parquet",
+        {"index_columns": ["a"], "columns": [{"name": "a", "field_name": "a"}]},
+    )
+    path = tmp_path / "a.parquet"
+
+    class Column:
+        def __getitem__(self, rows):
+            raise TypeError("a fault in reading")
+
+    schema = pyarrow.parquet.read_schema(path)
+    with pytest.raises(TypeError, match="a fault in reading"):
+        PandasIndex(schema, {"a": Column()}, 2)
+
+
+def test_labels_of_more_rows_than_memory_are_refused(tmp_path):
+    with_pandas_metadata(tmp_path / "a.parquet", range_of(5, 10**12 + 5))
+    schema = pyarrow.parquet.read_schema(tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match="1000000000000 labels of its index do not fit"):
+        PandasIndex(schema, {}, 10**12)
+    with_pandas_metadata(tmp_path / "a.parquet", range_of(0, 10**12))
+    schema = pyarrow.parquet.read_schema(tmp_path / "a.parquet")
+    assert PandasIndex(schema, {}, 10**12).sample_ids is None
+
+
+@pytest.mark.parametrize("write", [files.write_arrow_file, files.write_arrow_stream])
+def test_rows_of_an_arrow_file_are_counted_in_one_column(tmp_path, monkeypatch, write):
+    write(tmp_path / "a.arrow")
+    reader = _BatchFile._reader
+    selected = []
+
+    def note(file, numbers=()):
+        selected.append(list(numbers))
+        return reader(file, numbers)
+
+    monkeypatch.setattr(_BatchFile, "_reader", note)
+    file = _BatchFile(tmp_path / "a.arrow")
+    assert file.n_rows == len(files.IDS)
+    assert [len(numbers) for numbers in selected] == [0, 1]  # the schema, the rows
+    with file._batches(file.schema.names[1:2]) as batches:
+        assert next(batches).schema.names == file.schema.names[1:2]
+
+
+@each_suffix
+def test_a_file_is_closed_when_its_values_are_refused(tmp_path, suffix):
+    column = OPEN[suffix](written(tmp_path, suffix, x=[[1.0, 2.0], [3.0]])).layers["x"]
+    closed = []
+    read = column._read
+
+    def watched(*arguments):
+        try:
+            yield from read(*arguments)
+        finally:
+            closed.append(True)
+
+    column._read = watched
+    with pytest.raises(ValueError, match="row 1 of column 'x' is a list of 1 values") as caught:
+        column[:]
+    assert closed == [True]
+    assert caught.value.__traceback__ is not None  # which keeps the frames of the reader

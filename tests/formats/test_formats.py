@@ -1,3 +1,4 @@
+import pickle
 import sys
 from pathlib import Path
 
@@ -90,6 +91,7 @@ def test_a_broken_package_is_named_when_its_suffix_is_asked_for(
 
 
 def test_an_unknown_suffix_lists_the_known_ones(plugins, tmp_path):
+    (tmp_path / "a.xyz").touch()
     with pytest.raises(ValueError, match=r"\.npz, \.zarr, .*\.lazy, .* or a folder of arrays"):
         load(tmp_path / "a.xyz")
     with pytest.raises(ValueError, match="expected a name ending in"):
@@ -122,3 +124,21 @@ def test_the_shell_lists_every_format(plugins, capsys, monkeypatch):
     for suffix in formats.FORMATS:
         assert suffix in printed
     assert "read by the package line-reader" in printed
+
+
+def test_a_missing_path_is_reported_before_its_suffix(tmp_path):
+    for name in ("runs/acts", "acts", "acts.v2"):
+        for read in (load, open_store):
+            with pytest.raises(FileNotFoundError, match="there is no such file or folder"):
+                read(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.pkl", "a.PICKLE", "a.joblib"])
+def test_a_pickle_is_refused_with_the_way_out(tmp_path, name):
+    for read in (load, open_store):
+        with pytest.raises(FileNotFoundError):
+            read(tmp_path / name)
+    (tmp_path / name).write_bytes(pickle.dumps({"x": np.ones((3, 2))}))
+    for read in (load, open_store):
+        with pytest.raises(ValueError, match=r"pickles are never loaded.*numpy\.savez.*isorep"):
+            read(tmp_path / name)

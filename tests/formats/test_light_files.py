@@ -308,3 +308,11 @@ def test_layers_with_several_arrays(tmp_path):
     (tmp_path / "head.pt").write_bytes(b"no tensors")
     with pytest.raises(ValueError, match=r"head\.pt: expected tensors, as torch\.save"):
         load(tmp_path)
+
+
+def test_files_beside_an_index_that_it_does_not_list_are_named(tmp_path):
+    shutil.copytree(FILES / "sharded_safetensors", tmp_path / "x")
+    save_file({"other": UNITS}, tmp_path / "x" / "other.safetensors")
+    np.save(tmp_path / "x" / "more.npy", UNITS)
+    with pytest.warns(UserWarning, match=r"left out: more\.npy, other\.safetensors\."):
+        assert list(load(tmp_path / "x")) == ["units", "wide"]

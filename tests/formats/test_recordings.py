@@ -148,6 +148,22 @@ def test_what_is_no_such_file(tmp_path, suffix):
             load(path)
 
 
+def test_a_matrix_stored_by_columns_is_converted_once(cells, monkeypatch):
+    columns = open_anndata(cells).layers["layers/columns"]
+    rows = open_anndata(cells).layers["layers/rows"][:]
+    conversions = []
+    convert = sparse.csc_matrix.tocsr
+
+    def count(matrix, copy=False):
+        conversions.append(matrix.shape)
+        return convert(matrix, copy)
+
+    monkeypatch.setattr(sparse.csc_matrix, "tocsr", count)
+    for i in range(len(rows)):
+        np.testing.assert_array_equal(columns[i : i + 1], rows[i : i + 1])
+    assert len(conversions) == 1
+
+
 def test_a_label_that_is_missing(tmp_path):
     with h5py.File(tmp_path / "a.h5ad", "w") as file:
         file["X"] = np.eye(3)

@@ -195,6 +195,7 @@ def test_what_save_refuses(tmp_path):
 def test_what_load_refuses(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"a.npz'.*no such file"):
         load(tmp_path / "a.npz")
+    (tmp_path / "a.xyz").touch()
     with pytest.raises(ValueError, match=r"a.xyz'.*ending in .npz, .zarr, .npy, .safe"):
         load(tmp_path / "a.xyz")
     (tmp_path / "empty.zarr").mkdir()

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from ml_dtypes import bfloat16
 
+from isorep._formats import npz
 from isorep.representations import array_reduction
 from isorep.representations.array_reduction import ReducedArray
 
@@ -91,3 +92,20 @@ def test_unknown_axes_are_asked_for():
         ReducedArray(TOKENS, "h", "mean", "2")
     with pytest.raises(ValueError, match="has no positions"):
         ReducedArray(np.ones((3, 0, 2)), "h", "max", "last")
+
+
+def test_a_member_of_an_npz_is_read_once(tmp_path, monkeypatch):
+    np.savez(tmp_path / "a.npz", maps=MAPS)
+    (member,) = npz.members(tmp_path / "a.npz").values()
+    monkeypatch.setattr(array_reduction, "_PART", 1)  # a part for each sample
+    reads = []
+    read_array = npz.read_array
+
+    def count(*arguments):
+        reads.append(arguments)
+        return read_array(*arguments)
+
+    monkeypatch.setattr(npz, "read_array", count)
+    reduced = ReducedArray(member, "maps", "mean", "first")[:]
+    np.testing.assert_allclose(reduced, MAPS.mean((2, 3)), rtol=1e-15)
+    assert len(reads) == 1

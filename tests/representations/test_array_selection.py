@@ -213,3 +213,19 @@ def test_a_table_with_a_column_of_vectors_has_that_layer_alone():
 def test_a_table_without_numbers():
     with pytest.raises(ValueError, match=r"at least one layer.* got a \(9,\) text, b \(9,\) text"):
         read({"a": STIMULI, "b": STIMULI}, table="t")
+
+
+def test_names_are_compared_a_few_times_each():
+    class Name(str):
+        compared = 0
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            Name.compared += 1
+            return str.__eq__(self, other)
+
+    names = [Name(f"unit{i}") for i in range(2000)]
+    columns = {name: np.arange(2.0) for name in names}
+    layers = select_arrays(Contents(columns, table="units"), layers=names).layers
+    assert layers["units"].shape == (2, 2000)
+    assert Name.compared < 50 * len(names)

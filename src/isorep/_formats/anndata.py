@@ -61,7 +61,7 @@ def _array(path: Path, name: str, item: Any, n_samples: int) -> _Rows:
     kind = item.attrs.get("encoding-type", "array")
     if kind in _SPARSE:
         shape = tuple(map(int, item.attrs["shape"]))
-        read = _read_csr if kind == "csr_matrix" else _read_csc
+        read = _read_csr if kind == "csr_matrix" else _CscReader()
         return _Rows(path, name, shape, item["data"].dtype, read)
     if kind == "categorical":
         dtype = _value_dtype(item["categories"])
@@ -165,19 +165,27 @@ def _read_csr(item: Any, rows: slice) -> NDArray[Any]:
     return dense
 
 
-def _read_csc(item: Any, rows: slice) -> NDArray[Any]:
-    """Read the whole matrix, since it is stored by columns."""
-    from scipy.sparse import csc_matrix
+class _CscReader:
+    """Function that reads rows of a matrix stored by columns, which it converts once and keeps."""
 
-    n_bytes = sum(item[key].size * item[key].dtype.itemsize for key in ("data", "indices"))
-    _check_fits(item, n_bytes, "to be read by rows, since it is stored by columns (CSC)")
-    shape = (int(item.attrs["shape"][0]), int(item.attrs["shape"][1]))
-    matrix = csc_matrix((item["data"][:], item["indices"][:], item["indptr"][:]), shape=shape)
-    matrix.check_format(full_check=True)
-    part = matrix[rows]
-    _check_fits(item, part.shape[0] * shape[1] * matrix.dtype.itemsize, "as a dense array")
-    dense: NDArray[Any] = part.toarray()
-    return dense
+    def __init__(self) -> None:
+        self._matrix: Any = None
+
+    def __call__(self, item: Any, rows: slice) -> NDArray[Any]:
+        from scipy.sparse import csc_matrix
+
+        shape = (int(item.attrs["shape"][0]), int(item.attrs["shape"][1]))
+        if self._matrix is None:
+            n_bytes = sum(item[key].size * item[key].dtype.itemsize for key in ("data", "indices"))
+            purpose = "to be read by rows, since it is stored by columns (CSC)"
+            _check_fits(item, 2 * n_bytes, purpose)
+            matrix = csc_matrix((item["data"][:], item["indices"][:], item["indptr"][:]), shape)
+            matrix.check_format(full_check=True)
+            self._matrix = matrix.tocsr()
+        part = self._matrix[rows]
+        _check_fits(item, part.shape[0] * shape[1] * part.dtype.itemsize, "as a dense array")
+        dense: NDArray[Any] = part.toarray()
+        return dense
 
 
 def _check_fits(item: Any, n_bytes: int, purpose: str) -> None:

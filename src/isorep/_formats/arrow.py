@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -35,7 +35,7 @@ def open_arrow_files(paths: list[Path], table: str) -> Contents:
             )
     starts = np.cumsum([0, *(file.n_rows for file in files)]).tolist()
 
-    def read(columns: list[str], start: int, stop: int) -> Iterator[tuple[str, Any]]:
+    def read(columns: list[str], start: int, stop: int) -> Generator[tuple[str, Any], None, None]:
         for file, first in zip(files, starts, strict=False):
             yield from file.read(columns, max(0, start - first), stop - first)
 
@@ -50,19 +50,22 @@ class _BatchFile:
         self.path = path
         with path.open("rb") as file:
             self._is_stream = file.read(len(_FILE_MAGIC)) != _FILE_MAGIC
-        with self._batches([]) as (schema, batches):
-            self.schema = schema
+        with self._reader() as reader:
+            self.schema = reader.schema
+        with self._batches(_cheapest_column(self.schema)) as batches:
             sizes = [batch.num_rows for batch in batches]
         self._starts = np.cumsum([0, *sizes]).tolist()
         self.n_rows: int = self._starts[-1]
         self.largest_batch = max(sizes, default=1)
 
-    def read(self, columns: list[str], start: int, stop: int) -> Iterator[tuple[str, Any]]:
+    def read(
+        self, columns: list[str], start: int, stop: int
+    ) -> Generator[tuple[str, Any], None, None]:
         """Yield the rows of columns from `start` to `stop`, as far as this file has them."""
         if not start < min(stop, self.n_rows):
             return
         i = bisect_right(self._starts, start) - 1
-        with self._batches(columns, i) as (_, batches):
+        with self._batches(columns, i) as batches:
             for first, batch in zip(self._starts[i:], batches, strict=False):
                 part = slice(max(0, start - first), min(stop - first, batch.num_rows))
                 if part.start < part.stop:
@@ -72,26 +75,32 @@ class _BatchFile:
                     return
 
     @contextmanager
-    def _batches(self, columns: list[str], first: int = 0) -> Iterator[tuple[Any, Iterator[Any]]]:
-        """Give the schema and the record batches from number `first` on.
+    def _batches(self, columns: list[str], first: int = 0) -> Iterator[Iterator[Any]]:
+        """Give the record batches of these columns from number `first` on."""
+        with self._reader([self.schema.get_field_index(column) for column in columns]) as reader:
+            if self._is_stream:
+                yield islice(reader, first, None)
+            else:
+                yield map(reader.get_batch, range(first, reader.num_record_batches))
 
-        They have these columns, or all if there are none.
-        """
+    @contextmanager
+    def _reader(self, numbers: Sequence[int] = ()) -> Iterator[Any]:
+        """Give a reader of the columns with these numbers, or of all if there are none."""
         pyarrow = import_optional("pyarrow", "arrow")
         ipc = import_optional("pyarrow.ipc", "arrow")
-        numbers = [self.schema.get_field_index(column) for column in columns]
-        options = ipc.IpcReadOptions(included_fields=numbers)
+        open_reader = ipc.open_stream if self._is_stream else ipc.open_file
         with (
             damage_as("an Arrow file or stream"),
             pyarrow.memory_map(str(self.path)) as source,
         ):
-            if self._is_stream:
-                reader = ipc.open_stream(source, options=options)
-                yield reader.schema, islice(reader, first, None)
-            else:
-                reader = ipc.open_file(source, options=options)
-                places = range(first, reader.num_record_batches)
-                yield reader.schema, map(reader.get_batch, places)
+            yield open_reader(source, options=ipc.IpcReadOptions(included_fields=list(numbers)))
+
+
+def _cheapest_column(schema: Any) -> list[str]:
+    """Return the name of a column that is small to read, to count its rows; no name without any."""
+    types = import_optional("pyarrow", "arrow").types
+    numbers = (field.name for field in schema if types.is_primitive(field.type))
+    return [next(numbers, schema.names[0])] if schema.names else []
 
 
 def _words(schema: Any) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from isorep._formats.damage import damage_as
 from isorep._formats.pandas_index import PandasIndex
 from isorep._utils.optional import import_optional
 
-ReadColumns = Callable[[list[str], int, int], Iterator[tuple[str, Any]]]
+ReadColumns = Callable[[list[str], int, int], Generator[tuple[str, Any], None, None]]
 """Function that yields the rows from start to stop of columns, in order.
 
 ``(names, start, stop) -> (name, pyarrow array), ...``
@@ -65,9 +67,10 @@ class ArrowColumn:
         parts: dict[str, list[NDArray[Any]]] = {column._name: [] for column in columns}
         ends = dict.fromkeys(parts, start)
         by_name = {column._checked_name(): column for column in columns}
-        for name, array in columns[0]._read(list(by_name), start, stop):
-            parts[name].append(by_name[name]._values(array, ends[name]))
-            ends[name] += len(array)
+        with closing(columns[0]._read(list(by_name), start, stop)) as arrays:
+            for name, array in arrays:
+                parts[name].append(by_name[name]._values(array, ends[name]))
+                ends[name] += len(array)
         for name, end in ends.items():
             if end != max(start, stop):
                 raise ValueError(f"it is damaged: column {name!r} ends at row {end}")
@@ -148,8 +151,7 @@ def columns_of(
 
     An index of pandas has the sample ids, unless it only counts the rows.
     """
-    names = list(schema.names)
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(schema.names).items() if count > 1)
     if twice:
         raise ValueError(f"expected columns with different names, got {twice[0]!r} twice")
     columns = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,8 +76,9 @@ def _checked_names(path: Path, separator: str) -> list[str]:
                 f"{_SEPARATORS[other]} between the names, {names[0][:40]!r}: save the table with "
                 f"{_SEPARATORS[separator]}"
             )
+        counts = Counter(names)
         for name in names[1:]:
-            if not name or names.count(name) > 1:
+            if not name or counts[name] > 1:
                 raise ValueError(
                     f"the name {name!r} for several columns" if name else "a column without a name"
                 )

@@ -9,14 +9,15 @@ from typing import Any
 
 def read_json(path: Path, kind: type = dict) -> Any:
     """Return what a JSON file holds; raise ValueError, with its name, unless it is of this kind."""
+    place = f"{path.parent.name}/{path.name}"
     try:
         content = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise ValueError(f"it is incomplete: {path.name} is missing") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path.name} is damaged: {error}") from error
+        raise ValueError(f"{place} is damaged: {error}") from error
     if not isinstance(content, kind):
-        raise ValueError(f"{path.name} is damaged: expected {kind.__name__}, got {content!r:.60}")
+        raise ValueError(f"{place} is damaged: expected {kind.__name__}, got {content!r:.60}")
     return content
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ def _open_files(paths: list[Path], table: str) -> Contents:
         groups += [_RowGroup(path, i, size) for i, size in enumerate(sizes)]
     starts = list(accumulate((group.n_rows for group in groups), initial=0))
 
-    def read(columns: list[str], start: int, stop: int) -> Iterator[tuple[str, Any]]:
+    def read(columns: list[str], start: int, stop: int) -> Generator[tuple[str, Any], None, None]:
         for group, first in zip(groups, starts, strict=False):
             if start < first + group.n_rows and first < stop:
                 yield from group.read(columns, max(0, start - first), stop - first)
@@ -82,7 +82,9 @@ class _RowGroup:
         self._path = path
         self._number = number
 
-    def read(self, columns: list[str], start: int, stop: int) -> Iterator[tuple[str, Any]]:
+    def read(
+        self, columns: list[str], start: int, stop: int
+    ) -> Generator[tuple[str, Any], None, None]:
         """Yield the rows of columns from `start` to `stop`, one column after the other."""
         stop = min(stop, self.n_rows)
         with damage_as(_EXPECTED), _opened(self._path) as file:

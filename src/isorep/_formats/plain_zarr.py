@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from functools import partial
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from isorep._formats.damage import damage_as
 from isorep._formats.header import Contents, layer_key
+from isorep._formats.json_members import read_json
 from isorep._formats.xarray_groups import open_dataset, open_groups
 from isorep._formats.zarr import is_ours, open_zarr
 from isorep._formats.zarr_codecs import check_codecs
@@ -105,16 +105,7 @@ def _arrays(path: Path, version: Literal[2, 3]) -> dict[str, dict[str, Any]]:
 
 def _read_json(path: Path) -> dict[str, Any] | None:
     """Return the object in a metadata file; None if there is no such file."""
-    if not path.is_file():
-        return None
-    try:
-        metadata = json.loads(path.read_bytes())
-        if not isinstance(metadata, dict):
-            raise ValueError(f"expected an object, got {metadata!r:.40}")
-    except (OSError, ValueError, RecursionError) as error:
-        place = f"{path.parent.name}/{path.name}"
-        raise ValueError(f"the store is damaged: {place}: {error}") from error
-    return metadata
+    return read_json(path) if path.is_file() else None
 
 
 def _check_chunks(folder: Path, metadata: dict[str, Any], version: Literal[2, 3]) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from isorep._formats.header import Contents
 from isorep._formats.joined_array import JoinedArray
+from isorep._formats.json_members import member, read_json
 from isorep._formats.npy import open_npy
 from isorep._formats.safetensors import open_safetensors
 from isorep._formats.shard_names import are_numbered, rows_alone_differ, shards_of_layers
 from isorep._formats.torch_file import open_tensors
+from isorep._utils.caller import stacklevel_of_caller
+from isorep._utils.name_list import listed
 from isorep._utils.natural_order import natural_key
 
 INDEX = ".safetensors.index.json"
@@ -43,7 +46,16 @@ def open_folder(path: Path) -> Contents:
     """
     indices = sorted(path.glob(f"*{INDEX}"))
     if len(indices) == 1:
-        return open_index(indices[0])
+        contents = open_index(indices[0])
+        others = sorted({*_files(path)} - {*_files_of_index(indices[0]).values()})
+        if others:
+            warnings.warn(
+                f"files that {indices[0].name} does not list are left out: "
+                f"{listed([file.name for file in others])}. Load them by their own names",
+                UserWarning,
+                stacklevel=stacklevel_of_caller(),
+            )
+        return contents
     files = _files(path)
     kinds = sorted({file.suffix.lower() for file in files})
     if len(kinds) > 1:
@@ -74,14 +86,7 @@ def open_folder(path: Path) -> Contents:
 
 def open_index(path: Path) -> Contents:
     """Open the tensors that the index of sharded safetensors lists, each in the file it names."""
-    try:
-        places: dict[str, str] = json.loads(path.read_text("utf-8"))["weight_map"]
-        # Files lie beside their index.
-        files = {name: path.parent / Path(place).name for name, place in places.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(
-            f"expected an index of .safetensors files with a weight_map, got {error!r}"
-        ) from error
+    files = _files_of_index(path)
     opened: dict[Path, Mapping[str, Any]] = {}
     for file in files.values():
         if not file.is_file():
@@ -92,6 +97,17 @@ def open_index(path: Path) -> Contents:
         if name not in opened[file]:
             raise ValueError(f"{path.name} expects {name!r} in {file.name}, which does not have it")
     return Contents({name: opened[files[name]][name] for name in sorted(files, key=natural_key)})
+
+
+def _files_of_index(path: Path) -> dict[str, Path]:
+    """Return the file of each tensor, which lies beside the index."""
+    try:
+        places = member(read_json(path), "weight_map", dict, path.name)
+        return {name: path.parent / Path(place).name for name, place in places.items()}
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"expected an index of .safetensors files with a weight_map, got {error!r}"
+        ) from error
 
 
 def _files(folder: Path) -> list[Path]:

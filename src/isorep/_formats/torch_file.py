@@ -15,6 +15,7 @@ import numpy as np
 
 from isorep._formats.header import Contents
 from isorep._utils.arrays import to_numpy
+from isorep._utils.name_list import listed
 from isorep._utils.optional import import_optional
 
 _SAFE_LOAD = (2, 6)
@@ -24,8 +25,6 @@ _DEEPEST = 32
 """Levels of containers in containers that are looked into."""
 
 _TENSORS = "tensors, as torch.save({'fc': tensor}, path) writes them"
-
-_MOST_LISTED = 5
 
 
 def read_tensors(path: Path) -> Contents:
@@ -81,13 +80,13 @@ def read_torch(path: Path, expected: str, *, mmap: bool = False) -> Any:
             )
         elif any(name.startswith("torch.nn.") for name in objects):
             message = (
-                f"it holds a whole model ({_listed(objects)}), and loading it could run code. If "
+                f"it holds a whole model ({listed(objects)}), and loading it could run code. If "
                 f"you trust it, save its weights: torch.save(torch.load({str(path)!r}, "
                 "weights_only=False).state_dict(), 'weights.pt')"
             )
         elif objects:
             message = (
-                f"besides tensors it holds {_listed(objects)}, and loading such objects could run "
+                f"besides tensors it holds {listed(objects)}, and loading such objects could run "
                 f"code. If you trust it, save its tensors alone: contents = torch.load("
                 f"{str(path)!r}, weights_only=False); torch.save(contents['state_dict'], "
                 "'tensors.pt'), with the key under which it has them"
@@ -106,10 +105,6 @@ def _objects_in(path: Path, error: Exception) -> list[str]:
     except Exception:  # the legacy format cannot be listed
         names = []
     return names or re.findall(r"GLOBAL (\S+) was not", str(error))
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:_MOST_LISTED]) + (", ..." if len(names) > _MOST_LISTED else "")
 
 
 def _arrays(stem: str, name: str, value: Any, level: int) -> Iterator[tuple[str, Any]]:

@@ -59,11 +59,11 @@ def matching(patterns: Iterable[str], layers: Iterable[str]) -> list[str]:
     >>> matching(["attention"], ["attention.head0", "attention.head1", "fc"])
     ['attention.head0', 'attention.head1']
     """
-    patterns, layers = list(patterns), list(layers)
-    excluded = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
-    selected = [pattern for pattern in patterns if not pattern.startswith("!")]
+    patterns, layers = list(patterns), dict.fromkeys(layers)
+    excluded = {pattern[1:] for pattern in patterns if pattern.startswith("!")}
+    selected = {pattern for pattern in patterns if not pattern.startswith("!")}
     if excluded and not selected:
-        selected = ["*"]
+        selected = {"*"}
     return [
         layer
         for layer in layers
@@ -88,5 +88,7 @@ def module_of(layer: str, layers: Collection[str]) -> str:
     return whole if dot and re.fullmatch(r"head\d+", head) and whole not in layers else name
 
 
-def _matches_any(names: Collection[str], patterns: Iterable[str]) -> bool:
-    return any(matches(name, pattern) for pattern in patterns for name in names)
+def _matches_any(names: set[str], patterns: set[str]) -> bool:
+    return not names.isdisjoint(patterns) or any(
+        matches(name, pattern) for pattern in patterns for name in names
+    )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from isorep._formats.torch_file import read_torch
+from isorep._utils.name_list import listed
 from isorep._utils.optional import import_optional
 from isorep.model_files.state_dict_fit import Fit, describe_misfit, fits_of
 
@@ -86,7 +87,7 @@ def load_weights(model: Any, path: Path) -> None:
         tops = dict.fromkeys(key.partition(".")[0] for key in fit.left_out)
         warnings.warn(
             f"{str(path)!r}: the weights under {fit.prefix!r} fit {type(model).__name__} and are "
-            f"loaded; {len(fit.left_out)} others, under {_listed(list(tops))}, are left out",
+            f"loaded; {len(fit.left_out)} others, under {listed(list(tops))}, are left out",
             stacklevel=2,
         )
 
@@ -190,7 +191,7 @@ def _read_shards(shards: list[Path], cannot: str) -> dict[str, Any]:
     """Return the weights of all shards in one dict."""
     missing = [shard.name for shard in shards if not shard.is_file()]
     if missing:
-        raise FileNotFoundError(f"{cannot}: missing shards: {_listed(missing)}")
+        raise FileNotFoundError(f"{cannot}: missing shards: {listed(missing)}")
     weights: dict[str, Any] = {}
     for shard in shards:
         content = _read(shard, cannot)
@@ -225,11 +226,7 @@ def _read_torch(path: Path, cannot: str) -> Any:
         raise ValueError(f"{cannot}: {error}") from error
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-
-
 def _describe(checkpoint: Any) -> str:
     if isinstance(checkpoint, Mapping):
-        return f"a dict without tensors, of {_listed(list(map(str, checkpoint))) or 'nothing'}"
+        return f"a dict without tensors, of {listed(list(map(str, checkpoint))) or 'nothing'}"
     return f"a {type(checkpoint).__name__}"

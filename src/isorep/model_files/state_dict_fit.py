@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from isorep._utils.name_list import listed
+
 _WRAPPERS = re.compile(r"(^|(?<=\.))(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 """Parts of names that torch.compile, FSDP and activation checkpointing put anywhere."""
 
@@ -68,7 +70,7 @@ def describe_misfit(fit: Fit, place: str) -> str:
     n_names = fit.n_common + len(fit.unknown)
     shapes = [f"{name} {file} for {own}" for name, (file, own) in fit.shapes.items()]
     parts = [
-        f"{len(names)} {text}: {_listed(names)}"
+        f"{len(names)} {text}: {listed(names, _SHOWN)}"
         for names, text in (
             (fit.missing, "that the model wants are missing"),
             (fit.unknown, "are unknown to the model"),
@@ -80,10 +82,6 @@ def describe_misfit(fit: Fit, place: str) -> str:
     return f"of the {n_names} weights{where}, {fit.n_common} have names of the model; " + "; ".join(
         parts
     )
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
 
 
 def _prefixes(wanted: Mapping[str, Any], state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep._formats.npz import Member
 from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.position_reductions import POSITION_REDUCTIONS, mean_dtype
 from isorep._utils.validation import check_name
@@ -102,9 +103,11 @@ class ReducedArray:
         first, last = start // per_sample, -(-stop // per_sample)
         bytes_of_sample = math.prod(self._array.shape[1:]) * np.dtype(self._array.dtype).itemsize
         step = max(1, _PART // max(1, bytes_of_sample))
+        # Each slice of a member of an .npz would read all of it.
+        array = np.asarray(self._array) if isinstance(self._array, Member) else self._array
         values = np.empty(((last - first) * per_sample, self.shape[1]), self.dtype)
         for i in range(first, last, step):
-            part = self._reduce(np.asarray(self._array[i : min(last, i + step)]))
+            part = self._reduce(np.asarray(array[i : min(last, i + step)]))
             at = (i - first) * per_sample
             values[at : at + len(part)] = part
         offset = first * per_sample

@@ -85,9 +85,10 @@ def select_arrays(
     if contents.table and all(len(array.shape) < 2 for array in others.values()):
         others, patterns = _as_one_layer(contents.table, others, patterns)
     selected = _selected(others, patterns)
-    named = [name for name in selected if name in patterns]
-    left_out = [name for name in selected if name not in named and not _may_be_layer(others[name])]
-    chosen = {name: others[name] for name in selected if name not in left_out}
+    wanted = set(patterns)
+    left_out = [x for x in selected if x not in wanted and not _may_be_layer(others[x])]
+    dropped = set(left_out)
+    chosen = {name: others[name] for name in selected if name not in dropped}
     if not chosen:
         if len(left_out) == 1:
             (name,) = left_out
@@ -96,7 +97,7 @@ def select_arrays(
             "expected at least one layer, an array of numbers (n_samples, n_features), got "
             + (_listed(others, left_out) or "no array")
         )
-    if any(name not in named for name in chosen):
+    if not wanted.issuperset(chosen):
         check_no_state_dict(selected)
     reductions = metadata.get("reductions") or {}
     _check_reductions(chosen, reductions, reduce)
@@ -137,25 +138,28 @@ def _as_one_layer(
 
     The patterns select the layer, and columns that nobody asked for.
     """
-    numbers = [name for name, column in columns.items() if _is_column_of_numbers(column)]
+    numbers = dict.fromkeys(
+        name for name, column in columns.items() if _is_column_of_numbers(column)
+    )
     everything = patterns in (["*"], [table])
     if everything:
         floats = [name for name in numbers if columns[name].dtype.kind == "f"]
-        selected = floats or numbers
+        selected = floats or list(numbers)
     else:
         selected = [name for name in _selected(columns, patterns) if name in numbers]
     if not selected:
         return dict(columns), patterns
     layer = {table: _Columns([columns[name] for name in selected])}
+    taken = set(selected)
     if patterns != ["*"]:
         return layer, [table]
-    return layer | {x: y for x, y in columns.items() if x not in selected}, ["*"]
+    return layer | {x: y for x, y in columns.items() if x not in taken}, ["*"]
 
 
 def _selected(arrays: Mapping[str, Any], patterns: list[str]) -> list[str]:
     """Return the names that match; raise ValueError for a pattern without a match."""
     for pattern in patterns:
-        if arrays and not matching([pattern], arrays):
+        if arrays and pattern not in arrays and not matching([pattern], arrays):
             raise ValueError(unknown_name("layer", pattern, arrays))
     return matching(patterns, arrays)
 

@@ -222,10 +222,13 @@ def test_too_little_memory_is_one_line(shell, here, monkeypatch):
 
 
 SLOW = """
-import ctypes, sys, threading, time
+import ctypes, signal, sys, threading, time
 import numpy as np
 import isorep.comparison.pairwise
 from isorep.cli import main
+
+# Tests that run in the background of a shell ignore the signal.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def endless(*arguments, **options):
     print("begun", file=sys.stderr, flush=True)

@@ -229,3 +229,27 @@ def test_names_are_compared_a_few_times_each():
     layers = select_arrays(Contents(columns, table="units"), layers=names).layers
     assert layers["units"].shape == (2, 2000)
     assert Name.compared < 50 * len(names)
+
+
+@pytest.mark.parametrize(
+    ("values", "n", "first"),
+    [
+        (np.array(["a", "", "b", ""]), 2, 1),
+        (np.array(["a", "b", None, "c"], dtype=object), 1, 2),
+        (np.array([np.nan, 1, 2, 2]), 1, 0),
+    ],
+)
+def test_missing_ids_labels_and_groups_are_no_values(values, n, first):
+    contents = Contents({"fc": np.ones((4, 2)), "names": values})
+    for argument in ("ids", "labels", "groups"):
+        message = rf"{argument}='names' has no value for {n} of 4 samples, .* sample {first}:"
+        with pytest.raises(ValueError, match=message):
+            select_arrays(contents, **{argument: "names"})
+
+
+def test_options_are_checked_where_no_array_needs_them():
+    contents = Contents({"fc": np.ones((4, 2))})
+    with pytest.raises(ValueError, match="unknown reduction 'median'"):
+        select_arrays(contents, reduce="median")
+    with pytest.raises(ValueError, match="unknown axis of channels 'middle'"):
+        select_arrays(contents, channels="middle")

@@ -13,9 +13,10 @@ from isorep._formats.header import Contents
 from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.layer_patterns import as_patterns, matching
 from isorep._utils.memory import read_whole
+from isorep._utils.position_reductions import POSITION_REDUCTIONS
 from isorep._utils.tables import as_labels
-from isorep._utils.validation import unknown_name
-from isorep.representations.array_reduction import ReducedArray
+from isorep._utils.validation import check_name, unknown_name
+from isorep.representations.array_reduction import CHANNELS, ReducedArray
 from isorep.representations.representations import MANY_ROWS, check_layer, readable_dtype
 from isorep.representations.row_positions import RowPositions
 from isorep.representations.weight_names import check_no_state_dict
@@ -67,6 +68,9 @@ def select_arrays(
         If a name is unknown, no array can be a layer, the arrays are weights, the numbers of rows
         differ, or an array needs an option.
     """
+    if isinstance(reduce, str):
+        check_name("reduction", reduce, POSITION_REDUCTIONS)
+    check_name("axis of channels", channels, CHANNELS)
     arrays = dict(contents.layers)
     metadata = dict(contents.metadata)
     described = set(metadata.pop("described", ()))
@@ -188,9 +192,20 @@ def _values_of_samples(arrays: Mapping[str, Any], name: str, argument: str) -> A
         values = np.array([x.decode() if isinstance(x, bytes) else x for x in values], object)
     if values.dtype.kind == "M":
         return values.astype(np.str_)
+    _check_complete(values, f"{argument}={name!r}")
     if argument == "ids" and values.dtype.kind == "f" and (values == np.floor(values)).all():
         return values.astype(np.int64)  # MATLAB holds all numbers as floats
     return as_labels(values)
+
+
+def _check_complete(values: NDArray[Any], name: str) -> None:
+    """Raise ValueError if a value is missing: NaN, None or an empty text, as in a CSV file."""
+    missing = np.array([x is None or x == "" or x != x for x in values.tolist()], dtype=np.bool_)
+    if missing.any():
+        raise ValueError(
+            f"{name} has no value for {missing.sum()} of {len(values)} samples, the first of them "
+            f"sample {missing.argmax()}: fill the values in, or leave these samples out"
+        )
 
 
 def _is_column_of_numbers(array: Any) -> bool:

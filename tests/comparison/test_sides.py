@@ -61,3 +61,14 @@ def test_arrays_and_lists_of_arrays_are_layers():
     assert sweep["cka"].sel(x="a", y="b").item() == pytest.approx(expected)
     with pytest.raises(ValueError, match="layer 'array'"):
         isorep.compare(x.reshape(300, 2, 2), y)
+
+
+def test_diff_loads_the_selected_layers_of_a_file(tmp_path):
+    x = np.random.default_rng(0).standard_normal((60, 4))
+    for name in "ab":
+        np.savez(tmp_path / f"{name}.npz", fc=x, images=np.ones((60, 8, 8, 3)))
+    paths = tmp_path / "a.npz", tmp_path / "b.npz"
+    found = isorep.diff(*paths, layers="f*", interval=False, progress=False)
+    assert [layer.layer for layer in found.layers] == ["fc"]
+    with pytest.raises(ValueError, match=r"'images' is 4-D, .* leave it out with layers='!images'"):
+        isorep.diff(*paths, interval=False, progress=False)

@@ -113,6 +113,7 @@ def test_layers_are_chosen_and_need_not_be_the_firsts():
     nets["seed1"]["extra"] = nets["seed1"]["fc"]
     assert isorep.pairwise(nets)["layer"].to_numpy().tolist() == ["conv", "fc"]
     chosen = isorep.pairwise(nets, layers="fc")
+    assert isorep.pairwise(nets, layers=["f*"]).equals(chosen)
     assert chosen["layer"].to_numpy().tolist() == ["fc"]
     assert chosen["pwcca"].equals(isorep.pairwise(nets)["pwcca"].sel(layer=["fc"]))
     with pytest.raises(

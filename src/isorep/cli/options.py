@@ -36,8 +36,9 @@ LayerNamesOption = Annotated[
     list[str] | None,
     typer.Option(
         "--layer",
-        metavar="NAME",
-        help="Layer to compare; may be repeated. \\[default: all layers of the first file]",
+        metavar="GLOB",
+        help="Layer to compare, or a pattern of names; may be repeated. \\[default: all layers of "
+        "the first file]",
     ),
 ]
 ReduceOption = Annotated[

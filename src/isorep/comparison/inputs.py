@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from isorep._utils.layer_patterns import matching
 from isorep._utils.validation import unknown_name
 from isorep.representations.representations import Layers
 
@@ -68,6 +69,8 @@ def layers_of_all(
 ) -> list[str]:
     """Return the layers to compare, by default those of the first network.
 
+    Names that the first network lacks are globs over its layers.
+
     Raises
     ------
     ValueError
@@ -77,6 +80,9 @@ def layers_of_all(
     selected = [layers] if isinstance(layers, str) else list(first if layers is None else layers)
     if not selected:
         raise ValueError("no layer to compare: pass at least one name, or None for all")
+    if not all(layer in first for layer in selected):
+        unknown = [x for x in selected if x not in first and not matching([x], first)]
+        selected = unknown or matching(selected, first)
     for name, representations in all_representations.items():
         for layer in selected:
             if layer not in representations:

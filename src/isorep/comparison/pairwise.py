@@ -50,7 +50,8 @@ def pairwise(
         Names are strings or numbers. A network given by the path of its store is read one layer at
         a time. PyTorch and CuPy arrays on a GPU are compared there.
     layers : str or sequence of str, optional
-        Layers to compare, which every network must have. Default: the layers of the first network.
+        Layers to compare, which every network must have; globs select among the layers of the first
+        network. Default: all its layers.
     measures : str, mapping or sequence of these
         Names in `isorep.MEASURES`, alone or with options: ``"linear_regression(folds=10)"`` or
         ``{"linear_regression": {"folds": 10}}``.

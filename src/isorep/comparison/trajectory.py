@@ -64,8 +64,8 @@ def trajectory(
     reference : {"last", "first"}, step, mapping of layers or pathlib.Path
         The reference: a state of each run, or other representations.
     layers : str or sequence of str, optional
-        Layers to compare, which every state and the reference must have. Default: the layers of the
-        first state.
+        Layers to compare, which every state and the reference must have; globs select among the
+        layers of the first state. Default: all its layers.
     measures, groups, order, solver, precision, out, scheduler, memory, progress
         See `isorep.pairwise`.
 

@@ -46,7 +46,7 @@ def open_folder(path: Path) -> Contents:
     """
     indices = sorted(path.glob(f"*{INDEX}"))
     if len(indices) == 1:
-        contents = open_index(indices[0])
+        indexed = open_index(indices[0])
         others = sorted({*_files(path)} - {*_files_of_index(indices[0]).values()})
         if others:
             warnings.warn(
@@ -55,7 +55,7 @@ def open_folder(path: Path) -> Contents:
                 UserWarning,
                 stacklevel=stacklevel_of_caller(),
             )
-        return contents
+        return indexed
     files = _files(path)
     kinds = sorted({file.suffix.lower() for file in files})
     if len(kinds) > 1:

@@ -68,7 +68,7 @@ def main(arguments=None):
     """Compare a layer with itself, half of itself, and noise."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="take few samples")
-    n = 100 if parser.parse_args(arguments).quick else 300
+    n = 60 if parser.parse_args(arguments).quick else 300
     rng = np.random.default_rng(0)
     x = rng.standard_normal((n, 8))
     layers = {"same": x, "half": x[:, :4], "noise": rng.standard_normal((n, 8))}

@@ -27,13 +27,13 @@ def test_all_examples_are_here_and_on_the_page():
 def test_an_example_runs(name, tmp_path, monkeypatch, capsys):
     if name != "quantise_transformer":
         pytest.importorskip("sklearn")
-    matplotlib = pytest.importorskip("matplotlib")
-    matplotlib.use("Agg")
+    pytest.importorskip("matplotlib").use("Agg")
+    pyplot = pytest.importorskip("matplotlib.pyplot")
     monkeypatch.chdir(tmp_path)
     script = runpy.run_path(str(EXAMPLES / f"{name}.py"))
     figure = [] if name in WITHOUT_FIGURE else ["--out", "figure.png"]
     script["main"](["--quick", *figure])
-    matplotlib.pyplot.close("all")
+    pyplot.close("all")
     out = capsys.readouterr().out
     for text in EXPECTED_TEXTS[name]:
         assert text in out

@@ -129,10 +129,12 @@ def test_compare_takes_the_options_of_capture(nets, shell, options, arguments):
 @pytest.mark.slow
 @pytest.mark.parametrize(("options", "arguments"), slow_unless(QUICK, CASES))
 def test_diff_takes_the_options_of_capture(nets, shell, options, arguments):
-    expected = isorep.diff(*captures(nets, **options), interval=False)
-    result = isorep.diff(nets.a(), nets.b(), nets.texts(), interval=False, **options)
+    fast = {"measure": "cka_debiased", "interval": False}
+    expected = isorep.diff(*captures(nets, **options), **fast)
+    result = isorep.diff(nets.a(), nets.b(), nets.texts(), **fast, **options)
     pandas.testing.assert_frame_equal(result.to_dataframe(), expected.to_dataframe())
-    command = ("diff", f"{NAME}:a", f"{NAME}:b", "--data", f"{NAME}:texts", "--no-interval")
+    command = ["diff", f"{NAME}:a", f"{NAME}:b", "--data", f"{NAME}:texts", "--no-interval"]
+    command += ["--measure", "cka_debiased"]
     assert shell(*command, *arguments, "-o", "d.csv")[0] == 0
     names = {"base": f"{NAME}:a", "changed": f"{NAME}:b"}
     written = expected.to_dataframe().assign(**names).to_csv(lineterminator="\n")

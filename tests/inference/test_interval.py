@@ -10,6 +10,8 @@ from isorep.inference import interval, jackknife
 from isorep.measures import MEASURES
 from isorep.random_matrix.population import Population
 
+N_DRAWS = 16
+
 
 def drawn(rng, n, rho):
     """Draw samples with given canonical correlations, all directions of one size."""
@@ -23,7 +25,7 @@ def test_covers_the_populations_value():
     rng, rho = np.random.default_rng(0), np.concatenate([np.linspace(0.95, 0.8, 4), np.zeros(6)])
     measured = {"cca": np.mean(rho), "pwcca": np.mean(rho), "cka": np.mean(rho**2)}
     held = dict.fromkeys(measured, 0)
-    for seed in range(25):
+    for seed in range(N_DRAWS):
         o = drawn(rng, 500, rho)
         population = Population.estimate(o, seed)
         for name, truth in measured.items():
@@ -32,7 +34,7 @@ def test_covers_the_populations_value():
             held[name] += found.low <= truth <= found.high
             assert found.low <= found.estimate <= found.high
             assert found.high - found.low < 0.15
-    assert min(held.values()) >= binom.ppf(1e-3, 25, 0.9)
+    assert min(held.values()) >= binom.ppf(1e-3, N_DRAWS, 0.9)
 
 
 def test_a_greater_level_is_wider_and_fewer_samples_are_too():

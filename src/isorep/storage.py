@@ -103,7 +103,7 @@ def load(
     Warns
     -----
     UserWarning
-        Arrays that are no layers, and that no option names, are left out: those with 0 or 1 axes,
+        Arrays that are not layers are left out unless an option names them: those with 0 or 1 axes,
         and texts.
 
     Raises
@@ -163,7 +163,7 @@ def open_store(path: str | PathLike[str], **options: Unpack[ReadOptions]) -> Laz
     FileNotFoundError
         Nothing is at `path`.
     ValueError
-        The suffix is another one, the store is damaged, or the arrays are no representations. The
+        The suffix is another one, the store is damaged, or the arrays are not representations. The
         message names the store, and the damaged layer. Some damage only shows when rows are read.
     ImportError
         The library that reads the format is not installed.

@@ -11,7 +11,7 @@ import torch
 import isorep
 from isorep.cli import main
 
-pytestmark = pytest.mark.filterwarnings("ignore:arrays that are no layers")
+pytestmark = pytest.mark.filterwarnings("ignore:arrays that are not layers")
 
 RNG = np.random.default_rng(0)
 MAPS = RNG.standard_normal((40, 3, 4, 2))
@@ -54,7 +54,7 @@ def test_compare(shell):
     table = json.loads(out)
     expected = isorep.cka(MAPS.mean((2, 3)), (MAPS + NOISE).mean((2, 3))).similarity
     assert table["measures"]["cka"]["similarity"][0][0] == pytest.approx(expected, rel=1e-12)
-    assert "no layers are left out: stimulus (40,) int64, image (40,) text" in err
+    assert "not layers are left out: stimulus (40,) int64, image (40,) text" in err
     assert len(table["measures"]["cka"]["similarity"]) == 2  # conv and fc
 
 
@@ -155,7 +155,7 @@ def test_a_sweep_says_once_what_is_left_out(shell):
     options = ("--reduce", "flatten", "--measure", "cka", "-o", "sweep.zarr")
     status, _, err = shell("pairwise", "a.npz", "b.npz", *options)
     assert status == 0
-    assert err.count("arrays that are no layers are left out: stimulus") == 1
+    assert err.count("arrays that are not layers are left out: stimulus") == 1
     assert "UserWarning" not in err
 
 

@@ -107,7 +107,7 @@ def test_every_file_has_a_case():
     assert CASES.keys() == files.WRITERS.keys()
 
 
-@pytest.mark.filterwarnings("ignore:arrays that are no layers are left out")
+@pytest.mark.filterwarnings("ignore:arrays that are not layers are left out")
 @pytest.mark.parametrize("name", CASES)
 def test_a_file_holds_what_was_written(file, name):
     case = CASES[name]
@@ -122,7 +122,7 @@ def test_a_file_holds_what_was_written(file, name):
         assert (values if values is None else values.tolist()) == expected
 
 
-@pytest.mark.filterwarnings("ignore:arrays that are no layers are left out")
+@pytest.mark.filterwarnings("ignore:arrays that are not layers are left out")
 @pytest.mark.parametrize("name", CASES)
 def test_rows_are_read_as_they_are_loaded(file, name):
     options = CASES[name].options

@@ -29,7 +29,7 @@ def read(arrays, metadata=None, table="", **options):
     ],
 )
 def test_what_nobody_asked_for_is_left_out_with_a_note(extra, text):
-    with pytest.warns(UserWarning, match=f"no layers are left out: {text}. Pass their names"):
+    with pytest.warns(UserWarning, match=f"not layers are left out: {text}. Pass their names"):
         reps = read({"features": X, "extra": extra})
     assert list(reps) == ["features"]
     np.testing.assert_array_equal(reps["features"], X)

@@ -1,4 +1,4 @@
-"""Damage: what a library raises for a damaged file, as one clear line."""
+"""Damage as: an error of any type in a block that reads a format, as one sentence."""
 
 from __future__ import annotations
 

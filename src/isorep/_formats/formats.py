@@ -245,9 +245,9 @@ def write(contents: Contents, path: str | PathLike[str]) -> None:
 def _suffix_of(path: Path) -> str:
     """Return the longest known suffix that a name ends in; empty if there is none."""
     name = path.name.lower()
-    own = [suffix for suffix in FORMATS if name.endswith(suffix)]
-    if own or not path.suffix:  # packages are only listed when they may be needed
-        return max(own, key=len, default="")
+    built_in = [suffix for suffix in FORMATS if name.endswith(suffix)]
+    if built_in or not path.suffix:  # packages are only listed when they may be needed
+        return max(built_in, key=len, default="")
     return max((suffix for suffix in PLUGINS.names if name.endswith(suffix)), key=len, default="")
 
 

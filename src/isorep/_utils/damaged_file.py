@@ -1,4 +1,4 @@
-"""Damage: whatever a damaged file makes a library raise, as one kind of error."""
+"""Damaged file: an error of any type in a block that reads a file, as ValueError."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from contextlib import contextmanager
 def damage_as_value_error() -> Iterator[None]:
     """Raise ValueError for any error of the block, which does nothing but read a file.
 
-    Bytes that changed can make zlib, lzma, zstd, HDF5 or a parser raise an error of any type. What
-    says more than that the file is damaged stays: errors of the system, a missing library, and
-    TypeError and ValueError with our own text.
+    Bytes that changed can make zlib, lzma, zstd, HDF5 or a parser raise an error of any type. These
+    errors pass unchanged, since their texts say more: errors of the operating system, of a missing
+    library, and TypeError and ValueError.
     """
     try:
         yield

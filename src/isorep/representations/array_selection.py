@@ -266,7 +266,7 @@ def _check_rows(arrays: Mapping[str, Any], reductions: Mapping[str, str]) -> Non
 
 def _warn_of_left_out(arrays: Mapping[str, Any], names: list[str]) -> None:
     warnings.warn(
-        f"arrays that are no layers are left out: {_listed(arrays, names)}. Pass their names as "
+        f"arrays that are not layers are left out: {_listed(arrays, names)}. Pass their names as "
         "ids=, labels= or groups= to use them, or the names of the layers as layers=",
         UserWarning,
         stacklevel=stacklevel_of_caller(),

@@ -1,4 +1,4 @@
-"""Weight names: arrays of a state dict, which are no representations."""
+"""Weight names: tell the weights of a model (a state dict) from activations."""
 
 from __future__ import annotations
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.quick import OF_EACH_KIND, slow_unless
+from helpers.shell import command_runner
 
 import isorep
-from isorep.cli import main
 
 
 @pytest.fixture
@@ -19,14 +19,7 @@ def shell(monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
 
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["isorep", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
-    return run
+    return command_runner(monkeypatch, capsys)
 
 
 @pytest.fixture

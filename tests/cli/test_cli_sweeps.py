@@ -5,10 +5,10 @@ import sys
 import numpy as np
 import pytest
 import xarray
+from helpers.shell import command_runner
 
 import isorep
 from isorep import Representations
-from isorep.cli import main
 from isorep.cli.file_labels import labels_of_files
 
 
@@ -26,14 +26,7 @@ def shell(monkeypatch, tmp_path, capsys):
             dead = np.zeros((211, 2)) if (run, step) == ("a", 10) else state[:, :2]
             Representations({"conv": state, "fc": dead}).save(tmp_path / run / f"step{step}.zarr")
 
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["isorep", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
-    return run
+    return command_runner(monkeypatch, capsys)
 
 
 @pytest.mark.slow

@@ -2,14 +2,13 @@
 
 import json
 import shutil
-import sys
 
 import numpy as np
 import pytest
 from helpers.quick import slow_unless
+from helpers.shell import command_runner
 
 import isorep
-from isorep.cli import main
 
 X = np.random.default_rng(0).standard_normal((60, 3))
 
@@ -19,13 +18,8 @@ def shell(monkeypatch, tmp_path, capsys):
     """Run a command in an empty folder; return its exit status and stderr."""
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["isorep", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code or 0, capsys.readouterr().err
-
-    return run
+    run = command_runner(monkeypatch, capsys)
+    return lambda *arguments: run(*arguments)[::2]
 
 
 def make(path):

@@ -1,15 +1,14 @@
 """Options of the shell that pick, reduce and label the arrays of files."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers.shell import command_runner
 
 import isorep
-from isorep.cli import main
 
 pytestmark = pytest.mark.filterwarnings("ignore:arrays that are not layers")
 
@@ -29,14 +28,7 @@ def shell(monkeypatch, tmp_path, capsys):
         maps = MAPS + i * NOISE
         np.savez(f"{name}.npz", conv=maps, fc=maps.mean((2, 3)) ** 3, stimulus=STIMULI, image=IDS)
 
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["isorep", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
-    return run
+    return command_runner(monkeypatch, capsys)
 
 
 REDUCED = ("--reduce", "mean", "--channels", "first")

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.quick import slow_unless
+from helpers.shell import command_runner
 
 import isorep
-from isorep.cli import main
 from isorep.model_files.texts import tokenize
 
 torch = pytest.importorskip("torch")
@@ -82,14 +82,7 @@ def shell(monkeypatch, made, capsys):
     monkeypatch.chdir(made)
     monkeypatch.setenv("COLUMNS", "160")
 
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["isorep", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
-    return run
+    return command_runner(monkeypatch, capsys)
 
 
 def selected(*layers):

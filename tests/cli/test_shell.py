@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.shell import command_runner
 
 import isorep
 from isorep import cli
@@ -35,13 +36,7 @@ def here(monkeypatch, tmp_path):
 def shell(monkeypatch, here, capsys):
     """Run a command in an empty folder; return its exit status, stdout and stderr."""
 
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["isorep", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return ended.value.code or 0, *capsys.readouterr()
-
-    return run
+    return command_runner(monkeypatch, capsys)
 
 
 def save(path, *names, x=X):

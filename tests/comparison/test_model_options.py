@@ -9,10 +9,10 @@ import numpy as np
 import pandas
 import pytest
 from helpers.quick import slow_unless
+from helpers.shell import command_runner
 
 import isorep
 from isorep.activations.options import ModelOptions
-from isorep.cli import main
 from isorep.cli.model_options import model_options
 
 torch = pytest.importorskip("torch")
@@ -83,13 +83,8 @@ def nets(tmp_path, monkeypatch):
 
 @pytest.fixture
 def shell(nets, monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["isorep", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code or 0, capsys.readouterr().err
-
-    return run
+    run = command_runner(monkeypatch, capsys)
+    return lambda *arguments: run(*arguments)[::2]
 
 
 def captures(nets, **options):

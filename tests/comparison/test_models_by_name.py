@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.shell import command_runner
 from helpers.user_nets import NAME, SOURCE
 
 import isorep
-from isorep.cli import main
 from isorep.comparison.read_result import read_result
 
 torch = pytest.importorskip("torch")
@@ -33,14 +33,7 @@ def nets(tmp_path, monkeypatch):
 def shell(nets, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "200")
 
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["isorep", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
-    return run
+    return command_runner(monkeypatch, capsys)
 
 
 def by_hand(nets, changed=0.0):

@@ -1,15 +1,14 @@
 """Results read back from disk, and the page written from the shell."""
 
 import json
-import sys
 import warnings
 
 import numpy as np
 import pytest
 from helpers.reading import content, numbers
+from helpers.shell import command_runner
 
 import isorep
-from isorep.cli import main
 from isorep.comparison.export import to_json
 from isorep.comparison.read_result import read_result
 
@@ -32,14 +31,7 @@ def shell(monkeypatch, tmp_path, capsys):
     """Run a command in a folder; return its exit status, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["isorep", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
-    return run
+    return command_runner(monkeypatch, capsys)
 
 
 @pytest.mark.slow

@@ -296,3 +296,13 @@ print(isorep.compare(reps, reps, measures="cka")["cka"].item())
     )
     assert out.returncode == 0, out.stderr
     assert float(out.stdout) == pytest.approx(1)
+
+
+def test_a_list_of_samples_is_not_taken_for_batches():
+    rows = list(np.random.default_rng(0).standard_normal((30, 8)))
+    with pytest.raises(ValueError, match=r"30 arrays with one axis.*pass np\.stack\(data\)"):
+        isorep.capture(lambda batch: {"h": batch}, rows)
+    stacked = isorep.capture(lambda batch: {"h": batch}, np.stack(rows))
+    assert stacked["h"].shape == (30, 8)
+    as_batches = isorep.capture(lambda batch: {"h": batch}, [row[:, None] for row in rows])
+    assert as_batches["h"].shape == (240, 1)

@@ -316,3 +316,17 @@ def test_files_beside_an_index_that_it_does_not_list_are_named(tmp_path):
     np.save(tmp_path / "x" / "more.npy", UNITS)
     with pytest.warns(UserWarning, match=r"left out: more\.npy, other\.safetensors\."):
         assert list(load(tmp_path / "x")) == ["units", "wide"]
+
+
+@pytest.mark.parametrize("other", ["labels.npz", "meta.csv", "sub/"])
+def test_what_else_a_folder_holds_is_named(other, tmp_path):
+    np.save(tmp_path / "conv1.npy", np.eye(4))
+    (tmp_path / "config.json").write_text("{}")  # describes the folder
+    assert list(load(tmp_path)) == ["conv1"]
+    if other == "sub/":
+        (tmp_path / "sub").mkdir()
+    else:
+        (tmp_path / other).write_text("")
+    name = other.rstrip("/")
+    with pytest.warns(UserWarning, match=f"that are not .npy are left out: {name}. Load them"):
+        assert list(load(tmp_path)) == ["conv1"]

@@ -25,6 +25,8 @@ _OPEN: dict[str, Callable[[Path], Contents]] = {
     ".pt": open_tensors,
     ".pth": open_tensors,
 }
+_DESCRIPTIONS = (".json", ".jsonl", ".md", ".txt", ".toml", ".yaml", ".yml", ".log")
+"""Suffixes of files that describe a folder and that no one takes for activations."""
 
 
 def is_folder_of_arrays(path: Path) -> bool:
@@ -47,14 +49,8 @@ def open_folder(path: Path) -> Contents:
     indices = sorted(path.glob(f"*{INDEX}"))
     if len(indices) == 1:
         indexed = open_index(indices[0])
-        others = sorted({*_files(path)} - {*_files_of_index(indices[0]).values()})
-        if others:
-            warnings.warn(
-                f"files that {indices[0].name} does not list are left out: "
-                f"{listed([file.name for file in others])}. Load them by their own names",
-                UserWarning,
-                stacklevel=stacklevel_of_caller(),
-            )
+        used = {indices[0], *_files_of_index(indices[0]).values()}
+        _warn_of_others(path, used, f"that {indices[0].name} does not list")
         return indexed
     files = _files(path)
     kinds = sorted({file.suffix.lower() for file in files})
@@ -62,6 +58,7 @@ def open_folder(path: Path) -> Contents:
         raise ValueError(
             f"it is a folder of {' and '.join(kinds)} files: put each kind into a folder of its own"
         )
+    _warn_of_others(path, set(files), f"that are not {kinds[0]}")
     contents = {file.stem: _arrays_of(file) for file in files}
     parts = shards_of_layers(list(contents))
     if parts is None and are_numbered(contents):
@@ -108,6 +105,24 @@ def _files_of_index(path: Path) -> dict[str, Path]:
         raise ValueError(
             f"expected an index of .safetensors files with a weight_map, got {error!r}"
         ) from error
+
+
+def _warn_of_others(folder: Path, used: set[Path], which: str) -> None:
+    """Warn of what the folder holds beside the files that are read, other than descriptions."""
+    others = sorted(
+        file.name
+        for file in folder.iterdir()
+        if file not in used
+        and not file.name.startswith(".")
+        and file.suffix.lower() not in _DESCRIPTIONS
+    )
+    if others:
+        warnings.warn(
+            f"files and folders {which} are left out: {listed(others)}. Load them by their own "
+            "names",
+            UserWarning,
+            stacklevel=stacklevel_of_caller(),
+        )
 
 
 def _files(folder: Path) -> list[Path]:

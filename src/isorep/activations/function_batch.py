@@ -183,7 +183,8 @@ def function_batches(
     TypeError
         The data are not iterable, or `max_samples` is no integer.
     ValueError
-        `max_samples` is not positive, or the batches cannot be cut.
+        `max_samples` is not positive, the batches cannot be cut, or it is unknown whether the
+        items of a list are batches or samples.
     """
     if max_samples is not None and as_integer(max_samples, "max_samples") < 1:
         raise ValueError(f"max_samples should be at least 1, got {max_samples}")
@@ -195,6 +196,12 @@ def function_batches(
         batches: Iterable[FunctionBatch] = [
             whole.cut(start, start + size) for start in range(0, whole.n, size)
         ]
+    elif isinstance(data, list | tuple) and len(data) > 1 and all(map(_is_vector, data)):
+        raise ValueError(
+            f"data are a {type(data).__name__} of {len(data)} arrays with one axis, each of which "
+            "would be a batch of samples of one number: if each is a sample, pass np.stack(data); "
+            "if each is a batch, give it a second axis, x[:, None]"
+        )
     elif isinstance(data, Iterable) and not isinstance(data, str):
         batches = (batch for batch in map(FunctionBatch.from_item, data) if batch.n)
     else:
@@ -221,6 +228,10 @@ def _loader(data: Any) -> Any:
     if torch is not None and is_dataset and not is_hugging_face(data):
         return torch.utils.data.DataLoader(data, batch_size=BATCH_SIZE)
     return data
+
+
+def _is_vector(x: Any) -> bool:
+    return is_array(x) and len(x.shape) == 1
 
 
 def _has_rows(x: Any) -> bool:

@@ -160,9 +160,7 @@ class TestClaims:
         assert claims[2].deciding.effect == pytest.approx(
             means["inter"][3] - means["memorizing"][3], abs=1e-12
         )
-        assert claims[3].deciding.effect == max(
-            means["generalizing"][4], means["memorizing"][4]
-        )
+        assert claims[3].deciding.effect == max(means["generalizing"][4], means["memorizing"][4])
         assert claims[5].deciding.effect == pytest.approx(
             means["generalizing"][1] - means["generalizing"][3], abs=1e-12
         )

@@ -89,7 +89,14 @@ class SetUp:
 
 
 SETUPS = {
-    "laptop": SetUp(),
+    "laptop": SetUp(
+        images=ImageSource("mnist1d", n_train=4_000, n_test=2_000, classes=2),
+        plan=ConvNetPlan(
+            widths=(32, 32, 32, 32, 64, 64, 128, 256), strides=(1, 2, 1, 2, 1, 2, 1, 1), axes=1
+        ),
+        recipe=Recipe(batch_size=64, target_loss=0.05),
+    ),
+    "digits": SetUp(),
     "small": SetUp(
         images=ImageSource("cifar10", n_train=3_000, n_test=2_000),
         plan=SMALL_CONVNET,

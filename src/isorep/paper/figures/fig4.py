@@ -92,7 +92,13 @@ class SetUp:
 
 
 SETUPS = {
-    "laptop": SetUp(),
+    "laptop": SetUp(
+        factors=(0.5, 0.75, 1.0, 1.5, 2.0, 3.0),
+        images=ImageSource("mnist1d", n_train=4_000, n_test=2_000),
+        plan=ConvNetPlan(widths=(8, 8, 16, 16, 32, 32), strides=(1, 2, 1, 2, 1, 1), axes=1),
+        recipe=Recipe(batch_size=64, target_loss=0.0, max_epochs=16),
+    ),
+    "digits": SetUp(),
     "small": SetUp(
         filters=32,
         images=ImageSource("cifar10", n_train=2_000, n_test=2_000),

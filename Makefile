@@ -3,7 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo check test bench lint types browser clean
+# Seconds that `make fuzz` takes.
+SECONDS ?= 600
+
+.PHONY: demo check test fuzz bench lint types browser clean
 
 demo: .venv/.demo
 	$(BIN)/isorep demo
@@ -15,6 +18,10 @@ check: lint types
 test: lint types browser
 # Two processes of one BLAS thread each: threads that compete for two cores only wait for each other.
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal
+
+# Damaged files, ugly arrays and odd options, at random; not a part of `make test`.
+fuzz: .venv/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz --seconds $(SECONDS)
 
 bench: .venv/.dev
 	$(BIN)/python benchmarks $(BENCH)

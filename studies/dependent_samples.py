@@ -102,8 +102,15 @@ KINDS = {
     "20 stimuli x 6 repeats": stimuli,
     "tokens of 30 texts": texts(30, of_position=0),
     "tokens of 30 texts, drift": texts(30, of_position=1),
-    "tokens of 120 texts, drift": texts(120, of_position=1),
 }
+
+COVERAGE = (
+    (40, 8, 5, 0.9, 0.5),
+    (40, 8, 5, 0.9, 0.0),
+    (10, 40, 3, 0.5, 0.5),
+    (100, 10, 10, 0.3, 0.5),
+)
+"""Groups, their size, features, share of the variance that groups share, and correlation."""
 
 
 def level(draw, measures, repeats, seed):
@@ -149,6 +156,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--samples", default="", help="part of the names of samples for the level")
     parser.add_argument("--out", type=Path, default=Path("dependent_samples.csv"))
     options = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -161,17 +169,14 @@ def main():
 
     write("level", "samples", "declared", *MEASURES)
     for name, draw in KINDS.items():
+        if options.samples not in name:
+            continue
         declared, alone = level(draw, measures, options.repeats, options.seed)
         write("level", name, "yes", *declared.round(3))
         write("level", name, "no", *alone.round(3))
     write("coverage", "groups x size, features", "share", "correlation", "measure", "population")
     rows[-1] += ("mean estimate", "mean width", "covered")
-    for case in (
-        (40, 8, 5, 0.9, 0.5),
-        (40, 8, 5, 0.9, 0.0),
-        (10, 40, 3, 0.5, 0.5),
-        (100, 10, 10, 0.3, 0.5),
-    ):
+    for case in () if options.samples else COVERAGE:
         n_groups, size, p, share, rho = case
         results = coverage(*case, covered, options.repeats // 2, options.seed)
         for row, *values in zip(covered, *results, strict=True):

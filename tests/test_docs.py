@@ -2,6 +2,7 @@
 
 import io
 import re
+import runpy
 import warnings
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -103,3 +104,11 @@ def test_which_measure_names_every_measure_and_no_other():
 def test_the_table_of_measures_lists_every_measure():
     text = (DOCS / "measures.md").read_text()
     assert re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE) == list(isorep.MEASURES)
+
+
+def test_the_formulas_of_other_tools_give_the_numbers_of_the_page():
+    script = runpy.run_path(str(ROOT / "benchmarks/other_formulas.py"))
+    *table, mean = script["rows"]()
+    page = (DOCS / "other-tools.md").read_text()
+    assert "\n".join(table) in page
+    assert mean in page

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .inference.infer import infer
     from .inference.sample_size_curve import sample_size_curve
     from .measures import MEASURES, cca, cka, procrustes, pwcca, similarity, svcca
+    from .measures.registration import register
     from .representations.representations import Representations
     from .storage import load
 
@@ -57,6 +58,7 @@ __all__ = [
     "plot",
     "procrustes",
     "pwcca",
+    "register",
     "report",
     "sample_size_curve",
     "silence",
@@ -90,6 +92,7 @@ _MODULES = {
     "pairwise": "comparison.pairwise",
     "procrustes": "measures",
     "pwcca": "measures",
+    "register": "measures.registration",
     "report": "explorer.report",
     "sample_size_curve": "inference.sample_size_curve",
     "silence": "core.warning_text",

@@ -12,6 +12,8 @@ import numpy as np
 from isorep._formats.formats import FORMATS, Format, find_format, one_of, suffixes
 from isorep._formats.header import Contents
 from isorep._utils.atomic import interrupted_swap
+from isorep._utils.damaged_file import damage_as_value_error
+from isorep.representations.activation_file import ActivationFile
 from isorep.representations.array_selection import ReadOptions, select_arrays
 from isorep.representations.representations import Representations
 
@@ -74,9 +76,9 @@ def load(
     Parameters
     ----------
     path
-        ``.npz`` or ``.zarr`` written by `save`; or arrays of other programs: ``.npy`` (one layer,
-        named after the file), ``.npz`` or ``.safetensors`` (a layer for each array), ``.h5`` or
-        ``.hdf5`` (a layer for each dataset, also those within groups).
+        ``.npz`` or ``.zarr`` written by `save`; or a file or folder of another program: ``.npz``,
+        ``.npy``, ``.h5``, ``.mat``, ``.parquet``, ``.pt``, ``.csv`` and others, which ``isorep
+        formats`` and docs/files.md list.
     layers : str or iterable of str
         Globs over the names of the arrays that are layers; "!labels" leaves one out. An array with
         one axis is a layer, of one feature, only if it is named in full. By default all arrays
@@ -142,9 +144,8 @@ def open_store(path: str | PathLike[str], **options: Unpack[ReadOptions]) -> Laz
     Parameters
     ----------
     path
-        ``.zarr`` written by `save`; or arrays of other programs: ``.npy`` (one layer, named after
-        the file), ``.h5`` or ``.hdf5`` (a layer for each dataset, called "block1/conv" within
-        groups).
+        ``.zarr`` written by `save`; or a file or folder of another program whose rows can be read
+        in parts: ``.npy``, ``.h5``, ``.parquet`` and others; see docs/files.md.
     **options
         ``layers``, ``reduce``, ``channels``, ``ids``, ``labels`` and ``groups``; see `load`. Arrays
         are reduced as their rows are read.
@@ -189,8 +190,9 @@ def open_or_load(
 def _load(path: Path, row: Format, options: ReadOptions) -> Representations:
     if row.read is None:
         return Representations.from_mapping(_open(path, row, options))
-    contents = select_arrays(_checked_contents(row.read(path)), **options)
-    layers = {name: _in_memory(array) for name, array in contents.layers.items()}
+    contents = select_arrays(_contents(row.read, path), **options)
+    with damage_as_value_error():
+        layers = {name: _in_memory(array) for name, array in contents.layers.items()}
     return Representations(layers, **contents.metadata)
 
 
@@ -198,8 +200,9 @@ def _open(path: Path, row: Format, options: ReadOptions) -> LazyRepresentations:
     from isorep.representations.lazy import LazyRepresentations
 
     assert row.open is not None
-    contents = select_arrays(_checked_contents(row.open(path)), **options)
-    return LazyRepresentations(contents.layers, place=str(path), **contents.metadata)
+    contents = select_arrays(_contents(row.open, path), **options)
+    place = ActivationFile(str(path), options)
+    return LazyRepresentations(contents.layers, place=place, **contents.metadata)
 
 
 def _open_or_load(
@@ -208,8 +211,10 @@ def _open_or_load(
     return _load(path, row, options) if row.open is None else _open(path, row, options)
 
 
-def _checked_contents(contents: Any) -> Contents:
-    """Return what a reader returned, which may be one of another package."""
+def _contents(read: Callable[[Path], Contents], path: Path) -> Contents:
+    """Return what a reader returns, which may be one of another package."""
+    with damage_as_value_error():
+        contents = read(path)
     if not isinstance(contents, Contents):
         raise TypeError(
             f"its reader returned a {type(contents).__name__}; expected isorep.storage.Contents"
@@ -230,7 +235,12 @@ def _checked(
     options: ReadOptions,
     in_parts: bool = False,
 ) -> Read:
-    """Return what `read` returns; errors about its suffix, existence and contents name `path`."""
+    """Return what `read` returns; errors about its suffix, existence and contents name `path`.
+
+    Options that the path itself knows come first.
+    """
+    if isinstance(path, ActivationFile):
+        options = {**options, **path.options}
     path = Path(path)
     row = find_format(path)
     if row is None or (in_parts and row.open is None):

@@ -216,7 +216,9 @@ def test_no_data(net):
 
 
 def test_what_is_no_model(images):
-    with pytest.raises(TypeError, match=r"should be a torch.nn.Module, got function"):
+    with pytest.raises(TypeError, match=r"should be a torch.nn.Module or a function .*got int"):
+        capture(3, images)
+    with pytest.raises(TypeError, match=r"should return a dict \{layer: array\}, got Tensor"):
         capture(lambda x: x, images)
 
 

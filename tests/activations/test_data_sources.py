@@ -142,6 +142,8 @@ def test_texts_with_a_tokenizer():
     by_function = isorep.capture(function, texts, tokenizer=cut)
     np.testing.assert_allclose(by_function["h"], reps["embedding"], rtol=1e-6)
     assert by_function.sample_ids == reps.sample_ids
+    with pytest.raises(TypeError, match=r"must be a Hugging Face tokenizer, .* got a function"):
+        isorep.capture(function, texts, tokenizer=function)
     with pytest.raises(ValueError, match="tokenizer= is for a list of texts"):
         isorep.capture(function, X, tokenizer=cut)
 

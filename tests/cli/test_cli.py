@@ -191,7 +191,8 @@ class TestCompare:
         loaded = []
         load = isorep.load
         monkeypatch.setattr(
-            "isorep.comparison.sides.load", lambda path: loaded.append(str(path)) or load(path)
+            "isorep.comparison.sides.load",
+            lambda path, **options: loaded.append(str(path)) or load(path, **options),
         )
         assert shell("compare", "a.npz", "b.npz", "--html", "page.html")[0] == 0
         assert loaded == ["a.npz", "b.npz"]

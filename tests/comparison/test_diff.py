@@ -496,12 +496,16 @@ class TestShell:
             (["a.npz", "a.npz"], "cannot load 'a.npz': there is no such file"),
             (["nets:make", "nets:other"], "nets_for_diff:make is a model: pass --data"),
             (["a.npz", "b.npz", "--data", "nets:images"], "--data is for models"),
-            (["a.npz", "b.npz", "--reduce", "max"], "reduce is for models"),
+            (["a.npz", "b.npz", "--skip", "0"], "skip is for models"),
+            (["mean.npz", "mean.npz", "--reduce", "max"], "was reduced by 'mean' when"),
             (["a.npz", "b.npz", "--device", "cuda"], "device is for models"),
             (["nets:make", "nets:images", "--data", "nets:images"], "gave a Tensor, expected a"),
             (["nets:make", "nets:othr", "--data", "nets:images"], "did you mean 'other'"),
             (["nets:make", "nets", "--data", "nets:images"], "'nets' must be module:name"),
-            (["nets:make", ".", "--data", "nets:images"], "'.' is a folder without config.json"),
+            (
+                ["nets:make", "empty", "--data", "nets:images"],
+                "'empty' is a folder without config.js",
+            ),
             (["nets:make@w.pt", "nets:make", "--data", "nets:images"], "no weights file 'w.pt'"),
             (["nets:make", "nets:make", "--data", "nets:fails"], "RuntimeError: disk on fire"),
             (["nets:make", "nets:quits", "--data", "nets:images"], "nets_for_diff:quits failed"),
@@ -525,6 +529,8 @@ class TestShell:
     def test_bad_input_is_one_message_and_status_2(self, shell, tmp_path, arguments, message):
         (tmp_path / "x.txt").write_text("a text\n")
         np.save("evil.npy", np.array([{}], dtype=object), allow_pickle=True)
+        Path("empty").mkdir()
+        isorep.Representations({"fc": [[1.0], [2.0]]}, reductions={"fc": "mean"}).save("mean.npz")
         status, out, err = shell("diff", *arguments)
         assert (status, out) == (2, "")
         assert message in err

@@ -97,9 +97,11 @@ def captures(nets, **options):
 
 
 def test_the_cases_are_all_options():
-    assert {name for options, _ in CASES for name in options} == set(ModelOptions.__annotations__)
+    # A tokenizer is an object: the shell takes those of Hugging Face folders.
+    expected = set(ModelOptions.__annotations__) - {"tokenizer"}
+    assert {name for options, _ in CASES for name in options} == expected
     in_shell = set(inspect.signature(model_options).parameters)
-    assert in_shell - {"skip_token"} == set(ModelOptions.__annotations__)
+    assert in_shell - {"skip_token"} == expected
 
 
 @pytest.mark.parametrize(("options", "arguments"), slow_unless(QUICK, CASES))

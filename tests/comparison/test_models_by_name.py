@@ -116,7 +116,9 @@ def test_layers_of_stored_activations(nets, suffix):
     table = isorep.compare(*paths, layers=(["2"], ["f*"]), measures="cka", memory="1 MB")
     assert (table["x_layer"].item(), table["y_layer"].item()) == ("2", "first")
     assert table["cka"].item() == pytest.approx(isorep.cka(x["2"], y["first"]).similarity, 1e-9)
-    with pytest.raises(ValueError, match=r"unknown layer of b '2'. Known: first, second"):
+    with pytest.raises(
+        ValueError, match=r"cannot load 'b.*': unknown layer '2'. Known: first, second"
+    ):
         isorep.compare(*paths, layers="2")
 
 

@@ -186,8 +186,8 @@ def test_what_cannot_be_compared():
     nets = networks()
     with pytest.raises(TypeError, match=r"networks must be a mapping of name to Rep.*, got list"):
         isorep.pairwise(list(nets.values()))
-    with pytest.raises(TypeError, match=r"networks\['conv'\]: expected Representations or a map"):
-        isorep.pairwise(nets["seed0"])
+    with pytest.raises(TypeError, match=r"networks\['seed1'\]: expected Representations or a map"):
+        isorep.pairwise(nets | {"seed1": 3})
     with pytest.raises(ValueError, match=r"networks\['seed1'\]: layer 'conv' is 3-D"):
         isorep.pairwise(nets | {"seed1": {"conv": np.ones((211, 2, 2))}})
     with pytest.raises(ValueError, match="networks is empty: expected a mapping of name"):

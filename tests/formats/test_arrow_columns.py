@@ -189,6 +189,43 @@ def test_only_the_row_groups_of_the_rows_are_read(tmp_path, monkeypatch):
     assert stored["lists"].chunk == 2
 
 
+def test_a_table_is_opened_once_for_all_its_columns(tmp_path, monkeypatch):
+    values = {f"unit{i}": files.WIDE[:, i] for i in range(5)}
+    stored = open_store(written(tmp_path, ".parquet", **values))["table"]
+    opened = []
+    open_file = pyarrow.parquet.ParquetFile.__init__
+
+    def count(file, path, **options):
+        opened.append(path)
+        open_file(file, path, **options)
+
+    monkeypatch.setattr(pyarrow.parquet.ParquetFile, "__init__", count)
+    np.testing.assert_array_equal(stored[1:4], files.WIDE[1:4])
+    assert len(opened) == 1
+
+
+def test_a_folder_of_parts(tmp_path):
+    for i in range(12):
+        part = pyarrow.table({"a": [float(i), i + 0.5], "b": [-float(i), 1.0]})
+        pyarrow.parquet.write_table(part, tmp_path / f"part-{i}.parquet")
+    stored = open_store(tmp_path)[tmp_path.name]
+    np.testing.assert_array_equal(stored[:][:, 0], np.arange(24) / 2)
+    np.testing.assert_array_equal(stored[19:22], [[9.5, 1], [10, -10], [10.5, 1]])
+    pyarrow.parquet.write_table(part.select(["b"]), tmp_path / "part-11.parquet")
+    with pytest.raises(ValueError, match=r"others in part-11.parquet than in part-0.parquet"):
+        load(tmp_path)
+    (tmp_path / "part-5.parquet").unlink()
+    with pytest.raises(ValueError, match="5"):
+        load(tmp_path)
+
+
+def test_a_folder_of_several_tables(tmp_path):
+    for name in ("train-00000-of-00001", "test-00000-of-00001"):
+        pyarrow.parquet.write_table(pyarrow.table({"a": [1.0]}), tmp_path / f"{name}.parquet")
+    with pytest.raises(ValueError, match="one table, got parquet files of test, train: pass one"):
+        load(tmp_path)
+
+
 def test_a_large_row_group_is_decoded_in_parts(tmp_path):
     values = np.arange(2**20, dtype=np.float64).reshape(-1, 8)
     column = pyarrow.FixedSizeListArray.from_arrays(values.ravel(), 8)
@@ -241,6 +278,7 @@ def test_a_damaged_dataset(tmp_path):
         ("{}", "it has no '_data_files'"),
         ('{"_data_files": 3}', "'_data_files' is 3; expected list"),
         ('{"_data_files": []}', "lists no file"),
+        ('{"_data_files": [], "_indices_data_files": [{}]}', "in another order"),
         ('{"_data_files": [{"filename": "../elsewhere.arrow"}]}', "names of files, got '../else"),
     ):
         (path / "state.json").write_text(content)

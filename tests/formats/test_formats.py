@@ -1,9 +1,11 @@
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from isorep._formats import formats
+from isorep.cli import app
 from isorep.model_files.specs import names_model
 from isorep.storage import load, open_store
 
@@ -92,3 +94,21 @@ def test_an_unknown_suffix_lists_the_known_ones(plugins, tmp_path):
         load(tmp_path / "a.xyz")
     with pytest.raises(ValueError, match="expected a name ending in"):
         load(tmp_path)
+
+
+def test_the_table_in_the_docs_is_that_of_the_registry():
+    text = (Path(__file__).parents[2] / "docs" / "files.md").read_text()
+    for name, *cells in formats.table_of_formats():
+        names = [f"`{x}`" if x.startswith(".") else x for x in name.split(", ")]
+        assert f"| {' | '.join((', '.join(names), *cells)).rstrip()} |\n" in text
+    assert f"| {' | '.join(formats.TABLE_HEADINGS)} |\n" in text
+
+
+def test_the_shell_lists_every_format(plugins, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "150")
+    with pytest.raises(SystemExit, match="0"):
+        app(["formats"])
+    printed = capsys.readouterr().out
+    for suffix in formats.FORMATS:
+        assert suffix in printed
+    assert "read by the package line-reader" in printed

@@ -50,7 +50,7 @@ def test_a_file_with_everything_is_read(name, read):
 
 @pytest.mark.parametrize("name", ["units.csv", "units.tsv"])
 def test_a_table_of_pandas(name):
-    with pytest.warns(UserWarning, match=r"left out: target \(6,\) int64, label \(6,\) <U"):
+    with pytest.warns(UserWarning, match=r"left out: target \(6,\) int64, label \(6,\) text"):
         reps = load(FILES / name)
     np.testing.assert_array_equal(reps["units"], UNITS)
     assert reps.sample_ids == tuple(IDS)
@@ -203,6 +203,7 @@ def test_files_of_pytorch_that_are_refused(tmp_path):
         ("a,a\n1,2\n", "the name 'a' for several columns"),
         ("a,,b\n1,2,3\n", "a column without a name"),
         ("0.5,1.5\n1,2\n", "numbers in the first line, 0.5, 1.5, and no names"),
+        ("a;b\n1;2\n", "semicolons between the names, 'a;b': save the table with commas"),
         ("\xff\xfe\x00", "can't decode"),
     ],
 )

@@ -74,6 +74,21 @@ def test_damaged_metadata(tmp_path, content):
         load(path)
 
 
+@pytest.mark.parametrize("name", ["xarray2.zarr", "xarray3.zarr", "plain2.zarr", "plain3.zarr"])
+def test_a_shape_that_claims_far_more_than_there_is(tmp_path, name):
+    path = tmp_path / "a.zarr"
+    files.WRITERS[name](path)
+    metadata_file = next(
+        file
+        for file in sorted(path.rglob("*"))
+        if file.name in (".zarray", "zarr.json") and file.parent.name in ("stimulus", "image")
+    )
+    metadata = json.loads(metadata_file.read_text())
+    metadata_file.write_text(json.dumps(metadata | {"shape": [2**40]}))
+    with pytest.raises(ValueError, match=r"a.zarr'.* \d+ chunks, and \d+ files: write it anew"):
+        load(path)
+
+
 def test_a_group_without_arrays(tmp_path):
     zarr.open_group(tmp_path / "a.zarr", mode="w")
     with pytest.raises(ValueError, match="expected a zarr array or group, got a "):

@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from isorep import Representations
+from isorep.monitor import Monitor
 from isorep.monitor.store import Store
 
 
@@ -60,3 +62,12 @@ def test_nothing_but_numbers_goes_into_the_log(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         Store(tmp_path).log("state", 1, to_start={"conv": float("nan")})
     assert not (tmp_path / "log.jsonl").exists()
+
+
+def test_a_store_that_cannot_be_written_is_an_error_at_the_start(tmp_path):
+    """Not a warning: no state of the training would be kept."""
+    (tmp_path / "file").touch()
+    model = torch.nn.Sequential(torch.nn.Linear(4, 3))
+    monitor = Monitor(torch.rand(50, 4), store=tmp_path / "file" / "store")
+    with pytest.raises(OSError, match="file"):
+        monitor.start(model)

@@ -164,6 +164,8 @@ def test_json_says_what_determines_a_network(tmp_path):
         "kind": "ConvNetPlan",
         "widths": [3, 4],
         "strides": [1, 2],
+        "axes": 2,
+        "batch_norm": True,
     }
     assert facts["determined_by"]["labels"] == "random"
     assert len(facts["history"]) == 3

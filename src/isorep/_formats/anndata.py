@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._formats.damage import damage_as
+from isorep._formats.hdf5_dataset import check_no_external_storage
 from isorep._formats.header import Contents
 from isorep._utils.memory import memory_budget, readable
 from isorep._utils.optional import import_optional
@@ -27,6 +28,7 @@ def open_anndata(path: Path) -> Contents:
     """Open X, raw/X, layers, obsm and the columns of obs; obs_names are the sample ids."""
     h5py = import_optional("h5py", "hdf5")
     with damage_as("an .h5ad file of anndata 0.8 or newer"), h5py.File(path) as file:
+        check_no_external_storage(file)
         arrays = _arrays(path, file)
         ids = _sample_ids(file["obs"])
     return Contents(arrays, {} if ids is None else {"sample_ids": ids})

@@ -35,9 +35,9 @@ def open_arrow_files(paths: list[Path], table: str) -> Contents:
             )
     starts = np.cumsum([0, *(file.n_rows for file in files)]).tolist()
 
-    def read(column: str, start: int, stop: int) -> Iterator[Any]:
+    def read(columns: list[str], start: int, stop: int) -> Iterator[tuple[str, Any]]:
         for file, first in zip(files, starts, strict=False):
-            yield from file.read(column, max(0, start - first), stop - first)
+            yield from file.read(columns, max(0, start - first), stop - first)
 
     chunk = max(file.largest_batch for file in files)
     return Contents(*columns_of(files[0].schema, starts[-1], read, chunk), table)
@@ -50,35 +50,37 @@ class _BatchFile:
         self.path = path
         with path.open("rb") as file:
             self._is_stream = file.read(len(_FILE_MAGIC)) != _FILE_MAGIC
-        with self._batches(None) as (schema, batches):
+        with self._batches([]) as (schema, batches):
             self.schema = schema
             sizes = [batch.num_rows for batch in batches]
         self._starts = np.cumsum([0, *sizes]).tolist()
         self.n_rows: int = self._starts[-1]
         self.largest_batch = max(sizes, default=1)
 
-    def read(self, column: str, start: int, stop: int) -> Iterator[Any]:
-        """Yield the rows of a column from `start` to `stop`, as far as this file has them."""
+    def read(self, columns: list[str], start: int, stop: int) -> Iterator[tuple[str, Any]]:
+        """Yield the rows of columns from `start` to `stop`, as far as this file has them."""
         if not start < min(stop, self.n_rows):
             return
         i = bisect_right(self._starts, start) - 1
-        with self._batches(self.schema.get_field_index(column), i) as (_, batches):
+        with self._batches(columns, i) as (_, batches):
             for first, batch in zip(self._starts[i:], batches, strict=False):
                 part = slice(max(0, start - first), min(stop - first, batch.num_rows))
                 if part.start < part.stop:
-                    yield batch.column(0)[part]
+                    for column in columns:
+                        yield column, batch.column(batch.schema.get_field_index(column))[part]
                 if first + batch.num_rows >= stop:
                     return
 
     @contextmanager
-    def _batches(self, column: int | None, first: int = 0) -> Iterator[tuple[Any, Iterator[Any]]]:
+    def _batches(self, columns: list[str], first: int = 0) -> Iterator[tuple[Any, Iterator[Any]]]:
         """Give the schema and the record batches from number `first` on.
 
-        They have all columns, or only one if its number is given.
+        They have these columns, or all if there are none.
         """
         pyarrow = import_optional("pyarrow", "arrow")
         ipc = import_optional("pyarrow.ipc", "arrow")
-        options = ipc.IpcReadOptions(included_fields=[] if column is None else [column])
+        numbers = [self.schema.get_field_index(column) for column in columns]
+        options = ipc.IpcReadOptions(included_fields=numbers)
         with (
             damage_as("an Arrow file or stream"),
             pyarrow.memory_map(str(self.path)) as source,
@@ -88,8 +90,8 @@ class _BatchFile:
                 yield reader.schema, islice(reader, first, None)
             else:
                 reader = ipc.open_file(source, options=options)
-                numbers = range(first, reader.num_record_batches)
-                yield reader.schema, map(reader.get_batch, numbers)
+                places = range(first, reader.num_record_batches)
+                yield reader.schema, map(reader.get_batch, places)
 
 
 def _words(schema: Any) -> str:

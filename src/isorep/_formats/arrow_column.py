@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,11 @@ from isorep._formats.damage import damage_as
 from isorep._formats.pandas_index import PandasIndex
 from isorep._utils.optional import import_optional
 
-ReadColumn = Callable[[str, int, int], Iterator[Any]]
-"""Function ``(column, start, stop) -> pyarrow arrays``: the rows from start to stop, in order."""
+ReadColumns = Callable[[list[str], int, int], Iterator[tuple[str, Any]]]
+"""Function that yields the rows from start to stop of columns, in order.
+
+``(names, start, stop) -> (name, pyarrow array), ...``
+"""
 
 
 class ArrowColumn:
@@ -37,7 +40,7 @@ class ArrowColumn:
     """
 
     def __init__(
-        self, name: str, column_type: Any, n_rows: int, read: ReadColumn, chunk: int
+        self, name: str, column_type: Any, n_rows: int, read: ReadColumns, chunk: int
     ) -> None:
         leaf, fixed_shape = _leaf(column_type)
         self.dtype = _dtype(leaf)
@@ -52,32 +55,39 @@ class ArrowColumn:
         self.shape: tuple[int, ...] = (n_rows, *lengths)
 
     def __getitem__(self, rows: slice) -> NDArray[Any]:
-        start, stop, _ = rows.indices(self.shape[0])
+        (values,) = self.read_columns([self], rows)
+        return values
+
+    @staticmethod
+    def read_columns(columns: Sequence[ArrowColumn], rows: slice) -> list[NDArray[Any]]:
+        """Return the rows of several columns of a file, which is opened once for all of them."""
+        start, stop, _ = rows.indices(columns[0].shape[0])
+        parts: dict[str, list[NDArray[Any]]] = {column._name: [] for column in columns}
+        ends = dict.fromkeys(parts, start)
+        by_name = {column._checked_name(): column for column in columns}
+        for name, array in columns[0]._read(list(by_name), start, stop):
+            parts[name].append(by_name[name]._values(array, ends[name]))
+            ends[name] += len(array)
+        for name, end in ends.items():
+            if end != max(start, stop):
+                raise ValueError(f"it is damaged: column {name!r} ends at row {end}")
+        return [
+            np.concatenate([np.empty((0, *column.shape[1:]), column.dtype), *parts[column._name]])
+            for column in columns
+        ]
+
+    def _checked_name(self) -> str:
         if self.dtype.kind == "O":
             raise ValueError(
                 f"column {self._name!r} holds {self._type}; expected numbers, texts, or lists of "
                 "numbers: leave the column out"
             )
-        parts = []
-        position = start
-        for array in self._arrays(start, stop):
-            parts.append(self._values(array, position))
-            position += len(array)
-        if position != max(start, stop):
-            raise ValueError(f"it is damaged: it ends at row {position} of {self.shape[0]}")
-        if not parts:
-            return np.empty((0, *self.shape[1:]), self.dtype)
-        return np.concatenate(parts)
-
-    def _arrays(self, start: int, stop: int) -> Iterator[Any]:
-        """Yield the pyarrow arrays of some rows; offsets in a file may point anywhere."""
-        for array in self._read(self._name, start, stop):
-            with damage_as(f"column {self._name!r} of {self._type}"):
-                array.validate(full=True)
-            yield array
+        return self._name
 
     def _shape_of_first_row(self, n_rows: int, n_axes: int) -> list[int]:
-        values = next(self._arrays(0, 1), None) if n_rows else None
+        _, values = next(self._read([self._name], 0, 1), (None, None)) if n_rows else (None, None)
+        if values is not None:
+            self._check_offsets(values)
         shape = []
         for _ in range(n_axes):
             length = 0
@@ -90,8 +100,14 @@ class ArrowColumn:
             shape.append(length)
         return shape
 
+    def _check_offsets(self, array: Any) -> None:
+        """Raise ValueError for offsets that point outside of the array, as in a damaged file."""
+        with damage_as(f"column {self._name!r} of {self._type}"):
+            array.validate(full=True)
+
     def _values(self, array: Any, first_row: int) -> NDArray[Any]:
         """Return the pyarrow array as a NumPy array; `first_row` is the number of its first row."""
+        self._check_offsets(array)
         n_rows, repeats = len(array), 1
         if self._is_tensor and not array.null_count:  # its axes may be stored in another order
             tensor: NDArray[Any] = array.to_numpy_ndarray()
@@ -126,7 +142,7 @@ class ArrowColumn:
 
 
 def columns_of(
-    schema: Any, n_rows: int, read: ReadColumn, chunk: int
+    schema: Any, n_rows: int, read: ReadColumns, chunk: int
 ) -> tuple[dict[str, ArrowColumn], dict[str, Any]]:
     """Return the columns of a table by name, and what the table knows of its samples.
 

@@ -15,6 +15,8 @@ from isorep._utils.tables import as_labels
 if TYPE_CHECKING:
     import pandas
 
+_SEPARATORS = {",": "commas", "\t": "tabs (.tsv)", ";": "semicolons"}
+
 _MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")
 """Words for a missing number. In a column of texts they are texts."""
 
@@ -68,6 +70,11 @@ def _checked_names(path: Path, separator: str) -> list[str]:
         names = next(lines, [])
         if not names:
             raise ValueError("an empty first line")
+        if len(names) == 1 and (other := _separator_of(names[0])):
+            raise ValueError(
+                f"{_SEPARATORS[other]} between the names, {names[0][:40]!r}: save the table with "
+                f"{_SEPARATORS[separator]}"
+            )
         for name in names[1:]:
             if not name or names.count(name) > 1:
                 raise ValueError(
@@ -81,6 +88,11 @@ def _checked_names(path: Path, separator: str) -> list[str]:
                     f"{len(values)} values in line {lines.line_num} for {len(names)} columns"
                 )
     return names
+
+
+def _separator_of(line: str) -> str:
+    """Return what separates the values of a line; empty if it has no separator."""
+    return max(_SEPARATORS, key=line.count) if any(map(line.count, _SEPARATORS)) else ""
 
 
 def _is_number(text: str) -> bool:

@@ -20,7 +20,7 @@ from isorep._formats.netcdf import open_netcdf
 from isorep._formats.npy import open_npy, read_npy
 from isorep._formats.npz import read_npz, write_npz
 from isorep._formats.nwb import open_nwb
-from isorep._formats.parquet import open_parquet
+from isorep._formats.parquet import is_parquet_folder, open_parquet, open_parquet_folder
 from isorep._formats.plain_zarr import is_zarr, open_any_zarr
 from isorep._formats.saev_shards import is_saev_shards, open_saev_shards
 from isorep._formats.safetensors import open_safetensors
@@ -128,6 +128,13 @@ FOLDERS = {
         recognise=is_saved_dataset,
         extra="arrow",
     ),
+    "parquet files": Format(
+        "parts of one table, such as train-00000-of-00002.parquet",
+        open=open_parquet_folder,
+        recognise=is_parquet_folder,
+        ids=True,
+        extra="parquet",
+    ),
     "activation cache": Format(
         "memmap shards of dictionary_learning, a layer for each folder",
         open=open_activation_cache,
@@ -144,13 +151,15 @@ FOLDERS = {
         ids=True,
         recognise=is_zarr,
     ),
-    "folder": Format(
+    "files of arrays": Format(
         "files of .npy, .safetensors or .pt: a layer each, or parts of layers",
         open=open_folder,
         recognise=is_folder_of_arrays,
     ),
 }
 """Kind of folder to format; the first that recognises a folder reads it."""
+
+TABLE_HEADINGS = ("format", "layers", "larger than memory", "sample ids", "extra")
 
 _WRITABLE = tuple(suffix for suffix, row in FORMATS.items() if row.write is not None)
 
@@ -181,6 +190,30 @@ def has_format(path: Path) -> bool:
 def suffixes() -> tuple[str, ...]:
     """Return all suffixes, those of other packages last."""
     return *FORMATS, *(suffix for suffix in _plugins() if suffix not in FORMATS)
+
+
+def table_of_formats() -> list[tuple[str, ...]]:
+    """Return a row for each format, under the headings `TABLE_HEADINGS`; packages come last."""
+    names: dict[int, list[str]] = {}  # formats of several suffixes share a row
+    formats = {id(row): row for row in (*FORMATS.values(), *FOLDERS.values())}
+    for name, row in FORMATS.items():
+        names.setdefault(id(row), []).append(name)
+    names |= {id(row): [f"folder: {name}"] for name, row in FOLDERS.items()}
+    rows: list[tuple[str, ...]] = [
+        (
+            ", ".join(names[key]),
+            row.holds,
+            "yes" if row.open is not None else "no",
+            "yes" if row.ids else "no",
+            row.extra,
+        )
+        for key, row in formats.items()
+    ]
+    for suffix, entry in _plugins().items():
+        if suffix not in FORMATS:
+            package = entry.dist.name if entry.dist else entry.value
+            rows.append((suffix, f"read by the package {package}", "", "", ""))
+    return rows
 
 
 def one_of(suffixes: Sequence[str]) -> str:

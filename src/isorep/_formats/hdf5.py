@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from isorep._formats.hdf5_dataset import Dataset
+from isorep._formats.hdf5_dataset import Dataset, check_no_external_storage
 from isorep._formats.header import Contents
 from isorep._formats.matlab_hdf5 import is_of_matlab, matlab_arrays
 from isorep._utils.natural_order import natural_key
@@ -29,6 +29,7 @@ def open_hdf5(path: Path) -> Contents:
 
     try:
         with h5py.File(path) as file:
+            check_no_external_storage(file)
             file.visititems(visit)
     except (OSError, RuntimeError) as error:
         raise ValueError(f"expected an HDF5 file, got {error}") from error

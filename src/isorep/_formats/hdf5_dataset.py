@@ -11,6 +11,22 @@ from numpy.typing import NDArray
 from isorep._utils.optional import import_optional
 
 
+def check_no_external_storage(file: Any) -> None:
+    """Raise ValueError if a dataset of an open HDF5 file takes its bytes from other files.
+
+    A file of somebody else could name any file of this machine.
+    """
+
+    def visit(name: str, item: Any) -> None:
+        if getattr(item, "external", None):
+            raise ValueError(
+                f"dataset {name!r} is stored in other files, such as {item.external[0][0]!r}; copy "
+                "it into the file, by h5repack"
+            )
+
+    file.visititems(visit)
+
+
 class Dataset:
     """A dataset whose file is open only while rows are read, so that no handle stays open.
 

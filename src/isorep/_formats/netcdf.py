@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from isorep._formats.damage import damage_as
+from isorep._formats.hdf5_dataset import check_no_external_storage
 from isorep._formats.header import Contents
 from isorep._formats.xarray_groups import open_dataset, open_groups
 from isorep._utils.optional import import_optional
@@ -41,5 +42,6 @@ def _groups(path: Path) -> list[str]:
             groups.append(name)
 
     with h5py.File(path) as file:
+        check_no_external_storage(file)
         file.visititems(visit)
     return groups

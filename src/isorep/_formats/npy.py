@@ -17,10 +17,8 @@ _BAD_HEADER = (TokenError, OverflowError, RecursionError)
 """What NumPy raises for a header that is no Python, or claims numbers past 64 bits."""
 
 
-def read_array(
-    open_file: Callable[[], BinaryIO], size: int, *, alone: bool = False
-) -> NDArray[Any]:
-    """Read the array at the start of a file of `size` bytes.
+def read_array(open_file: Callable[[], BinaryIO], size: int) -> NDArray[Any]:
+    """Read the array of a file of `size` bytes, which holds nothing else.
 
     Parameters
     ----------
@@ -29,9 +27,6 @@ def read_array(
     size
         Largest possible size of the file in bytes. A header that claims more raises an error before
         memory is allocated.
-    alone
-        Whether data after the array is an error. In a zip, the checksum of a member is compared
-        only when its end is read.
 
     Raises
     ------
@@ -42,7 +37,8 @@ def read_array(
         _checked_header(open_file, size)
         with open_file() as file:
             array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-            if alone and file.read(1):
+            # In a zip, the checksum of a member is compared only when its end is read.
+            if file.read(1):
                 raise ValueError("it is damaged: data after its end")
     except _BAD_HEADER as error:
         raise ValueError(f"its header is damaged: {error}") from error
@@ -89,7 +85,10 @@ def _map_array(path: Path) -> NDArray[Any]:
     """
     try:
         _checked_header(lambda: path.open("rb"), path.stat().st_size)
-        return np.lib.format.open_memmap(path, mode="r")
+        array = np.lib.format.open_memmap(path, mode="r")
+        if array.offset + array.nbytes < path.stat().st_size:
+            raise ValueError("it is damaged: data after its end")
+        return array
     except _BAD_HEADER as error:
         raise ValueError(f"its header is damaged: {error}") from error
 

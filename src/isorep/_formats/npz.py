@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import os
 import zipfile
 import zlib
 from functools import partial
@@ -18,6 +19,12 @@ from isorep._utils.atomic import new_file
 
 _DEFLATE_RATIO = 1032
 """The most bytes that one byte of deflated data can stand for."""
+
+_END_BYTES = 22
+"""Length of the record at the end of a zip."""
+
+_UNLISTED = 0xFFFF
+"""Number of members that stands for "more than this, see elsewhere"."""
 
 # RuntimeError: an unknown kind of compression, or a password.
 _DAMAGE = (
@@ -66,8 +73,22 @@ def members(path: Path) -> dict[str, Member]:
                 raise ValueError(
                     f"expected an .npz (a zip of .npy arrays), got a zip with {info.filename!r}"
                 )
-            arrays[info.filename.removesuffix(".npy")] = Member(path, archive, info)
+            name = info.filename.removesuffix(".npy")
+            if name in arrays:
+                raise ValueError(f"it holds two arrays called {name!r}, and only one can be meant")
+            arrays[name] = Member(path, archive, info)
+        if _n_listed(path) not in (len(arrays), _UNLISTED):
+            raise ValueError(f"it is damaged: some of its {_n_listed(path)} arrays are missing")
     return arrays
+
+
+def _n_listed(path: Path) -> int:
+    """Return the number of members at the end of a zip, which `zipfile` does not compare."""
+    with path.open("rb") as file:
+        file.seek(-_END_BYTES, os.SEEK_END)
+        end = file.read()
+    # Only a zip with a comment, which NumPy does not write, ends in anything else.
+    return int.from_bytes(end[10:12], "little") if end.startswith(b"PK\5\6") else _UNLISTED
 
 
 class Member:
@@ -89,7 +110,7 @@ class Member:
             with zipfile.ZipFile(self._path) as archive:
                 open_member = partial(_open, archive, self._info)
                 size = _largest_size(self._info, self._path)
-                array = read_array(open_member, size, alone=True)
+                array = read_array(open_member, size)
         except (ValueError, *_DAMAGE) as error:
             raise ValueError(f"array {self._name!r}: {error}") from error
         return array.astype(dtype or self.dtype, copy=False)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._formats.damage import damage_as
-from isorep._formats.hdf5_dataset import Dataset
+from isorep._formats.hdf5_dataset import Dataset, check_no_external_storage
 from isorep._formats.header import Contents
 from isorep._utils.natural_order import natural_key
 from isorep._utils.optional import import_optional
@@ -46,6 +46,7 @@ def open_nwb(path: Path) -> Contents:
                 hidden.update((name, name.removesuffix("_index")))
 
     with damage_as("an NWB file"), h5py.File(path) as file:
+        check_no_external_storage(file)
         if "nwb_version" not in file.attrs:
             raise ValueError("an HDF5 file without nwb_version")
         file.visititems(visit)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from isorep._formats.arrow_column import columns_of
 from isorep._formats.damage import damage_as
 from isorep._formats.header import Contents
+from isorep._formats.shard_names import shards_of_layers
 from isorep._utils.optional import import_optional
 
 _EXPECTED = "a parquet file"
@@ -20,41 +20,84 @@ _BATCH_ROWS = 2**12
 
 def open_parquet(path: Path) -> Contents:
     """Open every column; lists of one length are the further axes of its array."""
-    with damage_as(_EXPECTED), _opened(path) as file:
-        sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
-        schema = file.schema_arrow
-    read = _RowGroups(path, sizes).read
-    columns, metadata = columns_of(schema, sum(sizes), read, max(sizes, default=1))
-    return Contents(columns, metadata, path.stem)
+    return _open_files([path], path.stem)
 
 
-class _RowGroups:
-    """The row groups of a file, which is open only while rows are read.
+def is_parquet_folder(path: Path) -> bool:
+    """Return whether a folder holds parquet files."""
+    return bool(_files(path))
+
+
+def open_parquet_folder(path: Path) -> Contents:
+    """Open every column of a table that was written to several files, in the order of the parts."""
+    files = _files(path)
+    tables = shards_of_layers(list(files))
+    if tables is None:
+        tables = {stem: [stem] for stem in files}
+    if len(tables) > 1:
+        raise ValueError(
+            f"expected the parts of one table, got parquet files of {', '.join(tables)}: pass one "
+            "file, or put the parts of each table into a folder of their own"
+        )
+    (stems,) = tables.values()
+    return _open_files([files[stem] for stem in stems], path.resolve().name)
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    return {file.stem: file for file in sorted(folder.glob("[!._]*.parquet")) if file.is_file()}
+
+
+def _open_files(paths: list[Path], table: str) -> Contents:
+    groups: list[_RowGroup] = []
+    schemas = []
+    for path in paths:
+        with damage_as(_EXPECTED), _opened(path) as file:
+            sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+            schemas.append(file.schema_arrow)
+        if not schemas[-1].equals(schemas[0]):
+            raise ValueError(
+                f"expected the same columns in all files, got others in {path.name} than in "
+                f"{paths[0].name}"
+            )
+        groups += [_RowGroup(path, i, size) for i, size in enumerate(sizes)]
+    starts = list(accumulate((group.n_rows for group in groups), initial=0))
+
+    def read(columns: list[str], start: int, stop: int) -> Iterator[tuple[str, Any]]:
+        for group, first in zip(groups, starts, strict=False):
+            if start < first + group.n_rows and first < stop:
+                yield from group.read(columns, max(0, start - first), stop - first)
+
+    chunk = max((group.n_rows for group in groups), default=1)
+    return Contents(*columns_of(schemas[0], starts[-1], read, chunk), table)
+
+
+class _RowGroup:
+    """A row group of a file, which is open only while rows are read.
 
     Rows are decoded a few thousand at a time, so that memory is not taken by a whole row group.
     """
 
-    def __init__(self, path: Path, sizes: list[int]) -> None:
+    def __init__(self, path: Path, number: int, n_rows: int) -> None:
+        self.n_rows = n_rows
         self._path = path
-        self._starts = np.cumsum([0, *sizes])
+        self._number = number
 
-    def read(self, column: str, start: int, stop: int) -> Iterator[Any]:
-        starts = self._starts
-        groups = np.flatnonzero((starts[:-1] < stop) & (starts[1:] > start)).tolist()
-        if not groups:
-            return
-        position = int(starts[groups[0]])
+    def read(self, columns: list[str], start: int, stop: int) -> Iterator[tuple[str, Any]]:
+        """Yield the rows of columns from `start` to `stop`, one column after the other."""
+        stop = min(stop, self.n_rows)
         with damage_as(_EXPECTED), _opened(self._path) as file:
-            for batch in file.iter_batches(
-                min(_BATCH_ROWS, stop - position), groups, [column], use_threads=False
-            ):
-                array = batch.column(batch.schema.get_field_index(column))
-                first, last = max(start - position, 0), min(stop - position, len(array))
-                position += len(array)
-                if first < last:
-                    yield array[first:last]
-                if position >= stop:
-                    return
+            for column in columns:
+                position = 0
+                for batch in file.iter_batches(
+                    min(_BATCH_ROWS, stop), [self._number], [column], use_threads=False
+                ):
+                    array = batch.column(batch.schema.get_field_index(column))
+                    first, last = max(start - position, 0), min(stop - position, len(array))
+                    position += len(array)
+                    if first < last:
+                        yield column, array[first:last]
+                    if position >= stop:
+                        break
 
 
 def _opened(path: Path) -> Any:

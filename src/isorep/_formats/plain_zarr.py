@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,10 @@ from isorep._formats.zarr import is_ours, open_zarr
 from isorep._formats.zarr_codecs import check_codecs
 from isorep._utils.natural_order import natural_key
 from isorep._utils.tables import as_labels
+
+_MANY_CHUNKS = 10**4
+_MOST_MISSING = 100
+"""Of more than `_MANY_CHUNKS` chunks, one of this number must exist."""
 
 
 def is_zarr(path: Path) -> bool:
@@ -43,6 +48,8 @@ def open_plain_zarr(path: Path) -> Contents:
     if not nodes:
         raise ValueError("expected a zarr array or group, got a folder without arrays")
     with damage_as("a zarr store"):
+        for name, metadata in nodes.items():
+            _check_chunks(path / name, metadata, version)
         if "" not in nodes and all(_has_dims(path / x, nodes[x], version) for x in nodes):
             groups = dict.fromkeys(name.rpartition("/")[0] for name in nodes)
             return open_groups(
@@ -103,6 +110,29 @@ def _read_json(path: Path) -> dict[str, Any] | None:
         place = f"{path.parent.name}/{path.name}"
         raise ValueError(f"the store is damaged: {place}: {error}") from error
     return metadata
+
+
+def _check_chunks(folder: Path, metadata: dict[str, Any], version: Literal[2, 3]) -> None:
+    """Raise ValueError for a shape that almost all chunks of are missing.
+
+    A damaged shape can claim so many chunks that reading them, all of the fill value, never ends.
+    """
+    chunks = (
+        metadata["chunks"]
+        if version == 2
+        else metadata["chunk_grid"]["configuration"]["chunk_shape"]
+    )
+    n_chunks = math.prod(
+        math.ceil(length / size) for length, size in zip(metadata["shape"], chunks, strict=True)
+    )
+    if n_chunks <= _MANY_CHUNKS:
+        return
+    n_files = sum(len(files) for _, _, files in os.walk(folder))
+    if n_files * _MOST_MISSING < n_chunks:
+        raise ValueError(
+            f"array {folder.name!r} of shape {metadata['shape']}, which is {n_chunks} chunks, and "
+            f"{n_files} files: write it anew without the part that is missing"
+        )
 
 
 def _has_dims(path: Path, metadata: dict[str, Any], version: Literal[2, 3]) -> bool:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import shutil
 import time
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -35,6 +34,7 @@ from isorep._formats.lock import locked
 from isorep._formats.npz import members
 from isorep._formats.zarr import create, header_of, is_ours, rows_of_chunk
 from isorep._utils.atomic import new_file, sync
+from isorep._utils.damaged_file import damage_as_value_error
 
 if TYPE_CHECKING:
     from isorep._formats.zarr_writer import ZarrWriter
@@ -439,8 +439,11 @@ def n_committed(path: Path) -> int | None:
 
 def _read(progress: Path) -> dict[str, NDArray[Any]]:
     try:
-        return {name: np.asarray(member) for name, member in members(progress).items()}
-    except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
+        with damage_as_value_error():
+            arrays = {name: np.asarray(member) for name, member in members(progress).items()}
+            read_header(arrays[HEADER])
+            return arrays
+    except (OSError, ValueError) as error:
         raise ValueError(
             f"{str(progress)!r} is damaged ({error}); remove the folder and begin again"
         ) from error

@@ -25,9 +25,14 @@ def open_saved_dataset(path: Path) -> Contents:
             f"expected one dataset, got the splits {', '.join(splits)}: pass the folder of a "
             f"split, such as {str(path / splits[0] if splits else path)!r}"
         )
+    state = read_json(path / _STATE)
+    if state.get("_indices_data_files"):
+        raise ValueError(
+            "an old version of datasets saved its rows in another order than they have: load it "
+            "with datasets.load_from_disk and save it again"
+        )
     names = [
-        member(file, "filename", str, _STATE)
-        for file in member(read_json(path / _STATE), "_data_files", list, _STATE)
+        member(file, "filename", str, _STATE) for file in member(state, "_data_files", list, _STATE)
     ]
     if not names:
         raise ValueError(f"{_STATE} lists no file: the dataset has no samples")

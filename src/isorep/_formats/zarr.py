@@ -19,6 +19,7 @@ from isorep._formats.header import (
     to_arrays,
 )
 from isorep._utils.atomic import new_folder
+from isorep._utils.memory import check_fits
 
 _CHUNK_BYTES = 2**22
 _CHUNK_ROWS = 2**12
@@ -133,6 +134,7 @@ def _check_complete(key: str, array: Any) -> None:
 
 def _whole(key: str, array: Any) -> NDArray[Any]:
     _check_complete(key, array)
+    check_fits(array.nbytes)
     try:
         return np.asarray(array[...])
     except Exception as error:  # as above, depending on the codec

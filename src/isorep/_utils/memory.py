@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+_ALWAYS_FITS = 2**28
+"""Bytes of arrays that are small enough not to ask for the free memory each time."""
+
 
 def readable(n_bytes: float) -> str:
     """Return a number of bytes as text.
@@ -52,6 +55,15 @@ def memory_budget(memory: str | float | None) -> int:
             f'memory must be a number of bytes or a text such as "2 GB", got {memory!r}'
         )
     return budget
+
+
+def check_fits(n_bytes: int) -> None:
+    """Raise ValueError for an array that the free memory cannot hold, before any of it is read.
+
+    A damaged file may claim any shape, and some systems end a process that takes too much.
+    """
+    if n_bytes > _ALWAYS_FITS and n_bytes > _free():
+        raise ValueError(f"it claims to hold {readable(n_bytes)}, which do not fit in free memory")
 
 
 def _free() -> int:

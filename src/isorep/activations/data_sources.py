@@ -139,12 +139,22 @@ def _column(name: str, batch: dict[str, Any]) -> Any:
     return values if array.dtype.kind in "OSU" else array
 
 
+_TOKENIZER = ("__call__", "convert_ids_to_tokens", "model_max_length", "pad_token", "padding_side")
+"""What is used of a tokenizer."""
+
+
 class _Tokens(Iterable[dict[str, Any]]):
     """The tokens of texts, or of batches of texts."""
 
     def __init__(
         self, data: Any, tokenizer: Any, longest: int, tensors: Literal["pt", "np"]
     ) -> None:
+        if not all(hasattr(tokenizer, name) for name in _TOKENIZER):
+            raise TypeError(
+                "tokenizer must be a Hugging Face tokenizer, such as "
+                f"AutoTokenizer.from_pretrained(...), got a {type(tokenizer).__name__}; to use "
+                "another one, pass batches of its tokens as data"
+            )
         self._tokenizer, self._longest, self._tensors = tokenizer, longest, tensors
         self._batches = data
         if are_texts(data):

@@ -11,7 +11,7 @@ from isorep.cli.app import app
 from isorep.cli.checkpoints import are_several, capture_checkpoints, outputs_of, weight_files
 from isorep.cli.model_options import with_model_options
 from isorep.cli.options import LayerPatternsOption, WeightsOption
-from isorep.cli.output import check_targets
+from isorep.cli.output import check_targets, say
 from isorep.cli.user_code import user_code
 
 
@@ -82,16 +82,16 @@ def capture(
         with user_code(model, data):
             representations = capture_layers(network, batches, **options)
         representations.save(output)
-        typer.echo(f"{output}: {representations}", err=True)
+        say(f"{output}: {representations}", err=True)
         return
     from isorep._formats.resumable import n_committed
     from isorep.storage import open_store
 
     n_captured = n_committed(output)
     if output.exists():
-        typer.echo(f"{output} exists; checking that it holds this capture", err=True)
+        say(f"{output} exists; checking that it holds this capture", err=True)
     elif n_captured:
-        typer.echo(f"{output}: resuming after {n_captured} samples", err=True)
+        say(f"{output}: resuming after {n_captured} samples", err=True)
     with user_code(model, data):
         capture_layers(network, batches, out=output, **options)
-    typer.echo(f"{output}: {open_store(output)}", err=True)
+    say(f"{output}: {open_store(output)}", err=True)

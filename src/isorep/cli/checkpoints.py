@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from isorep._utils.natural_order import natural_key
 from isorep.cli.file_labels import labels_of_files
+from isorep.cli.output import say
 from isorep.cli.user_code import user_code
 
 
@@ -79,4 +78,4 @@ def capture_checkpoints(
                 capture(network, batches, out=output, **options)
             else:
                 capture(network, batches, **options).save(output)
-        typer.echo(f"{output}: {weights}", err=True)
+        say(f"{output}: {weights}", err=True)

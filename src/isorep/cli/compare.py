@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from isorep.cli.app import app
+from isorep.cli.file_sides import array_or_file, as_sides, file_options
 from isorep.cli.model_options import with_model_options
 from isorep.cli.options import (
     DataOption,
     GroupsOption,
+    IdsOption,
+    LabelsOption,
     LayerPatternsOption,
     MeasuresOption,
     MemoryOption,
@@ -29,7 +31,10 @@ from isorep.cli.output import (
     print_heading,
     print_notes,
     print_omitted,
+    say,
+    shown,
     write_file,
+    write_text,
 )
 from isorep.cli.sample_labels import read_sample_labels
 from isorep.cli.user_code import user_code
@@ -39,6 +44,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from isorep.plot.axis import InferredQuantity, Quantity
+    from isorep.representations.activation_file import ActivationFile
     from isorep.representations.representations import Representations
 
 _PICTURES = (".png", ".svg", ".pdf")
@@ -62,6 +68,7 @@ _COLUMNS = {
     "isorep compare nets:a nets:b --data nets:images --layers 'conv*'\n\n"
     "isorep compare gpt2/ llama/ --data texts.txt --layers-a 'h.?' --layers-b 'layers.?'\n\n"
     "isorep compare a.npz b.npz --chance --groups stimuli.txt\n\n"
+    "isorep compare a.h5 b.mat --reduce mean --channels last --ids image\n\n"
     "isorep compare a.zarr b.zarr --memory 2GB --dry-run\n\n"
     "isorep compare a.npz b.npz --json - | jq .measures.pwcca.similarity"
 )
@@ -71,9 +78,8 @@ def compare(
         str,
         typer.Argument(
             metavar="A",
-            help="One network: activations in .npz, .zarr, .npy, .safetensors, .h5 or .hdf5, which "
-            "may be larger than memory in .zarr, .npy and HDF5; or a model: module:name, "
-            "module:name@weights, or a Hugging Face folder.",
+            help="One network: a file or folder of activations in a format that isorep formats "
+            "lists; or a model: module:name, module:name@weights, or a Hugging Face folder.",
         ),
     ],
     b: Annotated[
@@ -83,6 +89,8 @@ def compare(
         ),
     ],
     data: DataOption = None,
+    ids: IdsOption = None,
+    labels: LabelsOption = None,
     layers: LayerPatternsOption = None,
     layers_a: Annotated[
         list[str] | None,
@@ -150,6 +158,8 @@ def compare(
     measures = measure or ["pwcca"]
     if layers and (layers_a or layers_b):
         raise ValueError("--layers applies to both networks: give it alone")
+    array, groups = array_or_file(groups)
+    x_side, y_side = as_sides((a, b), file_options(ids=ids, labels=labels, groups=array))
     sides: dict[str, Any] = {
         "data": data,
         "layers": (layers_a or ["*"], layers_b or ["*"])
@@ -171,27 +181,26 @@ def compare(
     }
     if dry_run:
         with user_code(data, a, b):
-            plan = compare_layers(a, b, plan_only=True, **sides, **table_options)
-        typer.echo(str(plan))  # rich would read names of layers as markup
+            plan = compare_layers(x_side, y_side, plan_only=True, **sides, **table_options)
+        say(str(plan))  # rich would read names of layers as markup
         return
     if json == STDOUT and csv == STDOUT:
         raise ValueError("--json - and --csv - both write to stdout: give one of them a file")
     check_targets(
-        [json, csv, plot, html], sources=[Path(a), Path(b), *filter(None, (groups, order))]
+        [*(target for target in (json, csv) if target != STDOUT), plot, html],
+        sources=[Path(a), Path(b), *filter(None, (groups, order))],
     )
     if plot is not None and plot.suffix.lower() not in _PICTURES:
         raise ValueError(f"cannot draw {str(plot)!r}: expected a name ending in .png, .svg or .pdf")
     with user_code(data, a, b):
         if html is None:
-            table = compare_layers(a, b, **sides, **table_options)
+            table = compare_layers(x_side, y_side, **sides, **table_options)
         else:
-            x, y = _in_memory(a, b, **sides)
+            x, y = _in_memory(x_side, y_side, **sides)
             table = compare_layers(x, y, **table_options).assign_attrs(a=a, b=b)
     for target, write in ((json, to_json), (csv, to_csv)):
-        if target == STDOUT:
-            sys.stdout.write(write(table))
-        elif target is not None:
-            write_file(target, write(table).encode())
+        if target is not None:
+            write_text(target, write(table))
     if plot is not None:
         _draw(
             table,
@@ -209,7 +218,7 @@ def compare(
 
 
 def _in_memory(
-    a: str, b: str, *, data: Any, layers: Any, **options: Any
+    a: str | ActivationFile, b: str | ActivationFile, *, data: Any, layers: Any, **options: Any
 ) -> tuple[Representations, Representations]:
     """Load or capture the layers of both sides; a name that is both sides is loaded once."""
     from isorep._utils.layer_patterns import patterns_of_each
@@ -222,16 +231,19 @@ def _in_memory(
         model_of,
         reusable,
         select_layers,
+        with_patterns,
     )
     from isorep.model_files.data_files import make_data
     from isorep.model_files.specs import names_model
 
-    check_for_models(compare_layers, names_model(a) or names_model(b), **options)
+    models = [side for side in (a, b) if names_model(side)]
+    general = ("reduce", "channels") if len(models) < 2 else ()
+    check_for_models(compare_layers, bool(models), general, **options)
     data = reusable(make_data(data, (a, b)))
     of_a, of_b = patterns_of_each(layers, 2)
 
-    def side(spec: str, name: str, patterns: list[str]) -> Representations:
-        network = model_of(spec, (a, b))
+    def side(spec: Any, name: str, patterns: list[str]) -> Representations:
+        network, patterns = with_patterns(model_of(spec, (a, b)), patterns, options)
         layers = activations(network, name, data, layers=patterns, progress=True, **options)
         return layers if is_model(network) else select_layers(layers, patterns, name)
 
@@ -274,27 +286,23 @@ def _print_tables(table: xarray.Dataset) -> None:
 
 def _grid(table: xarray.Dataset, measure: str) -> Table:
     """List the similarity of every pair of layers, one row for each layer of x."""
-    from rich.text import Text
-
     y_layers = [str(layer) for layer in table["y_layer"].to_numpy()]
     grid = new_table("x \\ y", *y_layers)
     for x_layer, row in zip(table["x_layer"].to_numpy(), table[measure].to_numpy(), strict=True):
-        grid.add_row(Text(str(x_layer)), *(f"{similarity:.4f}" for similarity in row))
+        grid.add_row(shown(x_layer), *(f"{similarity:.4f}" for similarity in row))
     return grid
 
 
 def _inference(table: xarray.Dataset, measure: str) -> Table:
     """List what was inferred about each pair of layers, one row for each pair."""
-    from rich.text import Text
-
     columns = {key: text for key, text in _COLUMNS.items() if f"{measure}_{key}" in table}
     listing = new_table("x", "y", "raw", *columns.values(), "significant", n_text_columns=2)
     for x_layer in table["x_layer"].to_numpy():
         for y_layer in table["y_layer"].to_numpy():
             cell = table.sel(x_layer=x_layer, y_layer=y_layer)
             listing.add_row(
-                Text(str(x_layer)),
-                Text(str(y_layer)),
+                shown(x_layer),
+                shown(y_layer),
                 f"{cell[measure].item():.3f}",
                 *(f"{cell[f'{measure}_{key}'].item():.3f}" for key in columns),
                 f"{cell['n_significant'].item():.0f}",
@@ -305,14 +313,13 @@ def _inference(table: xarray.Dataset, measure: str) -> Table:
 def _most_similar(table: xarray.Dataset, measure: str) -> Table:
     """List the most similar layer of y for each layer of x."""
     import numpy as np
-    from rich.text import Text
 
     listing = new_table("x", "most similar y", "similarity", n_text_columns=2)
     y_layers = table["y_layer"].to_numpy()
     for x_layer, row in zip(table["x_layer"].to_numpy(), table[measure].to_numpy(), strict=True):
         if np.isnan(row).all():
-            listing.add_row(Text(str(x_layer)), "-", "nan")
+            listing.add_row(shown(x_layer), "-", "nan")
         else:
             best = int(np.nanargmax(row))
-            listing.add_row(Text(str(x_layer)), Text(str(y_layers[best])), f"{row[best]:.4f}")
+            listing.add_row(shown(x_layer), shown(y_layers[best]), f"{row[best]:.4f}")
     return listing

@@ -8,17 +8,28 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from isorep.cli.app import app
+from isorep.cli.file_sides import array_or_file, as_sides, file_options
 from isorep.cli.model_options import with_model_options
 from isorep.cli.options import (
     DataOption,
     GroupsOption,
+    IdsOption,
+    LabelsOption,
     LayerPatternsOption,
     MeasureOption,
     NanPolicyOption,
     OrderOption,
     SeedOption,
 )
-from isorep.cli.output import check_targets, new_console, new_table, print_omitted, write_file
+from isorep.cli.output import (
+    check_targets,
+    new_console,
+    new_table,
+    print_omitted,
+    say,
+    shown,
+    write_text,
+)
 from isorep.cli.sample_labels import read_sample_labels
 from isorep.cli.user_code import user_code
 
@@ -46,13 +57,16 @@ def diff(
         typer.Argument(
             metavar="BASE",
             help="Model before the change: module:name, module:name@weights (a checkpoint), a "
-            "Hugging Face folder, the folder of a PEFT adapter, or a file of isorep capture.",
+            "Hugging Face folder, the folder of a PEFT adapter, or activations in a format that "
+            "isorep formats lists.",
         ),
     ],
     changed: Annotated[
         str, typer.Argument(metavar="CHANGED", help="Model after the change, in the same forms.")
     ],
     data: DataOption = None,
+    ids: IdsOption = None,
+    labels: LabelsOption = None,
     layers: LayerPatternsOption = None,
     layers_changed: Annotated[
         list[str] | None,
@@ -140,10 +154,13 @@ def diff(
             raise ValueError(
                 f"cannot write {str(target)!r}: expected a name ending in .html, .json or .csv"
             )
+    array, groups = array_or_file(groups)
     sources = [
         Path(spec) for spec in (base, changed, data, groups, order) if spec and Path(spec).exists()
     ]
     check_targets(outputs, sources=sources)
+    read = file_options(ids=ids, labels=labels, groups=array)
+    base_side, changed_side = as_sides((base, changed), read)
     models = [spec for spec in (base, changed) if names_model(spec)]
     for spec in models:
         check_names_model(spec)
@@ -160,14 +177,15 @@ def diff(
         layers=(layers or ["*"], layers_changed) if layers_changed else layers or ["*"],
         layer_map=layer_map,
         any_model=bool(models),
+        any_file=len(models) < 2,
         measure=row,
         progress=True,
         **options,
     )
     # One model after the other: two names may stand for one object with different weights.
     with user_code(base, changed):
-        x = capture.base(model_of(base, models))
-        y = capture.changed(model_of(changed, models), x)
+        x = capture.base(model_of(base_side, models))
+        y = capture.changed(model_of(changed_side, models), x)
     result = diff_captured(
         x,
         y,
@@ -188,16 +206,16 @@ def diff(
     _print_layers(result, x.layers.n_samples)
     print_omitted(result.table)
     for text in diff_reasons(result, result.layers):
-        typer.echo(f"isorep: warning: {text}", err=True)
+        say(f"isorep: warning: {text}", err=True)
     for target in outputs:
         if target.suffix.lower() == ".html":
             _write_page(result, target, x.layers, y.layers, title=f"{base} and {changed}")
         else:
             as_text = result.to_json if target.suffix.lower() == ".json" else result.to_csv
-            write_file(target, as_text().encode())
+            write_text(target, as_text())
     if result.below or result.missing or result.not_judged:
         names = [*(layer.layer for layer in (*result.below, *result.not_judged)), *result.missing]
-        typer.echo(f"isorep: {result.summary()} {', '.join(names)}", err=True)
+        say(f"isorep: {result.summary()} {', '.join(names)}", err=True)
         raise typer.Exit(1 if result.below or result.missing else 3)
 
 
@@ -219,8 +237,6 @@ def _layer_map(pairs: list[str]) -> LayerMap | None:
 
 def _print_layers(result: Diff, n_samples: int) -> None:
     """Print the layers, most changed first."""
-    from rich.text import Text
-
     from isorep.comparison.diff_result import diff_columns, diff_mark, diff_notes
 
     threshold = "" if result.fail_below is None else f", fail below {result.fail_below}"
@@ -229,7 +245,7 @@ def _print_layers(result: Diff, n_samples: int) -> None:
     details = f" ({direction}; x is base)" if direction else ""
     sides = f"{result.table.attrs['base']} and {result.table.attrs['changed']}"
     heading = f"{sides}: {result.measure} similarity{details} on {n_samples} samples{threshold}"
-    console.print(Text(heading, style="bold"))
+    console.print(shown(heading, style="bold"))
     columns = diff_columns(result, result.layers)
     marks = [diff_mark(result, layer) for layer in result.layers]
     has_marks = any(marks)
@@ -238,14 +254,14 @@ def _print_layers(result: Diff, n_samples: int) -> None:
         listing.columns[-1].justify = "left"
     for i, (layer, mark) in enumerate(zip(result.layers, marks, strict=True)):
         listing.add_row(
-            Text(layer.layer),
+            shown(layer.layer),
             *(texts[i] for texts in columns.values()),
-            *([Text(mark)] if has_marks else []),
+            *([shown(mark)] if has_marks else []),
             style=_STYLES.get(layer.verdict or ""),
         )
     console.print(listing)
     for note in diff_notes(result):
-        console.print(Text(note))
+        console.print(shown(note))
 
 
 def _write_page(

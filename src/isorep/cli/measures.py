@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isorep.cli.app import app
-from isorep.cli.output import new_console, new_table
+from isorep.cli.output import new_console, new_table, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,35 +40,32 @@ def measures(
 
     The description holds the formula, options with defaults, and invariance.
     """
-    from rich.text import Text
-
+    from isorep.measures.plugins import plugin_names
     from isorep.measures.registry import MEASURES, measure_named
 
     console = new_console()
     if measure is None:
         console.print(_list(MEASURES.values()))
+        if others := [name for name in plugin_names() if name not in MEASURES]:
+            console.print(shown(f"of installed packages: {', '.join(others)}"))
         console.print("isorep measures MEASURE describes one measure.")
         return
     row = measure_named(measure)
-    console.print(Text.assemble((row.label, "bold"), f": {row.description}"))
+    console.print(shown(row.label, "bold") + shown(f": {row.description}"))
     console.print(_description(row))
 
 
 def _list(rows: Iterable[Measure]) -> Table:
     """List the name, direction and description of each measure."""
-    from rich.text import Text
-
     listing = new_table("measure", "direction", "description", n_text_columns=3)
     for row in rows:
-        listing.add_row(row.name, row.direction or "symmetric", Text(row.description))
+        listing.add_row(row.name, row.direction or "symmetric", shown(row.description))
     listing.columns[0].no_wrap = listing.columns[1].no_wrap = True
     return listing
 
 
 def _description(measure: Measure) -> Table:
     """List the formula, options and properties of a measure."""
-    from rich.text import Text
-
     low, high = measure.similarity_range
     units = "" if measure.distance.units == "1" else f", in {measure.distance.units}"
     options = ", ".join(f"{name}={value!r}" for name, value in measure.options.items())
@@ -86,5 +83,5 @@ def _description(measure: Measure) -> Table:
     description.show_header = False
     description.columns[0].no_wrap = True
     for name, fact in facts.items():
-        description.add_row(f"  {name}", Text(fact))
+        description.add_row(f"  {name}", shown(fact))
     return description

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from isorep.cli.options import ChannelsOption, ReduceOption
+
 
 def with_model_options(command: Callable[..., None]) -> Callable[..., None]:
     """Return a command with the options of `model_options`, which it gets as `options`."""
@@ -28,14 +30,7 @@ def with_model_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def model_options(
-    reduce: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="How positions become features or rows: mean, positions, flatten, max, last or "
-            "first.",
-        ),
-    ] = "mean",
+    reduce: ReduceOption = None,
     mask: Annotated[
         list[str] | None,
         typer.Option(
@@ -64,13 +59,7 @@ def model_options(
         list[int] | None,
         typer.Option(metavar="ID", help="Token id to leave out of the rows; may be repeated."),
     ] = None,
-    channels: Annotated[
-        str,
-        typer.Option(
-            metavar="AXIS",
-            help="Axis of the features: first or last after the samples, or auto.",
-        ),
-    ] = "auto",
+    channels: ChannelsOption = "auto",
     max_samples: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, help="Number of samples to run. \\[default: all]"),
@@ -103,8 +92,7 @@ def model_options(
         if not sign:
             raise ValueError(f"--mask {rule!r}: expected GLOB=INPUT, or GLOB=none for no mask")
         masks[pattern] = None if name == "none" else name
-    return {
-        "reduce": reduce,
+    return ({} if reduce is None else {"reduce": reduce}) | {
         "mask": masks or None,
         "heads": tuple(heads or ()),
         "skip": {"positions": skip or [], "tokens": skip_token or []}

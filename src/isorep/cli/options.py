@@ -40,6 +40,35 @@ LayerNamesOption = Annotated[
         help="Layer to compare; may be repeated. \\[default: all layers of the first file]",
     ),
 ]
+ReduceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--reduce",
+        metavar="NAME",
+        help="How positions become features or rows: mean, positions, flatten, max, last or first. "
+        "\\[default: mean for models; files with positions need it]",
+    ),
+]
+ChannelsOption = Annotated[
+    str,
+    typer.Option(
+        "--channels",
+        metavar="AXIS",
+        help="Axis of the features: first or last after the samples, or auto.",
+    ),
+]
+IdsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ids", metavar="ARRAY", help="Array or column of the files with the ids of the samples."
+    ),
+]
+LabelsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--labels", metavar="ARRAY", help="Array or column of the files with labels of the samples."
+    ),
+]
 DataOption = Annotated[
     str | None,
     typer.Option(
@@ -99,8 +128,9 @@ GroupsOption = Annotated[
     typer.Option(
         "--groups",
         metavar="FILE",
-        help="Group of each sample, if samples of a group depend on each other: a .npy, or a text "
-        "with one value a line. \\[default: what the files know]",
+        help="Group of each sample, if samples of a group depend on each other: a .npy, a text "
+        "with one value a line, or the name of an array in the files. "
+        "\\[default: what the files know]",
     ),
 ]
 OrderOption = Annotated[

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from isorep._utils.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import xarray
     from rich.console import Console, RenderableType
     from rich.table import Table
+    from rich.text import Text
 
 STDOUT = Path("-")
 
@@ -31,8 +34,10 @@ def check_targets(targets: Sequence[Path | None], sources: Sequence[Path | None]
     resolved_sources = {path.resolve() for path in sources if path is not None}
     resolved_targets: set[Path] = set()
     for target in targets:
-        if target is None or target == STDOUT:
+        if target is None:
             continue
+        if target == STDOUT:
+            raise ValueError("expected the name of a file to write, got - (standard output)")
         resolved = target.resolve()
         if not resolved.parent.is_dir():
             raise FileNotFoundError(
@@ -45,6 +50,28 @@ def check_targets(targets: Sequence[Path | None], sources: Sequence[Path | None]
         if resolved in resolved_targets:
             raise ValueError(f"cannot write {str(target)!r} twice: give each output its own file")
         resolved_targets.add(resolved)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print lines of text; names in it cannot control the terminal."""
+    typer.echo(printable(text, keep="\n\t"), err=err)
+
+
+def shown(name: object, style: str = "") -> Text:
+    """Return a name, or other text, for a table: no markup, and no control of the terminal."""
+    from rich.text import Text
+
+    return Text(printable(str(name)), style=style)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write text to a file, or to stdout; what is no Unicode becomes an escape."""
+    if target != STDOUT:
+        write_file(target, text.encode())
+    elif sys.stdout.isatty():
+        say(text)
+    else:
+        sys.stdout.write(text)
 
 
 def write_file(target: Path, content: bytes) -> None:
@@ -75,12 +102,11 @@ def fits(content: RenderableType, console: Console) -> bool:
 def new_table(*headings: str, n_text_columns: int = 1) -> Table:
     """Return a table without lines; its first columns hold text, the others numbers."""
     from rich.table import Table
-    from rich.text import Text  # the name of a layer is not markup
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for i, heading in enumerate(headings):
         table.add_column(
-            Text(heading), overflow="fold", justify="left" if i < n_text_columns else "right"
+            shown(heading), overflow="fold", justify="left" if i < n_text_columns else "right"
         )
     return table
 
@@ -91,7 +117,7 @@ def print_heading(
     """Print the heading of a measure's numbers, with its direction."""
     direction = table[measure].attrs["direction"]
     details = f"{direction}; 1 is the same" if direction else "1 is the same"
-    console.print(f"{measure} {subject} ({details})", style="bold", markup=False)
+    console.print(shown(f"{measure} {subject} ({details})", style="bold"))
 
 
 def print_notes(table: xarray.Dataset) -> None:
@@ -106,18 +132,18 @@ def print_notes(table: xarray.Dataset) -> None:
                 lines_of.setdefault(_code(line) or line, []).append(line)
         for lines in list(lines_of.values())[:_MOST_NOTES]:
             cells = "1 cell" if len(lines) == 1 else f"{len(lines)} cells"
-            typer.echo(f"isorep: {heading} ({cells}): {lines[0]}", err=True)
+            say(f"isorep: {heading} ({cells}): {lines[0]}", err=True)
         more = len(lines_of) - _MOST_NOTES
         if more > 0:
-            typer.echo(f"isorep: ... and {more} more texts; see --json", err=True)
+            say(f"isorep: ... and {more} more texts; see --json", err=True)
         if any(_code(lines[0]) for lines in lines_of.values()):
-            typer.echo("isorep: docs/warnings.md explains the codes in brackets", err=True)
+            say("isorep: docs/warnings.md explains the codes in brackets", err=True)
 
 
 def print_omitted(table: xarray.Dataset) -> None:
     """Print to stderr how many samples with NaN were left out."""
     if table.attrs.get("n_omitted"):
-        typer.echo(f"isorep: {table.attrs['n_omitted']} samples with NaN were left out", err=True)
+        say(f"isorep: {table.attrs['n_omitted']} samples with NaN were left out", err=True)
 
 
 def _code(line: str) -> str:
@@ -133,4 +159,4 @@ def print_resumed_tiles(output: Path) -> None:
     n = n_finished(output)
     if n is not None:
         tiles = "1 tile is finished" if n == 1 else f"{n} tiles are finished"
-        typer.echo(f"isorep: resuming {str(output)!r}: {tiles}", err=True)
+        say(f"isorep: resuming {str(output)!r}: {tiles}", err=True)

@@ -10,13 +10,18 @@ import typer
 
 from isorep.cli.app import app
 from isorep.cli.file_labels import labels_of_files
+from isorep.cli.file_sides import array_or_file, as_file, file_options
 from isorep.cli.options import (
+    ChannelsOption,
     GroupsOption,
+    IdsOption,
+    LabelsOption,
     LayerNamesOption,
     MeasuresOption,
     MemoryOption,
     OrderOption,
     PrecisionOption,
+    ReduceOption,
     SchedulerOption,
     SweepStoreOption,
 )
@@ -27,8 +32,11 @@ from isorep.cli.output import (
     print_heading,
     print_notes,
     print_resumed_tiles,
+    say,
+    shown,
 )
 from isorep.cli.sample_labels import read_sample_labels
+from isorep.cli.user_code import printed_warnings
 
 if TYPE_CHECKING:
     import xarray
@@ -48,12 +56,16 @@ def pairwise(
         list[Path],
         typer.Argument(
             metavar="NETWORK...",
-            help="Representations of each network: .zarr, .npy or .h5 (read one layer at a time), "
-            ".npz or .safetensors.",
+            help="Representations of each network, in a format that isorep formats lists. Files "
+            "that may be larger than memory are read one layer at a time.",
         ),
     ],
     output: SweepStoreOption,
     layer: LayerNamesOption = None,
+    reduce: ReduceOption = None,
+    channels: ChannelsOption = "auto",
+    ids: IdsOption = None,
+    labels: LabelsOption = None,
     measure: MeasuresOption = None,
     groups: GroupsOption = None,
     order: OrderOption = None,
@@ -66,31 +78,36 @@ def pairwise(
 
     if len(networks) < 2:
         raise ValueError(f"expected at least two networks to compare, got {len(networks)}")
+    array, groups = array_or_file(groups)
     check_targets([output], sources=[*networks, *filter(None, (groups, order))])
     print_resumed_tiles(output)
-    table = compare_networks(
-        cast("Mapping[Any, Any]", labels_of_files(networks)),
-        layers=layer,
-        measures=measure or ["pwcca"],
-        groups=read_sample_labels(groups),
-        order=read_sample_labels(order),
-        precision=cast("Precision", precision),
-        out=output,
-        scheduler=scheduler,
-        memory=memory,
+    options = file_options(
+        layers=layer, reduce=reduce, channels=channels, ids=ids, labels=labels, groups=array
     )
+    files = {name: as_file(path, options) for name, path in labels_of_files(networks).items()}
+    with printed_warnings():
+        table = compare_networks(
+            cast("Mapping[Any, Any]", files),
+            layers=layer,
+            measures=measure or ["pwcca"],
+            groups=read_sample_labels(groups),
+            order=read_sample_labels(order),
+            precision=cast("Precision", precision),
+            out=output,
+            scheduler=scheduler,
+            memory=memory,
+        )
     console = new_console()
     for name in table.attrs["measures"]:
         print_heading(console, table, name)
         console.print(_summary(table, name))
-    typer.echo(f"wrote {output} ({len(networks)} networks)")
+    say(f"wrote {output} ({len(networks)} networks)")
     print_notes(table)
 
 
 def _summary(table: xarray.Dataset, measure: str) -> Table:
     """List the mean, least and greatest similarity of two networks at each layer."""
     import numpy as np
-    from rich.text import Text
 
     networks = [str(network) for network in table["x"].to_numpy()]
     summary = new_table("layer", "mean", "minimum", "between", "maximum", "between")
@@ -98,11 +115,11 @@ def _summary(table: xarray.Dataset, measure: str) -> Table:
         similarities = np.array(table[measure].isel(layer=k).to_numpy())
         np.fill_diagonal(similarities, np.nan)
         if np.isnan(similarities).all():
-            summary.add_row(Text(str(layer)), *["-"] * 5)
+            summary.add_row(shown(layer), *["-"] * 5)
             continue
         cells = [f"{np.nanmean(similarities):.4f}"]
         for index in (np.nanargmin(similarities), np.nanargmax(similarities)):
             i, j = divmod(int(index), len(networks))
             cells += [f"{similarities[i, j]:.4f}", f"{networks[i]}, {networks[j]}"]
-        summary.add_row(Text(str(layer)), *map(Text, cells))
+        summary.add_row(shown(layer), *map(shown, cells))
     return summary

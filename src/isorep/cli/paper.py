@@ -9,7 +9,7 @@ import typer
 
 from isorep.cli.app import app
 from isorep.cli.options import SeedOption
-from isorep.cli.output import new_console, new_table
+from isorep.cli.output import new_console, new_table, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,13 +80,13 @@ def paper(
         return
     failed = []
     for name in FIGURES if figure == "all" else [figure]:
-        typer.echo(f"isorep: {name} at {scale} scale", err=True)
+        say(f"isorep: {name} at {scale} scale", err=True)
         try:
             result = reproduce(
                 name, scale, data=data, device=device, seed=seed, source=source, out=out
             )
         except KeyboardInterrupt:
-            typer.echo(
+            say(
                 "isorep: stopped; trained networks are kept, and the same command resumes",
                 err=True,
             )
@@ -96,7 +96,7 @@ def paper(
                 raise
             # Other figures may need fewer data sets.
             failed.append(name)
-            typer.echo(f"isorep: error: {name}: {error}", err=True)
+            say(f"isorep: error: {name}: {error}", err=True)
             continue
         console.print(claims_table(result.claims))
         for file in result.files:

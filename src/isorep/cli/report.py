@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isorep.cli.app import app
-from isorep.cli.output import check_targets
+from isorep.cli.file_sides import as_file, file_options
+from isorep.cli.options import (
+    ChannelsOption,
+    IdsOption,
+    LabelsOption,
+    LayerPatternsOption,
+    ReduceOption,
+)
+from isorep.cli.output import check_targets, say
+from isorep.cli.user_code import printed_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,6 +54,11 @@ def report(
     b: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The B of isorep compare; needs --a.")
     ] = None,
+    layers: LayerPatternsOption = None,
+    reduce: ReduceOption = None,
+    channels: ChannelsOption = "auto",
+    ids: IdsOption = None,
+    labels: LabelsOption = None,
     group: Annotated[
         list[str] | None,
         typer.Option(
@@ -64,16 +78,20 @@ def report(
     check_targets([output], sources=[*results, a, b])
     if len({path.resolve() for path in results}) < len(results):
         raise ValueError("a result is given twice: give each result once")
+    options = file_options(layers=layers, reduce=reduce, channels=channels, ids=ids, labels=labels)
+    if options and a is None:
+        raise ValueError(f"--{next(iter(options))} says how --a and --b are read: give both")
     tables = {_heading(path, results): read_result(path) for path in results}
-    write_report(
-        next(iter(tables.values())) if len(tables) == 1 else tables,
-        output,
-        a=None if a is None else load(a),
-        b=None if b is None else load(b),
-        groups=_group_of_each(group, tables.values()) if group else None,
-        title=title,
-    )
-    typer.echo(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
+    with printed_warnings():
+        write_report(
+            next(iter(tables.values())) if len(tables) == 1 else tables,
+            output,
+            a=None if a is None else load(as_file(a, options)),
+            b=None if b is None else load(as_file(b, options)),
+            groups=_group_of_each(group, tables.values()) if group else None,
+            title=title,
+        )
+    say(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
 
 def _heading(path: Path, results: Sequence[Path]) -> str:

@@ -13,10 +13,13 @@ import typer
 from isorep.cli.app import app
 from isorep.cli.checkpoints import capture_checkpoints, outputs_of, weight_files
 from isorep.cli.file_labels import steps_of_runs
+from isorep.cli.file_sides import array_or_file, as_file, file_options
 from isorep.cli.model_options import with_model_options
 from isorep.cli.options import (
     DataOption,
     GroupsOption,
+    IdsOption,
+    LabelsOption,
     LayerNamesOption,
     MeasuresOption,
     MemoryOption,
@@ -33,8 +36,11 @@ from isorep.cli.output import (
     print_heading,
     print_notes,
     print_resumed_tiles,
+    say,
+    shown,
 )
 from isorep.cli.sample_labels import read_sample_labels
+from isorep.cli.user_code import printed_warnings
 
 if TYPE_CHECKING:
     import xarray
@@ -79,6 +85,8 @@ def trajectory(
         ),
     ] = "last",
     layer: LayerNamesOption = None,
+    ids: IdsOption = None,
+    labels: LabelsOption = None,
     measure: MeasuresOption = None,
     groups: GroupsOption = None,
     order: OrderOption = None,
@@ -93,7 +101,9 @@ def trajectory(
     from isorep.comparison.trajectory import trajectory as compare_states
 
     states = states or []
-    check_for_models(compare_states, model is not None, **options)
+    array, groups = array_or_file(groups)
+    read = file_options(ids=ids, labels=labels, groups=array)
+    check_for_models(compare_states, model is not None, ("reduce", "channels"), **options)
     if model is not None:
         if states or not weights or data is None:
             raise ValueError(
@@ -114,22 +124,32 @@ def trajectory(
         raise ValueError("expected STATEs, or --model with --weights and --data")
     else:
         runs = steps_of_runs(states)
+        reductions = {name: options[name] for name in ("reduce", "channels") if name in options}
+        read |= file_options(layers=layer, **reductions)
     reference_state = _reference_state(reference, runs)
     reference_files = [reference_state] if isinstance(reference_state, Path) else []
     check_targets([output], sources=[*states, *reference_files, *filter(None, (groups, order))])
     print_resumed_tiles(output)
-    table = compare_states(
-        cast("Mapping[Any, Any]", runs if len(runs) > 1 else next(iter(runs.values()))),
-        reference=reference_state,
-        layers=layer,
-        measures=measure or ["pwcca"],
-        groups=read_sample_labels(groups),
-        order=read_sample_labels(order),
-        precision=cast("Precision", precision),
-        out=output,
-        scheduler=scheduler,
-        memory=memory,
-    )
+    states_of_runs = {
+        run: {step: as_file(path, read) for step, path in paths.items()}
+        for run, paths in runs.items()
+    }
+    with printed_warnings():
+        table = compare_states(
+            cast(
+                "Mapping[Any, Any]",
+                states_of_runs if len(runs) > 1 else next(iter(states_of_runs.values())),
+            ),
+            reference=as_file(reference_files[0], read) if reference_files else reference_state,
+            layers=layer,
+            measures=measure or ["pwcca"],
+            groups=read_sample_labels(groups),
+            order=read_sample_labels(order),
+            precision=cast("Precision", precision),
+            out=output,
+            scheduler=scheduler,
+            memory=memory,
+        )
     console = new_console()
     for name in table.attrs["measures"]:
         for run in table["run"].to_numpy() if "run" in table.dims else [None]:
@@ -142,7 +162,7 @@ def trajectory(
             shutil.rmtree(state)
         with suppress(OSError):  # it holds something else
             _states_folder(output).rmdir()
-    typer.echo(f"wrote {output} ({len(states)} states)")
+    say(f"wrote {output} ({len(states)} states)")
     print_notes(table)
 
 
@@ -171,10 +191,8 @@ def _reference_text(table: xarray.Dataset) -> str:
 
 def _similarities(table: xarray.Dataset, measure: str) -> Table:
     """List the similarity of each step with the reference, one column per layer."""
-    from rich.text import Text
-
     listing = new_table("step", *(str(layer) for layer in table["layer"].to_numpy()))
     rows = zip(table["step"].to_numpy(), table[measure].to_numpy(), strict=True)
     for step, similarities in rows:
-        listing.add_row(Text(str(step)), *(f"{similarity:.4f}" for similarity in similarities))
+        listing.add_row(shown(step), *(f"{similarity:.4f}" for similarity in similarities))
     return listing

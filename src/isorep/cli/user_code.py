@@ -1,4 +1,4 @@
-"""User code: what commands do with its warnings and errors."""
+"""User code: what commands do with its errors, and with warnings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,24 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import typer
+from isorep.cli.output import say
+
+
+@contextmanager
+def printed_warnings() -> Iterator[None]:
+    """Print each distinct warning in one line."""
+    shown: set[str] = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        text = " ".join(str(message).split())
+        if text not in shown:
+            shown.add(text)
+            say(f"isorep: warning: {text}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = show
+        yield
 
 
 @contextmanager
@@ -19,17 +36,7 @@ def user_code(*specs: str | None) -> Iterator[None]:
         For any error in the code behind `specs`, since its exit status could be taken for a
         verdict.
     """
-    shown: set[str] = set()
-
-    def show(message: Warning | str, *_: object, **__: object) -> None:
-        text = " ".join(str(message).split())
-        if text not in shown:
-            shown.add(text)
-            typer.echo(f"isorep: warning: {text}", err=True)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        warnings.showwarning = show
+    with printed_warnings():
         try:
             yield
         except (ValueError, TypeError, OSError, ImportError):

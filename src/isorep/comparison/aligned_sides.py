@@ -7,8 +7,9 @@ from os import PathLike
 from typing import Any
 
 from isorep._utils.arrays import ArrayLike
-from isorep.comparison.sides import as_layers, is_model
+from isorep.comparison.sides import as_layers, is_file, is_model
 from isorep.model_files.specs import names_model
+from isorep.representations.activation_file import ActivationFile
 from isorep.representations.representations import Layers, Representations
 from isorep.representations.sample_order import common_order
 from isorep.representations.sample_table import (
@@ -28,7 +29,8 @@ def aligned_sides(
 
     An array is the layer "array", and a list of arrays are the layers "0", "1", and so on. Also
     returned are the groups and the order of the samples, of which a coordinate of the first side
-    that has it may be the name.
+    that has it may be the name. If groups are the name of an array in files, the files are returned
+    with that option, and no groups.
 
     The order is that of the first side that knows its samples and is no mapping of tables, else of
     the first mapping. Sides whose samples differ are left as they are, and so are all other sides.
@@ -38,7 +40,7 @@ def aligned_sides(
     sides : mapping of name to side
         Sides as `isorep.compare` takes them.
     groups, order : (n_samples,) array-like or str, optional
-        Group and time of each sample, or the names of coordinates.
+        Group and time of each sample, or the names of coordinates, or of an array of groups.
 
     Raises
     ------
@@ -48,6 +50,7 @@ def aligned_sides(
     """
     mappings = {id(side): _as_mapping(side) for side in sides.values()}
     sides = {name: mappings[id(side)] for name, side in sides.items()}
+    sides, groups = _with_arrays_of_files(sides, groups)
     named = {
         key: value
         for key, value in (("groups", groups), ("order", order))
@@ -84,6 +87,22 @@ def aligned_sides(
     return {name: read.get(id(side), side) for name, side in sides.items()}, groups, order
 
 
+def _with_arrays_of_files(
+    sides: Mapping[str, Any], groups: ArrayLike | str | None
+) -> tuple[Mapping[str, Any], ArrayLike | str | None]:
+    """Return files that read their groups from the array of this name, and groups of tables."""
+    files = [name for name, side in sides.items() if is_file(side)]
+    if not isinstance(groups, str) or not files:
+        return sides, groups
+    tables = [side for side in sides.values() if _has_tables(side)]
+    known = any(has_coordinate(layer, groups) for side in tables for layer in side.values())
+    read = {
+        name: ActivationFile.from_path(side, groups=groups) if name in files else side
+        for name, side in sides.items()
+    }
+    return read, groups if known else None
+
+
 def _holder(key: str, name: str, tables: Mapping[str, Any]) -> Any:
     """Return the first side that has a coordinate."""
     for side in tables.values():
@@ -115,7 +134,7 @@ def _as_mapping(side: Any) -> Any:
         if side and all(hasattr(array, "shape") for array in side):
             return {str(i): array for i, array in enumerate(side)}
         return {"array": side}
-    is_array = hasattr(side, "shape") and not isinstance(side, Mapping)
+    is_array = is_table(side) or (hasattr(side, "shape") and not isinstance(side, Mapping))
     return {"array": side} if is_array else side
 
 

@@ -7,6 +7,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args, overload
 
 from isorep._utils.arrays import ArrayLike
+from isorep._utils.layer_patterns import patterns_of_each
 from isorep._utils.validation import check_name
 from isorep.activations.options import ModelOptions, check_for_models
 from isorep.comparison.aligned_sides import aligned_sides
@@ -14,7 +15,7 @@ from isorep.comparison.complete_samples import complete_samples
 from isorep.comparison.grid import Grid
 from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.open_pairs import open_pairs
-from isorep.comparison.sides import is_model, name_of, open_models
+from isorep.comparison.sides import is_file, is_model, name_of, open_models, with_patterns
 from isorep.comparison.streaming.plan import Plan
 from isorep.comparison.table import make_table, table_attributes
 from isorep.core.basis import Solver
@@ -131,8 +132,8 @@ def compare(
         which k have the smallest p-value, a p-value is at least ``m / k / (n_permutations + 1)``.
     groups, order : (n_samples,) array-like or str, optional
         Group and time of each sample, if samples depend on each other: the stimulus of a trial, the
-        text of a token. A string names a coordinate of tables. They take the place of what the two
-        sides know (see `Representations`).
+        text of a token. A string names a coordinate of tables, or for groups an array in files.
+        They take the place of what the two sides know (see `Representations`).
     seed : int
         Random seed for the correction, intervals and p-values.
     solver : {"auto", "gram", "svd"}
@@ -153,7 +154,8 @@ def compare(
         terminal, and elsewhere a line a minute; also the plan if it has several passes.
     **options
         How to capture models: ``reduce``, ``mask``, ``heads``, ``skip``, ``channels``,
-        ``max_samples``, ``device`` and ``probe``; see `isorep.capture`.
+        ``max_samples``, ``device`` and ``probe``; see `isorep.capture`. ``reduce`` and ``channels``
+        also apply to files; see `isorep.load`.
 
     Returns
     -------
@@ -209,7 +211,11 @@ def compare(
     rows = measures_named(measures)
     names = {key: name for key, side in (("a", a), ("b", b)) if (name := name_of(side))}
     a, b, data = open_models(a, b, data)
-    check_for_models(compare, is_model(a) or is_model(b), **options)
+    general = ("reduce", "channels") if is_file(a) or is_file(b) else ()
+    check_for_models(compare, is_model(a) or is_model(b), general, **options)
+    of_a, of_b = patterns_of_each(layers, 2)
+    (a, of_a), (b, of_b) = with_patterns(a, of_a, options), with_patterns(b, of_b, options)
+    layers = (of_a, of_b)
     sides, groups, order = aligned_sides({"a": a, "b": b}, groups, order)
     a, b = sides.values()
     check_name("nan_policy", nan_policy, get_args(NanPolicy))

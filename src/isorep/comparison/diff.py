@@ -23,6 +23,7 @@ from isorep.comparison.diffing.side_capture import CapturedSide, LayerSelection,
 from isorep.comparison.grid import Grid
 from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.sides import (
+    is_file,
     is_model,
     model_of,
     name_of,
@@ -128,7 +129,8 @@ def diff(
     **options
         How to capture models: ``reduce``, ``mask``, ``heads``, ``skip``, ``channels``,
         ``max_samples``, ``device`` and ``probe``; see `isorep.capture`. ``max_samples``, the number
-        of samples to compare, also applies to sides that are captured.
+        of samples to compare, also applies to sides that are captured; ``reduce`` and ``channels``
+        also to files, see `isorep.load`.
 
     Returns
     -------
@@ -183,6 +185,7 @@ def diff(
         layers=layers,
         layer_map=map,
         any_model=any(is_model(side) or names_model(side) for side in sides),
+        any_file=any(is_file(side) for side in sides),
         measure=checked_measure(measure, fail_below),  # before any model runs
         progress=progress,
         **options,
@@ -218,12 +221,14 @@ def side_capture(
     layers: str | Iterable[str] | tuple[Iterable[str], Iterable[str]],
     layer_map: LayerMap | None,
     any_model: bool,
+    any_file: bool,
     measure: Measure,
     progress: bool,
     **options: Unpack[ModelOptions],
 ) -> SideCapture:
-    """Return how to capture both sides; `any_model` says whether one is a model. See `diff`."""
-    check_for_models(diff, any_model, ["max_samples"], **options)
+    """Return how to capture both sides, of which one may be a model or a file. See `diff`."""
+    general = ["max_samples", *(["reduce", "channels"] if any_file else [])]
+    check_for_models(diff, any_model, general, **options)
     return SideCapture(
         data=data,
         selection=LayerSelection(*patterns_of_each(layers, 2)),

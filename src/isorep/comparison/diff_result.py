@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isorep._utils.html_table import html_table
+from isorep._utils.printable import as_text_cells, encodable
 from isorep.comparison.diffing.divergence import first_above_tolerance
 from isorep.comparison.diffing.verdict import Verdict, verdict_of
 from isorep.core.warning_text import WarningText, line_of
@@ -233,13 +234,14 @@ class Diff(Mapping[str, LayerDiff]):
         import pandas
 
         columns = list(LayerDiff.__annotations__)
-        rows = [vars(layer) for layer in self.layers]
+        rows = [vars(layer) | {"layer": encodable(layer.layer)} for layer in self.layers]
         return pandas.DataFrame(rows, columns=columns).set_index("layer")
 
     def to_csv(self) -> str:
         """Return the layers as CSV, most changed first, with the names of both sides."""
         names = {side: self.table.attrs[side] for side in ("base", "changed")}
-        return self.to_dataframe().assign(**names).to_csv(lineterminator="\n")
+        rows = as_text_cells(self.to_dataframe().assign(**names))
+        return rows.to_csv(lineterminator="\n")
 
     def to_dict(self) -> dict[str, Any]:
         """Return all numbers in the form of JSON; NaN is None."""

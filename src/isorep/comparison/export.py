@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isorep._utils.printable import as_text_cells, encodable
 from isorep.comparison.inferred import INFERRED
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def to_json(table: xarray.Dataset) -> str:
 def to_csv(table: xarray.Dataset) -> str:
     """Return a table of `isorep.compare` as CSV: one line for each pair of layers and measure.
 
-    NaN is empty. Columns ``a`` and ``b`` name the networks, where their names are known.
+    NaN is empty. A text that begins like a formula of a spreadsheet gets an apostrophe before it.
+    Columns ``a`` and ``b`` name the networks, where their names are known.
 
     Examples
     --------
@@ -72,6 +74,8 @@ def to_csv(table: xarray.Dataset) -> str:
     import pandas
 
     names = _inferred(table)
+    layers = {dim: [*map(encodable, map(str, table[dim].values))] for dim in ("x_layer", "y_layer")}
+    table = table.assign_coords(layers)
     sides = {side: table.attrs[side] for side in ("a", "b") if side in table.attrs}
     shared = ["n_samples", "x_rank", "y_rank", "warnings", "reason"]
     significant = ["n_significant"] if names else []
@@ -93,7 +97,7 @@ def to_csv(table: xarray.Dataset) -> str:
     columns += [*shared, *sides, *names, *significant]
     # Stable: the measures of a pair stay in their order.
     rows = rows.sort_index(kind="stable")
-    return rows.to_csv(columns=columns, index=False, lineterminator="\n")
+    return as_text_cells(rows).to_csv(columns=columns, index=False, lineterminator="\n")
 
 
 def _inferred(table: xarray.Dataset) -> list[str]:

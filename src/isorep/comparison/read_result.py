@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isorep._formats.zarr_codecs import check_codecs
+from isorep._utils.damaged_file import damage_as_value_error
+from isorep._utils.memory import check_fits
 from isorep.comparison.inferred import INFERRED
 
 if TYPE_CHECKING:
@@ -45,11 +47,9 @@ def read_result(path: str | PathLike[str]) -> xarray.Dataset:
     if not path.exists():
         raise FileNotFoundError(f"cannot read {str(path)!r}: there is no such file or folder")
     try:
-        return read(path)
-    except KeyError as error:
-        raise ValueError(f"{_not_a_result(path)}: {error} is missing") from error
-    # Damaged JSON, metadata and compressed chunks raise errors of these types.
-    except (AttributeError, RuntimeError, TypeError, ValueError) as error:
+        with damage_as_value_error():
+            return read(path)
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{_not_a_result(path)}: {error}") from error
 
 
@@ -65,6 +65,7 @@ def _from_zarr(path: Path) -> xarray.Dataset:
     with xarray.open_zarr(path, consolidated=False) as table:
         if "kind" not in table.attrs:
             raise ValueError("the attribute 'kind' is missing")
+        check_fits(table.nbytes)
         loaded: xarray.Dataset = table.load()
         return loaded
 

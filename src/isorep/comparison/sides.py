@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike, fspath
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from isorep._utils.arrays import ArrayLike
@@ -12,6 +11,8 @@ from isorep._utils.layer_patterns import matching
 from isorep._utils.validation import unknown_name
 from isorep.model_files.data_files import make_data
 from isorep.model_files.specs import make_model, names_model
+from isorep.representations.activation_file import ActivationFile
+from isorep.representations.array_selection import ReadOptions
 from isorep.representations.lazy import LazyRepresentations
 from isorep.representations.representations import Layers, Representations
 from isorep.representations.sample_structure import SampleStructure
@@ -120,9 +121,40 @@ def with_structure(layers: Selected, groups: ArrayLike | None, order: ArrayLike 
 
 
 def is_same_path(a: Any, b: Any) -> bool:
-    """Return whether both sides are given by the path of one store."""
+    """Return whether both sides are given by the path of one store, read with the same options."""
     are_paths = all(isinstance(side, str | PathLike) for side in (a, b))
-    return are_paths and Path(a).resolve() == Path(b).resolve()
+    return are_paths and ActivationFile.from_path(a).is_same(ActivationFile.from_path(b))
+
+
+def is_file(side: Any) -> bool:
+    """Return whether a side is the path of a file of activations."""
+    return isinstance(side, str | PathLike) and not names_model(side)
+
+
+def read_options(options: Mapping[str, object]) -> ReadOptions:
+    """Return those options of a comparison that say how files are read."""
+    read: ReadOptions = {}
+    if isinstance(reduce := options.get("reduce"), str):
+        read["reduce"] = reduce
+    if isinstance(channels := options.get("channels"), str):
+        read["channels"] = channels
+    return read
+
+
+def with_patterns(
+    side: Any, patterns: list[str], options: Mapping[str, object]
+) -> tuple[Any, list[str]]:
+    """Return a file that is read with these patterns and options, and patterns that match all.
+
+    Other sides, and their patterns, are unchanged. Thus an array that no pattern matches need not
+    be one that can be a layer.
+    """
+    if not is_file(side):
+        return side, patterns
+    read = read_options(options)
+    if patterns != ["*"]:
+        read["layers"] = patterns
+    return ActivationFile.from_path(side, **read), ["*"]
 
 
 def as_layers(side: Any) -> Representations | LazyRepresentations:
@@ -164,12 +196,15 @@ def activations(
     name
         Name of the side in errors: "a" or "b", "base" or "changed".
     data, layers, progress, **options
-        See `isorep.capture`. Of a side that is no model, all layers are returned, and only
-        `max_samples` applies.
+        See `isorep.capture`. Of a side that is no model, all layers are returned but those of
+        patterns with "!". `max_samples` applies, and to files `reduce` and `channels`.
     """
     max_samples = options.get("max_samples")
     if isinstance(side, str | PathLike):
-        return first_samples(load(side), max_samples)
+        # Layers that one side lacks are reported later.
+        excluded = [pattern for pattern in layers if pattern.startswith("!")]
+        file = ActivationFile.from_path(side, **read_options(options))
+        return first_samples(load(file, layers=excluded or "*"), max_samples)
     if not is_model(side):
         try:
             return first_samples(Representations.from_mapping(side), max_samples)

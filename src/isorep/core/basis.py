@@ -313,9 +313,31 @@ class Basis:
             dtype=self.dtype,
             mean=self.mean + part.mean @ axes,
             loadings=part.loadings @ axes,
-            whitening=(self.whitening * self.singular_values) @ part.whitening,
+            whitening=self.rotated_whitening(self.singular_values[:, None] * part.whitening),
             structure=None if self.structure is None else self.structure.take(to_numpy(rows)),
         )
+
+    def rotated_whitening(self, rotation: Array) -> Array:
+        """Return ``whitening @ rotation``, which overflows for values near 1e-310."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            rotated: Array = self.whitening @ rotation
+        return rotated
+
+    def directions(self, rotation: Array) -> Array:
+        """Return ``whitening @ rotation``.
+
+        Raises
+        ------
+        ValueError
+            The values of the basis are so small that float64 cannot hold it.
+        """
+        rotated = self.rotated_whitening(rotation)
+        if not bool(array_namespace(rotated).all(array_namespace(rotated).isfinite(rotated))):
+            raise ValueError(
+                f"the directions of values as small as these (largest singular value "
+                f"{float(self.singular_values[0]):.1e}) exceed float64; multiply the array by 1e100"
+            )
+        return rotated
 
     def leading(self, rank: int) -> Basis:
         """Return the basis of the first `rank` principal components."""

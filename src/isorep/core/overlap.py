@@ -239,12 +239,12 @@ class Overlap:
     @property
     def x_directions(self) -> Array:
         """Weights of x's features, (p, c): ``(x - mean) @ x_directions = x_variates``."""
-        return self.x.whitening @ self.x_rotation
+        return self.x.directions(self.x_rotation)
 
     @property
     def y_directions(self) -> Array:
         """Weights of y's features, (q, c): ``(y - mean) @ y_directions = y_variates``."""
-        return self.y.whitening @ self.y_rotation
+        return self.y.directions(self.y_rotation)
 
     @property
     def x_loadings(self) -> Array:

@@ -113,7 +113,7 @@ class _Without:
             mean=basis.mean + part.mean @ axes,
             singular_values=part.singular_values * unit,
             loadings=part.loadings @ axes,
-            whitening=(basis.whitening * s) @ part.whitening,
+            whitening=basis.rotated_whitening(s[:, None] * part.whitening),
             factor=None,
             rotation=None,
         )

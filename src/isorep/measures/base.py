@@ -90,6 +90,20 @@ class Distance:
     from_similarity: Callable[[float], float]
 
 
+Invariance = Literal[
+    "linear",
+    "orthogonal",
+    "rotation",
+    "permutation",
+    "neurons",
+    "signed",
+    "common",
+    "scaling",
+    "none",
+]
+INVARIANCES: tuple[str, ...] = get_args(Invariance)
+
+
 def _complement(similarity: float) -> float:
     return 1.0 - similarity
 
@@ -171,17 +185,7 @@ class Measure:
     formula: str
     description: str
     reference: str
-    invariance: Literal[
-        "linear",
-        "orthogonal",
-        "rotation",
-        "permutation",
-        "neurons",
-        "signed",
-        "common",
-        "scaling",
-        "none",
-    ]
+    invariance: Invariance
     metric: bool = False
     requires: Literal["moments", "samples", "maps"] = "moments"
     unbiased_of_groups: bool = False

@@ -136,7 +136,7 @@ def _decorator_with_facts(
 
     def measure(*args: Facts.args, **facts: Facts.kwargs) -> _Decorator:
         def decorate(formula: Callable[..., MeasureValue]) -> Any:
-            return _public_function(row(formula.__name__, formula, *args, **facts))
+            return public_function(row(formula.__name__, formula, *args, **facts))
 
         return cast("_Decorator", decorate)
 
@@ -157,7 +157,8 @@ parameters that many measures share, nor the errors of `isorep.overlap`: the dec
 """
 
 
-def _public_function(row: Measure) -> Callable[..., Score]:
+def public_function(row: Measure) -> Callable[..., Score]:
+    """Return the function ``(x, y, *, options...) -> Score`` of a measure."""
     signature = _public_signature(row)
 
     def function(*args: Any, **kwargs: Any) -> Score:

@@ -26,6 +26,7 @@ from isorep.measures.linear_regression import linear_regression
 from isorep.measures.measure_spec import Spec, parse_spec
 from isorep.measures.mutual_knn import mutual_knn
 from isorep.measures.permutation import permutation
+from isorep.measures.plugins import load_plugin, plugin_names
 from isorep.measures.procrustes import procrustes, procrustes_squared
 from isorep.measures.pwcca import pwcca
 from isorep.measures.rank_similarity import rank_similarity
@@ -37,43 +38,53 @@ from isorep.measures.soft_matching import soft_matching
 from isorep.measures.svcca import svcca, svcca_squared
 from isorep.representations.missing_values import NanPolicy
 
-MEASURES: Mapping[str, Measure] = MappingProxyType(
-    {
-        function.measure.name: function.measure
-        for function in (
-            pwcca,
-            cca,
-            svcca,
-            cka,
-            procrustes,
-            cca_squared,
-            svcca_squared,
-            ridge_cca,
-            eigenspace_overlap,
-            linear_regression,
-            cka_debiased,
-            procrustes_squared,
-            shape,
-            gulp,
-            dft_cca,
-            cosine,
-            euclidean,
-            cka_rbf,
-            cka_rbf_debiased,
-            rsa,
-            distance_correlation,
-            mutual_knn,
-            jaccard_knn,
-            rank_similarity,
-            second_order_cosine,
-            permutation,
-            soft_matching,
-            hard_correlation,
-            soft_correlation,
+_ROWS: dict[str, Measure] = {
+    function.measure.name: function.measure
+    for function in (
+        pwcca,
+        cca,
+        svcca,
+        cka,
+        procrustes,
+        cca_squared,
+        svcca_squared,
+        ridge_cca,
+        eigenspace_overlap,
+        linear_regression,
+        cka_debiased,
+        procrustes_squared,
+        shape,
+        gulp,
+        dft_cca,
+        cosine,
+        euclidean,
+        cka_rbf,
+        cka_rbf_debiased,
+        rsa,
+        distance_correlation,
+        mutual_knn,
+        jaccard_knn,
+        rank_similarity,
+        second_order_cosine,
+        permutation,
+        soft_matching,
+        hard_correlation,
+        soft_correlation,
+    )
+}
+MEASURES: Mapping[str, Measure] = MappingProxyType(_ROWS)
+"""Every measure by name, registered ones last; `isorep measures` prints the table."""
+
+
+def add_measure(row: Measure) -> None:
+    """Add a row to `MEASURES`; raise ValueError if another measure has its name."""
+    known = _ROWS.get(row.name)
+    if known is None:
+        _ROWS[row.name] = row
+    elif known.formula != row.formula or known.description != row.description:
+        raise ValueError(
+            f"a measure {row.name!r} exists ({known.description}): register yours by another name"
         )
-    }
-)
-"""Every measure by name; `isorep measures` prints the table."""
 
 
 def measure_named(spec: Spec) -> Measure:
@@ -104,7 +115,9 @@ def measure_named(spec: Spec) -> Measure:
     """
     name, options = parse_spec(spec)
     if name not in MEASURES:
-        raise ValueError(unknown_name("measure", str(name), MEASURES))
+        if name not in plugin_names():
+            raise ValueError(unknown_name("measure", str(name), [*MEASURES, *plugin_names()]))
+        add_measure(load_plugin(name))
     return MEASURES[name].with_options(**options)
 
 

@@ -13,13 +13,30 @@ from isorep._utils.validation import check_name
 def make_object(spec: str) -> Any:
     """Return the object that ``module:name`` names; if it is a function, return its result.
 
-    Modules in the current folder are found, too. A PyTorch module is returned as it is.
+    A PyTorch module is returned as it is.
 
     Raises
     ------
     ValueError
-        If the module or the name does not exist, or if importing the module or calling the function
-        fails.
+        If the object cannot be found, or if calling the function fails.
+    """
+    named = find_object(spec)
+    is_module = "torch" in sys.modules and isinstance(named, sys.modules["torch"].nn.Module)
+    if is_module or not callable(named):
+        return named
+    try:
+        return named()
+    except (Exception, SystemExit) as error:  # an exit status of user code would be a verdict
+        raise ValueError(f"calling {spec} failed: {type(error).__name__}: {error}") from error
+
+
+def find_object(spec: str) -> Any:
+    """Return the object that ``module:name`` names. Modules in the current folder are found, too.
+
+    Raises
+    ------
+    ValueError
+        If the module or the name does not exist, or if importing the module fails.
     """
     module_name, _, name = spec.partition(":")
     if not (module_name and name):
@@ -38,14 +55,7 @@ def make_object(spec: str) -> Any:
     public_names = [known for known in vars(module) if not known.startswith("_")]
     if not hasattr(module, name):
         check_name(f"name in {module_name}", name, public_names)
-    named = getattr(module, name)
-    is_module = "torch" in sys.modules and isinstance(named, sys.modules["torch"].nn.Module)
-    if is_module or not callable(named):
-        return named
-    try:
-        return named()
-    except (Exception, SystemExit) as error:  # an exit status of user code would be a verdict
-        raise ValueError(f"calling {spec} failed: {type(error).__name__}: {error}") from error
+    return getattr(module, name)
 
 
 def _is_parent(name: str | None, module_name: str) -> bool:

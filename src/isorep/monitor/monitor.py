@@ -166,6 +166,8 @@ class Monitor:
         TypeError, ValueError
             If the model cannot be captured (see `isorep.capture`), the store holds states of other
             samples or layers, or `step` is not a number of steps.
+        OSError
+            If the store cannot be written to.
 
         Warns
         -----
@@ -190,6 +192,7 @@ class Monitor:
         since = perf_counter()
         state = self._probe.capture(inner)
         self._check_continues(state, step)
+        self._store.check_writable()
         self._model = inner
         try:
             superseded = self._store.supersede(step)

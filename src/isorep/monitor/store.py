@@ -118,6 +118,11 @@ class Store:
                 self._file(stored).replace(folder / self._file(stored).name)
         return superseded
 
+    def check_writable(self) -> None:
+        """Raise OSError if the log cannot be written to, so that no state could be kept."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._log_file.open("ab").close()
+
     def log(self, event: str, step: int, **details: Any) -> None:
         """Append a line to the log."""
         self.path.mkdir(parents=True, exist_ok=True)

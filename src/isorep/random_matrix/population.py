@@ -302,14 +302,14 @@ def _bases(models: Sequence[Basis], coordinates: Floats) -> list[Basis]:
     squares, vectors = np.linalg.eigh(scaled @ scaled.mT)
     squares, vectors = squares[:, ::-1], vectors[:, :, ::-1]
     singular_values = units * np.sqrt(np.clip(squares, 0.0, None))
-    coefficients = units[:, :, None] * (vectors.mT @ scaled / s[:, None, :])
+    coefficients = vectors.mT @ scaled / (s / units)[:, None, :]
     rotations, factors = np.linalg.solve(upper, vectors), q @ vectors
     return [
         replace(
             model,
             singular_values=singular_values[i],
             loadings=coefficients[i] @ model.loadings,
-            whitening=model.whitening @ rotations[i],
+            whitening=model.rotated_whitening(rotations[i]),
             factor=factors[i],
             rotation=None,
         )

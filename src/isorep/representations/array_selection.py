@@ -97,8 +97,10 @@ def select_arrays(
         )
     if any(name not in named for name in chosen):
         check_no_state_dict(selected)
+    reductions = metadata.get("reductions") or {}
+    _check_reductions(chosen, reductions, reduce)
     read = {name: _layer(name, array, reduce, channels) for name, array in chosen.items()}
-    _check_rows(chosen, metadata.get("reductions", {}))
+    _check_rows(chosen, reductions)
     if left_out:
         _warn_of_left_out(others, left_out)
     return Contents(read, _metadata_of_layers(metadata, read))
@@ -114,7 +116,13 @@ class _Columns:
         self._columns = columns
 
     def __getitem__(self, rows: slice) -> NDArray[Any]:
-        parts = [np.asarray(column[rows]) for column in self._columns]
+        # Columns of a file that is costly to open are read together.
+        together = getattr(self._columns[0], "read_columns", None)
+        parts = (
+            [np.asarray(column[rows]) for column in self._columns]
+            if together is None
+            else together(self._columns, rows)
+        )
         return np.stack(parts, axis=1).astype(self.dtype, copy=False)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
@@ -138,7 +146,7 @@ def _as_one_layer(
     if not selected:
         return dict(columns), patterns
     layer = {table: _Columns([columns[name] for name in selected])}
-    if not everything:
+    if patterns != ["*"]:
         return layer, [table]
     return layer | {x: y for x, y in columns.items() if x not in selected}, ["*"]
 
@@ -209,6 +217,18 @@ def _layer(name: str, array: Any, reduce: str | None, channels: str) -> Any:
     )
 
 
+def _check_reductions(
+    names: Iterable[str], reductions: Mapping[str, str], reduce: str | None
+) -> None:
+    """Raise ValueError if a layer was captured with another reduction than is asked for."""
+    for name in names:
+        if reduce is not None and reductions.get(name, reduce) != reduce:
+            raise ValueError(
+                f"layer {name!r} was reduced by {reductions[name]!r} when it was captured, and "
+                f"cannot be reduced by {reduce!r}: capture it again, or leave out reduce"
+            )
+
+
 def _check_rows(arrays: Mapping[str, Any], reductions: Mapping[str, str]) -> None:
     """Raise ValueError unless all arrays have the same number of samples."""
     counts = {
@@ -235,9 +255,13 @@ def _warn_of_left_out(arrays: Mapping[str, Any], names: list[str]) -> None:
 
 def _listed(arrays: Mapping[str, Any], names: list[str]) -> str:
     """Return names with shapes and dtypes."""
-    texts = [f"{name} {tuple(arrays[name].shape)} {arrays[name].dtype}" for name in names]
+    texts = [f"{name} {tuple(arrays[name].shape)} {_kind(arrays[name].dtype)}" for name in names]
     more = len(texts) - _MOST_NAMED
     return ", ".join(texts[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _kind(dtype: np.dtype[Any]) -> str:
+    return "text" if dtype.kind in "SUT" else str(dtype)
 
 
 def _shared_order(orders: Mapping[str, NDArray[Any]]) -> NDArray[Any]:

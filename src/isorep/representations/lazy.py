@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from os import PathLike, fspath
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.computed_array import ComputedArray, rounded_dtype, rounding_text
+from isorep._utils.memory import check_fits
 from isorep.representations.representations import Layers, check_layer, readable_dtype
 
 _LOOKS = (2**12, 2**16)  # values that tell a rounded layer from others without reading all of it
@@ -56,6 +58,7 @@ class LazyArray:
             raise TypeError(f"a stored layer is read by slices of rows, a:b, got {rows!r}")
         start, stop, _ = rows.indices(self.shape[0])
         try:
+            check_fits(max(0, stop - start) * self.shape[1] * self.dtype.itemsize)
             values = np.asarray(self._read(slice(start, max(start, stop))))
         # A damaged chunk can raise anything, depending on the codec.
         except Exception as error:
@@ -90,7 +93,7 @@ class LazyRepresentations(Layers[LazyArray]):
         Layer name to 2-D array with a shape, a dtype and slices of rows that are NumPy arrays, such
         as a zarr array or an h5py dataset.
     place
-        Name of the store in errors.
+        Path of the store, with the options to read it again, or its name in errors.
     **metadata
         Keywords of `Representations`, such as ``sample_ids``.
 
@@ -105,7 +108,7 @@ class LazyRepresentations(Layers[LazyArray]):
            [0., 0., 1.]])
     """
 
-    def __init__(self, arrays: Any, *, place: str = "", **metadata: Any) -> None:
+    def __init__(self, arrays: Any, *, place: str | PathLike[str] = "", **metadata: Any) -> None:
         self._place = place
         super().__init__(arrays, **metadata)
         for name, array in self._arrays.items():
@@ -117,7 +120,7 @@ class LazyRepresentations(Layers[LazyArray]):
         return layers if isinstance(layers, cls) else cls(layers, **layers.metadata())
 
     @property
-    def place(self) -> str:
+    def place(self) -> str | PathLike[str]:
         """The path of the store; empty if it has none."""
         return self._place
 
@@ -136,7 +139,8 @@ class LazyRepresentations(Layers[LazyArray]):
             ) from error
         readable = readable_dtype(dtype)
         check_layer(name, shape, readable)
-        full_name = f"layer {name!r}" + (f" of {self._place!r}" if self._place else "")
+        place = fspath(self._place)
+        full_name = f"layer {name!r}" + (f" of {place!r}" if place else "")
         chunk = (getattr(value, "chunks", None) or (1,))[0]
         array = LazyArray(full_name, shape, readable, value.__getitem__, chunk)
         return array, (None if knows_dtype else _rounded(full_name, array)) or dtype.name

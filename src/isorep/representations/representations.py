@@ -699,8 +699,13 @@ def as_sample_ids(sample_ids: Sequence[SampleId]) -> tuple[str, ...]:
     Raises
     ------
     TypeError
-        For other types.
+        For other types, and for a set or mapping, which has no order of samples.
     """
+    if isinstance(sample_ids, set | frozenset | Mapping):
+        raise TypeError(
+            f"expected the sample ids in the order of the rows, got a {type(sample_ids).__name__}; "
+            "pass a list"
+        )
     for i, sample_id in enumerate(sample_ids):
         if isinstance(sample_id, bool) or not isinstance(sample_id, str | Integral | tuple):
             raise TypeError(

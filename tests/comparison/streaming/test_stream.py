@@ -316,9 +316,9 @@ def test_what_a_stream_cannot_do(tmp_path):
         isorep.compare(a, b)
     with pytest.raises(ValueError, match="data= is for models, and neither side is a model"):
         isorep.compare(*paths, data=images())
-    with pytest.raises(ValueError, match="reduce is for models, and neither side is a model"):
-        isorep.compare(*paths, reduce="max")
-    with pytest.raises(ValueError, match=r"unknown layer of b 'convx\*'"):
+    with pytest.raises(ValueError, match="skip is for models, and neither side is a model"):
+        isorep.compare(*paths, skip=[0])
+    with pytest.raises(ValueError, match=r"unknown layer 'convx\*'"):
         isorep.compare(*paths, layers=(["*"], ["convx*"]))
     with pytest.raises(ValueError, match=r'a number of bytes or a text such as "2 GB", got'):
         isorep.compare(*paths, memory="lots")

@@ -38,7 +38,8 @@ def stores(tmp_path_factory):
 
 def _finished(path):
     record = path / "isorep-sweep" / "finished"
-    return record.read_text().split() if record.exists() else []
+    lines = record.read_text().splitlines() if record.exists() else []
+    return [line.split()[0] for line in lines if line]
 
 
 @pytest.mark.slow

@@ -487,3 +487,8 @@ def test_a_tile_is_finished_when_its_chunks_are_on_the_disk(tmp_path, monkeypatc
     chunks = {str(chunk.relative_to(out)) for chunk in _chunks(out)}
     written = {chunk for chunk in chunks if chunk.split("/")[0] not in ("x", "y", "layer")}
     assert set().union(*seen) >= written
+
+
+def test_an_empty_address_of_a_scheduler():
+    with pytest.raises(ValueError, match=r"address of a scheduler, such as 'tcp://.*, got ''"):
+        isorep.pairwise(networks(2), scheduler="")

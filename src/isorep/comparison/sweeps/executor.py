@@ -62,6 +62,11 @@ def open_executor(scheduler: Any) -> Iterator[Executor]:
         with _thread_executor() as threads:
             yield threads
     elif isinstance(scheduler, str):
+        if not scheduler:
+            raise ValueError(
+                "expected the address of a scheduler, such as 'tcp://10.0.0.1:8786', got ''; leave "
+                "it out for threads"
+            )
         distributed = import_optional("distributed", "distributed")
         try:
             client = distributed.Client(scheduler, set_as_default=False)

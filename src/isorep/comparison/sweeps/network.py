@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from array_api_compat import device, is_array_api_obj, is_cupy_array, is_jax_arr
 from isorep._utils.arrays import Array, ArrayLike, to_numpy
 from isorep._utils.validation import unknown_name
 from isorep.comparison.sides import with_structure
+from isorep.representations.activation_file import ActivationFile
 from isorep.representations.lazy import LazyArray, LazyRepresentations
 from isorep.representations.representations import Layers, Representations
 from isorep.representations.sample_structure import SampleStructure
@@ -52,13 +52,13 @@ class Network:
     ----------
     name : str
         Name of the network in errors, such as ``networks['seed0']``.
-    layers : Layers, mapping of layer to array on a device, or path of a store
+    layers : Layers, mapping of layer to array on a device, or file
     groups, order : (n_samples,) array-like, optional
         Group and time of each sample, in place of what the layers know.
     """
 
     name: str
-    layers: Layers[Any] | Mapping[str, Array] | Path
+    layers: Layers[Any] | Mapping[str, Array] | ActivationFile
     groups: ArrayLike | None = None
     order: ArrayLike | None = None
 
@@ -90,7 +90,7 @@ class Network:
             source = source.place
         if isinstance(source, str | os.PathLike):
             # Absolute, since a worker may run in another folder.
-            return cls(name, Path(os.path.abspath(source)), groups, order)
+            return cls(name, ActivationFile.from_path(source).absolute(), groups, order)
         if isinstance(source, Layers):
             return cls(name, source, groups, order)
         if isinstance(source, Mapping) and any(on_a_device(array) for array in source.values()):
@@ -103,7 +103,7 @@ class Network:
     @property
     def in_store(self) -> bool:
         """Whether the layers are in a store, of which other processes need only the path."""
-        return isinstance(self.layers, Path)
+        return isinstance(self.layers, ActivationFile)
 
     def outline(self) -> Layers[Any]:
         """Return the shapes and sample ids, as layers; zeros stand in for arrays on a device."""
@@ -122,7 +122,7 @@ class Network:
     def with_layer(self, layer: str) -> Network:
         """Return the network with one layer alone, which is less to send to a worker."""
         layers = self.layers
-        if isinstance(layers, Path):
+        if isinstance(layers, ActivationFile):
             return self
         if isinstance(layers, Layers):
             structure = self._structure(self._open(), layer)
@@ -145,7 +145,7 @@ class Network:
         OSError
             If the store cannot be read.
         """
-        layers = self._open()
+        layers = self._open([layer])
         array, dtype = self._find_layer(layers, layer)
         structure = self._structure(layers, layer)
         values = np.asarray(array) if isinstance(array, LazyArray) else array
@@ -154,7 +154,7 @@ class Network:
     def fingerprint(self, layers: Sequence[str]) -> str:
         """Return a hash of these layers; damaged layers have a hash of their own."""
         summary = blake2b(digest_size=16)
-        opened = self._open()
+        opened = self._open(layers)
         for layer in layers:
             try:
                 array, dtype = self._find_layer(opened, layer)
@@ -183,9 +183,22 @@ class Network:
             return None
         return SampleStructure.from_labels(self.groups, self.order, len(layers[layer]))
 
-    def _open(self) -> Layers[Any] | Mapping[str, Array]:
+    def _open(self, names: Sequence[str] = ()) -> Layers[Any] | Mapping[str, Array]:
+        """Open the layers, of a file perhaps those with these names alone.
+
+        Named layers have been opened before, so that warnings about their file are not repeated.
+        """
+        layers: Layers[Any] | Mapping[str, Array]
         try:
-            layers = open_or_load(self.layers) if isinstance(self.layers, Path) else self.layers
+            if isinstance(self.layers, ActivationFile):
+                file = self.layers
+                if names and "layers" not in file.options:
+                    file = ActivationFile.from_path(file, layers=list(names))
+                if names and file.options.get("channels", "auto") == "auto":
+                    file = ActivationFile.from_path(file, channels="last")  # as "auto" found
+                layers = open_or_load(file)
+            else:
+                layers = self.layers
             if not isinstance(layers, Layers) or (self.groups is None and self.order is None):
                 return layers
             return with_structure(layers, self.groups, self.order)

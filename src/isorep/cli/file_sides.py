@@ -1,0 +1,70 @@
+"""File sides: files of activations with the options to read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from isorep.representations.activation_file import ActivationFile
+
+
+def file_options(
+    *,
+    layers: list[str] | None = None,
+    reduce: str | None = None,
+    channels: str = "auto",
+    ids: str | None = None,
+    labels: str | None = None,
+    groups: Path | None = None,
+) -> dict[str, Any]:
+    """Return the options of a command that `isorep.load` takes, as far as they are set."""
+    options = {
+        "layers": layers,
+        "reduce": reduce,
+        "channels": None if channels == "auto" else channels,
+        "ids": ids,
+        "labels": labels,
+        "groups": None if groups is None else fspath(groups),
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def array_or_file(groups: Path | None) -> tuple[Path | None, Path | None]:
+    """Return what --groups names: an array of the files of activations, or a file of its own.
+
+    Examples
+    --------
+    >>> array_or_file(Path("stimulus")), array_or_file(Path("stimuli.txt"))
+    ((PosixPath('stimulus'), None), (None, PosixPath('stimuli.txt')))
+    """
+    if groups is None or groups.exists() or groups.suffix.lower() in (".npy", ".txt"):
+        return None, groups
+    return groups, None
+
+
+def as_file(path: str | PathLike[str], options: dict[str, Any]) -> ActivationFile:
+    """Return a file that is read with these options."""
+    from isorep.representations.activation_file import ActivationFile
+
+    return ActivationFile.from_path(path, **options)
+
+
+def as_sides(specs: Iterable[str], options: dict[str, Any]) -> list[str | ActivationFile]:
+    """Return the files among the sides of a comparison with options, and names of models unchanged.
+
+    Raises
+    ------
+    ValueError
+        If options are set and no side is a file.
+    """
+    from isorep.model_files.specs import names_model
+
+    sides = [spec if names_model(spec) else as_file(spec, options) for spec in specs]
+    if options and all(isinstance(side, str) for side in sides):
+        raise ValueError(
+            f"--{next(iter(options))} names an array in files, and no side is a file: leave it out"
+        )
+    return sides

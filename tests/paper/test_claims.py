@@ -43,6 +43,28 @@ def test_equality(interval, verdict):
     assert claim("equality", Contrast("here", 0.01, interval, SMALL)).verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("interval", "verdict"),
+    [
+        ((-0.4, -0.3), "reproduced"),
+        ((-0.049, 0.049), "reproduced"),
+        ((-0.2, 0.06), "not decidable at this scale"),
+        ((0.051, 0.2), "not reproduced"),
+        (None, "not decidable at this scale"),
+    ],
+)
+def test_no_difference_in_the_claimed_direction(interval, verdict):
+    effect = 0.0 if interval is None else sum(interval) / 2
+    assert claim("no difference", Contrast("here", effect, interval, SMALL)).verdict == verdict
+
+
+def test_two_distances_at_the_floor_have_no_difference_to_show():
+    at_floor = Contrast("here", 0.001, (0.0, 0.002), SMALL, at_floor=True)
+    for kind in ("difference", "no difference"):
+        assert claim(kind, at_floor).verdict == "not decidable at this scale"
+    assert claim("equality", at_floor).verdict == "reproduced"
+
+
 def test_the_contrast_that_speaks_most_against_a_claim_decides():
     strong, weak = Contrast("strong", 0.4, None, SMALL), Contrast("weak", 0.1, None, SMALL)
     missing = Contrast("missing", 0.3, None, Exact(0.2, 0.004))

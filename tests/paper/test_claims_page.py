@@ -31,7 +31,10 @@ def claim(words, verdict, **others):
 @pytest.fixture
 def folder(tmp_path):
     records = {
-        "fig4": about(claim("C", "reproduced")),
+        "fig4": about(
+            claim("E", "not reproduced", ours=True, paper=None),
+            claim("C", "reproduced", ours=False, paper="0.19"),
+        ),
         "fig2": about(
             claim("A", "reproduced"),
             claim("B", "not reproduced", likely_reason="too small", interval_90=None),
@@ -53,12 +56,14 @@ def test_the_page_shows_every_figure_in_the_papers_order(folder):
     assert text.index("## fig2") < text.index("## fig4") < text.index("## figA1")
     assert "Claims: 2 reproduced, 1 not reproduced, 1 not decidable at this scale." in text
     assert "![Signal and noise of known size](fig2/fig2.png)" in text
-    assert "| A | reproduced | here \\| there | 0.250 [0.200, 0.300] | 0.0100 |" in text
+    assert "| A | reproduced | here \\| there | 0.250 [0.200, 0.300] | 0.0100 |  |" in text
     assert (
         "| B *Likely reason: too small.* | not reproduced | here \\| there | 0.250 | 0.0100 |"
         in text
     )
     assert "| D | not decidable at this scale | here \\| there |  |  |" in text
+    assert "0.250 [0.200, 0.300] | 0.0100 | 0.19 |" in text
+    assert text.index("| C |") < text.index("| Ours, not the paper's: E |")  # not counted above
     assert "isorep paper fig2 --scale laptop" in text
     assert "numpy 2.0" in text
     assert "Scale laptop: minutes on two cores, no download." in text

@@ -22,9 +22,9 @@ def demo(
     ] = Path("demo"),
     seed: SeedOption = 0,
 ) -> None:
-    """Reproduce the paper's main finding on real data, offline, in minutes.
+    """Reproduce the paper's main finding, offline, in minutes.
 
-    Trains networks on scikit-learn's digits, some with the true labels and
+    Trains networks on the signals of MNIST-1D, some with the true labels and
     some with one fixed random labelling. Compares every layer of every pair:
     figures 3 and A9 of Morcos et al. (2018).
     """

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     epilog="Examples:\n\n"
     "isorep paper list\n\n"
     "isorep paper fig3 -o out\n\n"
+    "isorep paper fig3 --source digits -o digits\n\n"
     "isorep paper all --scale small --data datasets -o out"
 )
 def paper(
@@ -38,6 +39,13 @@ def paper(
     data: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Folder of the data sets; not needed at laptop scale."),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATA",
+            help="Other data of figures 3, 4 and 5 at laptop scale: digits, of scikit-learn.",
+        ),
     ] = None,
     device: Annotated[
         str, typer.Option(metavar="DEVICE", help="Device to train on: auto, cpu, cuda, ...")
@@ -74,7 +82,9 @@ def paper(
     for name in FIGURES if figure == "all" else [figure]:
         say(f"isorep: {name} at {scale} scale", err=True)
         try:
-            result = reproduce(name, scale, data=data, device=device, seed=seed, out=out)
+            result = reproduce(
+                name, scale, data=data, device=device, seed=seed, source=source, out=out
+            )
         except KeyboardInterrupt:
             say(
                 "isorep: stopped; trained networks are kept, and the same command resumes",

@@ -5,7 +5,7 @@ like the paper's section and has these parts:
 
 ``SETUPS``
     Scale ("laptop", "small" or "paper") -> set-up, a frozen dataclass with a field ``seed`` and all
-    other settings.
+    other settings. Other keys are other data at laptop scale, such as "digits".
 ``compute(setup, run) -> result``
     Train and measure. `isorep.paper.run.Run` gives access to the user's data, the device and the
     trained networks. A result is a frozen dataclass.

@@ -30,7 +30,10 @@ def write_page(out: Path) -> Path:
 
 def _lines(figures: dict[str, Any]) -> list[str]:
     verdicts = Counter(
-        claim["verdict"] for record in figures.values() for claim in record["claims"]
+        claim["verdict"]
+        for record in figures.values()
+        for claim in record["claims"]
+        if not claim.get("ours")
     )
     scales = {record["scale"] for record in figures.values()}
     counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
@@ -51,7 +54,7 @@ def _lines(figures: dict[str, Any]) -> list[str]:
         "|---|---|---|",
     ]
     for name, record in figures.items():
-        marks = Counter(claim["verdict"] for claim in record["claims"])
+        marks = Counter(claim["verdict"] for claim in record["claims"] if not claim.get("ours"))
         shown = ", ".join(f"{count} {verdict}" for verdict, count in marks.items()) or "no claims"
         lines.append(f"| [{name}](#{name.lower()}) | {FIGURES[name].title} | {shown} |")
     for name, record in figures.items():
@@ -75,12 +78,22 @@ def _figure(name: str, record: dict[str, Any]) -> list[str]:
     ]
     if not record["claims"]:
         return lines[:-1]
-    lines += ["| claim | verdict | decided by | effect [90 %] | p |", "|---|---|---|---|---|"]
-    for claim in record["claims"]:
-        words = claim["claim"]
+    lines += [
+        "| claim | verdict | decided by | effect [90 %] | p | in the paper |",
+        "|---|---|---|---|---|---|",
+    ]
+    for claim in sorted(record["claims"], key=lambda claim: bool(claim.get("ours"))):
+        words = ("Ours, not the paper's: " if claim.get("ours") else "") + claim["claim"]
         if claim["likely_reason"]:
             words += f" *Likely reason: {claim['likely_reason']}.*"
-        cells = (words, claim["verdict"], claim["decided_at"], _effect(claim), _p(claim))
+        cells = (
+            words,
+            claim["verdict"],
+            claim["decided_at"],
+            _effect(claim),
+            _p(claim),
+            claim.get("paper") or "",
+        )
         lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
     return lines
 

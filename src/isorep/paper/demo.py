@@ -1,4 +1,4 @@
-"""Demo: figures 3 and A9 on scikit-learn's digits in one picture, offline, in minutes."""
+"""Demo: figures 3 and A9 on the signals of MNIST-1D in one picture, offline, in minutes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def run(
     *,
     console: Console | None = None,
 ) -> Demo:
-    """Reproduce figures 3 and A9 on scikit-learn's digits.
+    """Reproduce figures 3 and A9 on the signals of MNIST-1D.
 
     Writes ``figure3.png``, ``distances.csv`` (a row for each ordered pair, layer and measure) and
     ``results.json`` (set-up, versions, networks, group means, claims) when everything is computed.
@@ -79,7 +79,7 @@ def run(
     ValueError
         If a number is out of range, or `out` cannot be a folder.
     ImportError
-        If PyTorch or scikit-learn is not installed.
+        If PyTorch or mnist1d is not installed.
     """
     setup = replace(fig3.SETUPS["laptop"], networks=networks, seed=seed)
     folder = Path(out)

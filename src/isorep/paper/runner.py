@@ -48,19 +48,29 @@ def figure_named(name: str) -> tuple[str, Entry]:
     return figure, FIGURES[figure]
 
 
-def setup_of(entry: Entry, scale: str, seed: int) -> Any:
+def setup_of(entry: Entry, scale: str, seed: int, source: str | None = None) -> Any:
     """Return the set-up of a figure at a scale, with a seed.
 
     Raises
     ------
     ValueError
-        If there is no such scale, or the seed is negative.
+        If there is no such scale, the figure has no other data of this name, or the seed is
+        negative.
     """
     if scale not in SCALES:
         raise ValueError(unknown_name("scale", scale, SCALES))
     if seed < 0:
         raise ValueError(f"seed must not be negative, got {seed}")
-    return replace(module_of(entry).SETUPS[scale], seed=seed)
+    setups = module_of(entry).SETUPS
+    others = [name for name in setups if name not in SCALES]
+    if source is None:
+        return replace(setups[scale], seed=seed)
+    if scale != "laptop" or source not in others:
+        raise ValueError(
+            f"source {source!r} is unknown: at laptop scale, other data of this figure are: "
+            f"{', '.join(others) or 'none'}; at other scales there are none"
+        )
+    return replace(setups[source], seed=seed)
 
 
 def device_named(name: str) -> str:
@@ -91,6 +101,7 @@ def reproduce(
     data: Path | None = None,
     device: str = "auto",
     seed: int = 0,
+    source: str | None = None,
     out: Path = Path("paper"),
     console: Console | None = None,
 ) -> Made:
@@ -113,6 +124,8 @@ def reproduce(
         Device to train on: "auto" or a PyTorch device.
     seed : int
         Random seed.
+    source : {"digits"}, optional
+        Other data for the figures of image networks at laptop scale: scikit-learn's digits.
     out : Path
         Folder of all figures.
     console : rich.console.Console, optional
@@ -121,10 +134,11 @@ def reproduce(
     Raises
     ------
     ValueError
-        If the name, the scale, the seed or the device is invalid, or the data are missing.
+        If the name, the scale, the source, the seed or the device is invalid, or the data are
+        missing.
     """
     figure, entry = figure_named(name)
-    setup = setup_of(entry, scale, seed)
+    setup = setup_of(entry, scale, seed, source)
     check_folder(out)
     torch_device = device_named(device)
     console = Console(stderr=True) if console is None else console
@@ -134,6 +148,8 @@ def reproduce(
     judged = tuple(module.claims(result))
     drawn = module.draw(result)
     command = ["isorep", "paper", figure, "--scale", scale, "--device", device, "--seed", str(seed)]
+    if source is not None:
+        command += ["--source", source]
     if data is not None:
         command += ["--data", str(data)]
     record = {

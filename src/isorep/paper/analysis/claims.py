@@ -1,8 +1,9 @@
 """Claims: the statements of the paper, the numbers that decide them, and the verdicts.
 
-A claim either says that something is clearly larger ("difference") or that two things are the same
-("equality"). It is judged on one or more contrasts, such as one for each late layer, and holds only
-if it holds on every contrast.
+A claim says that something is clearly larger ("difference"), that it is not larger ("no
+difference"), or that two things are the same ("equality"). It is judged on one or more contrasts,
+such as one for each late layer, and holds only if it holds on every contrast. The curves that the
+authors published pass every criterion.
 
 - A difference is reproduced on a contrast if its effect is at least the claim's margin and its
   exact p-value at most `ALPHA`. It is not decidable if no p-value that small is possible with so
@@ -12,6 +13,10 @@ if it holds on every contrast.
   decidable if the interval overlaps the boundary, or if there are too few networks for an interval.
   The p-value is for the null hypothesis of no difference: a small p-value can come with a
   difference that is too small to matter.
+- No difference is reproduced if the upper end of the interval is below the margin: a difference in
+  the other direction is none in the claimed one. It is not reproduced if the lower end is above.
+- A difference, or none, between distances that are both at the floor (below the margin) is not
+  decidable.
 - A claim about something that a scale does not have (such as layers of more than 1000 filters) has
   no contrast, and is not decidable.
 
@@ -59,12 +64,15 @@ class Contrast:
         90 % interval over networks.
     exact : Exact
         Exact p-value over networks, and the smallest possible one.
+    at_floor : bool
+        Whether the effect is a difference of two distances that are both near 0.
     """
 
     where: str
     effect: float
     interval: tuple[float, float] | None
     exact: Exact
+    at_floor: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,7 @@ class Claim:
         The claim.
     statistic : str
         Description of the number that decides the claim.
-    kind : {"difference", "equality"}
+    kind : {"difference", "no difference", "equality"}
         Criterion; see the module.
     contrasts : tuple of Contrast
         Contrasts that must all support the claim.
@@ -87,6 +95,10 @@ class Claim:
         Likely reason if the claim is not reproduced.
     margin : float
         Smallest relevant effect.
+    paper : str
+        The paper's own value of the effect; empty if it cannot be read off.
+    ours : bool
+        Whether the claim is not the paper's, but one that we add.
 
     Examples
     --------
@@ -100,13 +112,17 @@ class Claim:
     figure: str
     words: str
     statistic: str
-    kind: Literal["difference", "equality"]
+    kind: Literal["difference", "no difference", "equality"]
     contrasts: tuple[Contrast, ...]
     reason: str = ""
     margin: float = MARGIN
+    paper: str = ""
+    ours: bool = False
 
     def judge(self, contrast: Contrast) -> Verdict:
         """Return the verdict of a single contrast."""
+        if contrast.at_floor and self.kind != "equality":
+            return "not decidable at this scale"
         if self.kind == "difference":
             if contrast.exact.smallest > ALPHA:
                 return "not decidable at this scale"
@@ -115,19 +131,25 @@ class Claim:
         if contrast.interval is None:
             return "not decidable at this scale"
         low, high = contrast.interval
-        if low > -self.margin and high < self.margin:
+        is_below, is_above = high < self.margin, low > self.margin
+        if self.kind == "equality":
+            is_above |= high < -self.margin
+            is_below &= low > -self.margin
+        if is_below:
             return "reproduced"
-        outside = low > self.margin or high < -self.margin
-        return "not reproduced" if outside else "not decidable at this scale"
+        return "not reproduced" if is_above else "not decidable at this scale"
 
     @property
     def deciding(self) -> Contrast | None:
         """The contrast that supports the claim least; its numbers decide the claim."""
         if not self.contrasts:
             return None
-        strength: Callable[[Contrast], float] = (
-            (lambda c: c.effect) if self.kind == "difference" else (lambda c: -abs(c.effect))
-        )
+        strengths: dict[str, Callable[[Contrast], float]] = {
+            "difference": lambda contrast: contrast.effect,
+            "no difference": lambda contrast: -contrast.effect,
+            "equality": lambda contrast: -abs(contrast.effect),
+        }
+        strength = strengths[self.kind]
         return min(self.contrasts, key=lambda c: (_WORST_FIRST.index(self.judge(c)), strength(c)))
 
     @property
@@ -146,6 +168,8 @@ class Claim:
             "kind": self.kind,
             "statistic": self.statistic,
             "margin": self.margin,
+            "paper": self.paper or None,
+            "ours": self.ours,
             **_numbers(deciding),
             "decided_at": None if deciding is None else deciding.where,
             "likely_reason": self.likely_reason,

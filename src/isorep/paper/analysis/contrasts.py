@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from isorep.paper.analysis import permutation_tests
-from isorep.paper.analysis.claims import Contrast
+from isorep.paper.analysis.claims import MARGIN, Contrast
 from isorep.paper.analysis.distances import Distances, Floats
 from isorep.paper.analysis.permutation_tests import Exact, Statistic
 
@@ -33,12 +33,7 @@ def gap(
     two_sided: bool = False,
 ) -> Contrast:
     """Contrast two of three mean distances (within either group, and "inter") at a layer."""
-    table = comparable(distances.at(measure, layer), measure)
-    means: dict[str, Statistic] = {
-        distances.groups[0]: lambda first, second: permutation_tests.within(table, first),
-        distances.groups[1]: lambda first, second: permutation_tests.within(table, second),
-        INTER: lambda first, second: permutation_tests.between(table, first, second),
-    }
+    means = _means(distances, measure, layer)
 
     def statistic(first: Floats, second: Floats) -> Floats:
         return means[minuend](first, second) - means[subtrahend](first, second)
@@ -49,7 +44,30 @@ def gap(
         statistic,
         n,
         permutation_tests.permute_labels(statistic, n, two_sided=two_sided),
+        at_floor=measure not in NO_BOUND
+        and max(permutation_tests.observe(means[name], n) for name in (minuend, subtrahend))
+        < MARGIN,
     )
+
+
+def level(distances: Distances, measure: str, layer: str, group: str) -> Contrast:
+    """Contrast the mean distance within a group, or "inter", with 0."""
+    return contrast(
+        f"{layer}, {TITLES[measure]}: {group}",
+        _means(distances, measure, layer)[group],
+        distances.group_size,
+        Exact(1.0, 1.0),  # relabelled networks say nothing of a level
+    )
+
+
+def _means(distances: Distances, measure: str, layer: str) -> dict[str, Statistic]:
+    """Return the mean distance within each group and between them, by name."""
+    table = comparable(distances.at(measure, layer), measure)
+    return {
+        distances.groups[0]: lambda first, second: permutation_tests.within(table, first),
+        distances.groups[1]: lambda first, second: permutation_tests.within(table, second),
+        INTER: lambda first, second: permutation_tests.between(table, first, second),
+    }
 
 
 def comparable(table: Floats, measure: str) -> Floats:
@@ -61,11 +79,14 @@ def comparable(table: Floats, measure: str) -> Floats:
     return shares
 
 
-def contrast(where: str, statistic: Statistic, n: int, exact: Exact) -> Contrast:
+def contrast(
+    where: str, statistic: Statistic, n: int, exact: Exact, *, at_floor: bool = False
+) -> Contrast:
     """Return a statistic of two groups of n networks with its interval and p-value."""
     return Contrast(
         where,
         permutation_tests.observe(statistic, n),
         permutation_tests.interval(statistic, n),
         exact,
+        at_floor,
     )

@@ -15,7 +15,8 @@ _COLOURS = {"reproduced": "green", "not reproduced": "red"}
 LEGEND = (
     "In brackets: 90 % interval. p: exact permutation p-value (networks relabelled) under the null "
     f"of no effect. A claimed difference must reach its margin with p <= {ALPHA}; a claimed "
-    "equality needs an interval between minus and plus the margin."
+    "equality needs an interval between minus and plus the margin; no difference, one below the "
+    "margin."
 )
 
 
@@ -35,16 +36,17 @@ def claims_table(judged: Sequence[Claim]) -> Table:
     listing.add_column("verdict", width=14)
     listing.add_column("claim, and the number that decides it")
     for claim in judged:
-        words = Text(claim.words)
+        words = Text(claim.words + (" (ours, not the paper's)" if claim.ours else ""))
         contrast = claim.deciding
         if contrast is not None:
             number = len(claim.contrasts)
             worst = f" (worst of {number})" if number > 1 else ""
             ends = contrast.interval
             interval = "" if ends is None else " [{}, {}]".format(*map(short, ends))
+            own = f"; in the paper {claim.paper}" if claim.paper else ""
             words.append(
                 f"\n{contrast.where}{worst} = {short(contrast.effect)}{interval}, "
-                f"p = {contrast.exact.p_value:.3f}",
+                f"p = {contrast.exact.p_value:.3f}{own}",
                 style="dim",
             )
         if claim.likely_reason:

@@ -22,7 +22,7 @@ import numpy as np
 import isorep
 from isorep._utils.parallel import one_thread
 from isorep.paper.analysis.claims import Claim, Contrast
-from isorep.paper.analysis.contrasts import INTER, TITLES, gap
+from isorep.paper.analysis.contrasts import INTER, TITLES, gap, level
 from isorep.paper.analysis.distances import Distances, all_pairs
 from isorep.paper.data.image_data import ImageData
 from isorep.paper.data.images import ImageSource
@@ -89,7 +89,14 @@ class SetUp:
 
 
 SETUPS = {
-    "laptop": SetUp(),
+    "laptop": SetUp(
+        images=ImageSource("mnist1d", n_train=4_000, n_test=2_000, classes=2),
+        plan=ConvNetPlan(
+            widths=(32, 32, 32, 32, 64, 64, 128, 256), strides=(1, 2, 1, 2, 1, 2, 1, 1), axes=1
+        ),
+        recipe=Recipe(batch_size=64, target_loss=0.05),
+    ),
+    "digits": SetUp(),
     "small": SetUp(
         images=ImageSource("cifar10", n_train=3_000, n_test=2_000),
         plan=SMALL_CONVNET,
@@ -235,6 +242,7 @@ def claims(result: Result) -> list[Claim]:
             ),
             "the images are small: a filter of the second layer already sees 5 x 5 pixels, and the "
             "layers where the labels make no difference are fewer than in the paper's network",
+            paper="0.02",
         ),
         Claim(
             "3",
@@ -243,6 +251,7 @@ def claims(result: Result) -> list[Claim]:
             "mean PWCCA distance within memorizing minus within generalizing, layer by layer",
             "difference",
             gaps(late, (MEMORIZING, GENERALIZING)),
+            paper="0.19",
         ),
         Claim(
             "3",
@@ -253,22 +262,15 @@ def claims(result: Result) -> list[Claim]:
             gaps(late, (INTER, MEMORIZING), equality=True),
             "with so few images, the last layers of all memorizing networks encode the same random "
             "labelling, which the generalizing networks have not learned",
+            paper="0.02",
         ),
         Claim(
             "3",
-            "Softmax: the distances within the two groups are equal",
-            f"mean PWCCA distance within memorizing minus within generalizing at {output}",
+            "Softmax: networks within each group are nearly identical",
+            f"mean PWCCA distance within each group at {output}",
             "equality",
-            gaps([output], (MEMORIZING, GENERALIZING), equality=True),
-        ),
-        Claim(
-            "3",
-            "Softmax: the distance between the groups equals the distances within them",
-            f"mean PWCCA distance between the groups minus within each group at {output}",
-            "equality",
-            gaps([output], (INTER, GENERALIZING), (INTER, MEMORIZING), equality=True),
-            "on the training images, each network's output equals the labels that it was trained "
-            "on, and the two labellings are unrelated",
+            tuple(level(distances, "pwcca", output, group) for group in distances.groups),
+            paper="0.00",
         ),
     ]
 

@@ -92,7 +92,13 @@ class SetUp:
 
 
 SETUPS = {
-    "laptop": SetUp(),
+    "laptop": SetUp(
+        factors=(0.5, 0.75, 1.0, 1.5, 2.0, 3.0),
+        images=ImageSource("mnist1d", n_train=4_000, n_test=2_000),
+        plan=ConvNetPlan(widths=(8, 8, 16, 16, 32, 32), strides=(1, 2, 1, 2, 1, 1), axes=1),
+        recipe=Recipe(batch_size=64, target_loss=0.0, max_epochs=16),
+    ),
+    "digits": SetUp(),
     "small": SetUp(
         filters=32,
         images=ImageSource("cifar10", n_train=2_000, n_test=2_000),
@@ -134,11 +140,16 @@ class Widths:
         blocks = [table[i : i + n, i : i + n] for i in range(0, len(table), n)]
         return np.stack([block[different] for block in blocks])
 
+    def ends(self, measure: str) -> Floats:
+        """Return the distances of the narrowest and the widest group, (2 n, 2 n)."""
+        n, table = self.group_size, comparable(self.tables[measure], measure)
+        ends = np.r_[0:n, len(table) - n : len(table)]
+        two: Floats = table[np.ix_(ends, ends)]
+        return two
+
     def drop(self, measure: str, *, two_sided: bool = False, where: str = "") -> Contrast:
         """Contrast the distances within the narrowest group with those within the widest group."""
-        n, table = self.group_size, self.tables[measure]
-        ends = np.r_[0:n, len(table) - n : len(table)]
-        two = comparable(table, measure)[np.ix_(ends, ends)]
+        n, two = self.group_size, self.ends(measure)
 
         def statistic(first: Floats, second: Floats) -> Floats:
             return permutation_tests.within(two, first) - permutation_tests.within(two, second)
@@ -249,7 +260,6 @@ EASY = (
 def claims(result: Result) -> list[Claim]:
     """Judge figure 4's claims."""
     distance = result.after.within("pwcca").mean(axis=1)
-    accuracy = result.accuracies.mean(axis=1)
     n = len(distance)
     return [
         Claim(
@@ -259,33 +269,39 @@ def claims(result: Result) -> list[Claim]:
             "difference",
             (result.after.drop("pwcca"),),
             EASY,
+            paper="0.19",
         ),
         Claim(
             "4a",
             "Distance decreases with width over the whole range",
             "minus Spearman's correlation of width and mean PWCCA distance over groups",
             "difference",
-            (falling("PWCCA", np.arange(n, dtype=float), distance, ranks=True),),
+            (falling(np.arange(n, dtype=float), distance),),
             EASY,
             margin=STRONG,
+            ours=True,
         ),
         Claim(
             "4b",
             "More similar networks do better on test data",
-            "minus Pearson's correlation of mean PWCCA distance and mean test accuracy over groups",
+            "minus Pearson's correlation of PWCCA distance and test accuracy over pairs of "
+            "networks of one width, with all widths and without each of them",
             "difference",
-            (falling("PWCCA and accuracy", distance, accuracy),),
+            tuple(
+                better(result, [i for i in range(n) if i != left_out])
+                for left_out in (None, *range(n))
+            ),
             "on images this easy all networks do almost equally well, and the differences in "
             "accuracy are a few test images",
             margin=STRONG,
+            paper="0.96",
         ),
     ]
 
 
-def falling(where: str, x: Floats, y: Floats, *, ranks: bool = False) -> Contrast:
-    """Return the negative correlation of y with x over groups; it is positive if y falls."""
-    if ranks:
-        x, y = x.argsort().argsort().astype(float), y.argsort().argsort().astype(float)
+def falling(width: Floats, distance: Floats) -> Contrast:
+    """Return the negative rank correlation of distance with width over groups."""
+    x, y = (values.argsort().argsort().astype(float) for values in (width, distance))
 
     def statistic(order: NDArray[np.int64]) -> float:
         return -float(np.corrcoef(x, y[order])[0, 1])
@@ -293,7 +309,35 @@ def falling(where: str, x: Floats, y: Floats, *, ranks: bool = False) -> Contras
     effect = statistic(np.arange(len(x)))
     exact = permutation_tests.permute_order(statistic, len(x))
     interval = permutation_tests.correlation_interval(effect, len(x))
-    return Contrast(f"- r of {where}, {len(x)} groups", effect, interval, exact)
+    return Contrast(f"- r of PWCCA, {len(x)} groups", effect, interval, exact)
+
+
+def better(result: Result, groups: Sequence[int]) -> Contrast:
+    """Return the negative correlation of distance and accuracy over the pairs of these groups.
+
+    The accuracy of a pair is the mean of its two networks. Groups are relabelled for the p-value,
+    since the pairs of a group are not independent.
+    """
+    distance, accuracy = pairs_of(result)
+    chosen = list(groups)
+
+    def statistic(order: NDArray[np.int64]) -> float:
+        relabelled = accuracy[chosen][order]
+        return -float(np.corrcoef(distance[chosen].ravel(), relabelled.ravel())[0, 1])
+
+    effect = statistic(np.arange(len(chosen)))
+    exact = permutation_tests.permute_order(statistic, len(chosen))
+    left_out = set(range(len(distance))) - set(chosen)
+    where = "".join(f", without {result.setup.widths[i]} filters" for i in left_out)
+    return Contrast(f"- r of PWCCA and accuracy{where}", effect, None, exact)
+
+
+def pairs_of(result: Result) -> tuple[Floats, Floats]:
+    """Return distance and accuracy of the ordered pairs of each group, (groups, pairs)."""
+    n = result.setup.networks
+    different = ~np.eye(n, dtype=bool)
+    accuracy = np.stack([((group[:, None] + group) / 2)[different] for group in result.accuracies])
+    return result.after.within("pwcca"), accuracy
 
 
 # --- The figure and its numbers ------------------------------------------------------------------
@@ -310,25 +354,21 @@ def draw(result: Result) -> Figure:
     letter(left, "a")
     within = result.after.within("pwcca")
     distance, accuracy = within.mean(axis=1), 100 * result.accuracies
-    right.errorbar(
-        distance,
-        accuracy.mean(axis=1),
-        xerr=within.std(axis=1),
-        yerr=accuracy.std(axis=1),
-        fmt="o",
-        color="#0072B2",
-        ecolor="0.75",
-        zorder=3,
+    of_pairs, of_accuracy = pairs_of(result)
+    right.scatter(of_pairs, 100 * of_accuracy, s=6, color="0.7", zorder=2, label="pair of networks")
+    right.scatter(
+        distance, accuracy.mean(axis=1), color="#0072B2", zorder=3, label="mean of a width"
     )
+    right.legend(frameon=False, fontsize="small")
     for width, point in zip(
         setup.widths, zip(distance, accuracy.mean(axis=1), strict=True), strict=True
     ):
         right.annotate(
             str(width), point, xytext=(5, 5), textcoords="offset points", fontsize="small"
         )
-    r = np.corrcoef(distance, accuracy.mean(axis=1))[0, 1]
+    r = np.corrcoef(of_pairs.ravel(), of_accuracy.ravel())[0, 1]
     letter(right, "b")
-    right.set_title(f"r = {r:.2f} over groups")
+    right.set_title(f"r = {r:.2f} over pairs")
     tidy(right)
     right.set(xlabel="PWCCA distance within a group", ylabel="accuracy on test images (%)")
     caption(figure, setup, result)

@@ -94,7 +94,16 @@ class SetUp:
 
 
 SETUPS = {
-    "laptop": SetUp(),
+    "laptop": SetUp(
+        learning_rates=(1e-4, 1e-3, 1.2e-2),
+        layer="conv6",
+        images=ImageSource("mnist1d", n_train=8_000, n_test=2_000, noise=0.2),
+        plan=ConvNetPlan(
+            widths=(16, 16, 32, 32, 64, 64), strides=(1, 2, 1, 2, 1, 1), axes=1, batch_norm=False
+        ),
+        recipe=Recipe(batch_size=64, target_loss=0.0, max_epochs=4),
+    ),
+    "digits": SetUp(),
     "small": SetUp(
         images=ImageSource("cifar10", n_train=2_000, n_test=2_000),
         plan=SMALL_CONVNET,

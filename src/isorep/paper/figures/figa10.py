@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from isorep.paper.analysis.claims import Claim
-from isorep.paper.analysis.contrasts import INTER, gap
+from isorep.paper.analysis.contrasts import gap
 from isorep.paper.figures import fig3
 from isorep.paper.figures.fig3 import GENERALIZING, MEMORIZING, Result, SetUp
 
@@ -37,15 +37,5 @@ def claims(result: Result) -> list[Claim]:
             f"mean PWCCA distance within memorizing minus within generalizing at {output}",
             "difference",
             (gap(distances, "pwcca", output, MEMORIZING, GENERALIZING),),
-        ),
-        Claim(
-            "A10",
-            "Softmax, test data: memorizing networks are as far from each other as from "
-            "generalizing ones",
-            f"mean PWCCA distance between the groups minus within memorizing at {output}",
-            "equality",
-            (gap(distances, "pwcca", output, INTER, MEMORIZING, two_sided=True),),
-            "the memorizing networks have learned the same random labelling, and what they have in "
-            "common extends to similar test images",
         ),
     ]

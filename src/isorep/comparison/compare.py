@@ -224,6 +224,7 @@ def compare(
         a, b, kept = complete_samples(a, b, layers, memory, groups, order)
         omitted["n_omitted"] = len(kept) - int(kept.sum())
         groups = order = None  # both sides know them now
+        layers = "*"  # of the selected layers
     inference = InferenceOptions(correct, interval, chance, n_permutations, seed)
     with open_pairs(
         a,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack, get_args
 import numpy as np
 
 from isorep._utils.arrays import ArrayLike
-from isorep._utils.layer_patterns import as_patterns, matching, patterns_of_each
+from isorep._utils.layer_patterns import as_patterns, matching, patterns_of_each, unmatched
 from isorep._utils.progress import track
 from isorep._utils.validation import check_name, unknown_name
 from isorep.activations.options import check_for_models
@@ -264,6 +264,7 @@ def diff_captured(
     if groups is not None or order is not None:
         base, changed = (with_structure(side, groups, order) for side in (base, changed))
     match = _selected(base, changed, selection, layer_map)
+    _check_exclusions(base_side, changed_side, selection)
     omitted: dict[str, int] = {}
     check_name("nan_policy", nan_policy, get_args(NanPolicy))
     if nan_policy == "omit":
@@ -387,9 +388,9 @@ def _selected(
     for pattern in selection.changed:
         if pattern in match.added:
             raise ValueError(unknown_name("layer of base", pattern, base))
-    for pattern in {*selection.base, *selection.changed}:
-        if not matching([pattern], [*base, *changed]):
-            raise ValueError(unknown_name("layer", pattern, base))
+    selecting = [x for x in (*selection.base, *selection.changed) if not x.startswith("!")]
+    for pattern in unmatched(selecting, [*base, *changed]):
+        raise ValueError(unknown_name("layer", pattern, base))
     if not match.pairs:
         raise ValueError(
             f"no layer is on both sides: base has {shortened(list(base))}, and changed "
@@ -397,6 +398,16 @@ def _selected(
             "names differ, or map='order' if the layers run in the same order"
         )
     return match
+
+
+def _check_exclusions(base: CapturedSide, changed: CapturedSide, selection: LayerSelection) -> None:
+    """Raise ValueError for a pattern with "!" that leaves out no layer of a side it is for."""
+    names = (base.names, changed.names)
+    if not selection.per_side:
+        names = ([*base.names, *changed.names],) * 2
+    for patterns, known in zip(selection, names, strict=True):
+        for pattern in unmatched([x for x in patterns if x.startswith("!")], known):
+            raise ValueError(unknown_name("layer", pattern, known))
 
 
 def _check_reductions(

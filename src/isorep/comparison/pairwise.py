@@ -147,7 +147,7 @@ def pairwise(
     )
     n = len(named_networks)
     inputs = SweepInputs.from_networks(
-        [Network.from_source(name, side, *structure) for name, side in sides.items()],
+        [Network.from_source(name, side, *structure, layers) for name, side in sides.items()],
         layers=layers,
         measures=measures,
         solver=solver,

@@ -133,7 +133,7 @@ def trajectory(
         reference_name = reference_steps[0] if same_step else str(reference)
     aligned, *structure = aligned_sides(sides, groups, order)
     inputs = SweepInputs.from_networks(
-        [Network.from_source(name, side, *structure) for name, side in aligned.items()],
+        [Network.from_source(name, side, *structure, layers) for name, side in aligned.items()],
         layers=layers,
         measures=measures,
         solver=solver,

@@ -12,6 +12,7 @@ import numpy as np
 from array_api_compat import device, is_array_api_obj, is_cupy_array, is_jax_array, is_torch_array
 
 from isorep._utils.arrays import Array, ArrayLike, to_numpy
+from isorep._utils.layer_patterns import as_patterns
 from isorep._utils.validation import unknown_name
 from isorep.comparison.sides import with_structure
 from isorep.representations.activation_file import ActivationFile
@@ -55,12 +56,15 @@ class Network:
     layers : Layers, mapping of layer to array on a device, or file
     groups, order : (n_samples,) array-like, optional
         Group and time of each sample, in place of what the layers know.
+    patterns : list of str
+        Patterns of the sweep that the layers of a file were picked by.
     """
 
     name: str
     layers: Layers[Any] | Mapping[str, Array] | ActivationFile
     groups: ArrayLike | None = None
     order: ArrayLike | None = None
+    patterns: Sequence[str] = ()
 
     @classmethod
     def from_source(
@@ -69,6 +73,7 @@ class Network:
         source: Any,
         groups: ArrayLike | None = None,
         order: ArrayLike | None = None,
+        layers: str | Sequence[str] | None = None,
     ) -> Network:
         """Take `Representations`, a mapping of layer to (n, p) array, or a store or its path.
 
@@ -80,6 +85,8 @@ class Network:
             Name of the network in errors, and its layers.
         groups, order : (n_samples,) array-like, optional
             Group and time of each sample, in place of what the source knows.
+        layers : str or sequence of str, optional
+            Patterns of the arrays of a file that are layers, unless the file has its own.
 
         Raises
         ------
@@ -90,7 +97,13 @@ class Network:
             source = source.file
         if isinstance(source, str | os.PathLike):
             # Absolute, since a worker may run in another folder.
-            return cls(name, ActivationFile.from_path(source).absolute(), groups, order)
+            file = ActivationFile.from_path(source).absolute()
+            if layers is None or "layers" in file.options:
+                return cls(name, file, groups, order)
+            patterns = as_patterns(layers)
+            return cls(
+                name, ActivationFile.from_path(file, layers=patterns), groups, order, patterns
+            )
         if isinstance(source, Layers):
             return cls(name, source, groups, order)
         if isinstance(source, Mapping) and any(on_a_device(array) for array in source.values()):
@@ -184,7 +197,7 @@ class Network:
         return SampleStructure.from_labels(self.groups, self.order, len(layers[layer]))
 
     def _open(self, names: Sequence[str] = ()) -> Layers[Any] | Mapping[str, Array]:
-        """Open the layers, of a file perhaps those with these names alone.
+        """Open the layers, or those with these names, if a file has them.
 
         Named layers have been opened before, so that warnings about their file are not repeated.
         """
@@ -192,11 +205,9 @@ class Network:
         try:
             if isinstance(self.layers, ActivationFile):
                 file = self.layers
-                if names and "layers" not in file.options:
-                    file = ActivationFile.from_path(file, layers=list(names))
                 if names and file.options.get("channels", "auto") == "auto":
                     file = ActivationFile.from_path(file, channels="last")  # as "auto" found
-                layers = open_or_load(file)
+                layers = open_or_load(file, names=names)
             else:
                 layers = self.layers
             if not isinstance(layers, Layers) or (self.groups is None and self.order is None):

@@ -168,10 +168,13 @@ def _check_layers(
             check_same_samples({witness[0]: witness[1], network.name: outline})
             if witness[1].sample_ids is None and outline.sample_ids is not None:
                 witness = (network.name, outline)
-        # By default, the layers of the first network.
-        checked_layers = layers_of_all(
-            layers if checked_layers is None else checked_layers, {network.name: outline}
-        )
+        if checked_layers is None:  # by default, the layers of the first network
+            # Columns of a table that match are one layer, which has another name.
+            are_names = set(network.patterns) <= outline.keys()
+            selected = layers if are_names else list(outline)
+            checked_layers = layers_of_all(selected, {network.name: outline})
+        else:
+            layers_of_all(checked_layers, {network.name: outline})
         shapes.append(
             {layer: (outline[layer].shape[0], outline[layer].shape[1]) for layer in checked_layers}
         )

@@ -209,6 +209,8 @@ def compare(
     (300, 1.0)
     """
     rows = measures_named(measures)
+    inference = InferenceOptions(correct, interval, chance, n_permutations, seed)
+    inference.check_used()
     names = {key: name for key, side in (("a", a), ("b", b)) if (name := name_of(side))}
     a, b, data = open_models(a, b, data)
     general = ("reduce", "channels") if is_file(a) or is_file(b) else ()
@@ -225,7 +227,6 @@ def compare(
         omitted["n_omitted"] = len(kept) - int(kept.sum())
         groups = order = None  # both sides know them now
         layers = "*"  # of the selected layers
-    inference = InferenceOptions(correct, interval, chance, n_permutations, seed)
     with open_pairs(
         a,
         b,

@@ -227,6 +227,8 @@ def side_capture(
     **options: Unpack[ModelOptions],
 ) -> SideCapture:
     """Return how to capture both sides, of which one may be a model or a file. See `diff`."""
+    if data is not None and not any_model:
+        raise ValueError("data= is for models, and neither side is a model: leave it out")
     general = ["max_samples", *(["reduce", "channels"] if any_file else [])]
     check_for_models(diff, any_model, general, **options)
     return SideCapture(
@@ -259,6 +261,12 @@ def diff_captured(
 ) -> Diff:
     """Compare the matching layers of both sides; see `diff`. `names` are those of the sides."""
     row = checked_measure(measure, fail_below)
+    may_be_missing = as_patterns(allow_missing) if allow_missing else []
+    if may_be_missing and fail_below is None:
+        raise ValueError(
+            "allow_missing= says which layers may be missing without failing, and nothing fails "
+            "without fail_below=: pass fail_below=, or leave allow_missing out"
+        )
     base, changed = base_side.layers, changed_side.layers
     base.check_same_samples(changed, "base", "changed")
     if groups is not None or order is not None:
@@ -275,6 +283,8 @@ def diff_captured(
             select_layers(changed, [partner for _, partner in match.pairs], "changed"),
         )
         omitted["n_omitted"] = int((~kept).sum())
+    for pattern in unmatched(may_be_missing, base):
+        raise ValueError(unknown_name("layer of base in allow_missing=", pattern, base))
     _check_reductions(base, changed, match.pairs)
     pairs = match.pairs
     folded: dict[str, tuple[str, ...]] = {}
@@ -336,7 +346,7 @@ def diff_captured(
     similarities = table[f"{row.label}_corrected"] if row.from_moments({}) else table[row.label]
     if np.isnan(similarities).all():
         raise nothing_compared(["; ".join(reasons.get(layer, [])) for layer in layers])
-    allowed = matching(as_patterns(allow_missing), match.removed) if allow_missing else []
+    allowed = matching(may_be_missing, match.removed) if may_be_missing else []
     missing = [name for name in match.removed if name not in allowed]
     return Diff(
         table=table,

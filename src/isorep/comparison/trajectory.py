@@ -81,8 +81,8 @@ def trajectory(
     Raises
     ------
     ValueError
-        If the reference is unknown, or names of steps are out of order; otherwise see
-        `isorep.pairwise`.
+        If the reference is unknown or the only state, or names of steps are out of order; otherwise
+        see `isorep.pairwise`.
     TypeError
         If `states` is not a mapping of mappings or paths, or the reference is not a step, a mapping
         or a path.
@@ -120,6 +120,11 @@ def trajectory(
         prefix = f"states[{run_name!r}]" if has_runs else "states"
         step = _reference_step(reference, run_states)
         run_steps = [label for label in steps if label in run_states]
+        if step is not None and len(run_states) == 1:
+            raise ValueError(
+                f"{prefix} has one state, {step!r}, which would be compared with itself: pass two "
+                "states or more, or other representations as reference="
+            )
         if step is not None:
             references.append(len(sides) + run_steps.index(step))
             reference_steps.append(step)

@@ -120,6 +120,11 @@ def select_arrays(
     reductions = metadata.get("reductions") or {}
     _check_reductions(chosen, reductions, reduce)
     read = {name: _layer(name, array, reduce, channels) for name, array in chosen.items()}
+    if channels != "auto" and reduce is None:
+        raise ValueError(
+            f"channels={channels!r} says which axis of arrays with 3 axes or more holds the "
+            "features, and reduce= reduces these arrays: pass reduce= too, or leave channels out"
+        )
     _check_rows(chosen, reductions)
     if left_out and not names:
         _warn_of_left_out(others, left_out)

@@ -205,7 +205,8 @@ class Network:
         try:
             if isinstance(self.layers, ActivationFile):
                 file = self.layers
-                if names and file.options.get("channels", "auto") == "auto":
+                known = file.options.get("channels", "auto") != "auto"
+                if names and not known and file.options.get("reduce") is not None:
                     file = ActivationFile.from_path(file, channels="last")  # as "auto" found
                 layers = open_or_load(file, names=names)
             else:

@@ -16,6 +16,7 @@ from zlib import crc32
 import numpy as np
 
 from isorep._formats.lock import locked
+from isorep._formats.zarr_codecs import check_codecs
 from isorep._utils.atomic import new_file, new_folder, writing
 from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.progress import counted
@@ -78,6 +79,7 @@ class SweepStore:
         ValueError
             One of them is not as the sweep made it, so that cells would differ.
         """
+        check_codecs(self._path, metadata=("zarr.json",))
         import zarr
 
         expected = zarr.create_group(zarr.storage.MemoryStore(), zarr_format=3)
@@ -235,10 +237,12 @@ def _identity(sweep: Sweep, fingerprints: Sequence[str]) -> dict[str, Any]:
     """Return all that a sweep must have in common with a store to resume it."""
     inputs = sweep.inputs
     samples = blake2b(repr(inputs.sample_ids).encode(errors="surrogatepass"), digest_size=16)
+    versions = {row.label: row.version for row in inputs.measures if row.version}
     tiles = [(t.layer, t.x.start, t.x.stop, t.y.start, t.y.stop) for t in sweep.tiles]
     return {
         "format": _FORMAT,
         **sweep.table_attrs,
+        **({"versions": versions} if versions else {}),
         "solver": inputs.solver,
         "coords": {name: list(labels) for name, labels in sweep.coords.items()},
         "tiles": blake2b(repr(tiles).encode(), digest_size=16).hexdigest(),
@@ -340,6 +344,9 @@ def _differences(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> Iter
                 + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
                 + " changed since it was started"
             )
+        elif name == "versions" and isinstance(before, dict | None):
+            changed = [label for label in value if (before or {}).get(label) != value[label]]
+            yield f"the function of measure {', '.join(changed)} changed since it was started"
         elif name in ("data", "samples", "tiles"):
             yield "it has other networks, samples or layers"
         elif name == "coords" and isinstance(before, dict):

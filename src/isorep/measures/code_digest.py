@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from hashlib import blake2b
-from types import CodeType, FunctionType
+from types import CellType, CodeType, FunctionType
 from typing import Any
 
 _PLAIN = (bool, int, float, complex, str, bytes, tuple, frozenset, type(None))
@@ -37,15 +38,14 @@ def _parts(function: FunctionType, seen: set[int]) -> Iterator[str]:
         return
     seen.add(id(function))
     yield from _texts_of_code(function.__code__, function.__doc__)
-    closure = [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
     defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
     module = function.__globals__
     read = [module[name] for name in sorted(_names(function.__code__)) if name in module]
-    for value in (*closure, *defaults, *read):
+    for value in (*_contents(function.__closure__ or ()), *defaults, *read):
         if isinstance(value, FunctionType) and value.__module__ == function.__module__:
             yield from _parts(value, seen)
         elif isinstance(value, _PLAIN):
-            yield repr(value)
+            yield _text(value)
 
 
 def _texts_of_code(code: CodeType, doc: str | None) -> Iterator[str]:
@@ -55,7 +55,12 @@ def _texts_of_code(code: CodeType, doc: str | None) -> Iterator[str]:
         if isinstance(constant, CodeType):
             yield from _texts_of_code(constant, None)
         elif constant != doc or doc is None:
-            yield repr(sorted(map(repr, constant)) if isinstance(constant, frozenset) else constant)
+            yield _text(constant)
+
+
+def _text(value: Any) -> str:
+    """Return a value as text, with sets in an order that is the same in every process."""
+    return repr(sorted(map(repr, value)) if isinstance(value, frozenset) else value)
 
 
 def _names(code: CodeType) -> set[str]:
@@ -64,8 +69,7 @@ def _names(code: CodeType) -> set[str]:
     return set(code.co_names).union(*map(_names, nested))
 
 
-def _is_filled(cell: Any) -> bool:
-    try:
-        return cell.cell_contents is not cell
-    except ValueError:  # a variable that has no value yet
-        return False
+def _contents(cells: Iterable[CellType]) -> Iterator[Any]:
+    for cell in cells:
+        with suppress(ValueError):  # a variable that has no value yet
+            yield cell.cell_contents

@@ -79,7 +79,6 @@ class SweepStore:
         ValueError
             One of them is not as the sweep made it, so that cells would differ.
         """
-        check_codecs(self._path, metadata=("zarr.json",))
         import zarr
 
         expected = zarr.create_group(zarr.storage.MemoryStore(), zarr_format=3)
@@ -87,6 +86,7 @@ class SweepStore:
         layouts = {name: _layout(array) for name, array in expected.arrays()}
         for consolidated in (False, True):  # in the file of each array, and in that of the store
             try:
+                check_codecs(self._path)
                 # Otherwise a chunk of NaN would look the same as a lost chunk.
                 with zarr.config.set({"array.write_empty_chunks": True}):
                     group = zarr.open_group(

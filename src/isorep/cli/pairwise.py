@@ -17,6 +17,7 @@ from isorep.cli.options import (
     LayersOption,
     MeasuresOption,
     MemoryOption,
+    NanPolicyOption,
     PrecisionOption,
     ReduceOption,
     SchedulerOption,
@@ -28,6 +29,7 @@ from isorep.cli.output import (
     new_table,
     print_heading,
     print_notes,
+    print_omitted,
     print_resumed_tiles,
     say,
     shown,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from isorep.comparison.sweeps.sweep import Precision
+    from isorep.representations.missing_values import NanPolicy
 
 
 @app.command(
@@ -63,6 +66,7 @@ def pairwise(
     reduce: ReduceOption = None,
     channels: ChannelsOption = "auto",
     measure: MeasuresOption = None,
+    nan_policy: NanPolicyOption = "raise",
     precision: PrecisionOption = "auto",
     scheduler: SchedulerOption = None,
     memory: MemoryOption = None,
@@ -86,6 +90,7 @@ def pairwise(
             measures=measure or ["pwcca"],
             **known.read(),
             precision=cast("Precision", precision),
+            nan_policy=cast("NanPolicy", nan_policy),
             out=output,
             scheduler=scheduler,
             memory=memory,
@@ -95,6 +100,7 @@ def pairwise(
         print_heading(console, table, name)
         console.print(_summary(table, name))
     say(f"wrote {output} ({len(networks)} networks)")
+    print_omitted(table)
     print_notes(table)
 
 

@@ -21,6 +21,7 @@ from isorep.cli.options import (
     LayersOption,
     MeasuresOption,
     MemoryOption,
+    NanPolicyOption,
     PrecisionOption,
     SchedulerOption,
     SweepStoreOption,
@@ -32,6 +33,7 @@ from isorep.cli.output import (
     new_table,
     print_heading,
     print_notes,
+    print_omitted,
     print_resumed_tiles,
     say,
     shown,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from isorep.comparison.sweeps.sweep import Precision
+    from isorep.representations.missing_values import NanPolicy
 
 
 @app.command(
@@ -83,6 +86,7 @@ def trajectory(
     ] = "last",
     layers: LayersOption = None,
     measure: MeasuresOption = None,
+    nan_policy: NanPolicyOption = "raise",
     precision: PrecisionOption = "auto",
     scheduler: SchedulerOption = None,
     memory: MemoryOption = None,
@@ -142,6 +146,7 @@ def trajectory(
             measures=measure or ["pwcca"],
             **known.read(),
             precision=cast("Precision", precision),
+            nan_policy=cast("NanPolicy", nan_policy),
             out=output,
             scheduler=scheduler,
             memory=memory,
@@ -159,6 +164,7 @@ def trajectory(
         with suppress(OSError):  # it holds something else
             _states_folder(output).rmdir()
     say(f"wrote {output} ({len(states)} states)")
+    print_omitted(table)
     print_notes(table)
 
 

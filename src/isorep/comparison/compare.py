@@ -132,8 +132,8 @@ def compare(
         which k have the smallest p-value, a p-value is at least ``m / k / (n_permutations + 1)``.
     groups, order : (n_samples,) array-like or str, optional
         Group and time of each sample, if samples depend on each other: the stimulus of a trial, the
-        text of a token. A string names a coordinate of tables, or for groups an array in files.
-        They take the place of what the two sides know (see `Representations`).
+        text of a token. A string names a coordinate of tables, or an array in files. They take the
+        place of what the two sides know (see `Representations`).
     seed : int
         Random seed for the correction, intervals and p-values.
     solver : {"auto", "gram", "svd"}

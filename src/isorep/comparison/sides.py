@@ -93,8 +93,12 @@ def select_layers(layers: Selected, patterns: Iterable[str], name: str) -> Selec
     selected = matching(patterns, layers)
     if not selected:
         raise ValueError(f"layers= leaves out every layer of {name}: {', '.join(patterns)}")
-    if len(selected) == len(layers):
-        return layers
+    return layers if len(selected) == len(layers) else layers_named(layers, selected)
+
+
+def layers_named(layers: Selected, names: Iterable[str]) -> Selected:
+    """Return the layers of these names."""
+    selected = list(names)
     metadata: dict[str, Any] = {
         key: {layer: value[layer] for layer in selected if layer in value}
         if isinstance(value, Mapping)

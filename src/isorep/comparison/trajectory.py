@@ -21,6 +21,7 @@ from isorep.comparison.sweeps.sweep import Precision, Sweep, SweepInputs
 from isorep.comparison.sweeps.tile import Tile, tile_sides
 from isorep.core.basis import Solver
 from isorep.measures.measure_spec import Spec
+from isorep.representations.missing_values import NanPolicy
 from isorep.representations.representations import Layers
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def trajectory(
     order: ArrayLike | str | None = None,
     solver: Solver = "auto",
     precision: Precision = "auto",
+    nan_policy: NanPolicy = "raise",
     out: str | PathLike[str] | None = None,
     scheduler: Any = None,
     memory: int | str | None = None,
@@ -66,7 +68,7 @@ def trajectory(
     layers : str or sequence of str, optional
         Layers to compare, which every state and the reference must have; globs select among the
         layers of the first state. Default: all its layers.
-    measures, groups, order, solver, precision, out, scheduler, memory, progress
+    measures, groups, order, solver, precision, nan_policy, out, scheduler, memory, progress
         See `isorep.pairwise`.
 
     Returns
@@ -143,6 +145,7 @@ def trajectory(
         measures=measures,
         solver=solver,
         precision=precision,
+        nan_policy=nan_policy,
         n_pairs=sum(map(len, runs.values())),
     )
     run_dims = ("run",) if has_runs else ()

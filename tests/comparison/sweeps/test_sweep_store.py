@@ -511,9 +511,7 @@ def test_a_measure_that_changed_is_not_resumed(tmp_path, computed, monkeypatch):
     run()
     assert computed == []
     _register(source.replace("** 2", "** 4"))
-    with pytest.raises(
-        ValueError, match="the function of measure odd changed since it was start"
-    ):
+    with pytest.raises(ValueError, match="the function of measure odd changed since it was start"):
         run()
     _register(source, version="1")
     run("t.zarr")

@@ -333,8 +333,8 @@ def _check_identity(path: Path, identity: Mapping[str, Any]) -> None:
 
 def _differences(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
     """Describe how the identity in a store differs from that of the sweep."""
-    for name, value in expected.items():
-        before = stored.get(name)
+    for name in {**expected, **stored}:
+        value, before = expected.get(name), stored.get(name)
         if before == value:
             continue
         if name == "data" and isinstance(before, dict) and before.keys() == value.keys():

@@ -148,12 +148,12 @@ def pairwise(
     True
     """
     named_networks = labelled("networks", networks)
-    sides, *structure = aligned_sides(
+    sides, groups, order = aligned_sides(
         {f"networks[{name!r}]": side for name, side in named_networks.items()}, groups, order
     )
     n = len(named_networks)
     inputs = SweepInputs.from_networks(
-        [Network.from_source(name, side, *structure, layers) for name, side in sides.items()],
+        [Network.from_source(name, side, groups, order, layers) for name, side in sides.items()],
         layers=layers,
         measures=measures,
         solver=solver,

@@ -138,9 +138,9 @@ def trajectory(
     else:
         same_step = len(set(reference_steps)) == 1
         reference_name = reference_steps[0] if same_step else str(reference)
-    aligned, *structure = aligned_sides(sides, groups, order)
+    aligned, groups, order = aligned_sides(sides, groups, order)
     inputs = SweepInputs.from_networks(
-        [Network.from_source(name, side, *structure, layers) for name, side in aligned.items()],
+        [Network.from_source(name, side, groups, order, layers) for name, side in aligned.items()],
         layers=layers,
         measures=measures,
         solver=solver,

@@ -178,7 +178,7 @@ class Network:
         ValueError
             If the layers are on a device, or cannot be read.
         """
-        missing: list[NDArray[np.bool_]] = []
+        missing = []
         for layer in layers:
             opened = self._open([layer])
             if not isinstance(opened, Layers):
@@ -187,7 +187,8 @@ class Network:
                     "device: pass isorep.Representations(layers), which are in memory"
                 )
             missing.append(samples_with_nan(layers_named(opened, [layer])))
-        return np.any(missing, axis=0)
+        in_any: NDArray[np.bool_] = np.any(missing, axis=0)
+        return in_any
 
     def fingerprint(self, layers: Sequence[str]) -> str:
         """Return a hash of these layers; damaged layers have a hash of their own."""

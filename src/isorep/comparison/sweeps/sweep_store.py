@@ -334,7 +334,8 @@ def _check_identity(path: Path, identity: Mapping[str, Any]) -> None:
 def _differences(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
     """Describe how the identity in a store differs from that of the sweep."""
     for name in {**expected, **stored}:
-        value, before = expected.get(name), stored.get(name)
+        value: Any = expected.get(name)
+        before: Any = stored.get(name)
         if before == value:
             continue
         if name == "data" and isinstance(before, dict) and before.keys() == value.keys():
@@ -344,8 +345,9 @@ def _differences(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> Iter
                 + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
                 + " changed since it was started"
             )
-        elif name == "versions" and isinstance(before, dict | None):
-            changed = [label for label in value if (before or {}).get(label) != value[label]]
+        elif name == "versions":
+            versions, others = value or {}, before or {}
+            changed = [x for x in {**versions, **others} if versions.get(x) != others.get(x)]
             yield f"the function of measure {', '.join(changed)} changed since it was started"
         elif name in ("data", "samples", "tiles"):
             yield "it has other networks, samples or layers"

@@ -203,7 +203,7 @@ def controls(result: Result) -> list[Control]:
                     *(short(table[:, i].mean()) for i in shown),
                     short(np.ptp(table, axis=1).mean()),
                 )
-                for name, table in (titled | result.readings).items()
+                for name, table in {**titled, **result.readings}.items()
             ),
         )
     ]

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._formats.damage import damage_as
 from isorep._formats.hdf5_dataset import check_own_data
 from isorep._formats.header import Contents
+from isorep._utils.damaged_file import damage_as
 from isorep._utils.memory import memory_budget, read_whole, readable
 from isorep._utils.optional import import_optional
 from isorep._utils.table_index import index_labels

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from isorep._formats.arrow_column import columns_of
-from isorep._formats.damage import damage_as
 from isorep._formats.header import Contents
 from isorep._formats.shard_names import shards_of_layers
+from isorep._utils.damaged_file import damage_as
 from isorep._utils.optional import import_optional
 
 _EXPECTED = "a parquet file"

@@ -80,8 +80,9 @@ def select_arrays(
         ("groups", "groups", groups),
     ):
         if isinstance(values, str):
-            described.add(values)
-            values = _values_of_samples(arrays, values, argument)
+            name = _name_of_values(arrays, values, argument)
+            described.add(name)
+            values = _values_of_samples(arrays[name], name, argument)
         if values is not None:
             metadata[keyword] = values
     others = {name: array for name, array in arrays.items() if name not in described}
@@ -168,24 +169,33 @@ def _selected(arrays: Mapping[str, Any], patterns: list[str]) -> list[str]:
     return matching(patterns, arrays)
 
 
-def _values_of_samples(arrays: Mapping[str, Any], name: str, argument: str) -> Any:
-    """Return the array that `argument` names, with a value for each sample.
+def _name_of_values(arrays: Mapping[str, Any], name: str, argument: str) -> str:
+    """Return the array that `name` stands for: one of this name, or the only one that ends in it.
 
-    Raises
-    ------
-    ValueError
-        If there is no such array, or it has several values for a sample.
+    So "donor" is "obs/donor", unless other arrays with one axis end in "/donor" too.
     """
-    if name not in arrays:
-        known = [key for key, array in arrays.items() if len(array.shape) == 1]
-        raise ValueError(unknown_name(f"array for {argument}=", name, known or arrays))
-    shape = tuple(arrays[name].shape)
+    if name in arrays:
+        return name
+    columns = [key for key, array in arrays.items() if len(array.shape) == 1]
+    nested = [key for key in columns if key.rpartition("/")[2] == name]
+    if len(nested) == 1:
+        return nested[0]
+    if nested:
+        raise ValueError(
+            f"{argument}={name!r} stands for {' or '.join(nested)}: name one of them in full"
+        )
+    raise ValueError(unknown_name(f"array for {argument}=", name, columns or arrays))
+
+
+def _values_of_samples(array: Any, name: str, argument: str) -> Any:
+    """Return an array with a value for each sample; raise ValueError if it has several."""
+    shape = tuple(array.shape)
     if len(shape) != 1 and not (len(shape) == 2 and 1 in shape):
         raise ValueError(
             f"{argument}={name!r} is an array of shape {shape}; expected one value for each "
             "sample, (n_samples,)"
         )
-    values = read_whole(arrays[name]).ravel()
+    values = read_whole(array).ravel()
     if values.dtype.kind == "S":
         return np.char.decode(values, "utf-8")
     if values.dtype.kind == "O":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Generator
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from isorep._formats.arrow_column import columns_of
+from isorep._formats.batch_cursors import BatchCursors
 from isorep._formats.damage import damage_as
 from isorep._formats.header import Contents
 from isorep._formats.shard_names import shards_of_layers
@@ -15,7 +17,8 @@ from isorep._utils.optional import import_optional
 
 _EXPECTED = "a parquet file"
 _BUFFER_BYTES = 2**20
-_BATCH_ROWS = 2**12
+_COLUMNS_AT_ONCE = 16
+"""Columns that are decoded together: opening each of many thousands takes long."""
 
 
 def open_parquet(path: Path) -> Contents:
@@ -72,34 +75,40 @@ def _open_files(paths: list[Path], table: str) -> Contents:
 
 
 class _RowGroup:
-    """A row group of a file, which is open only while rows are read.
+    """A row group of a file, whose rows are decoded a few thousand at a time.
 
-    Rows are decoded a few thousand at a time, so that memory is not taken by a whole row group.
+    So memory is not taken by a whole row group.
     """
 
     def __init__(self, path: Path, number: int, n_rows: int) -> None:
         self.n_rows = n_rows
         self._path = path
         self._number = number
+        self._cursors = BatchCursors(n_rows, self._batches)
+        self._opened: weakref.ref[Any] | None = None
 
     def read(
         self, columns: list[str], start: int, stop: int
     ) -> Generator[tuple[str, Any], None, None]:
-        """Yield the rows of columns from `start` to `stop`, one column after the other."""
-        stop = min(stop, self.n_rows)
-        with damage_as(_EXPECTED), _opened(self._path) as file:
-            for column in columns:
-                position = 0
-                for batch in file.iter_batches(
-                    min(_BATCH_ROWS, stop), [self._number], [column], use_threads=False
-                ):
-                    array = batch.column(batch.schema.get_field_index(column))
-                    first, last = max(start - position, 0), min(stop - position, len(array))
-                    position += len(array)
-                    if first < last:
-                        yield column, array[first:last]
-                    if position >= stop:
-                        break
+        """Yield the rows of columns from `start` to `stop`, some columns after the others."""
+        file = self._file()  # opening it for each of many columns would take long
+        for i in range(0, len(columns), _COLUMNS_AT_ONCE):
+            yield from self._cursors.read(columns[i : i + _COLUMNS_AT_ONCE], start, stop)
+        del file
+
+    def _batches(self, columns: list[str], n_rows: int) -> Generator[Any, None, None]:
+        file = self._file()
+        with damage_as(_EXPECTED):
+            yield from file.iter_batches(n_rows, [self._number], columns, use_threads=False)
+
+    def _file(self) -> Any:
+        """Return the file, which stays open while any rows are being read."""
+        file = None if self._opened is None else self._opened()
+        if file is None:
+            with damage_as(_EXPECTED):
+                file = _opened(self._path)
+            self._opened = weakref.ref(file)
+        return file
 
 
 def _opened(path: Path) -> Any:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections import Counter
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -68,8 +68,8 @@ def read_delimited(path: Path) -> Contents:
             )
     except UnicodeError as error:
         raise ValueError(
-            "expected a table in UTF-8, got bytes that are no such text: save it as UTF-8 "
-            "('CSV UTF-8' in Excel)"
+            "expected a table of values with a header, got bytes that are not UTF-8 text: save "
+            "it as UTF-8 ('CSV UTF-8' in Excel)"
         ) from error
     except (ValueError, OSError, csv.Error) as error:
         raise ValueError(f"expected a table of values with a header, got {error}") from error

@@ -81,8 +81,8 @@ def _checked_header(
 def _check_no_objects(dtype: np.dtype[Any]) -> None:
     if dtype.hasobject:
         raise ValueError(
-            "it holds Python objects, which NumPy stores as a pickle, and pickles are never loaded "
-            "since they can run code. Save the values as texts or numbers: array.astype(str), or "
+            "an array of Python objects. NumPy stores them as a pickle, and pickles are never "
+            "loaded, since they can run code: save texts, array.astype(str), or numbers, "
             "array.astype(float)"
         )
 

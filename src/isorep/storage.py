@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, Unpack
@@ -72,6 +73,7 @@ def load(
     ids: str | Sequence[str | int] | None = None,
     labels: str | ArrayLike | None = None,
     groups: str | ArrayLike | None = None,
+    order: str | ArrayLike | None = None,
 ) -> Representations:
     """Load what `save` wrote, or plain arrays of other programs.
 
@@ -92,8 +94,8 @@ def load(
     channels : {"auto", "first", "last"}
         Axis of the features of arrays with 3 axes or more: first or last after the samples. "auto"
         takes the last one of (n_samples, tokens, features), with a warning.
-    ids, labels, groups : str or (n_samples,) array-like, optional
-        Id, label and group of each sample (see `Representations`). A string names an array or
+    ids, labels, groups, order : str or (n_samples,) array-like, optional
+        Id, label, group and time of each sample (see `Representations`). A string names an array or
         column of the file. By default what the file itself knows.
 
     Returns
@@ -136,6 +138,7 @@ def load(
         "ids": ids,
         "labels": labels,
         "groups": groups,
+        "order": order,
     }
     return _checked(path, _load, options)
 
@@ -149,8 +152,8 @@ def open_store(path: str | PathLike[str], **options: Unpack[ReadOptions]) -> Laz
         ``.zarr`` written by `save`; or a file or folder of another program whose rows can be read
         in parts: ``.npy``, ``.h5``, ``.parquet`` and others; see docs/files.md.
     **options
-        ``layers``, ``reduce``, ``channels``, ``ids``, ``labels`` and ``groups``; see `load`. Arrays
-        are reduced as their rows are read.
+        ``layers``, ``reduce``, ``channels``, ``ids``, ``labels``, ``groups`` and ``order``; see
+        `load`. Arrays are reduced as their rows are read.
 
     Returns
     -------
@@ -183,34 +186,59 @@ def open_store(path: str | PathLike[str], **options: Unpack[ReadOptions]) -> Laz
 
 
 def open_or_load(
-    path: str | PathLike[str], **options: Unpack[ReadOptions]
+    path: str | PathLike[str], *, names: Collection[str] = ()
 ) -> Representations | LazyRepresentations:
-    """Open a file whose rows can be read in parts, and load any other; see `load`."""
-    return _checked(path, _open_or_load, options)
+    """Open a file whose rows can be read in parts, and load any other.
+
+    Parameters
+    ----------
+    path
+        File, with the options to read it.
+    names
+        Layers to read of those that the options select. By default all of them.
+    """
+    return _checked(path, partial(_open_or_load, names=names), {})
 
 
-def _load(path: Path, row: Format, options: ReadOptions) -> Representations:
+def array_names(path: str | PathLike[str]) -> list[str]:
+    """Return the names of all arrays of a file, and of a table, which stands for its columns."""
+
+    def read(path: Path, row: Format, _: ReadOptions) -> list[str]:
+        reader = row.open or row.read
+        assert reader is not None
+        contents = _contents(reader, path)
+        return [*contents.layers, *filter(None, [contents.table])]
+
+    return _checked(path, read, {})
+
+
+def _load(
+    path: Path, row: Format, options: ReadOptions, names: Collection[str] = ()
+) -> Representations:
     if row.read is None:
-        return Representations.from_mapping(_open(path, row, options))
-    contents = select_arrays(_contents(row.read, path), **options)
+        return Representations.from_mapping(_open(path, row, options, names))
+    contents = select_arrays(_contents(row.read, path), names=names, **options)
     with damage_as_value_error():
         layers = {name: read_whole(array) for name, array in contents.layers.items()}
     return Representations(layers, **contents.metadata)
 
 
-def _open(path: Path, row: Format, options: ReadOptions) -> LazyRepresentations:
+def _open(
+    path: Path, row: Format, options: ReadOptions, names: Collection[str] = ()
+) -> LazyRepresentations:
     from isorep.representations.lazy import LazyRepresentations
 
     assert row.open is not None
-    contents = select_arrays(_contents(row.open, path), **options)
+    contents = select_arrays(_contents(row.open, path), names=names, **options)
     place = ActivationFile(str(path), options)
     return LazyRepresentations(contents.layers, place=place, **contents.metadata)
 
 
 def _open_or_load(
-    path: Path, row: Format, options: ReadOptions
+    path: Path, row: Format, options: ReadOptions, names: Collection[str]
 ) -> Representations | LazyRepresentations:
-    return _load(path, row, options) if row.open is None else _open(path, row, options)
+    read = _load if row.open is None else _open
+    return read(path, row, options, names)
 
 
 def _contents(read: Callable[[Path], Contents], path: Path) -> Contents:

@@ -5,8 +5,9 @@ import pytest
 from isorep.paper.claims_page import write_page
 
 
-def about(*claims):
+def about(*claims, **others):
     return {
+        **others,
         "command": "isorep paper fig2 --scale laptop",
         "scale": "laptop",
         "machine": "2 cores",
@@ -34,7 +35,9 @@ def folder(tmp_path):
         "fig4": about(
             claim("E", "not reproduced", ours=True, paper=None),
             claim("C", "reproduced", ours=False, paper="0.19"),
+            controls=[{"title": "By all filters", "columns": ["claim", "p"], "rows": [["C", "|"]]}],
         ),
+        "fig3": about(claim("F", "reproduced"), claim("G", "not reproduced")),
         "fig2": about(
             claim("A", "reproduced"),
             claim("B", "not reproduced", likely_reason="too small", interval_90=None),
@@ -45,6 +48,7 @@ def folder(tmp_path):
     for name, contents in records.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "claims.json").write_text(json.dumps(contents))
+    (tmp_path / "fig2" / "time.json").write_text('{"seconds": 12}')
     (tmp_path / "networks").mkdir()
     return tmp_path
 
@@ -54,7 +58,7 @@ def test_the_page_shows_every_figure_in_the_papers_order(folder):
     text = page.read_text()
     assert page.name == "README.md"
     assert text.index("## fig2") < text.index("## fig4") < text.index("## figA1")
-    assert "Claims: 2 reproduced, 1 not reproduced, 1 not decidable at this scale." in text
+    assert "Claims: 3 reproduced, 2 not reproduced, 1 not decidable at this scale." in text
     assert "![Signal and noise of known size](fig2/fig2.png)" in text
     assert "| A | reproduced | here \\| there | 0.250 [0.200, 0.300] | 0.0100 |  |" in text
     assert (
@@ -65,9 +69,21 @@ def test_the_page_shows_every_figure_in_the_papers_order(folder):
     assert "0.250 [0.200, 0.300] | 0.0100 | 0.19 |" in text
     assert text.index("| C |") < text.index("| Ours, not the paper's: E |")  # not counted above
     assert "isorep paper fig2 --scale laptop" in text
-    assert "numpy 2.0" in text
+    assert "numpy 2.0; 12 s." in text
+    assert "\nBy all filters:\n\n| claim | p |\n|---|---|\n| C | \\| |\n" in text
+    assert "equally many filters of each network" in text  # what a laptop cannot show
     assert "Scale laptop: minutes on two cores, no download." in text
     assert "Scale paper" not in text
+
+
+def test_the_page_opens_with_the_findings_of_the_abstract(folder):
+    table = write_page(folder).read_text().partition("## All claims")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ")]
+    assert len(rows) == 3  # a heading, and the findings whose figures are there
+    assert rows[1].endswith(
+        "| [fig3](#fig3) | in part: 1 of 2 claims. Missing: G (not reproduced) |"
+    )
+    assert rows[2].endswith("| [fig4](#fig4) | yes: 1 of 1 claims |")
 
 
 def test_an_old_page_makes_way_for_the_new(folder):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from rich.console import Console
@@ -51,20 +53,38 @@ def test_distances_follow_the_formulas(result):
 
 
 def test_claims_compare_the_means(result):
-    claims = fig2.claims(result)
-    means = {name: table.mean(axis=0) for name, table in result.distances.items()}
-    assert claims[0].contrasts[0].effect == pytest.approx(means["cca"][0] - means["pwcca"][0])
-    between = [contrast.effect for contrast in claims[1].contrasts]
-    assert between == pytest.approx(
-        [means["cca"][0] - means["svcca"][0], means["svcca"][0] - means["pwcca"][0]]
-    )
+    sensitive, robust, between = fig2.claims(result)
     ranges = {name: np.ptp(table, axis=1).mean() for name, table in result.distances.items()}
-    assert claims[2].contrasts[0].effect == pytest.approx(ranges["cca"] - ranges["pwcca"])
-    meet = [contrast.effect for contrast in claims[4].contrasts]
-    assert meet == pytest.approx([means[name][2] - means["pwcca"][2] for name in ("cca", "svcca")])
-    assert claims[0].contrasts[0].exact == (1 / 32, 1 / 32)
-    assert claims[0].verdict == "reproduced"
-    assert claims[3].contrasts[0].effect == pytest.approx(ranges["pwcca"])
+    assert sensitive.contrasts[0].effect == pytest.approx(ranges["cca"])
+    assert robust.contrasts[0].effect == pytest.approx(ranges["pwcca"])
+    assert sensitive.contrasts[0].exact == (1 / 32, 1 / 32)
+    assert (sensitive.verdict, robust.verdict) == ("reproduced", "not reproduced")
+    for at, judged in enumerate(between.contrasts):
+        cca, svcca, pwcca = (result.distances[name][:, at] for name in ("cca", "svcca", "pwcca"))
+        assert judged.where == f"ratio {SETUP.signal[at] / 12:g}"
+        assert judged.effect == pytest.approx(np.minimum(cca - svcca, svcca - pwcca).mean())
+
+
+def test_other_readings_are_shown_beside(result):
+    (table,) = fig2.controls(replace(result, setup=replace(SETUP, signal=(3, 6, 12), neurons=12)))
+    assert table.columns == ("measure", "ratio 0.25", "ratio 0.5", "range over all ratios")
+    cells = {row[0]: row[1:] for row in table.rows}
+    means = result.distances["cca"].mean(axis=0)
+    assert cells["mean CCA"][:2] == (f"{means[0]:.3f}", f"{means[1]:.3f}")
+    # Without the noise, X and Y are the same up to a rotation.
+    assert set(cells["PWCCA, directions of low variance dropped first"]) == {"0.000"}
+    by_sum = result.readings["SVCCA, cut at 99 % of the summed singular values"]
+    x, y = fig2.toy(SETUP, 5, np.random.default_rng([7, 1, 5]))
+    kept = []
+    for side in (x - x.mean(axis=0), y - y.mean(axis=0)):
+        basis, s, _ = np.linalg.svd(side, full_matrices=False)
+        kept.append(basis[:, : np.searchsorted(np.cumsum(s) / s.sum(), 0.99) + 1])
+    rho = np.linalg.svd(kept[0].T @ kept[1])[1]
+    assert by_sum[1, 1] == pytest.approx(1 - rho.mean(), abs=1e-9)
+    weak = result.readings["PWCCA, standard deviation of the noise 0.01"]
+    strong = result.readings["PWCCA, variance of the noise 0.1"]
+    assert (weak < result.distances["pwcca"]).all()
+    assert (result.distances["pwcca"] < strong).all()
 
 
 def test_rows_and_figure(result):

@@ -9,7 +9,7 @@ from rich.console import Console
 
 import isorep
 from isorep.paper import FIGURES, runner
-from isorep.paper.analysis.distances import all_pairs
+from isorep.paper.analysis.distances import Distances, all_pairs
 from isorep.paper.data.images import ImageSource
 from isorep.paper.figures import fig3, figa5, figa9, figa10
 from isorep.paper.run import Run
@@ -95,6 +95,45 @@ def test_claims_on_test_images_are_about_the_softmax(run):
     (disagree,) = figa10.claims(result)
     generalizing, memorizing, _ = _halves(result.distances.at("pwcca", "softmax"))
     assert disagree.contrasts[0].effect == pytest.approx(memorizing - generalizing)
+
+
+@pytest.mark.slow
+def test_directions_of_low_variance_are_dropped_beside(run):
+    result = fig3.compute(SETUP, run)
+    images = SETUP.images.load(None, 3).train_images[:211]
+    kept, n_dropped = [], 0
+    for name in ("generalizing-1", "memorizing-2"):
+        network = result.trained[name].network
+        layers = isorep.capture(network, [images], layers=["softmax"], reduce="mean")
+        x = np.asarray(layers["softmax"], dtype=float)
+        x -= x.mean(axis=0)
+        values, vectors = np.linalg.eigh(x.T @ x)
+        vectors = vectors[:, values >= 0.02 * values[-1]]
+        n_dropped += len(vectors) - vectors.shape[1]
+        kept.append(x @ vectors @ vectors.T)
+    assert n_dropped > 0
+    table = result.without_low_variance.at("pwcca", "softmax")
+    assert table[0, 3] == pytest.approx(naive.pwcca(*kept), abs=1e-5)
+    (control,) = fig3.controls(result)
+    assert [row[0] for row in control.rows] == [claim.words for claim in fig3.claims(result)]
+    assert fig3.controls(figa10.compute(SETUP, run)) == []
+
+
+def test_the_papers_own_curve_passes():
+    """On distances that are, up to a little noise, those read off the paper's figure 3."""
+    random = np.random.default_rng(0)
+    layers = (*(f"conv{number}" for number in fig3.PUBLISHED_AT), "softmax")
+    tables = {}
+    for layer, *means in zip(layers, *fig3.PUBLISHED.values(), strict=True):
+        generalizing, memorizing, inter = (mean + 0.005 * random.random((5, 5)) for mean in means)
+        table = np.block([[generalizing, inter], [inter.T, memorizing]])
+        np.fill_diagonal(table, 0)
+        tables["pwcca", layer, layer] = table
+    networks = tuple(f"network-{i}" for i in range(10))
+    groups = ("generalizing", "memorizing")
+    distances = Distances(layers, networks, groups, tables, {})
+    claims = fig3.claims(SimpleNamespace(distances=distances))
+    assert [claim.verdict for claim in claims] == ["reproduced"] * 4
 
 
 class TestClaims:

@@ -9,6 +9,7 @@ from rich.console import Console
 from scipy.stats import spearmanr
 
 import isorep
+from isorep.paper.analysis.claims import Claim
 from isorep.paper.data.images import ImageSource
 from isorep.paper.figures import fig4, figa6, figa7
 from isorep.paper.run import Run
@@ -182,4 +183,39 @@ def test_rows_and_figures(result):
         left_ax.lines[0].get_ydata(), result.after.within("pwcca").mean(axis=1)
     )
     (ax,) = figa7.draw(result).axes
-    assert [line.get_label() for line in ax.lines] == ["untrained", "trained"]
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert legend == ["untrained", "trained", "in the paper, 128 to 3,584 filters"]
+
+
+@pytest.mark.slow
+def test_all_filters_are_compared_beside(result, run):
+    made = fig4.compute(SETUP, run)
+    assert made.after.tables["pwcca"] == pytest.approx(result.after.tables["pwcca"])
+    every = replace(SETUP, filters=12)
+    images = SETUP.images.load(None, 3).train_images[:211]
+    x, y = (
+        np.asarray(
+            isorep.capture(made.trained[name].network, [images], layers=["conv2"], reduce="mean")[
+                "conv2"
+            ],
+            dtype=float,
+        )
+        for name in ("x1.5-1", "x1.5-2")
+    )
+    assert x.shape == (211, 12)
+    assert made.by_all_filters.tables["pwcca"][6, 7] == pytest.approx(naive.pwcca(x, y), abs=1e-6)
+    (table,) = fig4.controls(made)
+    fall = fig4.claims(replace(made, setup=every, after=made.by_all_filters))[0].contrasts[0]
+    assert table.rows[0][2].startswith(f"{fall.effect:.3f} [")
+    assert fig4.controls(result) == []
+
+
+def test_the_papers_own_fall_passes():
+    random = np.random.default_rng(0)
+    levels = np.repeat(np.linspace(*fig4.PUBLISHED, 6), 5)
+    table = (levels[:, None] + levels) / 2 + 0.01 * random.random((30, 30))
+    np.fill_diagonal(table, 0)
+    drop = fig4.Widths({"pwcca": table}, 5).drop("pwcca")
+    assert drop.effect == pytest.approx(0.19, abs=0.02)
+    claim = Claim("4a", "Wider is closer", "narrowest - widest", "difference", (drop,))
+    assert claim.verdict == "reproduced"

@@ -181,6 +181,24 @@ class TestClaims:
         assert {claim.verdict for claim in claims[:3]} == {"not reproduced"}
 
 
+@pytest.mark.slow
+def test_controls_train_to_equal_loss_and_without_batch_norm(tmp_path):
+    setup = dataclasses.replace(
+        SETUP, learning_rates=(1e-3, 3e-3, 1e-2), networks=2, equal_loss=2.0, other_norm=True
+    )
+    made = fig5.compute(setup, Run(tmp_path, console=Console(quiet=True)))
+    equal, bare = made.controls.values()
+    losses = [network.last.train_loss for network in equal.trained.values()]
+    assert max(losses) < 2.0
+    assert all(network.epochs > 1 for network in list(equal.trained.values())[:2])
+    assert {network.wanted.plan.batch_norm for network in bare.trained.values()} == {False}
+    tables = fig5.controls(made)
+    assert "with every network trained to a loss below 2 (" in tables[0].title
+    assert f"training losses {min(losses):.3f} to {max(losses):.3f}" in tables[0].title
+    assert tables[1].title.startswith("The same claims without batch norm")
+    assert [len(table.rows) for table in tables] == [4, 4]
+
+
 def test_rows_and_figure(result):
     rows = list(fig5.rows(result))
     assert len(rows) == 30

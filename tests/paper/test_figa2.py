@@ -7,7 +7,9 @@ from scipy.linalg import subspace_angles
 from isorep.paper.analysis.state_distances import STEP_MEASURES
 from isorep.paper.figures import figa2
 
-SETUP = figa2.SetUp(width=5, samples=83, steps=30, every=3, alphas=(0.0, 2.0), networks=3)
+SETUP = figa2.SetUp(
+    width=5, runs=83, steps=30, every=3, alphas=(0.0, 2.0), scales=(0.5, 1e-4), networks=3
+)
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +27,8 @@ def test_the_linear_network_rotates():
 
 
 def test_the_nonlinear_network_is_the_formula():
-    setup = figa2.SetUp(width=4, samples=11, steps=2, every=1, alphas=(0.0, 3.0), networks=1)
-    straight, bent = dict(figa2.states(setup, 0.0, 0)), dict(figa2.states(setup, 3.0, 0))
+    setup = figa2.SetUp(width=4, runs=11, steps=2, every=1, alphas=(0.0, 3.0), networks=1)
+    straight, bent = (dict(figa2.states(setup, alpha, 0, 0.5)) for alpha in (0.0, 3.0))
     np.testing.assert_array_equal(straight[0], bent[0])
     # What the two differ by after one step is alpha * sigmoid(W h) + b, entry by entry in (b, b+3).
     added = bent[1] - straight[1]
@@ -38,10 +40,10 @@ def test_the_nonlinear_network_is_the_formula():
 
 
 def test_the_distances_are_those_of_direct_formulas(result):
-    for network, alpha in ((0, 0.0), (2, 2.0)):
-        seen = dict(figa2.states(SETUP, alpha, network))
+    for network, alpha, scale in ((0, 0.0, 0.5), (2, 2.0, 0.5), (1, 2.0, 1e-4)):
+        seen = dict(figa2.states(SETUP, alpha, network, scale))
         last = seen[30]
-        cell = result.sel(network=network, alpha=alpha)
+        cell = result.sel(network=network, alpha=alpha, scale=scale)
         for step, h in seen.items():
             rho = np.cos(subspace_angles(h - h.mean(0), last - last.mean(0)))
             cosine = np.sum(h * last) / np.linalg.norm(h) / np.linalg.norm(last)
@@ -53,22 +55,25 @@ def test_the_distances_are_those_of_direct_formulas(result):
 
 
 def test_cca_is_blind_to_rotation_at_every_step(result):
-    assert result.sizes == {"network": 3, "alpha": 2, "step": 11}
+    assert result.sizes == {"network": 3, "scale": 2, "alpha": 2, "step": 11}
     linear = result.sel(alpha=0.0)
     assert np.abs(linear["cca_distance"]).max() < 1e-9
     assert linear["cosine_distance"].mean() > 0.5
 
 
 def test_claims_and_figure(result):
-    same, controls, bent = figa2.claims(result)
+    same, controls, bent, bent_controls = figa2.claims(result)
     means = {  # over the networks, and the steps but the last
-        name: result[f"{name}_distance"].to_numpy()[:, :, :-1].mean(axis=(0, 2))
+        name: result[f"{name}_distance"].sel(scale=0.5).to_numpy()[:, :, :-1].mean(axis=(0, 2))
         for name in STEP_MEASURES
     }
     assert same.contrasts[0].effect == pytest.approx(means["cca"][0], abs=1e-12)
     assert [contrast.effect for contrast in bent.contrasts] == pytest.approx([means["cca"][1]])
     assert [contrast.effect for contrast in controls.contrasts] == pytest.approx(
         [means[name][0] - means["cca"][0] for name in ("cosine", "euclidean")]
+    )
+    assert [contrast.effect for contrast in bent_controls.contrasts] == pytest.approx(
+        [means[name][1] - means["cca"][1] for name in ("cosine", "euclidean")]
     )
     assert same.verdict == "reproduced"
     assert controls.verdict == "not decidable at this scale"  # three networks
@@ -79,15 +84,20 @@ def test_claims_and_figure(result):
     figure.canvas.draw()
 
 
-def test_with_a_small_gain_the_sigmoid_is_all_but_linear():
-    setup = figa2.SetUp(
-        width=5, samples=83, steps=30, every=3, alphas=(0.0, 100.0), gain=1e-4, networks=1
-    )
-    assert figa2.compute(setup)["cca_distance"].max() < 1e-3
+def test_with_small_weights_the_sigmoid_is_all_but_linear(result):
+    assert result["cca_distance"].sel(scale=1e-4).max() < 1e-3
+    (table,) = figa2.controls(result)
+    assert table.columns[1:] == ("linear", "alpha = 2")
+    assert [row[0] for row in table.rows] == ["0.5", "0.0001"]
+    assert table.rows[1][1:] == ("0.000", "0.000")
+    mean = result["cca_distance"].sel(scale=0.5, alpha=2.0).to_numpy()[:, :-1].mean()
+    assert table.rows[0][2] == f"{mean:.3f}"
 
 
 def test_set_ups_refuse_what_makes_no_sense():
     with pytest.raises(ValueError, match="steps must be a multiple of every"):
         figa2.SetUp(steps=10, every=3)
+    with pytest.raises(ValueError, match="scales must descend"):
+        figa2.SetUp(scales=(0.1, 1.0))
     with pytest.raises(ValueError, match="must begin with 0"):
         figa2.SetUp(alphas=(1.0,))

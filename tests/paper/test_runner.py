@@ -11,10 +11,12 @@ from rich.console import Console
 from isorep import cli
 from isorep.paper import FIGURES, SCALES, Entry, runner
 from isorep.paper.analysis.claims import Claim, Contrast
+from isorep.paper.analysis.control import Control
 from isorep.paper.analysis.permutation_tests import Exact
 
 QUIET = Console(quiet=True)
 FILES = {"figX.png", "figX.svg", "figX.csv", "claims.json"}
+FOLDER = FILES | {"time.json"}
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def test_writes_figure_data_and_claims(figure, tmp_path):
     assert setup == SetUp(1, 7)
     assert (run.out, run.data, run.console) == (out, tmp_path, QUIET)
     assert {file.name for file in made.files} == FILES
-    assert {file.name for file in (out / "figX").iterdir()} == FILES
+    assert {file.name for file in (out / "figX").iterdir()} == FOLDER
     assert (out / "figX" / "figX.png").read_bytes().startswith(b"\x89PNG")
     with (out / "figX" / "figX.csv").open() as file:
         assert list(csv.DictReader(file)) == [{"size": "1", "value": "0.1"}]
@@ -89,6 +91,22 @@ def test_the_same_run_writes_the_same_bytes(figure, tmp_path):
         assert one.read_bytes() == other.read_bytes()
 
 
+def test_the_longest_run_gives_the_time(figure, tmp_path, monkeypatch):
+    seconds = iter([0.0, 99.7, 0.0, 3.0])
+    monkeypatch.setattr(runner, "perf_counter", lambda: next(seconds))
+    for _ in range(2):  # the second run finds trained networks
+        runner.reproduce("figX", out=tmp_path, console=QUIET)
+        assert (tmp_path / "figX" / "time.json").read_text() == '{"seconds": 100}\n'
+
+
+def test_a_figure_can_have_controls(figure, tmp_path):
+    module = sys.modules["isorep.paper.figures.figx"]
+    module.controls = lambda result: [Control("Other noise", ("k",), (("3",),))]
+    runner.reproduce("figX", out=tmp_path, console=QUIET)
+    written = json.loads((tmp_path / "figX" / "claims.json").read_text())
+    assert written["controls"] == [{"title": "Other noise", "columns": ["k"], "rows": [["3"]]}]
+
+
 def test_a_failure_leaves_the_old_files_whole(figure, tmp_path, monkeypatch):
     made = runner.reproduce("figX", out=tmp_path, console=QUIET)
     before = [file.read_bytes() for file in made.files]
@@ -99,7 +117,7 @@ def test_a_failure_leaves_the_old_files_whole(figure, tmp_path, monkeypatch):
     monkeypatch.setattr("os.replace", full)
     with pytest.raises(OSError, match="disk full"):
         runner.reproduce("figX", seed=1, out=tmp_path, console=QUIET)
-    assert {file.name for file in (tmp_path / "figX").iterdir()} == FILES
+    assert {file.name for file in (tmp_path / "figX").iterdir()} == FOLDER
     assert [file.read_bytes() for file in made.files] == before
 
 

@@ -241,10 +241,48 @@ def test_names_are_compared_a_few_times_each():
 )
 def test_missing_ids_labels_and_groups_are_no_values(values, n, first):
     contents = Contents({"fc": np.ones((4, 2)), "names": values})
-    for argument in ("ids", "labels", "groups"):
+    for argument in ("ids", "labels", "groups", "order"):
         message = rf"{argument}='names' has no value for {n} of 4 samples, .* sample {first}:"
         with pytest.raises(ValueError, match=message):
             select_arrays(contents, **{argument: "names"})
+
+
+def test_an_array_is_the_order_of_the_samples():
+    days = np.datetime64("2020-01-01") + np.arange(9)[::-1]
+    arrays = {"x": X, "t": np.linspace(1, 0, 9), "day": days, "name": STIMULI, "maps": MAPS}
+    assert read(arrays, layers="x", order="t").order.tolist() == np.linspace(1, 0, 9).tolist()
+    assert (read(arrays, layers="x", order="day").order == days).all()
+    assert read({"x": X}, order=range(9)).order.tolist() == [*range(9)]
+    rows = read(arrays, layers="maps", reduce="positions", channels="first", order="t")
+    assert rows.structure("maps").members[0][:4].tolist() == [32, 33, 34, 35]
+    with pytest.raises(ValueError, match="order must hold numbers or times, got dtype <U1"):
+        read(arrays, layers="x", order="name")
+    with pytest.raises(ValueError, match="unknown array for order= 'tt'; did you mean 't'"):
+        read(arrays, layers="x", order="tt")
+
+
+def test_the_order_wins_over_the_times_of_the_layers():
+    contents = Contents({"x": X, "t": np.arange(9)}, {"orders": {"x": np.arange(9) + 5}})
+    assert select_arrays(contents, layers="x").metadata["order"].tolist() == [*range(5, 14)]
+    assert select_arrays(contents, layers="x", order="t").metadata["order"].tolist() == [*range(9)]
+
+
+def test_a_pattern_that_leaves_out_nothing_is_an_error():
+    arrays = {"V1": X, "V4": X, "image": STIMULI}
+    assert list(read(arrays, layers=["!V4", "!image"])) == ["V1"]
+    assert list(read(arrays, layers="!image", ids="image")) == ["V1", "V4"]
+    for layers in ("!V9", ["V*", "!V9"]):
+        with pytest.raises(ValueError, match=r"unknown layer 'V9'; did you mean 'V4' or 'V1'\?"):
+            read(arrays, layers=layers)
+    columns = {"unit1": np.ones(3), "unit2": np.ones(3), "trial": np.arange(3)}
+    assert read(columns, table="units", layers=["!unit2", "!trial"])["units"].shape == (3, 1)
+    with pytest.raises(ValueError, match="unknown layer 'unit3'; did you mean 'unit2'"):
+        read(columns, table="units", layers="!unit3")
+
+
+def test_channels_need_a_reduction():
+    with pytest.raises(ValueError, match=r"channels='first' says which axis .* pass reduce= too"):
+        read({"x": X}, channels="first")
 
 
 def test_options_are_checked_where_no_array_needs_them():

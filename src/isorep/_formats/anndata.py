@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._formats.damage import damage_as
 from isorep._formats.hdf5_dataset import ItemRows, check_own_data
 from isorep._formats.header import Contents
 from isorep._formats.sparse_rows import CscReader, CsrReader
+from isorep._utils.damaged_file import damage_as
 from isorep._utils.memory import read_whole
 from isorep._utils.optional import import_optional
 from isorep._utils.table_index import index_labels

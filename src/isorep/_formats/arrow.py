@@ -12,8 +12,8 @@ import numpy as np
 
 from isorep._formats.arrow_column import columns_of
 from isorep._formats.batch_cursors import BatchCursors
-from isorep._formats.damage import damage_as
 from isorep._formats.header import Contents
+from isorep._utils.damaged_file import damage_as
 from isorep._utils.optional import import_optional
 
 _FILE_MAGIC = b"ARROW1"

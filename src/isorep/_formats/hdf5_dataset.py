@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._formats.damage import damage_as
+from isorep._utils.damaged_file import damage_as
 from isorep._utils.optional import import_optional
 
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from isorep._formats.arrow_column import columns_of
 from isorep._formats.batch_cursors import BatchCursors
-from isorep._formats.damage import damage_as
 from isorep._formats.header import Contents
 from isorep._formats.shard_names import shards_of_layers
+from isorep._utils.damaged_file import damage_as
 from isorep._utils.natural_order import natural_key
 from isorep._utils.optional import import_optional
 

@@ -72,6 +72,19 @@ def matching(patterns: Iterable[str], layers: Iterable[str]) -> list[str]:
     ]
 
 
+def unmatched(patterns: Iterable[str], layers: Iterable[str]) -> list[str]:
+    """Return the patterns that select or leave out no layer, without their "!".
+
+    Examples
+    --------
+    >>> unmatched(["conv*", "!fc2", "!fc"], ["conv", "fc"])
+    ['fc2']
+    """
+    names = dict.fromkeys(layers)
+    bare = [pattern if pattern in names else pattern.removeprefix("!") for pattern in patterns]
+    return [pattern for pattern in bare if pattern not in names and not matching([pattern], names)]
+
+
 def module_of(layer: str, layers: Collection[str]) -> str:
     """Return the name of the module of a layer: without the number of its call and of its head.
 

@@ -236,7 +236,10 @@ def _overlaps(
 
 
 _NO_MATCH = "a and b do not match this table"
-_PASS_THESE = "pass the representations that isorep.compare compared, in the same order"
+_PASS_THESE = (
+    "pass the representations that isorep.compare compared, in the same order, and with the "
+    "groups= and order= that it got: Representations.from_mapping(a, groups=...)"
+)
 
 
 def _check_match(

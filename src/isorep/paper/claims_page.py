@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from isorep._utils.atomic import new_file
 from isorep.paper import FIGURES, SCALES
 from isorep.paper.analysis.verdicts import LEGEND
+from isorep.paper.output import TIME
+
+FINDINGS = {
+    "Networks that generalize end up with more similar representations than networks that memorize "
+    "their labels": ("fig3",),
+    "Wider networks end up with more similar representations than narrower ones": ("fig4",),
+    "Networks of one topology form clusters by learning rate, although they train equally well": (
+        "fig5",
+    ),
+    "Recurrent networks converge bottom-up over training, and their hidden states change over a "
+    "sequence by more than linear maps": ("fig6", "figA3"),
+}
+"""The findings of the paper's abstract, and the figures that show them."""
 
 
 def write_page(out: Path) -> Path:
@@ -18,14 +32,20 @@ def write_page(out: Path) -> Path:
     The page shows all figures in the folder, in the order of the paper, even from different runs.
     """
     figures = {
-        name: json.loads((out / name / "claims.json").read_text(encoding="utf-8"))
-        for name in FIGURES
-        if (out / name / "claims.json").is_file()
+        name: _record(out / name) for name in FIGURES if (out / name / "claims.json").is_file()
     }
     page = out / "README.md"
     with new_file(page) as file:
         file.write("\n".join(_lines(figures)).encode())
     return page
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    """Return what a figure's folder says of it, with the seconds that it took if known."""
+    record: dict[str, Any] = json.loads((folder / "claims.json").read_text(encoding="utf-8"))
+    if (folder / TIME).is_file():
+        record |= json.loads((folder / TIME).read_text(encoding="utf-8"))
+    return record
 
 
 def _lines(figures: dict[str, Any]) -> list[str]:
@@ -42,7 +62,22 @@ def _lines(figures: dict[str, Any]) -> list[str]:
         "",
         "Morcos, Raghu and Bengio (2018), arXiv 1806.05759. Each figure comes with its command.",
         "Its folder contains the picture, the data behind it (CSV) and `claims.json` with the",
-        "set-up, the versions and every number. A likely reason is a guess. How to read a verdict:",
+        "set-up, the versions and every number. A likely reason is a guess.",
+        "",
+        "## The four findings of the abstract",
+        "",
+        *_table(
+            ("finding", "figures", "does it come out?"),
+            [
+                (words, ", ".join(f"[{name}](#{name.lower()})" for name in names), verdict)
+                for words, names in FINDINGS.items()
+                if (verdict := _finding([figures[name] for name in names if name in figures]))
+            ],
+        ),
+        "",
+        "## All claims",
+        "",
+        "How to read a verdict:",
         "",
         f"> {LEGEND}",
         "",
@@ -62,6 +97,18 @@ def _lines(figures: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
+def _finding(records: Sequence[dict[str, Any]]) -> str:
+    """Say whether the claims of some figures came out, and which did not."""
+    claims = [claim for record in records for claim in record["claims"] if not claim.get("ours")]
+    missing = [claim for claim in claims if claim["verdict"] != "reproduced"]
+    if not missing:
+        return f"yes: {len(claims)} of {len(claims)} claims" if claims else ""
+    words = "; ".join(f"{claim['claim']} ({claim['verdict']})" for claim in missing)
+    came_out = len(claims) - len(missing)
+    answer = "in part" if came_out else "no"
+    return f"{answer}: {came_out} of {len(claims)} claims. Missing: {words}"
+
+
 def _figure(name: str, record: dict[str, Any]) -> list[str]:
     lines = [
         "",
@@ -73,20 +120,27 @@ def _figure(name: str, record: dict[str, Any]) -> list[str]:
         "",
         f"Made on {record['machine']}; "
         + ", ".join(f"{library} {version}" for library, version in record["versions"].items())
+        + (f"; {record['seconds']} s" if "seconds" in record else "")
         + ".",
         "",
     ]
-    if not record["claims"]:
-        return lines[:-1]
-    lines += [
-        "| claim | verdict | decided by | effect [90 %] | p | in the paper |",
-        "|---|---|---|---|---|---|",
-    ]
-    for claim in sorted(record["claims"], key=lambda claim: bool(claim.get("ours"))):
+    if record["scale"] == "laptop" and FIGURES[name].laptop:
+        lines += [FIGURES[name].laptop, ""]
+    if record["claims"]:
+        lines += _claims(record["claims"])
+    for control in record.get("controls", ()):
+        lines += ["", f"{control['title']}:", "", *_table(control["columns"], control["rows"])]
+    return lines
+
+
+def _claims(claims: list[dict[str, Any]]) -> list[str]:
+    columns = ("claim", "verdict", "decided by", "effect [90 %]", "p", "in the paper")
+    rows = []
+    for claim in sorted(claims, key=lambda claim: bool(claim.get("ours"))):
         words = ("Ours, not the paper's: " if claim.get("ours") else "") + claim["claim"]
         if claim["likely_reason"]:
             words += f" *Likely reason: {claim['likely_reason']}.*"
-        cells = (
+        row = (
             words,
             claim["verdict"],
             claim["decided_at"],
@@ -94,7 +148,14 @@ def _figure(name: str, record: dict[str, Any]) -> list[str]:
             _p(claim),
             claim.get("paper") or "",
         )
-        lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
+        rows.append(row)
+    return _table(columns, rows)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
+    for row in rows:
+        lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |")
     return lines
 
 

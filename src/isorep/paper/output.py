@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import platform
 from collections.abc import Iterable, Mapping
@@ -67,6 +68,17 @@ def check_folder(folder: Path) -> None:
             if not os.access(path, os.W_OK):
                 raise ValueError(f"out must be writable, but {str(path)!r} is not")
             return
+
+
+TIME = "time.json"
+
+
+def note_time(folder: Path, seconds: float) -> None:
+    """Write how long a figure took; of several runs the longest, since others find networks."""
+    path = folder / TIME
+    earlier = json.loads(path.read_text())["seconds"] if path.exists() else 0
+    with new_file(path) as file:
+        file.write((json.dumps({"seconds": max(earlier, round(seconds))}) + "\n").encode())
 
 
 def write_all(folder: Path, contents: Mapping[str, bytes]) -> tuple[Path, ...]:

@@ -7,6 +7,7 @@ import shlex
 from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from pathlib import Path
+from time import perf_counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +18,16 @@ from isorep.paper import FIGURES, LANGUAGE, SCALES, Entry
 from isorep.paper.analysis import permutation_tests
 from isorep.paper.analysis.claims import ALPHA, Claim
 from isorep.paper.figures.language_figure import language_figure
-from isorep.paper.output import check_folder, csv_of, machine, png, svg, versions, write_all
+from isorep.paper.output import (
+    check_folder,
+    csv_of,
+    machine,
+    note_time,
+    png,
+    svg,
+    versions,
+    write_all,
+)
 from isorep.paper.run import Run
 
 _PARTS = ("SETUPS", "compute", "draw", "claims", "rows", "facts")
@@ -143,6 +153,7 @@ def reproduce(
     torch_device = device_named(device)
     console = Console(stderr=True) if console is None else console
     run = Run(out, data, torch_device, console)
+    start = perf_counter()
     module = module_of(entry)
     result = module.compute(setup, run)
     judged = tuple(module.claims(result))
@@ -161,6 +172,7 @@ def reproduce(
         "versions": versions(),
         "criteria": {"alpha": ALPHA, "confidence": permutation_tests.CONFIDENCE},
         "claims": [claim.as_dict() for claim in judged],
+        "controls": [control.as_dict() for control in module.controls(result)],
         "setup": asdict(setup),
         "facts": module.facts(result),
     }
@@ -173,6 +185,7 @@ def reproduce(
             "claims.json": (json.dumps(record, indent=2, allow_nan=False) + "\n").encode(),
         },
     )
+    note_time(out / figure, perf_counter() - start)
     return Made(figure, judged, files)
 
 
@@ -184,4 +197,6 @@ def module_of(entry: Entry) -> Any:
     module = SimpleNamespace(
         **{part: getattr(m, part) for m in modules for part in _PARTS if hasattr(m, part)}
     )
+    # A figure of the same networks as another one has its own controls, or none.
+    module.controls = getattr(modules[-1], "controls", lambda result: [])
     return language_figure(module) if entry.module in LANGUAGE else module

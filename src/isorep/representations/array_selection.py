@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypedDict
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from isorep._formats.header import Contents
 from isorep._utils.caller import stacklevel_of_caller
-from isorep._utils.layer_patterns import as_patterns, matching
+from isorep._utils.layer_patterns import as_patterns, matching, unmatched
 from isorep._utils.memory import read_whole
 from isorep._utils.position_reductions import POSITION_REDUCTIONS
 from isorep._utils.tables import as_labels
@@ -38,17 +38,20 @@ class ReadOptions(TypedDict, total=False):
     ids: Any
     labels: Any
     groups: Any
+    order: Any
 
 
 def select_arrays(
     contents: Contents,
     *,
+    names: Collection[str] = (),
     layers: str | Iterable[str] = "*",
     reduce: str | None = None,
     channels: str = "auto",
     ids: Any = None,
     labels: Any = None,
     groups: Any = None,
+    order: Any = None,
 ) -> Contents:
     """Return the contents of a file with layers (rows, features) alone, and their metadata.
 
@@ -60,7 +63,10 @@ def select_arrays(
     ----------
     contents
         Contents of a file, with arrays of any shape and dtype.
-    layers, reduce, channels, ids, labels, groups
+    names
+        Layers to keep of those that `layers` selects, in a file whose arrays were selected before:
+        no warning is repeated. By default all of them.
+    layers, reduce, channels, ids, labels, groups, order
         See `isorep.load`.
 
     Raises
@@ -79,6 +85,7 @@ def select_arrays(
         ("sample_ids", "ids", ids),
         ("labels", "labels", labels),
         ("groups", "groups", groups),
+        ("order", "order", order),
     ):
         if isinstance(values, str):
             name = _name_of_values(arrays, values, argument)
@@ -88,15 +95,21 @@ def select_arrays(
             metadata[keyword] = values
     others = {name: array for name, array in arrays.items() if name not in described}
     patterns = as_patterns(layers)
-    if contents.table and all(len(array.shape) < 2 for array in others.values()):
+    is_table = bool(contents.table) and all(len(array.shape) < 2 for array in others.values())
+    if not (is_table and patterns == [contents.table]):
+        _check_patterns(patterns, others, arrays)
+    unused: dict[str, Any] = {}
+    if is_table:
         others, patterns, unused = _as_one_layer(contents.table, others, patterns)
-    else:
-        unused = {}
-    selected = _selected(others, patterns)
+    selected = matching(patterns, others)
     wanted = set(patterns)
     left_out = [x for x in selected if x not in wanted and not _may_be_layer(others[x])]
     dropped = set(left_out)
-    chosen = {name: others[name] for name in selected if name not in dropped}
+    chosen = {
+        name: others[name]
+        for name in selected
+        if name not in dropped and (not names or name in names)
+    }
     if not chosen:
         if len(left_out) == 1:
             (name,) = left_out
@@ -110,9 +123,14 @@ def select_arrays(
     reductions = metadata.get("reductions") or {}
     _check_reductions(chosen, reductions, reduce)
     read = {name: _layer(name, array, reduce, channels) for name, array in chosen.items()}
+    if channels != "auto" and reduce is None:
+        raise ValueError(
+            f"channels={channels!r} says which axis of arrays with 3 axes or more holds the "
+            "features, and reduce= reduces these arrays: pass reduce= too, or leave channels out"
+        )
     _check_rows(chosen, reductions)
     unused |= {name: others[name] for name in left_out}
-    if unused:
+    if unused and not names:
         _warn_of_left_out(unused)
     return Contents(read, _metadata_of_layers(metadata, read))
 
@@ -149,7 +167,7 @@ def _as_one_layer(
     """
     numbers = [name for name, column in columns.items() if _is_column_of_numbers(column)]
     everything = patterns == ["*"] or (patterns == [table] and table not in columns)
-    wanted = list(columns) if everything else _selected(columns, patterns)
+    wanted = list(columns) if everything else matching(patterns, columns)
     for name in set(patterns).intersection(wanted).difference(numbers):
         check_layer(name, (*columns[name].shape, 1), np.dtype(columns[name].dtype))
     among = dict.fromkeys(numbers)
@@ -157,19 +175,22 @@ def _as_one_layer(
     if everything:
         selected = [name for name in selected if _is_column_of_floats(columns[name])] or selected
     if not selected:
-        return dict(columns), patterns, {}
+        return dict(columns), ["*"] if everything else patterns, {}
     layer = {table: _Columns([columns[name] for name in selected])}
     taken = set(selected)
     unused = [name for name in columns if name not in taken] if patterns == ["*"] else []
     return layer, [table], {name: columns[name] for name in unused}
 
 
-def _selected(arrays: Mapping[str, Any], patterns: list[str]) -> list[str]:
-    """Return the names that match; raise ValueError for a pattern without a match."""
-    for pattern in patterns:
-        if arrays and pattern not in arrays and not matching([pattern], arrays):
-            raise ValueError(unknown_name("layer", pattern, arrays))
-    return matching(patterns, arrays)
+def _check_patterns(
+    patterns: Iterable[str], layers: Mapping[str, Any], arrays: Mapping[str, Any]
+) -> None:
+    """Raise ValueError for a pattern that matches no layer, or with "!" no array."""
+    selecting = [pattern for pattern in patterns if not pattern.startswith("!")]
+    excluding = [pattern for pattern in patterns if pattern.startswith("!")]
+    for used, known in ((selecting, layers), (excluding, arrays)):
+        for pattern in unmatched(used, known) if known else ():
+            raise ValueError(unknown_name("layer", pattern, known))
 
 
 def _name_of_values(arrays: Mapping[str, Any], name: str, argument: str) -> str:
@@ -204,7 +225,7 @@ def _values_of_samples(array: Any, name: str, argument: str) -> Any:
     if values.dtype.kind == "O":
         values = np.array([x.decode() if isinstance(x, bytes) else x for x in values], object)
     if values.dtype.kind == "M":
-        return values.astype(np.str_)
+        return values if argument == "order" else values.astype(np.str_)
     _check_complete(values, f"{argument}={name!r}")
     if argument == "ids" and values.dtype.kind == "f" and (values == np.floor(values)).all():
         return values.astype(np.int64)  # MATLAB holds all numbers as floats
@@ -292,7 +313,7 @@ def _check_rows(arrays: Mapping[str, Any], reductions: Mapping[str, str]) -> Non
 def _warn_of_left_out(arrays: Mapping[str, Any]) -> None:
     warnings.warn(
         f"arrays that are not layers are left out: {_listed(arrays)}. Pass their names as "
-        "ids=, labels= or groups= to use them, or the names of the layers as layers=",
+        "ids=, labels=, groups= or order= to use them, or the names of the layers as layers=",
         UserWarning,
         stacklevel=stacklevel_of_caller(),
     )
@@ -333,7 +354,7 @@ def _metadata_of_layers(metadata: Mapping[str, Any], layers: Mapping[str, Any]) 
         for key, value in metadata.items()
     }
     orders = kept.pop("orders", {})
-    if all(name in orders for name in layers):
+    if kept.get("order") is None and all(name in orders for name in layers):
         kept["order"] = _shared_order({name: read_whole(orders[name]) for name in layers})
     shared: dict[tuple[int, int], RowPositions] = {}
     for name, layer in layers.items():

@@ -5,7 +5,8 @@ same images, all to near-zero training loss. Apart from that, they differ only i
 
 Computed. The PWCCA distance between every ordered pair of networks at every layer, on the training
 images, with each filter averaged over its positions: within the generalizing networks, within the
-memorizing networks, and between the groups ("inter").
+memorizing networks, and between the groups ("inter"). The paper's caption says that directions of
+low variance were dropped first; this is done in the table beside the figure.
 
 Claims. See `claims`. Figures A5 and A9 compare the same networks by other measures, figure A10 on
 test images.
@@ -14,7 +15,7 @@ test images.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -23,7 +24,9 @@ import isorep
 from isorep._utils.parallel import one_thread
 from isorep.paper.analysis.claims import Claim, Contrast
 from isorep.paper.analysis.contrasts import INTER, TITLES, gap, level
+from isorep.paper.analysis.control import Control
 from isorep.paper.analysis.distances import Distances, all_pairs
+from isorep.paper.analysis.thresholding import LEAST, thresholded
 from isorep.paper.data.image_data import ImageData
 from isorep.paper.data.images import ImageSource
 from isorep.paper.training.recipe import (
@@ -37,6 +40,7 @@ from isorep.paper.training.recipe import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from isorep.paper.run import Run
@@ -45,6 +49,17 @@ if TYPE_CHECKING:
 GENERALIZING, MEMORIZING = "generalizing", "memorizing"
 MOST_NETWORKS = 10
 """With more networks, the exact tests (C(2n, n) permutations) would take longer than training."""
+
+
+PUBLISHED = {
+    GENERALIZING: (0.06, 0.13, 0.28, 0.36, 0.45, 0.42, 0.42, 0.00),
+    MEMORIZING: (0.06, 0.15, 0.34, 0.49, 0.60, 0.61, 0.61, 0.00),
+    INTER: (0.06, 0.14, 0.34, 0.47, 0.59, 0.61, 0.63, 0.36),
+}
+"""Mean distances in the paper's figure, read off, at its layers `PUBLISHED_AT` and the softmax."""
+
+PUBLISHED_AT = (1, 3, 5, 7, 8, 9, 10)
+"""Convolutions of `PUBLISHED`, of the paper's eleven."""
 
 
 # --- Set-up --------------------------------------------------------------------------------------
@@ -126,6 +141,8 @@ class Result:
         Distances between all networks.
     shown : {"training", "test"}
         Images that the networks were compared on.
+    without_low_variance : Distances or None
+        Distances without the directions of low variance; only figure 3 itself has them.
     """
 
     setup: SetUp
@@ -133,11 +150,12 @@ class Result:
     trained: Mapping[str, Trained]
     distances: Distances
     shown: Literal["training", "test"] = "training"
+    without_low_variance: Distances | None = None
 
 
 def compute(setup: SetUp, run: Run) -> Result:
     """Train both groups of networks and compare them."""
-    return compare(setup, run, ["pwcca"])
+    return compare(setup, run, ["pwcca"], low_variance=False)
 
 
 def wanted(setup: SetUp) -> dict[str, Wanted]:
@@ -161,6 +179,7 @@ def compare(
     *,
     shown: Literal["training", "test"] = "training",
     across: bool = False,
+    low_variance: bool = True,
 ) -> Result:
     """Compare every layer of every pair of networks.
 
@@ -174,10 +193,14 @@ def compare(
         Images to compare on.
     across : bool
         Also compare the layer before the last two convolutions with the last convolution.
+    low_variance : bool
+        If not, compare again without the directions of low variance.
     """
     data = run.images(setup.images, setup.seed)
     trained = run.networks(wanted(setup), data)
-    return measure(setup, run, data, trained, measures, shown=shown, across=across)
+    return measure(
+        setup, run, data, trained, measures, shown=shown, across=across, low_variance=low_variance
+    )
 
 
 def measure(
@@ -189,6 +212,7 @@ def measure(
     *,
     shown: Literal["training", "test"] = "training",
     across: bool = False,
+    low_variance: bool = True,
 ) -> Result:
     """Compare trained networks; see `compare`."""
     images = data.train_images if shown == "training" else data.test_images
@@ -202,7 +226,14 @@ def measure(
             measures=measures,
             across=[last_two(tuple(next(iter(captured.values()))))] if across else (),
         )
-    return Result(setup, data, trained, distances, shown)
+        dropped = None
+        if not low_variance:
+            leading = {
+                name: {layer: thresholded(array) for layer, array in layers.items()}
+                for name, layers in captured.items()
+            }
+            dropped = all_pairs(leading, (GENERALIZING, MEMORIZING), measures=measures)
+    return Result(setup, data, trained, distances, shown, dropped)
 
 
 # --- Claims --------------------------------------------------------------------------------------
@@ -275,6 +306,20 @@ def claims(result: Result) -> list[Claim]:
     ]
 
 
+def controls(result: Result) -> list[Control]:
+    """Judge the claims again without the directions of low variance."""
+    if result.without_low_variance is None:
+        return []
+    dropped = replace(result, distances=result.without_low_variance)
+    return [
+        Control.of_claims(
+            "The same claims with directions of low variance dropped first (less than "
+            f"{LEAST:.0%} of the largest variance)",
+            claims(dropped),
+        )
+    ]
+
+
 def early_and_late(layers: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """Return the names of the first and the last quarter of the convolutions."""
     convolutions = layers[:-1]
@@ -306,6 +351,8 @@ def draw(result: Result) -> Figure:
     panels = figure.subplots(1, len(measures), sharey=bounded, squeeze=False)[0]
     for ax, name in zip(panels, measures, strict=True):
         isorep.plot.groups(distances.pairs(name), distances.layers, name, ax=ax)
+        if name == "pwcca" and result.shown == "training":
+            _published(ax, len(distances.layers))
         ax.set_title(TITLES[name])
         first = ax is panels[0]
         ax.set(xlabel="", ylabel="distance, 0 is the same" if first or not bounded else "")
@@ -323,6 +370,18 @@ def draw(result: Result) -> Figure:
         fontsize="small",
     )
     return figure
+
+
+def _published(ax: Axes, n_layers: int) -> None:
+    """Draw the paper's own means faintly, at the same relative depth."""
+    convolutions = n_layers - 1
+    depth = (np.array(PUBLISHED_AT) - 1) / (len(PAPER_CONVNET.widths) - 1) * (convolutions - 1)
+    for line, means in zip(list(ax.lines), PUBLISHED.values(), strict=True):
+        ax.plot(
+            [*depth, convolutions], means, ":", color=line.get_color(), alpha=0.6, linewidth=1.2
+        )
+    ax.plot([], [], ":", color="0.5", linewidth=1.2, label="in the paper")
+    ax.legend(frameon=False)
 
 
 def rows(result: Result) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,7 @@ in their seeds.
 
 Computed. The PWCCA distance of the last convolution between all pairs of networks, on training
 images, against width (4a) and against the accuracy on test images (4b). From each network, as many
-filters are drawn at random as the narrowest has.
+filters are drawn at random as the narrowest has; the table beside the figure has all filters.
 
 Claims. See `claims`. Figure A6 compares the same filters by other measures, figure A7 the same
 networks before training.
@@ -14,7 +14,7 @@ networks before training.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from isorep._utils.parallel import one_thread
 from isorep.paper.analysis import permutation_tests
 from isorep.paper.analysis.claims import STRONG, Claim, Contrast
 from isorep.paper.analysis.contrasts import TITLES, comparable, contrast
+from isorep.paper.analysis.control import Control
 from isorep.paper.data.image_data import ImageData
 from isorep.paper.data.images import ImageSource
 from isorep.paper.figures.drawing import letter, tidy
@@ -46,6 +47,13 @@ if TYPE_CHECKING:
     from isorep.paper.training.networks import Trained
 
 Floats = NDArray[np.float64]
+
+
+PUBLISHED = (0.47, 0.28)
+"""Mean distance within the paper's narrowest and widest group, read off its figure."""
+
+PUBLISHED_WIDTHS = (128, 3584)
+"""Filters of the last convolution in these groups."""
 
 
 # --- Set-up --------------------------------------------------------------------------------------
@@ -175,6 +183,8 @@ class Result:
         The networks, group after group.
     after, before : Widths
         Distances after and before training; `before` is None except in figure A7.
+    by_all_filters : Widths or None
+        Distances after training, by all filters; None except in figure 4.
     """
 
     setup: SetUp
@@ -182,6 +192,7 @@ class Result:
     trained: Mapping[str, Trained]
     after: Widths
     before: Widths | None = None
+    by_all_filters: Widths | None = None
 
     @property
     def accuracies(self) -> Floats:
@@ -205,7 +216,10 @@ def wanted(setup: SetUp) -> dict[str, Wanted]:
 
 def compute(setup: SetUp, run: Run) -> Result:
     """Train the networks and compare their last convolutions."""
-    return compare(setup, run, ["pwcca"])
+    result = compare(setup, run, ["pwcca"])
+    networks = {name: network.network for name, network in result.trained.items()}
+    every = replace(setup, filters=max(setup.widths))
+    return replace(result, by_all_filters=_widths(every, run, result.data, networks, ["pwcca"]))
 
 
 def compare(setup: SetUp, run: Run, measures: Sequence[str], *, untrained: bool = False) -> Result:
@@ -299,6 +313,14 @@ def claims(result: Result) -> list[Claim]:
     ]
 
 
+def controls(result: Result) -> list[Control]:
+    """Judge the claims again by all filters."""
+    if result.by_all_filters is None:
+        return []
+    every = replace(result, after=result.by_all_filters)
+    return [Control.of_claims("The same claims by all filters of each network", claims(every))]
+
+
 def falling(width: Floats, distance: Floats) -> Contrast:
     """Return the negative rank correlation of distance with width over groups."""
     x, y = (values.argsort().argsort().astype(float) for values in (width, distance))
@@ -351,6 +373,8 @@ def draw(result: Result) -> Figure:
     figure = Figure(figsize=(9.5, 4.1), layout="constrained")
     left, right = figure.subplots(1, 2)
     curve(left, setup, result.after, "pwcca")
+    published(left, setup, PUBLISHED, "#0072B2")
+    left.legend(frameon=False, fontsize="small")
     letter(left, "a")
     within = result.after.within("pwcca")
     distance, accuracy = within.mean(axis=1), 100 * result.accuracies
@@ -396,6 +420,21 @@ def curve(
     ax.set_ylim(0, max(1.15 * float((mean + std).max()), earlier))
     tidy(ax)
     ax.set(xlabel="filters of the last convolution", ylabel=f"{TITLES[measure]} distance")
+
+
+def published(
+    ax: Axes, setup: SetUp, ends: tuple[float, float], colour: str, *, label: bool = True
+) -> None:
+    """Draw faintly how the paper's mean distance falls from its narrowest to its widest group."""
+    ax.plot(
+        [setup.widths[0], setup.widths[-1]],
+        ends,
+        ":",
+        color=colour,
+        alpha=0.7,
+        label="in the paper, {} to {:,} filters".format(*PUBLISHED_WIDTHS) if label else None,
+    )
+    ax.set_ylim(0, max(ax.get_ylim()[1], 1.15 * max(ends)))
 
 
 def caption(figure: Figure, setup: SetUp, result: Result) -> None:

@@ -26,6 +26,7 @@ from isorep._utils.parallel import one_thread
 from isorep.paper.analysis import permutation_tests
 from isorep.paper.analysis.claims import STRONG, Claim, Contrast
 from isorep.paper.analysis.contrasts import contrast
+from isorep.paper.analysis.control import Control
 from isorep.paper.analysis.permutation_tests import Exact
 from isorep.paper.data.image_data import ImageData
 from isorep.paper.data.images import ImageSource
@@ -49,6 +50,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
+
+MOST_EPOCHS = 100
+"""Longest training of the control of equal loss."""
 
 
 # --- Set-up --------------------------------------------------------------------------------------
@@ -76,6 +80,10 @@ class SetUp:
         Number of steps from all filters to none.
     orders : int
         Number of random orders of the filters.
+    equal_loss : float or None
+        Training loss of the control in which all networks train equally far; None for no control.
+    other_norm : bool
+        Whether a control has batch norm where the networks do not, or the other way round.
     seed : int
         Random seed.
     """
@@ -90,7 +98,25 @@ class SetUp:
     ablated: int = 500
     fractions: int = 10
     orders: int = 3
+    equal_loss: float | None = None
+    other_norm: bool = False
     seed: int = 0
+
+    def controls(self) -> dict[str, SetUp]:
+        """Return the set-ups to compare with, by title."""
+        bare = replace(self, equal_loss=None, other_norm=False)
+        controls = {}
+        if self.equal_loss is not None:
+            recipe = replace(self.recipe, target_loss=self.equal_loss, max_epochs=MOST_EPOCHS)
+            title = (
+                f"The same claims with every network trained to a loss below {self.equal_loss:g}"
+            )
+            controls[title] = replace(bare, recipe=recipe)
+        if self.other_norm:
+            plan = replace(self.plan, batch_norm=not self.plan.batch_norm)
+            title = f"The same claims {'with' if plan.batch_norm else 'without'} batch norm"
+            controls[title] = replace(bare, plan=plan)
+        return controls
 
 
 SETUPS = {
@@ -102,6 +128,8 @@ SETUPS = {
             widths=(16, 16, 32, 32, 64, 64), strides=(1, 2, 1, 2, 1, 1), axes=1, batch_norm=False
         ),
         recipe=Recipe(batch_size=64, target_loss=0.0, max_epochs=4),
+        equal_loss=1.0,
+        other_norm=True,
     ),
     "digits": SetUp(),
     "small": SetUp(
@@ -145,6 +173,8 @@ class Result:
         Mean accuracy over ablation.
     error : (N,) array
         Generalization error.
+    controls : dict of title to Result
+        Results of the set-ups to compare with.
     """
 
     setup: SetUp
@@ -155,6 +185,7 @@ class Result:
     clusters: Labels
     robustness: Floats
     error: Floats
+    controls: Mapping[str, Result] = field(default_factory=dict)
 
     @property
     def distances(self) -> Floats:
@@ -177,7 +208,12 @@ def wanted(setup: SetUp) -> dict[str, Wanted]:
 
 
 def compute(setup: SetUp, run: Run) -> Result:
-    """Train, compare, cluster and ablate the networks."""
+    """Train, compare, cluster and ablate the networks, and those of the controls."""
+    controls = {title: _compute(control, run) for title, control in setup.controls().items()}
+    return replace(_compute(setup, run), controls=controls)
+
+
+def _compute(setup: SetUp, run: Run) -> Result:
     import_optional("torch", "torch")
     from isorep.paper.analysis.ablation import robustness
 
@@ -284,6 +320,20 @@ def claims(result: Result) -> list[Claim]:
             margin=STRONG,
         ),
     ]
+
+
+def controls(result: Result) -> list[Control]:
+    """Judge the claims again at equal training loss, and with or without batch norm."""
+    return [
+        Control.of_claims(_titled(title, control), claims(control))
+        for title, control in result.controls.items()
+    ]
+
+
+def _titled(title: str, control: Result) -> str:
+    """Return a title with the training losses that the slowest and the fastest networks reached."""
+    losses = [network.last.train_loss for network in control.trained.values()]
+    return f"{title} (training losses {min(losses):.3f} to {max(losses):.3f})"
 
 
 def adjusted_rand(x: Labels, y: Labels) -> float:

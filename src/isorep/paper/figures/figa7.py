@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 FLAT_FROM = 1000
 """Number of filters from which the distances of untrained networks are equal in the paper."""
 
+PUBLISHED_UNTRAINED = (0.67, 0.63)
+"""Mean distance before training within the paper's narrowest and widest group, read off."""
+
 
 def compute(setup: SetUp, run: Run) -> Result:
     """Compare figure 4's networks after training and before."""
@@ -116,6 +119,8 @@ def draw(result: Result) -> Figure:
         (result.after, "#0072B2", "trained"),
     ):
         fig4.curve(ax, result.setup, widths, "pwcca", colour=colour, label=label)
-    ax.legend(frameon=False, loc="center right")
+    fig4.published(ax, result.setup, PUBLISHED_UNTRAINED, "#5A5A5A")
+    fig4.published(ax, result.setup, fig4.PUBLISHED, "#0072B2", label=False)
+    ax.legend(frameon=False, loc="lower left")
     fig4.caption(figure, result.setup, result)
     return figure

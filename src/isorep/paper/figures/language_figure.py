@@ -74,6 +74,7 @@ def language_figure(module: Any) -> Any:
         SETUPS={scale: SetUp(setup) for scale, setup in module.SETUPS.items()},
         compute=compute,
         claims=lambda result: module.claims(result.computed),
+        controls=lambda result: module.controls(result.computed),
         draw=lambda result: module.draw(result.computed),
         rows=rows,
         facts=facts,

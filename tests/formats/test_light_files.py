@@ -13,6 +13,7 @@ from helpers.light_files import CLASSES, FILES, IDS, TRIALS, UNITS, WIDE
 from safetensors.numpy import save_file
 
 from isorep._formats.formats import find_format
+from isorep.representations.activation_file import ActivationFile
 from isorep.storage import load, open_or_load, open_store
 
 MEANS = TRIALS.mean(2)
@@ -33,8 +34,12 @@ HELD = {
 }
 
 
+def opened_or_loaded(path, **options):
+    return open_or_load(ActivationFile.from_path(path, **options))
+
+
 @pytest.mark.parametrize("name", HELD)
-@pytest.mark.parametrize("read", [load, open_or_load])
+@pytest.mark.parametrize("read", [load, opened_or_loaded])
 def test_a_file_with_everything_is_read(name, read):
     options = {} if name == "tensors.safetensors" else {"ids": "image"}
     with warnings.catch_warnings():  # MATLAB's text "rig"; the epoch in .npz

@@ -60,7 +60,8 @@ def _arrays(path: Path, file: Any) -> dict[str, Any]:
 def _array(path: Path, name: str, item: Any, n_samples: int) -> ItemRows:
     kind = item.attrs.get("encoding-type", "array")
     if kind in _SPARSE:
-        shape = tuple(map(int, item.attrs["shape"]))
+        n_rows, n_columns = map(int, item.attrs["shape"])
+        shape = (n_rows, n_columns)
         read = CsrReader(shape) if kind == "csr_matrix" else CscReader(shape, "indices", "indptr")
         return ItemRows(path, name, shape, item["data"].dtype, read)
     if kind == "categorical":

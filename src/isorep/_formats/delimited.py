@@ -183,7 +183,7 @@ def _columns(frame: pandas.DataFrame) -> dict[str, NDArray[Any]]:
             block = frame.iloc[:, places].to_numpy()
             columns.update(zip(names[places], block.T, strict=True))
         else:
-            columns |= {names[i]: _texts_or_numbers(frame.iloc[:, i]) for i in places}
+            columns |= {names[i]: _texts_or_numbers(frame.iloc[:, int(i)]) for i in places}
     return columns
 
 

@@ -85,7 +85,7 @@ def _open_partitions(paths: list[Path], folder: Path, table: str) -> Contents:
     columns = {
         name: np.repeat(_values([of_file[name] for of_file in keys]), sizes) for name in keys[0]
     }
-    return Contents(contents.layers | columns, contents.metadata, table)
+    return Contents({**contents.layers, **columns}, contents.metadata, table)
 
 
 def _keys(path: Path, folder: Path) -> Iterator[tuple[str, str]]:

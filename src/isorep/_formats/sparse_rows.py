@@ -34,7 +34,7 @@ class CsrReader:
         Shape of the matrix.
     """
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
+    def __init__(self, shape: tuple[int, int]) -> None:
         self._n_columns = shape[1]
 
     def __call__(self, item: Any, rows: slice) -> NDArray[Any]:
@@ -65,7 +65,7 @@ class CscReader:
         Names of the datasets with the row of each value and with the start of each column.
     """
 
-    def __init__(self, shape: tuple[int, ...], indices: str, indptr: str) -> None:
+    def __init__(self, shape: tuple[int, int], indices: str, indptr: str) -> None:
         self._shape, self._indices, self._indptr = shape, indices, indptr
         self._matrix: Any = None
 

@@ -8,11 +8,12 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, Unpack
 
-from isorep._formats.formats import FORMATS, Format, find_format, one_of, suffixes
+from isorep._formats.formats import FORMATS, Format, find_format, has_format, one_of, suffixes
 from isorep._formats.header import Contents
 from isorep._utils.atomic import interrupted_swap
 from isorep._utils.damaged_file import damage_as_value_error
 from isorep._utils.memory import read_whole
+from isorep._utils.name_list import listed
 from isorep.representations.activation_file import ActivationFile
 from isorep.representations.array_selection import ReadOptions, select_arrays
 from isorep.representations.representations import Representations
@@ -251,6 +252,20 @@ def _contents(read: Callable[[Path], Contents], path: Path) -> Contents:
     return contents
 
 
+def _held(folder: Path) -> str:
+    """Return what a folder holds that cannot be read as one, and what to do."""
+    names = sorted(
+        item.name + "/" * item.is_dir()
+        for item in folder.iterdir()
+        if not item.name.startswith(".")
+    )
+    if not names:
+        return "an empty folder"
+    known = [name for name in names if has_format(folder / name)]
+    advice = f": pass one of them, such as {str(folder / known[0])!r}" if known else ""
+    return f"{listed(names)}{advice}"
+
+
 Read = TypeVar("Read")
 
 
@@ -272,6 +287,10 @@ def _checked(
         raise ValueError(
             f"cannot load {str(path)!r}: pickles are never loaded, since they can run code. If you "
             "trust it, save its arrays with numpy.savez(path, **arrays) or isorep.storage.save"
+        )
+    if row is None and path.is_dir():
+        raise ValueError(
+            f"cannot load {str(path)!r}: expected a folder of arrays, got {_held(path)}"
         )
     if (row is None and path.exists()) or (row is not None and in_parts and row.open is None):
         known = [x for x in suffixes() if not in_parts or FORMATS.get(x, Format()).open]

@@ -70,5 +70,17 @@ def test_functions_that_call_each_other_end():
     assert code_digest(function_of(source)) != code_digest(function_of(source.replace("1", "2")))
 
 
+def test_what_decorators_and_methods_stand_for():
+    def squared(x):
+        return x**2
+
+    class Measures:
+        def f(self, x):
+            return x**2
+
+    assert code_digest(functools.cache(squared)) == code_digest(squared)
+    assert code_digest(Measures().f) == code_digest(Measures.f) != ""
+
+
 def test_no_digest_where_there_is_no_code():
     assert code_digest(sum) == code_digest(functools.partial(sum)) == ""

@@ -291,3 +291,50 @@ def test_options_are_checked_where_no_array_needs_them():
         select_arrays(contents, reduce="median")
     with pytest.raises(ValueError, match="unknown axis of channels 'middle'"):
         select_arrays(contents, channels="middle")
+
+
+def test_a_column_with_the_name_of_its_table():
+    table = {"a": X[:, 0], "units": X[:, 1], "kind": STIMULI}
+    with pytest.warns(UserWarning, match=r"left out: kind \(9,\) text\."):
+        np.testing.assert_array_equal(read(table, table="units")["units"], X[:, :2])
+    np.testing.assert_array_equal(read(table, table="units", layers="units")["units"], X[:, [1]])
+    with pytest.warns(UserWarning, match=r"left out: units \(9,\) text\."):
+        reps = read(table | {"units": STIMULI}, table="units", labels="kind")
+    np.testing.assert_array_equal(reps["units"], X[:, [0]])
+    assert read(table | {"units": STIMULI}, table="units", layers="a", ids="units").sample_ids
+    with pytest.warns(UserWarning, match=r"left out: units \(9,\) int64, kind \(9,\) text\."):
+        reps = read(table | {"units": np.arange(9)}, table="units")
+    np.testing.assert_array_equal(reps["units"], X[:, [0]])
+
+
+def test_a_column_of_texts_is_no_feature():
+    with pytest.raises(TypeError, match="layer 'kind' has dtype <U1; activations are real"):
+        read({"a": X[:, 0], "kind": STIMULI}, table="units", layers=["a", "kind"])
+
+
+def test_integers_with_gaps_are_no_features_beside_floats():
+    table = {"a": X[:, 0], "trial": np.array([1, np.nan, *range(7)])}
+    with pytest.warns(UserWarning, match=r"left out: trial \(9,\) float64"):
+        np.testing.assert_array_equal(read(table, table="units")["units"], X[:, [0]])
+    assert read(table, table="units", layers=["a", "trial"])["units"].shape == (9, 2)
+    del table["a"]
+    assert read(table, table="units")["units"].shape == (9, 1)
+    with pytest.raises(ValueError, match="ids='trial' has no value for 1 of 9 samples, the first"):
+        read({"x": X} | table, ids="trial")
+
+
+def test_a_nested_array_by_the_end_of_its_name():
+    arrays = {"X": X, "obs/donor": STIMULI, "obs/n": np.arange(9), "var/n": np.arange(4)}
+    assert read(arrays, layers="X", groups="donor").groups.tolist() == STIMULI.tolist()
+    assert list(read({"X": X, "obs/donor": STIMULI}, labels="donor")) == ["X"]
+    with pytest.raises(ValueError, match=r"ids='n' stands for obs/n or var/n: name one of them in"):
+        read(arrays, layers="X", ids="n")
+    with pytest.raises(ValueError, match=r"unknown array for ids= 'onor'; did you mean"):
+        read(arrays, layers="X", ids="onor")
+
+
+def test_ids_that_are_floats():
+    with pytest.raises(
+        TypeError, match=r"got 0\.5 \(float64\) for sample 0: pass np\.asarray\(ids\)\.astype\(int"
+    ):
+        Representations({"x": X}, sample_ids=np.arange(9) + 0.5)

@@ -1,7 +1,8 @@
-"""HDF5 dataset: an array whose file is open only while rows are read."""
+"""HDF5 dataset: arrays whose file is open only while rows are read."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,3 +77,40 @@ class Dataset:
                 dataset = dataset.asstr()
             values: NDArray[Any] = dataset[(..., rows) if self._reverse else rows]
         return values.T if self._reverse else values
+
+
+class ItemRows:
+    """A dataset or a group that is one array, whose rows a function reads from the open file.
+
+    Parameters
+    ----------
+    path, name
+        The file, and the path of the array in it.
+    shape, dtype
+        Shape and dtype of the array.
+    read
+        Function ``(item of h5py, slice of rows) -> array``.
+    chunks
+        Shape of its chunks, if it is stored in chunks.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        read: Callable[[Any, slice], NDArray[Any]],
+        chunks: tuple[int, ...] | None = None,
+    ) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.chunks = chunks
+        self._path = path
+        self._name = name
+        self._read = read
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        rows = slice(*rows.indices(self.shape[0]))
+        with import_optional("h5py", "hdf5").File(self._path) as file:
+            return self._read(file[self._name], rows)

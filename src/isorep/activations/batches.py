@@ -24,11 +24,11 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from isorep._utils.tables import as_labels, dense_numbers
+from isorep._utils.tables import as_labels, dense_numbers, is_hugging_face
 from isorep._utils.tokens import UNLIMITED, are_texts, listed_texts
 from isorep._utils.validation import as_integer
 from isorep.activations.batch import Batch, as_mask, describe, nested
-from isorep.activations.data_sources import BATCH_SIZE, is_hugging_face, read_source
+from isorep.activations.data_sources import BATCH_SIZE, read_source
 from isorep.activations.input_names import DECODER_MASK, HAVE_SAMPLES, LABELS, MASK
 from isorep.activations.model_call import accepted_names, longest_input, needed
 from isorep.activations.paired_data import OneSide, PairedData

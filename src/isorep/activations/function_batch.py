@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.arrays import to_numpy
-from isorep._utils.tables import as_labels, dense_numbers
+from isorep._utils.tables import as_labels, dense_numbers, is_hugging_face
 from isorep._utils.tokens import TEXTS_OF_BATCH, are_texts
 from isorep._utils.validation import as_integer, unknown_name
-from isorep.activations.data_sources import BATCH_SIZE, is_hugging_face, read_source
+from isorep.activations.data_sources import BATCH_SIZE, read_source
 from isorep.activations.input_names import HAVE_SAMPLES, LABELS, MASK
 from isorep.activations.sample_digests import (
     PartsOfSample,

@@ -114,7 +114,8 @@ def _holder(key: str, name: str, tables: Mapping[str, Any]) -> Any:
             return side
     raise ValueError(
         f"{key}={name!r} is a coordinate of no side: expected the name of a coordinate of xarray, "
-        "a level of a pandas index or a column of AnnData's obs, or one value for each sample"
+        "a level of a pandas index, a column of AnnData's obs or, for sides given by their paths, "
+        "an array in the files; or one value for each sample"
     )
 
 

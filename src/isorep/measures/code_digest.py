@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from hashlib import blake2b
-from types import CellType, CodeType, FunctionType
+from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any
 
 _PLAIN = (bool, int, float, complex, str, bytes, tuple, frozenset, type(None))
@@ -24,12 +25,22 @@ def code_digest(function: Callable[..., Any]) -> str:
     >>> code_digest(lambda x: x + 1) == code_digest(lambda x: x + 2)
     False
     """
-    if not isinstance(function, FunctionType):
+    plain = _as_function(function)
+    if plain is None:
         return ""
     digest = blake2b(digest_size=16)
-    for part in _parts(function, set()):
+    for part in _parts(plain, set()):
         digest.update(part.encode(errors="surrogatepass"))
     return digest.hexdigest()
+
+
+def _as_function(value: Any) -> FunctionType | None:
+    """Return a function, also of a method or of what a decorator in C made of it."""
+    if isinstance(value, MethodType):
+        value = value.__func__
+    if callable(value) and not isinstance(value, FunctionType | type):
+        value = inspect.unwrap(value)
+    return value if isinstance(value, FunctionType) else None
 
 
 def _parts(function: FunctionType, seen: set[int]) -> Iterator[str]:
@@ -42,8 +53,9 @@ def _parts(function: FunctionType, seen: set[int]) -> Iterator[str]:
     module = function.__globals__
     read = [module[name] for name in sorted(_names(function.__code__)) if name in module]
     for value in (*_contents(function.__closure__ or ()), *defaults, *read):
-        if isinstance(value, FunctionType) and value.__module__ == function.__module__:
-            yield from _parts(value, seen)
+        called = _as_function(value)
+        if called is not None and called.__module__ == function.__module__:
+            yield from _parts(called, seen)
         elif isinstance(value, _PLAIN):
             yield _text(value)
 

@@ -511,14 +511,17 @@ def test_a_measure_that_changed_is_not_resumed(tmp_path, computed, monkeypatch):
     run()
     assert computed == []
     _register(source.replace("** 2", "** 4"))
-    with pytest.raises(ValueError, match="the function of measure odd changed since it was start"):
+    with pytest.raises(ValueError, match="the function of measure odd, or what it is reg"):
         run()
     _register(source, version="1")
     run("t.zarr")
     _register(source.replace("** 2", "** 4"), version="1")
     run("t.zarr")
+    _register(source, version="1", symmetric=False)
+    with pytest.raises(ValueError, match="of measure odd, or what it is registered with, changed"):
+        run("t.zarr")
     _register(source, version="2")
-    with pytest.raises(ValueError, match="the function of measure odd changed since it was start"):
+    with pytest.raises(ValueError, match="the function of measure odd, or what it is reg"):
         run("t.zarr")
 
 

@@ -86,7 +86,7 @@ class SweepStore:
         layouts = {name: _layout(array) for name, array in expected.arrays()}
         for consolidated in (False, True):  # in the file of each array, and in that of the store
             try:
-                check_codecs(self._path)
+                check_codecs(self._path, metadata=("zarr.json",))
                 # Otherwise a chunk of NaN would look the same as a lost chunk.
                 with zarr.config.set({"array.write_empty_chunks": True}):
                     group = zarr.open_group(
@@ -237,7 +237,11 @@ def _identity(sweep: Sweep, fingerprints: Sequence[str]) -> dict[str, Any]:
     """Return all that a sweep must have in common with a store to resume it."""
     inputs = sweep.inputs
     samples = blake2b(repr(inputs.sample_ids).encode(errors="surrogatepass"), digest_size=16)
-    versions = {row.label: row.version for row in inputs.measures if row.version}
+    versions = {
+        row.label: [row.version, row.symmetric, *row.similarity_range]
+        for row in inputs.measures
+        if row.version
+    }
     tiles = [(t.layer, t.x.start, t.x.stop, t.y.start, t.y.stop) for t in sweep.tiles]
     return {
         "format": _FORMAT,
@@ -348,7 +352,10 @@ def _differences(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> Iter
         elif name == "versions":
             versions, others = value or {}, before or {}
             changed = [x for x in {**versions, **others} if versions.get(x) != others.get(x)]
-            yield f"the function of measure {', '.join(changed)} changed since it was started"
+            yield (
+                f"the function of measure {', '.join(changed)}, or what it is registered with, "
+                "changed since it was started"
+            )
         elif name in ("data", "samples", "tiles"):
             yield "it has other networks, samples or layers"
         elif name == "coords" and isinstance(before, dict):

@@ -133,7 +133,7 @@ class _Variable:
             self._check_inner(1, n_bytes, level)
             return
         dims = self._integers()
-        if len(dims) > _MOST_AXES or min(dims, default=0) < 0:
+        if not 2 <= len(dims) <= _MOST_AXES or min(dims) < 0:
             raise ValueError(f"it is damaged: a variable has shape {dims}")
         n = math.prod(dims)
         self._skip_values()  # its name

@@ -78,3 +78,16 @@ def test_an_exclusion_applies_once_where_samples_with_nan_are_left_out():
     a["fc"][3, 1] = np.nan
     table = isorep.compare(a, a, layers="!out", nan_policy="omit", measures="cka")
     assert (table.sizes["x_layer"], table.attrs["n_omitted"]) == (1, 1)
+
+
+def test_channels_without_a_reduction(tmp_path):
+    torch = pytest.importorskip("torch")
+    np.savez(tmp_path / "a.npz", fc=X)
+    path, model = tmp_path / "a.npz", torch.nn.Sequential(torch.nn.Linear(4, 3))
+    data = [torch.as_tensor(X, dtype=torch.float32)]
+    for function in (isorep.compare, isorep.diff):
+        with pytest.raises(ValueError, match="pass reduce= too, or leave channels out"):
+            function(path, path, channels="first")
+    with pytest.warns(UserWarning, match="knows its samples and a does not"):
+        table = isorep.compare(path, model, data=data, channels="first", measures="cka")
+    assert table.sizes["y_layer"] == 1

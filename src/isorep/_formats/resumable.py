@@ -265,7 +265,7 @@ class ResumableStore:
         for entry in self._store.iterdir():
             if entry.name not in layers:
                 _remove(entry)
-        check_codecs(self._store)
+        check_codecs(self._store, metadata=("zarr.json",))
         self._group = zarr.open_group(writer, mode="a", zarr_format=3)
         for layer in layers.values():
             layer.create(self._group)

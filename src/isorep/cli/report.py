@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from isorep._utils.validation import unknown_name
 from isorep.cli.app import app
 from isorep.cli.file_sides import as_file, file_options
 from isorep.cli.option_groups import with_options
@@ -111,15 +112,21 @@ def _group_of_each(options: Sequence[str], tables: Iterable[xarray.Dataset]) -> 
         if not (name and pattern):
             raise ValueError(f"--group {option!r}: expected NAME=GLOB, such as 'true=true-*'")
         patterns.append((name, pattern))
+    networks = [
+        str(network)
+        for table in tables
+        if table.attrs["kind"] == "pairwise"
+        for network in table["x"].to_numpy().tolist()
+    ]
+    for name, pattern in patterns:
+        if networks and not any(fnmatchcase(network, pattern) for network in networks):
+            raise ValueError(unknown_name(f"network in --group {name}=", pattern, networks))
     groups = {}
-    for table in tables:
-        if table.attrs["kind"] != "pairwise":
-            continue
-        for network in map(str, table["x"].to_numpy().tolist()):
-            matching = [name for name, pattern in patterns if fnmatchcase(network, pattern)]
-            if not matching:
-                raise ValueError(
-                    f"network {network!r} is in no group: no pattern of --group matches its name"
-                )
-            groups[network] = matching[0]
+    for network in networks:
+        matching = [name for name, pattern in patterns if fnmatchcase(network, pattern)]
+        if not matching:
+            raise ValueError(
+                f"network {network!r} is in no group: no pattern of --group matches its name"
+            )
+        groups[network] = matching[0]
     return groups

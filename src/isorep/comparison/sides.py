@@ -141,7 +141,8 @@ def read_options(options: Mapping[str, object]) -> ReadOptions:
     read: ReadOptions = {}
     if isinstance(reduce := options.get("reduce"), str):
         read["reduce"] = reduce
-    if isinstance(channels := options.get("channels"), str):
+    # Without a reduction the axis is for a model on the other side.
+    if "reduce" in read and isinstance(channels := options.get("channels"), str):
         read["channels"] = channels
     return read
 

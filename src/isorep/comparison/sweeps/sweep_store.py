@@ -86,7 +86,7 @@ class SweepStore:
         layouts = {name: _layout(array) for name, array in expected.arrays()}
         for consolidated in (False, True):  # in the file of each array, and in that of the store
             try:
-                check_codecs(self._path)
+                check_codecs(self._path, metadata=("zarr.json",))
                 # Otherwise a chunk of NaN would look the same as a lost chunk.
                 with zarr.config.set({"array.write_empty_chunks": True}):
                     group = zarr.open_group(

@@ -60,7 +60,7 @@ def test_trains_once_and_gives_what_the_module_computes(figure, tmp_path, monkey
     assert epochs == []  # read, not trained
     trained, corpora = language_networks.train((MODEL,), 2, 3, run)
     assert [network.seed for network in trained[MODEL.name]] == [6, 7]
-    expected = fig6.compute(trained, corpora)
+    expected = fig6.compute(trained, corpora, setup.figure)
     for computed in (result, again):
         for name, table in expected.items():
             assert computed.tables[name].identical(table)
@@ -72,6 +72,7 @@ def test_trains_once_and_gives_what_the_module_computes(figure, tmp_path, monkey
     assert row["value"] == table[row["quantity"]].sel(at).item()
     networks = figure.facts(result)["networks"][MODEL.name]
     assert networks[0]["valid_perplexity"] == trained[MODEL.name][0].valid_perplexity[-1]
+    assert figure.facts(result)["texts"]["pydoc"] == corpora["pydoc"].facts()
     assert figure.claims(result)
     assert figure.draw(result).axes
 
@@ -101,7 +102,7 @@ def test_another_seed_makes_other_networks(figure, tmp_path):
 
 
 def test_toys_take_the_seed():
-    toy = figa2.SetUp(width=4, samples=53, steps=4, every=2, alphas=(0.0, 1.0), networks=2)
+    toy = figa2.SetUp(width=4, runs=53, steps=4, every=2, alphas=(0.0, 1.0), networks=2)
     made = language.language_figure(figa2)
     result = made.compute(language.SetUp(toy, seed=5), Run(console=Console(quiet=True)))
     expected = figa2.compute(replace(toy, seed=5))

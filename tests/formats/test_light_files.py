@@ -2,6 +2,7 @@
 
 import shutil
 import warnings
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -13,6 +14,7 @@ from helpers.light_files import CLASSES, FILES, IDS, TRIALS, UNITS, WIDE
 from safetensors.numpy import save_file
 
 from isorep._formats.formats import find_format
+from isorep._formats.matlab_structure import check_structure
 from isorep.representations.activation_file import ActivationFile
 from isorep.storage import load, open_or_load, open_store
 
@@ -207,6 +209,7 @@ def test_files_of_pytorch_that_are_refused(tmp_path):
         ("", "an empty first line"),
         ("a,b\n1,2\n3\n", "1 values in line 3 for 2 columns"),
         ("a,b\n1,2,3\n", "3 values in line 2 for 2 columns"),
+        ('a,b\n\n1,2\n"x\ny",2\n\n3\n', "1 values in line 7 for 2 columns"),
         ("a,a\n1,2\n", "the name 'a' for several columns"),
         ("a,,b\n1,2,3\n", "a column without a name"),
         ("0.5,1.5\n1,2\n", "numbers in the first line, 0.5, 1.5, and no names"),
@@ -428,3 +431,60 @@ def test_objects_as_ids_of_an_npz(tmp_path):
     np.savez(tmp_path / "a.npz", x=UNITS, image=np.array(IDS, object))
     with pytest.raises(ValueError, match=r"array 'image': an array of Python objects.*astype\(str"):
         load(tmp_path / "a.npz", ids="image")
+
+
+def test_every_kind_of_variable_of_matlab_passes_the_check(tmp_path):
+    variables = {
+        "numbers": UNITS,
+        "small": np.int8([1, 2]),
+        "complex": 1j * UNITS,
+        "sparse": scipy.sparse.csc_matrix(1j * np.eye(4)),
+        "struct": {"x": 1, "nested": {"text": "ab", "cell": np.array([1, "a", UNITS], object)}},
+        "structs": np.array([(1, "a"), (2, "b")], [("x", object), ("y", object)]),
+        "no_fields": {},
+        "blanks": " " * 5,
+        "empty": np.zeros((0, 3)),
+        "large": np.zeros((700, 500)),
+    }
+    for compressed in (False, True):
+        scipy.io.savemat(tmp_path / "a.mat", variables, do_compression=compressed)
+        check_structure(tmp_path / "a.mat")
+    for path in (Path(scipy.io.matlab.__file__).parent / "tests" / "data").glob("test*.mat"):
+        if "hdf5" not in path.name:  # files that MATLAB wrote on many computers
+            check_structure(path)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "text"),
+    [
+        (128, 3, "a variable has type 3"),
+        (132, 10**6, "it ends within a variable"),
+        (144, 99, "a variable has class 99"),
+        (152, 0, "an element has type 0 and 8 bytes"),
+        (160, -5, r"a variable has shape \(-5, 4\)"),
+        (156, 4 * 2**20, "a shape of 4194304 bytes"),
+        (176, 11, "an element has type 11 and 192 bytes"),
+        (180, 10**6, "it ends within a variable"),
+    ],
+)
+def test_a_damaged_variable_of_matlab(tmp_path, place, value, text):
+    path = tmp_path / "a.mat"
+    scipy.io.savemat(path, {"x": UNITS})
+    content = bytearray(path.read_bytes())
+    content[place : place + 4] = value.to_bytes(4, "little", signed=True)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"a.mat': expected a .mat file, got .*damaged: {text}"):
+        load(path)
+
+
+@pytest.mark.parametrize(("old", "new"), [(1, 2**26), (2, 2**26)])
+def test_a_cell_that_claims_more_than_the_file_has(tmp_path, old, new):
+    path = tmp_path / "a.mat"
+    scipy.io.savemat(path, {"x": np.array([UNITS, "a"], object)})
+    content = path.read_bytes()
+    dims = np.array([1, 2], "<i4").tobytes()
+    path.write_bytes(
+        content.replace(dims, dims.replace(bytes([old, 0, 0, 0]), new.to_bytes(4, "little")), 1)
+    )
+    with pytest.raises(ValueError, match=r"it is damaged: \d+ variables in \d+ bytes"):
+        load(path)

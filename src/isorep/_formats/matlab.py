@@ -10,6 +10,7 @@ import numpy as np
 
 from isorep._formats.hdf5 import open_hdf5
 from isorep._formats.header import Contents
+from isorep._formats.matlab_structure import check_structure
 from isorep._formats.matlab_values import UnreadableArray, element_name, without_unit_axes
 from isorep._formats.sparse_rows import SparseRows
 
@@ -34,6 +35,7 @@ def open_matlab(path: Path) -> Contents:
     from scipy.io import loadmat
 
     try:
+        check_structure(path)
         variables = loadmat(path)
     except Exception as error:  # a damaged file can raise anything
         raise ValueError(f"expected a .mat file, got {type(error).__name__}: {error}") from error

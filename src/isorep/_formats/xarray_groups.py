@@ -107,6 +107,7 @@ class _Variable:
         self._dim = dim
         sizes = dict(zip(variable.dims, variable.shape, strict=True))
         self.shape: tuple[int, ...] = (sizes.pop(dim), *sizes.values())
+        self.dims: tuple[str, ...] = (str(dim), *map(str, sizes))
         self.dtype: np.dtype[Any] = variable.dtype
         chunks = variable.encoding.get("chunksizes") or variable.encoding.get("chunks")
         self.chunks = (chunks[variable.dims.index(dim)],) if chunks else None

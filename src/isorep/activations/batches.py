@@ -210,12 +210,20 @@ def batches(
 
 
 def _is_inputs_and_labels(data: Any) -> bool:
-    """Return whether `data` is (inputs, labels): two batches would have equally many axes."""
+    """Return whether `data` is (inputs, labels): two batches would have equally many axes.
+
+    Raise ValueError unless there is a label for each input.
+    """
     if not (isinstance(data, tuple) and len(data) == 2 and _is_array(data[0]) and data[0].ndim > 1):
         return False
     labels = data[1]
     is_column = labels.ndim == 1 if _is_array(labels) else _is_texts(labels)
-    return bool(is_column and len(labels) == len(data[0]))
+    if is_column and len(labels) != len(data[0]):
+        raise ValueError(
+            f"data are inputs of {len(data[0])} samples and {len(labels)} labels: pass one label "
+            "for each sample"
+        )
+    return bool(is_column)
 
 
 def _parse(batch: Any, where: str) -> Batch:

@@ -203,6 +203,7 @@ def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
         draw_starts,
         titles=[f"{name}, {table['layer'].to_numpy()[-1]}" for name, table in result.items()],
         xlabel="step of the repetition",
+        legend="cosine",  # the curves leave room for it there
     )
 
 

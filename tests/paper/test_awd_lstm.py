@@ -140,6 +140,35 @@ def test_capture_finds_each_layer_by_its_name_with_its_features_last():
     torch.testing.assert_close(output, hidden.detach().flatten(0, 1))
 
 
+def test_untied_it_has_an_output_matrix():
+    torch.manual_seed(0)
+    model = AWDLSTM(23, embedding=5, hidden=7, layers=2, tied=False).eval()
+    hidden, _ = model(_tokens())
+    expected = hidden @ model.output.weight.T + model.bias
+    torch.testing.assert_close(model.decode(hidden), expected)
+    assert not torch.equal(model.output.weight, model.embedding.weight)
+    assert torch.equal(model.training_step(_tokens()).logits, model.decode(hidden))
+
+
+def test_orthogonal_weights_of_each_gate():
+    torch.manual_seed(0)
+    model = AWDLSTM(23, embedding=5, hidden=7, layers=2, initial_weights="orthogonal")
+    for name in model.layers:
+        layer = model.get_submodule(name)
+        for gate in layer.weight_hh_l0.chunk(4):
+            torch.testing.assert_close(gate.T @ gate, torch.eye(layer.hidden_size))
+        bound = (6 / (layer.input_size + layer.hidden_size)) ** 0.5
+        assert 0.9 * bound < layer.weight_ih_l0.abs().max() <= bound
+        # PyTorch's biases are at most 1 / sqrt(width).
+        least = 1 - layer.hidden_size**-0.5
+        _, forget, _, _ = layer.bias_ih_l0.chunk(4)
+        assert (forget >= least).all()
+        assert ((layer.bias_ih_l0 >= least).sum(), layer.bias_hh_l0.abs().max() < least) == (
+            layer.hidden_size,
+            True,
+        )
+
+
 @pytest.mark.parametrize("layers", [1, 5])
 def test_any_number_of_layers(layers):
     model = AWDLSTM(11, embedding=3, hidden=4, layers=layers)

@@ -60,7 +60,7 @@ def test_trains_once_and_gives_what_the_module_computes(figure, tmp_path, monkey
     assert epochs == []  # read, not trained
     trained, corpora = language_networks.train((MODEL,), 2, 3, run)
     assert [network.seed for network in trained[MODEL.name]] == [6, 7]
-    expected = fig6.compute(trained, corpora)
+    expected = fig6.compute(trained, corpora, setup.figure)
     for computed in (result, again):
         for name, table in expected.items():
             assert computed.tables[name].identical(table)
@@ -72,6 +72,7 @@ def test_trains_once_and_gives_what_the_module_computes(figure, tmp_path, monkey
     assert row["value"] == table[row["quantity"]].sel(at).item()
     networks = figure.facts(result)["networks"][MODEL.name]
     assert networks[0]["valid_perplexity"] == trained[MODEL.name][0].valid_perplexity[-1]
+    assert figure.facts(result)["texts"]["pydoc"] == corpora["pydoc"].facts()
     assert figure.claims(result)
     assert figure.draw(result).axes
 

@@ -5,11 +5,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import xarray
 from helpers import language_models as toy
 from helpers import naive
 
 from isorep.paper import FIGURES, runner
-from isorep.paper.analysis import rnn_states
+from isorep.paper.analysis import lag, rnn_states
 from isorep.paper.data.text import Corpus
 from isorep.paper.figures import fig1_language, fig6, figa1_language, figa3, figa4, figa8
 
@@ -19,12 +20,12 @@ NAMES = [model.name for model in toy.MODELS]
 
 @pytest.fixture(scope="module")
 def figure6():
-    return fig6.compute(toy.trained(), toy.corpora())
+    return fig6.compute(toy.trained(), toy.corpora(), fig6.SetUp(toy.MODELS, 2))
 
 
 @pytest.fixture(scope="module")
 def figure_a8():
-    return figa8.compute(toy.trained(), toy.corpora())
+    return figa8.compute(toy.trained(), toy.corpora(), fig6.SetUp(toy.MODELS, 2))
 
 
 @pytest.fixture(scope="module")
@@ -70,47 +71,90 @@ def test_convergence_is_the_distance_to_the_final_state(request, figure, measure
     assert table.attrs["note"] == "not a real text"
 
 
-def test_figure_6_contrasts_each_layer_with_the_one_below(figure6):
+@pytest.mark.slow
+def test_convergence_over_the_beginning_of_the_text(figure6):
+    name = NAMES[0]
+    short = fig6.compute(toy.trained(), toy.corpora(), fig6.SetUp(toy.MODELS, 2, compared=300))
+    states = [
+        toy.read_rows(toy.trained()[name][0].at(epoch), VALID[:300])["lstm1"] for epoch in (1, 4)
+    ]
+    cell = short[name]["pwcca_distance"].sel(network=0, epoch=1, layer="lstm1")
+    assert cell.item() == pytest.approx(naive.pwcca(*states), abs=2e-5)
+    assert cell.item() != figure6[name]["pwcca_distance"].sel(network=0, epoch=1, layer="lstm1")
+
+
+def test_figure_6_contrasts_upper_layers_with_lower_ones(figure6):
     judged = fig6.claims(figure6)
-    assert [claim.figure for claim in judged] == ["6", "6", "6", "6", "6d"]
-    table = figure6[NAMES[1]]["pwcca_distance"].to_numpy()  # network, epoch, layer
-    bottom_up = judged[1].contrasts
-    assert [contrast.where.split(": ")[1] for contrast in bottom_up] == [
+    assert [claim.figure for claim in judged] == ["6", "6", "6", "6", "6d", "6d"]
+    assert [claim.ours for claim in judged] == [False, False, True, True, False, False]
+    _, deep, _, one_by_one, changed, clearer = judged
+    late = _lateness(figure6[NAMES[1]]["pwcca_distance"].to_numpy())  # network, layer
+    (top,) = deep.contrasts  # of three layers, the middle one is in neither half
+    assert top.where == "lstm3 - lstm1"
+    assert top.effect == pytest.approx((late[:, 2] - late[:, 0]).mean())
+    assert [contrast.where for contrast in one_by_one.contrasts] == [
         "lstm2 - lstm1",
         "lstm3 - lstm2",
     ]
-    by_layer = _parts(table)
-    np.testing.assert_allclose([contrast.effect for contrast in bottom_up], np.diff(by_layer))
-    span = by_layer[-1] - by_layer[0]
-    assert judged[3].contrasts[0].effect == pytest.approx(span)
-    plain = _parts(figure6[NAMES[1]]["cca_distance"].to_numpy())
-    blur = span - (plain[-1] - plain[0])
-    assert judged[-1].contrasts[0].effect == pytest.approx(blur)
+    steps = np.diff(late.mean(axis=0))
+    np.testing.assert_allclose([contrast.effect for contrast in one_by_one.contrasts], steps)
+    plain = _lateness(figure6[NAMES[1]]["cca_distance"].to_numpy())
+    change = np.abs((late - plain).mean(axis=0))
+    assert changed.contrasts[0].effect == pytest.approx(change.max())
+    assert changed.contrasts[0].where == f"lstm{change.argmax() + 1}"
+    span = (late[:, 2] - late[:, 0] - plain[:, 2] + plain[:, 0]).mean()
+    assert clearer.contrasts[0].effect == pytest.approx(span)
 
 
-def _parts(table):
-    """Mean distances of the layers, (network, epoch, layer) -> (layer,), over that of them all."""
-    means = table[:, 1:-1].mean(axis=1)
-    return (means / means.mean(axis=1, keepdims=True)).mean(axis=0)
+def _lateness(table):
+    """Mean distances over training, (network, epoch, layer) -> (network, layer), over their mean.
+
+    The toys have checkpoints 0 to 4; from 1 to 3, the trapezoidal rule has weights 1/2, 1, 1/2.
+    """
+    means = table[:, 1] / 2 + table[:, 2] + table[:, 3] / 2
+    return means / means.mean(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("name", fig6.PUBLISHED)
+def test_the_papers_own_picture_passes_figure_6s_criterion(name):
+    counterparts = {theirs: ours for ours, theirs in fig6.COUNTERPARTS.items()}
+    own = fig6.published(counterparts[name])
+    assert own.identical(fig6.published(name))
+    six = xarray.concat([own] * 6, "network").assign(cca_distance=lambda t: t["pwcca_distance"])
+    claim = fig6.claims({name: six})[0]
+    assert claim.verdict == "reproduced"
+    assert claim.paper == f"{claim.deciding.effect:.2f}"
+    assert claim.deciding.exact.p_value == 1 / 64
+
+
+def test_lateness_takes_uneven_epochs_by_their_length():
+    distances = fig6.PUBLISHED["Penn Treebank, 3 layers"]
+    epochs = [50, 100, 200, 300, 400, 490]
+    areas = [
+        sum((b - a) * (distances[a][layer] + distances[b][layer]) / 2 for a, b in pairwise(epochs))
+        for layer in range(3)
+    ]
+    expected = np.array([areas]) / np.mean(areas)
+    table = fig6.published("Penn Treebank, 3 layers")
+    np.testing.assert_allclose(lag.lateness(table, "pwcca"), expected)
+
+
+def test_other_models_have_no_published_picture():
+    assert fig6.published("WikiText-2, 3 layers") is None
 
 
 def test_figure_a8_counts_moves_the_wrong_way(figure_a8):
-    table = figure_a8[NAMES[0]]
-    moves = np.diff(table["cosine_distance"].to_numpy(), axis=1)
-    share = np.where(moves > 0, moves, 0).sum(1) / np.abs(moves).sum(1)
-    np.testing.assert_allclose(figa8.backwards(table, "cosine"), share.mean(axis=1))
-    by_cosine, by_euclidean, noisy_cosine, noisy_euclidean = figa8.claims(figure_a8)
-    for measure, order, noise in (
-        ("cosine", by_cosine, noisy_cosine),
-        ("euclidean", by_euclidean, noisy_euclidean),
-    ):
-        rises, more = [], []
-        for table in figure_a8.values():
-            rises.extend(np.diff(_parts(table[f"{measure}_distance"].to_numpy())))
-            ups = [_ups(table[f"{name}_distance"].to_numpy()) for name in (measure, "pwcca")]
-            more.append(ups[0] - ups[1])
-        np.testing.assert_allclose([contrast.effect for contrast in order.contrasts], rises)
-        np.testing.assert_allclose([contrast.effect for contrast in noise.contrasts], more)
+    judged = figa8.claims(figure_a8)
+    assert len(judged) == 8
+    rows = [(measure, name) for measure in ("cosine", "euclidean") for name in NAMES]
+    for (measure, name), order, noise in zip(rows, judged[:4], judged[4:], strict=True):
+        table = figure_a8[name]
+        late = _lateness(table[f"{measure}_distance"].to_numpy()).mean(axis=0)
+        (top,) = order.contrasts
+        assert top.effect == pytest.approx(late[-1] - late[0])
+        ups = [_ups(table[f"{kind}_distance"].to_numpy()) for kind in (measure, "pwcca")]
+        assert noise.contrasts[0].effect == pytest.approx(ups[0] - ups[1])
+        assert noise.contrasts[0].at_floor == (max(ups) < 0.05)
 
 
 def _ups(table):
@@ -136,33 +180,44 @@ def test_figure_1_is_made_of_correlations_and_variates(figure1, name):
             naive.correlations(state, states[4]),
             atol=2e-5,
         )
-    h = naive.variates(states[1], states[2])
-    for part, variates in (("stable", h[:, :2]), ("unstable", h[:, -2:])):
+    # Chosen in the first half of the text, compared in the second.
+    middle = len(states[1]) // 2
+    h = naive.variates(states[1][:middle], states[2][:middle])
+    first = states[1][:middle] - states[1][:middle].mean(axis=0)
+    directions = np.linalg.lstsq(first, h, rcond=None)[0]
+    second = states[1][middle:] @ directions
+    for part, variates in (("stable", second[:, :2]), ("unstable", second[:, -2:])):
         distances = network[f"{part}_distance"]
         assert np.isnan(distances.sel(epoch=0))
         for epoch in range(1, 5):
-            expected = naive.cca(variates, states[epoch])
+            expected = naive.cca(variates, states[epoch][middle:])
             assert distances.sel(epoch=epoch).item() == pytest.approx(expected, abs=1e-4)
     np.testing.assert_array_equal(
         network["valid_perplexity"], toy.trained()[name][0].valid_perplexity
     )
 
 
-def test_figure_1_takes_performance_and_coefficients_at_one_epoch(figure1):
-    lead, further, flat, at_once = fig1_language.claims(figure1)[:4]
+def test_figure_1_judges_every_later_epoch_apart(figure1):
+    many, stable, gone, peak, farther = fig1_language.claims(figure1)[:5]
     table = figure1[NAMES[0]]
-    expected = []
+    shares = []
     for i, network in enumerate(toy.trained()[NAMES[0]]):
         loss = np.log(network.valid_perplexity)
         learned = (loss[0] - loss) / (loss[0] - loss.min())
         at = next(epoch for epoch in range(5) if learned[epoch] >= 0.95)
-        settled = np.mean(table["correlation"].to_numpy()[i, at] >= 0.9)
-        expected.append(learned[at] - settled)
-    assert lead.contrasts[0].effect == pytest.approx(np.mean(expected))
-    s, b = (table[f"{part}_distance"].to_numpy() for part in ("stable", "unstable"))
-    assert further.contrasts[0].effect == pytest.approx((b - s)[:, [3, 4]].mean())
-    assert flat.contrasts[0].effect == pytest.approx((s[:, 4] - s[:, 2]).mean())
-    assert at_once.contrasts[0].effect == pytest.approx((b - s)[:, 2].mean())
+        shares.append(np.mean(table["correlation"].to_numpy()[i, at] < 0.9))
+    assert many.contrasts[0].effect == pytest.approx(np.mean(shares))
+    s, b = (table[f"{part}_distance"].mean("network").to_numpy() for part in ("stable", "unstable"))
+    # The early epoch is 1 and half time 2, so later are 3 and 4.
+    assert _effects(stable) == pytest.approx([s[4] - s[3]])
+    assert _effects(gone) == pytest.approx([b[3], b[4]])
+    assert _effects(peak) == pytest.approx([b[2] - (b[1] + b[3]) / 2])
+    assert _effects(farther) == pytest.approx([b[3] - s[3], b[4] - s[4]])
+    assert farther.ours
+
+
+def _effects(claim):
+    return [contrast.effect for contrast in claim.contrasts]
 
 
 def test_figure_1_needs_checkpoints_and_directions():
@@ -180,6 +235,7 @@ def test_figure_a1_is_the_curves():
         for curve in figa1_language.CURVES:
             expected = [getattr(network, curve) for network in networks]
             np.testing.assert_array_equal(result[name][curve], expected)
+        np.testing.assert_array_equal(result[name]["epoch"], networks[0].recipe.evaluated)
     figa1_language.draw(result).canvas.draw()
     for claim, table in zip(figa1_language.claims(result), result.values(), strict=True):
         remaining = []
@@ -197,9 +253,13 @@ def test_figures_a3_and_a4_compare_each_step_with_the_last(figure_a3, figure_a4,
     train = toy.corpus().train
     by_index = rnn_states.by_index(model, train[:800], 4)
     repeated = rnn_states.under_repeated_input(model, train[:500], 4, start=20, stride=5)
+    read_on = rnn_states.under_repeated_input(
+        model, train[:500], 4, start=2, stride=5, repeated=False
+    )
     for states, table in (
         (by_index, figure_a3[name].sel(network=1)),
-        (repeated, figure_a4[name].sel(network=1, start=81)),  # 81 % of 25 tokens is 20
+        (repeated, figure_a4[name].sel(network=1, start="81")),  # 81 % of 25 tokens is 20
+        (read_on, figure_a4[name].sel(network=1, start="none")),
     ):
         assert table.sizes == {"step": 4, "layer": len(model.layers)}
         for step, layers in states.items():
@@ -212,14 +272,27 @@ def test_figures_a3_and_a4_compare_each_step_with_the_last(figure_a3, figure_a4,
                     assert distance == pytest.approx(expected, abs=1e-5), (measure, step, layer)
 
 
-def test_claims_of_a3_and_a4_are_about_cca(figure_a3, figure_a4):
-    table = figure_a3[NAMES[1]]["cca_distance"].mean("network").to_numpy()  # step, layer
-    effects = [contrast.effect for contrast in figa3.claims(figure_a3)[1].contrasts]
-    np.testing.assert_allclose(effects, table[3] - table[0] / 2)
-    mean = figure_a4[NAMES[1]]["cca_distance"].mean("network").to_numpy()[:, :-1].mean(axis=1)
-    early, late = figa4.claims(figure_a4)[2:]
-    np.testing.assert_allclose([contrast.effect for contrast in early.contrasts], mean[0])
-    np.testing.assert_allclose([contrast.effect for contrast in late.contrasts], mean[1] - mean[0])
+def test_figure_a3_judges_each_distance(figure_a3):
+    judged = figa3.claims(figure_a3)[3:]  # of the second model
+    for claim, measure in zip(judged, ("cca", "cosine", "euclidean"), strict=True):
+        table = figure_a3[NAMES[1]][f"{measure}_distance"].mean("network").to_numpy()
+        np.testing.assert_allclose(_effects(claim), table[3] - table[0] / 2)
+
+
+def test_figure_a4_contrasts_an_early_repetition_with_none(figure_a4):
+    recognised, cosine, euclidean, late = figa4.claims(figure_a4)[4:]  # of the second model
+    mean = figure_a4[NAMES[1]].mean("network").isel(step=slice(0, 3)).mean("step")
+    by_start = {
+        measure: [mean[f"{measure}_distance"].sel(start=s).to_numpy() for s in ("8", "81", "none")]
+        for measure in ("cca", "cosine", "euclidean")
+    }
+    early, latest, none = by_start["cca"]
+    np.testing.assert_allclose(_effects(recognised), none / 2 - early)
+    np.testing.assert_allclose(_effects(late), latest - early)
+    for claim, measure in ((cosine, "cosine"), (euclidean, "euclidean")):
+        early, _, none = by_start[measure]
+        np.testing.assert_allclose(_effects(claim), none - early)
+        assert claim.kind == "no difference"
 
 
 def test_every_figure_is_drawn(figure1, figure6, figure_a3, figure_a4, figure_a8):
@@ -265,4 +338,4 @@ def test_another_text_is_refused():
     other = Corpus("other", toy.corpus().vocabulary, VALID, VALID)
     message = r"was trained on a toy with digest \w+, but the text is other with digest \w+\."
     with pytest.raises(ValueError, match=message):
-        fig6.compute(toy.trained(), {"pydoc": other})
+        fig6.compute(toy.trained(), {"pydoc": other}, fig6.SetUp(toy.MODELS, 2))

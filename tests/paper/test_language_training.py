@@ -213,8 +213,50 @@ def test_a_checkpoint_is_the_model_that_was_evaluated(corpus):
         trained.at(3)
 
 
+def test_checkpoints_within_an_epoch_are_of_the_training_as_it_is_without_them(corpus):
+    recipe = replace(ASGD, epochs=2, checkpoints=(0, 0.5, 1, 1.3, 2), nonmono=0)
+    trained = lm.train_language_model(recipe, corpus)
+    assert recipe.evaluated == (0, 0.5, 1, 1.3, 2)
+    assert len(trained.train_perplexity) == len(trained.valid_perplexity) == 5
+    for epoch, expected in zip(recipe.evaluated, trained.valid_perplexity, strict=True):
+        assert perplexity(trained.at(epoch), corpus.valid) == pytest.approx(expected, rel=1e-6)
+    ends = replace(recipe, checkpoints=(0, 2))
+    plain = lm.train_language_model(ends, corpus)
+    assert ends.evaluated == (0, 1, 2)
+    np.testing.assert_array_equal(plain.valid_perplexity, trained.valid_perplexity[[0, 2, 4]])
+    for name, value in plain.checkpoints[2].items():
+        np.testing.assert_array_equal(trained.checkpoints[2][name], value)
+
+
+def test_a_checkpoint_within_an_epoch_is_after_its_share_of_the_text(corpus, monkeypatch):
+    steps = []
+    step, evaluate = lm._Run._train_window, lm._Run._evaluate
+    monkeypatch.setattr(
+        lm._Run,
+        "_train_window",
+        lambda self, start, length, state: (
+            steps.append(start + length) or step(self, start, length, state)
+        ),
+    )
+    monkeypatch.setattr(
+        lm._Run,
+        "_evaluate",
+        lambda self, epoch: steps.append(f"epoch {epoch}") or evaluate(self, epoch),
+    )
+    lm.train_language_model(replace(RECIPE, epochs=1, checkpoints=(0, 0.25, 1)), corpus)
+    middle = steps.index("epoch 0.25")
+    # Three rows of 100 tokens have 99 to predict.
+    assert steps[middle - 1] >= 0.25 * 99 > steps[middle - 2]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", [RECIPE, replace(ASGD, nonmono=0, learning_rate=30.0)])
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        replace(RECIPE, checkpoints=(0, 0.5, 2, 2.5, 4), tied=False),
+        replace(ASGD, nonmono=0, learning_rate=30.0),
+    ],
+)
 @pytest.mark.parametrize("interrupted_after", slow_unless([2], [0, 2, 3]))
 def test_an_interrupted_training_goes_on_to_the_same_end(
     corpus, tmp_path, recipe, interrupted_after
@@ -259,7 +301,7 @@ def test_folders_of_other_trainings_and_damaged_ones_are_refused(corpus, tmp_pat
         lm.train_language_model(RECIPE, corpus, 1, folder=tmp_path / "lm")
     with pytest.raises(ValueError, match="different recipe"):
         lm.train_language_model(replace(RECIPE, alpha=0.5), corpus, folder=tmp_path / "lm")
-    (tmp_path / "lm" / "epoch-0002.npz").write_bytes(b"PK")
+    (tmp_path / "lm" / "epoch-2.npz").write_bytes(b"PK")
     with pytest.raises(ValueError, match="is damaged"):
         load(tmp_path / "lm")
     with pytest.raises(FileNotFoundError, match="no language model in"):

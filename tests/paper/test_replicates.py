@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from isorep.paper.analysis.replicates import contrast
+from isorep.paper.analysis.replicates import contrast, largest
 
 VALUES = np.array([0.3, -0.1, 0.25, 0.4])
 
@@ -35,6 +35,22 @@ def test_one_network_has_no_interval_and_decides_nothing():
     assert result.interval is None
     assert result.exact == (0.5, 0.5)
     assert contrast("x", [0.5], two_sided=True).exact == (1.0, 1.0)
+
+
+def test_the_largest_of_several_changes_is_compared_with_the_largest_by_chance():
+    random = np.random.default_rng(0)
+    differences = random.standard_normal((6, 3)) * 0.2 + [0.1, -0.4, 0.0]
+    result = largest(["a", "b", "c"], differences)
+    biggest = []
+    for signs in product([1, -1], repeat=6):
+        flipped = [sign * row for sign, row in zip(signs, differences, strict=True)]
+        biggest.append(max(abs(sum(column)) / 6 for column in zip(*flipped, strict=True)))
+    assert result.where == "b"
+    assert result.effect == pytest.approx(biggest[0])
+    assert result.exact.p_value == np.mean([value >= biggest[0] - 1e-12 for value in biggest])
+    assert result.exact.smallest == 2 / 64
+    low, high = ttest_1samp(-differences[:, 1], 0).confidence_interval(0.9)
+    assert result.interval == pytest.approx((low, high))
 
 
 @pytest.mark.parametrize("bad", [[], [[0.1, 0.2]], np.zeros(21)])

@@ -57,3 +57,15 @@ def test_under_repeated_input(model, start):
                     by_step[step][layer][row], expected[layer][start + step], atol=1e-6
                 )
     assert all(len(layers["lstm1"]) == len(begins) for layers in by_step.values())
+
+
+def test_without_repetition_it_reads_on(model):
+    by_step = rnn_states.under_repeated_input(model, TOKENS, 5, start=3, stride=29, repeated=False)
+    begins = range(0, 240 - 7, 29)
+    for row, begin in enumerate(begins):
+        expected = toy.read(model, TOKENS[begin : begin + 8])
+        for step in range(5):
+            np.testing.assert_allclose(
+                by_step[step]["lstm2"][row], expected["lstm2"][3 + step], atol=1e-6
+            )
+    assert len(by_step[0]["lstm2"]) == len(begins)

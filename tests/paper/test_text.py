@@ -1,5 +1,7 @@
 """Text: numbered words, standard files, and what is said when a file is missing."""
 
+import platform
+
 import numpy as np
 import pytest
 
@@ -128,16 +130,27 @@ def test_errors_name_the_file_and_what_was_expected(tmp_path):
         text.load("ptb", tmp_path)
 
 
-def test_the_help_texts_are_the_same_each_time_and_split_nine_to_one():
+def test_the_help_texts_are_characters_sorted_by_subject():
+    from pydoc_data.topics import topics
+
     corpus = text.load("pydoc")
     assert corpus.digest == text.load("pydoc").digest
-    share = len(corpus.valid) / (len(corpus.train) + len(corpus.valid))
-    assert share == pytest.approx(0.1, abs=0.005)
-    counts = np.bincount(np.concatenate([corpus.train, corpus.valid]))
-    assert counts.min() >= 2
-    assert len(counts) == len(corpus.vocabulary)
-    # Both parts are about the same subjects: few words are met only in evaluation.
-    assert np.isin(corpus.valid, corpus.train).mean() > 0.97
+    assert (len(corpus.train), len(corpus.valid)) == (200_000, 20_000)
+    assert "".join(_words(corpus, corpus.train)).startswith(topics[min(topics)] + "\n")
+    assert "".join(_words(corpus, corpus.valid)).endswith("\n" + topics[max(topics)])
+    assert platform.python_version() in corpus.name
+
+
+def test_facts_tell_texts_apart():
+    corpus = text.Corpus("x", ("a", "b"), np.array([0, 1, 1]), np.array([1]), "a part")
+    assert corpus.facts() == {
+        "name": "x",
+        "note": "a part",
+        "train_tokens": 3,
+        "valid_tokens": 1,
+        "vocabulary": 2,
+        "digest": corpus.digest,
+    }
 
 
 def test_the_digest_sees_every_part():

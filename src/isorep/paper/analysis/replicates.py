@@ -7,6 +7,8 @@ probability.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -51,6 +53,32 @@ def contrast(where: str, differences: ArrayLike, *, two_sided: bool = False) -> 
             f"{values.shape}"
         )
     return Contrast(where, float(values.mean()), _interval(values), _signs(values, two_sided))
+
+
+def largest(where: Sequence[str], differences: ArrayLike) -> Contrast:
+    """Return the largest of several mean differences over networks, in absolute value.
+
+    Parameters
+    ----------
+    where : sequence of str
+        Description of each difference.
+    differences : (n, k) array
+        Differences in each network.
+
+    Returns
+    -------
+    Contrast
+        The effect is not negative. The p-value is exact: in each change of sign, a network changes
+        the signs of all its differences, and the largest mean difference is compared.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    signs = np.array(list(product([1.0, -1.0], repeat=len(values))))
+    effects = np.abs(signs @ values).max(axis=1)
+    mean = values.mean(axis=0)
+    chosen = int(np.abs(mean).argmax())
+    oriented = contrast(where[chosen], values[:, chosen] * np.sign(mean[chosen]), two_sided=True)
+    extreme = int(np.sum(effects >= effects[0] - 1e-12 * np.abs(values).sum()))
+    return replace(oriented, exact=Exact(extreme / len(signs), oriented.exact.smallest))
 
 
 def _interval(values: NDArray[np.float64]) -> tuple[float, float] | None:

@@ -102,15 +102,19 @@ def under_repeated_input(
     *,
     start: int,
     stride: int,
+    repeated: bool = True,
     device: torch.device | str | None = None,
 ) -> Steps:
     """Return the hidden states at each of `steps` steps at which the input is the same token.
 
     A sample begins at every `stride`-th token, from a state of zeros. The network reads `start`
-    tokens of the text, and then reads the next token `steps` times.
+    tokens of the text, and then reads the next token `steps` times. If not `repeated`, it reads
+    the next `steps` tokens instead.
     """
-    begins = np.arange(0, len(tokens) - start, stride)
-    index = begins[:, None] + np.minimum(np.arange(start + steps), start)
+    last = start if repeated else start + steps - 1
+    begins = np.arange(0, len(tokens) - last, stride)
+    positions = np.arange(start + steps)
+    index = begins[:, None] + (np.minimum(positions, start) if repeated else positions)
     states = isorep.capture(
         model,
         torch.as_tensor(tokens[index]),

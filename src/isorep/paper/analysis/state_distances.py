@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import isorep
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     import xarray
 
     from isorep.paper.analysis.rnn_states import Steps
-    from isorep.paper.data.text import Corpus
     from isorep.paper.training.trained_language_model import TrainedLanguageModel
 
 STEP_MEASURES = {"cca": "mean CCA", "cosine": "cosine", "euclidean": "Euclidean"}
@@ -33,19 +33,19 @@ def to_last_step(states: Steps) -> xarray.Dataset:
 
 def to_final_state(
     trained: TrainedLanguageModel,
-    corpus: Corpus,
+    tokens: NDArray[np.int64],
     measures: Sequence[str],
     *,
     device: str | None = None,
 ) -> xarray.Dataset:
-    """Return the distance of each layer to its final state, over the evaluation text.
+    """Return the distance of each layer to its final state, over a text.
 
     Parameters
     ----------
     trained : TrainedLanguageModel
         Network with checkpoints.
-    corpus : Corpus
-        Text that it was trained on; the states are those of its evaluation text.
+    tokens : (tokens,) int64 array
+        Text.
     measures : sequence of str
         Names in `isorep.MEASURES`.
     device : str, optional
@@ -61,11 +61,11 @@ def to_final_state(
 
     from isorep.paper.analysis.rnn_states import over_text
 
-    final = over_text(trained.at(trained.recipe.epochs), corpus.valid, device=device)
+    final = over_text(trained.at(trained.recipe.epochs), tokens, device=device)
     # One epoch at a time: at the paper's scale, all epochs together take over a hundred gigabytes.
     epochs = [
         isorep.trajectory(
-            {epoch: over_text(trained.at(epoch), corpus.valid, device=device)},
+            {epoch: over_text(trained.at(epoch), tokens, device=device)},
             reference=final,
             measures=list(measures),
             progress=False,

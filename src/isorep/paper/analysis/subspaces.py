@@ -21,7 +21,10 @@ Step = TypeVar("Step", bound="str | float")
 
 
 class Subspaces(NamedTuple):
-    """The most and the least correlated variates of a layer, (n, k) each, orthonormal."""
+    """The most and the least correlated variates of a layer, (n, k) each.
+
+    They are orthonormal in the samples in which they were chosen.
+    """
 
     stable: Floats
     unstable: Floats
@@ -52,13 +55,46 @@ def coefficients(states: Mapping[Step, Mapping[str, Any]], layer: str) -> Floats
     return correlations
 
 
+def halves(
+    states: Mapping[Step, Mapping[str, Any]],
+) -> tuple[dict[Step, dict[str, Any]], dict[Step, dict[str, Any]]]:
+    """Return the states of the first half of the samples, and of the second half."""
+    first: dict[Step, dict[str, Any]] = {}
+    second: dict[Step, dict[str, Any]] = {}
+    for step, layers in states.items():
+        middles = {layer: (array, len(array) // 2) for layer, array in layers.items()}
+        first[step] = {layer: array[:middle] for layer, (array, middle) in middles.items()}
+        second[step] = {layer: array[middle:] for layer, (array, middle) in middles.items()}
+    return first, second
+
+
 def split(
-    states: Mapping[Step, Mapping[str, Any]], layer: str, early: Step, later: Step, k: int
+    states: Mapping[Step, Mapping[str, Any]],
+    layer: str,
+    early: Step,
+    later: Step,
+    k: int,
+    *,
+    judged: Mapping[Step, Mapping[str, Any]] | None = None,
 ) -> Subspaces:
     """Return the directions of a layer that CCA finds again later, and those that it does not.
 
     These are the k canonical variates of the layer at `early` with the largest correlations with
     the layer at `later`, and the k with the smallest.
+
+    Parameters
+    ----------
+    states : dict of step to (dict of layer to (n, p) array)
+        States in which the directions are chosen.
+    layer : str
+        Name of the layer.
+    early, later : step
+        Steps of the layer that is split, and of the layer that it is compared with.
+    k : int
+        Number of directions in each set.
+    judged : dict of step to (dict of layer to (m, p) array), optional
+        States of other samples, for which the variates are returned. In the samples in which they
+        were chosen, the most correlated ones are correlated also by chance.
 
     Raises
     ------
@@ -72,6 +108,9 @@ def split(
             f"{layer} has {variates.shape[1]} canonical variates, so k must be from 1 to "
             f"{variates.shape[1] // 2} to keep both sets apart; got {k}"
         )
+    if judged is not None:
+        array = np.asarray(judged[early][layer], dtype=np.float64)
+        variates = (array - array.mean(axis=0)) @ np.asarray(coupled.x_directions)
     return Subspaces(variates[:, :k], variates[:, -k:])
 
 

@@ -5,7 +5,7 @@ Set-up. The last layer of the networks of figure 6.
 Computed. The sorted canonical correlations of the layer at each epoch with its final state (1b, c).
 Of the layer's canonical variates at an early epoch with the layer at half time, the most correlated
 (S) and the least correlated (B) form two representations. Their mean CCA distances to the layer at
-every later epoch (1e, f).
+every later epoch (1e, f). S and B are chosen in one half of the text and compared in the other.
 
 Claims. See `claims`.
 """
@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep.paper.analysis.claims import Claim
+from isorep.paper.analysis.claims import STRONG, Claim
 from isorep.paper.analysis.language_tables import by_model
 from isorep.paper.analysis.replicates import contrast
-from isorep.paper.analysis.subspaces import coefficients, drift, first_at_least, split
+from isorep.paper.analysis.subspaces import coefficients, drift, first_at_least, halves, split
 from isorep.paper.data.text import Corpus
 from isorep.paper.figures.drawing import caption, colours, curves, panels
 from isorep.paper.training.language_recipe import MODELS, NETWORKS, LanguageModel
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 SETTLED = 0.9
 """Canonical correlation with the final state from which a direction counts as settled."""
+
+MANY = 0.25
+"""Smallest share of the coefficients that is many."""
 
 LEARNED = 0.95
 """Share of the log perplexity's decrease from which performance counts as converged."""
@@ -102,9 +105,11 @@ def compute(
         layer = network.recipe.last_layer
         early, half = epochs_of_interest(network.recipe, setup.early)
         states = over_epochs(network, corpus.valid, layers=[layer], device=device)
-        subspaces = split(states, layer, early, half, setup.variates)
+        chosen, judged = halves(states)
+        subspaces = split(chosen, layer, early, half, setup.variates, judged=judged)
         epochs = list(network.checkpoints)
-        later = {epoch: states[epoch] for epoch in epochs if epoch >= early}
+        evaluated = [network.recipe.evaluated.index(epoch) for epoch in epochs]
+        later = {epoch: judged[epoch] for epoch in epochs if epoch >= early}
         correlation = coefficients(states, layer)
         distances = {}
         for part, subspace in subspaces._asdict().items():
@@ -113,7 +118,7 @@ def compute(
         return xarray.Dataset(
             {
                 "correlation": (("epoch", "direction"), correlation),
-                "valid_perplexity": ("epoch", network.valid_perplexity[epochs]),
+                "valid_perplexity": ("epoch", network.valid_perplexity[evaluated]),
                 **{f"{part}_distance": ("epoch", values) for part, values in distances.items()},
             },
             coords={"epoch": epochs, "direction": np.arange(1, correlation.shape[1] + 1)},
@@ -132,7 +137,7 @@ def compute(
     return tables
 
 
-def epochs_of_interest(recipe: LanguageModel, early: float) -> tuple[int, int]:
+def epochs_of_interest(recipe: LanguageModel, early: float) -> tuple[float, float]:
     """Return the epochs of the early checkpoint and of half time."""
     earliest = max(1.0, early * recipe.epochs)
     first = next(epoch for epoch in recipe.checkpoints if epoch >= earliest)
@@ -154,75 +159,90 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
     for name, table in result.items():
         epochs = table["epoch"].to_numpy()
         early, half = table.attrs["early"], table.attrs["half"]
-        later = (epochs > early) & (epochs != half)
+        # S and B were chosen by their correlation at half time, so this epoch is left out.
+        later = np.flatnonzero((epochs > early) & (epochs != half))
         stable, unstable = (table[f"{part}_distance"].to_numpy() for part in ("stable", "unstable"))
-        after = np.flatnonzero(epochs > early)[0]
+        middle = int(np.flatnonzero(epochs == half)[0])
         judged += [
             Claim(
                 "1b,c",
-                f"{name}: performance converges long before many coefficients do",
+                f"{name}: performance reaches its final level when many coefficients have not",
                 f"at the first epoch with {LEARNED:.0%} of the log perplexity's whole decrease: "
-                "the share of the decrease minus the share of canonical correlations of at least "
-                f"{SETTLED:g}",
+                f"share of canonical correlations with the final state under {SETTLED:g}",
                 "difference",
-                (contrast(f"{name}: performance - coefficients", _lead(table)),),
+                (contrast("share of coefficients that have not settled", _unsettled(table)),),
+                margin=MANY,
             ),
             Claim(
                 "1e,f",
-                f"{name}: the most correlated directions stay closer than the least correlated "
-                "ones",
-                "mean CCA distance of B to the layer minus that of S, mean over later epochs "
-                "without half time",
-                "difference",
-                (
+                f"{name}: the most correlated directions (S) remain stable",
+                "mean CCA distance of S to the layer at each later epoch, without half time, minus "
+                "that at the first of them",
+                "no difference",
+                tuple(
                     contrast(
-                        f"{name}: B - S",
-                        unstable[:, later].mean(axis=1) - stable[:, later].mean(axis=1),
-                    ),
-                ),
-            ),
-            Claim(
-                "1e,f",
-                f"{name}: the most correlated directions do not change",
-                "mean CCA distance of S to the layer at the end minus that at the first later "
-                "epoch",
-                "equality",
-                (
-                    contrast(
-                        f"{name}: S, end - first",
-                        stable[:, -1] - stable[:, after],
-                        two_sided=True,
-                    ),
+                        f"S: epoch {epochs[epoch]:g} - epoch {epochs[later[0]]:g}",
+                        stable[:, epoch] - stable[:, later[0]],
+                    )
+                    for epoch in later[1:]
                 ),
                 "the training is so short that the early layer still differs a lot from its final "
                 "state, and its most correlated directions drift too, though less",
             ),
             Claim(
                 "1e,f",
-                f"{name}: the least correlated directions are lost at once",
-                "mean CCA distance of B to the layer minus that of S, at the first later epoch",
+                f"{name}: the least correlated directions (B) rapidly become uncorrelated",
+                "mean CCA distance of B to the layer at each later epoch, from the first on",
+                "difference",
+                tuple(
+                    contrast(f"B: epoch {epochs[epoch]:g}", unstable[:, epoch]) for epoch in later
+                ),
+                margin=STRONG,
+            ),
+            Claim(
+                "1e,f",
+                f"{name}: the distance of B has a peak at half time, where B was chosen",
+                "mean CCA distance of B to the layer at half time minus the mean of those at the "
+                "checkpoints before and after",
                 "difference",
                 (
                     contrast(
-                        f"{name}: B - S, epoch {epochs[after]}",
-                        unstable[:, after] - stable[:, after],
+                        f"B: epoch {half:g} - its neighbours",
+                        unstable[:, middle]
+                        - (unstable[:, middle - 1] + unstable[:, middle + 1]) / 2,
                     ),
                 ),
+                "in other samples than those in which B was chosen, only what is lasting remains "
+                "of a peak",
+            ),
+            Claim(
+                "1e,f",
+                f"{name}: B is farther from the layer than S at all later epochs",
+                "mean CCA distance of B to the layer minus that of S, at each later epoch, without "
+                "half time",
+                "difference",
+                tuple(
+                    contrast(
+                        f"B - S: epoch {epochs[epoch]:g}", unstable[:, epoch] - stable[:, epoch]
+                    )
+                    for epoch in later
+                ),
+                ours=True,
             ),
         ]
     return judged
 
 
-def _lead(table: xarray.Dataset) -> NDArray[np.float64]:
-    """Return the lead of performance over the coefficients when performance has converged."""
-    leads = []
+def _unsettled(table: xarray.Dataset) -> list[float]:
+    """Return the share of coefficients that have not settled when performance has converged."""
+    shares = []
     for number in range(table.sizes["network"]):
         network = table.isel(network=number)
         learned = share_learned(network["valid_perplexity"].to_numpy())
         epoch = first_at_least(learned, LEARNED)
         rho = network["correlation"].isel(epoch=epoch).dropna("direction").to_numpy()
-        leads.append(learned[epoch] - np.mean(rho >= SETTLED))
-    return np.array(leads)
+        shares.append(float(np.mean(rho < SETTLED)))
+    return shares
 
 
 def share_learned(perplexity: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -264,7 +284,7 @@ def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
     return figure
 
 
-def _name_epochs(ax: Axes, epochs: NDArray[np.int64]) -> None:
+def _name_epochs(ax: Axes, epochs: NDArray[np.float64]) -> None:
     """Add a legend of colours beside a panel: the first epoch, the last, and some between them."""
     from matplotlib.lines import Line2D
 
@@ -272,7 +292,7 @@ def _name_epochs(ax: Axes, epochs: NDArray[np.int64]) -> None:
     shown = sorted({int(i) for i in np.linspace(0, len(epochs) - 1, min(6, len(epochs)))})
     ax.legend(
         [Line2D([], [], color=shades[i]) for i in shown],
-        [f"epoch {epochs[i]}" for i in shown],
+        [f"epoch {epochs[i]:g}" for i in shown],
         frameon=False,
         fontsize="small",
         loc="center left",

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from isorep.paper.analysis.claims import Claim
 from isorep.paper.analysis.language_tables import by_model
 from isorep.paper.analysis.replicates import contrast
-from isorep.paper.analysis.state_distances import to_last_step
+from isorep.paper.analysis.state_distances import STEP_MEASURES, to_last_step
 from isorep.paper.data.text import Corpus
 from isorep.paper.figures.drawing import layer_curves, step_curves
 from isorep.paper.training.language_recipe import MODELS, NETWORKS, LanguageModel
@@ -89,30 +89,28 @@ def compute(
 
 
 def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
-    """Judge figure A3's claim at three quarters of the sequence."""
+    """Judge figure A3's claims at three quarters of the sequence."""
     return [
         Claim(
             "A3",
-            f"{name}: even the CCA distance stays high until the last steps",
-            "mean CCA distance to the last step after three quarters of the steps minus half of "
+            f"{name}: {words} no similarity until late in the sequence",
+            f"{title} distance to the last step after three quarters of the steps minus half of "
             "that at the first step, layer by layer",
             "difference",
             tuple(
-                contrast(
-                    f"{name}, {layer}",
-                    (late - first / 2).sel(layer=layer).to_numpy(),
-                )
+                contrast(str(layer), (late - first / 2).sel(layer=layer).to_numpy())
                 for layer in table["layer"].to_numpy()
             ),
         )
         for name, table in result.items()
-        for first, late in [_first_and_late(table)]
+        for measure, title in STEP_MEASURES.items()
+        for words in ["even CCA finds" if measure == "cca" else f"{title} distance finds"]
+        for first, late in [_first_and_late(table[f"{measure}_distance"])]
     ]
 
 
-def _first_and_late(table: xarray.Dataset) -> tuple[xarray.DataArray, xarray.DataArray]:
-    distance = table["cca_distance"]
-    return distance.isel(step=0), distance.isel(step=3 * table.sizes["step"] // 4)
+def _first_and_late(distance: xarray.DataArray) -> tuple[xarray.DataArray, xarray.DataArray]:
+    return distance.isel(step=0), distance.isel(step=3 * distance.sizes["step"] // 4)
 
 
 def draw(result: Mapping[str, xarray.Dataset]) -> Figure:

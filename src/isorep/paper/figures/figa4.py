@@ -1,8 +1,9 @@
 """Figure A4: a repeated input, early and late in a sequence.
 
 Set-up. The networks of figure 6, after training, read a part of a sequence of text, and then read
-its next token 20 times. The repetition starts after 1, 8, 24, 48 or 81 % of the sequence. The paper
-does not state the length of a sequence; here it is 100 tokens, from a state of zeros.
+its next token 20 times. The repetition starts after 1, 8, 24, 48 or 81 % of the sequence. For
+contrast, they read on without a repetition, from where the earliest starts. The paper does not
+state the length of a sequence; here it is 100 tokens, from a state of zeros.
 
 Computed. The distances of the states of each layer at each of the 20 steps from the states at the
 last step, over many sequences, by mean CCA, cosine and Euclidean distance (relative to the norm of
@@ -18,10 +19,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from isorep.paper.analysis.claims import Claim
+from isorep.paper.analysis.claims import Claim, Contrast
 from isorep.paper.analysis.language_tables import by_model
 from isorep.paper.analysis.replicates import contrast
-from isorep.paper.analysis.state_distances import to_last_step
+from isorep.paper.analysis.state_distances import STEP_MEASURES, to_last_step
 from isorep.paper.data.text import Corpus
 from isorep.paper.figures.drawing import curves, step_curves
 from isorep.paper.training.language_recipe import MODELS, NETWORKS, LanguageModel
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from isorep.paper.training.trained_language_model import TrainedLanguageModel
+
+
+NONE = "none"
+"""Start of a repetition that never comes."""
 
 
 # --- Set-up --------------------------------------------------------------------------------------
@@ -87,7 +92,7 @@ def compute(
 ) -> dict[str, xarray.Dataset]:
     """Return, for each model, ``<measure>_distance`` over (network, start, step, layer).
 
-    `start` is in percent of the sequence.
+    `start` is in percent of the sequence, or "none" without a repetition.
     """
     import xarray
 
@@ -95,65 +100,85 @@ def compute(
 
     def table_of(network: TrainedLanguageModel, corpus: Corpus) -> xarray.Dataset:
         model = network.at(network.recipe.epochs)
-        by_start = [
-            to_last_step(
+        by_start = {
+            name: to_last_step(
                 under_repeated_input(
                     model,
                     corpus.train[: setup.tokens],
                     setup.steps,
                     start=round(start * setup.length / 100),
                     stride=setup.stride,
+                    repeated=name != NONE,
                     device=device,
                 )
             )
-            for start in setup.starts
-        ]
-        starts = xarray.DataArray([*setup.starts], dims="start")
-        return xarray.concat(by_start, starts)
+            for name, start in [*((str(start), start) for start in setup.starts), (NONE, first)]
+        }
+        starts = xarray.DataArray([*by_start], dims="start", name="start")
+        return xarray.concat([*by_start.values()], starts)
 
-    tables = by_model(trained, corpora, table_of)
-    return {name: table.assign_coords(start=[*setup.starts]) for name, table in tables.items()}
+    first = min(setup.starts)
+    return by_model(trained, corpora, table_of)
 
 
 # --- Claims --------------------------------------------------------------------------------------
 
 
 def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
-    """Judge figure A4's claims, on CCA distances averaged over the steps before the last."""
+    """Judge figure A4's claims, on distances averaged over the steps before the last."""
     judged = []
     for name, table in result.items():
-        mean = table["cca_distance"].isel(step=slice(None, -1)).mean("step")
-        earliest, latest = mean.isel(start=0), mean.isel(start=-1)
+        mean = table.isel(step=slice(None, -1)).mean("step")
         layers = [str(layer) for layer in table["layer"].to_numpy()]
+        earliest, *_, latest, _ = [str(start) for start in table["start"].to_numpy()]
+
+        def effects(
+            measure: str,
+            minuend: str,
+            subtrahend: str,
+            share: float = 1.0,
+            *,
+            mean: xarray.Dataset = mean,
+            layers: Sequence[str] = layers,
+        ) -> tuple[Contrast, ...]:
+            distance = mean[f"{measure}_distance"]
+            difference = share * distance.sel(start=minuend) - distance.sel(start=subtrahend)
+            return tuple(
+                contrast(layer, difference.sel(layer=layer).to_numpy()) for layer in layers
+            )
+
         judged += [
             Claim(
                 "A4",
                 f"{name}: when the repetition starts early, CCA recognises the states",
-                f"mean CCA distance to the last step, repetition after "
-                f"{earliest['start'].item()} % of the sequence, layer by layer",
-                "equality",
-                tuple(
-                    contrast(
-                        f"{name}, {layer}", earliest.sel(layer=layer).to_numpy(), two_sided=True
-                    )
-                    for layer in layers
-                ),
+                "half of the mean CCA distance to the last step without repetition minus that with "
+                f"a repetition after {earliest} % of the sequence, layer by layer",
+                "difference",
+                effects("cca", NONE, earliest, 0.5),
                 "even after an early start, a state takes about ten repetitions to settle, and it "
                 "changes nonlinearly until then",
+            ),
+            *(
+                Claim(
+                    "A4",
+                    f"{name}: when the repetition starts early, {title} distance stays insensitive",
+                    f"{title} distance to the last step without repetition minus that with a "
+                    f"repetition after {earliest} % of the sequence, layer by layer",
+                    "no difference",
+                    effects(measure, NONE, earliest),
+                    "under a repeated input, the states of these networks settle at a fixed point, "
+                    "which any distance shows",
+                )
+                for measure, title in STEP_MEASURES.items()
+                if measure != "cca"
             ),
             Claim(
                 "A4",
                 f"{name}: when the repetition starts late, the CCA distance increases",
-                f"mean CCA distance to the last step, repetition after {latest['start'].item()} % "
-                f"of the sequence minus after {earliest['start'].item()} %, layer by layer",
+                f"mean CCA distance to the last step, repetition after {latest} % of the sequence "
+                f"minus after {earliest} %, layer by layer",
                 "difference",
-                tuple(
-                    contrast(
-                        f"{name}, {layer}",
-                        latest.sel(layer=layer).to_numpy() - earliest.sel(layer=layer).to_numpy(),
-                    )
-                    for layer in layers
-                ),
+                effects("cca", latest, earliest),
                 "the distance increases, but only a little: during the repetition these networks "
                 "forget the text before it, whether it was one token or eighty",
             ),
@@ -170,7 +195,7 @@ def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
             ax,
             last_layer["step"],
             {
-                f"after {start} %": last_layer.sel(start=start).transpose("network", "step")
+                _label(str(start)): last_layer.sel(start=start).transpose("network", "step")
                 for start in last_layer["start"].to_numpy()
             },
             legend=legend,
@@ -182,3 +207,7 @@ def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
         titles=[f"{name}, {table['layer'].to_numpy()[-1]}" for name, table in result.items()],
         xlabel="step of the repetition",
     )
+
+
+def _label(start: str) -> str:
+    return "no repetition" if start == NONE else f"after {start} %"

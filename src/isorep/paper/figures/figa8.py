@@ -11,17 +11,18 @@ Claims. See `claims`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isorep.paper.analysis import replicates
-from isorep.paper.analysis.claims import Claim
+from isorep.paper.analysis.claims import MARGIN, Claim, Contrast
 from isorep.paper.analysis.lag import bottom_up
 from isorep.paper.data.text import Corpus
 from isorep.paper.figures.drawing import layer_curves, network_caption, panels
-from isorep.paper.figures.fig6 import distances
+from isorep.paper.figures.fig6 import LATENESS, SetUp, distances
 
 if TYPE_CHECKING:
     import xarray
@@ -38,6 +39,7 @@ CONTROLS = {"cosine": "cosine", "euclidean": "Euclidean"}
 def compute(
     trained: Mapping[str, Sequence[TrainedLanguageModel]],
     corpora: Mapping[str, Corpus],
+    setup: SetUp,
     *,
     device: str | None = None,
 ) -> dict[str, xarray.Dataset]:
@@ -45,7 +47,7 @@ def compute(
 
     They include PWCCA, with which the claims compare the noise.
     """
-    return distances(trained, corpora, ["pwcca", *CONTROLS], device)
+    return distances(trained, corpora, setup, ["pwcca", *CONTROLS], device)
 
 
 # --- Claims --------------------------------------------------------------------------------------
@@ -57,37 +59,37 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
         *(
             Claim(
                 "A8",
-                f"Layers converge bottom-up by {title} distance too",
-                f"{title} distance of a layer to its final state minus that of the layer below, "
-                "mean over the epochs of training, as a share of the mean over layers",
+                f"{name}: early layers converge before later ones by {title} distance too",
+                f"{LATENESS}; that of each layer of the upper half minus that of each layer of the "
+                f"lower half, by {title} distance",
                 "difference",
-                tuple(
-                    contrast
-                    for name, table in result.items()
-                    for contrast in bottom_up(table, measure, name)
-                ),
+                bottom_up(table, measure),
                 "cosine and Euclidean distance also depend on the mean of each neuron over all "
                 "tokens, which settles in a different order",
             )
             for measure, title in CONTROLS.items()
+            for name, table in result.items()
         ),
         *(
             Claim(
                 "A8",
-                f"{title} distance is noisier than PWCCA",
-                "share of the movement from epoch to epoch that goes away from the final state, "
-                f"mean over layers, by {title} distance minus by PWCCA",
+                f"{name}: {title} distance is noisier than PWCCA",
+                "share of the movement from checkpoint to checkpoint that goes away from the final "
+                f"state, mean over layers, by {title} distance minus by PWCCA",
                 "difference",
-                tuple(
-                    replicates.contrast(name, backwards(table, measure) - backwards(table, "pwcca"))
-                    for name, table in result.items()
-                ),
-                "a training this short, with one checkpoint an epoch, moves straight to the final "
-                "state by any distance",
+                (_noise(table, measure, title),),
+                "a training this short moves straight to the final state by any distance",
             )
             for measure, title in CONTROLS.items()
+            for name, table in result.items()
         ),
     ]
+
+
+def _noise(table: xarray.Dataset, measure: str, title: str) -> Contrast:
+    shares = backwards(table, measure), backwards(table, "pwcca")
+    noise = replicates.contrast(f"{title} - PWCCA", shares[0] - shares[1])
+    return replace(noise, at_floor=max(share.mean() for share in shares) < MARGIN)
 
 
 def backwards(table: xarray.Dataset, measure: str) -> NDArray[np.float64]:

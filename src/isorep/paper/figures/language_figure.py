@@ -44,11 +44,14 @@ class Result:
         What the module's ``compute`` returned.
     networks : dict of model's name to list of dict
         The final perplexities of each network.
+    texts : dict of corpus to dict
+        What the networks were trained on.
     """
 
     tables: Mapping[str, xarray.Dataset]
     computed: Any
     networks: Mapping[str, Any] = field(default_factory=dict)
+    texts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def language_figure(module: Any) -> Any:
@@ -68,7 +71,12 @@ def language_figure(module: Any) -> Any:
         threads = one_thread() if run.device == "cpu" else nullcontext()
         with threads, run.console.status("comparing states"):
             tables = module.compute(*arguments, device=run.device)
-        return Result(tables, tables, {name: _perplexities(nets) for name, nets in trained.items()})
+        return Result(
+            tables,
+            tables,
+            {name: _perplexities(nets) for name, nets in trained.items()},
+            {name: corpus.facts() for name, corpus in corpora.items()},
+        )
 
     return SimpleNamespace(
         SETUPS={scale: SetUp(setup) for scale, setup in module.SETUPS.items()},
@@ -98,12 +106,13 @@ def rows(result: Result) -> Iterator[dict[str, Any]]:
 
 
 def facts(result: Result) -> dict[str, Any]:
-    """Return the texts and the final perplexities."""
+    """Return the texts with their digests, and the final perplexities."""
     return {
         "data": {
             model: str(table.attrs.get("note") or table.attrs.get("corpus", "none"))
             for model, table in result.tables.items()
         },
+        "texts": dict(result.texts),
         "networks": dict(result.networks),
     }
 

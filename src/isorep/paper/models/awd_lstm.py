@@ -7,13 +7,14 @@ A stack of LSTM layers with several kinds of dropout (their section 4):
   mask for all time steps of a sequence;
 - embedding dropout: in a forward pass, a word is dropped at all its positions;
 - tied weights: the output matrix is the embedding, so the last layer has the embedding's width.
+  This can be turned off.
 
 In evaluation mode there is no dropout, and the layers are plain LSTMs.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -45,7 +46,7 @@ class Training(NamedTuple):
 
 
 class AWDLSTM(nn.Module):
-    """A word-level language model; its modules ``lstm1``, ``lstm2``, ... are the layers to capture.
+    """A language model; its modules ``lstm1``, ``lstm2``, ... are the layers to capture.
 
     Parameters
     ----------
@@ -59,6 +60,12 @@ class AWDLSTM(nn.Module):
         Number of layers.
     initial_embedding : float
         Bound of the initial word vectors, which are uniform between minus and plus this value.
+    initial_weights : {"uniform", "orthogonal"}
+        Initial weights of the LSTMs: uniform, as in PyTorch, or, for many layers, orthogonal
+        hidden-to-hidden weights and Xavier-uniform input weights of each gate, and 1 added to the
+        bias of the forget gate.
+    tied : bool
+        Whether the output matrix is the embedding.
     dropouts : Dropouts
         Dropout probabilities in training.
     generator : torch.Generator, optional
@@ -83,6 +90,8 @@ class AWDLSTM(nn.Module):
         hidden: int,
         layers: int,
         initial_embedding: float = 0.1,
+        initial_weights: Literal["uniform", "orthogonal"] = "uniform",
+        tied: bool = True,
         dropouts: Dropouts | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
@@ -95,7 +104,11 @@ class AWDLSTM(nn.Module):
         widths = [embedding, *[hidden] * (layers - 1), embedding]
         self.layers = tuple(f"lstm{number}" for number in range(1, layers + 1))
         for name, before, width in zip(self.layers, widths[:-1], widths[1:], strict=True):
-            self.add_module(name, WeightDropLSTM(before, width, self.dropouts.weights))
+            layer = WeightDropLSTM(before, width, self.dropouts.weights)
+            if initial_weights == "orthogonal":
+                layer.make_orthogonal()
+            self.add_module(name, layer)
+        self.output = None if tied else nn.Linear(embedding, words, bias=False)
 
     def forward(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Return the last layer's output (n, T, embedding), and the state after the last token.
@@ -111,7 +124,8 @@ class AWDLSTM(nn.Module):
 
     def decode(self, hidden: Tensor) -> Tensor:
         """Return the logits of the next word, (..., words)."""
-        return functional.linear(hidden, self.embedding.weight, self.bias)
+        matrix = self.embedding if self.output is None else self.output
+        return functional.linear(hidden, matrix.weight, self.bias)
 
     def training_step(self, tokens: Tensor, state: State | None = None) -> Training:
         """Run a forward pass and return the terms of the loss and its regularisation."""
@@ -159,6 +173,17 @@ class WeightDropLSTM(nn.LSTM):
         super().__init__(inputs, width, batch_first=True)
         self.probability = probability
         self.generator: torch.Generator | None = None
+
+    def make_orthogonal(self) -> None:
+        """Give the layer the initial weights that let a deep stack learn."""
+        # A matrix has the weights of the four gates, one below the other.
+        for weights in self.weight_ih_l0.chunk(4):
+            nn.init.xavier_uniform_(weights)
+        for weights in self.weight_hh_l0.chunk(4):
+            nn.init.orthogonal_(weights)
+        with torch.no_grad():
+            _, forget, _, _ = self.bias_ih_l0.chunk(4)
+            forget.add_(1.0)
 
     def forward(  # type: ignore[override]  # no packed sequences
         self, x: Tensor, state: tuple[Tensor, Tensor] | None = None

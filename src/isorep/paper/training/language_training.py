@@ -192,7 +192,7 @@ class _Run:
         )
         self.average: Average | None = None
         self.progress = Progress()
-        self.checkpoints: dict[int, Weights] = {}
+        self.checkpoints: dict[float, Weights] = {}
         self.description = Description.from_corpus(recipe, seed, corpus)
         self.folder = None if folder is None else TrainingFolder(Path(folder), self.description)
 
@@ -202,12 +202,13 @@ class _Run:
         for epoch in range(self.progress.epoch + 1, self.recipe.epochs + 1):
             if epoch:
                 self._train_epoch(epoch)
-            with self._averaged():
-                self._evaluate(epoch)
+            self._evaluate(epoch)
+            self.progress.epoch = epoch
             self._start_averaging()
             if self.folder is not None:
-                if epoch in self.checkpoints:
-                    self.folder.write_checkpoint(epoch, self.checkpoints[epoch])
+                for checkpoint, weights in self.checkpoints.items():
+                    if epoch - 1 < checkpoint <= epoch:
+                        self.folder.write_checkpoint(checkpoint, weights)
                 unfinished = epoch < self.recipe.epochs
                 self.folder.write_progress(self.progress, self._state() if unfinished else {})
             on_epoch(epoch, self.progress.valid_perplexity[-1])
@@ -217,14 +218,16 @@ class _Run:
         # A seed for each epoch, so that a resumed training needs no generator's state.
         seeds = np.random.SeedSequence([self.seed, epoch])
         self.generator.manual_seed(int(seeds.generate_state(1)[0]))
-        self.model.train()
         state: State | None = None
-        for start, length in windows(
-            self.text.shape[1] - 1, self.recipe.bptt, np.random.default_rng(seeds)
-        ):
+        total = self.text.shape[1] - 1
+        within = [middle for middle in self.recipe.checkpoints if 0 < epoch - middle < 1]
+        for start, length in windows(total, self.recipe.bptt, np.random.default_rng(seeds)):
             if self.stop.is_set():
                 raise CancelledError
+            self.model.train()
             state = self._train_window(start, length, state)
+            while within and start + length >= (within[0] - (epoch - 1)) * total:
+                self._evaluate(within.pop(0))
 
     def _train_window(self, start: int, length: int, state: State | None) -> State:
         recipe = self.recipe
@@ -256,20 +259,27 @@ class _Run:
         finally:
             copy_values(latest, self.parameters)
 
-    def _evaluate(self, epoch: int) -> None:
+    def _evaluate(self, epoch: float) -> None:
         """Record the perplexities, and the weights if the epoch has a checkpoint."""
         train = self.corpus.train[: len(self.corpus.valid)]
-        self.progress.epoch = epoch
-        self.progress.train_perplexity.append(perplexity(self.model, train))
-        self.progress.valid_perplexity.append(perplexity(self.model, self.corpus.valid))
-        if epoch in self.recipe.checkpoints:
-            self.checkpoints[epoch] = weights_of(self.model)
+        with self._averaged():
+            self.progress.train_perplexity.append(perplexity(self.model, train))
+            self.progress.valid_perplexity.append(perplexity(self.model, self.corpus.valid))
+            if epoch in self.recipe.checkpoints:
+                self.checkpoints[epoch] = weights_of(self.model)
 
     def _start_averaging(self) -> None:
         """Start to average if NT-ASGD's criterion is met."""
         if self.recipe.optimizer != "nt-asgd" or self.average is not None:
             return
-        if no_longer_improving(self.progress.valid_perplexity[1:], self.recipe.nonmono):
+        ends = [
+            loss
+            for epoch, loss in zip(
+                self.recipe.evaluated, self.progress.valid_perplexity, strict=False
+            )
+            if epoch in range(1, self.recipe.epochs + 1)
+        ]
+        if no_longer_improving(ends, self.recipe.nonmono):
             self.average = Average(self.parameters)
             self.progress.averaged_from = self.progress.epoch + 1
 

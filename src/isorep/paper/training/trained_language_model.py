@@ -39,9 +39,9 @@ class TrainedLanguageModel:
         Name, digest and note of the training text; see `isorep.paper.data.text.Corpus`.
     checkpoints : dict of epoch to (dict of name to array)
         The weights at the epochs that the recipe names; 0 is before training.
-    train_perplexity, valid_perplexity : (epochs + 1,) arrays
-        Perplexity at the end of each epoch, in evaluation mode, on the beginning of the training
-        text (as long as the evaluation text) and on the evaluation text.
+    train_perplexity, valid_perplexity : (len(recipe.evaluated),) arrays
+        Perplexity at each epoch of `recipe.evaluated`, in evaluation mode, on the beginning of the
+        training text (as long as the evaluation text) and on the evaluation text.
     averaged_from : int or None
         First epoch at whose end the model is an average of iterates (NT-ASGD).
     """
@@ -52,14 +52,14 @@ class TrainedLanguageModel:
     corpus: str
     corpus_digest: str
     note: str
-    checkpoints: Mapping[int, Weights]
+    checkpoints: Mapping[float, Weights]
     train_perplexity: NDArray[np.float64]
     valid_perplexity: NDArray[np.float64]
     averaged_from: int | None = None
 
     @classmethod
     def from_parts(
-        cls, description: Description, checkpoints: Mapping[int, Weights], progress: Progress
+        cls, description: Description, checkpoints: Mapping[float, Weights], progress: Progress
     ) -> TrainedLanguageModel:
         """Make the model from what a training keeps."""
         return cls(
@@ -70,7 +70,7 @@ class TrainedLanguageModel:
             averaged_from=progress.averaged_from,
         )
 
-    def at(self, epoch: int) -> AWDLSTM:
+    def at(self, epoch: float) -> AWDLSTM:
         """Return the model at a checkpoint, in evaluation mode."""
         if epoch not in self.checkpoints:
             raise ValueError(

@@ -1,6 +1,6 @@
 """Training folder: the training of a language model on disk, so that it can be resumed.
 
-``training.json`` describes the training, ``epoch-0000.npz`` ... hold the checkpoints, and
+``training.json`` describes the training, ``epoch-0.npz`` ... hold the checkpoints, and
 ``progress.npz`` holds the perplexities and the optimizer's state. Each file is written whole or not
 at all.
 """
@@ -112,11 +112,11 @@ class TrainingFolder:
         with new_file(path / _DESCRIPTION) as file:
             file.write((json.dumps(expected, indent=2) + "\n").encode())
 
-    def write_checkpoint(self, epoch: int, weights: Weights) -> None:
+    def write_checkpoint(self, epoch: float, weights: Weights) -> None:
         """Write the weights at an epoch."""
         _write_arrays(self.path / _checkpoint(epoch), weights)
 
-    def read_checkpoint(self, epoch: int) -> Weights:
+    def read_checkpoint(self, epoch: float) -> Weights:
         """Read the weights at an epoch."""
         return read_checkpoint(self.path, epoch)
 
@@ -152,14 +152,14 @@ def read_progress(path: Path) -> tuple[Progress, Weights]:
         return Progress.from_arrays(arrays), state
 
 
-def read_checkpoint(path: Path, epoch: int) -> Weights:
+def read_checkpoint(path: Path, epoch: float) -> Weights:
     """Read the weights at an epoch from a folder."""
     with _name_damaged_folder(path):
         return _read_arrays(path / _checkpoint(epoch))
 
 
-def _checkpoint(epoch: int) -> str:
-    return f"epoch-{epoch:04d}.npz"
+def _checkpoint(epoch: float) -> str:
+    return f"epoch-{epoch:g}.npz"
 
 
 def _write_arrays(path: Path, arrays: Weights) -> None:

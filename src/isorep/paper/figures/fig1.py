@@ -223,7 +223,7 @@ def claims(result: Result) -> list[Claim]:
             "1a",
             "Performance reaches its final level when many coefficients have not",
             f"share of canonical correlations with the final state under {SETTLED:g} when accuracy "
-            f"on test images first reaches {CONVERGED:.0%} of its best",
+            f"on test data first reaches {CONVERGED:.0%} of its best",
             "difference",
             (contrast("share of coefficients that have not settled", unsettled),),
             margin=MANY,
@@ -269,7 +269,7 @@ def draw(result: Result) -> Figure:
     letter(left, "a")
     letter(right, "d")
     figure.supxlabel(
-        f"{result.data.name}, training images; mean over {setup.networks} networks",
+        f"{result.data.name}, training data; mean over {setup.networks} networks",
         fontsize="small",
     )
     return figure

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from isorep.paper.run import Run
     from isorep.paper.training.networks import Trained
 
-CURVES = {"train": "training images", "test": "test images"}
+CURVES = {"train": "training data", "test": "test data"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ def claims(result: Result) -> list[Claim]:
         Claim(
             "A1",
             "Performance is almost final long before the end of training",
-            "remaining share of the training when accuracy on test images first reaches "
+            "remaining share of the training when accuracy on test data first reaches "
             f"{CONVERGED:.0%} of its best",
             "difference",
             (contrast("remaining share of training", remaining),),

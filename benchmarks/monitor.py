@@ -26,7 +26,6 @@ from torch.nn.functional import cross_entropy
 from isorep.monitor import Monitor
 from isorep.paper.data import digits, text
 from isorep.paper.data.text_windows import rows_of_text
-from isorep.paper.models.awd_lstm import AWDLSTM
 from isorep.paper.training.language_recipe import MODELS
 from isorep.paper.training.recipe import ConvNetPlan, Recipe
 
@@ -69,14 +68,7 @@ def lstm() -> Training:
     """Return figure 6's language model, watched at 2,000 tokens of a text it is not trained on."""
     corpus, recipe = text.load("pydoc"), MODELS["laptop"][0]
     torch.manual_seed(0)
-    model = AWDLSTM(
-        len(corpus.vocabulary),
-        embedding=recipe.embedding,
-        hidden=recipe.hidden,
-        layers=recipe.layers,
-        initial_embedding=recipe.initial_embedding,
-        dropouts=recipe.dropouts,
-    )
+    model = recipe.build(len(corpus.vocabulary), seed=0)
     rows = torch.as_tensor(rows_of_text(corpus.train, recipe.batch_size))
 
     def steps() -> Iterator[None]:

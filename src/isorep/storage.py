@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, Unpack
 
-from isorep._formats.formats import FORMATS, Format, find_format, one_of, suffixes
+from isorep._formats.formats import FORMATS, Format, find_format, has_format, one_of, suffixes
 from isorep._formats.header import Contents
 from isorep._utils.atomic import interrupted_swap
 from isorep._utils.damaged_file import damage_as_value_error
 from isorep._utils.memory import read_whole
+from isorep._utils.name_list import listed
 from isorep.representations.activation_file import ActivationFile
 from isorep.representations.array_selection import ReadOptions, select_arrays
 from isorep.representations.representations import Representations
@@ -71,6 +73,7 @@ def load(
     ids: str | Sequence[str | int] | None = None,
     labels: str | ArrayLike | None = None,
     groups: str | ArrayLike | None = None,
+    order: str | ArrayLike | None = None,
 ) -> Representations:
     """Load what `save` wrote, or plain arrays of other programs.
 
@@ -91,8 +94,8 @@ def load(
     channels : {"auto", "first", "last"}
         Axis of the features of arrays with 3 axes or more: first or last after the samples. "auto"
         takes the last one of (n_samples, tokens, features), with a warning.
-    ids, labels, groups : str or (n_samples,) array-like, optional
-        Id, label and group of each sample (see `Representations`). A string names an array or
+    ids, labels, groups, order : str or (n_samples,) array-like, optional
+        Id, label, group and time of each sample (see `Representations`). A string names an array or
         column of the file. By default what the file itself knows.
 
     Returns
@@ -135,6 +138,7 @@ def load(
         "ids": ids,
         "labels": labels,
         "groups": groups,
+        "order": order,
     }
     return _checked(path, _load, options)
 
@@ -148,8 +152,8 @@ def open_store(path: str | PathLike[str], **options: Unpack[ReadOptions]) -> Laz
         ``.zarr`` written by `save`; or a file or folder of another program whose rows can be read
         in parts: ``.npy``, ``.h5``, ``.parquet`` and others; see docs/files.md.
     **options
-        ``layers``, ``reduce``, ``channels``, ``ids``, ``labels`` and ``groups``; see `load`. Arrays
-        are reduced as their rows are read.
+        ``layers``, ``reduce``, ``channels``, ``ids``, ``labels``, ``groups`` and ``order``; see
+        `load`. Arrays are reduced as their rows are read.
 
     Returns
     -------
@@ -182,34 +186,59 @@ def open_store(path: str | PathLike[str], **options: Unpack[ReadOptions]) -> Laz
 
 
 def open_or_load(
-    path: str | PathLike[str], **options: Unpack[ReadOptions]
+    path: str | PathLike[str], *, names: Collection[str] = ()
 ) -> Representations | LazyRepresentations:
-    """Open a file whose rows can be read in parts, and load any other; see `load`."""
-    return _checked(path, _open_or_load, options)
+    """Open a file whose rows can be read in parts, and load any other.
+
+    Parameters
+    ----------
+    path
+        File, with the options to read it.
+    names
+        Layers to read of those that the options select. By default all of them.
+    """
+    return _checked(path, partial(_open_or_load, names=names), {})
 
 
-def _load(path: Path, row: Format, options: ReadOptions) -> Representations:
+def array_names(path: str | PathLike[str]) -> list[str]:
+    """Return the names of all arrays of a file, and of a table, which stands for its columns."""
+
+    def read(path: Path, row: Format, _: ReadOptions) -> list[str]:
+        reader = row.open or row.read
+        assert reader is not None
+        contents = _contents(reader, path)
+        return [*contents.layers, *filter(None, [contents.table])]
+
+    return _checked(path, read, {})
+
+
+def _load(
+    path: Path, row: Format, options: ReadOptions, names: Collection[str] = ()
+) -> Representations:
     if row.read is None:
-        return Representations.from_mapping(_open(path, row, options))
-    contents = select_arrays(_contents(row.read, path), **options)
+        return Representations.from_mapping(_open(path, row, options, names))
+    contents = select_arrays(_contents(row.read, path), names=names, **options)
     with damage_as_value_error():
         layers = {name: read_whole(array) for name, array in contents.layers.items()}
     return Representations(layers, **contents.metadata)
 
 
-def _open(path: Path, row: Format, options: ReadOptions) -> LazyRepresentations:
+def _open(
+    path: Path, row: Format, options: ReadOptions, names: Collection[str] = ()
+) -> LazyRepresentations:
     from isorep.representations.lazy import LazyRepresentations
 
     assert row.open is not None
-    contents = select_arrays(_contents(row.open, path), **options)
+    contents = select_arrays(_contents(row.open, path), names=names, **options)
     place = ActivationFile(str(path), options)
     return LazyRepresentations(contents.layers, place=place, **contents.metadata)
 
 
 def _open_or_load(
-    path: Path, row: Format, options: ReadOptions
+    path: Path, row: Format, options: ReadOptions, names: Collection[str]
 ) -> Representations | LazyRepresentations:
-    return _load(path, row, options) if row.open is None else _open(path, row, options)
+    read = _load if row.open is None else _open
+    return read(path, row, options, names)
 
 
 def _contents(read: Callable[[Path], Contents], path: Path) -> Contents:
@@ -221,6 +250,20 @@ def _contents(read: Callable[[Path], Contents], path: Path) -> Contents:
             f"its reader returned a {type(contents).__name__}; expected isorep.storage.Contents"
         )
     return contents
+
+
+def _held(folder: Path) -> str:
+    """Return what a folder holds that cannot be read as one, and what to do."""
+    names = sorted(
+        item.name + "/" * item.is_dir()
+        for item in folder.iterdir()
+        if not item.name.startswith(".")
+    )
+    if not names:
+        return "an empty folder"
+    known = [name for name in names if has_format(folder / name)]
+    advice = f": pass one of them, such as {str(folder / known[0])!r}" if known else ""
+    return f"{listed(names)}{advice}"
 
 
 Read = TypeVar("Read")
@@ -244,6 +287,10 @@ def _checked(
         raise ValueError(
             f"cannot load {str(path)!r}: pickles are never loaded, since they can run code. If you "
             "trust it, save its arrays with numpy.savez(path, **arrays) or isorep.storage.save"
+        )
+    if row is None and path.is_dir():
+        raise ValueError(
+            f"cannot load {str(path)!r}: expected a folder of arrays, got {_held(path)}"
         )
     if (row is None and path.exists()) or (row is not None and in_parts and row.open is None):
         known = [x for x in suffixes() if not in_parts or FORMATS.get(x, Format()).open]

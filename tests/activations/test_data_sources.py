@@ -171,3 +171,20 @@ def test_what_webdataset_says_of_samples_is_no_input():
     equal(isorep.capture(model, batches), isorep.capture(model, {"image": X[:10]}))
     pairs = ((torch.from_numpy(X[i : i + 2]), [0, 1]) for i in range(0, 10, 2))
     assert isorep.capture(MODEL, pairs).n_samples == 10
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_split_must_be_picked(streamed):
+    splits = datasets.DatasetDict({k: datasets.Dataset.from_dict({"x": X[:9]}) for k in ("a", "b")})
+    if streamed:
+        splits = datasets.IterableDatasetDict(
+            {k: x.to_iterable_dataset() for k, x in splits.items()}
+        )
+    text = r"got a \w*DatasetDict with the splits a, b: pass one of them, such as data\['a'\]"
+    for model in (MODEL, lambda batch: {"x": batch["x"]}):
+        with pytest.raises(TypeError, match=text):
+            isorep.capture(model, splits, progress=False)
+    with pytest.raises(TypeError, match=text):
+        isorep.compare(MODEL, MODEL, data=splits)
+    with pytest.raises(TypeError, match=r"splits a, b: pick one, and pass its columns as arrays"):
+        isorep.compare(splits, splits)

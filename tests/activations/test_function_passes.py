@@ -306,3 +306,31 @@ def test_a_list_of_samples_is_not_taken_for_batches():
     assert stacked["h"].shape == (30, 8)
     as_batches = isorep.capture(lambda batch: {"h": batch}, [row[:, None] for row in rows])
     assert as_batches["h"].shape == (240, 1)
+
+
+@pytest.mark.parametrize("other", [6, 20])
+def test_inputs_of_several_lengths(other):
+    x, y = np.arange(24.0).reshape(12, 2), np.arange(3.0 * other).reshape(other, 3)
+    text = (
+        rf"a row for each of the 12 samples in all inputs, got {other} rows of '{{}}': pass inputs"
+    )
+    for name, data in (
+        ("b", {"a": x, "b": y}),
+        ("c.b", {"a": x, "c": {"b": y}}),
+        ("label", {"a": x, "label": y[:, 0]}),
+        ("texts", {"a": x, "texts": ["a"] * other}),
+    ):
+        with pytest.raises(ValueError, match=text.format(name)):
+            isorep.capture(lambda batch: {"a": batch["a"]}, data, progress=False)
+    for model in (lambda batch: {"a": batch[0]}, torch.nn.Sequential(torch.nn.Linear(2, 3))):
+        with pytest.raises(ValueError, match=f"inputs of 12 samples and {other} labels: pass one"):
+            isorep.capture(model, (x.astype("f4"), y[:, 0]), progress=False)
+
+
+def test_a_batch_with_an_input_that_has_other_rows():
+    graphs = [{"nodes": np.eye(5) + i, "edges": np.zeros((2, 7))} for i in range(2)]
+    with pytest.warns(UserWarning, match="the input 'edges' has no row for each of the 5 samples"):
+        reps = isorep.capture(lambda batch: {"x": 2 * batch["nodes"]}, graphs, progress=False)
+    np.testing.assert_array_equal(reps["x"], np.concatenate([2 * x["nodes"] for x in graphs]))
+    tokens = {"input_ids": np.arange(12).reshape(4, 3), "patches": np.ones((9, 2))}
+    isorep.capture(lambda batch: {"x": batch["input_ids"]}, [tokens], progress=False)

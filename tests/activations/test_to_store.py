@@ -1,5 +1,6 @@
 """Capture into a store: the same as in memory, and what a kill, a change or a mistake does."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -332,6 +333,22 @@ def test_a_chunk_that_was_lost_is_missed(tmp_path, images):
     shutil.rmtree(chunk)
     with pytest.raises(ValueError, match=r"damaged: 1 of its chunks are missing; remove .*part'"):
         capture(network(), loader(images), out=path)
+
+
+def test_metadata_of_a_begun_store_are_not_trusted(tmp_path, images):
+    begin(tmp_path / "a.zarr", images)
+    store = tmp_path / "a.zarr.part" / "store"
+    codecs = {"codecs": [{"name": "numcodecs.pickle"}], "filters": [{"id": "pickle"}]}
+    for path in (store, *store.glob("layer0000*")):
+        for name in ("zarr.json", ".zarray", ".zmetadata"):
+            (path / name).write_text(json.dumps(codecs))
+    capture(network(), loader(images), out=tmp_path / "a.zarr")  # none of them is read
+    assert isorep.load(tmp_path / "a.zarr") == capture(network(), loader(images))
+    begin(tmp_path / "b.zarr", images)
+    (chunk,) = (tmp_path / "b.zarr.part").glob("store/layer0000*/c/1")
+    (chunk / "zarr.json").write_text(json.dumps(codecs))
+    with pytest.raises(ValueError, match=r"names the codec 'pickle', which may run code"):
+        capture(network(), loader(images), out=tmp_path / "b.zarr")
 
 
 @pytest.mark.slow

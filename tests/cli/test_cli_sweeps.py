@@ -133,7 +133,7 @@ def test_trajectory_of_runs_and_its_references(shell, tmp_path):
 
 def test_measures_with_options(shell):
     measure = "linear_regression(folds=5)"
-    paths = ["a/step2.zarr", "b/step10.zarr"]
+    paths = ["a/step2.zarr", "a/step10.zarr"]
     command = (*paths, "--layer", "conv", "--measure", measure, "--measure", "cka")
     for name in ("pairwise", "trajectory"):
         status, out, err = shell(name, *command, "-o", f"{name}.zarr")
@@ -142,6 +142,9 @@ def test_measures_with_options(shell):
         assert table.attrs["measures"] == [measure, "cka"]
         assert "(y predicted from x; 1 is the same)" in out
         assert "cka similarity" in out
+    status, _, err = shell("trajectory", paths[0], "-o", "t.zarr")
+    assert status == 2
+    assert "error: states has one state, 2, which would be compared with itself: pass two" in err
     status, _, err = shell("pairwise", *paths, "--measure", "cka(folds=5)", "-o", "t.zarr")
     assert status == 2
     assert err.startswith("isorep: error: unknown option of cka 'folds'")

@@ -17,6 +17,7 @@ MAPS = RNG.standard_normal((40, 3, 4, 2))
 NOISE = RNG.standard_normal((40, 3, 4, 2))
 STIMULI = np.repeat(np.arange(20), 2)
 IDS = np.array([f"image{i}" for i in range(40)])
+TIMES = np.arange(40) % 7
 
 
 @pytest.fixture
@@ -26,7 +27,8 @@ def shell(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("COLUMNS", "100")
     for i, name in enumerate("abc"):
         maps = MAPS + i * NOISE
-        np.savez(f"{name}.npz", conv=maps, fc=maps.mean((2, 3)) ** 3, stimulus=STIMULI, image=IDS)
+        fc = maps.mean((2, 3)) ** 3
+        np.savez(f"{name}.npz", conv=maps, fc=fc, stimulus=STIMULI, image=IDS, t=TIMES)
 
     return command_runner(monkeypatch, capsys)
 
@@ -46,7 +48,7 @@ def test_compare(shell):
     table = json.loads(out)
     expected = isorep.cka(MAPS.mean((2, 3)), (MAPS + NOISE).mean((2, 3))).similarity
     assert table["measures"]["cka"]["similarity"][0][0] == pytest.approx(expected, rel=1e-12)
-    assert "not layers are left out: stimulus (40,) int64, image (40,) text" in err
+    assert "not layers are left out: stimulus (40,) int64, image (40,) text, t (40," in err
     assert len(table["measures"]["cka"]["similarity"]) == 2  # conv and fc
 
 
@@ -181,3 +183,113 @@ def test_report(shell):
     assert "image7" in Path("page.html").read_text()
     status, _, err = shell("report", "t.json", "--ids", "image", "-o", "page.html")
     assert (status, "--ids says how --a and --b are read: give both" in err) == (2, True)
+
+
+def test_a_report_of_groups(shell):
+    options = ("--layers", "conv", *REDUCED, "--groups", "stimulus", "--order", "t")
+    measure = ("--measure", "cka_debiased")
+    status, _, err = shell("compare", "a.npz", "b.npz", *measure, *options, "--json", "t.json")
+    assert status == 0, err
+    files = ("report", "t.json", "--a", "a.npz", "--b", "b.npz", "-o", "page.html")
+    status, _, err = shell(*files, *options)
+    assert status == 0, err
+    np.savetxt("stimuli.txt", STIMULI, "%d")
+    options = ("--layers", "conv", *REDUCED, "--groups", "stimuli.txt")
+    assert shell(*files, *options)[0] == 0
+    status, _, err = shell(*files, *options[:-2])
+    assert status == 2
+    assert "with the groups= and order= that it got: Representations.from_mapping(a, group" in err
+
+
+def test_a_report_without_the_samples_that_have_nan(shell):
+    for name in "ab":
+        values = RNG.standard_normal((40, 3))
+        values[5, 1] = np.nan
+        np.savez(f"nan-{name}.npz", fc=values)
+    files = ("nan-a.npz", "nan-b.npz")
+    omit = ("--nan-policy", "omit", "--json", "t.json")
+    assert shell("compare", *files, "--measure", "cka", *omit)[0] == 0
+    status, _, err = shell("report", "t.json", "--a", files[0], "--b", files[1], "-o", "page.html")
+    assert status == 0, err
+
+
+def test_order_is_the_name_of_an_array(shell):
+    known = {"reduce": "mean", "channels": "first", "layers": "conv"}
+    reps = isorep.load("a.npz", **known, order="t", groups="stimulus")
+    assert reps.order.tolist() == TIMES.tolist()
+    options = ("--measure", "cka", "--layers", "conv", *REDUCED, "--chance", "--permutations", "19")
+    status, out, err = shell("compare", "a.npz", "b.npz", *options, "--order", "t", "--json", "-")
+    assert status == 0, err
+    inference = {"measures": "cka", "chance": True, "n_permutations": 19}
+    expected = isorep.compare(means("a"), means("b"), order=TIMES, **inference)
+    found = json.loads(out)["measures"]["cka"]["p_value"]
+    assert found == expected["cka_p_value"].to_numpy().tolist()
+    python = isorep.compare("a.npz", "b.npz", **known, order="t", **inference)
+    assert python["cka_p_value"].item() == expected["cka_p_value"].item()
+    with pytest.raises(ValueError, match="unknown array for order= 'time'"):
+        isorep.compare("a.npz", "b.npz", **known, order="time", **inference)
+
+
+@pytest.mark.parametrize("command", ["compare", "diff", "pairwise", "trajectory"])
+def test_a_name_of_an_array_and_of_a_file(shell, command):
+    Path("stimulus").write_text("\n".join(["1", "2"] * 20))
+    Path("t").mkdir()  # a folder holds no values, so the name is that of the array
+    options = ("a.npz", "b.npz", *REDUCED, "--layers", "conv", "--measure", "cka")
+    output = ("--json", "-") if command == "compare" else ("-o", f"{command}.zarr")
+    output = ("-o", "d.json") if command == "diff" else output
+    status, _, err = shell(command, *options, "--groups", "stimulus", *output)
+    assert status == 2
+    assert (
+        "--groups stimulus is the name of a file and of an array in 'a.npz': write ./stimulus for "
+        "the file, or rename the file" in err
+    )
+    status, _, err = shell(command, *options, "--groups", "./stimulus", "--order", "t", *output)
+    assert status == 0, err
+
+
+@pytest.mark.parametrize("option", ["--layer", "--layers"])
+def test_every_command_has_the_same_options(shell, option):
+    known = (option, "conv", *REDUCED, "--ids", "image", "--labels", "stimulus",
+             "--groups", "stimulus", "--order", "t")  # fmt: skip
+    measure = ("--measure", "cka")
+    for command, *output in (
+        ("compare", "--json", "t.json"),
+        ("diff", "-o", "d.json"),
+        ("pairwise", "-o", "s.zarr"),
+        ("trajectory", "-o", "p.zarr"),
+    ):
+        status, _, err = shell(command, "a.npz", "b.npz", *measure, *known, *output)
+        assert status == 0, (command, err)
+    report = ("report", "t.json", "--a", "a.npz", "--b", "b.npz", "-o", "page.html")
+    assert shell(*report, *known)[0] == 0
+
+
+def test_patterns_pick_the_arrays_of_files_in_python(shell):
+    options = {"measures": "cka", "progress": False}
+    for i, name in enumerate("abc"):
+        fc = MAPS.mean((2, 3)) + i
+        np.savez(f"v-{name}.npz", V1=fc**2, V4=fc**3, odd=np.ones((5, 2, 2)), names=IDS[:3])
+    paths = {name: f"v-{name}.npz" for name in "abc"}
+    in_memory = {name: isorep.load(path, layers="V*") for name, path in paths.items()}
+    for layers in ("V*", ["V4", "V1"]):
+        table = isorep.pairwise(paths, layers=layers, **options)
+        assert table.equals(isorep.pairwise(in_memory, layers=layers, **options))
+    assert list(isorep.pairwise(paths, layers="!odd", **options)["layer"]) == ["V1", "V4"]
+    table = isorep.trajectory({1: "v-a.npz", 2: "v-b.npz"}, reference=Path("v-c.npz"),
+                              layers="V*", **options)  # fmt: skip
+    assert table["layer"].to_numpy().tolist() == ["V1", "V4"]
+    with pytest.raises(ValueError, match=r"networks\['a'\]: .*unknown layer 'V9'; did you mean"):
+        isorep.pairwise(paths, layers="!V9", **options)
+
+
+def test_patterns_pick_the_columns_of_tables(shell):
+    for folder in "ab":
+        Path(folder).mkdir()
+        numbers = np.column_stack([RNG.standard_normal((40, 3)), np.arange(40)])
+        header = {"header": "u1,u2,v,trial", "comments": ""}
+        np.savetxt(f"{folder}/units.csv", numbers, "%.18g", ",", **header)
+    sweep = isorep.pairwise({x: f"{x}/units.csv" for x in "ab"}, layers=["u1", "u2"],
+                            measures="cka", progress=False)  # fmt: skip
+    x, y = (np.loadtxt(f"{x}/units.csv", delimiter=",", skiprows=1)[:, :2] for x in "ab")
+    expected = isorep.cka(x, y).similarity
+    assert sweep["cka"].sel(x="a", y="b", layer="units").item() == pytest.approx(expected, rel=1e-9)

@@ -45,10 +45,12 @@ def test_every_cell_is_the_measure_of_its_pair():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("extra", [{}, {"correct": True, "interval": True, "chance": True}])
+@pytest.mark.parametrize(
+    "extra", [{}, {"correct": True, "interval": True, "chance": True, "n_permutations": 19}]
+)
 def test_cells_worked_on_side_by_side_are_those_worked_on_in_turn(extra):
     a, b = layers(0), {**layers(1, (4, 6)), "dead": np.zeros((211, 2))}
-    options = {"measures": ["pwcca", "cka"], "n_permutations": 19, **extra}
+    options = {"measures": ["pwcca", "cka"], **extra}
     with dask.config.set(num_workers=1):
         in_turn = isorep.compare(a, b, **options)
     with dask.config.set(num_workers=3):

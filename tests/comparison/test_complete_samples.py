@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray
 
 import isorep
 from isorep import Representations
@@ -87,3 +88,52 @@ def test_what_cannot_be_omitted(x):
         isorep.compare({"V1": a}, {"V1": b}, nan_policy="omit")
     with pytest.raises(ValueError, match=r"takes 5\.62 kiB, and memory= allows 1\.00 kiB"):
         isorep.compare({"V1": a}, {"V1": b}, nan_policy="omit", memory=1024)
+
+
+def test_sweeps_compare_the_samples_without_nan_in_any_network(x, tmp_path):
+    tokens = RowPositions(np.repeat(np.arange(90), 2), np.tile([0, 1], 90))
+    rows = np.random.default_rng(3).standard_normal((180, 3))
+    networks = {
+        name: Representations(
+            {
+                "V1": with_nan(values, *nan),
+                "tokens": rows**power,
+                "other": with_nan(values, (9, 0)),
+            },
+            reductions={"tokens": "positions"},
+            row_positions={"tokens": tokens},
+        )
+        for name, values, nan, power in (
+            ("a", x[0], [(3, 1)], 1),
+            ("b", x[1], [(7, 0), (3, 2)], 2),
+            ("c", x[0] + x[1], [], 3),
+        )
+    }
+    kept = np.delete(np.arange(90), [3, 7])
+    options = {"layers": ["V1", "tokens"], "measures": ["cka", "cka_debiased"], "progress": False}
+    expected = isorep.pairwise({name: y.take(kept) for name, y in networks.items()}, **options)
+    paths = {name: tmp_path / f"{name}.npz" for name in networks}
+    for name, network in networks.items():
+        network.save(paths[name])
+    for sides in (networks, paths):
+        table = isorep.pairwise(sides, nan_policy="omit", **options)
+        assert table.attrs.pop("n_omitted") == 2
+        assert (table["n_samples"].sel(layer="V1") == 88).all()
+        assert (table["n_samples"].sel(layer="tokens") == 176).all()
+        xarray.testing.assert_identical(table, expected)
+    path = isorep.trajectory(paths, reference="a", nan_policy="omit", **options)
+    cka = expected["cka"].sel(x="c", y="a")
+    np.testing.assert_allclose(path["cka"].sel(step="c"), cka, rtol=1e-12)
+    default = isorep.pairwise(paths, **options)
+    assert "NaN" in default["reason"].sel(x="a", y="c", layer="V1").item()
+    with pytest.raises(ValueError, match="unknown nan_policy 'drop'"):
+        isorep.pairwise(paths, nan_policy="drop", **options)
+
+
+def test_a_sweep_is_resumed_with_the_same_policy(x, tmp_path):
+    networks = {0: {"V1": with_nan(x[0], (3, 1))}, 1: {"V1": x[1]}, 2: {"V1": x[1] + x[0]}}
+    options = {"measures": "cka", "progress": False, "out": tmp_path / "s.zarr"}
+    table = isorep.pairwise(networks, nan_policy="omit", **options)
+    assert isorep.pairwise(networks, nan_policy="omit", **options).equals(table)
+    with pytest.raises(ValueError, match="started with n omitted 1, but this sweep has None"):
+        isorep.pairwise(networks, **options)

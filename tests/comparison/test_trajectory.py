@@ -138,6 +138,17 @@ def test_what_cannot_be_compared():
         )
 
 
+def test_a_state_is_not_compared_with_itself_alone():
+    rng = np.random.default_rng(0)
+    a, b = ({"fc": rng.standard_normal((30, 3))} for _ in range(2))
+    with pytest.raises(ValueError, match=r"states has one state, 3, which would be compared with "):
+        isorep.trajectory({3: a})
+    with pytest.raises(ValueError, match=r"states\['s'\] has one state, 1, .* as reference="):
+        isorep.trajectory({"r": {0: a, 1: b}, "s": {1: a}}, reference=1)
+    table = isorep.trajectory({3: a}, reference=b, measures="cka")
+    assert table["cka"].item() == pytest.approx(isorep.cka(a["fc"], b["fc"]).similarity, rel=1e-9)
+
+
 def test_several_runs_each_against_its_own_end(tmp_path):
     """Runs of unequal steps: the table has all of them, and says which are not there."""
     runs = {"a": states(steps=(10, 20, 40)), "b": states(n=211, steps=(5, 20, 40, 80, 90))}

@@ -84,3 +84,9 @@ def test_silence_wants_codes_that_exist():
         isorep.silence("few")
     with pytest.warns(isorep.FewSamplesWarning):
         isorep.cka(*FEW)
+
+
+@pytest.mark.parametrize("codes", [["few-samples"], ("few-samples", "lost-digits"), None, 3])
+def test_silence_takes_each_code_by_itself(codes):
+    with pytest.raises(TypeError, match=r"as texts, got .*silence\(\*codes\) for a list"):
+        isorep.silence(codes)

@@ -80,6 +80,26 @@ class TestDetails:
             edges = numbers(law["edges"])
             assert cell["n_significant"] == np.argmax(np.append(rho <= edges, True))
 
+    def test_significance_in_cells_follows_the_groups(self, tmp_path):
+        rng = np.random.default_rng(1)
+        stimulus = np.repeat(np.arange(20), 10)
+        areas = rng.standard_normal((4, 20, 3))[:, stimulus] + 0.3 * rng.standard_normal(
+            (4, 200, 3)
+        )
+        a, b = {"V1": areas[0], "V4": areas[1]}, {"IT": areas[2], "PFC": areas[3]}
+        a, b = (isorep.Representations.from_mapping(side, groups=stimulus) for side in (a, b))
+        table = isorep.compare(a, b, measures="cka", chance=True, n_permutations=19)
+        (grid,) = written(tmp_path, table, a=a, b=b)
+        cells = grid["details"]["cells"]
+        found = [[cells[f"{i},{j}"]["n_significant"] for j in range(2)] for i in range(2)]
+        assert found == table["n_significant"].to_numpy().tolist()
+        independent = isorep.overlap(areas[0], areas[2])
+        assert isorep.inference.random_matrix_edge(independent).n_significant > found[0][0]
+        (edges,) = numbers(grid["details"]["laws"][cells["0,0"]["law"]]["edges"])[:1]
+        overlap = isorep.overlap(areas[0], areas[2], groups=stimulus)
+        expected = isorep.inference.random_matrix_edge(overlap).edges[0]
+        assert edges == pytest.approx(expected, rel=1e-6)
+
     def test_variates_are_those_of_the_samples_chosen(self, tmp_path):
         rng = np.random.default_rng(3)
         x = rng.standard_normal((1000, 3))

@@ -125,6 +125,10 @@ class TestShell:
             (("sweep.zarr", "sweep.zarr", "-o", "r.html"), "given twice"),
             (("sweep.zarr", "--group", "s", "-o", "r.html"), "expected NAME=GLOB"),
             (("sweep.zarr", "--group", "a=s", "-o", "r.html"), "network 't' is in no group"),
+            (
+                ("sweep.zarr", "--group", "a=*", "--group", "b=u", "-o", "r.html"),
+                "unknown network in --group b= 'u'. Known: s, t",
+            ),
             (("sweep.zarr", "--a", "x.npz", "-o", "r.html"), "no such file"),
             (("sweep.csv", "-o", "r.html"), "expected a result"),
         ):

@@ -1,6 +1,7 @@
 """Parquet, Arrow and saved datasets: what they refuse, and how much of a file is read."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow
@@ -8,6 +9,7 @@ import pyarrow.parquet
 import pytest
 from helpers import format_files as files
 
+from isorep._formats import batch_cursors
 from isorep._formats.arrow import _BatchFile, open_arrow
 from isorep._formats.pandas_index import PandasIndex
 from isorep._formats.parquet import open_parquet
@@ -402,3 +404,59 @@ def test_a_file_is_closed_when_its_values_are_refused(tmp_path, suffix):
         column[:]
     assert closed == [True]
     assert caught.value.__traceback__ is not None  # which keeps the frames of the reader
+
+
+def test_a_partitioned_folder(tmp_path):
+    x = np.arange(12.0)
+    table = pyarrow.table({"u": x, "animal": list("aabbaabbccca"), "day": [2, 10] * 6})
+    pyarrow.parquet.write_to_dataset(table, tmp_path / "rates", partition_cols=["animal", "day"])
+    reps = load(tmp_path / "rates", layers="u", groups="animal", labels="day")
+    order = [0, 4, 1, 5, 11, 2, 6, 3, 7, 8, 10, 9]  # by animal, day and row
+    np.testing.assert_array_equal(reps["rates"][:, 0], x[order])
+    assert "".join(reps.groups) == "aaaaabbbbccc"
+    assert reps.labels.tolist() == [2, 2, 10, 10, 10, 2, 2, 10, 10, 2, 2, 10]
+    stored = open_store(tmp_path / "rates", layers="u", groups="animal")
+    np.testing.assert_array_equal(stored["rates"][3:7], reps["rates"][3:7])
+    (tmp_path / "rates" / "animal=a" / "day=2").rename(tmp_path / "rates" / "animal=a" / "hour=2")
+    with pytest.raises(ValueError, match=r"folders of the same columns, .* got animal, day for"):
+        load(tmp_path / "rates")
+
+
+def test_a_partition_without_a_value(tmp_path):
+    table = pyarrow.table({"u": [1.0, 2.0], "animal": ["a", None]})
+    pyarrow.parquet.write_to_dataset(table, tmp_path / "rates", partition_cols=["animal"])
+    with pytest.raises(ValueError, match=r"partition 'animal=__HIVE.*' has no value of 'animal'"):
+        load(tmp_path / "rates")
+
+
+def write_stream(table, path):
+    with pyarrow.ipc.new_stream(path, table.schema) as writer:
+        writer.write_table(table, max_chunksize=10)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "write"), [(".parquet", pyarrow.parquet.write_table), (".arrow", write_stream)]
+)
+def test_a_pass_over_the_rows_reads_each_batch_once(tmp_path, monkeypatch, suffix, write):
+    x = np.arange(4000.0).reshape(1000, 4)
+    path = tmp_path / f"a{suffix}"
+    write(pyarrow.table({"fc": list(x), "other": list(-x)}), path)
+    opened = []
+    advance = batch_cursors._Cursor.__init__
+    monkeypatch.setattr(
+        batch_cursors._Cursor,
+        "__init__",
+        lambda self, *arguments: (opened.append(self), advance(self, *arguments))[1],
+    )
+    contents = OPEN[suffix](path)
+    columns, sign = [contents.layers[name] for name in ("fc", "other")], (1, -1)
+    opened.clear()
+    for i in range(0, 1000, 30):
+        for k in range(2):
+            np.testing.assert_array_equal(columns[k][i : i + 30], sign[k] * x[i : i + 30])
+    assert len(opened) == 2  # one pass for each column
+    for rows in (slice(500, 520), slice(3, 5), slice(4, 200), slice(999, 1000), slice(0, 0)):
+        np.testing.assert_array_equal(columns[0][rows], x[rows])
+    with ThreadPoolExecutor(4) as pool:
+        parts = pool.map(lambda i: columns[0][i : i + 50], range(0, 1000, 50))
+        np.testing.assert_array_equal(np.concatenate(list(parts)), x)

@@ -94,7 +94,7 @@ def test_an_unknown_suffix_lists_the_known_ones(plugins, tmp_path):
     (tmp_path / "a.xyz").touch()
     with pytest.raises(ValueError, match=r"\.npz, \.zarr, .*\.lazy, .* or a folder of arrays"):
         load(tmp_path / "a.xyz")
-    with pytest.raises(ValueError, match="expected a name ending in"):
+    with pytest.raises(ValueError, match=r"expected a folder of arrays, got a\.xyz, line_reader"):
         load(tmp_path)
 
 
@@ -142,3 +142,25 @@ def test_a_pickle_is_refused_with_the_way_out(tmp_path, name):
     for read in (load, open_store):
         with pytest.raises(ValueError, match=r"pickles are never loaded.*numpy\.savez.*isorep"):
             read(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        ((), "an empty folder"),
+        (
+            ("a.txt", "b.npz", "c/x.npy"),
+            r"a\.txt, b\.npz, c/: pass one of them, such as '.*b\.npz'",
+        ),
+        (("c/d/x.npy",), "c/$"),
+    ],
+)
+def test_a_folder_that_is_no_representation_says_what_it_holds(tmp_path, names, text):
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (folder / name).touch()
+    for read in (load, open_store):
+        with pytest.raises(ValueError, match=f"'.*runs': expected a folder of arrays, got {text}"):
+            read(folder)

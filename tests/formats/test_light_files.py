@@ -2,15 +2,20 @@
 
 import shutil
 import warnings
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+import scipy.io
+import scipy.sparse
 import torch
 from helpers.light_files import CLASSES, FILES, IDS, TRIALS, UNITS, WIDE
 from safetensors.numpy import save_file
 
 from isorep._formats.formats import find_format
+from isorep._formats.matlab_structure import check_structure
+from isorep.representations.activation_file import ActivationFile
 from isorep.storage import load, open_or_load, open_store
 
 MEANS = TRIALS.mean(2)
@@ -31,8 +36,12 @@ HELD = {
 }
 
 
+def opened_or_loaded(path, **options):
+    return open_or_load(ActivationFile.from_path(path, **options))
+
+
 @pytest.mark.parametrize("name", HELD)
-@pytest.mark.parametrize("read", [load, open_or_load])
+@pytest.mark.parametrize("read", [load, opened_or_loaded])
 def test_a_file_with_everything_is_read(name, read):
     options = {} if name == "tensors.safetensors" else {"ids": "image"}
     with warnings.catch_warnings():  # MATLAB's text "rig"; the epoch in .npz
@@ -140,22 +149,22 @@ def test_what_matlab_writes_in_hdf5_has_the_axes_of_matlab(tmp_path):
         "one": (),
         "plain": (4, 4),
         "resp": (6, 4),
-        "sparse": (7, 1),
+        "sparse": (7,),
         "text": (2,),
         "vector": (6,),
         "words": (2,),
     }
     assert arrays["words"].tolist() == ["ab", "ü"]
     np.testing.assert_array_equal(arrays["cells/1"][:], UNITS + 1)
-    with pytest.warns(UserWarning, match=r"left out: empty \(0, 5\) object, one .*, sparse \(7, 1"):
+    with pytest.warns(UserWarning, match=r"left out: empty \(0, 5\) object, one .*, sparse \(7,"):
         reps = load(tmp_path / "a.h5", layers="!plain")
     np.testing.assert_array_equal(reps["resp"], UNITS)
     np.testing.assert_array_equal(
         open_store(tmp_path / "a.h5", layers="resp")["resp"][3:], UNITS[3:]
     )
     assert load(tmp_path / "a.h5", layers=["resp", "vector"])["vector"].shape == (6, 1)
-    with pytest.raises(ValueError, match=r"variable 'sparse' is sparse, empty or an object; in M"):
-        load(tmp_path / "a.h5", layers="resp", labels="sparse")
+    with pytest.raises(ValueError, match=r"labels='empty' is an array of shape \(0, 5\)"):
+        load(tmp_path / "a.h5", layers="resp", labels="empty")
 
 
 def test_files_of_pytorch_of_every_form(tmp_path):
@@ -204,7 +213,9 @@ def test_files_of_pytorch_that_are_refused(tmp_path):
         ("a,,b\n1,2,3\n", "a column without a name"),
         ("0.5,1.5\n1,2\n", "numbers in the first line, 0.5, 1.5, and no names"),
         ("a;b\n1;2\n", "semicolons between the names, 'a;b': save the table with commas"),
-        ("\xff\xfe\x00", "can't decode"),
+        ("a\xe9,b\n1,2\n", "bytes that are not UTF-8 text: save it as UTF-8"),
+        ("a\0,\0b\0\n\0", "bytes of 0, which no text has: save the table as UTF-8"),
+        ("a,b\n1,2\n# x\n", r"1 values in line 3 .*: leave out comments \(#\) below the header"),
     ],
 )
 def test_what_is_no_table(text, message, tmp_path):
@@ -217,9 +228,9 @@ def test_what_is_no_table(text, message, tmp_path):
 
 def test_missing_numbers_and_words_of_a_table(tmp_path):
     path = tmp_path / "a.csv"
-    path.write_text('id,u,v\nNA,1.5,NaN\nNone,NA,2\n"a\nb",,3\n')
+    path.write_text('id,u,v\nNA,1.5,NaN\nNone,NA,2\n"a\nb",,3.5\n')
     reps = load(path, ids="id")
-    np.testing.assert_array_equal(reps["a"], [[1.5, np.nan], [np.nan, 2], [np.nan, 3]])
+    np.testing.assert_array_equal(reps["a"], [[1.5, np.nan], [np.nan, 2], [np.nan, 3.5]])
     assert reps.sample_ids == ("NA", "None", "a\nb")
     path.write_text("0,1\n3,4\n5,7\n")  # names that only count, as pandas writes them
     assert load(path)["a"].tolist() == [[3, 4], [5, 7]]
@@ -330,3 +341,149 @@ def test_what_else_a_folder_holds_is_named(other, tmp_path):
     name = other.rstrip("/")
     with pytest.warns(UserWarning, match=f"that are not .npy are left out: {name}. Load them"):
         assert list(load(tmp_path)) == ["conv1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("trial, u1 ,u2\n a, 1.5, 2\n b , 3 ,4.5\n", "utf-8"),
+        ("# of mouse 3, by me\n#\ntrial,u1,u2\na,1.5,2\nb,3,4.5\n", "utf-8"),
+        ("# trial,u1,u2\na,1.5,2\nb,3,4.5\n", "utf-8"),  # as numpy.savetxt writes its header
+        ("#trial,u1,u2\na,1.5,2\nb,3,4.5\n", "utf-8"),
+        ("trial,u1,u2\na,1.5,2\nb,3,4.5\n", "utf-16"),
+        ("trial,u1,u2\na,1.5,2\nb,3,4.5\n", "utf-32"),
+        ('# made\n"trial", "u1","u2"\r\n"a", 1.5,2\r\n"b",3,4.5\r\n', "utf-8-sig"),
+    ],
+)
+def test_tables_as_people_write_them(text, encoding, tmp_path):
+    (tmp_path / "a.csv").write_bytes(text.encode(encoding))
+    reps = load(tmp_path / "a.csv", layers="u*", ids="trial")
+    np.testing.assert_array_equal(reps["a"], [[1.5, 2], [3, 4.5]])
+    assert reps.sample_ids == ("a", "b")
+
+
+def test_a_table_of_savetxt(tmp_path):
+    np.savetxt(tmp_path / "a.tsv", UNITS, delimiter="\t", header="first\nu0\tu1\tu2\tu3")
+    reps = load(tmp_path / "a.tsv", layers=["u1", "u3"])
+    np.testing.assert_allclose(reps["a"], UNITS[:, [1, 3]], rtol=1e-15)
+
+
+def test_ids_in_a_column_without_a_name(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(",u\n3.0,1.5\n4.0,2.5\n")  # integers of pandas that had a gap
+    assert load(path).sample_ids == ("3", "4")
+    for label in ("3", "a"):
+        path.write_text(f",u\n{label},1.5\n,2.5\n")
+        with pytest.raises(ValueError, match=r"label of sample 1 of the column without a name is"):
+            load(path)
+
+
+@pytest.mark.parametrize("version", ["4", "5"])
+def test_sparse_matrices_of_matlab_are_dense_layers(tmp_path, version):
+    dense = np.where(UNITS > 0.5, UNITS, 0)
+    matrices = {
+        "x": scipy.sparse.csc_matrix(dense),
+        "column": scipy.sparse.csc_matrix(dense[:, :1]),
+    }
+    scipy.io.savemat(tmp_path / "a.mat", matrices | {"y": UNITS}, format=version)
+    reps = load(tmp_path / "a.mat", layers=["x", "y", "column"])
+    np.testing.assert_array_equal(reps["x"], dense)
+    np.testing.assert_array_equal(reps["column"], dense[:, :1])
+    np.testing.assert_array_equal(open_store(tmp_path / "a.mat", layers="x")["x"][2:5], dense[2:5])
+
+
+def test_sparse_matrices_of_matlab_73(tmp_path):
+    dense = np.where(UNITS > 0.5, UNITS, 0)
+    matrix = scipy.sparse.csc_matrix(dense)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name in ("x", "zeros"):
+            group = file.create_group(name)
+            group.attrs["MATLAB_class"], group.attrs["MATLAB_sparse"] = np.bytes_("double"), 6
+        file["x/data"], file["x/ir"] = matrix.data, matrix.indices.astype(np.uint64)
+        file["x/jc"] = matrix.indptr.astype(np.uint64)
+        file["zeros/jc"] = np.zeros(5, np.uint64)
+    reps = load(tmp_path / "a.h5")
+    np.testing.assert_array_equal(reps["x"], dense)
+    np.testing.assert_array_equal(reps["zeros"], np.zeros((6, 4)))
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        file["x/ir"][0] = 10**6
+    with pytest.raises(ValueError, match=r"indices|index"):
+        load(tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize("value", [UNITS, {"fc": UNITS}, [torch.from_numpy(UNITS), UNITS]])
+def test_arrays_of_numpy_in_a_file_of_pytorch(tmp_path, value):
+    path = tmp_path / "a.pt"
+    torch.save(value, path)
+    with pytest.raises(
+        ValueError, match=r"it holds arrays of NumPy .*numpy.savez\('arrays.npz', \*"
+    ):
+        load(path)
+    # What the message says:
+    arrays = torch.load(path, weights_only=False)
+    if isinstance(arrays, dict):
+        np.savez(tmp_path / "arrays.npz", **arrays)
+        np.testing.assert_array_equal(load(tmp_path / "arrays.npz")["fc"], UNITS)
+
+
+def test_objects_as_ids_of_an_npz(tmp_path):
+    np.savez(tmp_path / "a.npz", x=UNITS, image=np.array(IDS, object))
+    with pytest.raises(ValueError, match=r"array 'image': an array of Python objects.*astype\(str"):
+        load(tmp_path / "a.npz", ids="image")
+
+
+def test_every_kind_of_variable_of_matlab_passes_the_check(tmp_path):
+    variables = {
+        "numbers": UNITS,
+        "small": np.int8([1, 2]),
+        "complex": 1j * UNITS,
+        "sparse": scipy.sparse.csc_matrix(1j * np.eye(4)),
+        "struct": {"x": 1, "nested": {"text": "ab", "cell": np.array([1, "a", UNITS], object)}},
+        "structs": np.array([(1, "a"), (2, "b")], [("x", object), ("y", object)]),
+        "no_fields": {},
+        "blanks": " " * 5,
+        "empty": np.zeros((0, 3)),
+        "large": np.zeros((700, 500)),
+    }
+    for compressed in (False, True):
+        scipy.io.savemat(tmp_path / "a.mat", variables, do_compression=compressed)
+        check_structure(tmp_path / "a.mat")
+    for path in (Path(scipy.io.matlab.__file__).parent / "tests" / "data").glob("test*.mat"):
+        if "hdf5" not in path.name:  # files that MATLAB wrote on many computers
+            check_structure(path)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "text"),
+    [
+        (128, 3, "a variable has type 3"),
+        (132, 10**6, "it ends within a variable"),
+        (144, 99, "a variable has class 99"),
+        (152, 0, "an element has type 0 and 8 bytes"),
+        (160, -5, r"a variable has shape \(-5, 4\)"),
+        (156, 4 * 2**20, "a shape of 4194304 bytes"),
+        (176, 11, "an element has type 11 and 192 bytes"),
+        (180, 10**6, "it ends within a variable"),
+    ],
+)
+def test_a_damaged_variable_of_matlab(tmp_path, place, value, text):
+    path = tmp_path / "a.mat"
+    scipy.io.savemat(path, {"x": UNITS})
+    content = bytearray(path.read_bytes())
+    content[place : place + 4] = value.to_bytes(4, "little", signed=True)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"a.mat': expected a .mat file, got .*damaged: {text}"):
+        load(path)
+
+
+@pytest.mark.parametrize(("old", "new"), [(1, 2**26), (2, 2**26)])
+def test_a_cell_that_claims_more_than_the_file_has(tmp_path, old, new):
+    path = tmp_path / "a.mat"
+    scipy.io.savemat(path, {"x": np.array([UNITS, "a"], object)})
+    content = path.read_bytes()
+    dims = np.array([1, 2], "<i4").tobytes()
+    path.write_bytes(
+        content.replace(dims, dims.replace(bytes([old, 0, 0, 0]), new.to_bytes(4, "little")), 1)
+    )
+    with pytest.raises(ValueError, match=r"it is damaged: \d+ variables in \d+ bytes"):
+        load(path)

@@ -95,3 +95,46 @@ def test_what_is_no_such_file(tmp_path, engine):
         path.write_bytes(bad)
         with pytest.raises(ValueError, match=r"cannot load '.*a.nc': (expected a netCDF|.*rows)"):
             load(path)
+
+
+RATES = np.random.default_rng(0).standard_normal((6, 3, 2, 4))
+
+
+def written_dims(folder, dims):
+    array = xarray.DataArray(RATES[(...,) + (0,) * (4 - len(dims))], dims=dims, name="V4")
+    array.to_dataset().to_netcdf(folder / "a.nc", engine="h5netcdf")
+    return folder / "a.nc"
+
+
+@pytest.mark.parametrize(
+    ("dims", "axis"),
+    [
+        (("stimulus", "channel", "time"), 1),
+        (("stimulus", "time", "neuron_id"), 2),
+        (("stimulus", "x", "channel", "y"), 2),
+        (("stimulus", "row", "column", "channel"), 3),
+    ],
+)
+def test_names_of_dimensions_say_where_the_features_are(tmp_path, dims, axis):
+    path = written_dims(tmp_path, dims)
+    values = RATES[(...,) + (0,) * (4 - len(dims))]
+    others = tuple(k for k in range(1, len(dims)) if k != axis)
+    np.testing.assert_allclose(load(path, reduce="mean")["V4"], values.mean(others), rtol=1e-13)
+    rows = np.moveaxis(values, axis, -1).reshape(-1, values.shape[axis])
+    np.testing.assert_array_equal(load(path, reduce="positions")["V4"], rows)
+    for channels, place in (("first", 1), ("last", len(dims) - 1)):
+        if place == axis:
+            assert load(path, reduce="mean", channels=channels) == load(path, reduce="mean")
+            continue
+        with pytest.raises(ValueError, match=rf"channels='{channels}' would take '{dims[place]}'"):
+            load(path, reduce="mean", channels=channels)
+
+
+def test_dimensions_whose_names_are_unclear(tmp_path):
+    path = written_dims(tmp_path, ("stimulus", "unit", "neuron"))
+    with pytest.warns(UserWarning, match=r"\('stimulus', 'unit', 'neuron'\) is read as 2 features"):
+        assert load(path, reduce="mean")["V4"].shape == (6, 2)
+    assert load(path, reduce="mean", channels="first")["V4"].shape == (6, 3)
+    path = written_dims(tmp_path, ("stimulus", "a", "b", "c"))
+    with pytest.raises(ValueError, match=r"\('stimulus', 'a', 'b', 'c'\), and it is unknown which"):
+        load(path, reduce="mean")

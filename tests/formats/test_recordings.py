@@ -171,3 +171,12 @@ def test_a_label_that_is_missing(tmp_path):
         file["obs"].attrs["_index"] = "_index"
     with pytest.raises(ValueError, match=r"a.h5ad': the label of sample 1 of obs is missing"):
         load(tmp_path / "a.h5ad")
+
+
+def test_a_heap_of_texts_in_which_hdf5_would_loop(tmp_path):
+    path = tmp_path / "cells.h5ad"
+    content = bytearray((files.FILES / "cells.h5ad").read_bytes())
+    content[3432:3434] = bytes(2)  # the size of the free space at the end of the heap
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="damaged: a heap of texts has free space of 0 bytes"):
+        load(path)

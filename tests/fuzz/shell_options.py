@@ -19,10 +19,11 @@ COMMANDS = {
                 "--memory --permutations --groups --order --nan-policy --data --correct "
                 "--interval --chance --dry-run"),
     "pairwise": (2, "--layer --measure -o --precision --memory --groups --order --nan-policy"),
-    "trajectory": (2, "--layer --measure -o --precision --memory --reference"),
+    "trajectory": (2, "--layers --measure -o --precision --memory --reference --groups --order "
+                   "--nan-policy"),
     "diff": (2, "--layers --measure -o --fail-below --allow-missing --map --seed --no-interval "
              "--all-layers --nan-policy"),
-    "report": (1, "-o --a --b --group --title"),
+    "report": (1, "-o --a --b --group --title --layers --ids --labels --groups --order"),
     "measures": (1, ""),
     "capture": (1, "--data --weights --layers -o"),
 }  # fmt: skip

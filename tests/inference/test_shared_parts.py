@@ -110,7 +110,7 @@ def test_a_direction_in_one_block_alone_is_named():
     _, b = nets()
     x = np.zeros((120, 1))
     x[np.flatnonzero(assign_folds(120, 20, None, 0) == 4)[0]] = 1
-    table = isorep.compare({"x": x}, b, measures="cka", interval=True, n_permutations=9)
+    table = isorep.compare({"x": x}, b, measures="cka", interval=True)
     assert "varies only in 6 of the 120 samples" in table["warnings"].values[0, 0]
 
 

@@ -102,7 +102,7 @@ def test_another_seed_makes_other_networks(figure, tmp_path):
 
 
 def test_toys_take_the_seed():
-    toy = figa2.SetUp(width=4, samples=53, steps=4, every=2, alphas=(0.0, 1.0), networks=2)
+    toy = figa2.SetUp(width=4, runs=53, steps=4, every=2, alphas=(0.0, 1.0), networks=2)
     made = language.language_figure(figa2)
     result = made.compute(language.SetUp(toy, seed=5), Run(console=Console(quiet=True)))
     expected = figa2.compute(replace(toy, seed=5))

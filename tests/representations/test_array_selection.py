@@ -241,10 +241,48 @@ def test_names_are_compared_a_few_times_each():
 )
 def test_missing_ids_labels_and_groups_are_no_values(values, n, first):
     contents = Contents({"fc": np.ones((4, 2)), "names": values})
-    for argument in ("ids", "labels", "groups"):
+    for argument in ("ids", "labels", "groups", "order"):
         message = rf"{argument}='names' has no value for {n} of 4 samples, .* sample {first}:"
         with pytest.raises(ValueError, match=message):
             select_arrays(contents, **{argument: "names"})
+
+
+def test_an_array_is_the_order_of_the_samples():
+    days = np.datetime64("2020-01-01") + np.arange(9)[::-1]
+    arrays = {"x": X, "t": np.linspace(1, 0, 9), "day": days, "name": STIMULI, "maps": MAPS}
+    assert read(arrays, layers="x", order="t").order.tolist() == np.linspace(1, 0, 9).tolist()
+    assert (read(arrays, layers="x", order="day").order == days).all()
+    assert read({"x": X}, order=range(9)).order.tolist() == [*range(9)]
+    rows = read(arrays, layers="maps", reduce="positions", channels="first", order="t")
+    assert rows.structure("maps").members[0][:4].tolist() == [32, 33, 34, 35]
+    with pytest.raises(ValueError, match="order must hold numbers or times, got dtype <U1"):
+        read(arrays, layers="x", order="name")
+    with pytest.raises(ValueError, match="unknown array for order= 'tt'; did you mean 't'"):
+        read(arrays, layers="x", order="tt")
+
+
+def test_the_order_wins_over_the_times_of_the_layers():
+    contents = Contents({"x": X, "t": np.arange(9)}, {"orders": {"x": np.arange(9) + 5}})
+    assert select_arrays(contents, layers="x").metadata["order"].tolist() == [*range(5, 14)]
+    assert select_arrays(contents, layers="x", order="t").metadata["order"].tolist() == [*range(9)]
+
+
+def test_a_pattern_that_leaves_out_nothing_is_an_error():
+    arrays = {"V1": X, "V4": X, "image": STIMULI}
+    assert list(read(arrays, layers=["!V4", "!image"])) == ["V1"]
+    assert list(read(arrays, layers="!image", ids="image")) == ["V1", "V4"]
+    for layers in ("!V9", ["V*", "!V9"]):
+        with pytest.raises(ValueError, match=r"unknown layer 'V9'; did you mean 'V4' or 'V1'\?"):
+            read(arrays, layers=layers)
+    columns = {"unit1": np.ones(3), "unit2": np.ones(3), "trial": np.arange(3)}
+    assert read(columns, table="units", layers=["!unit2", "!trial"])["units"].shape == (3, 1)
+    with pytest.raises(ValueError, match="unknown layer 'unit3'; did you mean 'unit2'"):
+        read(columns, table="units", layers="!unit3")
+
+
+def test_channels_need_a_reduction():
+    with pytest.raises(ValueError, match=r"channels='first' says which axis .* pass reduce= too"):
+        read({"x": X}, channels="first")
 
 
 def test_options_are_checked_where_no_array_needs_them():
@@ -253,3 +291,50 @@ def test_options_are_checked_where_no_array_needs_them():
         select_arrays(contents, reduce="median")
     with pytest.raises(ValueError, match="unknown axis of channels 'middle'"):
         select_arrays(contents, channels="middle")
+
+
+def test_a_column_with_the_name_of_its_table():
+    table = {"a": X[:, 0], "units": X[:, 1], "kind": STIMULI}
+    with pytest.warns(UserWarning, match=r"left out: kind \(9,\) text\."):
+        np.testing.assert_array_equal(read(table, table="units")["units"], X[:, :2])
+    np.testing.assert_array_equal(read(table, table="units", layers="units")["units"], X[:, [1]])
+    with pytest.warns(UserWarning, match=r"left out: units \(9,\) text\."):
+        reps = read(table | {"units": STIMULI}, table="units", labels="kind")
+    np.testing.assert_array_equal(reps["units"], X[:, [0]])
+    assert read(table | {"units": STIMULI}, table="units", layers="a", ids="units").sample_ids
+    with pytest.warns(UserWarning, match=r"left out: units \(9,\) int64, kind \(9,\) text\."):
+        reps = read(table | {"units": np.arange(9)}, table="units")
+    np.testing.assert_array_equal(reps["units"], X[:, [0]])
+
+
+def test_a_column_of_texts_is_no_feature():
+    with pytest.raises(TypeError, match="layer 'kind' has dtype <U1; activations are real"):
+        read({"a": X[:, 0], "kind": STIMULI}, table="units", layers=["a", "kind"])
+
+
+def test_integers_with_gaps_are_no_features_beside_floats():
+    table = {"a": X[:, 0], "trial": np.array([1, np.nan, *range(7)])}
+    with pytest.warns(UserWarning, match=r"left out: trial \(9,\) float64"):
+        np.testing.assert_array_equal(read(table, table="units")["units"], X[:, [0]])
+    assert read(table, table="units", layers=["a", "trial"])["units"].shape == (9, 2)
+    del table["a"]
+    assert read(table, table="units")["units"].shape == (9, 1)
+    with pytest.raises(ValueError, match="ids='trial' has no value for 1 of 9 samples, the first"):
+        read({"x": X} | table, ids="trial")
+
+
+def test_a_nested_array_by_the_end_of_its_name():
+    arrays = {"X": X, "obs/donor": STIMULI, "obs/n": np.arange(9), "var/n": np.arange(4)}
+    assert read(arrays, layers="X", groups="donor").groups.tolist() == STIMULI.tolist()
+    assert list(read({"X": X, "obs/donor": STIMULI}, labels="donor")) == ["X"]
+    with pytest.raises(ValueError, match=r"ids='n' stands for obs/n or var/n: name one of them in"):
+        read(arrays, layers="X", ids="n")
+    with pytest.raises(ValueError, match=r"unknown array for ids= 'onor'; did you mean"):
+        read(arrays, layers="X", ids="onor")
+
+
+def test_ids_that_are_floats():
+    with pytest.raises(
+        TypeError, match=r"got 0\.5 \(float64\) for sample 0: pass np\.asarray\(ids\)\.astype\(int"
+    ):
+        Representations({"x": X}, sample_ids=np.arange(9) + 0.5)

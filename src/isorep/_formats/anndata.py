@@ -6,17 +6,17 @@ samples; arrays of genes, of pairs of samples (obsp) and `uns` are left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._formats.damage import damage_as
-from isorep._formats.hdf5_dataset import check_own_data
+from isorep._formats.hdf5_dataset import ItemRows, check_own_data
 from isorep._formats.header import Contents
-from isorep._utils.memory import memory_budget, read_whole, readable
+from isorep._formats.sparse_rows import CscReader, CsrReader
+from isorep._utils.damaged_file import damage_as
+from isorep._utils.memory import read_whole
 from isorep._utils.optional import import_optional
 from isorep._utils.table_index import index_labels
 from isorep._utils.tables import as_labels
@@ -57,57 +57,21 @@ def _arrays(path: Path, file: Any) -> dict[str, Any]:
     return arrays
 
 
-def _array(path: Path, name: str, item: Any, n_samples: int) -> _Rows:
+def _array(path: Path, name: str, item: Any, n_samples: int) -> ItemRows:
     kind = item.attrs.get("encoding-type", "array")
     if kind in _SPARSE:
-        shape = tuple(map(int, item.attrs["shape"]))
-        read = _read_csr if kind == "csr_matrix" else _CscReader()
-        return _Rows(path, name, shape, item["data"].dtype, read)
+        n_rows, n_columns = map(int, item.attrs["shape"])
+        shape = (n_rows, n_columns)
+        read = CsrReader(shape) if kind == "csr_matrix" else CscReader(shape, "indices", "indptr")
+        return ItemRows(path, name, shape, item["data"].dtype, read)
     if kind == "categorical":
         dtype = _value_dtype(item["categories"])
-        return _Rows(path, name, (n_samples,), dtype, _read_categories)
+        return ItemRows(path, name, (n_samples,), dtype, _read_categories)
     if kind.startswith("nullable-"):
-        return _Rows(path, name, (n_samples,), _value_dtype(item), _read_nullable)
+        return ItemRows(path, name, (n_samples,), _value_dtype(item), _read_nullable)
     if hasattr(item, "keys"):
-        return _Rows(path, name, (n_samples,), np.dtype(object), _read_unknown)
-    return _Rows(path, name, item.shape, _value_dtype(item), _read_dense, item.chunks)
-
-
-class _Rows:
-    """An array whose file is open only while rows are read.
-
-    Parameters
-    ----------
-    path, name
-        The file, and the path of the array in it.
-    shape, dtype
-        Shape and dtype of the array.
-    read
-        Function ``(item of h5py, slice of rows) -> array``.
-    chunks
-        Shape of its chunks, if it is stored in chunks.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        name: str,
-        shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-        read: Callable[[Any, slice], NDArray[Any]],
-        chunks: tuple[int, ...] | None = None,
-    ) -> None:
-        self.shape = shape
-        self.dtype = dtype
-        self.chunks = chunks
-        self._path = path
-        self._name = name
-        self._read = read
-
-    def __getitem__(self, rows: slice) -> NDArray[Any]:
-        rows = slice(*rows.indices(self.shape[0]))
-        with import_optional("h5py", "hdf5").File(self._path) as file:
-            return self._read(file[self._name], rows)
+        return ItemRows(path, name, (n_samples,), np.dtype(object), _read_unknown)
+    return ItemRows(path, name, item.shape, _value_dtype(item), _read_dense, item.chunks)
 
 
 def _value_dtype(item: Any) -> np.dtype[Any]:
@@ -147,51 +111,4 @@ def _check_not_missing(item: Any, missing: NDArray[np.bool_], rows: slice) -> No
         raise ValueError(
             f"{item.name} has no value for sample {rows.start + int(np.argmax(missing))}; expected "
             "one for each sample: fill it, or leave the sample out"
-        )
-
-
-def _read_csr(item: Any, rows: slice) -> NDArray[Any]:
-    from scipy.sparse import csr_matrix
-
-    n_rows, n_columns = max(0, rows.stop - rows.start), int(item.attrs["shape"][1])
-    _check_fits(item, n_rows * n_columns * item["data"].dtype.itemsize, "as a dense array")
-    indptr = item["indptr"][rows.start : rows.start + n_rows + 1]
-    part = slice(int(indptr[0]), int(indptr[-1]))
-    matrix = csr_matrix(
-        (item["data"][part], item["indices"][part], indptr - indptr[0]), shape=(n_rows, n_columns)
-    )
-    matrix.check_format(full_check=True)  # SciPy would write anywhere in memory
-    dense: NDArray[Any] = matrix.toarray()
-    return dense
-
-
-class _CscReader:
-    """Function that reads rows of a matrix stored by columns, which it converts once and keeps."""
-
-    def __init__(self) -> None:
-        self._matrix: Any = None
-
-    def __call__(self, item: Any, rows: slice) -> NDArray[Any]:
-        from scipy.sparse import csc_matrix
-
-        shape = (int(item.attrs["shape"][0]), int(item.attrs["shape"][1]))
-        if self._matrix is None:
-            n_bytes = sum(item[key].size * item[key].dtype.itemsize for key in ("data", "indices"))
-            purpose = "to be read by rows, since it is stored by columns (CSC)"
-            _check_fits(item, 2 * n_bytes, purpose)
-            matrix = csc_matrix((item["data"][:], item["indices"][:], item["indptr"][:]), shape)
-            matrix.check_format(full_check=True)
-            self._matrix = matrix.tocsr()
-        part = self._matrix[rows]
-        _check_fits(item, part.shape[0] * shape[1] * part.dtype.itemsize, "as a dense array")
-        dense: NDArray[Any] = part.toarray()
-        return dense
-
-
-def _check_fits(item: Any, n_bytes: int, purpose: str) -> None:
-    if n_bytes > (free := memory_budget(None)):
-        raise ValueError(
-            f"the sparse matrix {item.name} takes {readable(n_bytes)} {purpose}, and half of the "
-            f"free memory is {readable(free)}: read fewer rows at a time with open_store, use "
-            "fewer genes or obsm, or store it as CSR"
         )

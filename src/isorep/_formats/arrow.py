@@ -5,15 +5,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from isorep._formats.arrow_column import columns_of
-from isorep._formats.damage import damage_as
+from isorep._formats.batch_cursors import BatchCursors
 from isorep._formats.header import Contents
+from isorep._utils.damaged_file import damage_as
 from isorep._utils.optional import import_optional
 
 _FILE_MAGIC = b"ARROW1"
@@ -57,11 +57,15 @@ class _BatchFile:
         self._starts = np.cumsum([0, *sizes]).tolist()
         self.n_rows: int = self._starts[-1]
         self.largest_batch = max(sizes, default=1)
+        self._cursors = BatchCursors(self.n_rows, self._stream)
 
     def read(
         self, columns: list[str], start: int, stop: int
     ) -> Generator[tuple[str, Any], None, None]:
         """Yield the rows of columns from `start` to `stop`, as far as this file has them."""
+        if self._is_stream:
+            yield from self._cursors.read(columns, start, stop)
+            return
         if not start < min(stop, self.n_rows):
             return
         i = bisect_right(self._starts, start) - 1
@@ -74,12 +78,16 @@ class _BatchFile:
                 if first + batch.num_rows >= stop:
                     return
 
+    def _stream(self, columns: list[str], n_rows: int) -> Generator[Any, None, None]:
+        with self._batches(columns) as batches:
+            yield from batches
+
     @contextmanager
     def _batches(self, columns: list[str], first: int = 0) -> Iterator[Iterator[Any]]:
-        """Give the record batches of these columns from number `first` on."""
+        """Give the record batches of these columns from number `first` on; of a stream all."""
         with self._reader([self.schema.get_field_index(column) for column in columns]) as reader:
             if self._is_stream:
-                yield islice(reader, first, None)
+                yield iter(reader)
             else:
                 yield map(reader.get_batch, range(first, reader.num_record_batches))
 

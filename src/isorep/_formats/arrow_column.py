@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._formats.damage import damage_as
 from isorep._formats.pandas_index import PandasIndex
+from isorep._utils.damaged_file import damage_as
 from isorep._utils.optional import import_optional
 
 ReadColumns = Callable[[list[str], int, int], Generator[tuple[str, Any], None, None]]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isorep._formats.header import Contents
+from isorep._utils.table_index import index_labels
 from isorep._utils.tables import as_labels
 
 if TYPE_CHECKING:
@@ -21,12 +23,23 @@ _SEPARATORS = {",": "commas", "\t": "tabs (.tsv)", ";": "semicolons"}
 _MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")
 """Words for a missing number. In a column of texts they are texts."""
 
+_ENCODINGS = {  # UTF-32 first, since its mark begins as that of UTF-16
+    BOM_UTF32_LE: "utf-32",
+    BOM_UTF32_BE: "utf-32",
+    BOM_UTF16_LE: "utf-16",
+    BOM_UTF16_BE: "utf-16",
+}
+"""Mark at the start of a text to its encoding; all other texts are UTF-8."""
+
+_COMMENT = "#"
+
 
 def read_delimited(path: Path) -> Contents:
     """Read a column for each name in the header; ".tsv" has tabs between values, others commas.
 
     A first column without a name has the ids of the samples, as pandas writes its index, unless it
-    only counts the rows. Missing numbers are NaN.
+    only counts the rows. Missing numbers are NaN. Lines above the header that begin with "#" are
+    comments. The last of them is the header if numbers follow it, as `numpy.savetxt` writes it.
 
     Raises
     ------
@@ -38,58 +51,109 @@ def read_delimited(path: Path) -> Contents:
 
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
     try:
-        names = _checked_names(path, separator)
-        frame = pandas.read_csv(
-            path,
-            sep=separator,
-            header=0,
-            names=names,  # since pandas renames a column without a name
-            index_col=False,
-            encoding="utf-8-sig",
-            keep_default_na=False,
-            na_values=[""],
-            low_memory=False,
-        )
+        names, n_lines = _checked_names(path, separator)
+        with _opened(path) as file:
+            for _ in range(n_lines):
+                file.readline()
+            frame = pandas.read_csv(
+                file,
+                sep=separator,
+                header=None,
+                names=names,  # since pandas renames a column without a name
+                index_col=False,
+                skipinitialspace=True,
+                keep_default_na=False,
+                na_values=[""],
+                low_memory=False,
+            )
+    except UnicodeError as error:
+        raise ValueError(
+            "expected a table of values with a header, got bytes that are not UTF-8 text: save "
+            "it as UTF-8 ('CSV UTF-8' in Excel)"
+        ) from error
     except (ValueError, OSError, csv.Error) as error:
         raise ValueError(f"expected a table of values with a header, got {error}") from error
-    columns = {str(name): _values(column) for name, column in frame.items()}
+    columns = _columns(frame)
     metadata = {}
     if "" in columns:
-        index = columns.pop("")
-        if not np.array_equal(index, np.arange(len(index))):
-            metadata["sample_ids"] = index.tolist()
+        labels = [None if label == "" else label for label in columns.pop("").tolist()]
+        ids = index_labels(labels, False, "the column without a name")
+        metadata = {} if ids is None else {"sample_ids": ids}
     return Contents(columns, metadata, table=path.stem)
 
 
-def _checked_names(path: Path, separator: str) -> list[str]:
-    """Return the names of the columns; only the first may be empty.
+def _opened(path: Path) -> TextIO:
+    with path.open("rb") as file:
+        start = file.read(4)
+    encoding = next((x for mark, x in _ENCODINGS.items() if start.startswith(mark)), "utf-8-sig")
+    return path.open(encoding=encoding, newline="")
 
-    pandas fills short lines with missing values, so that their lengths are checked here.
+
+def _checked_names(path: Path, separator: str) -> tuple[list[str], int]:
+    """Return the names of the columns, and the number of lines down to the header.
+
+    Only the first name may be empty. pandas fills short lines with missing values, so that their
+    lengths are checked here.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = csv.reader(file, delimiter=separator)
-        names = next(lines, [])
-        if not names:
-            raise ValueError("an empty first line")
-        if len(names) == 1 and (other := _separator_of(names[0])):
-            raise ValueError(
-                f"{_SEPARATORS[other]} between the names, {names[0][:40]!r}: save the table with "
-                f"{_SEPARATORS[separator]}"
-            )
-        counts = Counter(names)
-        for name in names[1:]:
-            if not name or counts[name] > 1:
-                raise ValueError(
-                    f"the name {name!r} for several columns" if name else "a column without a name"
-                )
-        if all(_is_number(name) for name in names) and not all(map(str.isdecimal, names)):
-            raise ValueError(f"numbers in the first line, {', '.join(names[:3])}, and no names")
+    n_above = _n_lines_above_header(path, separator)
+    with _opened(path) as file:
+        for _ in range(n_above):
+            file.readline()
+        lines = csv.reader(file, delimiter=separator, skipinitialspace=True)
+        names = [name.strip() for name in next(lines, [])]
+        n_lines = n_above + lines.line_num
+        if names:
+            names[0] = names[0].lstrip(f"{_COMMENT} ")
+        _check_names(names, separator)
         for values in lines:
             if values and len(values) != len(names):
-                raise ValueError(
-                    f"{len(values)} values in line {lines.line_num} for {len(names)} columns"
+                advice = (
+                    f": leave out comments ({_COMMENT}) below the header"
+                    if values[0].startswith(_COMMENT)
+                    else ""
                 )
-    return names
+                raise ValueError(
+                    f"{len(values)} values in line {n_above + lines.line_num} for {len(names)} "
+                    f"columns{advice}"
+                )
+    return names, n_lines
+
+
+def _n_lines_above_header(path: Path, separator: str) -> int:
+    """Return the number of comments above the header, which may itself begin with "#"."""
+    n_comments, comment = 0, ""
+    with _opened(path) as file:
+        line = file.readline()
+        if "\0" in line:
+            raise ValueError("bytes of 0, which no text has: save the table as UTF-8")
+        while line.startswith(_COMMENT):
+            n_comments, comment, line = n_comments + 1, line, file.readline()
+    names, values = (
+        next(csv.reader([x], delimiter=separator, skipinitialspace=True), [])
+        for x in (comment, line)
+    )
+    is_header = len(names) == len(values) > 0 and any(
+        _is_number(value) or value.strip() in _MISSING for value in values
+    )
+    return n_comments - is_header
+
+
+def _check_names(names: list[str], separator: str) -> None:
+    if not names:
+        raise ValueError("an empty first line")
+    if len(names) == 1 and (other := _separator_of(names[0])):
+        raise ValueError(
+            f"{_SEPARATORS[other]} between the names, {names[0][:40]!r}: save the table with "
+            f"{_SEPARATORS[separator]}"
+        )
+    counts = Counter(names)
+    for name in names[1:]:
+        if not name or counts[name] > 1:
+            raise ValueError(
+                f"the name {name!r} for several columns" if name else "a column without a name"
+            )
+    if all(_is_number(name) for name in names) and not all(map(str.isdecimal, names)):
+        raise ValueError(f"numbers in the first line, {', '.join(names[:3])}, and no names")
 
 
 def _separator_of(line: str) -> str:
@@ -105,13 +169,29 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _values(column: pandas.Series[Any]) -> NDArray[Any]:
-    """Return a column of numbers or of texts."""
+def _columns(frame: pandas.DataFrame) -> dict[str, NDArray[Any]]:
+    """Return columns of numbers or of texts by name.
+
+    Columns of one dtype are taken together, since pandas needs long for each of many thousands.
+    """
+    columns: dict[str, NDArray[Any]] = dict.fromkeys(map(str, frame), np.empty(0))
+    names = np.array(list(columns), dtype=object)
+    dtypes = frame.dtypes.to_numpy()
+    for dtype in set(dtypes):
+        places = np.flatnonzero([x == dtype for x in dtypes])
+        if dtype.kind in "fiub":
+            block = frame.iloc[:, places].to_numpy()
+            columns.update(zip(names[places], block.T, strict=True))
+        else:
+            columns |= {names[i]: _texts_or_numbers(frame.iloc[:, int(i)]) for i in places}
+    return columns
+
+
+def _texts_or_numbers(column: pandas.Series[Any]) -> NDArray[Any]:
+    """Return a column that pandas takes for texts; it may hold numbers and words for missing."""
     import pandas
 
-    if column.dtype.kind in "fiub":
-        return column.to_numpy()
-    texts = column.fillna("").astype(str)
+    texts = column.fillna("").astype(str).str.strip()
     missing = texts.isin(_MISSING)
     numbers = pandas.to_numeric(texts.mask(missing), errors="coerce")
     if not missing.all() and bool((numbers.notna() | missing).all()):

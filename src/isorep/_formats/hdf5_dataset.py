@@ -1,15 +1,26 @@
-"""HDF5 dataset: an array whose file is open only while rows are read."""
+"""HDF5 dataset: arrays whose file is open only while rows are read."""
 
 from __future__ import annotations
 
+import mmap
+import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._formats.damage import damage_as
+from isorep._utils.damaged_file import damage_as
 from isorep._utils.optional import import_optional
+
+_HEAP = b"GCOL\1\0\0\0"
+"""Signature and version of a global heap, which holds texts and lists of several lengths."""
+
+_HEAP_HEADER = 16
+"""Bytes in front of a heap, and in front of each object in it."""
+
+_MOST_SEARCHED = 2**28
 
 
 def check_own_data(path: Path, expected: str) -> None:
@@ -37,6 +48,8 @@ def check_own_data(path: Path, expected: str) -> None:
             return f"dataset {name!r} is stored in other files, such as {item.external[0][0]!r}"
         return f"dataset {name!r} is virtual, made of other datasets" if item.is_virtual else None
 
+    with damage_as(expected):
+        _check_heaps(path)
     with damage_as(expected), h5py.File(path) as file:
         reason = file.visititems_links(link_elsewhere) or file.visititems(data_elsewhere)
     if reason:
@@ -44,6 +57,28 @@ def check_own_data(path: Path, expected: str) -> None:
             f"{reason}, and isorep reads no file that was not named to it: copy the data into "
             "the file"
         )
+
+
+def _check_heaps(path: Path) -> None:
+    """Raise ValueError for a heap of texts with free space of 0 bytes, in which HDF5 loops forever.
+
+    A large file is not looked through.
+    """
+    size = path.stat().st_size
+    if not 0 < size <= _MOST_SEARCHED:
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        heap = content.find(_HEAP)
+        while heap >= 0 and heap + _HEAP_HEADER <= size:
+            (n_bytes,) = struct.unpack_from("<Q", content, heap + len(_HEAP))
+            end = min(size, heap + n_bytes)
+            place = heap + _HEAP_HEADER
+            while place + _HEAP_HEADER <= end:
+                index, _, n_bytes = struct.unpack_from("<HHxxxxQ", content, place)
+                if not index and not n_bytes:
+                    raise ValueError("it is damaged: a heap of texts has free space of 0 bytes")
+                place += -(-n_bytes // 8) * 8 + (_HEAP_HEADER if index else 0)
+            heap = content.find(_HEAP, heap + 1)
 
 
 class Dataset:
@@ -76,3 +111,40 @@ class Dataset:
                 dataset = dataset.asstr()
             values: NDArray[Any] = dataset[(..., rows) if self._reverse else rows]
         return values.T if self._reverse else values
+
+
+class ItemRows:
+    """A dataset or a group that is one array, whose rows a function reads from the open file.
+
+    Parameters
+    ----------
+    path, name
+        The file, and the path of the array in it.
+    shape, dtype
+        Shape and dtype of the array.
+    read
+        Function ``(item of h5py, slice of rows) -> array``.
+    chunks
+        Shape of its chunks, if it is stored in chunks.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        read: Callable[[Any, slice], NDArray[Any]],
+        chunks: tuple[int, ...] | None = None,
+    ) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.chunks = chunks
+        self._path = path
+        self._name = name
+        self._read = read
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        rows = slice(*rows.indices(self.shape[0]))
+        with import_optional("h5py", "hdf5").File(self._path) as file:
+            return self._read(file[self._name], rows)

@@ -10,7 +10,9 @@ import numpy as np
 
 from isorep._formats.hdf5 import open_hdf5
 from isorep._formats.header import Contents
+from isorep._formats.matlab_structure import check_structure
 from isorep._formats.matlab_values import UnreadableArray, element_name, without_unit_axes
+from isorep._formats.sparse_rows import SparseRows
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _USER_BLOCK = 512
@@ -33,6 +35,7 @@ def open_matlab(path: Path) -> Contents:
     from scipy.io import loadmat
 
     try:
+        check_structure(path)
         variables = loadmat(path)
     except Exception as error:  # a damaged file can raise anything
         raise ValueError(f"expected a .mat file, got {type(error).__name__}: {error}") from error
@@ -49,7 +52,9 @@ def open_matlab(path: Path) -> Contents:
 def _arrays(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     from scipy.io.matlab import MatlabFunction, MatlabOpaque
 
-    if hasattr(value, "toarray") or isinstance(value, MatlabFunction | MatlabOpaque):
+    if hasattr(value, "toarray"):
+        yield name, without_unit_axes(SparseRows(value))
+    elif isinstance(value, MatlabFunction | MatlabOpaque):
         yield name, UnreadableArray(name, tuple(value.shape))
     elif value.dtype.names is not None:  # an array of structs
         for i, struct in enumerate(value.ravel()):

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from isorep._formats.hdf5_dataset import Dataset
+from isorep._formats.hdf5_dataset import Dataset, ItemRows
 from isorep._formats.matlab_values import UnreadableArray, element_name, without_unit_axes
+from isorep._formats.sparse_rows import CscReader, SparseRows
 from isorep._utils.memory import check_fits
 from isorep._utils.optional import import_optional
 
@@ -40,7 +41,7 @@ def _arrays(path: Path, name: str, item: Any) -> Iterator[tuple[str, Any]]:
     h5py = import_optional("h5py", "hdf5")
     if "MATLAB_sparse" in item.attrs:
         shape = (int(item.attrs["MATLAB_sparse"]), item["jc"].shape[0] - 1)
-        yield name, UnreadableArray(name, shape)
+        yield name, without_unit_axes(_sparse(path, item, shape))
     elif isinstance(item, h5py.Group):
         for field in item:
             if isinstance(item.get(field, getlink=True), h5py.HardLink):
@@ -62,6 +63,14 @@ def _arrays(path: Path, name: str, item: Any) -> Iterator[tuple[str, Any]]:
         yield name, np.array(texts if len(texts) > 1 else "".join(texts), np.str_)
     else:
         yield name, without_unit_axes(Dataset(path, item, reverse=True))
+
+
+def _sparse(path: Path, item: Any, shape: tuple[int, int]) -> Any:
+    from scipy.sparse import csc_matrix
+
+    if "data" not in item:  # all values are 0
+        return SparseRows(csc_matrix(shape))
+    return ItemRows(path, item.name, shape, item["data"].dtype, CscReader(shape, "ir", "jc"))
 
 
 def _class_of(item: Any) -> str:

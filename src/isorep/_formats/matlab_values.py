@@ -11,7 +11,7 @@ from isorep._utils.memory import read_whole
 
 
 class UnreadableArray:
-    """An array that has a name and a shape, and no values to read: it is sparse, or an object."""
+    """An array that has a name and a shape, and no values to read: it is empty, or an object."""
 
     def __init__(self, name: str, shape: tuple[int, ...]) -> None:
         self.shape = shape
@@ -20,8 +20,8 @@ class UnreadableArray:
 
     def __getitem__(self, rows: slice) -> NDArray[Any]:
         raise ValueError(
-            f"variable {self._name!r} is sparse, empty or an object; in MATLAB, save full(x) of a "
-            "sparse matrix, and the properties of an object"
+            f"variable {self._name!r} is empty or an object; in MATLAB, save the properties of an "
+            "object"
         )
 
 

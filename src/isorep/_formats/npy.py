@@ -36,6 +36,7 @@ def read_array(open_file: Callable[[], BinaryIO], size: int) -> NDArray[Any]:
     """
     try:
         shape, dtype = _checked_header(open_file, size)
+        _check_no_objects(dtype)
         check_fits(math.prod(shape) * dtype.itemsize)
         with open_file() as file:
             array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
@@ -77,6 +78,15 @@ def _checked_header(
     return shape, dtype
 
 
+def _check_no_objects(dtype: np.dtype[Any]) -> None:
+    if dtype.hasobject:
+        raise ValueError(
+            "an array of Python objects. NumPy stores them as a pickle, and pickles are never "
+            "loaded, since they can run code: save texts, array.astype(str), or numbers, "
+            "array.astype(float)"
+        )
+
+
 def _map_array(path: Path) -> NDArray[Any]:
     """Map the array of an ``.npy`` file into memory, read-only; unused parts are not read.
 
@@ -86,7 +96,8 @@ def _map_array(path: Path) -> NDArray[Any]:
         The file is damaged, is no .npy, or holds objects.
     """
     try:
-        _checked_header(lambda: path.open("rb"), path.stat().st_size)
+        _, dtype = _checked_header(lambda: path.open("rb"), path.stat().st_size)
+        _check_no_objects(dtype)
         array = np.lib.format.open_memmap(path, mode="r")
         if array.offset + array.nbytes < path.stat().st_size:
             raise ValueError("it is damaged: data after its end")

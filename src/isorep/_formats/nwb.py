@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._formats.damage import damage_as
 from isorep._formats.hdf5_dataset import Dataset, check_own_data
 from isorep._formats.header import Contents
+from isorep._utils.damaged_file import damage_as
 from isorep._utils.natural_order import natural_key
 from isorep._utils.optional import import_optional
 

@@ -11,12 +11,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._formats.damage import damage_as
 from isorep._formats.header import Contents, layer_key
 from isorep._formats.json_members import read_json
 from isorep._formats.xarray_groups import open_dataset, open_groups
 from isorep._formats.zarr import is_ours, open_zarr
 from isorep._formats.zarr_codecs import check_codecs
+from isorep._utils.damaged_file import damage_as
 from isorep._utils.memory import check_fits
 from isorep._utils.natural_order import natural_key
 from isorep._utils.tables import as_labels

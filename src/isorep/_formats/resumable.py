@@ -33,6 +33,7 @@ from isorep._formats.header import (
 from isorep._formats.lock import locked
 from isorep._formats.npz import members
 from isorep._formats.zarr import create, header_of, is_ours, rows_of_chunk
+from isorep._formats.zarr_codecs import check_codecs
 from isorep._utils.atomic import new_file, sync
 from isorep._utils.damaged_file import damage_as_value_error
 
@@ -264,6 +265,7 @@ class ResumableStore:
         for entry in self._store.iterdir():
             if entry.name not in layers:
                 _remove(entry)
+        check_codecs(self._store, metadata=("zarr.json",))
         self._group = zarr.open_group(writer, mode="a", zarr_format=3)
         for layer in layers.values():
             layer.create(self._group)

@@ -84,6 +84,13 @@ def read_torch(path: Path, expected: str, *, mmap: bool = False) -> Any:
                 f"you trust it, save its weights: torch.save(torch.load({str(path)!r}, "
                 "weights_only=False).state_dict(), 'weights.pt')"
             )
+        elif objects and all(name.startswith("numpy.") for name in objects):
+            message = (
+                f"it holds arrays of NumPy ({listed(objects)}), and loading them could run code. "
+                f"If you trust it, save them without objects: arrays = torch.load({str(path)!r}, "
+                "weights_only=False), then numpy.savez('arrays.npz', **arrays) for a dict, or "
+                "numpy.save('array.npy', arrays) for one array"
+            )
         elif objects:
             message = (
                 f"besides tensors it holds {listed(objects)}, and loading such objects could run "

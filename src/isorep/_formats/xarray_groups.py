@@ -11,9 +11,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._formats.damage import damage_as
 from isorep._formats.header import Contents
 from isorep._utils.caller import stacklevel_of_caller
+from isorep._utils.damaged_file import damage_as
 from isorep._utils.memory import check_fits
 from isorep._utils.sample_dims import common_sample_dim, is_feature_dim
 from isorep._utils.table_index import coordinate_labels, index_labels
@@ -107,6 +107,7 @@ class _Variable:
         self._dim = dim
         sizes = dict(zip(variable.dims, variable.shape, strict=True))
         self.shape: tuple[int, ...] = (sizes.pop(dim), *sizes.values())
+        self.dims: tuple[str, ...] = (str(dim), *map(str, sizes))
         self.dtype: np.dtype[Any] = variable.dtype
         chunks = variable.encoding.get("chunksizes") or variable.encoding.get("chunks")
         self.chunks = (chunks[variable.dims.index(dim)],) if chunks else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from fnmatch import fnmatchcase
 
 
@@ -64,12 +64,25 @@ def matching(patterns: Iterable[str], layers: Iterable[str]) -> list[str]:
     selected = {pattern for pattern in patterns if not pattern.startswith("!")}
     if excluded and not selected:
         selected = {"*"}
+    is_selected, is_excluded = map(_matcher, (selected, excluded))
     return [
         layer
         for layer in layers
-        if _matches_any(names := {layer, module_of(layer, layers)}, selected)
-        and not _matches_any(names, excluded)
+        if is_selected(names := {layer, module_of(layer, layers)}) and not is_excluded(names)
     ]
+
+
+def unmatched(patterns: Iterable[str], layers: Iterable[str]) -> list[str]:
+    """Return the patterns that select or leave out no layer, without their "!".
+
+    Examples
+    --------
+    >>> unmatched(["conv*", "!fc2", "!fc"], ["conv", "fc"])
+    ['fc2']
+    """
+    names = dict.fromkeys(layers)
+    bare = [pattern if pattern in names else pattern.removeprefix("!") for pattern in patterns]
+    return [pattern for pattern in bare if pattern not in names and not matching([pattern], names)]
 
 
 def module_of(layer: str, layers: Collection[str]) -> str:
@@ -88,7 +101,13 @@ def module_of(layer: str, layers: Collection[str]) -> str:
     return whole if dot and re.fullmatch(r"head\d+", head) and whole not in layers else name
 
 
-def _matches_any(names: set[str], patterns: set[str]) -> bool:
-    return not names.isdisjoint(patterns) or any(
-        matches(name, pattern) for pattern in patterns for name in names
-    )
+def _matcher(patterns: set[str]) -> Callable[[set[str]], bool]:
+    """Return a function that says whether any pattern matches one of several names."""
+    globs = [pattern for pattern in patterns if re.search(r"[*?\[]", pattern)]
+
+    def matches_any(names: set[str]) -> bool:
+        return not names.isdisjoint(patterns) or any(
+            fnmatchcase(name, pattern) for pattern in globs for name in names
+        )
+
+    return matches_any

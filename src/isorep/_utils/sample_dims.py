@@ -54,6 +54,24 @@ def is_feature_dim(dim: str) -> bool:
     return _is_one_of(dim, _FEATURE_DIMS)
 
 
+def feature_axis(dims: Sequence[str]) -> int | None:
+    """Return the axis after the samples that is named after features; None unless it is the only.
+
+    Examples
+    --------
+    >>> feature_axis(("stimulus", "channel", "time")), feature_axis(("trial", "unit", "neuron"))
+    (1, None)
+    """
+    # The columns of an image, beside its rows, are positions.
+    is_image = any(_is_one_of(dim, {"row"}) for dim in dims[1:])
+    axes = [
+        axis
+        for axis, dim in enumerate(dims)
+        if axis and is_feature_dim(dim) and not (is_image and _is_one_of(dim, {"column"}))
+    ]
+    return axes[0] if len(axes) == 1 else None
+
+
 def _is_one_of(dim: str, words: set[str]) -> bool:
     """Return whether a dimension is named by a word, such as "stimulus_id" and "units"."""
     name = str(dim).lower().removesuffix("_id")

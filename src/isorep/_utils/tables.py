@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,24 @@ def dense_numbers(x: Any, name: str) -> Any:
     if all(isinstance(dtype, np.dtype) for dtype in dtypes):
         return x.to_numpy()
     return x.to_numpy(dtype="float64", na_value=np.nan)  # dtypes that hold missing values
+
+
+def is_hugging_face(data: Any) -> bool:
+    """Return whether data are a data set of Hugging Face, which can also be one of PyTorch."""
+    return hasattr(data, "iter") and hasattr(data, "column_names") and hasattr(data, "features")
+
+
+def check_no_splits(data: Any, advice: str) -> None:
+    """Raise TypeError if data are several data sets of Hugging Face by name (a DatasetDict).
+
+    In the advice, "{}" stands for the first name.
+    """
+    if isinstance(data, Mapping) and any(map(is_hugging_face, data.values())):
+        splits = list(map(str, data))
+        raise TypeError(
+            f"expected one data set, got a {type(data).__name__} with the splits "
+            f"{', '.join(splits)}: {advice.format(repr(splits[0]))}"
+        )
 
 
 def as_labels(labels: Any) -> NDArray[Any]:

@@ -24,11 +24,11 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from isorep._utils.tables import as_labels, dense_numbers
+from isorep._utils.tables import as_labels, dense_numbers, is_hugging_face
 from isorep._utils.tokens import UNLIMITED, are_texts, listed_texts
 from isorep._utils.validation import as_integer
 from isorep.activations.batch import Batch, as_mask, describe, nested
-from isorep.activations.data_sources import BATCH_SIZE, is_hugging_face, read_source
+from isorep.activations.data_sources import BATCH_SIZE, read_source
 from isorep.activations.input_names import DECODER_MASK, HAVE_SAMPLES, LABELS, MASK
 from isorep.activations.model_call import accepted_names, longest_input, needed
 from isorep.activations.paired_data import OneSide, PairedData
@@ -210,12 +210,20 @@ def batches(
 
 
 def _is_inputs_and_labels(data: Any) -> bool:
-    """Return whether `data` is (inputs, labels): two batches would have equally many axes."""
+    """Return whether `data` is (inputs, labels): two batches would have equally many axes.
+
+    Raise ValueError unless there is a label for each input.
+    """
     if not (isinstance(data, tuple) and len(data) == 2 and _is_array(data[0]) and data[0].ndim > 1):
         return False
     labels = data[1]
     is_column = labels.ndim == 1 if _is_array(labels) else _is_texts(labels)
-    return bool(is_column and len(labels) == len(data[0]))
+    if is_column and len(labels) != len(data[0]):
+        raise ValueError(
+            f"data are inputs of {len(data[0])} samples and {len(labels)} labels: pass one label "
+            "for each sample"
+        )
+    return bool(is_column)
 
 
 def _parse(batch: Any, where: str) -> Batch:

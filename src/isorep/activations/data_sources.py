@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from isorep._utils.arrays import to_numpy
-from isorep._utils.tables import dense_numbers
+from isorep._utils.tables import check_no_splits, dense_numbers, is_hugging_face
 from isorep._utils.tokens import TEXTS_OF_BATCH, UNLIMITED, are_texts, listed_texts, token_batch
 from isorep.activations.input_names import MASK
 
@@ -48,11 +48,12 @@ def read_source(
     Raises
     ------
     TypeError
-        The data are a sparse matrix.
+        The data are a sparse matrix, or several data sets (a DatasetDict).
     ValueError
         The sizes of the chunks of a dask array are unknown, or a tokenizer gets data that are no
         texts.
     """
+    check_no_splits(data, "pass one of them, such as data[{}]")
     data = listed_texts(data)
     if tokenizer is not None:
         return _Tokens(data, tokenizer, longest, tensors)
@@ -62,11 +63,6 @@ def read_source(
     if is_hugging_face(data):
         return _Columns(data, columns)
     return data
-
-
-def is_hugging_face(data: Any) -> bool:
-    """Return whether data are a data set of Hugging Face, which can also be one of PyTorch."""
-    return hasattr(data, "iter") and hasattr(data, "column_names") and hasattr(data, "features")
 
 
 def is_dask(data: Any) -> bool:

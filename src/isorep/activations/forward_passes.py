@@ -38,7 +38,13 @@ from isorep.activations.model_call import (
 from isorep.activations.options import CaptureOptions
 from isorep.activations.random_model import RandomModelWarning
 from isorep.activations.recorder import Recorder, brief, eager, kept_dtype
-from isorep.activations.sample_ids import Samples, checked_ids, identified, warn_of_repeats
+from isorep.activations.sample_ids import (
+    Samples,
+    checked_ids,
+    identified,
+    warn_of_other_rows,
+    warn_of_repeats,
+)
 
 
 def forward_passes(
@@ -127,13 +133,7 @@ def _warn_of_rows(batch: Batch) -> None:
     others = batch.undivided()
     if not others or any(name in HAVE_SAMPLES for name in batch.named_inputs()):
         return
-    text = (
-        f"the input {others[0]!r} has no row for each of the {batch.n} samples of the first batch, "
-        "which are taken to be the rows of the other inputs. Nodes of one graph depend on each "
-        "other: pass the graph of each node, Representations(reps, groups=graphs). If graphs are "
-        "the samples, pass inputs with a row for each graph, such as padded ones"
-    )
-    warnings.warn(text, UserWarning, stacklevel=stacklevel_of_caller())
+    warn_of_other_rows(others[0], batch.n)
 
 
 def _warn_of_second(batch: Batch, recorders: Sequence[Recorder]) -> None:

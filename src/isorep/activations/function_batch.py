@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.arrays import to_numpy
-from isorep._utils.tables import as_labels, dense_numbers
+from isorep._utils.tables import as_labels, dense_numbers, is_hugging_face
 from isorep._utils.tokens import TEXTS_OF_BATCH, are_texts
 from isorep._utils.validation import as_integer, unknown_name
-from isorep.activations.data_sources import BATCH_SIZE, is_hugging_face, read_source
+from isorep.activations.data_sources import BATCH_SIZE, read_source
 from isorep.activations.input_names import HAVE_SAMPLES, LABELS, MASK
 from isorep.activations.sample_digests import (
     PartsOfSample,
@@ -87,6 +87,16 @@ class FunctionBatch:
                 "arrays, dicts of arrays, or lists with an item for each sample"
             )
         return Counter(lengths.values()).most_common(1)[0][0]
+
+    @property
+    def others(self) -> dict[str, int]:
+        """Inputs and labels that have another number of rows than there are samples."""
+        samples, n = self.item if isinstance(self.item, Mapping) else self.inputs, self.n
+        return {
+            name: len(x)
+            for name, x in _leaves("", samples)
+            if not name.startswith("__") and _has_rows(x) and len(x) != n
+        }
 
     def cut(self, start: int, stop: int) -> FunctionBatch:
         """Return the samples from `start` up to `stop`."""
@@ -183,8 +193,8 @@ def function_batches(
     TypeError
         The data are not iterable, or `max_samples` is no integer.
     ValueError
-        `max_samples` is not positive, the batches cannot be cut, or it is unknown whether the
-        items of a list are batches or samples.
+        `max_samples` is not positive, the inputs have several lengths, the batches cannot be cut,
+        or it is unknown whether the items of a list are batches or samples.
     """
     if max_samples is not None and as_integer(max_samples, "max_samples") < 1:
         raise ValueError(f"max_samples should be at least 1, got {max_samples}")
@@ -192,6 +202,7 @@ def function_batches(
     is_column = isinstance(data, tuple) and len(data) == 2 and _labels(data[1], None) is not None
     if is_array(data) or isinstance(data, Mapping) or are_texts(data) or is_column:
         whole = FunctionBatch.from_item(data)
+        _check_lengths(whole, data[1] if is_column else None)
         size = TEXTS_OF_BATCH if are_texts(data) else BATCH_SIZE
         batches: Iterable[FunctionBatch] = [
             whole.cut(start, start + size) for start in range(0, whole.n, size)
@@ -210,6 +221,22 @@ def function_batches(
             f"batches, got {type(data).__name__}"
         )
     return batches if max_samples is None else _first(batches, max_samples)
+
+
+def _check_lengths(whole: FunctionBatch, labels: Any) -> None:
+    """Raise ValueError for data to cut into batches whose parts have several lengths."""
+    if labels is not None and len(labels) != whole.n:
+        raise ValueError(
+            f"data are inputs of {whole.n} samples and {len(labels)} labels: pass one label for "
+            "each sample"
+        )
+    if others := whole.others:
+        name, n = next(iter(others.items()))
+        raise ValueError(
+            f"expected a row for each of the {whole.n} samples in all inputs, got {n} rows of "
+            f"{name!r}: pass inputs of one length, leave {name!r} out, or use what is the same for "
+            "all samples inside the function"
+        )
 
 
 def _first(batches: Iterable[FunctionBatch], max_samples: int) -> Iterator[FunctionBatch]:

@@ -17,6 +17,7 @@ from isorep._utils.progress import track
 from isorep.activations.activation_batch import ActivationBatch
 from isorep.activations.function_batch import FunctionBatch, function_batches
 from isorep.activations.function_rows import FunctionRows, LayerRows
+from isorep.activations.input_names import HAVE_SAMPLES
 from isorep.activations.options import CaptureOptions, check_for_function
 from isorep.activations.random_model import RandomModelWarning
 from isorep.activations.sample_ids import (
@@ -24,6 +25,7 @@ from isorep.activations.sample_ids import (
     NoSamplesError,
     checked_ids,
     identified,
+    warn_of_other_rows,
     warn_of_repeats,
 )
 
@@ -95,6 +97,8 @@ class FunctionPasses:
             batch = next(self._batches, None)
             if batch is None:
                 raise NoSamplesError(NO_SAMPLES)
+            if (others := batch.others) and not any(name in HAVE_SAMPLES for name in batch.inputs):
+                warn_of_other_rows(next(iter(others)), batch.n)
             rows = self._run(batch, 0)
             if self._probe:
                 _check_same(rows, self._run(batch, 0))

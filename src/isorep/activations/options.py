@@ -84,7 +84,8 @@ def check_for_models(
     TypeError
         An option is unknown.
     ValueError
-        An option has another value than its default, and no side is a model.
+        An option has another value than its default, and no side is a model; or channels without
+        reduce.
     """
     for name, value in options.items():
         if name not in ModelOptions.__annotations__:
@@ -94,6 +95,11 @@ def check_for_models(
         is_set = type(value) is not type(default) or value != default
         if is_set and not any_model and name not in general:
             raise ValueError(f"{name} is for models, and neither side is a model: leave it out")
+    if not any_model and options.get("channels", "auto") != "auto" and "reduce" not in options:
+        raise ValueError(
+            "channels= says which axis holds the features of arrays that reduce= reduces: pass "
+            "reduce= too, or leave channels out"
+        )
 
 
 _NOT_FOR_FUNCTIONS = {

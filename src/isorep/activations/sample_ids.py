@@ -64,6 +64,17 @@ def checked_ids(sample_ids: Sequence[str | int], *, shuffled: bool) -> tuple[str
     return as_sample_ids(sample_ids)
 
 
+def warn_of_other_rows(name: str, n: int) -> None:
+    """Warn that the input `name` has no row for each of the `n` samples of the first batch."""
+    text = (
+        f"the input {name!r} has no row for each of the {n} samples of the first batch, "
+        "which are taken to be the rows of the other inputs. Nodes of one graph depend on each "
+        "other: pass the graph of each node, Representations(reps, groups=graphs). If graphs are "
+        "the samples, pass inputs with a row for each graph, such as padded ones"
+    )
+    warnings.warn(text, UserWarning, stacklevel=stacklevel_of_caller())
+
+
 def warn_of_repeats(n: int, n_distinct: int) -> None:
     """Warn if n samples have fewer distinct ids."""
     if n_distinct == n:

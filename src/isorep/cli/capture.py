@@ -9,8 +9,9 @@ import typer
 
 from isorep.cli.app import app
 from isorep.cli.checkpoints import are_several, capture_checkpoints, outputs_of, weight_files
-from isorep.cli.model_options import with_model_options
-from isorep.cli.options import LayerPatternsOption, WeightsOption
+from isorep.cli.model_options import model_options
+from isorep.cli.option_groups import with_options
+from isorep.cli.options import LayersOption, WeightsOption
 from isorep.cli.output import check_targets, say
 from isorep.cli.user_code import user_code
 
@@ -22,7 +23,7 @@ from isorep.cli.user_code import user_code
     "isorep capture nets:make --weights 'run/step*.pt' --data images.npy -o run.zarr\n\n"
     "The same command resumes an interrupted capture to .zarr."
 )
-@with_model_options
+@with_options(options=model_options)
 def capture(
     model: Annotated[
         str,
@@ -52,7 +53,7 @@ def capture(
         ),
     ],
     weights: WeightsOption = None,
-    layers: LayerPatternsOption = None,
+    layers: LayersOption = None,
     dtype: Annotated[
         str | None, typer.Option(metavar="DTYPE", help="Type to store numbers in, e.g. float16.")
     ] = None,

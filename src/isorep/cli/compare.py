@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isorep.cli.app import app
-from isorep.cli.file_sides import array_or_file, as_sides, file_options
-from isorep.cli.model_options import with_model_options
+from isorep.cli.file_sides import as_sides
+from isorep.cli.model_options import model_options
+from isorep.cli.option_groups import with_options
 from isorep.cli.options import (
     DataOption,
-    GroupsOption,
-    IdsOption,
-    LabelsOption,
-    LayerPatternsOption,
+    LayersOption,
     MeasuresOption,
     MemoryOption,
     NanPolicyOption,
-    OrderOption,
     SeedOption,
 )
 from isorep.cli.output import (
@@ -36,7 +33,7 @@ from isorep.cli.output import (
     write_file,
     write_text,
 )
-from isorep.cli.sample_labels import read_sample_labels
+from isorep.cli.sample_options import SampleNames, sample_options
 from isorep.cli.user_code import user_code
 
 if TYPE_CHECKING:
@@ -72,7 +69,7 @@ _COLUMNS = {
     "isorep compare a.zarr b.zarr --memory 2GB --dry-run\n\n"
     "isorep compare a.npz b.npz --json - | jq .measures.pwcca.similarity"
 )
-@with_model_options
+@with_options(samples=sample_options, options=model_options)
 def compare(
     a: Annotated[
         str,
@@ -89,9 +86,7 @@ def compare(
         ),
     ],
     data: DataOption = None,
-    ids: IdsOption = None,
-    labels: LabelsOption = None,
-    layers: LayerPatternsOption = None,
+    layers: LayersOption = None,
     layers_a: Annotated[
         list[str] | None,
         typer.Option(metavar="GLOB", help="Pattern of layer names of A alone; may be repeated."),
@@ -118,8 +113,6 @@ def compare(
             metavar="N", help="Permutations for each p-value. \\[default: 20 for each cell]"
         ),
     ] = None,
-    groups: GroupsOption = None,
-    order: OrderOption = None,
     seed: SeedOption = 0,
     nan_policy: NanPolicyOption = "raise",
     memory: MemoryOption = None,
@@ -149,17 +142,19 @@ def compare(
         ),
     ] = None,
     *,
+    samples: SampleNames,
     options: dict[str, Any],
 ) -> None:
     """Compare two networks, every layer with every layer."""
     from isorep.comparison.compare import compare as compare_layers
     from isorep.comparison.export import to_csv, to_json
+    from isorep.model_files.specs import names_model
 
     measures = measure or ["pwcca"]
     if layers and (layers_a or layers_b):
         raise ValueError("--layers applies to both networks: give it alone")
-    array, groups = array_or_file(groups)
-    x_side, y_side = as_sides((a, b), file_options(ids=ids, labels=labels, groups=array))
+    known = samples.of([side for side in (a, b) if not names_model(side)])
+    x_side, y_side = as_sides((a, b), known.arrays)
     sides: dict[str, Any] = {
         "data": data,
         "layers": (layers_a or ["*"], layers_b or ["*"])
@@ -173,8 +168,7 @@ def compare(
         "interval": interval,
         "chance": chance,
         "n_permutations": permutations,
-        "groups": read_sample_labels(groups),
-        "order": read_sample_labels(order),
+        **known.read(),
         "seed": seed,
         "nan_policy": nan_policy,
         "memory": memory,
@@ -188,7 +182,7 @@ def compare(
         raise ValueError("--json - and --csv - both write to stdout: give one of them a file")
     check_targets(
         [*(target for target in (json, csv) if target != STDOUT), plot, html],
-        sources=[Path(a), Path(b), *filter(None, (groups, order))],
+        sources=[Path(a), Path(b), *known.paths.values()],
     )
     if plot is not None and plot.suffix.lower() not in _PICTURES:
         raise ValueError(f"cannot draw {str(plot)!r}: expected a name ending in .png, .svg or .pdf")

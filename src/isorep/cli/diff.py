@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from isorep.cli.app import app
-from isorep.cli.file_sides import array_or_file, as_sides, file_options
-from isorep.cli.model_options import with_model_options
+from isorep.cli.file_sides import as_sides
+from isorep.cli.model_options import model_options
+from isorep.cli.option_groups import with_options
 from isorep.cli.options import (
     DataOption,
-    GroupsOption,
-    IdsOption,
-    LabelsOption,
-    LayerPatternsOption,
+    LayersOption,
     MeasureOption,
     NanPolicyOption,
-    OrderOption,
     SeedOption,
 )
 from isorep.cli.output import (
@@ -30,7 +27,7 @@ from isorep.cli.output import (
     shown,
     write_text,
 )
-from isorep.cli.sample_labels import read_sample_labels
+from isorep.cli.sample_options import SampleNames, sample_options
 from isorep.cli.user_code import user_code
 
 if TYPE_CHECKING:
@@ -50,7 +47,7 @@ _STYLES = {"fail": "bold red", "not judged": "yellow"}
     "isorep diff bert/ bert-tuned/ --data texts.txt -o diff.json\n\n"
     "isorep diff before.zarr after.zarr --layers 'conv*'"
 )
-@with_model_options
+@with_options(samples=sample_options, options=model_options)
 def diff(
     base: Annotated[
         str,
@@ -65,9 +62,7 @@ def diff(
         str, typer.Argument(metavar="CHANGED", help="Model after the change, in the same forms.")
     ],
     data: DataOption = None,
-    ids: IdsOption = None,
-    labels: LabelsOption = None,
-    layers: LayerPatternsOption = None,
+    layers: LayersOption = None,
     layers_changed: Annotated[
         list[str] | None,
         typer.Option(
@@ -117,8 +112,6 @@ def diff(
             "long.",
         ),
     ] = True,
-    groups: GroupsOption = None,
-    order: OrderOption = None,
     seed: SeedOption = 0,
     nan_policy: NanPolicyOption = "raise",
     output: Annotated[
@@ -131,6 +124,7 @@ def diff(
         ),
     ] = None,
     *,
+    samples: SampleNames,
     options: dict[str, Any],
 ) -> None:
     """Compare a model with a changed copy, layer by layer, most changed first.
@@ -154,13 +148,10 @@ def diff(
             raise ValueError(
                 f"cannot write {str(target)!r}: expected a name ending in .html, .json or .csv"
             )
-    array, groups = array_or_file(groups)
-    sources = [
-        Path(spec) for spec in (base, changed, data, groups, order) if spec and Path(spec).exists()
-    ]
-    check_targets(outputs, sources=sources)
-    read = file_options(ids=ids, labels=labels, groups=array)
-    base_side, changed_side = as_sides((base, changed), read)
+    known = samples.of([side for side in (base, changed) if not names_model(side)])
+    sources = [Path(spec) for spec in (base, changed, data) if spec and Path(spec).exists()]
+    check_targets(outputs, sources=[*sources, *known.paths.values()])
+    base_side, changed_side = as_sides((base, changed), known.arrays)
     models = [spec for spec in (base, changed) if names_model(spec)]
     for spec in models:
         check_names_model(spec)
@@ -197,8 +188,7 @@ def diff(
         fail_below=fail_below,
         allow_missing=allow_missing or [],
         interval=interval,
-        groups=read_sample_labels(groups),
-        order=read_sample_labels(order),
+        **known.read(),
         seed=seed,
         nan_policy=cast("NanPolicy", nan_policy),
         progress=True,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from os import PathLike, fspath
-from pathlib import Path
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,37 +11,15 @@ if TYPE_CHECKING:
 
 
 def file_options(
-    *,
-    layers: list[str] | None = None,
-    reduce: str | None = None,
-    channels: str = "auto",
-    ids: str | None = None,
-    labels: str | None = None,
-    groups: Path | None = None,
+    *, layers: list[str] | None = None, reduce: str | None = None, channels: str = "auto"
 ) -> dict[str, Any]:
     """Return the options of a command that `isorep.load` takes, as far as they are set."""
     options = {
         "layers": layers,
         "reduce": reduce,
         "channels": None if channels == "auto" else channels,
-        "ids": ids,
-        "labels": labels,
-        "groups": None if groups is None else fspath(groups),
     }
     return {name: value for name, value in options.items() if value is not None}
-
-
-def array_or_file(groups: Path | None) -> tuple[Path | None, Path | None]:
-    """Return what --groups names: an array of the files of activations, or a file of its own.
-
-    Examples
-    --------
-    >>> array_or_file(Path("stimulus")), array_or_file(Path("stimuli.txt"))
-    ((PosixPath('stimulus'), None), (None, PosixPath('stimuli.txt')))
-    """
-    if groups is None or groups.exists() or groups.suffix.lower() in (".npy", ".txt"):
-        return None, groups
-    return groups, None
 
 
 def as_file(path: str | PathLike[str], options: dict[str, Any]) -> ActivationFile:

@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from functools import wraps
 from typing import Annotated, Any
 
 import typer
 
 from isorep.cli.options import ChannelsOption, ReduceOption
-
-
-def with_model_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command with the options of `model_options`, which it gets as `options`."""
-    added = inspect.signature(model_options, eval_str=True).parameters
-    parameters_of_command = dict(inspect.signature(command, eval_str=True).parameters)
-    del parameters_of_command["options"]
-
-    @wraps(command)
-    def run(**values: Any) -> None:
-        chosen = {name: values.pop(name) for name in added}
-        command(**values, options=model_options(**chosen))
-
-    parameters = [*parameters_of_command.values(), *added.values()]
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return run
 
 
 def model_options(

@@ -24,21 +24,14 @@ MeasuresOption = Annotated[
         "\\[default: pwcca]",
     ),
 ]
-LayerPatternsOption = Annotated[
+LayersOption = Annotated[
     list[str] | None,
     typer.Option(
         "--layers",
-        metavar="GLOB",
-        help="Pattern of layer names, e.g. 'conv*'; may be repeated. \\[default: *]",
-    ),
-]
-LayerNamesOption = Annotated[
-    list[str] | None,
-    typer.Option(
         "--layer",
         metavar="GLOB",
-        help="Layer to compare, or a pattern of names; may be repeated. \\[default: all layers of "
-        "the first file]",
+        help="Pattern of layer names, e.g. 'conv*', or '!fc' for all others; may be repeated. "
+        "\\[default: *]",
     ),
 ]
 ReduceOption = Annotated[
@@ -56,18 +49,6 @@ ChannelsOption = Annotated[
         "--channels",
         metavar="AXIS",
         help="Axis of the features: first or last after the samples, or auto.",
-    ),
-]
-IdsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--ids", metavar="ARRAY", help="Array or column of the files with the ids of the samples."
-    ),
-]
-LabelsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--labels", metavar="ARRAY", help="Array or column of the files with labels of the samples."
     ),
 ]
 DataOption = Annotated[
@@ -122,24 +103,6 @@ SchedulerOption = Annotated[
         "--scheduler",
         metavar="ADDRESS",
         help="Dask scheduler, e.g. tcp://10.0.0.1:8786. \\[default: threads of this process]",
-    ),
-]
-GroupsOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--groups",
-        metavar="FILE",
-        help="Group of each sample, if samples of a group depend on each other: a .npy, a text "
-        "with one value a line, or the name of an array in the files. "
-        "\\[default: what the files know]",
-    ),
-]
-OrderOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--order",
-        metavar="FILE",
-        help="Time of each sample, within its group: a .npy, or a text with one value a line.",
     ),
 ]
 NanPolicyOption = Annotated[

@@ -10,16 +10,14 @@ import typer
 
 from isorep.cli.app import app
 from isorep.cli.file_labels import labels_of_files
-from isorep.cli.file_sides import array_or_file, as_file, file_options
+from isorep.cli.file_sides import as_file, file_options
+from isorep.cli.option_groups import with_options
 from isorep.cli.options import (
     ChannelsOption,
-    GroupsOption,
-    IdsOption,
-    LabelsOption,
-    LayerNamesOption,
+    LayersOption,
     MeasuresOption,
     MemoryOption,
-    OrderOption,
+    NanPolicyOption,
     PrecisionOption,
     ReduceOption,
     SchedulerOption,
@@ -31,11 +29,12 @@ from isorep.cli.output import (
     new_table,
     print_heading,
     print_notes,
+    print_omitted,
     print_resumed_tiles,
     say,
     shown,
 )
-from isorep.cli.sample_labels import read_sample_labels
+from isorep.cli.sample_options import SampleNames, sample_options
 from isorep.cli.user_code import printed_warnings
 
 if TYPE_CHECKING:
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from isorep.comparison.sweeps.sweep import Precision
+    from isorep.representations.missing_values import NanPolicy
 
 
 @app.command(
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     "isorep pairwise runs/*.zarr --measure pwcca --measure cka -o sweep.zarr\n\n"
     "isorep pairwise runs/*.zarr --scheduler tcp://10.0.0.1:8786 -o sweep.zarr"
 )
+@with_options(samples=sample_options)
 def pairwise(
     networks: Annotated[
         list[Path],
@@ -61,38 +62,35 @@ def pairwise(
         ),
     ],
     output: SweepStoreOption,
-    layer: LayerNamesOption = None,
+    layers: LayersOption = None,
     reduce: ReduceOption = None,
     channels: ChannelsOption = "auto",
-    ids: IdsOption = None,
-    labels: LabelsOption = None,
     measure: MeasuresOption = None,
-    groups: GroupsOption = None,
-    order: OrderOption = None,
+    nan_policy: NanPolicyOption = "raise",
     precision: PrecisionOption = "auto",
     scheduler: SchedulerOption = None,
     memory: MemoryOption = None,
+    *,
+    samples: SampleNames,
 ) -> None:
     """Compare every network with every other, layer by layer."""
     from isorep.comparison.pairwise import pairwise as compare_networks
 
     if len(networks) < 2:
         raise ValueError(f"expected at least two networks to compare, got {len(networks)}")
-    array, groups = array_or_file(groups)
-    check_targets([output], sources=[*networks, *filter(None, (groups, order))])
+    known = samples.of(networks)
+    check_targets([output], sources=[*networks, *known.paths.values()])
     print_resumed_tiles(output)
-    options = file_options(
-        layers=layer, reduce=reduce, channels=channels, ids=ids, labels=labels, groups=array
-    )
+    options = file_options(reduce=reduce, channels=channels) | known.arrays
     files = {name: as_file(path, options) for name, path in labels_of_files(networks).items()}
     with printed_warnings():
         table = compare_networks(
             cast("Mapping[Any, Any]", files),
-            layers=layer,
+            layers=layers,
             measures=measure or ["pwcca"],
-            groups=read_sample_labels(groups),
-            order=read_sample_labels(order),
+            **known.read(),
             precision=cast("Precision", precision),
+            nan_policy=cast("NanPolicy", nan_policy),
             out=output,
             scheduler=scheduler,
             memory=memory,
@@ -102,6 +100,7 @@ def pairwise(
         print_heading(console, table, name)
         console.print(_summary(table, name))
     say(f"wrote {output} ({len(networks)} networks)")
+    print_omitted(table)
     print_notes(table)
 
 

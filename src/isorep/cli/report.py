@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from isorep._utils.validation import unknown_name
 from isorep.cli.app import app
 from isorep.cli.file_sides import as_file, file_options
+from isorep.cli.option_groups import with_options
 from isorep.cli.options import (
     ChannelsOption,
-    IdsOption,
-    LabelsOption,
-    LayerPatternsOption,
+    LayersOption,
     ReduceOption,
 )
 from isorep.cli.output import check_targets, say
+from isorep.cli.sample_options import SampleNames, sample_options
 from isorep.cli.user_code import printed_warnings
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     "isorep report table.json --a a.npz --b b.npz -o report.html\n\n"
     "isorep report sweep.zarr --group 'true=true-*' --group 'random=random-*' -o report.html"
 )
+@with_options(samples=sample_options)
 def report(
     results: Annotated[
         list[Path],
@@ -54,11 +56,9 @@ def report(
     b: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The B of isorep compare; needs --a.")
     ] = None,
-    layers: LayerPatternsOption = None,
+    layers: LayersOption = None,
     reduce: ReduceOption = None,
     channels: ChannelsOption = "auto",
-    ids: IdsOption = None,
-    labels: LabelsOption = None,
     group: Annotated[
         list[str] | None,
         typer.Option(
@@ -69,16 +69,20 @@ def report(
     title: Annotated[
         str, typer.Option(metavar="TEXT", help="Title of the page.")
     ] = "Comparison of representations",
+    *,
+    samples: SampleNames,
 ) -> None:
     """Write a page to explore finished comparisons: one HTML file that works offline."""
     from isorep.comparison.read_result import read_result
     from isorep.explorer.report import report as write_report
     from isorep.storage import load
 
-    check_targets([output], sources=[*results, a, b])
     if len({path.resolve() for path in results}) < len(results):
         raise ValueError("a result is given twice: give each result once")
-    options = file_options(layers=layers, reduce=reduce, channels=channels, ids=ids, labels=labels)
+    known = samples.of([a, b] if a is not None and b is not None else [])
+    check_targets([output], sources=[*results, a, b, *known.paths.values()])
+    options = file_options(layers=layers, reduce=reduce, channels=channels) | known.arrays
+    options |= {name: values for name, values in known.read().items() if values is not None}
     if options and a is None:
         raise ValueError(f"--{next(iter(options))} says how --a and --b are read: give both")
     tables = {_heading(path, results): read_result(path) for path in results}
@@ -108,15 +112,21 @@ def _group_of_each(options: Sequence[str], tables: Iterable[xarray.Dataset]) -> 
         if not (name and pattern):
             raise ValueError(f"--group {option!r}: expected NAME=GLOB, such as 'true=true-*'")
         patterns.append((name, pattern))
+    networks = [
+        str(network)
+        for table in tables
+        if table.attrs["kind"] == "pairwise"
+        for network in table["x"].to_numpy().tolist()
+    ]
+    for name, pattern in patterns:
+        if networks and not any(fnmatchcase(network, pattern) for network in networks):
+            raise ValueError(unknown_name(f"network in --group {name}=", pattern, networks))
     groups = {}
-    for table in tables:
-        if table.attrs["kind"] != "pairwise":
-            continue
-        for network in map(str, table["x"].to_numpy().tolist()):
-            matching = [name for name, pattern in patterns if fnmatchcase(network, pattern)]
-            if not matching:
-                raise ValueError(
-                    f"network {network!r} is in no group: no pattern of --group matches its name"
-                )
-            groups[network] = matching[0]
+    for network in networks:
+        matching = [name for name, pattern in patterns if fnmatchcase(network, pattern)]
+        if not matching:
+            raise ValueError(
+                f"network {network!r} is in no group: no pattern of --group matches its name"
+            )
+        groups[network] = matching[0]
     return groups

@@ -13,17 +13,15 @@ import typer
 from isorep.cli.app import app
 from isorep.cli.checkpoints import capture_checkpoints, outputs_of, weight_files
 from isorep.cli.file_labels import steps_of_runs
-from isorep.cli.file_sides import array_or_file, as_file, file_options
-from isorep.cli.model_options import with_model_options
+from isorep.cli.file_sides import as_file, file_options
+from isorep.cli.model_options import model_options
+from isorep.cli.option_groups import with_options
 from isorep.cli.options import (
     DataOption,
-    GroupsOption,
-    IdsOption,
-    LabelsOption,
-    LayerNamesOption,
+    LayersOption,
     MeasuresOption,
     MemoryOption,
-    OrderOption,
+    NanPolicyOption,
     PrecisionOption,
     SchedulerOption,
     SweepStoreOption,
@@ -35,11 +33,12 @@ from isorep.cli.output import (
     new_table,
     print_heading,
     print_notes,
+    print_omitted,
     print_resumed_tiles,
     say,
     shown,
 )
-from isorep.cli.sample_labels import read_sample_labels
+from isorep.cli.sample_options import SampleNames, sample_options
 from isorep.cli.user_code import printed_warnings
 
 if TYPE_CHECKING:
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from isorep.comparison.sweeps.sweep import Precision
+    from isorep.representations.missing_values import NanPolicy
 
 
 @app.command(
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     "isorep trajectory seed0/*.zarr seed1/*.zarr --reference first -o paths.zarr\n\n"
     "isorep trajectory --model nets:make --weights 'run/*.pt' --data images.npy -o path.zarr"
 )
-@with_model_options
+@with_options(samples=sample_options, options=model_options)
 def trajectory(
     output: SweepStoreOption,
     states: Annotated[
@@ -84,16 +84,14 @@ def trajectory(
             help="State to compare with: last, first, a step, or a file of representations.",
         ),
     ] = "last",
-    layer: LayerNamesOption = None,
-    ids: IdsOption = None,
-    labels: LabelsOption = None,
+    layers: LayersOption = None,
     measure: MeasuresOption = None,
-    groups: GroupsOption = None,
-    order: OrderOption = None,
+    nan_policy: NanPolicyOption = "raise",
     precision: PrecisionOption = "auto",
     scheduler: SchedulerOption = None,
     memory: MemoryOption = None,
     *,
+    samples: SampleNames,
     options: dict[str, Any],
 ) -> None:
     """Compare every state of a network with a reference state, layer by layer."""
@@ -102,8 +100,8 @@ def trajectory(
     from isorep.comparison.trajectory import trajectory as compare_states
 
     states = states or []
-    array, groups = array_or_file(groups)
-    read = file_options(ids=ids, labels=labels, groups=array)
+    known = samples.of(states)
+    read: dict[str, Any] = dict(known.arrays)
     check_for_models(compare_states, model is not None, ("reduce", "channels"), **options)
     if model is not None:
         if states or not weights or data is None:
@@ -116,7 +114,8 @@ def trajectory(
         outputs = outputs_of(files, captured / output.name)
         check_targets([output], sources=files)
         captured.mkdir(exist_ok=True)
-        capture_checkpoints(model, data, outputs, options | {"layers": layer or "*"})
+        capture_checkpoints(model, data, outputs, options | {"layers": layers or "*"})
+        layers = None  # the states have no others
         states = list(outputs.values())
         runs = {
             run: {step: outputs[file] for step, file in by_step.items()}
@@ -127,10 +126,10 @@ def trajectory(
     else:
         runs = steps_of_runs(states)
         reductions = {name: options[name] for name in ("reduce", "channels") if name in options}
-        read |= file_options(layers=layer, **reductions)
+        read |= file_options(**reductions)
     reference_state = _reference_state(reference, runs)
     reference_files = [reference_state] if isinstance(reference_state, Path) else []
-    check_targets([output], sources=[*states, *reference_files, *filter(None, (groups, order))])
+    check_targets([output], sources=[*states, *reference_files, *known.paths.values()])
     print_resumed_tiles(output)
     states_of_runs = {
         run: {step: as_file(path, read) for step, path in paths.items()}
@@ -143,11 +142,11 @@ def trajectory(
                 states_of_runs if len(runs) > 1 else next(iter(states_of_runs.values())),
             ),
             reference=as_file(reference_files[0], read) if reference_files else reference_state,
-            layers=layer,
+            layers=layers,
             measures=measure or ["pwcca"],
-            groups=read_sample_labels(groups),
-            order=read_sample_labels(order),
+            **known.read(),
             precision=cast("Precision", precision),
+            nan_policy=cast("NanPolicy", nan_policy),
             out=output,
             scheduler=scheduler,
             memory=memory,
@@ -165,6 +164,7 @@ def trajectory(
         with suppress(OSError):  # it holds something else
             _states_folder(output).rmdir()
     say(f"wrote {output} ({len(states)} states)")
+    print_omitted(table)
     print_notes(table)
 
 

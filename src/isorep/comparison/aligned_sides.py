@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from os import PathLike
-from typing import Any
+from typing import Any, Literal
 
 from isorep._utils.arrays import ArrayLike
 from isorep.comparison.sides import as_layers, is_file, is_model
 from isorep.model_files.specs import names_model
 from isorep.representations.activation_file import ActivationFile
+from isorep.representations.array_selection import ReadOptions
 from isorep.representations.representations import Layers, Representations
 from isorep.representations.sample_order import common_order
 from isorep.representations.sample_table import (
@@ -28,9 +29,9 @@ def aligned_sides(
     """Return the sides of a comparison, with mappings of tables as `Representations` in one order.
 
     An array is the layer "array", and a list of arrays are the layers "0", "1", and so on. Also
-    returned are the groups and the order of the samples, of which a coordinate of the first side
-    that has it may be the name. If groups are the name of an array in files, the files are returned
-    with that option, and no groups.
+    returned are the groups and the order of the samples. A string is the name of a coordinate of
+    the first side that has it, and of an array in every file: the files are returned with that
+    option.
 
     The order is that of the first side that knows its samples and is no mapping of tables, else of
     the first mapping. Sides whose samples differ are left as they are, and so are all other sides.
@@ -40,7 +41,7 @@ def aligned_sides(
     sides : mapping of name to side
         Sides as `isorep.compare` takes them.
     groups, order : (n_samples,) array-like or str, optional
-        Group and time of each sample, or the names of coordinates, or of an array of groups.
+        Group and time of each sample, or the names of coordinates and arrays.
 
     Raises
     ------
@@ -50,13 +51,14 @@ def aligned_sides(
     """
     mappings = {id(side): _as_mapping(side) for side in sides.values()}
     sides = {name: mappings[id(side)] for name, side in sides.items()}
-    sides, groups = _with_arrays_of_files(sides, groups)
+    tables = {name: side for name, side in sides.items() if _has_tables(side)}
+    sides, groups = _with_array_of_files("groups", groups, sides, tables)
+    sides, order = _with_array_of_files("order", order, sides, tables)
     named = {
         key: value
         for key, value in (("groups", groups), ("order", order))
         if isinstance(value, str)
     }
-    tables = {name: side for name, side in sides.items() if _has_tables(side)}
     holders = {key: _holder(key, name, tables) for key, name in named.items()}
     if not tables:
         return dict(sides), groups, order
@@ -87,20 +89,22 @@ def aligned_sides(
     return {name: read.get(id(side), side) for name, side in sides.items()}, groups, order
 
 
-def _with_arrays_of_files(
-    sides: Mapping[str, Any], groups: ArrayLike | str | None
+def _with_array_of_files(
+    key: Literal["groups", "order"],
+    value: ArrayLike | str | None,
+    sides: Mapping[str, Any],
+    tables: Mapping[str, Any],
 ) -> tuple[Mapping[str, Any], ArrayLike | str | None]:
-    """Return files that read their groups from the array of this name, and groups of tables."""
-    files = [name for name, side in sides.items() if is_file(side)]
-    if not isinstance(groups, str) or not files:
-        return sides, groups
-    tables = [side for side in sides.values() if _has_tables(side)]
-    known = any(has_coordinate(layer, groups) for side in tables for layer in side.values())
+    """Return files that read an array of this name as `key`, and the value for other sides."""
+    if not isinstance(value, str) or not any(map(is_file, sides.values())):
+        return sides, value
+    option: ReadOptions = {"groups": value} if key == "groups" else {"order": value}
     read = {
-        name: ActivationFile.from_path(side, groups=groups) if name in files else side
+        name: ActivationFile.from_path(side, **option) if is_file(side) else side
         for name, side in sides.items()
     }
-    return read, groups if known else None
+    known = any(has_coordinate(layer, value) for side in tables.values() for layer in side.values())
+    return read, value if known else None
 
 
 def _holder(key: str, name: str, tables: Mapping[str, Any]) -> Any:
@@ -110,7 +114,8 @@ def _holder(key: str, name: str, tables: Mapping[str, Any]) -> Any:
             return side
     raise ValueError(
         f"{key}={name!r} is a coordinate of no side: expected the name of a coordinate of xarray, "
-        "a level of a pandas index or a column of AnnData's obs, or one value for each sample"
+        "a level of a pandas index, a column of AnnData's obs or, for sides given by their paths, "
+        "an array in the files; or one value for each sample"
     )
 
 

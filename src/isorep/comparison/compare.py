@@ -132,8 +132,8 @@ def compare(
         which k have the smallest p-value, a p-value is at least ``m / k / (n_permutations + 1)``.
     groups, order : (n_samples,) array-like or str, optional
         Group and time of each sample, if samples depend on each other: the stimulus of a trial, the
-        text of a token. A string names a coordinate of tables, or for groups an array in files.
-        They take the place of what the two sides know (see `Representations`).
+        text of a token. A string names a coordinate of tables, or an array in files. They take the
+        place of what the two sides know (see `Representations`).
     seed : int
         Random seed for the correction, intervals and p-values.
     solver : {"auto", "gram", "svd"}
@@ -209,6 +209,8 @@ def compare(
     (300, 1.0)
     """
     rows = measures_named(measures)
+    inference = InferenceOptions(correct, interval, chance, n_permutations, seed)
+    inference.check_used()
     names = {key: name for key, side in (("a", a), ("b", b)) if (name := name_of(side))}
     a, b, data = open_models(a, b, data)
     general = ("reduce", "channels") if is_file(a) or is_file(b) else ()
@@ -224,7 +226,7 @@ def compare(
         a, b, kept = complete_samples(a, b, layers, memory, groups, order)
         omitted["n_omitted"] = len(kept) - int(kept.sum())
         groups = order = None  # both sides know them now
-    inference = InferenceOptions(correct, interval, chance, n_permutations, seed)
+        layers = "*"  # of the selected layers
     with open_pairs(
         a,
         b,

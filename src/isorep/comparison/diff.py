@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack, get_args
 import numpy as np
 
 from isorep._utils.arrays import ArrayLike
-from isorep._utils.layer_patterns import as_patterns, matching, patterns_of_each
+from isorep._utils.layer_patterns import as_patterns, matching, patterns_of_each, unmatched
 from isorep._utils.progress import track
 from isorep._utils.validation import check_name, unknown_name
 from isorep.activations.options import check_for_models
@@ -227,6 +227,8 @@ def side_capture(
     **options: Unpack[ModelOptions],
 ) -> SideCapture:
     """Return how to capture both sides, of which one may be a model or a file. See `diff`."""
+    if data is not None and not any_model:
+        raise ValueError("data= is for models, and neither side is a model: leave it out")
     general = ["max_samples", *(["reduce", "channels"] if any_file else [])]
     check_for_models(diff, any_model, general, **options)
     return SideCapture(
@@ -259,11 +261,18 @@ def diff_captured(
 ) -> Diff:
     """Compare the matching layers of both sides; see `diff`. `names` are those of the sides."""
     row = checked_measure(measure, fail_below)
+    may_be_missing = as_patterns(allow_missing) if allow_missing else []
+    if may_be_missing and fail_below is None:
+        raise ValueError(
+            "allow_missing= says which layers may be missing without failing, and nothing fails "
+            "without fail_below=: pass fail_below=, or leave allow_missing out"
+        )
     base, changed = base_side.layers, changed_side.layers
     base.check_same_samples(changed, "base", "changed")
     if groups is not None or order is not None:
         base, changed = (with_structure(side, groups, order) for side in (base, changed))
     match = _selected(base, changed, selection, layer_map)
+    _check_exclusions(base_side, changed_side, selection)
     omitted: dict[str, int] = {}
     check_name("nan_policy", nan_policy, get_args(NanPolicy))
     if nan_policy == "omit":
@@ -274,6 +283,8 @@ def diff_captured(
             select_layers(changed, [partner for _, partner in match.pairs], "changed"),
         )
         omitted["n_omitted"] = int((~kept).sum())
+    for pattern in unmatched(may_be_missing, base):
+        raise ValueError(unknown_name("layer of base in allow_missing=", pattern, base))
     _check_reductions(base, changed, match.pairs)
     pairs = match.pairs
     folded: dict[str, tuple[str, ...]] = {}
@@ -335,7 +346,7 @@ def diff_captured(
     similarities = table[f"{row.label}_corrected"] if row.from_moments({}) else table[row.label]
     if np.isnan(similarities).all():
         raise nothing_compared(["; ".join(reasons.get(layer, [])) for layer in layers])
-    allowed = matching(as_patterns(allow_missing), match.removed) if allow_missing else []
+    allowed = matching(may_be_missing, match.removed) if may_be_missing else []
     missing = [name for name in match.removed if name not in allowed]
     return Diff(
         table=table,
@@ -387,9 +398,9 @@ def _selected(
     for pattern in selection.changed:
         if pattern in match.added:
             raise ValueError(unknown_name("layer of base", pattern, base))
-    for pattern in {*selection.base, *selection.changed}:
-        if not matching([pattern], [*base, *changed]):
-            raise ValueError(unknown_name("layer", pattern, base))
+    selecting = [x for x in (*selection.base, *selection.changed) if not x.startswith("!")]
+    for pattern in unmatched(selecting, [*base, *changed]):
+        raise ValueError(unknown_name("layer", pattern, base))
     if not match.pairs:
         raise ValueError(
             f"no layer is on both sides: base has {shortened(list(base))}, and changed "
@@ -397,6 +408,16 @@ def _selected(
             "names differ, or map='order' if the layers run in the same order"
         )
     return match
+
+
+def _check_exclusions(base: CapturedSide, changed: CapturedSide, selection: LayerSelection) -> None:
+    """Raise ValueError for a pattern with "!" that leaves out no layer of a side it is for."""
+    names = (base.names, changed.names)
+    if not selection.per_side:
+        names = ([*base.names, *changed.names],) * 2
+    for patterns, known in zip(selection, names, strict=True):
+        for pattern in unmatched([x for x in patterns if x.startswith("!")], known):
+            raise ValueError(unknown_name("layer", pattern, known))
 
 
 def _check_reductions(

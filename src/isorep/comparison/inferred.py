@@ -43,6 +43,20 @@ class InferenceOptions:
         if self.n_permutations is not None:
             check_permutations(self.n_permutations)
 
+    def check_used(self) -> None:
+        """Raise ValueError for an option that has no effect beside the others."""
+        if self.n_permutations is not None and not self.chance:
+            raise ValueError(
+                f"n_permutations={self.n_permutations} is for p-values, which chance=True computes:"
+                " pass chance=True, or leave n_permutations out"
+            )
+        if self.seed and not self.names:
+            raise ValueError(
+                f"seed={self.seed} is for correct=True, interval=True and chance=True: pass one of "
+                "them, or leave seed out. A measure that draws at random has a seed of its own, as "
+                "in 'linear_regression(folds=10, seed=1)'"
+            )
+
     @property
     def names(self) -> list[str]:
         """The keys of `INFERRED` that these options ask for."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from isorep._utils.layer_patterns import matching
+from isorep._utils.layer_patterns import matching, unmatched
 from isorep._utils.validation import unknown_name
 from isorep.representations.representations import Layers
 
@@ -81,8 +81,9 @@ def layers_of_all(
     if not selected:
         raise ValueError("no layer to compare: pass at least one name, or None for all")
     if not all(layer in first for layer in selected):
-        unknown = [x for x in selected if x not in first and not matching([x], first)]
-        selected = unknown or matching(selected, first)
+        patterns, selected = selected, unmatched(selected, first) or matching(selected, first)
+        if not selected:
+            raise ValueError(f"layers= leaves out every layer: {', '.join(patterns)}")
     for name, representations in all_representations.items():
         for layer in selected:
             if layer not in representations:

@@ -16,6 +16,7 @@ from isorep.comparison.sweeps.sweep import Precision, Sweep, SweepInputs
 from isorep.comparison.sweeps.tile import Tile, tile_sides
 from isorep.core.basis import Solver
 from isorep.measures.measure_spec import Spec
+from isorep.representations.missing_values import NanPolicy
 
 if TYPE_CHECKING:
     import xarray
@@ -30,6 +31,7 @@ def pairwise(
     order: ArrayLike | str | None = None,
     solver: Solver = "auto",
     precision: Precision = "auto",
+    nan_policy: NanPolicy = "raise",
     out: str | PathLike[str] | None = None,
     scheduler: Any = None,
     memory: int | str | None = None,
@@ -66,6 +68,10 @@ def pairwise(
         1e-5, except PWCCA of tied correlations, whose weights are arbitrary. "auto" is "single" for
         more than 1,000 pairs (45 networks and more) if every measure allows it. In both, a network
         compared with itself has correlations of 1, up to rounding.
+    nan_policy : {"raise", "omit"}
+        What to do with NaN: "raise" makes the cells of the layer NaN, with the reason; "omit"
+        leaves out every sample that has NaN in a selected layer of any network, and
+        ``table.attrs["n_omitted"]`` is their number. For this, each layer is read once more.
     out : path, optional
         Path of a zarr store that is filled tile by tile. Call again with the same networks, layers
         and options to resume a sweep that was stopped: finished tiles are not computed again. The
@@ -142,16 +148,17 @@ def pairwise(
     True
     """
     named_networks = labelled("networks", networks)
-    sides, *structure = aligned_sides(
+    sides, groups, order = aligned_sides(
         {f"networks[{name!r}]": side for name, side in named_networks.items()}, groups, order
     )
     n = len(named_networks)
     inputs = SweepInputs.from_networks(
-        [Network.from_source(name, side, *structure) for name, side in sides.items()],
+        [Network.from_source(name, side, groups, order, layers) for name, side in sides.items()],
         layers=layers,
         measures=measures,
         solver=solver,
         precision=precision,
+        nan_policy=nan_policy,
         n_pairs=n * (n + 1) // 2,
     )
     names = list(named_networks)

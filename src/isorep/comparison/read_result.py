@@ -124,6 +124,6 @@ def _from_json(path: Path) -> xarray.Dataset:
             "kind": content["kind"],
             "isorep_version": content["isorep_version"],
             "measures": list(content["measures"]),
-            **{side: content[side] for side in ("a", "b") if side in content},
+            **{side: content[side] for side in ("a", "b", "n_omitted") if side in content},
         },
     )

@@ -7,7 +7,7 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from isorep._utils.arrays import ArrayLike
-from isorep._utils.layer_patterns import as_patterns, matching
+from isorep._utils.layer_patterns import as_patterns, matching, unmatched
 from isorep._utils.validation import unknown_name
 from isorep.model_files.data_files import make_data
 from isorep.model_files.specs import make_model, names_model
@@ -88,12 +88,17 @@ def select_layers(layers: Selected, patterns: Iterable[str], name: str) -> Selec
         If a glob matches no layer.
     """
     patterns = list(patterns)
-    for pattern in patterns:
-        if not matching([pattern], layers):
-            raise ValueError(unknown_name(f"layer of {name}", pattern, layers))
+    for pattern in unmatched(patterns, layers):
+        raise ValueError(unknown_name(f"layer of {name}", pattern, layers))
     selected = matching(patterns, layers)
-    if len(selected) == len(layers):
-        return layers
+    if not selected:
+        raise ValueError(f"layers= leaves out every layer of {name}: {', '.join(patterns)}")
+    return layers if len(selected) == len(layers) else layers_named(layers, selected)
+
+
+def layers_named(layers: Selected, names: Iterable[str]) -> Selected:
+    """Return the layers of these names."""
+    selected = list(names)
     metadata: dict[str, Any] = {
         key: {layer: value[layer] for layer in selected if layer in value}
         if isinstance(value, Mapping)
@@ -136,7 +141,8 @@ def read_options(options: Mapping[str, object]) -> ReadOptions:
     read: ReadOptions = {}
     if isinstance(reduce := options.get("reduce"), str):
         read["reduce"] = reduce
-    if isinstance(channels := options.get("channels"), str):
+    # Without a reduction the axis is for a model on the other side.
+    if "reduce" in read and isinstance(channels := options.get("channels"), str):
         read["channels"] = channels
     return read
 
@@ -197,13 +203,12 @@ def activations(
         Name of the side in errors: "a" or "b", "base" or "changed".
     data, layers, progress, **options
         See `isorep.capture`. Of a side that is no model, all layers are returned; of a file those
-        that match, if each pattern matches one. `max_samples` applies, and to files `reduce` and
-        `channels`.
+        that match. `max_samples` applies, and to files `reduce` and `channels`.
     """
     max_samples = options.get("max_samples")
     if isinstance(side, str | PathLike):
         file = ActivationFile.from_path(side, **read_options(options))
-        return first_samples(_load_selected(file, as_patterns(layers)), max_samples)
+        return first_samples(load(file, layers=as_patterns(layers)), max_samples)
     if not is_model(side):
         try:
             return first_samples(Representations.from_mapping(side), max_samples)
@@ -222,17 +227,6 @@ def activations(
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{name}: {error}") from error
-
-
-def _load_selected(file: ActivationFile, patterns: list[str]) -> Representations:
-    """Load the layers that match; all but those of patterns with "!" if a pattern matches none."""
-    try:
-        return load(file, layers=patterns)
-    except ValueError:  # layers that one side lacks are reported later
-        excluded = [pattern for pattern in patterns if pattern.startswith("!")]
-        if excluded == patterns:
-            raise
-        return load(file, layers=excluded or "*")
 
 
 def first_samples(layers: Representations, n: int | None) -> Representations:

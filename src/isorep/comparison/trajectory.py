@@ -21,6 +21,7 @@ from isorep.comparison.sweeps.sweep import Precision, Sweep, SweepInputs
 from isorep.comparison.sweeps.tile import Tile, tile_sides
 from isorep.core.basis import Solver
 from isorep.measures.measure_spec import Spec
+from isorep.representations.missing_values import NanPolicy
 from isorep.representations.representations import Layers
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def trajectory(
     order: ArrayLike | str | None = None,
     solver: Solver = "auto",
     precision: Precision = "auto",
+    nan_policy: NanPolicy = "raise",
     out: str | PathLike[str] | None = None,
     scheduler: Any = None,
     memory: int | str | None = None,
@@ -66,7 +68,7 @@ def trajectory(
     layers : str or sequence of str, optional
         Layers to compare, which every state and the reference must have; globs select among the
         layers of the first state. Default: all its layers.
-    measures, groups, order, solver, precision, out, scheduler, memory, progress
+    measures, groups, order, solver, precision, nan_policy, out, scheduler, memory, progress
         See `isorep.pairwise`.
 
     Returns
@@ -81,8 +83,8 @@ def trajectory(
     Raises
     ------
     ValueError
-        If the reference is unknown, or names of steps are out of order; otherwise see
-        `isorep.pairwise`.
+        If the reference is unknown or the only state, or names of steps are out of order; otherwise
+        see `isorep.pairwise`.
     TypeError
         If `states` is not a mapping of mappings or paths, or the reference is not a step, a mapping
         or a path.
@@ -120,6 +122,11 @@ def trajectory(
         prefix = f"states[{run_name!r}]" if has_runs else "states"
         step = _reference_step(reference, run_states)
         run_steps = [label for label in steps if label in run_states]
+        if step is not None and len(run_states) == 1:
+            raise ValueError(
+                f"{prefix} has one state, {step!r}, which would be compared with itself: pass two "
+                "states or more, or other representations as reference="
+            )
         if step is not None:
             references.append(len(sides) + run_steps.index(step))
             reference_steps.append(step)
@@ -131,13 +138,14 @@ def trajectory(
     else:
         same_step = len(set(reference_steps)) == 1
         reference_name = reference_steps[0] if same_step else str(reference)
-    aligned, *structure = aligned_sides(sides, groups, order)
+    aligned, groups, order = aligned_sides(sides, groups, order)
     inputs = SweepInputs.from_networks(
-        [Network.from_source(name, side, *structure) for name, side in aligned.items()],
+        [Network.from_source(name, side, groups, order, layers) for name, side in aligned.items()],
         layers=layers,
         measures=measures,
         solver=solver,
         precision=precision,
+        nan_policy=nan_policy,
         n_pairs=sum(map(len, runs.values())),
     )
     run_dims = ("run",) if has_runs else ()

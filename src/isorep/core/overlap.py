@@ -377,6 +377,11 @@ def overlap(
     shapes = [getattr(side, "shape", None) for side in (x, y)]
     if all(shape is not None and len(shape) == 2 for shape in shapes):
         _check_paired(*shapes)  # type: ignore[arg-type]  # before any work is done
+    if solver != "auto" and isinstance(x, Basis) and isinstance(y, Basis):
+        raise ValueError(
+            f"solver={solver!r} says how arrays are whitened, and x and y are prepared already: "
+            "pass it to Basis.from_array"
+        )
     kept: NDArray[np.bool_] | None = None
     if nan_policy == "omit":
         x, y, kept = complete_rows(x, y)

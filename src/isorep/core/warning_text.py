@@ -100,8 +100,8 @@ def silence(*codes: str) -> ExitStack:
 
     Raises
     ------
-    ValueError
-        If there is no code, or an unknown one.
+    TypeError, ValueError
+        If a code is no text, there is no code, or it is unknown.
 
     Examples
     --------
@@ -114,6 +114,11 @@ def silence(*codes: str) -> ExitStack:
     if not codes:
         raise ValueError(f"expected the codes of warnings, got none; codes: {', '.join(CODES)}")
     for code in codes:
+        if not isinstance(code, str):
+            raise TypeError(
+                f"expected the codes of warnings as texts, got {code!r} ({type(code).__name__}): "
+                'call silence("few-samples", "lost-digits"), or silence(*codes) for a list'
+            )
         check_name("warning code", code, CODES)
     added = set(codes) - _silenced
     _silenced.update(added)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from isorep.core.overlap import Overlap, couple
 from isorep.core.prepare import Prepared, prepare
 from isorep.explorer.packing import coarse, floats, names
 from isorep.explorer.page import as_text
-from isorep.inference.random_matrix_edge import random_matrix_edge
+from isorep.inference.random_matrix_edge import RandomMatrixEdge, random_matrix_edge
 from isorep.measures.registry import measure_named
 from isorep.random_matrix.tracy_widom import n_above_edge
 from isorep.random_matrix.wachter import Wachter
@@ -104,7 +105,10 @@ def cell_details(
     points = {str(n): _points(x, y, n) for n in sorted(set(n_samples[n_samples > 0].tolist()))}
     room -= len(as_text(points))
     spectrum_room = room * SPECTRA_SHARE
-    with_spectrum, unused = _fitting(cells, _spectrum_sizes(table, cells), spectrum_room)
+    # How many independent samples dependent ones are worth differs between cells.
+    shared_laws = not (_has_structure(x, x_layers) or _has_structure(y, y_layers))
+    sizes = _spectrum_sizes(table, cells, shared_laws)
+    with_spectrum, unused = _fitting(cells, sizes, spectrum_room)
     scatter_room = unused + room * (1 - SPECTRA_SHARE)
     with_scatter, _ = _fitting(with_spectrum, _scatter_sizes(table, with_spectrum), scatter_room)
 
@@ -123,7 +127,7 @@ def cell_details(
         if cell in checked_cells:
             _check_match(table, measure, cell, overlap)
         n, x_rank, y_rank = overlap.n_samples, overlap.x.rank, overlap.y.rank
-        law = f"{n},{x_rank},{y_rank}"
+        law = f"{n},{x_rank},{y_rank}" if shared_laws else f"{n},{cell[0]},{cell[1]}"
         if law not in laws:
             laws[law] = _law(overlap)
         cell_data = {
@@ -131,7 +135,9 @@ def cell_details(
             "correlations": floats(overlap.correlations),
             "x_weights": floats(overlap.x_weights),
             "y_weights": floats(overlap.y_weights),
-            "n_significant": n_above_edge(to_numpy(overlap.correlations), n, x_rank, y_rank),
+            "n_significant": n_above_edge(to_numpy(overlap.correlations), n, x_rank, y_rank)
+            if shared_laws
+            else _edge(overlap).n_significant,
             "n_forced": overlap.n_forced,
         }
         if cell in scatter_cells:
@@ -176,7 +182,9 @@ def _fitting(
     return fitting, room
 
 
-def _spectrum_sizes(table: xarray.Dataset, cells: Sequence[tuple[int, int]]) -> list[int]:
+def _spectrum_sizes(
+    table: xarray.Dataset, cells: Sequence[tuple[int, int]], shared_laws: bool
+) -> list[int]:
     """Return the bytes of the correlations and weights of each cell, and of each new law."""
     x_rank, y_rank, n_samples = _shape_variables(table)
     laws: set[tuple[int, int, int]] = set()
@@ -184,7 +192,7 @@ def _spectrum_sizes(table: xarray.Dataset, cells: Sequence[tuple[int, int]]) -> 
     for i, j in cells:
         law = int(n_samples[i, j]), int(x_rank[i]), int(y_rank[j])
         array_size = _base64_size(4 * min(law[1:]))
-        sizes.append(OVERHEAD + (3 if law in laws else 5) * array_size)
+        sizes.append(OVERHEAD + (3 if shared_laws and law in laws else 5) * array_size)
         laws.add(law)
     return sizes
 
@@ -236,7 +244,10 @@ def _overlaps(
 
 
 _NO_MATCH = "a and b do not match this table"
-_PASS_THESE = "pass the representations that isorep.compare compared, in the same order"
+_PASS_THESE = (
+    "pass the representations that isorep.compare compared, in the same order, and with the "
+    "groups= and order= that it got: Representations.from_mapping(a, groups=...)"
+)
 
 
 def _check_match(
@@ -266,10 +277,23 @@ def _check_match(
 
 def _law(overlap: Overlap) -> dict[str, Any]:
     """Return the correlations of unrelated data of the same ranks, and the significance edges."""
+    noise = Wachter.from_overlap(overlap).correlations()
+    return {"noise": floats(noise), "edges": floats(_edge(overlap).edges)}
+
+
+def _edge(overlap: Overlap) -> RandomMatrixEdge:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FewSamplesWarning)
-        edges = random_matrix_edge(overlap).edges
-    return {"noise": floats(Wachter.from_overlap(overlap).correlations()), "edges": floats(edges)}
+        return random_matrix_edge(overlap)
+
+
+def _has_structure(side: Representations, layers: Iterable[str]) -> bool:
+    """Return whether rows of some layers depend on each other."""
+    for layer in layers:
+        with suppress(ValueError):  # of a layer whose structure is unknown, no cell is computed
+            if side.structure(layer) is not None:
+                return True
+    return False
 
 
 def _points(x: Representations, y: Representations, n: int) -> dict[str, Any]:

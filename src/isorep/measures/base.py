@@ -178,6 +178,9 @@ class Measure:
         its own.
     fixed_options : mapping
         Options that differ from their defaults; see `with_options`.
+    version : str
+        Version of a registered function, by which a resumed sweep sees that it changed; empty for
+        isorep's own measures and where it is unknown.
     """
 
     name: str
@@ -199,6 +202,7 @@ class Measure:
     couple: Callable[..., Any] = overlap
     emphasis: Emphasis = "variance"
     fixed_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    version: str = ""
 
     @property
     def label(self) -> str:

@@ -12,6 +12,7 @@ from isorep._utils.arrays import to_numpy
 from isorep._utils.validation import check_name
 from isorep.core.overlap import Overlap
 from isorep.measures.base import INVARIANCES, Invariance, Measure, MeasureValue
+from isorep.measures.code_digest import code_digest
 from isorep.measures.measure_function import public_function
 from isorep.measures.registry import add_measure
 from isorep.measures.warning_rules.dominant_part import Emphasis
@@ -34,6 +35,7 @@ def register(
     formula: str = "",
     description: str = "",
     reference: str = "",
+    version: str = "",
 ) -> Any:
     """Add a measure of your own, which then works wherever a measure is named.
 
@@ -67,6 +69,10 @@ def register(
         How directions count; see `isorep.measures.Measure`. It decides which warnings apply.
     formula, description, reference : str
         Texts for the table of measures. The default description is the first line of the docstring.
+    version : str
+        Version of the function. A sweep that was begun with another version is not resumed. The
+        default follows the code of the function and of the functions in its module that it calls;
+        pass a version if what it computes depends on other modules.
 
     Returns
     -------
@@ -114,6 +120,7 @@ def register(
         similarity_range=similarity_range,
         direction_rule=None if symmetric else _Direction(direction),
         emphasis=emphasis,
+        version=version or code_digest(function),
     )
     add_measure(row)
     return public_function(row)

@@ -121,6 +121,8 @@ FIGURES = {
         "fig6",
         "Layers of language models over training",
         "layers converge bottom-up; mean CCA blurs this pattern",
+        laptop="The networks read characters, not words, for six epochs. Above the second layer, "
+        "the layers of a deep network settle nearly together, as in the paper's picture.",
     ),
     "figA1": Entry(
         "figa1", "Training curves of figure 1's networks", "performance converges early", "fig1"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from isorep._formats.npz import Member
 from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.position_reductions import POSITION_REDUCTIONS, mean_dtype
+from isorep._utils.sample_dims import feature_axis
 from isorep._utils.validation import check_name
 from isorep.representations.row_positions import RowPositions
 
@@ -35,14 +36,15 @@ class ReducedArray:
         How positions become features or rows: "mean", "positions", "flatten", "max", "last" or
         "first", as in `isorep.capture`.
     channels : {"first", "last", "auto"}
-        Axis of the features: first or last after the samples. "auto" takes the last one of an array
-        with 3 axes, (n, tokens, features), with a warning.
+        Axis of the features: first or last after the samples. "auto" takes the axis whose name says
+        so, if the axes have names; else the last one of an array with 3 axes, (n, tokens,
+        features), with a warning.
 
     Raises
     ------
     ValueError
-        If an option is unknown, the axis of the features is needed and unknown, or the reduction
-        does not apply to the shape.
+        If an option is unknown, the axis of the features is needed and unknown or has another name,
+        or the reduction does not apply to the shape.
 
     Examples
     --------
@@ -62,15 +64,14 @@ class ReducedArray:
         n, *rest = array.shape
         dtype = np.dtype(array.dtype)
         chunk = (getattr(array, "chunks", None) or (1,))[0]
-        self._features_first = channels == "first"
+        self._feature_axis = -1
         self._rows_of_sample = 1
         if reduce == "flatten":
             n_features = math.prod(rest)
         else:
-            if channels == "auto":
-                check_token_axis(name, array.shape)
-            n_features = rest[0] if self._features_first else rest[-1]
-            n_positions = math.prod(rest[1:] if self._features_first else rest[:-1])
+            self._feature_axis = _feature_axis(array, name, channels)
+            n_features = array.shape[self._feature_axis]
+            n_positions = math.prod(np.delete(rest, self._feature_axis - 1).tolist())
             if reduce in ("last", "first") and len(rest) != 2:
                 raise ValueError(
                     f"layer {name!r} has shape {array.shape}: {reduce!r} needs sequences of tokens "
@@ -120,22 +121,41 @@ class ReducedArray:
         """Reduce samples, (m, ...), to rows of features."""
         if self.reduction == "flatten":
             return samples.reshape(len(samples), self.shape[1])
-        if self._features_first:
-            samples = np.moveaxis(samples, 1, -1)
+        samples = np.moveaxis(samples, self._feature_axis, -1)
         return self._function(samples.reshape(len(samples), -1, samples.shape[-1]), None)
 
 
-def check_token_axis(name: str, shape: tuple[int, ...]) -> None:
+def _feature_axis(array: Any, name: str, channels: str) -> int:
+    """Return the axis of the features, from 1 on, by `channels` and the names of the axes."""
+    dims: tuple[str, ...] = getattr(array, "dims", ())
+    named = feature_axis(dims)
+    n_axes = len(array.shape)
+    if channels == "auto":
+        if named is None:
+            check_token_axis(name, array.shape, dims)
+        return n_axes - 1 if named is None else named
+    axis = 1 if channels == "first" else n_axes - 1
+    if named not in (None, axis):
+        raise ValueError(
+            f"layer {name!r} has the dimensions {', '.join(dims)}, and channels={channels!r} would "
+            f"take {dims[axis]!r} as features: leave channels out to take {dims[named]!r}, or "
+            "rename the dimensions"
+        )
+    return axis
+
+
+def check_token_axis(name: str, shape: tuple[int, ...], dims: tuple[str, ...] = ()) -> None:
     """Warn that the features are taken from the last of 3 axes; raise ValueError for more axes."""
+    axes = f" {dims}" if dims else ""
     if len(shape) > 3:
         raise ValueError(
-            f"layer {name!r} has shape {shape}, and it is unknown which axis holds the features: "
-            "pass channels='first' for (n, features, height, width), or channels='last' for "
-            "(n, height, width, features)"
+            f"layer {name!r} has shape {shape}{axes}, and it is unknown which axis holds the "
+            "features: pass channels='first' for (n, features, height, width), or channels='last' "
+            "for (n, height, width, features)"
         )
     warnings.warn(
-        f"layer {name!r} {shape} is read as {shape[2]} features at {shape[1]} positions of each "
-        "sample: pass channels='last' if this is right, and channels='first' for "
+        f"layer {name!r} {shape}{axes} is read as {shape[2]} features at {shape[1]} positions of "
+        "each sample: pass channels='last' if this is right, and channels='first' for "
         "(n, features, positions)",
         UserWarning,
         stacklevel=stacklevel_of_caller(),

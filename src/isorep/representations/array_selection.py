@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, TypedDict
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from isorep._formats.header import Contents
 from isorep._utils.caller import stacklevel_of_caller
-from isorep._utils.layer_patterns import as_patterns, matching
+from isorep._utils.layer_patterns import as_patterns, matching, unmatched
 from isorep._utils.memory import read_whole
 from isorep._utils.position_reductions import POSITION_REDUCTIONS
 from isorep._utils.tables import as_labels
@@ -37,17 +38,20 @@ class ReadOptions(TypedDict, total=False):
     ids: Any
     labels: Any
     groups: Any
+    order: Any
 
 
 def select_arrays(
     contents: Contents,
     *,
+    names: Collection[str] = (),
     layers: str | Iterable[str] = "*",
     reduce: str | None = None,
     channels: str = "auto",
     ids: Any = None,
     labels: Any = None,
     groups: Any = None,
+    order: Any = None,
 ) -> Contents:
     """Return the contents of a file with layers (rows, features) alone, and their metadata.
 
@@ -59,7 +63,10 @@ def select_arrays(
     ----------
     contents
         Contents of a file, with arrays of any shape and dtype.
-    layers, reduce, channels, ids, labels, groups
+    names
+        Layers to keep of those that `layers` selects, in a file whose arrays were selected before:
+        no warning is repeated. By default all of them.
+    layers, reduce, channels, ids, labels, groups, order
         See `isorep.load`.
 
     Raises
@@ -78,37 +85,53 @@ def select_arrays(
         ("sample_ids", "ids", ids),
         ("labels", "labels", labels),
         ("groups", "groups", groups),
+        ("order", "order", order),
     ):
         if isinstance(values, str):
-            described.add(values)
-            values = _values_of_samples(arrays, values, argument)
+            name = _name_of_values(arrays, values, argument)
+            described.add(name)
+            values = _values_of_samples(arrays[name], name, argument)
         if values is not None:
             metadata[keyword] = values
     others = {name: array for name, array in arrays.items() if name not in described}
     patterns = as_patterns(layers)
-    if contents.table and all(len(array.shape) < 2 for array in others.values()):
-        others, patterns = _as_one_layer(contents.table, others, patterns)
-    selected = _selected(others, patterns)
+    is_table = bool(contents.table) and all(len(array.shape) < 2 for array in others.values())
+    if not (is_table and patterns == [contents.table]):
+        _check_patterns(patterns, others, arrays)
+    unused: dict[str, Any] = {}
+    if is_table:
+        others, patterns, unused = _as_one_layer(contents.table, others, patterns)
+    selected = matching(patterns, others)
     wanted = set(patterns)
     left_out = [x for x in selected if x not in wanted and not _may_be_layer(others[x])]
     dropped = set(left_out)
-    chosen = {name: others[name] for name in selected if name not in dropped}
+    chosen = {
+        name: others[name]
+        for name in selected
+        if name not in dropped and (not names or name in names)
+    }
     if not chosen:
         if len(left_out) == 1:
             (name,) = left_out
             check_layer(name, tuple(others[name].shape), np.dtype(others[name].dtype))
         raise ValueError(
             "expected at least one layer, an array of numbers (n_samples, n_features), got "
-            + (_listed(others, left_out) or "no array")
+            + (_listed({name: others[name] for name in left_out}) or "no array")
         )
     if not wanted.issuperset(chosen):
         check_no_state_dict(selected)
     reductions = metadata.get("reductions") or {}
     _check_reductions(chosen, reductions, reduce)
     read = {name: _layer(name, array, reduce, channels) for name, array in chosen.items()}
+    if channels != "auto" and reduce is None:
+        raise ValueError(
+            f"channels={channels!r} says which axis of arrays with 3 axes or more holds the "
+            "features, and reduce= reduces these arrays: pass reduce= too, or leave channels out"
+        )
     _check_rows(chosen, reductions)
-    if left_out:
-        _warn_of_left_out(others, left_out)
+    unused |= {name: others[name] for name in left_out}
+    if unused and not names:
+        _warn_of_left_out(unused)
     return Contents(read, _metadata_of_layers(metadata, read))
 
 
@@ -137,61 +160,72 @@ class _Columns:
 
 def _as_one_layer(
     table: str, columns: Mapping[str, Any], patterns: list[str]
-) -> tuple[dict[str, Any], list[str]]:
-    """Return the columns of a table, of which the selected ones are one layer, and patterns.
+) -> tuple[dict[str, Any], list[str], dict[str, Any]]:
+    """Return the selected columns of a table as one layer, its pattern, and unused columns.
 
-    The patterns select the layer, and columns that nobody asked for.
+    Columns are unused if no pattern selects some. A column may have the name of the table.
     """
-    numbers = dict.fromkeys(
-        name for name, column in columns.items() if _is_column_of_numbers(column)
-    )
-    everything = patterns in (["*"], [table])
+    numbers = [name for name, column in columns.items() if _is_column_of_numbers(column)]
+    everything = patterns == ["*"] or (patterns == [table] and table not in columns)
+    wanted = list(columns) if everything else matching(patterns, columns)
+    for name in set(patterns).intersection(wanted).difference(numbers):
+        check_layer(name, (*columns[name].shape, 1), np.dtype(columns[name].dtype))
+    among = dict.fromkeys(numbers)
+    selected = [name for name in wanted if name in among]
     if everything:
-        floats = [name for name in numbers if columns[name].dtype.kind == "f"]
-        selected = floats or list(numbers)
-    else:
-        selected = [name for name in _selected(columns, patterns) if name in numbers]
+        selected = [name for name in selected if _is_column_of_floats(columns[name])] or selected
     if not selected:
-        return dict(columns), patterns
+        return dict(columns), ["*"] if everything else patterns, {}
     layer = {table: _Columns([columns[name] for name in selected])}
     taken = set(selected)
-    if patterns != ["*"]:
-        return layer, [table]
-    return layer | {x: y for x, y in columns.items() if x not in taken}, ["*"]
+    unused = [name for name in columns if name not in taken] if patterns == ["*"] else []
+    return layer, [table], {name: columns[name] for name in unused}
 
 
-def _selected(arrays: Mapping[str, Any], patterns: list[str]) -> list[str]:
-    """Return the names that match; raise ValueError for a pattern without a match."""
-    for pattern in patterns:
-        if arrays and pattern not in arrays and not matching([pattern], arrays):
-            raise ValueError(unknown_name("layer", pattern, arrays))
-    return matching(patterns, arrays)
+def _check_patterns(
+    patterns: Iterable[str], layers: Mapping[str, Any], arrays: Mapping[str, Any]
+) -> None:
+    """Raise ValueError for a pattern that matches no layer, or with "!" no array."""
+    selecting = [pattern for pattern in patterns if not pattern.startswith("!")]
+    excluding = [pattern for pattern in patterns if pattern.startswith("!")]
+    for used, known in ((selecting, layers), (excluding, arrays)):
+        for pattern in unmatched(used, known) if known else ():
+            raise ValueError(unknown_name("layer", pattern, known))
 
 
-def _values_of_samples(arrays: Mapping[str, Any], name: str, argument: str) -> Any:
-    """Return the array that `argument` names, with a value for each sample.
+def _name_of_values(arrays: Mapping[str, Any], name: str, argument: str) -> str:
+    """Return the array that `name` stands for: one of this name, or the only one that ends in it.
 
-    Raises
-    ------
-    ValueError
-        If there is no such array, or it has several values for a sample.
+    So "donor" is "obs/donor", unless other arrays with one axis end in "/donor" too.
     """
-    if name not in arrays:
-        known = [key for key, array in arrays.items() if len(array.shape) == 1]
-        raise ValueError(unknown_name(f"array for {argument}=", name, known or arrays))
-    shape = tuple(arrays[name].shape)
+    if name in arrays:
+        return name
+    columns = [key for key, array in arrays.items() if len(array.shape) == 1]
+    nested = [key for key in columns if key.rpartition("/")[2] == name]
+    if len(nested) == 1:
+        return nested[0]
+    if nested:
+        raise ValueError(
+            f"{argument}={name!r} stands for {' or '.join(nested)}: name one of them in full"
+        )
+    raise ValueError(unknown_name(f"array for {argument}=", name, columns or arrays))
+
+
+def _values_of_samples(array: Any, name: str, argument: str) -> Any:
+    """Return an array with a value for each sample; raise ValueError if it has several."""
+    shape = tuple(array.shape)
     if len(shape) != 1 and not (len(shape) == 2 and 1 in shape):
         raise ValueError(
             f"{argument}={name!r} is an array of shape {shape}; expected one value for each "
             "sample, (n_samples,)"
         )
-    values = read_whole(arrays[name]).ravel()
+    values = read_whole(array).ravel()
     if values.dtype.kind == "S":
         return np.char.decode(values, "utf-8")
     if values.dtype.kind == "O":
         values = np.array([x.decode() if isinstance(x, bytes) else x for x in values], object)
     if values.dtype.kind == "M":
-        return values.astype(np.str_)
+        return values if argument == "order" else values.astype(np.str_)
     _check_complete(values, f"{argument}={name!r}")
     if argument == "ids" and values.dtype.kind == "f" and (values == np.floor(values)).all():
         return values.astype(np.int64)  # MATLAB holds all numbers as floats
@@ -210,6 +244,18 @@ def _check_complete(values: NDArray[Any], name: str) -> None:
 
 def _is_column_of_numbers(array: Any) -> bool:
     return len(array.shape) == 1 and readable_dtype(np.dtype(array.dtype)).kind in "fiub"
+
+
+def _is_column_of_floats(column: Any) -> bool:
+    """Return whether a column holds floats: not integers, nor integers among which some miss.
+
+    Integers with gaps are floats in a table that pandas wrote. Only columns in memory are looked
+    at.
+    """
+    if np.dtype(column.dtype).kind != "f" or not isinstance(column, np.ndarray):
+        return bool(np.dtype(column.dtype).kind == "f")
+    known = column[~np.isnan(column)]
+    return len(known) in (0, len(column)) or bool((known != np.floor(known)).any())
 
 
 def _may_be_layer(array: Any) -> bool:
@@ -264,20 +310,23 @@ def _check_rows(arrays: Mapping[str, Any], reductions: Mapping[str, str]) -> Non
             )
 
 
-def _warn_of_left_out(arrays: Mapping[str, Any], names: list[str]) -> None:
+def _warn_of_left_out(arrays: Mapping[str, Any]) -> None:
     warnings.warn(
-        f"arrays that are not layers are left out: {_listed(arrays, names)}. Pass their names as "
-        "ids=, labels= or groups= to use them, or the names of the layers as layers=",
+        f"arrays that are not layers are left out: {_listed(arrays)}. Pass their names as "
+        "ids=, labels=, groups= or order= to use them, or the names of the layers as layers=",
         UserWarning,
         stacklevel=stacklevel_of_caller(),
     )
 
 
-def _listed(arrays: Mapping[str, Any], names: list[str]) -> str:
+def _listed(arrays: Mapping[str, Any]) -> str:
     """Return names with shapes and dtypes."""
-    texts = [f"{name} {tuple(arrays[name].shape)} {_kind(arrays[name].dtype)}" for name in names]
-    more = len(texts) - _MOST_NAMED
-    return ", ".join(texts[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    texts = [
+        f"{name} {tuple(array.shape)} {_kind(array.dtype)}"
+        for name, array in islice(arrays.items(), _MOST_NAMED)
+    ]
+    more = len(arrays) - len(texts)
+    return ", ".join(texts) + (f" and {more} more" if more else "")
 
 
 def _kind(dtype: np.dtype[Any]) -> str:
@@ -305,7 +354,7 @@ def _metadata_of_layers(metadata: Mapping[str, Any], layers: Mapping[str, Any]) 
         for key, value in metadata.items()
     }
     orders = kept.pop("orders", {})
-    if all(name in orders for name in layers):
+    if kept.get("order") is None and all(name in orders for name in layers):
         kept["order"] = _shared_order({name: read_whole(orders[name]) for name in layers})
     shared: dict[tuple[int, int], RowPositions] = {}
     for name, layer in layers.items():

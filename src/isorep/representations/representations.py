@@ -17,7 +17,7 @@ from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.computed_array import ComputedArray, rounded_dtype, rounding_text
 from isorep._utils.html_table import html_table
 from isorep._utils.table_index import plain_label
-from isorep._utils.tables import as_labels, dense_numbers
+from isorep._utils.tables import as_labels, check_no_splits, dense_numbers
 from isorep.representations.row_positions import RowPositions
 from isorep.representations.sample_order import common_order, difference
 from isorep.representations.sample_structure import SampleStructure
@@ -485,6 +485,10 @@ class Representations(Layers[NDArray[Any]]):
                 name: np.asarray(array) for name, array in representations.items()
             }
         elif isinstance(representations, Mapping):
+            check_no_splits(
+                representations,
+                "pick one, and pass its columns as arrays, {{'fc': np.asarray(data[{}]['fc'])}}",
+            )
             arrays = representations
         else:
             raise TypeError(
@@ -708,9 +712,12 @@ def as_sample_ids(sample_ids: Sequence[SampleId]) -> tuple[str, ...]:
         )
     for i, sample_id in enumerate(sample_ids):
         if isinstance(sample_id, bool) or not isinstance(sample_id, str | Integral | tuple):
+            shown = sample_id.item() if isinstance(sample_id, np.generic) else sample_id
             raise TypeError(
-                f"sample ids are strings or integers, got {sample_id!r} "
-                f"({type(sample_id).__name__}) for sample {i}"
+                f"expected sample ids that are strings or integers, got {shown!r} "
+                f"({type(sample_id).__name__}) for sample {i}: pass "
+                "np.asarray(ids).astype(int) if they are whole numbers, else texts, "
+                "[str(x) for x in ids]"
             )
     return tuple(str(plain_label(sample_id)) for sample_id in sample_ids)
 

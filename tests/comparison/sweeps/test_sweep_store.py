@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import signal
 import time
 from pathlib import Path
@@ -20,6 +21,7 @@ import isorep
 from isorep import Representations
 from isorep.comparison.sweeps import results, scheduler, sweep_store
 from isorep.comparison.sweeps.stored_chunks import StoredChunks
+from isorep.measures import registry
 
 MEASURES = ["pwcca", "cka"]
 
@@ -468,6 +470,59 @@ def test_an_array_that_is_stored_otherwise_is_refused(tmp_path, name, old, new):
     path.write_text(metadata.replace(old, new) if old else new)
     with pytest.raises(ValueError, match=r"s\.zarr': its metadata are damaged \(.*start anew"):
         _small_sweep(out)
+
+
+def test_the_store_is_opened_after_a_look_at_its_codecs(tmp_path):
+    out = tmp_path / "s.zarr"
+    _small_sweep(out)
+    for name in ("cka", "."):
+        path = out / name / "zarr.json"
+        whole = path.read_text()
+        harmful = {"name": "numcodecs.pickle", "configuration": {}}
+        changed = re.sub(r'\{\s*"name": "zstd"', f'{json.dumps(harmful)}, {{"name": "zstd"', whole)
+        assert changed != whole
+        path.write_text(changed)
+        with pytest.raises(ValueError, match=r"names the codec 'numcodecs.pickle', which may run"):
+            _small_sweep(out)
+        path.write_text(whole)
+    _small_sweep(out)
+
+
+def _register(source, **options):
+    """Register the function "odd" of a module with this source."""
+    module = {"__name__": "measures_of_users", "np": np}
+    exec(source, module)
+    isorep.register(module["odd"], **options)
+
+
+def test_a_measure_that_changed_is_not_resumed(tmp_path, computed, monkeypatch):
+    monkeypatch.setattr(registry, "_ROWS", dict(registry._ROWS))
+    monkeypatch.setattr(registry, "MEASURES", registry._ROWS)
+    source = "def odd(x, y):\n    return float(np.corrcoef(x[:, 0], y[:, 0])[0, 1]) ** 2\n"
+    nets = networks(count=3, dead=9)
+
+    def run(name="s.zarr"):
+        return isorep.pairwise(nets, layers="fc", measures=["cka", "odd"], out=tmp_path / name)
+
+    _register(source)
+    run()
+    computed.clear()
+    _register("# another comment\n" + source)
+    run()
+    assert computed == []
+    _register(source.replace("** 2", "** 4"))
+    with pytest.raises(ValueError, match="the function of measure odd, or what it is reg"):
+        run()
+    _register(source, version="1")
+    run("t.zarr")
+    _register(source.replace("** 2", "** 4"), version="1")
+    run("t.zarr")
+    _register(source, version="1", symmetric=False)
+    with pytest.raises(ValueError, match="of measure odd, or what it is registered with, changed"):
+        run("t.zarr")
+    _register(source, version="2")
+    with pytest.raises(ValueError, match="the function of measure odd, or what it is reg"):
+        run("t.zarr")
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path):

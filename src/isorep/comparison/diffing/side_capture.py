@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from isorep._utils.layer_patterns import matching
+from isorep._utils.layer_patterns import matching, unmatched
 from isorep._utils.validation import unknown_name
 from isorep.comparison.diffing.layer_matching import LayerMap, changed_patterns
 from isorep.comparison.diffing.needed_samples import n_samples_of, warn_of_few_samples
-from isorep.comparison.sides import activations, is_model
+from isorep.comparison.sides import activations, is_file, is_model
 from isorep.representations.representations import Representations
+from isorep.storage import array_names
 
 if TYPE_CHECKING:
     from isorep.activations.options import ModelOptions
@@ -33,10 +34,13 @@ class CapturedSide(NamedTuple):
     random_from : str or None
         First layer that has other values when the same samples run again; "" if its name is
         unknown, None if the model is the same twice.
+    names : sequence of str
+        Names of all layers that could be selected: modules of a model, arrays of a file.
     """
 
     layers: Representations
-    random_from: str | None = None
+    random_from: str | None
+    names: Sequence[str]
 
     def random_layers(self) -> list[str]:
         """Return the layers whose values may differ between two runs."""
@@ -100,14 +104,22 @@ class SideCapture:
         return self._capture(side, "changed", patterns)
 
     def _capture(self, side: Any, name: str, patterns: Sequence[str]) -> CapturedSide:
+        names: Sequence[str] = ()
         if is_model(side):
-            patterns = _present(patterns, name, _module_names(side))
+            names = _module_names(side)
+        elif is_file(side) and list(patterns) != ["*"]:
+            names = array_names(side)
+        if names:
+            present = [pattern for pattern in patterns if not unmatched([pattern], names)]
+            if is_model(side) and not present:
+                raise ValueError(unknown_name(f"layer of {name}", patterns[0], names))
+            patterns = present or ["*"]  # layers that one side lacks are reported later
         with _recorded_warnings() as caught:
             layers = activations(
                 side, name, self.data, layers=patterns, progress=self.progress, **self.options
             )
         random = [text for category, text in caught if category == "RandomModelWarning"]
-        return CapturedSide(layers, _layer_in(random[0]) if random else None)
+        return CapturedSide(layers, _layer_in(random[0]) if random else None, names or list(layers))
 
     def _warn_by_widths(self, side: Any, n: int) -> None:
         try:
@@ -125,14 +137,6 @@ def _module_names(model: Any) -> list[str]:
     from isorep.activations.recorder import eager
 
     return [name for name, _ in eager(model).named_modules(remove_duplicate=False) if name]
-
-
-def _present(patterns: Sequence[str], side: str, names: Sequence[str]) -> list[str]:
-    """Return the globs that match a layer; raise ValueError if none does."""
-    present = [pattern for pattern in patterns if matching([pattern.removeprefix("!")], names)]
-    if not present:
-        raise ValueError(unknown_name(f"layer of {side}", patterns[0], names))
-    return present
 
 
 @contextmanager

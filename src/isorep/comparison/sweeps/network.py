@@ -10,12 +10,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from array_api_compat import device, is_array_api_obj, is_cupy_array, is_jax_array, is_torch_array
+from numpy.typing import NDArray
 
 from isorep._utils.arrays import Array, ArrayLike, to_numpy
+from isorep._utils.layer_patterns import as_patterns
 from isorep._utils.validation import unknown_name
-from isorep.comparison.sides import with_structure
+from isorep.comparison.sides import layers_named, with_structure
 from isorep.representations.activation_file import ActivationFile
 from isorep.representations.lazy import LazyArray, LazyRepresentations
+from isorep.representations.missing_values import samples_with_nan
 from isorep.representations.representations import Layers, Representations
 from isorep.representations.sample_structure import SampleStructure
 from isorep.storage import open_or_load
@@ -55,12 +58,18 @@ class Network:
     layers : Layers, mapping of layer to array on a device, or file
     groups, order : (n_samples,) array-like, optional
         Group and time of each sample, in place of what the layers know.
+    patterns : list of str
+        Patterns of the sweep that the layers of a file were picked by.
+    kept : (n_kept,) array, optional
+        Numbers of the samples that are compared. By default all.
     """
 
     name: str
     layers: Layers[Any] | Mapping[str, Array] | ActivationFile
     groups: ArrayLike | None = None
     order: ArrayLike | None = None
+    patterns: Sequence[str] = ()
+    kept: NDArray[np.int64] | None = None
 
     @classmethod
     def from_source(
@@ -69,6 +78,7 @@ class Network:
         source: Any,
         groups: ArrayLike | None = None,
         order: ArrayLike | None = None,
+        layers: str | Sequence[str] | None = None,
     ) -> Network:
         """Take `Representations`, a mapping of layer to (n, p) array, or a store or its path.
 
@@ -80,6 +90,8 @@ class Network:
             Name of the network in errors, and its layers.
         groups, order : (n_samples,) array-like, optional
             Group and time of each sample, in place of what the source knows.
+        layers : str or sequence of str, optional
+            Patterns of the arrays of a file that are layers, unless the file has its own.
 
         Raises
         ------
@@ -90,7 +102,13 @@ class Network:
             source = source.file
         if isinstance(source, str | os.PathLike):
             # Absolute, since a worker may run in another folder.
-            return cls(name, ActivationFile.from_path(source).absolute(), groups, order)
+            file = ActivationFile.from_path(source).absolute()
+            if layers is None or "layers" in file.options:
+                return cls(name, file, groups, order)
+            patterns = as_patterns(layers)
+            return cls(
+                name, ActivationFile.from_path(file, layers=patterns), groups, order, patterns
+            )
         if isinstance(source, Layers):
             return cls(name, source, groups, order)
         if isinstance(source, Mapping) and any(on_a_device(array) for array in source.values()):
@@ -125,14 +143,15 @@ class Network:
         if isinstance(layers, ActivationFile):
             return self
         if isinstance(layers, Layers):
-            structure = self._structure(self._open(), layer)
+            layers = self._take(self._open(), layer)
+            structure = self._structure(layers, layer)
             alone = Representations(
                 {layer: np.asarray(layers[layer])},
                 dtypes=_dtype(layers, layer),
                 groups=None if structure is None else structure.groups,
                 order=None if structure is None else structure.order,
             )
-            return replace(self, layers=alone, groups=None, order=None)
+            return replace(self, layers=alone, groups=None, order=None, kept=None)
         return replace(self, layers={layer: layers[layer]})
 
     def read_layer(self, layer: str) -> ReadLayer:
@@ -145,11 +164,31 @@ class Network:
         OSError
             If the store cannot be read.
         """
-        layers = self._open([layer])
+        layers = self._take(self._open([layer]), layer)
         array, dtype = self._find_layer(layers, layer)
         structure = self._structure(layers, layer)
         values = np.asarray(array) if isinstance(array, LazyArray) else array
         return ReadLayer(values, dtype, structure)
+
+    def samples_with_nan(self, layers: Sequence[str]) -> NDArray[np.bool_]:
+        """Return whether each sample has NaN in one of these layers, which are read one by one.
+
+        Raises
+        ------
+        ValueError
+            If the layers are on a device, or cannot be read.
+        """
+        missing = []
+        for layer in layers:
+            opened = self._open([layer])
+            if not isinstance(opened, Layers):
+                raise ValueError(
+                    f"nan_policy='omit' needs to know samples, and {self.name} holds arrays on a "
+                    "device: pass isorep.Representations(layers), which are in memory"
+                )
+            missing.append(samples_with_nan(layers_named(opened, [layer])))
+        in_any: NDArray[np.bool_] = np.any(missing, axis=0)
+        return in_any
 
     def fingerprint(self, layers: Sequence[str]) -> str:
         """Return a hash of these layers; damaged layers have a hash of their own."""
@@ -176,6 +215,15 @@ class Network:
             raise ValueError(unknown_name(f"layer of {self.name}", layer, layers))
         return layers[layer], _dtype(layers, layer).get(layer)
 
+    def _take(
+        self, layers: Layers[Any] | Mapping[str, Array], layer: str
+    ) -> Layers[Any] | Mapping[str, Array]:
+        """Return the samples of a layer that are compared; all layers if these are all samples."""
+        if self.kept is None or not isinstance(layers, Layers):
+            return layers
+        self._find_layer(layers, layer)
+        return Representations.from_mapping(layers_named(layers, [layer])).take(self.kept)
+
     def _structure(self, layers: Mapping[str, Any], layer: str) -> SampleStructure | None:
         if isinstance(layers, Layers):
             return layers.structure(layer)
@@ -184,7 +232,7 @@ class Network:
         return SampleStructure.from_labels(self.groups, self.order, len(layers[layer]))
 
     def _open(self, names: Sequence[str] = ()) -> Layers[Any] | Mapping[str, Array]:
-        """Open the layers, of a file perhaps those with these names alone.
+        """Open the layers, or those with these names, if a file has them.
 
         Named layers have been opened before, so that warnings about their file are not repeated.
         """
@@ -192,11 +240,10 @@ class Network:
         try:
             if isinstance(self.layers, ActivationFile):
                 file = self.layers
-                if names and "layers" not in file.options:
-                    file = ActivationFile.from_path(file, layers=list(names))
-                if names and file.options.get("channels", "auto") == "auto":
+                known = file.options.get("channels", "auto") != "auto"
+                if names and not known and file.options.get("reduce") is not None:
                     file = ActivationFile.from_path(file, channels="last")  # as "auto" found
-                layers = open_or_load(file)
+                layers = open_or_load(file, names=names)
             else:
                 layers = self.layers
             if not isinstance(layers, Layers) or (self.groups is None and self.order is None):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
+
+import numpy as np
 
 from isorep._utils.validation import check_name
 from isorep.comparison.inputs import Label, check_same_samples, layers_of_all
@@ -15,6 +17,7 @@ from isorep.core.basis import Solver
 from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measures_named
+from isorep.representations.missing_values import NanPolicy, kept_samples
 from isorep.representations.representations import Layers
 
 Precision = Literal["auto", "double", "single"]
@@ -40,6 +43,8 @@ class SweepInputs:
     solver : str
     precision : str
         "double" or "single".
+    n_omitted : int or None
+        Number of samples that are left out because of NaN; None if they are not looked for.
     """
 
     networks: Sequence[Network]
@@ -49,6 +54,7 @@ class SweepInputs:
     measures: Sequence[Measure]
     solver: Solver
     precision: ProductPrecision
+    n_omitted: int | None = None
 
     @classmethod
     def from_networks(
@@ -59,6 +65,7 @@ class SweepInputs:
         measures: Spec | Sequence[Spec],
         solver: Solver,
         precision: Precision,
+        nan_policy: NanPolicy,
         n_pairs: int,
     ) -> SweepInputs:
         """Check the networks and the options of `isorep.pairwise`.
@@ -71,8 +78,14 @@ class SweepInputs:
         """
         checked_measures = measures_named(measures)
         check_name("solver", solver, get_args(Solver))
+        check_name("nan_policy", nan_policy, get_args(NanPolicy))
         product_precision = choose_precision(precision, checked_measures, n_pairs)
         checked_layers, shapes, sample_ids = _check_layers(networks, layers)
+        n_omitted = None
+        if nan_policy == "omit":
+            missing = np.any([x.samples_with_nan(checked_layers) for x in networks], axis=0)
+            kept, n_omitted = kept_samples(missing), int(missing.sum())
+            networks = [replace(x, kept=kept) for x in networks] if n_omitted else networks
         return cls(
             networks,
             checked_layers,
@@ -81,6 +94,7 @@ class SweepInputs:
             checked_measures,
             solver,
             product_precision,
+            n_omitted,
         )
 
     @property
@@ -129,6 +143,7 @@ class Sweep:
         return {
             **table_attributes(self.kind, self.inputs.measures),
             "precision": self.inputs.precision,
+            **({} if self.inputs.n_omitted is None else {"n_omitted": self.inputs.n_omitted}),
             **self.attrs,
         }
 
@@ -168,10 +183,13 @@ def _check_layers(
             check_same_samples({witness[0]: witness[1], network.name: outline})
             if witness[1].sample_ids is None and outline.sample_ids is not None:
                 witness = (network.name, outline)
-        # By default, the layers of the first network.
-        checked_layers = layers_of_all(
-            layers if checked_layers is None else checked_layers, {network.name: outline}
-        )
+        if checked_layers is None:  # by default, the layers of the first network
+            # Columns of a table that match are one layer, which has another name.
+            are_names = set(network.patterns) <= outline.keys()
+            selected = layers if are_names else list(outline)
+            checked_layers = layers_of_all(selected, {network.name: outline})
+        else:
+            layers_of_all(checked_layers, {network.name: outline})
         shapes.append(
             {layer: (outline[layer].shape[0], outline[layer].shape[1]) for layer in checked_layers}
         )

@@ -16,6 +16,7 @@ from zlib import crc32
 import numpy as np
 
 from isorep._formats.lock import locked
+from isorep._formats.zarr_codecs import check_codecs
 from isorep._utils.atomic import new_file, new_folder, writing
 from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.progress import counted
@@ -85,6 +86,7 @@ class SweepStore:
         layouts = {name: _layout(array) for name, array in expected.arrays()}
         for consolidated in (False, True):  # in the file of each array, and in that of the store
             try:
+                check_codecs(self._path, metadata=("zarr.json",))
                 # Otherwise a chunk of NaN would look the same as a lost chunk.
                 with zarr.config.set({"array.write_empty_chunks": True}):
                     group = zarr.open_group(
@@ -235,10 +237,16 @@ def _identity(sweep: Sweep, fingerprints: Sequence[str]) -> dict[str, Any]:
     """Return all that a sweep must have in common with a store to resume it."""
     inputs = sweep.inputs
     samples = blake2b(repr(inputs.sample_ids).encode(errors="surrogatepass"), digest_size=16)
+    versions = {
+        row.label: [row.version, row.symmetric, *row.similarity_range]
+        for row in inputs.measures
+        if row.version
+    }
     tiles = [(t.layer, t.x.start, t.x.stop, t.y.start, t.y.stop) for t in sweep.tiles]
     return {
         "format": _FORMAT,
         **sweep.table_attrs,
+        **({"versions": versions} if versions else {}),
         "solver": inputs.solver,
         "coords": {name: list(labels) for name, labels in sweep.coords.items()},
         "tiles": blake2b(repr(tiles).encode(), digest_size=16).hexdigest(),
@@ -329,8 +337,9 @@ def _check_identity(path: Path, identity: Mapping[str, Any]) -> None:
 
 def _differences(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
     """Describe how the identity in a store differs from that of the sweep."""
-    for name, value in expected.items():
-        before = stored.get(name)
+    for name in {**expected, **stored}:
+        value: Any = expected.get(name)
+        before: Any = stored.get(name)
         if before == value:
             continue
         if name == "data" and isinstance(before, dict) and before.keys() == value.keys():
@@ -339,6 +348,13 @@ def _differences(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> Iter
                 f"the data or groups of {', '.join(changed[:3])}"
                 + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
                 + " changed since it was started"
+            )
+        elif name == "versions":
+            versions, others = value or {}, before or {}
+            changed = [x for x in {**versions, **others} if versions.get(x) != others.get(x)]
+            yield (
+                f"the function of measure {', '.join(changed)}, or what it is registered with, "
+                "changed since it was started"
             )
         elif name in ("data", "samples", "tiles"):
             yield "it has other networks, samples or layers"

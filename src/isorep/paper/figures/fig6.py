@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 MEASURES = {"pwcca": "PWCCA", "cca": "mean CCA"}
 
-PUBLISHED = MappingProxyType(
+PUBLISHED: Mapping[str, Mapping[int, tuple[float, ...]]] = MappingProxyType(
     {
         "Penn Treebank, 3 layers": {
             0: (0.46, 0.55, 0.64),
@@ -60,7 +60,7 @@ PUBLISHED = MappingProxyType(
 )
 """PWCCA distances in the paper's figures 6a and 6c, read off: model -> epoch -> layers."""
 
-COUNTERPARTS = MappingProxyType(
+COUNTERPARTS: Mapping[str, str] = MappingProxyType(
     {
         "Python's help texts, 3 layers": "Penn Treebank, 3 layers",
         "Python's help texts, 5 layers": "WikiText-2, 5 layers",
@@ -244,7 +244,7 @@ def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
     *_, deepest = sorted(result, key=lambda name: result[name].sizes["layer"])
     shown = [(name, "pwcca") for name in result] + [(deepest, "cca")]
     figure, axes = panels([f"{name}\n{MEASURES[measure]}" for name, measure in shown])
-    beside = {}
+    beside: dict[str, None] = {}
     for ax, (name, measure) in zip(axes[0], shown, strict=True):
         layer_curves(ax, result[name][f"{measure}_distance"])
         own = published(name)

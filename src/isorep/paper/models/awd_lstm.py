@@ -177,12 +177,13 @@ class WeightDropLSTM(nn.LSTM):
     def make_orthogonal(self) -> None:
         """Give the layer the initial weights that let a deep stack learn."""
         # A matrix has the weights of the four gates, one below the other.
-        for weights in self.weight_ih_l0.chunk(4):
+        parameters: dict[str, Tensor] = dict(self.named_parameters())
+        for weights in parameters["weight_ih_l0"].chunk(4):
             nn.init.xavier_uniform_(weights)
-        for weights in self.weight_hh_l0.chunk(4):
+        for weights in parameters["weight_hh_l0"].chunk(4):
             nn.init.orthogonal_(weights)
         with torch.no_grad():
-            _, forget, _, _ = self.bias_ih_l0.chunk(4)
+            _, forget, _, _ = parameters["bias_ih_l0"].chunk(4)
             forget.add_(1.0)
 
     def forward(  # type: ignore[override]  # no packed sequences

@@ -94,6 +94,7 @@ def test_claims_about_s_and_b_leave_half_time_out(result):
     assert setup.half == 3
     for claim, effects in (
         (remain, [(0.4 + 0.4) / 2, (0.3 + 0.2) / 2]),  # epochs 4 and 6, minus epoch 2
+        # From a tenth of the training after epoch 1 on, which is epoch 1.6.
         (uncorrelated, [(0.8 + 0.6) / 2, (1 + 0.8) / 2, (1 + 0.8) / 2]),
         (peak, [(0.9 - 0.9 + 0.7 - 0.7) / 2]),
         (farther, [(0.5 + 0.4) / 2, (0.3 + 0.2) / 2, (0.4 + 0.4) / 2]),

@@ -105,7 +105,14 @@ class SetUp:
 
 
 SETUPS = {
-    "laptop": SetUp(),
+    "laptop": SetUp(
+        early=3,
+        variates=8,
+        images=ImageSource("mnist1d", n_train=4_000, n_test=2_000),
+        plan=ConvNetPlan(widths=(16, 16, 32, 32, 64, 64), strides=(1, 2, 1, 2, 1, 1), axes=1),
+        recipe=Recipe(batch_size=64, target_loss=0.0, max_epochs=40),
+    ),
+    "digits": SetUp(),
     "small": SetUp(
         layer="conv8",
         images=ImageSource("cifar10", n_train=3_000, n_test=2_000),

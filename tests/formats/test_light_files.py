@@ -209,6 +209,7 @@ def test_files_of_pytorch_that_are_refused(tmp_path):
         ("", "an empty first line"),
         ("a,b\n1,2\n3\n", "1 values in line 3 for 2 columns"),
         ("a,b\n1,2,3\n", "3 values in line 2 for 2 columns"),
+        ('a,b\n\n1,2\n"x\ny",2\n\n3\n', "1 values in line 7 for 2 columns"),
         ("a,a\n1,2\n", "the name 'a' for several columns"),
         ("a,,b\n1,2,3\n", "a column without a name"),
         ("0.5,1.5\n1,2\n", "numbers in the first line, 0.5, 1.5, and no names"),

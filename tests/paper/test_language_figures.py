@@ -85,7 +85,7 @@ def test_convergence_over_the_beginning_of_the_text(figure6):
 
 def test_figure_6_contrasts_upper_layers_with_lower_ones(figure6):
     judged = fig6.claims(figure6)
-    assert [claim.figure for claim in judged] == ["6", "6", "6", "6", "6d", "6d"]
+    assert [claim.figure for claim in judged] == ["6a-c"] * 4 + ["6d"] * 2
     assert [claim.ours for claim in judged] == [False, False, True, True, False, False]
     _, deep, _, one_by_one, changed, clearer = judged
     late = _lateness(figure6[NAMES[1]]["pwcca_distance"].to_numpy())  # network, layer

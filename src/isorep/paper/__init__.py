@@ -144,6 +144,8 @@ FIGURES = {
         "figa4",
         "Hidden states under a repeated input",
         "CCA recognises the states if the repetition starts early in the sequence, not if late",
+        laptop="The networks forget within about ten characters, so that a late start of the "
+        "repetition makes little difference, and their states settle at a fixed point.",
     ),
     "figA5": Entry(
         "figa5",
@@ -168,6 +170,7 @@ FIGURES = {
         "Figure 6 by cosine and Euclidean distance",
         "layers converge bottom-up too, but with more noise",
         "fig6",
+        laptop="In the deep network the last layer settles early by cosine and Euclidean distance.",
     ),
     "figA9": Entry(
         "figa9",

@@ -111,6 +111,7 @@ def step_curves(
     *,
     titles: Sequence[str],
     xlabel: str,
+    legend: str = "cca",
 ) -> Figure:
     """Draw distances to the last step: a row for each table, a column for each measure.
 
@@ -124,11 +125,13 @@ def step_curves(
         Title of each row.
     xlabel : str
         Label of the horizontal axes.
+    legend : str
+        Measure whose panels have the legend.
     """
     figure, axes = panels(list(STEP_MEASURES.values()), rows=len(tables), share_y=False)
     for row, title, table in zip(axes, titles, tables.values(), strict=True):
         for ax, measure in zip(row, STEP_MEASURES, strict=True):
-            draw(ax, table[f"{measure}_distance"], measure == "cca")
+            draw(ax, table[f"{measure}_distance"], measure == legend)
             ax.set_xticks(range(0, table.sizes["step"], 5))
             ax.set_ylim(bottom=0)
         row[0].set_ylim(0, 1)

@@ -98,6 +98,8 @@ def compute(
 
     from isorep.paper.analysis.rnn_states import under_repeated_input
 
+    first = min(setup.starts)
+
     def table_of(network: TrainedLanguageModel, corpus: Corpus) -> xarray.Dataset:
         model = network.at(network.recipe.epochs)
         by_start = {
@@ -117,7 +119,6 @@ def compute(
         starts = xarray.DataArray([*by_start], dims="start", name="start")
         return xarray.concat([*by_start.values()], starts)
 
-    first = min(setup.starts)
     return by_model(trained, corpora, table_of)
 
 
@@ -129,23 +130,7 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
     judged = []
     for name, table in result.items():
         mean = table.isel(step=slice(None, -1)).mean("step")
-        layers = [str(layer) for layer in table["layer"].to_numpy()]
         earliest, *_, latest, _ = [str(start) for start in table["start"].to_numpy()]
-
-        def effects(
-            measure: str,
-            minuend: str,
-            subtrahend: str,
-            share: float = 1.0,
-            *,
-            mean: xarray.Dataset = mean,
-            layers: Sequence[str] = layers,
-        ) -> tuple[Contrast, ...]:
-            distance = mean[f"{measure}_distance"]
-            difference = share * distance.sel(start=minuend) - distance.sel(start=subtrahend)
-            return tuple(
-                contrast(layer, difference.sel(layer=layer).to_numpy()) for layer in layers
-            )
 
         judged += [
             Claim(
@@ -154,7 +139,7 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
                 "half of the mean CCA distance to the last step without repetition minus that with "
                 f"a repetition after {earliest} % of the sequence, layer by layer",
                 "difference",
-                effects("cca", NONE, earliest, 0.5),
+                _effects(mean, "cca", NONE, earliest, 0.5),
                 "even after an early start, a state takes about ten repetitions to settle, and it "
                 "changes nonlinearly until then",
             ),
@@ -165,7 +150,7 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
                     f"{title} distance to the last step without repetition minus that with a "
                     f"repetition after {earliest} % of the sequence, layer by layer",
                     "no difference",
-                    effects(measure, NONE, earliest),
+                    _effects(mean, measure, NONE, earliest),
                     "under a repeated input, the states of these networks settle at a fixed point, "
                     "which any distance shows",
                 )
@@ -178,12 +163,24 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
                 f"mean CCA distance to the last step, repetition after {latest} % of the sequence "
                 f"minus after {earliest} %, layer by layer",
                 "difference",
-                effects("cca", latest, earliest),
+                _effects(mean, "cca", latest, earliest),
                 "the distance increases, but only a little: during the repetition these networks "
                 "forget the text before it, whether it was one token or eighty",
             ),
         ]
     return judged
+
+
+def _effects(
+    mean: xarray.Dataset, measure: str, minuend: str, subtrahend: str, share: float = 1.0
+) -> tuple[Contrast, ...]:
+    """Contrast a share of the distance after one start with the distance after another."""
+    distance = mean[f"{measure}_distance"]
+    difference = share * distance.sel(start=minuend) - distance.sel(start=subtrahend)
+    return tuple(
+        contrast(str(layer), difference.sel(layer=layer).to_numpy())
+        for layer in difference["layer"].to_numpy()
+    )
 
 
 def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
@@ -206,6 +203,7 @@ def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
         draw_starts,
         titles=[f"{name}, {table['layer'].to_numpy()[-1]}" for name, table in result.items()],
         xlabel="step of the repetition",
+        legend="cosine",  # the curves leave room for it there
     )
 
 

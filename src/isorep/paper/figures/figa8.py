@@ -65,7 +65,7 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
                 "difference",
                 bottom_up(table, measure),
                 "cosine and Euclidean distance also depend on the mean of each neuron over all "
-                "tokens, which settles in a different order",
+                "tokens, and that of the last layer settles early, with the frequencies of tokens",
             )
             for measure, title in CONTROLS.items()
             for name, table in result.items()
@@ -109,7 +109,7 @@ def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
     for row, (measure, title) in zip(axes, CONTROLS.items(), strict=True):
         for ax, table in zip(row, result.values(), strict=True):
             layer_curves(ax, table[f"{measure}_distance"], legend=measure == "cosine")
-            ax.set_ylim(bottom=0)
+        row[0].set_ylim(bottom=0)  # of the whole row, so only after all its curves
         row[0].set_ylabel(f"{title} distance\nto the final state")
     for ax in axes[-1]:
         ax.set_xlabel("epoch")

@@ -291,8 +291,8 @@ def claims(result: Result) -> list[Claim]:
             "mean PWCCA distance between the groups minus within memorizing, layer by layer",
             "equality",
             gaps(late, (INTER, MEMORIZING), equality=True),
-            "with so few samples, the last layers of all memorizing networks encode the same random "
-            "labelling, which the generalizing networks have not learned",
+            "with so few samples, the last layers of all memorizing networks encode the same "
+            "random labelling, which the generalizing networks have not learned",
             paper="0.02",
         ),
         Claim(

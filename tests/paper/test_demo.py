@@ -171,12 +171,17 @@ def test_figure_shows_the_means(finished):
     for ax, measure in zip(figure.axes, ("pwcca", "cca", "svcca"), strict=True):
         assert ax.get_ylim()[0] == 0
         for line, values in zip(
-            ax.lines, finished.result.distances.pairs(measure).values(), strict=True
+            ax.lines[:3], finished.result.distances.pairs(measure).values(), strict=True
         ):
             np.testing.assert_allclose(line.get_ydata(), values.mean(axis=0))
     assert figure.get_suptitle() == (
-        "2 networks trained on the true labels and 2 on one random labelling of 101 images"
+        "2 networks trained on the true labels and 2 on one random labelling of 101 samples"
     )
+    pwcca, *others = figure.axes
+    assert [len(ax.lines) for ax in others] == [3, 3]
+    for line, means in zip(pwcca.lines[3:6], fig3.PUBLISHED.values(), strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), means)
+        assert line.get_xdata()[[0, -1]].tolist() == [0, len(finished.result.distances.layers) - 1]
 
 
 def test_tables_print_in_80_columns(finished):

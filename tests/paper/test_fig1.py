@@ -50,28 +50,32 @@ def test_follows_the_formulas(result):
         for at in range(4):
             rho = np.linalg.svd(bases[at].T @ bases[-1])[1]
             np.testing.assert_allclose(result.correlations[number, at], rho, atol=1e-4)
-        # Epoch 1 against epoch 2, which is half time.
-        variates = bases[1] @ np.linalg.svd(bases[1].T @ bases[2])[0]
+        # Epoch 1 against epoch 2, which is half time: chosen on one half, compared on the other.
+        first = [layer[:105] - layer[:105].mean(axis=0) for layer in layers]
+        second = [layer[105:] - layer[105:].mean(axis=0) for layer in layers]
+        q, r = np.linalg.qr(first[1])
+        rotation = np.linalg.svd(q.T @ np.linalg.qr(first[2])[0])[0]
+        variates = second[1] @ np.linalg.solve(r, rotation)
+        bases = [np.linalg.qr(layer)[0] for layer in second]
         for part, distances in (
             (variates[:, :3], result.stable),
             (variates[:, -3:], result.unstable),
         ):
             assert np.isnan(distances[number, 0])
             for at in (1, 2, 3):
-                rho = np.linalg.svd(part.T @ bases[at])[1]
+                rho = np.linalg.svd(np.linalg.qr(part)[0].T @ bases[at])[1]
                 assert distances[number, at] == pytest.approx(1 - rho.mean(), abs=1e-4)
 
 
 def test_claims_are_about_what_was_found(result):
     claims = fig1.claims(result)
-    assert [claim.figure for claim in claims] == ["1a", "1d", "1d", "1d"]
-    # Epochs 2 (half time) and 1 (early) are left out: only the last is after.
-    expected = (result.unstable[:, 3] - result.stable[:, 3]).mean()
-    assert claims[1].contrasts[0].effect == pytest.approx(expected)
-    # Which is the last and the first after the early one.
-    assert claims[2].contrasts[0].effect == 0
-    at_once = (result.unstable[:, 3] - result.stable[:, 3]).mean()
-    assert claims[3].contrasts[0].effect == pytest.approx(at_once)
+    assert [claim.figure for claim in claims] == ["1a", "1d", "1d", "1d", "1d"]
+    assert [claim.ours for claim in claims] == [False, False, False, False, True]
+    # Epochs 2 (half time) and 1 (early) are left out: only the last is after, and no other to
+    # compare it with.
+    assert claims[1].contrasts == ()
+    (uncorrelated,) = claims[2].contrasts
+    assert uncorrelated.effect == pytest.approx(result.unstable[:, 3].mean())
     assert claims[0].verdict == "not decidable at this scale"  # of two networks
 
 
@@ -86,12 +90,20 @@ def test_claims_about_s_and_b_leave_half_time_out(result):
         stable=stable,
         unstable=unstable,
     )
-    _, closer, flat, at_once = fig1.claims(made)
+    _, remain, uncorrelated, peak, farther = fig1.claims(made)
     assert setup.half == 3
-    # Epochs 2, 4 and 6: B - S is 0.5, 0.3, 0.4 and 0.4, 0.2, 0.4.
-    assert closer.contrasts[0].effect == pytest.approx((1.2 + 1.0) / 6)
-    assert flat.contrasts[0].effect == pytest.approx((0.3 + 0.2) / 2)
-    assert at_once.contrasts[0].effect == pytest.approx((0.5 + 0.4) / 2)
+    for claim, effects in (
+        (remain, [(0.4 + 0.4) / 2, (0.3 + 0.2) / 2]),  # epochs 4 and 6, minus epoch 2
+        # From a tenth of the training after epoch 1 on, which is epoch 1.6.
+        (uncorrelated, [(0.8 + 0.6) / 2, (1 + 0.8) / 2, (1 + 0.8) / 2]),
+        (peak, [(0.9 - 0.9 + 0.7 - 0.7) / 2]),
+        (farther, [(0.5 + 0.4) / 2, (0.3 + 0.2) / 2, (0.4 + 0.4) / 2]),
+    ):
+        assert [contrast.effect for contrast in claim.contrasts] == pytest.approx(effects)
+    assert [contrast.where for contrast in remain.contrasts] == [
+        "S: epoch 4 - epoch 2",
+        "S: epoch 6 - epoch 2",
+    ]
 
 
 def test_unsettled_directions_are_counted_when_performance_has_converged(result):

@@ -67,7 +67,7 @@ def test_distances_are_those_of_direct_formulas(run, number, measures, shown):
                         assert row["group"] == (group or "inter")
     assert next(rows, None) is None
     assert {claim.figure for claim in figure.claims(result)} == {number}
-    assert figure.facts(result)["compared_on"] == f"{shown} images"
+    assert figure.facts(result)["compared_on"] == f"{shown} data"
     assert len(figure.draw(result).axes) == len(measures)
 
 

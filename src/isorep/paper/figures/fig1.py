@@ -6,7 +6,7 @@ converged.
 Computed. The sorted canonical correlations of the layer at each epoch with its final state (1a).
 Of the layer's canonical variates at an early epoch with the layer at half time, the most correlated
 (S) and the least correlated (B) form two representations. Their mean CCA distances to the layer at
-every later epoch (1d).
+every later epoch (1d). S and B are chosen on one half of the images and compared on the other.
 
 Claims. See `claims`. Figure A1 shows the training curves of the same networks.
 """
@@ -24,7 +24,8 @@ import isorep
 from isorep._utils.parallel import one_thread
 from isorep.paper.analysis.claims import Claim
 from isorep.paper.analysis.replicates import contrast
-from isorep.paper.analysis.subspaces import coefficients, drift, first_at_least, split
+from isorep.paper.analysis.stability import MANY, SETTLED, stability_claims
+from isorep.paper.analysis.subspaces import coefficients, drift, first_at_least, halves, split
 from isorep.paper.data.image_data import ImageData
 from isorep.paper.data.images import ImageSource
 from isorep.paper.figures.drawing import curves, letter, tidy
@@ -44,9 +45,6 @@ if TYPE_CHECKING:
     from isorep.paper.training.networks import Trained
 
 Floats = NDArray[np.float64]
-
-SETTLED = 0.9
-"""Canonical correlation with the final state from which a direction counts as settled."""
 
 CONVERGED = 0.98
 """Share of the best test accuracy from which performance counts as converged."""
@@ -107,7 +105,14 @@ class SetUp:
 
 
 SETUPS = {
-    "laptop": SetUp(),
+    "laptop": SetUp(
+        early=3,
+        variates=8,
+        images=ImageSource("mnist1d", n_train=4_000, n_test=2_000),
+        plan=ConvNetPlan(widths=(16, 16, 32, 32, 64, 64), strides=(1, 2, 1, 2, 1, 1), axes=1),
+        recipe=Recipe(batch_size=64, target_loss=0.0, max_epochs=40),
+    ),
+    "digits": SetUp(),
     "small": SetUp(
         layer="conv8",
         images=ImageSource("cifar10", n_train=3_000, n_test=2_000),
@@ -178,8 +183,11 @@ def compute(setup: SetUp, run: Run) -> Result:
     for network in trained.values():
         states = states_of(setup, run, data, network)
         with one_thread(), run.console.status("comparing epochs"):
-            parts = split(states, setup.layer, setup.early, setup.half, setup.variates)
-            later = {epoch: state for epoch, state in states.items() if epoch >= setup.early}
+            chosen, judged = halves(states)
+            parts = split(
+                chosen, setup.layer, setup.early, setup.half, setup.variates, judged=judged
+            )
+            later = {epoch: state for epoch, state in judged.items() if epoch >= setup.early}
             earlier = np.full(len(states) - len(later), np.nan)
             correlations.append(coefficients(states, setup.layer))
             distances.append(
@@ -217,58 +225,18 @@ def claims(result: Result) -> list[Claim]:
         converged = first_at_least(accuracy, CONVERGED * accuracy.max())
         row = table[int(np.searchsorted(epochs, converged))]
         unsettled.append(float(np.mean(row[~np.isnan(row)] < SETTLED)))
-    # S was selected to be near the layer at half time, so this epoch is left out.
-    after = (epochs > setup.early) & (epochs != setup.half)
-    first = int(np.flatnonzero(after)[0])
     return [
         Claim(
             "1a",
-            "Performance converges long before many coefficients do",
-            f"share of directions whose correlation with the final state is under {SETTLED:g} when "
-            f"accuracy on test images first reaches {CONVERGED:.0%} of its best",
+            "Performance reaches its final level when many coefficients have not",
+            f"share of canonical correlations with the final state under {SETTLED:g} when accuracy "
+            f"on test data first reaches {CONVERGED:.0%} of its best",
             "difference",
-            (contrast("share of directions that have not settled", unsettled),),
-            margin=0.25,
+            (contrast("share of coefficients that have not settled", unsettled),),
+            margin=MANY,
         ),
-        Claim(
-            "1d",
-            "S stays closer to the layer than B at all later epochs",
-            "distance of B minus distance of S, mean over the epochs after the early one, without "
-            "half time",
-            "difference",
-            (
-                contrast(
-                    "B - S", (result.unstable[:, after] - result.stable[:, after]).mean(axis=1)
-                ),
-            ),
-        ),
-        Claim(
-            "1d",
-            "S stays at the same distance to the end",
-            "distance of S at the last epoch minus that at the first epoch after the early one",
-            "equality",
-            (
-                contrast(
-                    "S: last - first",
-                    result.stable[:, -1] - result.stable[:, first],
-                    two_sided=True,
-                ),
-            ),
-            "the layer changes as long as it is trained, and even its most stable directions "
-            "change with it",
-        ),
-        Claim(
-            "1d",
-            "B drifts away at once",
-            f"distance of B minus distance of S at epoch {epochs[first]}, the first after the "
-            "early one",
-            "difference",
-            (
-                contrast(
-                    f"epoch {epochs[first]}: B - S",
-                    result.unstable[:, first] - result.stable[:, first],
-                ),
-            ),
+        *stability_claims(
+            "1d", "", epochs, setup.early, setup.half, result.stable, result.unstable
         ),
     ]
 
@@ -308,7 +276,7 @@ def draw(result: Result) -> Figure:
     letter(left, "a")
     letter(right, "d")
     figure.supxlabel(
-        f"{result.data.name}, training images; mean over {setup.networks} networks",
+        f"{result.data.name}, training data; mean over {setup.networks} networks",
         fontsize="small",
     )
     return figure

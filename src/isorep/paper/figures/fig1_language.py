@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep.paper.analysis.claims import STRONG, Claim
+from isorep.paper.analysis.claims import Claim
 from isorep.paper.analysis.language_tables import by_model
 from isorep.paper.analysis.replicates import contrast
+from isorep.paper.analysis.stability import MANY, SETTLED, stability_claims
 from isorep.paper.analysis.subspaces import coefficients, drift, first_at_least, halves, split
 from isorep.paper.data.text import Corpus
 from isorep.paper.figures.drawing import caption, colours, curves, panels
@@ -34,12 +35,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from isorep.paper.training.trained_language_model import TrainedLanguageModel
-
-SETTLED = 0.9
-"""Canonical correlation with the final state from which a direction counts as settled."""
-
-MANY = 0.25
-"""Smallest share of the coefficients that is many."""
 
 LEARNED = 0.95
 """Share of the log perplexity's decrease from which performance counts as converged."""
@@ -159,10 +154,7 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
     for name, table in result.items():
         epochs = table["epoch"].to_numpy()
         early, half = table.attrs["early"], table.attrs["half"]
-        # S and B were chosen by their correlation at half time, so this epoch is left out.
-        later = np.flatnonzero((epochs > early) & (epochs != half))
         stable, unstable = (table[f"{part}_distance"].to_numpy() for part in ("stable", "unstable"))
-        middle = int(np.flatnonzero(epochs == half)[0])
         judged += [
             Claim(
                 "1b,c",
@@ -173,62 +165,7 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
                 (contrast("share of coefficients that have not settled", _unsettled(table)),),
                 margin=MANY,
             ),
-            Claim(
-                "1e,f",
-                f"{name}: the most correlated directions (S) remain stable",
-                "mean CCA distance of S to the layer at each later epoch, without half time, minus "
-                "that at the first of them",
-                "no difference",
-                tuple(
-                    contrast(
-                        f"S: epoch {epochs[epoch]:g} - epoch {epochs[later[0]]:g}",
-                        stable[:, epoch] - stable[:, later[0]],
-                    )
-                    for epoch in later[1:]
-                ),
-                "the training is so short that the early layer still differs a lot from its final "
-                "state, and its most correlated directions drift too, though less",
-            ),
-            Claim(
-                "1e,f",
-                f"{name}: the least correlated directions (B) rapidly become uncorrelated",
-                "mean CCA distance of B to the layer at each later epoch, from the first on",
-                "difference",
-                tuple(
-                    contrast(f"B: epoch {epochs[epoch]:g}", unstable[:, epoch]) for epoch in later
-                ),
-                margin=STRONG,
-            ),
-            Claim(
-                "1e,f",
-                f"{name}: the distance of B has a peak at half time, where B was chosen",
-                "mean CCA distance of B to the layer at half time minus the mean of those at the "
-                "checkpoints before and after",
-                "difference",
-                (
-                    contrast(
-                        f"B: epoch {half:g} - its neighbours",
-                        unstable[:, middle]
-                        - (unstable[:, middle - 1] + unstable[:, middle + 1]) / 2,
-                    ),
-                ),
-                "in other samples than those in which B was chosen, only what is lasting remains "
-                "of a peak",
-            ),
-            Claim(
-                "1e,f",
-                f"{name}: B is farther from the layer than S at all later epochs",
-                "mean CCA distance of B to the layer minus that of S, at each later epoch, without "
-                "half time",
-                "difference",
-                tuple(
-                    contrast(
-                        f"B - S: epoch {epochs[epoch]:g}", unstable[:, epoch] - stable[:, epoch]
-                    )
-                    for epoch in later
-                ),
-                ours=True,
-            ),
+            *stability_claims("1e,f", f"{name}: ", epochs, early, half, stable, unstable),
         ]
     return judged
 

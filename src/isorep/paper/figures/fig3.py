@@ -291,8 +291,8 @@ def claims(result: Result) -> list[Claim]:
             "mean PWCCA distance between the groups minus within memorizing, layer by layer",
             "equality",
             gaps(late, (INTER, MEMORIZING), equality=True),
-            "with so few images, the last layers of all memorizing networks encode the same random "
-            "labelling, which the generalizing networks have not learned",
+            "with so few samples, the last layers of all memorizing networks encode the same "
+            "random labelling, which the generalizing networks have not learned",
             paper="0.02",
         ),
         Claim(
@@ -360,11 +360,11 @@ def draw(result: Result) -> Figure:
             ax.get_legend().remove()
     figure.suptitle(
         f"{n} networks trained on the true labels and {n} on one random labelling of "
-        f"{len(result.data.train_images):,} images",
+        f"{len(result.data.train_images):,} samples",
         fontsize="large" if len(measures) > 2 else "medium",
     )
     figure.supxlabel(
-        f"{result.data.name}, {result.shown} images; inter: one network of each group"
+        f"{result.data.name}, {result.shown} data; inter: one network of each group"
         + ("; " if len(measures) > 2 else "\n")
         + "lines: mean over ordered pairs of networks, bands: one standard deviation",
         fontsize="small",
@@ -405,7 +405,7 @@ def facts(result: Result) -> dict[str, Any]:
     """Return the data and the trained networks."""
     return {
         **result.data.facts(),
-        "compared_on": f"{result.shown} images",
+        "compared_on": f"{result.shown} data",
         "networks": {name: network.facts() for name, network in result.trained.items()},
         "mean_distances": means(result.distances),
     }

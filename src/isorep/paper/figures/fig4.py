@@ -4,7 +4,7 @@ Set-up. Groups of networks that differ in the width of all layers. Networks of a
 in their seeds.
 
 Computed. The PWCCA distance of the last convolution between all pairs of networks, on training
-images, against width (4a) and against the accuracy on test images (4b). From each network, as many
+images, against width (4a) and against the accuracy on test data (4b). From each network, as many
 filters are drawn at random as the narrowest has; the table beside the figure has all filters.
 
 Claims. See `claims`. Figure A6 compares the same filters by other measures, figure A7 the same
@@ -196,7 +196,7 @@ class Result:
 
     @property
     def accuracies(self) -> Floats:
-        """Accuracy on test images, (groups, networks)."""
+        """Accuracy on test data, (groups, networks)."""
         accuracies = [network.last.test_accuracy for network in self.trained.values()]
         return np.array(accuracies).reshape(len(self.setup.factors), -1)
 
@@ -266,7 +266,7 @@ def draw_filters(setup: SetUp, number: int, captured: Mapping[str, Any]) -> NDAr
 # --- Claims --------------------------------------------------------------------------------------
 
 EASY = (
-    "on images this easy, the last convolution of every network, narrow or wide, encodes little "
+    "on data this easy, the last convolution of every network, narrow or wide, encodes little "
     "but the ten classes, so the distances between a few of its filters are small at every width"
 )
 
@@ -305,8 +305,8 @@ def claims(result: Result) -> list[Claim]:
                 better(result, [i for i in range(n) if i != left_out])
                 for left_out in (None, *range(n))
             ),
-            "on images this easy all networks do almost equally well, and the differences in "
-            "accuracy are a few test images",
+            "on data this easy all networks do almost equally well, and the differences in "
+            "accuracy are a few test samples",
             margin=STRONG,
             paper="0.96",
         ),
@@ -394,7 +394,7 @@ def draw(result: Result) -> Figure:
     letter(right, "b")
     right.set_title(f"r = {r:.2f} over pairs")
     tidy(right)
-    right.set(xlabel="PWCCA distance within a group", ylabel="accuracy on test images (%)")
+    right.set(xlabel="PWCCA distance within a group", ylabel="accuracy on test data (%)")
     caption(figure, setup, result)
     return figure
 

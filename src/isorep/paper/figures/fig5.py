@@ -6,7 +6,7 @@ Computed. The PWCCA distance of one layer between all pairs of networks on train
 hierarchical clusters (5a). The robustness of each network to ablation, against its generalization
 error (5b). Robustness is the mean accuracy on training images as more and more filters of all
 convolutions, in random order, are set to zero. The generalization error is the accuracy on training
-images minus the accuracy on test images.
+images minus the accuracy on test data.
 
 Claims. See `claims`.
 """
@@ -292,7 +292,7 @@ def claims(result: Result) -> list[Claim]:
             "rate, for each",
             "difference",
             tuple(_isolation(result, i) for i in range(len(setup.learning_rates))),
-            "on images this easy, networks of neighbouring learning rates are as alike as networks "
+            "on data this easy, networks of neighbouring learning rates are as alike as networks "
             "of the same learning rate",
         ),
         Claim(
@@ -316,7 +316,7 @@ def claims(result: Result) -> list[Claim]:
                     permutation_tests.permute_order(explained, n, seed=setup.seed),
                 ),
             ),
-            "on images this easy all networks generalize almost equally well",
+            "on data this easy all networks generalize almost equally well",
             margin=STRONG,
         ),
     ]

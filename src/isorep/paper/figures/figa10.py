@@ -2,7 +2,7 @@
 
 Set-up. Figure 3's networks.
 
-Computed. Figure 3's distances on test images.
+Computed. Figure 3's distances on test data.
 
 Claims. See `claims`.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def compute(setup: SetUp, run: Run) -> Result:
-    """Compare figure 3's networks on test images."""
+    """Compare figure 3's networks on test data."""
     return fig3.compare(setup, run, ["pwcca"], shown="test")
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from isorep.paper.analysis.claims import Claim
 from isorep.paper.analysis.language_tables import describe
 from isorep.paper.analysis.replicates import contrast
+from isorep.paper.analysis.stability import LONG
 from isorep.paper.analysis.subspaces import first_at_least
 from isorep.paper.figures.drawing import curves, network_caption, panels
 from isorep.paper.figures.fig1_language import LEARNED, share_learned
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
     from isorep.paper.data.text import Corpus
     from isorep.paper.training.trained_language_model import TrainedLanguageModel
-
-LONG = 0.25
-"""Smallest share of the training that is long."""
 
 PUBLISHED = {
     "Penn Treebank, 3 layers": "0.50",

@@ -13,7 +13,7 @@ from isorep.paper import FIGURES, SCALES
 from isorep.paper.analysis.verdicts import LEGEND
 from isorep.paper.output import TIME
 
-FINDINGS = {
+FINDINGS: dict[str, dict[str, tuple[str, ...]]] = {
     "Networks that generalize end up with more similar representations than networks that memorize "
     "their labels": {"fig3": ("3",)},
     "Wider networks end up with more similar representations than narrower ones": {

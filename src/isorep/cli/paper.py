@@ -44,7 +44,7 @@ def paper(
         str | None,
         typer.Option(
             metavar="DATA",
-            help="Other data of figures 3, 4 and 5 at laptop scale: digits, of scikit-learn.",
+            help="Other data of figures 1, 3, 4 and 5 at laptop scale: digits, of scikit-learn.",
         ),
     ] = None,
     device: Annotated[

@@ -15,7 +15,7 @@ of its values. A store that a capture wrote has the capture's fingerprint under 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -51,11 +51,18 @@ class Contents:
     table
         Name of the layer that the columns of numbers (1-D arrays) make together, if the file is a
         table; empty for other files.
+    texts
+        Returns the texts of a column of numbers, by its name, in a file of texts.
+    reasons
+        Name of an array that cannot be a layer to the reason, where the file says more than its
+        dtype.
     """
 
     layers: Mapping[str, Any]
     metadata: Mapping[str, Any] = field(default_factory=dict)
     table: str = ""
+    texts: Callable[[str], NDArray[Any]] | None = None
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 def layer_key(i: int, name: str) -> str:

@@ -64,7 +64,6 @@ def read_delimited(path: Path) -> Contents:
     except (ValueError, OSError, csv.Error) as error:
         raise ValueError(f"expected a table of values with a header, got {error}") from error
 
-
     def texts(name: str) -> NDArray[Any]:
         column = _frame(path, separator, names, n_lines, usecols=[name], dtype=str)[name]
         return _stripped(column).to_numpy(dtype=np.str_)

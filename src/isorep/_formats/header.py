@@ -41,8 +41,9 @@ class Contents:
     ----------
     layers
         Name of every array in the file to the array, in memory or read when its rows are asked for:
-        then it has a `shape`, a `dtype`, slices of rows, and perhaps `chunks`. Arrays in files of
-        other programs may have any shape and dtype; `select_arrays` makes layers of them.
+        then it has a `shape`, a `dtype`, slices of rows, and perhaps `chunks`, names of its axes as
+        `dims`, and the reason why it can be no layer as `refusal`. Arrays in files of other
+        programs may have any shape and dtype; `select_arrays` makes layers of them.
     metadata
         Sample ids, labels, groups, order, reductions, dtypes and number of samples, as far as the
         file has them: keywords of `isorep.Representations`. "orders" has the order of the samples

@@ -30,10 +30,13 @@ _MOST_NAMED = 6
 """Number of arrays that a note or an error lists."""
 
 _LABELS = {
-    *("block", "class", "classe", "group", "id", "index", "label", "run", "session", "stimuli"),
-    *("stimulu", "stimulus", "subject", "time", "timestamp", "trial"),
+    *("block", "class", "classes", "group", "id", "index", "label", "run", "session", "stimuli"),
+    *("stimulus", "subject", "time", "timestamp", "trial"),
 }
-"""Last words of the names of columns that describe the samples, without the "s" of a plural."""
+"""Last words of the names of columns that describe the samples."""
+
+_INPUTS = ("attention_mask", "input_ids", "token_type_ids", "position_ids", "special_tokens_mask")
+"""Names of the inputs of language models, which are no layers unless they are named in full."""
 
 _ROWS_LOOKED_AT = 1000
 _FEWEST_ROWS = 4
@@ -116,7 +119,7 @@ def select_arrays(
         others, patterns, unused = _as_one_layer(contents.table, others, patterns, is_first)
     selected = matching(patterns, others)
     wanted = set(patterns)
-    left_out = [x for x in selected if x not in wanted and not _may_be_layer(others[x])]
+    left_out = [x for x in selected if x not in wanted and not _may_be_layer(x, others[x])]
     dropped = set(left_out)
     chosen = {
         name: others[name]
@@ -142,6 +145,9 @@ def select_arrays(
             "features, and reduce= reduces these arrays: pass reduce= too, or leave channels out"
         )
     _check_rows(chosen, reductions)
+    if not names:
+        is_reduced = {name: chosen[name] for name, x in read.items() if isinstance(x, ReducedArray)}
+        _warn_of_padding(arrays, is_reduced, reduce)
     unused |= {name: others[name] for name in left_out}
     if unused and not names:
         _warn_of_left_out(unused, contents.reasons)
@@ -225,7 +231,8 @@ def _warn_of_labels(columns: Mapping[str, Any]) -> None:
 
 def _is_named_as_label(name: str) -> bool:
     """Return whether a column is named as labels are, such as "trial" and "image_id"."""
-    return re.split(r"[\W_]+", name.lower())[-1].removesuffix("s") in _LABELS
+    word = re.split(r"[\W_]+", name.lower())[-1]
+    return word in _LABELS or word.removesuffix("s") in _LABELS
 
 
 def _counts_or_repeats(values: NDArray[Any]) -> bool:
@@ -323,13 +330,42 @@ def _is_column_of_floats(column: Any) -> bool:
     return len(known) in (0, len(column)) or bool((known != np.floor(known)).any())
 
 
-def _may_be_layer(array: Any) -> bool:
+def _may_be_layer(name: str, array: Any) -> bool:
     """Return whether an array that nobody asked for is a layer, or an error if it cannot be."""
-    return len(array.shape) > 1 and np.dtype(array.dtype).kind not in "USTO"
+    return (
+        len(array.shape) > 1
+        and np.dtype(array.dtype).kind not in "USTO"
+        and name.rpartition("/")[2] not in _INPUTS
+    )
+
+
+def _warn_of_padding(
+    arrays: Mapping[str, Any], reduced: Mapping[str, Any], reduce: str | None
+) -> None:
+    """Warn of a mask of positions beside arrays that are reduced with all their positions."""
+    for name, mask in arrays.items():
+        if not re.search(r"(^|[/_.])mask$", name.lower()) or len(mask.shape) != 2:
+            continue
+        padded = [x for x, layer in reduced.items() if tuple(layer.shape[:2]) == tuple(mask.shape)]
+        if not padded or np.dtype(mask.dtype).kind not in "biuf":
+            continue
+        values = read_whole(mask)
+        if not np.isin(values, (0, 1)).all() or values.all():
+            continue
+        warnings.warn(
+            f"{name!r} marks positions to leave out, and reduce={reduce!r} of layer {padded[0]!r} "
+            f"takes them too: load ignores masks. Reduce the array before you save it, e.g. "
+            f"(h * mask[:, :, None]).sum(1) / mask.sum(1)[:, None] for the mean, or capture the "
+            "model with isorep.capture(mask=)",
+            UserWarning,
+            stacklevel=stacklevel_of_caller(),
+        )
 
 
 def _layer(name: str, array: Any, reduce: str | None, channels: str) -> Any:
     """Return an array as a layer (rows, features)."""
+    if refusal := getattr(array, "refusal", ""):
+        raise ValueError(refusal)
     shape, dtype = tuple(array.shape), readable_dtype(np.dtype(array.dtype))
     if len(shape) == 1:
         check_layer(name, (*shape, 1), dtype)
@@ -372,6 +408,15 @@ def _check_rows(arrays: Mapping[str, Any], reductions: Mapping[str, str]) -> Non
                 f"layer {first!r} has {counts[first]} samples and layer {name!r} has {count}: "
                 f"pick layers of the same samples, e.g. layers={first!r}, or transpose an array "
                 "whose samples are in columns"
+            )
+    dims = {name: arrays[name].dims[0] for name in counts if getattr(arrays[name], "dims", ())}
+    first = next(iter(dims), "")
+    for name, dim in dims.items():
+        if dim != dims[first]:
+            raise ValueError(
+                f"the samples of layer {first!r} are along {dims[first]!r} and the samples of "
+                f"layer {name!r} along {dim!r}: pick layers of the same samples, e.g. "
+                f"layers={first!r}, or give both dimensions one name"
             )
 
 

@@ -1,3 +1,5 @@
+import warnings
+
 import h5netcdf
 import numpy as np
 import pytest
@@ -54,7 +56,8 @@ def test_samples_of_a_mask_beside_tokens(tmp_path):
     mask = np.array([[1, 1, 0], [1, 1, 1]])
     dims = ("batch", "token", "hidden")
     path = written(tmp_path, h=(dims, tokens), attention_mask=(dims[:2], mask))
-    with pytest.warns(UserWarning) as caught:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         reps = load(path, reduce="mean")
     np.testing.assert_allclose(reps["h"], tokens.mean(1), rtol=1e-15)
     notes = " ".join(str(x.message) for x in caught)
@@ -68,7 +71,7 @@ def test_samples_along_different_dimensions_are_not_joined(tmp_path):
         a=(("neuron", "image"), np.ones((2, 4))),
         b=(("time", "unit"), np.ones((4, 3))),
     )
-    with pytest.raises(ValueError, match="layer 'a' are along 'image' and .* 'b' along 'time': pi"):
+    with pytest.raises(ValueError, match=r"layer 'a' are along 'image' and .* 'b' along 'time': pi"):
         load(path)
     assert load(path, layers="a")["a"].shape == (4, 2)
 

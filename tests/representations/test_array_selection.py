@@ -326,7 +326,8 @@ def test_columns_that_describe_the_samples_are_features_with_a_note():
     rng = np.random.default_rng(0)
     counts = {f"unit{i}": column for i, column in enumerate(rng.poisson(3, (3, 120)))}
     table = counts | {"nr": np.arange(120), "picture": np.repeat(np.arange(30), 4)}
-    with pytest.warns(UserWarning) as caught:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         assert read(table, table="units")["units"].shape == (120, 5)
     (note,) = [str(x.message) for x in caught]
     assert note == (

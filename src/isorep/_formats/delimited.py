@@ -87,7 +87,7 @@ def _frame(
     with _opened(path) as file:
         for _ in range(n_lines):
             file.readline()
-        return pandas.read_csv(
+        frame: pandas.DataFrame = pandas.read_csv(
             file,
             sep=separator,
             header=None,
@@ -99,6 +99,7 @@ def _frame(
             low_memory=False,
             **options,
         )
+    return frame
 
 
 def _opened(path: Path) -> TextIO:
@@ -224,11 +225,13 @@ def _columns(frame: pandas.DataFrame) -> dict[str, NDArray[Any]]:
 
 def _texts_or_numbers(column: pandas.Series[Any]) -> NDArray[Any]:
     """Return a column that pandas takes for texts; it may hold numbers and words for missing."""
+    values: NDArray[Any]
     texts = _stripped(column)
     missing = texts.isin(_MISSING)
     numbers = _numbers(texts.mask(missing))
     if not missing.all() and bool((numbers.notna() | missing).all()):
-        return numbers.to_numpy(dtype=np.float64)
+        values = numbers.to_numpy(dtype=np.float64)
+        return values
     return as_labels(texts.to_numpy(dtype=object))
 
 

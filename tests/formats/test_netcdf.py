@@ -71,7 +71,9 @@ def test_samples_along_different_dimensions_are_not_joined(tmp_path):
         a=(("neuron", "image"), np.ones((2, 4))),
         b=(("time", "unit"), np.ones((4, 3))),
     )
-    with pytest.raises(ValueError, match=r"layer 'a' are along 'image' and .* 'b' along 'time': pi"):
+    with pytest.raises(
+        ValueError, match=r"layer 'a' are along 'image' and .* 'b' along 'time': pi"
+    ):
         load(path)
     assert load(path, layers="a")["a"].shape == (4, 2)
 

@@ -113,7 +113,9 @@ def test_columns_of_tables_of_nwb(recording):
 
 def test_series_and_columns_are_not_joined(recording):
     names = ["processing/behavior/even", "intervals/trials/response"]
-    with pytest.raises(ValueError, match=r"even' has a sample for each time .*response' is no time"):
+    with pytest.raises(
+        ValueError, match=r"even' has a sample for each time .*response' is no time"
+    ):
         load(recording, layers=names)
 
 

@@ -15,9 +15,9 @@ from isorep._utils.optional import import_optional
 def open_hdf5(path: Path) -> Contents:
     """Open every dataset by name, "fc2" before "fc10".
 
-    A dataset within groups is named by its path, such as "block1/conv". Links to
-    datasets and groups of the file are read as what they stand for.
-    What MATLAB wrote has its axes in MATLAB's order.
+    A dataset within groups is named by its path, such as "block1/conv". Links to datasets
+    and groups of the file are read as what they stand for. What MATLAB wrote has its axes in
+    MATLAB's order.
     """
     h5py = import_optional("h5py", "hdf5")
     arrays: dict[str, Any] = {}

@@ -17,6 +17,7 @@ from isorep.core.basis import Solver
 from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measures_named
+from isorep.representations.label_agreement import LabelAgreement
 from isorep.representations.missing_values import NanPolicy, kept_samples
 from isorep.representations.representations import Layers
 
@@ -175,6 +176,7 @@ def _check_layers(
     checked_layers: list[str] | None = None
     shapes: list[dict[str, tuple[int, int]]] = []
     witness: tuple[str, Layers[Any]] | None = None  # the first network that has sample ids
+    agreement = LabelAgreement()
     for network in networks:
         outline = network.outline()
         if witness is None:
@@ -183,6 +185,7 @@ def _check_layers(
             check_same_samples({witness[0]: witness[1], network.name: outline})
             if witness[1].sample_ids is None and outline.sample_ids is not None:
                 witness = (network.name, outline)
+        agreement.add(network.name, outline)
         if checked_layers is None:  # by default, the layers of the first network
             # Columns of a table that match are one layer, which has another name.
             are_names = set(network.patterns) <= outline.keys()

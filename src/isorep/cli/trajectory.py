@@ -63,7 +63,8 @@ def trajectory(
         typer.Argument(
             metavar="[STATE...]",
             help="Representations of each state, in any order. The numbers in the names of the "
-            "files are the steps; each folder is a run.",
+            "files are the steps; each folder is a run. If each folder has one file, the folders "
+            "are the steps.",
         ),
     ] = None,
     model: Annotated[

@@ -406,8 +406,9 @@ def _selected(
     if not match.pairs:
         raise ValueError(
             f"no layer is on both sides: base has {shortened(list(base))}, and changed "
-            f"{shortened(list(changed))}; layers are matched by name. Pass map={{old: new}} if the "
-            "names differ, or map='order' if the layers run in the same order"
+            f"{shortened(list(changed))}; layers are matched by name. Pass map= (in the "
+            "shell --map OLD=NEW) if the names differ, or 'order' as the map if the layers run in "
+            "the same order"
         )
     return match
 

@@ -70,7 +70,7 @@ def check_same_samples(all_representations: Mapping[str, Layers[Any]]) -> None:
 
 
 def layers_of_all(
-    layers: str | Sequence[str] | None, all_representations: Mapping[str, Layers[Any]]
+    layers: str | Sequence[str] | None, all_representations: Mapping[str, Mapping[str, Any]]
 ) -> list[str]:
     """Return the layers to compare, by default those of the first network.
 

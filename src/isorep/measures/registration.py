@@ -71,7 +71,7 @@ def register(
         Texts for the table of measures. The default description is the first line of the docstring.
     version : str
         Version of the function. A sweep that was begun with another version is not resumed. The
-        default follows the code of the function and of the functions in its module that it calls;
+        default follows the code of the function, and the functions and classes of its module;
         pass a version if what it computes depends on other modules.
 
     Returns

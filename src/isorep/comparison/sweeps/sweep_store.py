@@ -255,7 +255,7 @@ def check_whole(path: Path, table: xarray.Dataset) -> None:
     lost = {text for _, _, texts in lines for text in texts if not chunks.has(text)}
     damaged_lines = any(number is None for _, number, _ in lines)
     explained = table["reason"] != ""
-    for name in set(table.variables) - set(_TEXTS):
+    for name in set(map(str, table.variables)) - set(_TEXTS):
         # Cells that are not compared, such as steps that a run lacks, may have no chunk.
         is_cell = table[name].dims == explained.dims
         for chunk, region in chunks.regions(name):

@@ -302,3 +302,33 @@ def test_files_of_one_array_are_networks_and_sides_of_diff(shell, tmp_path):
     assert (status, "Pass map= (in the shell --map OLD=NEW)" in err) == (2, True)
     status, _, err = shell("pairwise", "n0.npy", "n1.npy", "other.npz", "-o", "q.zarr")
     assert (status, "unknown layer of networks['n1'] 'n0'" in err) == (2, True)
+
+
+def test_ids_and_labels_come_from_files_too(shell, tmp_path):
+    ids = [f"{i:03d}" for i in range(211)]
+    (tmp_path / "ids.txt").write_text("\n".join(ids))
+    np.save(tmp_path / "labels.npy", np.arange(211) % 7)
+    paths = ["a/step2.zarr", "a/step100.zarr"]
+    for i, path in enumerate(paths):
+        np.savez(tmp_path / f"n{i}.npz", conv=isorep.load(path)["conv"])
+    np.savez(tmp_path / "known.npz", conv=isorep.load(paths[0])["conv"], i=np.array(ids[::-1]))
+    options = ["--ids", "ids.txt", "--labels", "labels.npy"]
+    for command in (["compare"], ["diff", "--no-interval"], ["pairwise", "-o", "p.zarr"]):
+        status, _, err = shell(*command, "n0.npz", "n1.npz", *options)
+        assert (status, err) == (0, "")
+    status, _, err = shell(
+        "compare", "n0.npz", "n1.npz", "--ids", "labels.npy", "--csv", "labels.npy"
+    )
+    assert (status, "it is an input of this command" in err) == (2, True)
+    (tmp_path / "ids.txt").write_text("\n".join(ids[1:]))
+    status, _, err = shell("compare", "n0.npz", "n1.npz", *options)
+    assert (status, "211" in err and "210" in err) == (2, True)
+
+
+def test_diff_counts_the_samples_that_are_left(shell, tmp_path):
+    x = isorep.load("b/step2.zarr")["conv"].copy()
+    x[[3, 8], 1] = np.nan
+    np.savez(tmp_path / "nan.npz", conv=x)
+    command = ["diff", "b/step100.zarr", "nan.npz", "--no-interval", "--layers", "conv"]
+    _, out, _ = shell(*command, "--nan-policy", "omit")
+    assert "on 209 samples" in " ".join(out.split())

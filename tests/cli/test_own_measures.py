@@ -67,3 +67,24 @@ def test_every_command_takes_a_measure_of_a_module(shell):
 def test_what_is_no_measure(shell, spec, message):
     status, _, err = shell("compare", "a.npz", "b.npz", "--measure", spec)
     assert (status, message in err) == (2, True), err
+
+
+FAILING = """
+import isorep
+
+
+@isorep.register()
+def closeness(x, y):
+    return 1 / 0
+"""
+
+
+@pytest.mark.parametrize("command", ["compare", "diff", "pairwise"])
+def test_an_error_in_a_measure_names_it(shell, command, tmp_path):
+    (tmp_path / "their_measures.py").write_text(FAILING)
+    output = ["-o", "s.zarr"] if command == "pairwise" else []
+    options = ["--measure", "their_measures:closeness", *output]
+    status, _, err = shell(command, "a.npz", "b.npz", *options)
+    assert status == 2
+    assert "measure closeness failed: ZeroDivisionError: division by zero; correct its" in err
+    assert "bug in isorep" not in err

@@ -115,7 +115,12 @@ def trajectory(
         outputs = outputs_of(files, captured / output.name)
         check_targets([output], sources=files)
         captured.mkdir(exist_ok=True)
-        capture_checkpoints(model, data, outputs, options | {"layers": layers or "*"})
+        try:
+            capture_checkpoints(model, data, outputs, options | {"layers": layers or "*"})
+        except BaseException:
+            with suppress(OSError):  # it holds states, with which the command resumes
+                captured.rmdir()
+            raise
         layers = None  # the states have no others
         states = list(outputs.values())
         runs = {

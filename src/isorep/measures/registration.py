@@ -10,6 +10,7 @@ from typing import Any, Literal, get_type_hints
 
 from isorep._utils.arrays import to_numpy
 from isorep._utils.validation import check_name
+from isorep.core.measure_failed import MeasureFailedError
 from isorep.core.overlap import Overlap
 from isorep.measures.base import INVARIANCES, Invariance, Measure, MeasureValue
 from isorep.measures.code_digest import code_digest
@@ -174,7 +175,14 @@ class _Formula:
             if self._takes_arrays
             else (overlap,)
         )
-        value = self._function(*sides, **options)
+        try:
+            value = self._function(*sides, **options)
+        except (ValueError, ImportError, OSError, MemoryError):
+            raise
+        except Exception as error:  # the function may raise anything
+            raise MeasureFailedError(
+                f"measure {self._name} failed: {type(error).__name__}: {error}; correct its function"
+            ) from error
         try:
             similarity = float(value)
         except (TypeError, ValueError):

@@ -1,5 +1,7 @@
 """isorep pairwise and isorep trajectory: labels, steps and runs from paths; what they print."""
 
+import errno
+import os
 import sys
 
 import numpy as np
@@ -332,3 +334,18 @@ def test_diff_counts_the_samples_that_are_left(shell, tmp_path):
     command = ["diff", "b/step100.zarr", "nan.npz", "--no-interval", "--layers", "conv"]
     _, out, _ = shell(*command, "--nan-policy", "omit")
     assert "on 209 samples" in " ".join(out.split())
+
+
+def test_a_full_disk_is_named_and_leaves_no_folder(shell, checkpoints, tmp_path, monkeypatch):
+    from isorep._formats.resumable import ResumableStore
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(ResumableStore, "open", full)
+    command = ["trajectory", "--model", "nets_of_checkpoints:make", "--weights", "run/*.pt"]
+    command += ["--data", "nets_of_checkpoints:data", "-o", "path.zarr"]
+    status, _, err = shell(*command)
+    assert status == 2
+    assert "No space left on device: 'path.zarr.states/path-step3.zarr'" in err
+    assert not (tmp_path / "path.zarr.states").exists()

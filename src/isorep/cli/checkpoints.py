@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from isorep._utils.atomic import writing
 from isorep._utils.natural_order import natural_key
 from isorep.cli.file_labels import labels_of_files
 from isorep.cli.output import say
@@ -87,7 +86,6 @@ def capture_checkpoints(
     for weights, output in outputs.items():
         with user_code(model, data):
             load_weights(network, weights)
-        with user_code(model, data), writing(output):
             if output.suffix.lower() == ".zarr":
                 capture(network, batches, out=output, **options)
             else:

@@ -181,7 +181,8 @@ class _Formula:
             raise
         except Exception as error:  # the function may raise anything
             raise MeasureFailedError(
-                f"measure {self._name} failed: {type(error).__name__}: {error}; correct its function"
+                f"measure {self._name} failed: {type(error).__name__}: {error}; correct its "
+                "function"
             ) from error
         try:
             similarity = float(value)

@@ -1,5 +1,6 @@
 """Small files that other programs made are read, with right values; damaged ones are refused."""
 
+import re
 import shutil
 import warnings
 from pathlib import Path
@@ -488,3 +489,38 @@ def test_a_cell_that_claims_more_than_the_file_has(tmp_path, old, new):
     )
     with pytest.raises(ValueError, match=r"it is damaged: \d+ variables in \d+ bytes"):
         load(path)
+
+
+@pytest.mark.parametrize(
+    ("texts", "ids"),
+    [
+        ("001 01 1 1.0", ("001", "01", "1", "1.0")),
+        ("1.0 2.0 3.0 4.0", ("1", "2", "3", "4")),  # integers of a program that writes floats
+        ("1 2 3 4", ("1", "2", "3", "4")),
+        ("1 2.5 3 4", ("1", "2.5", "3", "4")),
+        ("007 a 1 2", ("007", "a", "1", "2")),
+    ],
+)
+@pytest.mark.parametrize("name", ["id", ""])
+def test_ids_of_csv_keep_their_text(texts, ids, name, tmp_path):
+    lines = [f"{name},unit1,unit2", *(f"{x},0.{i},1.5" for i, x in enumerate(texts.split()))]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    assert load(tmp_path / "a.csv", **({"ids": name} if name else {})).sample_ids == ids
+
+
+@pytest.mark.parametrize("word", ["n/a", "#N/A", "<NA>", "NULL", ""])
+def test_words_for_missing_numbers(word, tmp_path):
+    (tmp_path / "a.csv").write_text(f"a,b\n0.5,1.5\n0.25,{word}\n0.1,2.5\n")
+    np.testing.assert_array_equal(load(tmp_path / "a.csv")["a"][:, 1], [1.5, np.nan, 2.5])
+
+
+@pytest.mark.parametrize("word", ["-", "?", '"1,000.5"'])
+def test_a_note_names_the_text_that_makes_a_column_text(word, tmp_path):
+    (tmp_path / "a.csv").write_text(f"a,b\n0.5,1.5\n0.25,{word}\n0.1,2.5\n")
+    text = word.strip('"')
+    with pytest.warns(
+        UserWarning, match=re.escape(f"b (3,) text because of row 1, {text!r}. Pass")
+    ):
+        assert load(tmp_path / "a.csv")["a"].shape == (3, 1)
+    with pytest.raises(ValueError, match=re.escape(f"'b' is text because of row 1, {text!r}; exp")):
+        load(tmp_path / "a.csv", layers=["a", "b"])

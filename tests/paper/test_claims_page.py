@@ -18,6 +18,8 @@ def about(*claims, **others):
 
 def claim(words, verdict, **others):
     return {
+        "figure": "4a",
+        "kind": "difference",
         "claim": words,
         "verdict": verdict,
         "decided_at": "here | there",
@@ -37,7 +39,13 @@ def folder(tmp_path):
             claim("C", "reproduced", ours=False, paper="0.19"),
             controls=[{"title": "By all filters", "columns": ["claim", "p"], "rows": [["C", "|"]]}],
         ),
-        "fig3": about(claim("F", "reproduced"), claim("G", "not reproduced")),
+        "fig3": about(
+            claim("F", "reproduced", figure="3"), claim("G", "not reproduced", figure="3")
+        ),
+        "fig6": about(
+            claim("H", "reproduced", figure="6a-c", kind="equality"),
+            claim("I", "not reproduced", figure="6d", decided_at=None),
+        ),
         "fig2": about(
             claim("A", "reproduced"),
             claim("B", "not reproduced", likely_reason="too small", interval_90=None),
@@ -58,7 +66,7 @@ def test_the_page_shows_every_figure_in_the_papers_order(folder):
     text = page.read_text()
     assert page.name == "README.md"
     assert text.index("## fig2") < text.index("## fig4") < text.index("## figA1")
-    assert "Claims: 3 reproduced, 2 not reproduced, 1 not decidable at this scale." in text
+    assert "Claims: 4 reproduced, 3 not reproduced, 1 not decidable at this scale." in text
     assert "![Signal and noise of known size](fig2/fig2.png)" in text
     assert "| A | reproduced | here \\| there | 0.250 [0.200, 0.300] | 0.0100 |  |" in text
     assert (
@@ -69,6 +77,7 @@ def test_the_page_shows_every_figure_in_the_papers_order(folder):
     assert "0.250 [0.200, 0.300] | 0.0100 | 0.19 |" in text
     assert text.index("| C |") < text.index("| Ours, not the paper's: E |")  # not counted above
     assert "isorep paper fig2 --scale laptop" in text
+    assert "| I | not reproduced |  | 0.250" in text
     assert "numpy 2.0; 12 s." in text
     assert "\nBy all filters:\n\n| claim | p |\n|---|---|\n| C | \\| |\n" in text
     assert "equally many filters of each network" in text  # what a laptop cannot show
@@ -79,11 +88,14 @@ def test_the_page_shows_every_figure_in_the_papers_order(folder):
 def test_the_page_opens_with_the_findings_of_the_abstract(folder):
     table = write_page(folder).read_text().partition("## All claims")[0]
     rows = [line for line in table.splitlines() if line.startswith("| ")]
-    assert len(rows) == 3  # a heading, and the findings whose figures are there
+    assert len(rows) == 4  # a heading, and the findings whose figures are there
     assert rows[1].endswith(
         "| [fig3](#fig3) | in part: 1 of 2 claims. Missing: G (not reproduced) |"
     )
-    assert rows[2].endswith("| [fig4](#fig4) | yes: 1 of 1 claims |")
+    assert rows[2].endswith(
+        "| [fig4](#fig4) | yes: 1 of 1 claims; p of claimed differences at most 0.0100 |"
+    )
+    assert rows[3].endswith("| [fig6](#fig6), [figA3](#figa3) | yes: 1 of 1 claims |")
 
 
 def test_an_old_page_makes_way_for_the_new(folder):

@@ -45,8 +45,11 @@ def figure(monkeypatch):
         facts=lambda result: {"data": "none"},
     )
     monkeypatch.setitem(sys.modules, "isorep.paper.figures.figx", module)
-    monkeypatch.setitem(FIGURES, "figX", Entry("figx", "Nothing", "nothing"))
-    return seen
+    before = dict(FIGURES)
+    FIGURES["figX"] = Entry("figx", "Nothing", "nothing")
+    yield seen
+    FIGURES.clear()
+    FIGURES.update(before)  # in the same order, which pages show
 
 
 def test_writes_figure_data_and_claims(figure, tmp_path):
@@ -188,7 +191,7 @@ def test_list_names_every_figure_and_scale(shell):
 def test_all_goes_on_after_a_figure_that_fails(figure, shell, monkeypatch, tmp_path):
     for name in list(FIGURES):
         if name not in ("fig2", "figX"):
-            monkeypatch.delitem(FIGURES, name)
+            del FIGURES[name]
 
     def fail(setup, run):
         raise ValueError("no data")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,17 @@ from isorep.paper import FIGURES, SCALES
 from isorep.paper.analysis.verdicts import LEGEND
 from isorep.paper.output import TIME
 
-FINDINGS = {
+FINDINGS: dict[str, dict[str, tuple[str, ...]]] = {
     "Networks that generalize end up with more similar representations than networks that memorize "
-    "their labels": ("fig3",),
-    "Wider networks end up with more similar representations than narrower ones": ("fig4",),
-    "Networks of one topology form clusters by learning rate, although they train equally well": (
-        "fig5",
-    ),
+    "their labels": {"fig3": ("3",)},
+    "Wider networks end up with more similar representations than narrower ones": {
+        "fig4": ("4a", "4b")
+    },
+    "Networks of one topology form clusters by learning rate": {"fig5": ("5a", "5b")},
     "Recurrent networks converge bottom-up over training, and their hidden states change over a "
-    "sequence by more than linear maps": ("fig6", "figA3"),
+    "sequence by more than linear maps": {"fig6": ("6a-c",), "figA3": ("A3",)},
 }
-"""The findings of the paper's abstract, and the figures that show them."""
+"""The findings of the paper's abstract, with the figures that show them and their panels."""
 
 
 def write_page(out: Path) -> Path:
@@ -71,7 +71,7 @@ def _lines(figures: dict[str, Any]) -> list[str]:
             [
                 (words, ", ".join(f"[{name}](#{name.lower()})" for name in names), verdict)
                 for words, names in FINDINGS.items()
-                if (verdict := _finding([figures[name] for name in names if name in figures]))
+                if (verdict := _finding(figures, names))
             ],
         ),
         "",
@@ -97,16 +97,28 @@ def _lines(figures: dict[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
-def _finding(records: Sequence[dict[str, Any]]) -> str:
-    """Say whether the claims of some figures came out, and which did not."""
-    claims = [claim for record in records for claim in record["claims"] if not claim.get("ours")]
+def _finding(figures: Mapping[str, Any], panels: Mapping[str, tuple[str, ...]]) -> str:
+    """Say whether the claims of some panels came out, and which did not."""
+    claims = [
+        claim
+        for name in panels
+        if name in figures
+        for claim in figures[name]["claims"]
+        if not claim.get("ours") and claim["figure"] in panels[name]
+    ]
     missing = [claim for claim in claims if claim["verdict"] != "reproduced"]
     if not missing:
-        return f"yes: {len(claims)} of {len(claims)} claims" if claims else ""
+        return f"yes: {len(claims)} of {len(claims)} claims{_largest_p(claims)}" if claims else ""
     words = "; ".join(f"{claim['claim']} ({claim['verdict']})" for claim in missing)
     came_out = len(claims) - len(missing)
     answer = "in part" if came_out else "no"
     return f"{answer}: {came_out} of {len(claims)} claims. Missing: {words}"
+
+
+def _largest_p(claims: Sequence[dict[str, Any]]) -> str:
+    """Return the largest p-value of claimed differences as text, if there are any."""
+    values = [claim["p_value"] for claim in claims if claim["kind"] == "difference"]
+    return f"; p of claimed differences at most {max(values):.4f}" if values else ""
 
 
 def _figure(name: str, record: dict[str, Any]) -> list[str]:
@@ -143,7 +155,7 @@ def _claims(claims: list[dict[str, Any]]) -> list[str]:
         row = (
             words,
             claim["verdict"],
-            claim["decided_at"],
+            claim["decided_at"] or "",
             _effect(claim),
             _p(claim),
             claim.get("paper") or "",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from isorep._utils.arrays import Array, ArrayLike, to_numpy
 from isorep._utils.layer_patterns import as_patterns
 from isorep._utils.validation import unknown_name
-from isorep.comparison.sides import layers_named, with_structure
+from isorep.comparison.sides import layers_named, patterns_of_sides, with_structure
 from isorep.representations.activation_file import ActivationFile
 from isorep.representations.lazy import LazyArray, LazyRepresentations
 from isorep.representations.missing_values import samples_with_nan
@@ -257,6 +257,22 @@ class Network:
             return with_structure(layers, self.groups, self.order)
         except (ValueError, OSError) as error:
             raise type(error)(f"{self.name}: {error}") from error
+
+
+def networks_of(
+    sources: Mapping[str, Any],
+    groups: ArrayLike | None,
+    order: ArrayLike | None,
+    layers: str | Sequence[str] | None,
+) -> list[Network]:
+    """Return a network for each source; see `Network.from_source`."""
+    patterns: Sequence[Any] = [None] * len(sources)
+    if layers:
+        patterns = patterns_of_sides(list(sources.values()), layers)
+    return [
+        Network.from_source(name, source, groups, order, of_one)
+        for (name, source), of_one in zip(sources.items(), patterns, strict=True)
+    ]
 
 
 def _dtype(layers: Mapping[str, Any], layer: str) -> dict[str, str]:

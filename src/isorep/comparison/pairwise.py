@@ -53,7 +53,8 @@ def pairwise(
         a time. PyTorch and CuPy arrays on a GPU are compared there.
     layers : str or sequence of str, optional
         Layers to compare, which every network must have; globs select among the layers of the first
-        network. Default: all its layers.
+        network. Default: all its layers. If each network has one layer, and the names differ, as
+        of arrays that are named after their files, the layer is "array".
     measures : str, mapping or sequence of these
         Names in `isorep.MEASURES`, alone or with options: ``"linear_regression(folds=10)"`` or
         ``{"linear_regression": {"folds": 10}}``.

@@ -67,7 +67,8 @@ def trajectory(
         The reference: a state of each run, or other representations.
     layers : str or sequence of str, optional
         Layers to compare, which every state and the reference must have; globs select among the
-        layers of the first state. Default: all its layers.
+        layers of the first state. Default: all its layers. If each state has one layer, and the
+        names differ, the layer is "array".
     measures, groups, order, solver, precision, nan_policy, out, scheduler, memory, progress
         See `isorep.pairwise`.
 

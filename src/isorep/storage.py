@@ -323,4 +323,5 @@ def _checked(
     try:
         return read(path, row, options)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"cannot load {str(path)!r}: {error}") from error
+        text = str(error).replace(f" of {str(path)!r}", "")  # the path once
+        raise ValueError(f"cannot load {str(path)!r}: {text}") from error

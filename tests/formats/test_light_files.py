@@ -524,3 +524,43 @@ def test_a_note_names_the_text_that_makes_a_column_text(word, tmp_path):
         assert load(tmp_path / "a.csv")["a"].shape == (3, 1)
     with pytest.raises(ValueError, match=re.escape(f"'b' is text because of row 1, {text!r}; exp")):
         load(tmp_path / "a.csv", layers=["a", "b"])
+
+
+def test_links_within_an_hdf5_file_are_read(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["raw/r0"] = UNITS
+        file["V1"] = h5py.SoftLink("/raw/r0")
+        file["V2"] = file["raw/r0"]
+        file["areas"] = h5py.SoftLink("/raw")
+        file["nothing"] = h5py.SoftLink("/no/such")
+        file["circle"] = h5py.SoftLink("/circle")
+    reps = load(tmp_path / "a.h5")
+    assert sorted(reps) == ["V1", "V2", "areas/r0", "raw/r0"]
+    for name in reps:
+        np.testing.assert_array_equal(reps[name], UNITS)
+    assert open_store(tmp_path / "a.h5", layers="V1")["V1"].shape == UNITS.shape
+
+
+@pytest.mark.parametrize("sizes", [(6, 6), (6, 4)])
+def test_a_list_of_tensors_may_be_batches(sizes, tmp_path):
+    torch.save([torch.ones(n, 3) for n in sizes], tmp_path / "a.pt")
+    with pytest.warns(UserWarning, match=r"'a' is a list of 2 tensors .* save torch\.cat\(tensors"):
+        assert load(tmp_path / "a.pt", layers="0")["0"].shape == (6, 3)
+
+
+def test_dates_of_csv_are_an_order(tmp_path):
+    dates = ["2024-05-02", "2024-05-01", "2024-05-03T12:30"]
+    lines = ["a,day", *(f"0.{i}5,{date}" for i, date in enumerate(dates))]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    order = load(tmp_path / "a.csv", order="day").order
+    np.testing.assert_array_equal(order, np.array(dates, "M8[m]"))
+
+
+def test_an_error_about_rows_names_the_file_once(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = pyarrow.table({"x": [[1.0, 2.0], [1.0], [3.0, 4.0]]})
+    parquet.write_table(table, tmp_path / "rag.parquet")
+    with pytest.raises(ValueError, match=r"rag.parquet'") as error:
+        load(tmp_path / "rag.parquet")
+    assert str(error.value).count("rag.parquet") == 1

@@ -402,3 +402,8 @@ def test_inputs_of_language_models_are_layers_only_if_they_are_named(name):
     with pytest.warns(UserWarning, match=rf"left out: {name} \(9, 3\) int64"):
         assert list(read(arrays)) == ["x"]
     assert list(read(arrays, layers=["x", name])) == ["x", name]
+
+
+def test_a_named_array_of_another_length():
+    with pytest.raises(ValueError, match="groups='region' has 2 values and the layers have 9 samp"):
+        read({"x": X, "region": np.array(["a", "b"])}, groups="region")

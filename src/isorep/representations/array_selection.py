@@ -94,6 +94,7 @@ def select_arrays(
     arrays = dict(contents.layers)
     metadata = dict(contents.metadata)
     described = set(metadata.pop("described", ()))
+    named: dict[str, str] = {}
     for keyword, argument, values in (
         ("sample_ids", "ids", ids),
         ("labels", "labels", labels),
@@ -103,6 +104,7 @@ def select_arrays(
         if isinstance(values, str):
             name = _name_of_values(arrays, values, argument)
             described.add(name)
+            named[keyword] = f"{argument}={name!r}"
             values = _values_of_samples(_written(contents, name, argument), name, argument)
         if values is not None:
             metadata[keyword] = values
@@ -129,6 +131,7 @@ def select_arrays(
     if not chosen:
         if len(left_out) == 1:
             (name,) = left_out
+            _check_not_refused(others[name])
             check_layer(name, tuple(others[name].shape), np.dtype(others[name].dtype))
         raise ValueError(
             "expected at least one layer, an array of numbers (n_samples, n_features), got "
@@ -145,6 +148,7 @@ def select_arrays(
             "features, and reduce= reduces these arrays: pass reduce= too, or leave channels out"
         )
     _check_rows(chosen, reductions)
+    _check_lengths(metadata, named, chosen, reductions)
     if not names:
         is_reduced = {name: chosen[name] for name, x in read.items() if isinstance(x, ReducedArray)}
         _warn_of_padding(arrays, is_reduced, reduce)
@@ -296,12 +300,23 @@ def _values_of_samples(array: Any, name: str, argument: str) -> Any:
         return np.char.decode(values, "utf-8")
     if values.dtype.kind == "O":
         values = np.array([x.decode() if isinstance(x, bytes) else x for x in values], object)
+    if argument == "order" and values.dtype.kind in "UOT":
+        values = _as_times(values)
     if values.dtype.kind == "M":
         return values if argument == "order" else values.astype(np.str_)
     _check_complete(values, f"{argument}={name!r}")
     if argument == "ids" and values.dtype.kind == "f" and (values == np.floor(values)).all():
         return values.astype(np.int64)  # MATLAB holds all numbers as floats
     return as_labels(values)
+
+
+def _as_times(texts: NDArray[Any]) -> NDArray[Any]:
+    """Return times if all texts are ISO dates, such as "2024-05-01T12:30"; else the texts."""
+    try:
+        times = as_labels(texts).astype("M8")
+    except (TypeError, ValueError):
+        return texts
+    return texts if np.isnat(times).any() else times
 
 
 def _check_complete(values: NDArray[Any], name: str) -> None:
@@ -362,10 +377,14 @@ def _warn_of_padding(
         )
 
 
-def _layer(name: str, array: Any, reduce: str | None, channels: str) -> Any:
-    """Return an array as a layer (rows, features)."""
+def _check_not_refused(array: Any) -> None:
     if refusal := getattr(array, "refusal", ""):
         raise ValueError(refusal)
+
+
+def _layer(name: str, array: Any, reduce: str | None, channels: str) -> Any:
+    """Return an array as a layer (rows, features)."""
+    _check_not_refused(array)
     shape, dtype = tuple(array.shape), readable_dtype(np.dtype(array.dtype))
     if len(shape) == 1:
         check_layer(name, (*shape, 1), dtype)
@@ -420,6 +439,22 @@ def _check_rows(arrays: Mapping[str, Any], reductions: Mapping[str, str]) -> Non
             )
 
 
+def _check_lengths(
+    metadata: Mapping[str, Any],
+    named: Mapping[str, str],
+    arrays: Mapping[str, Any],
+    reductions: Mapping[str, str],
+) -> None:
+    """Raise ValueError for a named array with another number of values than there are samples."""
+    counts = [x.shape[0] for name, x in arrays.items() if reductions.get(name) != MANY_ROWS]
+    for keyword, name in named.items():
+        if counts and len(metadata[keyword]) != counts[0]:
+            raise ValueError(
+                f"{name} has {len(metadata[keyword])} values and the layers have {counts[0]} "
+                "samples: name an array with a value for each sample"
+            )
+
+
 def _warn_of_left_out(arrays: Mapping[str, Any], reasons: Mapping[str, str]) -> None:
     warnings.warn(
         f"arrays that are not layers are left out: {_listed(arrays, reasons)}. Pass their names as "
@@ -432,15 +467,16 @@ def _warn_of_left_out(arrays: Mapping[str, Any], reasons: Mapping[str, str]) -> 
 def _listed(arrays: Mapping[str, Any], reasons: Mapping[str, str]) -> str:
     """Return names with shapes, dtypes and reasons."""
     texts = [
-        f"{name} {tuple(array.shape)} {_kind(array.dtype)} {reasons.get(name, '')}".rstrip()
+        f"{name} {tuple(array.shape)} {_kind(array)} {reasons.get(name, '')}".rstrip()
         for name, array in islice(arrays.items(), _MOST_NAMED)
     ]
     more = len(arrays) - len(texts)
     return ", ".join(texts) + (f" and {more} more" if more else "")
 
 
-def _kind(dtype: np.dtype[Any]) -> str:
-    return "text" if dtype.kind in "SUT" else str(dtype)
+def _kind(array: Any) -> str:
+    dtype = array.dtype
+    return getattr(array, "dtype_name", "text" if dtype.kind in "SUT" else str(dtype))
 
 
 def _shared_order(orders: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
@@ -464,6 +500,13 @@ def _metadata_of_layers(metadata: Mapping[str, Any], layers: Mapping[str, Any]) 
         for key, value in metadata.items()
     }
     orders = kept.pop("orders", {})
+    timed = [name for name in layers if name in orders]
+    if timed and len(timed) < len(layers):
+        other = next(name for name in layers if name not in orders)
+        raise ValueError(
+            f"layer {timed[0]!r} has a sample for each time of a recording and layer {other!r} is "
+            f"no time series: pick layers of the same samples, e.g. layers={timed[0]!r}"
+        )
     if kept.get("order") is None and all(name in orders for name in layers):
         kept["order"] = _shared_order({name: read_whole(orders[name]) for name in layers})
     shared: dict[tuple[int, int], RowPositions] = {}

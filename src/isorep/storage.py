@@ -14,6 +14,7 @@ from isorep._utils.atomic import interrupted_swap
 from isorep._utils.damaged_file import damage_as_value_error
 from isorep._utils.memory import read_whole
 from isorep._utils.name_list import listed
+from isorep._utils.real_path import real_path
 from isorep.representations.activation_file import ActivationFile
 from isorep.representations.array_selection import ReadOptions, select_arrays
 from isorep.representations.representations import Representations
@@ -282,6 +283,11 @@ def _checked(
     if isinstance(path, ActivationFile):
         options = {**options, **path.options}
     path = Path(path)
+    if real_path(path).exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError(
+            f"cannot load {str(path)!r}: expected a file or a folder, got a pipe or a device; save "
+            "what it gives in a file first"
+        )
     row = find_format(path)
     if row is None and path.exists() and path.suffix.lower() in _PICKLES:
         raise ValueError(
@@ -317,4 +323,5 @@ def _checked(
     try:
         return read(path, row, options)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"cannot load {str(path)!r}: {error}") from error
+        text = str(error).replace(f" of {str(path)!r}", "")  # the path once
+        raise ValueError(f"cannot load {str(path)!r}: {text}") from error

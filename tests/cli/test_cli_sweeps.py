@@ -1,5 +1,7 @@
 """isorep pairwise and isorep trajectory: labels, steps and runs from paths; what they print."""
 
+import errno
+import os
 import sys
 
 import numpy as np
@@ -258,3 +260,92 @@ def test_diff_leaves_out_samples_with_nan(shell, tmp_path):
     assert (status, "2 samples with NaN were left out" in err) == (0, True)
     status, _, err = shell(*command, "--nan-policy", "drop")
     assert (status, "unknown nan_policy 'drop'" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "form", ["step{}.npy", "step{}/acts.npy", "step{}/fc/acts.npy", "{}/s{}.csv"]
+)
+def test_files_of_one_array_are_steps(shell, tmp_path, form):
+    states = {}
+    for step in (1, 2, 10):
+        path = tmp_path / form.format(step, step)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        states[step] = np.random.default_rng(step).standard_normal((30, 3))
+        if path.suffix == ".npy":
+            np.save(path, states[step])
+        else:
+            np.savetxt(path, states[step], delimiter=",", header="a,b,c", comments="")
+    files = [form.format(step, step) for step in (10, 1, 2)]
+    status, _, err = shell("trajectory", *files, "--measure", "cka", "-o", "t.zarr")
+    assert (status, err) == (0, "")
+    table = xarray.open_zarr("t.zarr", chunks=None)
+    assert table["step"].to_numpy().tolist() == [1, 2, 10]
+    expected = [isorep.similarity(state, states[10], "cka").similarity for state in states.values()]
+    np.testing.assert_allclose(table["cka"].to_numpy().ravel(), expected, atol=1e-12)
+    # The store resumes, so the layer has the same name again.
+    assert shell("trajectory", *files, "--measure", "cka", "-o", "t.zarr")[0] == 0
+
+
+def test_files_of_one_array_are_networks_and_sides_of_diff(shell, tmp_path):
+    x = np.random.default_rng(0).standard_normal((3, 30, 3))
+    for i, array in enumerate(x):
+        np.save(tmp_path / f"n{i}.npy", array)
+    names = ["n0.npy", "n1.npy", "n2.npy"]
+    assert shell("pairwise", *names, "--measure", "cka", "-o", "p.zarr")[0] == 0
+    table = xarray.open_zarr("p.zarr", chunks=None)
+    assert table["layer"].to_numpy().tolist() == ["array"]
+    value = table["cka"].sel(x="n0", y="n2").item()
+    assert value == pytest.approx(isorep.similarity(x[0], x[2], "cka").similarity, abs=1e-12)
+    status, out, _ = shell("diff", "n0.npy", "n1.npy", "--measure", "cka")
+    assert status == 0
+    assert "each side has one layer: they are matched" in " ".join(out.split())
+    np.savez(tmp_path / "other.npz", p=x[0], q=x[1])
+    status, _, err = shell("diff", "n0.npy", "other.npz")
+    assert (status, "Pass map= (in the shell --map OLD=NEW)" in err) == (2, True)
+    status, _, err = shell("pairwise", "n0.npy", "n1.npy", "other.npz", "-o", "q.zarr")
+    assert (status, "unknown layer of networks['n1'] 'n0'" in err) == (2, True)
+
+
+def test_ids_and_labels_come_from_files_too(shell, tmp_path):
+    ids = [f"{i:03d}" for i in range(211)]
+    (tmp_path / "ids.txt").write_text("\n".join(ids))
+    np.save(tmp_path / "labels.npy", np.arange(211) % 7)
+    paths = ["a/step2.zarr", "a/step100.zarr"]
+    for i, path in enumerate(paths):
+        np.savez(tmp_path / f"n{i}.npz", conv=isorep.load(path)["conv"])
+    np.savez(tmp_path / "known.npz", conv=isorep.load(paths[0])["conv"], i=np.array(ids[::-1]))
+    options = ["--ids", "ids.txt", "--labels", "labels.npy"]
+    for command in (["compare"], ["diff", "--no-interval"], ["pairwise", "-o", "p.zarr"]):
+        status, _, err = shell(*command, "n0.npz", "n1.npz", *options)
+        assert (status, err) == (0, "")
+    status, _, err = shell(
+        "compare", "n0.npz", "n1.npz", "--ids", "labels.npy", "--csv", "labels.npy"
+    )
+    assert (status, "it is an input of this command" in err) == (2, True)
+    (tmp_path / "ids.txt").write_text("\n".join(ids[1:]))
+    status, _, err = shell("compare", "n0.npz", "n1.npz", *options)
+    assert (status, "211" in err and "210" in err) == (2, True)
+
+
+def test_diff_counts_the_samples_that_are_left(shell, tmp_path):
+    x = isorep.load("b/step2.zarr")["conv"].copy()
+    x[[3, 8], 1] = np.nan
+    np.savez(tmp_path / "nan.npz", conv=x)
+    command = ["diff", "b/step100.zarr", "nan.npz", "--no-interval", "--layers", "conv"]
+    _, out, _ = shell(*command, "--nan-policy", "omit")
+    assert "on 209 samples" in " ".join(out.split())
+
+
+def test_a_full_disk_is_named_and_leaves_no_folder(shell, checkpoints, tmp_path, monkeypatch):
+    from isorep._formats.resumable import ResumableStore
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(ResumableStore, "open", full)
+    command = ["trajectory", "--model", "nets_of_checkpoints:make", "--weights", "run/*.pt"]
+    command += ["--data", "nets_of_checkpoints:data", "-o", "path.zarr"]
+    status, _, err = shell(*command)
+    assert status == 2
+    assert "No space left on device: 'path.zarr.states/path-step3.zarr'" in err
+    assert not (tmp_path / "path.zarr.states").exists()

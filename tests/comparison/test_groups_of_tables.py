@@ -93,8 +93,8 @@ def test_a_stream_cannot_correct_groups_and_says_so(tmp_path, monkeypatch):
 
 def test_other_groups_on_the_other_side_are_refused():
     (a, _), (_, b) = nets(groups=GROUPS), nets(groups=np.tile(np.arange(8), 15))
-    table_reason = "the two sides have different groups"
-    with pytest.raises(ValueError, match=table_reason):
+    reason = "a and b have different groups: row 1 has 0 in a and 1 in b"
+    with pytest.raises(ValueError, match=reason):
         isorep.compare(a, b, measures="cka", correct=True)
 
 

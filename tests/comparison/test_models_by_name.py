@@ -121,6 +121,7 @@ def test_layers_of_stored_activations(nets, suffix):
         ((f"{NAME}:same", f"{NAME}:model"), "are one object: let the function make a new model"),
         (("w.th", f"{NAME}:plain"), r"'w\.th' is a file, but no model: .* module:name@w\.th"),
         ((".", f"{NAME}:plain"), "is a folder without config.json"),
+        ((f"{NAME}:of_batches", f"{NAME}:plain"), "is a function of batch: .* from Python only"),
         (("plain", f"{NAME}:plain"), "'plain' must be module:name, .*no such folder"),
         ((f"{NAME}:plain@none.pt", f"{NAME}:plain"), r"no weights file 'none\.pt'"),
         ((f"{NAME}:inputs", f"{NAME}:plain"), "gave a Tensor, expected a torch.nn.Module"),

@@ -202,3 +202,19 @@ def test_what_cannot_be_compared():
     dead = {"fc": np.zeros((211, 2))}
     with pytest.raises(ValueError, match=r"no pair of layers could be.*networks\['a'\]\['fc'\]"):
         isorep.pairwise({"a": dead, "b": dead})
+
+
+def test_networks_of_one_layer_are_compared_whatever_its_name(tmp_path):
+    x = np.random.default_rng(0).standard_normal((3, 30, 4))
+    x[1, 3, 0] = np.nan
+    options = {"measures": "cka", "nan_policy": "omit", "progress": False}
+    named = {f"n{i}": {f"layer{i}": array} for i, array in enumerate(x)}
+    same = {f"n{i}": {"array": array} for i, array in enumerate(x)}
+    expected = isorep.pairwise(same, **options)
+    assert isorep.pairwise(named, **options).equals(expected)
+    assert isorep.pairwise(named, **options, out=tmp_path / "s.zarr").equals(expected)
+    with pytest.raises(ValueError, match=r"unknown layer of networks\['n1'\] 'layer0'"):
+        isorep.pairwise(named, layers="layer0", **options)
+    named["n1"]["other"] = x[1]
+    with pytest.raises(ValueError, match=r"unknown layer of networks\['n1'\] 'layer0'"):
+        isorep.pairwise(named, **options)

@@ -72,3 +72,23 @@ def test_diff_loads_the_selected_layers_of_a_file(tmp_path):
     assert [layer.layer for layer in found.layers] == ["fc"]
     with pytest.raises(ValueError, match=r"'images' is 4-D, .* leave it out with layers='!images'"):
         isorep.diff(*paths, interval=False, progress=False)
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".zarr"])
+def test_an_array_that_is_left_out_need_not_be_in_every_file(tmp_path, suffix):
+    x, y, images = np.random.default_rng(0).standard_normal((3, 300, 4))
+    paths = {name: tmp_path / f"{name}{suffix}" for name in ("a", "b")}
+    isorep.storage.save({"x": x, "images": images}, paths["a"])
+    isorep.storage.save({"x": y}, paths["b"])
+    expected = isorep.cka(x, y).similarity
+    for a, b in (("a", "b"), ("b", "a")):
+        table = isorep.compare(paths[a], paths[b], measures="cka", layers="!images")
+        assert table["cka"].item() == pytest.approx(expected, abs=1e-12)
+    sweep = isorep.pairwise(paths, measures="cka", layers="!images")
+    assert sweep["layer"].values.tolist() == ["x"]
+    np.testing.assert_allclose(sweep["cka"][0, 1, 0], expected, atol=1e-6)
+    steps = dict(enumerate(paths.values()))
+    assert isorep.trajectory(steps, measures="cka", layers="!images")["layer"].item() == "x"
+    for function, sides in ((isorep.compare, tuple(paths.values())), (isorep.pairwise, (paths,))):
+        with pytest.raises(ValueError, match="'imges'; did you mean 'images'"):
+            function(*sides, measures="cka", layers="!imges")

@@ -121,6 +121,16 @@ def test_arrays_that_are_no_representations(tmp_path):
         load(tmp_path / "a.safetensors")
 
 
+def test_a_tensor_of_float8_is_left_out_beside_others(tmp_path):
+    path = tmp_path / "a.safetensors"
+    save_file({"x": torch.ones(3, 2), "y": torch.ones(3, 2, dtype=torch.float8_e4m3fn)}, path)
+    assert list(load(path, layers="x")) == ["x"]
+    with pytest.warns(UserWarning, match=r"left out: y \(3, 2\) F8_E4M3\."):
+        assert list(load(path)) == ["x"]
+    with pytest.raises(ValueError, match=r"a.safetensors'.*'y' has dtype F8_E4M3; expected real"):
+        load(path, layers=["x", "y"])
+
+
 def npy(shape, data=b"", descr="<f8"):
     """A .npy with a header that may claim anything."""
     header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()

@@ -1,5 +1,6 @@
 """Small files that other programs made are read, with right values; damaged ones are refused."""
 
+import re
 import shutil
 import warnings
 from pathlib import Path
@@ -488,3 +489,78 @@ def test_a_cell_that_claims_more_than_the_file_has(tmp_path, old, new):
     )
     with pytest.raises(ValueError, match=r"it is damaged: \d+ variables in \d+ bytes"):
         load(path)
+
+
+@pytest.mark.parametrize(
+    ("texts", "ids"),
+    [
+        ("001 01 1 1.0", ("001", "01", "1", "1.0")),
+        ("1.0 2.0 3.0 4.0", ("1", "2", "3", "4")),  # integers of a program that writes floats
+        ("1 2 3 4", ("1", "2", "3", "4")),
+        ("1 2.5 3 4", ("1", "2.5", "3", "4")),
+        ("007 a 1 2", ("007", "a", "1", "2")),
+    ],
+)
+@pytest.mark.parametrize("name", ["id", ""])
+def test_ids_of_csv_keep_their_text(texts, ids, name, tmp_path):
+    lines = [f"{name},unit1,unit2", *(f"{x},0.{i},1.5" for i, x in enumerate(texts.split()))]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    assert load(tmp_path / "a.csv", **({"ids": name} if name else {})).sample_ids == ids
+
+
+@pytest.mark.parametrize("word", ["n/a", "#N/A", "<NA>", "NULL", ""])
+def test_words_for_missing_numbers(word, tmp_path):
+    (tmp_path / "a.csv").write_text(f"a,b\n0.5,1.5\n0.25,{word}\n0.1,2.5\n")
+    np.testing.assert_array_equal(load(tmp_path / "a.csv")["a"][:, 1], [1.5, np.nan, 2.5])
+
+
+@pytest.mark.parametrize("word", ["-", "?", '"1,000.5"'])
+def test_a_note_names_the_text_that_makes_a_column_text(word, tmp_path):
+    (tmp_path / "a.csv").write_text(f"a,b\n0.5,1.5\n0.25,{word}\n0.1,2.5\n")
+    text = word.strip('"')
+    with pytest.warns(
+        UserWarning, match=re.escape(f"b (3,) text because of row 1, {text!r}. Pass")
+    ):
+        assert load(tmp_path / "a.csv")["a"].shape == (3, 1)
+    with pytest.raises(ValueError, match=re.escape(f"'b' is text because of row 1, {text!r}; exp")):
+        load(tmp_path / "a.csv", layers=["a", "b"])
+
+
+def test_links_within_an_hdf5_file_are_read(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["raw/r0"] = UNITS
+        file["V1"] = h5py.SoftLink("/raw/r0")
+        file["V2"] = file["raw/r0"]
+        file["areas"] = h5py.SoftLink("/raw")
+        file["nothing"] = h5py.SoftLink("/no/such")
+        file["circle"] = h5py.SoftLink("/circle")
+    reps = load(tmp_path / "a.h5")
+    assert sorted(reps) == ["V1", "V2", "areas/r0", "raw/r0"]
+    for name in reps:
+        np.testing.assert_array_equal(reps[name], UNITS)
+    assert open_store(tmp_path / "a.h5", layers="V1")["V1"].shape == UNITS.shape
+
+
+@pytest.mark.parametrize("sizes", [(6, 6), (6, 4)])
+def test_a_list_of_tensors_may_be_batches(sizes, tmp_path):
+    torch.save([torch.ones(n, 3) for n in sizes], tmp_path / "a.pt")
+    with pytest.warns(UserWarning, match=r"'a' is a list of 2 tensors .* save torch\.cat\(tensors"):
+        assert load(tmp_path / "a.pt", layers="0")["0"].shape == (6, 3)
+
+
+def test_dates_of_csv_are_an_order(tmp_path):
+    dates = ["2024-05-02", "2024-05-01", "2024-05-03T12:30"]
+    lines = ["a,day", *(f"0.{i}5,{date}" for i, date in enumerate(dates))]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    order = load(tmp_path / "a.csv", order="day").order
+    np.testing.assert_array_equal(order, np.array(dates, "M8[m]"))
+
+
+def test_an_error_about_rows_names_the_file_once(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = pyarrow.table({"x": [[1.0, 2.0], [1.0], [3.0, 4.0]]})
+    parquet.write_table(table, tmp_path / "rag.parquet")
+    with pytest.raises(ValueError, match=r"rag.parquet'") as error:
+        load(tmp_path / "rag.parquet")
+    assert str(error.value).count("rag.parquet") == 1

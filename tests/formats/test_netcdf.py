@@ -1,3 +1,5 @@
+import warnings
+
 import h5netcdf
 import numpy as np
 import pytest
@@ -24,6 +26,12 @@ def written(tmp_path, engine="h5netcdf", coords=None, **variables):
         (("trial", "time", "unit"), "trial"),  # both could be: samples come first
         (("x", "y"), "x"),
         (("dim_0", "dim_1"), "dim_0"),
+        *[((first, "token", "hidden"), first) for first in ("batch", "prompt", "n", "episode")],
+        *[((first, "time", "unit"), first) for first in ("subject", "session", "seed", "clip")],
+        (("session", "trial", "unit"), "session"),
+        (("frame", "height", "width"), "frame"),
+        (("unit", "sample", "time"), "sample"),
+        (("neuroid", "presentation", "time_bin"), "presentation"),
     ],
 )
 def test_samples_come_first(tmp_path, engine, dims, first):
@@ -34,10 +42,40 @@ def test_samples_come_first(tmp_path, engine, dims, first):
     np.testing.assert_array_equal(reps["rates"], expected.reshape(len(expected), -1))
 
 
-def test_unknown_samples_are_refused(tmp_path):
-    path = written(tmp_path, rates=(("unit", "trial", "time"), np.ones((2, 3, 4))))
-    with pytest.raises(ValueError, match=r"rates has dims \('unit', 'trial', 'time'\), and "):
-        load(path, reduce="mean", channels="last")
+@pytest.mark.parametrize("dims", ["unit trial time", "time trial unit", "token batch hidden"])
+@pytest.mark.parametrize("channels", ["last", "auto"])
+def test_unknown_samples_are_refused(tmp_path, dims, channels):
+    path = written(tmp_path, rates=(dims.split(), np.ones((2, 3, 4))))
+    text = ", ".join(map(repr, dims.split()))
+    with pytest.raises(ValueError, match=rf"rates has dims \({text}\), and it is unknown which"):
+        load(path, reduce="mean", channels=channels)
+
+
+def test_samples_of_a_mask_beside_tokens(tmp_path):
+    tokens = np.random.default_rng(0).normal(size=(2, 3, 4))
+    mask = np.array([[1, 1, 0], [1, 1, 1]])
+    dims = ("batch", "token", "hidden")
+    path = written(tmp_path, h=(dims, tokens), attention_mask=(dims[:2], mask))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        reps = load(path, reduce="mean")
+    np.testing.assert_allclose(reps["h"], tokens.mean(1), rtol=1e-15)
+    notes = " ".join(str(x.message) for x in caught)
+    assert "'attention_mask' marks positions" in notes
+    assert "left out: attention_mask (2, 3)" in notes
+
+
+def test_samples_along_different_dimensions_are_not_joined(tmp_path):
+    path = written(
+        tmp_path,
+        a=(("neuron", "image"), np.ones((2, 4))),
+        b=(("time", "unit"), np.ones((4, 3))),
+    )
+    with pytest.raises(
+        ValueError, match=r"layer 'a' are along 'image' and .* 'b' along 'time': pi"
+    ):
+        load(path)
+    assert load(path, layers="a")["a"].shape == (4, 2)
 
 
 @each_engine

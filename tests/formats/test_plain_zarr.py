@@ -179,3 +179,12 @@ def test_a_label_that_is_missing(tmp_path):
     for name in ("a.zarr", "a.nc"):
         with pytest.raises(ValueError, match=rf"{name}': the label of sample 1 of dimension 'st"):
             load(tmp_path / name)
+
+
+@each_format
+def test_a_store_of_anndata_names_the_way_out(tmp_path, zarr_format):
+    group = zarr.open_group(tmp_path / "cells.zarr", mode="w", zarr_format=zarr_format)
+    group.attrs["encoding-type"] = "anndata"
+    group.create_array("X", data=files.UNITS)
+    with pytest.raises(ValueError, match=r"an AnnData store, .*\.write_h5ad\('cells\.h5ad'\)"):
+        load(tmp_path / "cells.zarr")

@@ -111,6 +111,14 @@ def test_columns_of_tables_of_nwb(recording):
     assert reps.order is None
 
 
+def test_series_and_columns_are_not_joined(recording):
+    names = ["processing/behavior/even", "intervals/trials/response"]
+    with pytest.raises(
+        ValueError, match=r"even' has a sample for each time .*response' is no time"
+    ):
+        load(recording, layers=names)
+
+
 def test_series_of_different_times(recording):
     with pytest.raises(ValueError, match=r"even' and .*smooth' were recorded at different times"):
         load(recording, layers="processing/*")

@@ -258,7 +258,9 @@ def test_a_damaged_zarr(tmp_path):
     middle = len(data) // 2
     for bad in (data[:middle], data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]):
         chunk.write_bytes(bad)
-        with pytest.raises(ValueError, match=r"a.zarr'.*damaged"):
+        with pytest.raises(
+            ValueError, match=r"a.zarr': (cannot read rows 0 to 6 of layer 'fc/0'|.*damaged)"
+        ):
             load(path)
     layer, _ = fresh()
     (layer / "zarr.json").write_text("{")

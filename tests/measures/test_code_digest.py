@@ -84,3 +84,75 @@ def test_what_decorators_and_methods_stand_for():
 
 def test_no_digest_where_there_is_no_code():
     assert code_digest(sum) == code_digest(functools.partial(sum)) == ""
+
+
+CLASSES = '''
+class Base:
+    factor = 2
+
+    def scale(self, x):
+        return self.factor * x
+
+
+class Kernel(Base):
+    """What it does."""
+
+    def __init__(self, shift):
+        self.shift = shift
+
+    @property
+    def twice(self):
+        return 2 * self.shift
+
+    @staticmethod
+    def squared(x):
+        return x**2
+
+    def __call__(self, x):
+        return self.scale(self.squared(x)) + self.twice
+
+
+kernel = Kernel(1)
+scaled = functools.partial(Kernel.squared)
+{use}
+'''
+USES = {
+    "instance": "def f(x, y):\n    return kernel(x)",
+    "class": "def f(x, y):\n    return Kernel(1)(x)",
+    "default": "def f(x, y, k=kernel):\n    return k(x)",
+    "bound method": "f = Kernel(1).__call__",
+    "the instance itself": "f = Kernel(1)",
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_classes_of_the_module_count(use):
+    def digest(source, use=use):
+        namespace = {"__name__": "their_module", "functools": functools}
+        exec(source.format(use=use), namespace)
+        return code_digest(namespace["f"])
+
+    base = digest(CLASSES)
+    assert base
+    assert digest("\n\n# A comment\n" + CLASSES.replace("What it does", "What it is")) == base
+    for old, new in (
+        ("factor = 2", "factor = 3"),
+        ("self.factor * x", "self.factor + x"),
+        ("2 * self", "3 * self"),
+        ("x**2", "x**3"),
+        ("+ self.twice", "- self.twice"),
+    ):
+        assert digest(CLASSES.replace(old, new)) != base, old
+    others = (text.replace("Kernel(1)", "Kernel(2)") for text in (CLASSES, use))
+    assert digest(*others) != base
+
+
+def test_a_partial_function_counts_with_its_arguments():
+    def made(power, exponent):
+        source = f"def g(x, p):\n    return x**p + {exponent}\nf = functools.partial(g, p={power})"
+        namespace = {"__name__": "their_module", "functools": functools}
+        exec(source, namespace)
+        return code_digest(namespace["f"])
+
+    assert len({made(1, 1), made(2, 1), made(1, 2)}) == 3
+    assert made(1, 1) == made(1, 1)

@@ -318,7 +318,49 @@ def test_integers_with_gaps_are_no_features_beside_floats():
         np.testing.assert_array_equal(read(table, table="units")["units"], X[:, [0]])
     assert read(table, table="units", layers=["a", "trial"])["units"].shape == (9, 2)
     del table["a"]
-    assert read(table, table="units")["units"].shape == (9, 1)
+    with pytest.warns(UserWarning, match="column 'trial' is read as a feature"):
+        assert read(table, table="units")["units"].shape == (9, 1)
+
+
+def test_columns_that_describe_the_samples_are_features_with_a_note():
+    rng = np.random.default_rng(0)
+    counts = {f"unit{i}": column for i, column in enumerate(rng.poisson(3, (3, 120)))}
+    table = counts | {"nr": np.arange(120), "picture": np.repeat(np.arange(30), 4)}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert read(table, table="units")["units"].shape == (120, 5)
+    (note,) = [str(x.message) for x in caught]
+    assert note == (
+        "columns 'nr', 'picture' are read as features but may describe the samples: leave them out "
+        "with layers=['!nr', '!picture'], or pass ids=, labels=, groups= or order="
+    )
+    with pytest.warns(UserWarning, match="column 'picture' is read as a feature"):
+        read(table, table="units", layers="!nr")
+    # No note: they are picked, or say what the samples are.
+    assert read(table, table="units", layers=list(table))["units"].shape == (120, 5)
+    reps = read(table, table="units", groups="picture", ids="nr")
+    assert reps["units"].shape == (120, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_label"),
+    [
+        *[(name, True) for name in ("time", "Trials", "stimulus_id", "class", "stimuli", "run")],
+        *[(name, False) for name in ("unit_1", "trial_7", "grid", "timeless", "c")],
+    ],
+)
+def test_floats_that_are_named_as_labels(name, is_label):
+    table = {"a": X[:, 0], name: X[:, 1] + 0.01}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert read(table, table="units")["units"].shape == (9, 2)
+    assert [f"column {name!r} is read as a feature" in str(x.message) for x in caught] == (
+        [True] if is_label else []
+    )
+
+
+def test_missing_integers_are_no_ids():
+    table = {"trial": np.array([1, np.nan, *range(7)])}
     with pytest.raises(ValueError, match="ids='trial' has no value for 1 of 9 samples, the first"):
         read({"x": X} | table, ids="trial")
 
@@ -338,3 +380,30 @@ def test_ids_that_are_floats():
         TypeError, match=r"got 0\.5 \(float64\) for sample 0: pass np\.asarray\(ids\)\.astype\(int"
     ):
         Representations({"x": X}, sample_ids=np.arange(9) + 0.5)
+
+
+@pytest.mark.parametrize("name", ["attention_mask", "mask", "text/token_mask"])
+def test_a_mask_beside_reduced_tokens_is_noted(name):
+    tokens = RNG.standard_normal((9, 3, 2))
+    mask = np.ones((9, 3), np.int64)
+    mask[4, 2] = 0
+    arrays = {"h": tokens, name: mask}
+    with pytest.warns(UserWarning, match=f"'{name}' marks positions to leave out, and reduce='m"):
+        reps = read(arrays, reduce="mean", channels="last", layers="h")
+    np.testing.assert_allclose(reps["h"], tokens.mean(1), rtol=1e-15)
+    for other in (np.ones((9, 3)), RNG.standard_normal((9, 3)), mask[:, :2]):  # marks nothing
+        read({"h": tokens, name: other}, reduce="mean", channels="last", layers="h")
+    assert list(read({"x": X, name: mask}, layers="x")) == ["x"]
+
+
+@pytest.mark.parametrize("name", ["attention_mask", "input_ids", "text/input_ids"])
+def test_inputs_of_language_models_are_layers_only_if_they_are_named(name):
+    arrays = {"x": X, name: np.ones((9, 3), np.int64)}
+    with pytest.warns(UserWarning, match=rf"left out: {name} \(9, 3\) int64"):
+        assert list(read(arrays)) == ["x"]
+    assert list(read(arrays, layers=["x", name])) == ["x", name]
+
+
+def test_a_named_array_of_another_length():
+    with pytest.raises(ValueError, match="groups='region' has 2 values and the layers have 9 samp"):
+        read({"x": X, "region": np.array(["a", "b"])}, groups="region")

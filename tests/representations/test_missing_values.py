@@ -116,3 +116,10 @@ def test_repeated_labels_of_tables_are_groups():
     assert isorep.overlap(x, y, nan_policy="omit").structure.groups.tolist() == (
         np.delete(np.repeat(np.arange(50), 4), 3).tolist()
     )
+
+
+def test_the_row_of_an_infinity_counts_the_rows_that_are_left_out():
+    x, y = np.random.default_rng(0).standard_normal((2, 40, 3))
+    x[3, 0], y[7, 1] = np.nan, np.inf
+    with pytest.raises(ValueError, match="y holds 0 NaN and 1 infinite values, the first at row 7"):
+        isorep.similarity(x, y, "cka", nan_policy="omit")

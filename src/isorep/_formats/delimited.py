@@ -15,15 +15,18 @@ from numpy.typing import NDArray
 
 from isorep._formats.header import Contents
 from isorep._utils.table_index import index_labels
-from isorep._utils.tables import as_labels
+from isorep._utils.tables import as_labels, with_texts
 
 if TYPE_CHECKING:
     import pandas
 
 _SEPARATORS = {",": "commas", "\t": "tabs (.tsv)", ";": "semicolons"}
 
-_MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")
-"""Words for a missing number. In a column of texts they are texts."""
+_MISSING = (
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+    *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+)
+"""Words for a missing number, as in pandas. In a column of texts they are texts."""
 
 _ENCODINGS = {  # UTF-32 first, since its mark begins as that of UTF-16
     BOM_UTF32_LE: "utf-32",
@@ -49,25 +52,10 @@ def read_delimited(path: Path) -> Contents:
         The file is no such text, its lines have unequal numbers of values, or a name is missing or
         occurs twice.
     """
-    import pandas
-
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
     try:
         names, n_lines = _checked_names(path, separator)
-        with _opened(path) as file:
-            for _ in range(n_lines):
-                file.readline()
-            frame = pandas.read_csv(
-                file,
-                sep=separator,
-                header=None,
-                names=names,  # since pandas renames a column without a name
-                index_col=False,
-                skipinitialspace=True,
-                keep_default_na=False,
-                na_values=[""],
-                low_memory=False,
-            )
+        frame = _frame(path, separator, names, n_lines)
     except UnicodeError as error:
         raise ValueError(
             "expected a table of values with a header, got bytes that are not UTF-8 text: save "
@@ -75,13 +63,43 @@ def read_delimited(path: Path) -> Contents:
         ) from error
     except (ValueError, OSError, csv.Error) as error:
         raise ValueError(f"expected a table of values with a header, got {error}") from error
+
+    def texts(name: str) -> NDArray[Any]:
+        column = _frame(path, separator, names, n_lines, usecols=[name], dtype=str)[name]
+        return _stripped(column).to_numpy(dtype=np.str_)
+
     columns = _columns(frame)
     metadata = {}
     if "" in columns:
-        labels = [None if label == "" else label for label in columns.pop("").tolist()]
+        column = with_texts(columns.pop(""), texts, "")
+        labels = [None if label == "" else label for label in column.tolist()]
         ids = index_labels(labels, False, "the column without a name")
         metadata = {} if ids is None else {"sample_ids": ids}
-    return Contents(columns, metadata, table=path.stem)
+    return Contents(columns, metadata, path.stem, texts, _reasons(columns))
+
+
+def _frame(
+    path: Path, separator: str, names: list[str], n_lines: int, **options: Any
+) -> pandas.DataFrame:
+    """Return the values below the header, which ends at line number `n_lines`."""
+    import pandas
+
+    with _opened(path) as file:
+        for _ in range(n_lines):
+            file.readline()
+        frame: pandas.DataFrame = pandas.read_csv(
+            file,
+            sep=separator,
+            header=None,
+            names=names,  # since pandas renames a column without a name
+            index_col=False,
+            skipinitialspace=True,
+            keep_default_na=False,
+            na_values=[""],
+            low_memory=False,
+            **options,
+        )
+    return frame
 
 
 def _opened(path: Path) -> TextIO:
@@ -207,11 +225,35 @@ def _columns(frame: pandas.DataFrame) -> dict[str, NDArray[Any]]:
 
 def _texts_or_numbers(column: pandas.Series[Any]) -> NDArray[Any]:
     """Return a column that pandas takes for texts; it may hold numbers and words for missing."""
+    values: NDArray[Any]
+    texts = _stripped(column)
+    missing = texts.isin(_MISSING)
+    numbers = _numbers(texts.mask(missing))
+    if not missing.all() and bool((numbers.notna() | missing).all()):
+        values = numbers.to_numpy(dtype=np.float64)
+        return values
+    return as_labels(texts.to_numpy(dtype=object))
+
+
+def _stripped(column: pandas.Series[Any]) -> pandas.Series[str]:
+    return column.fillna("").astype(str).str.strip()
+
+
+def _numbers(texts: Any) -> Any:
+    """Return the numbers of texts; NaN for other texts."""
     import pandas
 
-    texts = column.fillna("").astype(str).str.strip()
-    missing = texts.isin(_MISSING)
-    numbers = pandas.to_numeric(texts.mask(missing), errors="coerce")
-    if not missing.all() and bool((numbers.notna() | missing).all()):
-        return numbers.to_numpy(dtype=np.float64)
-    return as_labels(texts.to_numpy(dtype=object))
+    return pandas.to_numeric(texts, errors="coerce")
+
+
+def _reasons(columns: dict[str, NDArray[Any]]) -> dict[str, str]:
+    """Return for each column of texts, most of which are numbers, the first text that is none."""
+    reasons = {}
+    for name, texts in columns.items():
+        if texts.dtype.kind != "U":
+            continue
+        is_number = ~np.isnan(np.asarray(_numbers(texts.astype(object)), dtype=np.float64))
+        others = np.flatnonzero(~is_number & ~np.isin(texts, _MISSING))
+        if 0 < len(others) < is_number.sum():
+            reasons[name] = f"because of row {others[0]}, {str(texts[others[0]])!r}"
+    return reasons

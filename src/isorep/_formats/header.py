@@ -15,7 +15,7 @@ of its values. A store that a capture wrote has the capture's fingerprint under 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -41,8 +41,9 @@ class Contents:
     ----------
     layers
         Name of every array in the file to the array, in memory or read when its rows are asked for:
-        then it has a `shape`, a `dtype`, slices of rows, and perhaps `chunks`. Arrays in files of
-        other programs may have any shape and dtype; `select_arrays` makes layers of them.
+        then it has a `shape`, a `dtype`, slices of rows, and perhaps `chunks`, names of its axes as
+        `dims`, and the reason why it can be no layer as `refusal`. Arrays in files of other
+        programs may have any shape and dtype; `select_arrays` makes layers of them.
     metadata
         Sample ids, labels, groups, order, reductions, dtypes and number of samples, as far as the
         file has them: keywords of `isorep.Representations`. "orders" has the order of the samples
@@ -51,11 +52,18 @@ class Contents:
     table
         Name of the layer that the columns of numbers (1-D arrays) make together, if the file is a
         table; empty for other files.
+    texts
+        Returns the texts of a column of numbers, by its name, in a file of texts.
+    reasons
+        Name of an array that cannot be a layer to the reason, where the file says more than its
+        dtype.
     """
 
     layers: Mapping[str, Any]
     metadata: Mapping[str, Any] = field(default_factory=dict)
     table: str = ""
+    texts: Callable[[str], NDArray[Any]] | None = None
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 def layer_key(i: int, name: str) -> str:

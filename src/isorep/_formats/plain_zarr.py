@@ -46,6 +46,7 @@ def open_plain_zarr(path: Path) -> Contents:
     """
     check_codecs(path)
     version: Literal[2, 3] = 3 if (path / "zarr.json").is_file() else 2
+    _check_not_anndata(path, version)
     nodes = dict(sorted(_arrays(path, version).items(), key=lambda node: natural_key(node[0])))
     if not nodes:
         raise ValueError("expected a zarr array or group, got a folder without arrays")
@@ -130,6 +131,16 @@ def _check_chunks(folder: Path, metadata: dict[str, Any], version: Literal[2, 3]
             f"expected a file for each of the {n_chunks} chunks of array {folder.name!r} of shape "
             f"{metadata['shape']}, got {n_files} files: write it anew without the part that is "
             "missing"
+        )
+
+
+def _check_not_anndata(path: Path, version: Literal[2, 3]) -> None:
+    root = _read_json(path / (".zattrs" if version == 2 else "zarr.json")) or {}
+    attributes = root if version == 2 else root.get("attributes", {})
+    if isinstance(attributes, dict) and attributes.get("encoding-type") == "anndata":
+        raise ValueError(
+            "it is an AnnData store, and isorep reads AnnData from .h5ad: "
+            f"anndata.read_zarr({str(path)!r}).write_h5ad('{path.stem}.h5ad')"
         )
 
 

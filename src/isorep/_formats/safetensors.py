@@ -31,12 +31,32 @@ def open_safetensors(path: Path) -> Contents:
             for name in sorted(file.keys(), key=natural_key):
                 tensor = file.get_slice(name)
                 dtype = tensor.get_dtype()
-                if dtype not in _NAMES:
-                    raise ValueError(f"tensor {name!r} has dtype {dtype}; expected real numbers")
-                arrays[name] = _Tensor(path, name, tuple(tensor.get_shape()), dtype)
+                shape = tuple(tensor.get_shape())
+                arrays[name] = (
+                    _Tensor(path, name, shape, dtype)
+                    if dtype in _NAMES
+                    else _UnreadableTensor(name, shape, dtype)
+                )
     except (safetensors.SafetensorError, OSError) as error:
         raise ValueError(f"expected a .safetensors file, got {error}") from error
     return Contents(arrays)
+
+
+class _UnreadableTensor:
+    """A tensor of a dtype that NumPy lacks, such as float8: it is listed and cannot be a layer."""
+
+    dtype = np.dtype(object)
+
+    def __init__(self, name: str, shape: tuple[int, ...], dtype: str) -> None:
+        self.shape = shape
+        self.dtype_name = dtype
+        self.refusal = (
+            f"tensor {name!r} has dtype {dtype}; expected real numbers of "
+            "16 bits or more, integers or booleans: save tensor.float()"
+        )
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        raise ValueError(self.refusal)
 
 
 class _Tensor:

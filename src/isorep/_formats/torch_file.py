@@ -6,8 +6,9 @@ Only PyTorch reads its files, so it is imported here, when such a file is read.
 from __future__ import annotations
 
 import re
+import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from isorep._formats.header import Contents
 from isorep._utils.arrays import to_numpy
+from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.name_list import listed
 from isorep._utils.optional import import_optional
 
@@ -122,6 +124,8 @@ def _arrays(stem: str, name: str, value: Any, level: int) -> Iterator[tuple[str,
     if is_sequence and value and all(isinstance(x, int | float | str) for x in value):
         yield name or stem, np.array(value)
     elif isinstance(value, Mapping) or is_sequence:
+        if is_sequence:
+            _warn_of_batches(name or stem, value)
         items = value.items() if isinstance(value, Mapping) else enumerate(value)
         for key, item in items:
             yield from _arrays(stem, f"{name}/{key}" if name else str(key), item, level + 1)
@@ -134,3 +138,19 @@ def _arrays(stem: str, name: str, value: Any, level: int) -> Iterator[tuple[str,
         yield name or stem, to_numpy(value)
     elif value is not None:
         yield name or stem, np.array(value if isinstance(value, int | float | str) else str(value))
+
+
+def _warn_of_batches(name: str, values: Sequence[Any]) -> None:
+    """Warn of a list of tensors that are read as layers and may be batches of one layer."""
+    kinds = {
+        (tuple(x.shape[1:]), str(x.dtype)) if len(getattr(x, "shape", ())) > 1 else None
+        for x in values
+    }
+    if len(values) < 2 or len(kinds) > 1 or None in kinds:
+        return
+    warnings.warn(
+        f"{name!r} is a list of {len(values)} tensors of the same features, which are read as "
+        f"{len(values)} layers: if they are batches of one layer, save torch.cat(tensors)",
+        UserWarning,
+        stacklevel=stacklevel_of_caller(),
+    )

@@ -15,7 +15,7 @@ from isorep._formats.header import Contents
 from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.damaged_file import damage_as
 from isorep._utils.memory import check_fits
-from isorep._utils.sample_dims import common_sample_dim, is_feature_dim
+from isorep._utils.sample_dims import named_dims, stored_sample_dim
 from isorep._utils.table_index import coordinate_labels, index_labels
 from isorep._utils.tables import as_labels
 
@@ -96,14 +96,15 @@ class _Variable:
     ) -> None:
         self._open = open_group
         self._key = key
-        self._unknown = ""
+        self.refusal = ""
         if dim not in variable.dims:
-            dim = common_sample_dim([variable.dims]) or variable.dims[0]
-            if variable.ndim > 1 and is_feature_dim(dim):
-                self._unknown = (
+            dim = stored_sample_dim([variable.dims])
+            if dim is None and variable.ndim > 1 and named_dims(variable.dims):
+                self.refusal = (
                     f"{path} has dims {variable.dims}, and it is unknown which of them holds the "
-                    "samples: rename that dimension to 'sample', or save the array with it first"
+                    "samples: rename that dimension to 'sample' before you save the array"
                 )
+            dim = dim or variable.dims[0]
         self._dim = dim
         sizes = dict(zip(variable.dims, variable.shape, strict=True))
         self.shape: tuple[int, ...] = (sizes.pop(dim), *sizes.values())
@@ -113,8 +114,6 @@ class _Variable:
         self.chunks = (chunks[variable.dims.index(dim)],) if chunks else None
 
     def __getitem__(self, rows: slice) -> NDArray[Any]:
-        if self._unknown:
-            raise ValueError(self._unknown)
         with self._open() as dataset:
             variable = dataset.variables[self._key].isel({self._dim: rows})
             return np.array(variable.transpose(self._dim, ...).to_numpy())
@@ -137,9 +136,4 @@ def _sample_dim(dataset: Any) -> str | None:
         for variable in dataset.data_vars.values()
         if variable.ndim > 1 and variable.dtype.kind in "fiub"
     ]
-    dim = common_sample_dim(arrays)
-    firsts = {dims[0] for dims in arrays}
-    # Of ("trial", "time", "unit"), both of the first could be; samples come first by convention.
-    if dim is None and len(firsts) == 1 and not is_feature_dim(first := firsts.pop()):
-        return str(first)
-    return dim
+    return stored_sample_dim(arrays)

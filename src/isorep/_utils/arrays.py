@@ -138,10 +138,13 @@ def _check_shape(x: Array, name: str, fewest: int) -> None:
         raise ValueError(f"{name} has shape {shape}: at least 1 feature (column) is needed")
 
 
-def check_finite(xp: Any, x: Array, name: str, first_row: int = 0) -> None:
+def check_finite(
+    xp: Any, x: Array, name: str, first_row: int = 0, rows: npt.NDArray[np.int64] | None = None
+) -> None:
     """Raise ValueError, with the first place, for NaN, infinity and values whose sum overflows.
 
-    `first_row` is the index of the first row of `x`, a batch, in the representation.
+    `first_row` is the index of the first row of `x`, a batch, in the representation; or `rows` are
+    the indices of all rows, some of which were left out.
     """
     # NaN and infinity both survive a minimum and a maximum, which need no array of flags.
     least, most = float(xp.min(x)), float(xp.max(x))
@@ -159,7 +162,7 @@ def check_finite(xp: Any, x: Array, name: str, first_row: int = 0) -> None:
     raise ValueError(
         f"{name} holds {int(xp.count_nonzero(xp.isnan(flat)))} NaN and "
         f"{int(xp.count_nonzero(bad & ~xp.isnan(flat)))} infinite values, the first at "
-        f"row {first_row + row}, column {column}"
+        f"row {first_row + row if rows is None else rows[row]}, column {column}"
     )
 
 

@@ -6,10 +6,14 @@ import re
 from collections.abc import Iterable, Sequence
 
 _SAMPLE_DIMS = {
-    *("condition", "event", "example", "frame", "image", "index", "instance", "item", "obs"),
-    *("observation", "presentation", "record", "row", "sample", "sentence", "stim", "stimuli"),
-    *("stimulus", "text", "time", "token", "trial", "word"),
+    *("batch", "batche", "clip", "condition", "episode", "event", "example", "image", "index"),
+    *("instance", "item", "obs", "observation", "presentation", "prompt", "record", "row", "run"),
+    *("sample", "seed", "sentence", "sequence", "session", "stim", "stimuli", "stimulus"),
+    *("subject", "text", "trial", "video"),
 }
+_POSITION_DIMS = {"frame", "time", "timepoint", "token", "word"}
+"""Words for what is often a position within a sample, and the sample only if nothing else is."""
+
 _FEATURE_DIMS = {
     *("channel", "column", "component", "dim", "electrode", "embedding", "feature", "filter"),
     *("gene", "hidden", "neuroid", "neuron", "pc", "roi", "unit", "var", "variable", "vertex"),
@@ -21,7 +25,8 @@ def common_sample_dim(arrays: Iterable[Sequence[str]]) -> str | None:
     """Return the dimension that holds the samples of all arrays; None if it is unknown.
 
     It is the only dimension that all share and that is not named after features, such as "unit"; or
-    the only one of these that is named after samples, such as "stimulus".
+    "sample"; or the only one of these that is named after samples, such as "stimulus", unless
+    another one is named after positions, such as "time".
 
     Parameters
     ----------
@@ -32,16 +37,47 @@ def common_sample_dim(arrays: Iterable[Sequence[str]]) -> str | None:
     --------
     >>> common_sample_dim([("unit", "stimulus_id"), ("stimulus_id", "layer", "unit")])
     'stimulus_id'
+    >>> common_sample_dim([("batch", "time")]) is None
+    True
     """
-    named = [named_dims(dims) for dims in arrays]
-    named = [dims for dims in named if dims]
-    if not named:
+    shared = _shared_dims(list(arrays))
+    if len(shared) == 1:
+        return shared[0]
+    exact = [dim for dim in shared if str(dim).lower() in ("sample", "samples")]
+    likely = exact or [dim for dim in shared if _is_one_of(dim, _SAMPLE_DIMS | _POSITION_DIMS)]
+    return likely[0] if len(likely) == 1 and not _is_one_of(likely[0], _POSITION_DIMS) else None
+
+
+def stored_sample_dim(arrays: Iterable[Sequence[str]]) -> str | None:
+    """Return the dimension of the samples of arrays on disk, where samples mostly come first.
+
+    It is `common_sample_dim`, or the first dimension of all arrays, if it is not named after
+    features, nor after positions while another one is named after samples.
+
+    Examples
+    --------
+    >>> stored_sample_dim([("batch", "token", "hidden")])
+    'batch'
+    >>> stored_sample_dim([("unit", "trial", "time")]) is None
+    True
+    """
+    named = [dims for dims in map(named_dims, arrays) if dims]
+    dim = common_sample_dim(named)
+    firsts = {dims[0] for dims in named}
+    if dim is not None or len(firsts) != 1:
+        return dim
+    (first,) = firsts
+    others = [x for x in _shared_dims(named) if x != first and _is_one_of(x, _SAMPLE_DIMS)]
+    if is_feature_dim(first) or (others and _is_one_of(first, _POSITION_DIMS)):
         return None
-    shared = [
-        dim for dim in named[0] if all(dim in dims for dims in named) and not is_feature_dim(dim)
-    ]
-    likely = [dim for dim in shared if _is_one_of(dim, _SAMPLE_DIMS)] or shared
-    return likely[0] if len(likely) == 1 else None
+    return first
+
+
+def _shared_dims(arrays: Sequence[Sequence[str]]) -> list[str]:
+    """Return the dimensions that all arrays share, without those that are named after features."""
+    named = [dims for dims in map(named_dims, arrays) if dims]
+    first = named[0] if named else []
+    return [dim for dim in first if all(dim in x for x in named) and not is_feature_dim(dim)]
 
 
 def named_dims(dims: Iterable[str]) -> list[str]:

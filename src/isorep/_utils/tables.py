@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -65,3 +65,23 @@ def as_labels(labels: Any) -> NDArray[Any]:
     if array.dtype.kind == "O" and all(isinstance(label, str) for label in array.ravel()):
         return array.astype(np.str_)
     return array
+
+
+def with_texts(
+    numbers: NDArray[Any], texts: Callable[[str], NDArray[Any]], name: str
+) -> NDArray[Any]:
+    """Return the numbers of a column, or its texts if they say more, as "001" and "1.0" beside "1".
+
+    Examples
+    --------
+    >>> with_texts(np.array([1, 2]), lambda name: np.array(["1", "02"]), "id")
+    array(['1', '02'], dtype='<U2')
+    >>> with_texts(np.array([1.0, 2.0]), lambda name: np.array(["1.0", "2.0"]), "id")
+    array([1., 2.])
+    """
+    if numbers.dtype.kind not in "fiu":
+        return numbers
+    written = texts(name)
+    if numbers.dtype.kind == "f":
+        written = np.where(np.isnan(numbers), "", written)
+    return numbers if np.array_equal(written, numbers.astype(np.str_)) else written

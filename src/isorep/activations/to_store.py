@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,9 @@ def write_to_store(
         Function of the ids of the samples that the store has, to a generator of the batches that
         follow these samples.
     """
-    with ResumableStore.open(path, fingerprint) as store:
+    with ExitStack() as resources:
+        with writing(path):
+            store = resources.enter_context(ResumableStore.open(path, fingerprint))
         captured = list(store.sample_ids)
         with closing(run(captured)) as batches:
             for batch in batches:

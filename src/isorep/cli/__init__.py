@@ -27,6 +27,7 @@ from isorep.cli import (  # noqa: F401  # to register them
 from isorep.cli.app import app
 from isorep.cli.interrupt import INTERRUPTED, prompt_interrupts
 from isorep.cli.output import say
+from isorep.core.measure_failed import MeasureFailedError
 
 _BUG = 70
 """Exit status for an error that no input should cause; sysexits.h calls it EX_SOFTWARE."""
@@ -54,7 +55,7 @@ def main() -> None:
                 sys.stdout.flush()  # here, since Python would show a full disk as a traceback
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except (ValueError, TypeError, OSError, ImportError) as error:
+    except (ValueError, TypeError, OSError, ImportError, MeasureFailedError) as error:
         _fail(str(error), place_of_bug(error))
     except MemoryError as error:
         _fail(f"not enough memory: {error}")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from isorep.cli.app import app
 from isorep.cli.output import new_console, new_table, say, shown
-
-if TYPE_CHECKING:
-    from isorep.measures.base import Measure
+from isorep.cli.own_measures import import_measure
 
 
 @app.command(
@@ -22,7 +20,8 @@ def certify(
         str,
         typer.Argument(
             metavar="MEASURE",
-            help="Measure to check: package:name of what isorep.register returned, or the name of "
+            callback=import_measure,
+            help="Measure to check: module:name of what isorep.register returned, or the name of "
             "a measure, with options if any.",
         ),
     ],
@@ -32,8 +31,9 @@ def certify(
     The exit status is 1 if a declared property does not hold.
     """
     from isorep.inference.certification import certify as certify_row
+    from isorep.measures.registry import measure_named
 
-    row = _row(measure)
+    row = measure_named(measure)
     checks = certify_row(row)
     console = new_console()
     console.print(shown(f"{row.label}: {row.description}", "bold"))
@@ -46,21 +46,3 @@ def certify(
         say(f"does not hold: {'; '.join(broken)}")
         raise typer.Exit(1)
     say("every declared property holds on these data")
-
-
-def _row(spec: str) -> Measure:
-    """Return the measure of a name, or of an object of a module."""
-    from isorep.measures.base import Measure
-    from isorep.measures.registry import measure_named
-    from isorep.model_files.module_objects import find_object
-
-    if ":" not in spec:
-        return measure_named(spec)
-    plugin = find_object(spec)
-    row = getattr(plugin, "measure", plugin)
-    if not isinstance(row, Measure):
-        raise ValueError(
-            f"{spec} is a {type(plugin).__name__}: expected what isorep.register returned, as with "
-            "@isorep.register above the function"
-        )
-    return row

@@ -223,6 +223,7 @@ def _in_memory(
         is_model,
         is_same_path,
         model_of,
+        patterns_of_sides,
         reusable,
         select_layers,
         with_patterns,
@@ -235,6 +236,8 @@ def _in_memory(
     check_for_models(compare_layers, bool(models), general, **options)
     data = reusable(make_data(data, (a, b)))
     of_a, of_b = patterns_of_each(layers, 2)
+    if of_a == of_b:
+        of_a, of_b = patterns_of_sides((a, b), of_a)
 
     def side(spec: Any, name: str, patterns: list[str]) -> Representations:
         network, patterns = with_patterns(model_of(spec, (a, b)), patterns, options)

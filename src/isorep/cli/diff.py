@@ -193,7 +193,7 @@ def diff(
         nan_policy=cast("NanPolicy", nan_policy),
         progress=True,
     )
-    _print_layers(result, x.layers.n_samples)
+    _print_layers(result, x.layers.n_samples - result.table.attrs.get("n_omitted", 0))
     print_omitted(result.table)
     for text in diff_reasons(result, result.layers):
         say(f"isorep: warning: {text}", err=True)

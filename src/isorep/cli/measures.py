@@ -8,6 +8,7 @@ import typer
 
 from isorep.cli.app import app
 from isorep.cli.output import new_console, new_table, shown
+from isorep.cli.own_measures import import_measure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +34,11 @@ _INVARIANCE = {
 def measures(
     measure: Annotated[
         str | None,
-        typer.Argument(metavar="MEASURE", help="Measure to describe, with options if any."),
+        typer.Argument(
+            metavar="MEASURE",
+            callback=lambda spec: None if spec is None else import_measure(spec),
+            help="Measure to describe, with options if any.",
+        ),
     ] = None,
 ) -> None:
     """List the measures, or describe one.

@@ -7,12 +7,16 @@ from typing import Annotated
 
 import typer
 
+from isorep.cli.own_measures import import_measure, import_measures
+
 MeasureOption = Annotated[
     str,
     typer.Option(
         "--measure",
         metavar="MEASURE",
-        help="Measure to compare by, e.g. cka or 'linear_regression(folds=10)'.",
+        callback=import_measure,
+        help="Measure to compare by, e.g. cka, 'linear_regression(folds=10)', or module:name of "
+        "what isorep.register returned.",
     ),
 ]
 MeasuresOption = Annotated[
@@ -20,8 +24,9 @@ MeasuresOption = Annotated[
     typer.Option(
         "--measure",
         metavar="MEASURE",
-        help="Measure to compare by, e.g. cka or 'linear_regression(folds=10)'; may be repeated. "
-        "\\[default: pwcca]",
+        callback=import_measures,
+        help="Measure to compare by, e.g. cka, 'linear_regression(folds=10)', or module:name of "
+        "what isorep.register returned; may be repeated. \\[default: pwcca]",
     ),
 ]
 LayersOption = Annotated[

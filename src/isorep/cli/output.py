@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from isorep._utils.printable import printable
+from isorep._utils.real_path import real_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,14 +32,14 @@ _UNLIMITED = 100_000
 
 def check_targets(targets: Sequence[Path | None], sources: Sequence[Path | None]) -> None:
     """Check before any work that each target can be written and overwrites no source."""
-    resolved_sources = {path.resolve() for path in sources if path is not None}
+    resolved_sources = {real_path(path) for path in sources if path is not None}
     resolved_targets: set[Path] = set()
     for target in targets:
         if target is None:
             continue
         if target == STDOUT:
             raise ValueError("expected the name of a file to write, got - (standard output)")
-        resolved = target.resolve()
+        resolved = real_path(target)
         if not resolved.parent.is_dir():
             raise FileNotFoundError(
                 f"cannot write {str(target)!r}: no folder {str(target.parent)!r}"
@@ -67,7 +68,7 @@ def shown(name: object, style: str = "") -> Text:
 def write_text(target: Path, text: str) -> None:
     """Write text to a file, or to stdout; what is no Unicode becomes an escape."""
     if target != STDOUT:
-        write_file(target, text.encode())
+        write_file(target, text.encode(errors="backslashreplace"))
     elif sys.stdout.isatty():
         say(text)
     else:
@@ -81,7 +82,7 @@ def write_file(target: Path, content: bytes) -> None:
     if target.exists() and not target.is_file():  # a pipe or a device cannot be replaced
         target.write_bytes(content)
         return
-    with new_file(target.resolve()) as file:
+    with new_file(real_path(target)) as file:
         file.write(content)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from isorep._utils.real_path import real_path
 from isorep._utils.validation import unknown_name
 from isorep.cli.app import app
 from isorep.cli.file_sides import as_file, file_options
@@ -77,7 +78,7 @@ def report(
     from isorep.explorer.report import report as write_report
     from isorep.storage import load
 
-    if len({path.resolve() for path in results}) < len(results):
+    if len({real_path(path) for path in results}) < len(results):
         raise ValueError("a result is given twice: give each result once")
     known = samples.of([a, b] if a is not None and b is not None else [])
     check_targets([output], sources=[*results, a, b, *known.paths.values()])

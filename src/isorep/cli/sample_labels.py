@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def read_sample_labels(path: Path | None) -> NDArray[Any] | None:
+def read_sample_labels(path: Path | None, *, as_text: bool = False) -> NDArray[Any] | None:
     """Return the value of each sample, from a .npy or a text with one value a line.
 
-    Lines become numbers if all of them are numbers.
+    Lines become numbers if all of them are numbers, unless they are read as text.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def read_sample_labels(path: Path | None) -> NDArray[Any] | None:
         raise ValueError(
             f"cannot read {str(path)!r}: expected a .npy, or a text with one value a line ({error})"
         ) from error
-    for kind in (np.int64, np.float64):
+    for kind in () if as_text else (np.int64, np.float64):
         try:
             return lines.astype(kind)
         except ValueError:

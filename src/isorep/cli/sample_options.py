@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,12 +21,13 @@ class SampleOptions:
     Attributes
     ----------
     arrays : dict
-        Arrays of the files of activations, by the options of `isorep.load`.
+        Arrays of the files of activations, or values of the samples, by the options of
+        `isorep.load`.
     paths : dict
-        Files with the groups and the order of the samples.
+        Files with values of the samples.
     """
 
-    arrays: dict[str, str]
+    arrays: dict[str, Any]
     paths: dict[str, Path]
 
     def read(self) -> dict[str, Any]:
@@ -49,27 +50,35 @@ class SampleNames:
         Raises
         ------
         ValueError
-            If --groups or --order names a file as well as an array.
+            If a value names a file as well as an array, or the file cannot be read.
         """
-        arrays = {"ids": self.ids, "labels": self.labels}
+        arrays: dict[str, Any] = {}
         paths = {}
-        for option, value in (("groups", self.groups), ("order", self.order)):
-            if value is not None and _is_file(option, value, files):
-                paths[option] = Path(value)
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is None:
+                continue
+            if _is_file(field.name, value, files):
+                paths[field.name] = Path(value)
             else:
-                arrays[option] = value
-        return SampleOptions({x: name for x, name in arrays.items() if name is not None}, paths)
+                arrays[field.name] = value
+        for option in ("ids", "labels"):  # files are read with them, as with names of arrays
+            if option in paths:
+                arrays[option] = read_sample_labels(paths[option], as_text=option == "ids")
+        return SampleOptions(arrays, paths)
 
 
 def sample_options(
     ids: Annotated[
         str | None,
-        typer.Option(metavar="ARRAY", help="Array or column of the files with the sample ids."),
+        typer.Option(
+            metavar="ARRAY|FILE", help="Id of each sample, in the same forms as --groups."
+        ),
     ] = None,
     labels: Annotated[
         str | None,
         typer.Option(
-            metavar="ARRAY", help="Array or column of the files with labels of the samples."
+            metavar="ARRAY|FILE", help="Label of each sample, in the same forms as --groups."
         ),
     ] = None,
     groups: Annotated[

@@ -63,7 +63,8 @@ def trajectory(
         typer.Argument(
             metavar="[STATE...]",
             help="Representations of each state, in any order. The numbers in the names of the "
-            "files are the steps; each folder is a run.",
+            "files are the steps; each folder is a run. If each folder has one file, the folders "
+            "are the steps.",
         ),
     ] = None,
     model: Annotated[
@@ -114,7 +115,12 @@ def trajectory(
         outputs = outputs_of(files, captured / output.name)
         check_targets([output], sources=files)
         captured.mkdir(exist_ok=True)
-        capture_checkpoints(model, data, outputs, options | {"layers": layers or "*"})
+        try:
+            capture_checkpoints(model, data, outputs, options | {"layers": layers or "*"})
+        except BaseException:
+            with suppress(OSError):  # it holds states, with which the command resumes
+                captured.rmdir()
+            raise
         layers = None  # the states have no others
         states = list(outputs.values())
         runs = {

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from isorep.cli.output import say
+from isorep.core.measure_failed import MeasureFailedError
 
 
 @contextmanager
@@ -39,7 +40,7 @@ def user_code(*specs: str | None) -> Iterator[None]:
     with printed_warnings():
         try:
             yield
-        except (ValueError, TypeError, OSError, ImportError):
+        except (ValueError, TypeError, OSError, ImportError, MeasureFailedError):
             raise
         except (Exception, SystemExit) as error:
             names = " or ".join(dict.fromkeys(filter(None, specs)))

@@ -15,7 +15,14 @@ from isorep.comparison.complete_samples import complete_samples
 from isorep.comparison.grid import Grid
 from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.open_pairs import open_pairs
-from isorep.comparison.sides import is_file, is_model, name_of, open_models, with_patterns
+from isorep.comparison.sides import (
+    is_file,
+    is_model,
+    name_of,
+    open_models,
+    patterns_of_sides,
+    with_patterns,
+)
 from isorep.comparison.streaming.plan import Plan
 from isorep.comparison.table import make_table, table_attributes
 from isorep.core.basis import Solver
@@ -216,6 +223,8 @@ def compare(
     general = ("reduce", "channels") if is_file(a) or is_file(b) else ()
     check_for_models(compare, is_model(a) or is_model(b), general, **options)
     of_a, of_b = patterns_of_each(layers, 2)
+    if of_a == of_b:
+        of_a, of_b = patterns_of_sides((a, b), of_a)
     (a, of_a), (b, of_b) = with_patterns(a, of_a, options), with_patterns(b, of_b, options)
     layers = (of_a, of_b)
     sides, groups, order = aligned_sides({"a": a, "b": b}, groups, order)

@@ -17,6 +17,7 @@ from isorep.comparison.sides import (
     select_layers,
     with_structure,
 )
+from isorep.representations.label_agreement import check_same_labels
 from isorep.representations.missing_values import kept_samples, samples_with_nan
 from isorep.representations.representations import Layers, Representations
 
@@ -72,6 +73,7 @@ def complete_samples(
     if groups is not None or order is not None:
         x = with_structure(x, groups, order)
         y = x if same else with_structure(y, groups, order)
+    check_same_labels({"a": x, "b": y})
     x, y, kept = without_nan(x, y, x, y)
     return x, x if same else y, kept
 

@@ -42,6 +42,7 @@ from isorep.measures.registry import one_measure
 from isorep.measures.sample_size_warnings import near_edge
 from isorep.model_files.data_files import make_data
 from isorep.model_files.specs import names_model
+from isorep.representations.label_agreement import check_same_labels
 from isorep.representations.missing_values import NanPolicy
 from isorep.representations.representations import Representations
 
@@ -271,6 +272,7 @@ def diff_captured(
     base.check_same_samples(changed, "base", "changed")
     if groups is not None or order is not None:
         base, changed = (with_structure(side, groups, order) for side in (base, changed))
+    check_same_labels({"base": base, "changed": changed})
     match = _selected(base, changed, selection, layer_map)
     _check_exclusions(base_side, changed_side, selection)
     omitted: dict[str, int] = {}
@@ -404,8 +406,9 @@ def _selected(
     if not match.pairs:
         raise ValueError(
             f"no layer is on both sides: base has {shortened(list(base))}, and changed "
-            f"{shortened(list(changed))}; layers are matched by name. Pass map={{old: new}} if the "
-            "names differ, or map='order' if the layers run in the same order"
+            f"{shortened(list(changed))}; layers are matched by name. Pass map= (in the "
+            "shell --map OLD=NEW) if the names differ, or 'order' as the map if the layers run in "
+            "the same order"
         )
     return match
 

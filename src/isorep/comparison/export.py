@@ -76,7 +76,7 @@ def to_csv(table: xarray.Dataset) -> str:
     names = _inferred(table)
     layers = {dim: [*map(encodable, map(str, table[dim].values))] for dim in ("x_layer", "y_layer")}
     table = table.assign_coords(layers)
-    sides = {side: table.attrs[side] for side in ("a", "b") if side in table.attrs}
+    sides = {side: encodable(table.attrs[side]) for side in ("a", "b") if side in table.attrs}
     shared = ["n_samples", "x_rank", "y_rank", "warnings", "reason"]
     significant = ["n_significant"] if names else []
     frames = []

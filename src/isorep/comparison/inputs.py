@@ -10,6 +10,7 @@ import numpy as np
 
 from isorep._utils.layer_patterns import matching, unmatched
 from isorep._utils.validation import unknown_name
+from isorep.representations.label_agreement import check_same_labels
 from isorep.representations.representations import Layers
 
 Label = str | int | float
@@ -54,7 +55,10 @@ def plain(label: Label) -> Label:
 
 
 def check_same_samples(all_representations: Mapping[str, Layers[Any]]) -> None:
-    """Raise ValueError unless row i is the same sample in all networks; errors name them."""
+    """Raise ValueError unless row i is the same sample in all networks; errors name them.
+
+    Their groups, order and labels must not contradict each other.
+    """
     # If all agree with a network that knows its sample ids, they agree with each other.
     name, witness = next(
         (item for item in all_representations.items() if item[1].sample_ids is not None),
@@ -62,10 +66,11 @@ def check_same_samples(all_representations: Mapping[str, Layers[Any]]) -> None:
     )
     for other_name, other in all_representations.items():
         witness.check_same_samples(other, name, other_name)
+    check_same_labels(all_representations)
 
 
 def layers_of_all(
-    layers: str | Sequence[str] | None, all_representations: Mapping[str, Layers[Any]]
+    layers: str | Sequence[str] | None, all_representations: Mapping[str, Mapping[str, Any]]
 ) -> list[str]:
     """Return the layers to compare, by default those of the first network.
 

@@ -31,6 +31,7 @@ from isorep.comparison.streaming.streamed_pairs import StreamedPairs
 from isorep.core.basis import Solver
 from isorep.inference.jackknife import BLOCKS
 from isorep.measures.base import Measure
+from isorep.representations.label_agreement import check_same_labels
 from isorep.representations.lazy import LazyRepresentations
 from isorep.representations.representations import Layers
 
@@ -107,6 +108,7 @@ def open_pairs(
         if groups is not None or order is not None:
             x = with_structure(x, groups, order)
             y = x if same else with_structure(y, groups, order)
+        check_same_labels({"a": x, "b": y})
         needed = _bytes_in_memory(x, y)
         allowed = budget if sample_readers or inference.chance else min(budget, SMALL)
         stored = isinstance(x, LazyRepresentations) or isinstance(y, LazyRepresentations)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from isorep._utils.arrays import ArrayLike
 from isorep.comparison.aligned_sides import aligned_sides
 from isorep.comparison.inputs import Label, labelled
-from isorep.comparison.sweeps.network import Network
+from isorep.comparison.sweeps.network import networks_of
 from isorep.comparison.sweeps.scheduler import run
 from isorep.comparison.sweeps.sweep import Precision, Sweep, SweepInputs
 from isorep.comparison.sweeps.tile import Tile, tile_sides
@@ -53,7 +53,8 @@ def pairwise(
         a time. PyTorch and CuPy arrays on a GPU are compared there.
     layers : str or sequence of str, optional
         Layers to compare, which every network must have; globs select among the layers of the first
-        network. Default: all its layers.
+        network. Default: all its layers. If each network has one layer, and the names differ, as
+        of arrays that are named after their files, the layer is "array".
     measures : str, mapping or sequence of these
         Names in `isorep.MEASURES`, alone or with options: ``"linear_regression(folds=10)"`` or
         ``{"linear_regression": {"folds": 10}}``.
@@ -153,7 +154,7 @@ def pairwise(
     )
     n = len(named_networks)
     inputs = SweepInputs.from_networks(
-        [Network.from_source(name, side, groups, order, layers) for name, side in sides.items()],
+        networks_of(sides, groups, order, layers),
         layers=layers,
         measures=measures,
         solver=solver,

@@ -13,6 +13,7 @@ from isorep._formats.zarr_codecs import check_codecs
 from isorep._utils.damaged_file import damage_as_value_error
 from isorep._utils.memory import check_fits
 from isorep.comparison.inferred import INFERRED
+from isorep.comparison.sweeps.sweep_store import check_whole
 
 if TYPE_CHECKING:
     import xarray
@@ -37,7 +38,8 @@ def read_result(path: str | PathLike[str]) -> xarray.Dataset:
     FileNotFoundError
         When the path does not exist.
     ValueError
-        When the suffix is another one, or the file holds no such table; it names the file.
+        When the suffix is another one, the file holds no such table, or cells of a sweep are
+        missing; it names the file.
     """
     path = Path(path)
     readers = {".zarr": _from_zarr, ".json": _from_json}
@@ -48,9 +50,12 @@ def read_result(path: str | PathLike[str]) -> xarray.Dataset:
         raise FileNotFoundError(f"cannot read {str(path)!r}: there is no such file or folder")
     try:
         with damage_as_value_error():
-            return read(path)
+            table = read(path)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{_not_a_result(path)}: {error}") from error
+    if path.suffix.lower() == ".zarr":
+        check_whole(path, table)
+    return table
 
 
 def _not_a_result(path: Path) -> str:

@@ -16,7 +16,7 @@ from isorep.representations.array_selection import ReadOptions
 from isorep.representations.lazy import LazyRepresentations
 from isorep.representations.representations import Layers, Representations
 from isorep.representations.sample_structure import SampleStructure
-from isorep.storage import load, open_or_load
+from isorep.storage import array_names, load, open_or_load
 
 if TYPE_CHECKING:
     from isorep.activations.options import ModelOptions
@@ -161,6 +161,24 @@ def with_patterns(
     if patterns != ["*"]:
         read["layers"] = patterns
     return ActivationFile.from_path(side, **read), ["*"]
+
+
+def patterns_of_sides(sides: Sequence[Any], layers: Iterable[str] | str) -> list[list[str]]:
+    """Return the patterns of each side: a file need not have an array that "!" leaves out.
+
+    Such a pattern is left out for a file that it matches nothing in, if it matches in another file.
+    """
+    patterns = as_patterns(layers)
+    excluding = [pattern for pattern in patterns if pattern.startswith("!")]
+    if not excluding:
+        return [patterns] * len(sides)
+    names = [array_names(side) if is_file(side) else [] for side in sides]
+    lacking = [{x for x in excluding if unmatched([x], known)} for known in names]
+    nowhere = set.intersection(*lacking)
+    return [
+        [x for x in patterns if not known or x in nowhere or x not in absent] or ["*"]
+        for known, absent in zip(names, lacking, strict=True)
+    ]
 
 
 def as_layers(side: Any) -> Representations | LazyRepresentations:

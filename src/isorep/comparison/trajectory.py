@@ -15,7 +15,7 @@ from isorep._utils.natural_order import natural_key
 from isorep._utils.validation import unknown_name
 from isorep.comparison.aligned_sides import aligned_sides
 from isorep.comparison.inputs import Label, labelled, plain
-from isorep.comparison.sweeps.network import Network
+from isorep.comparison.sweeps.network import networks_of
 from isorep.comparison.sweeps.scheduler import run
 from isorep.comparison.sweeps.sweep import Precision, Sweep, SweepInputs
 from isorep.comparison.sweeps.tile import Tile, tile_sides
@@ -67,7 +67,8 @@ def trajectory(
         The reference: a state of each run, or other representations.
     layers : str or sequence of str, optional
         Layers to compare, which every state and the reference must have; globs select among the
-        layers of the first state. Default: all its layers.
+        layers of the first state. Default: all its layers. If each state has one layer, and the
+        names differ, the layer is "array".
     measures, groups, order, solver, precision, nan_policy, out, scheduler, memory, progress
         See `isorep.pairwise`.
 
@@ -140,7 +141,7 @@ def trajectory(
         reference_name = reference_steps[0] if same_step else str(reference)
     aligned, groups, order = aligned_sides(sides, groups, order)
     inputs = SweepInputs.from_networks(
-        [Network.from_source(name, side, groups, order, layers) for name, side in aligned.items()],
+        networks_of(aligned, groups, order, layers),
         layers=layers,
         measures=measures,
         solver=solver,

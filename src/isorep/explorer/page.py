@@ -42,7 +42,7 @@ def page(title: str, content: dict[str, Any]) -> bytes:
             plotly=plotly,
             explorer=script,
         )
-        .encode()
+        .encode(errors="backslashreplace")  # a path may hold bytes that are no UTF-8
     )
 
 

@@ -7,6 +7,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isorep._utils.real_path import real_path
+
 if TYPE_CHECKING:
     import xarray
 
@@ -181,11 +183,11 @@ def _target(path: str | PathLike[str]) -> Path:
     if target.exists() and not target.is_file():  # a rename would also replace a device
         kind = "a folder" if target.is_dir() else "not a regular file"
         raise ValueError(f"cannot write {str(target)!r}: it is {kind}; choose another path")
-    if not target.resolve().parent.is_dir():
+    if not real_path(target).parent.is_dir():
         raise FileNotFoundError(
             f"cannot write {str(target)!r}: no folder {str(target.parent)!r}; create it first"
         )
-    return target.resolve()
+    return real_path(target)
 
 
 def _section(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import cached_property, partial
 from hashlib import blake2b
 from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any
@@ -15,8 +16,9 @@ _PLAIN = (bool, int, float, complex, str, bytes, tuple, frozenset, type(None))
 def code_digest(function: Callable[..., Any]) -> str:
     """Return a hash of the code of a function; empty if it has none, such as a function in C.
 
-    It covers functions of the same module that it calls, and numbers and texts that it reads from
-    the module or from a function around it. It covers neither other modules nor comments.
+    It covers functions and classes of the same module that it uses, and numbers and texts that it
+    reads from the module, from a function around it, or from an instance of such a class. It covers
+    neither other modules nor comments.
 
     Examples
     --------
@@ -25,13 +27,16 @@ def code_digest(function: Callable[..., Any]) -> str:
     >>> code_digest(lambda x: x + 1) == code_digest(lambda x: x + 2)
     False
     """
-    plain = _as_function(function)
-    if plain is None:
-        return ""
+    plain: Any = function
+    while isinstance(plain, partial):
+        plain = plain.func
+    module = getattr(_as_function(plain) or plain, "__module__", None)
     digest = blake2b(digest_size=16)
-    for part in _parts(plain, set()):
+    n_parts = 0
+    for part in _parts(function, module, set()):
         digest.update(part.encode(errors="surrogatepass"))
-    return digest.hexdigest()
+        n_parts += 1
+    return digest.hexdigest() if n_parts else ""
 
 
 def _as_function(value: Any) -> FunctionType | None:
@@ -43,21 +48,58 @@ def _as_function(value: Any) -> FunctionType | None:
     return value if isinstance(value, FunctionType) else None
 
 
-def _parts(function: FunctionType, seen: set[int]) -> Iterator[str]:
-    """Yield texts that change with what a function computes."""
-    if id(function) in seen:
+def _parts(value: Any, module: str | None, seen: set[int]) -> Iterator[str]:
+    """Yield texts that change with what a value of a module does."""
+    if isinstance(value, _PLAIN):
+        yield _text(value)
         return
-    seen.add(id(function))
-    yield from _texts_of_code(function.__code__, function.__doc__)
-    defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
-    module = function.__globals__
-    read = [module[name] for name in sorted(_names(function.__code__)) if name in module]
-    for value in (*_contents(function.__closure__ or ()), *defaults, *read):
-        called = _as_function(value)
-        if called is not None and called.__module__ == function.__module__:
-            yield from _parts(called, seen)
-        elif isinstance(value, _PLAIN):
-            yield _text(value)
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    function = _as_function(value)
+    if function is not None:
+        if function.__module__ != module or (function is not value and id(function) in seen):
+            return
+        seen.add(id(function))
+        yield from _texts_of_code(function.__code__, function.__doc__)
+    for part in _used(value, function, module):
+        yield from _parts(part, module, seen)
+
+
+def _used(value: Any, function: FunctionType | None, module: str | None) -> Iterator[Any]:
+    """Yield the values that a function, a class or an instance of a class uses."""
+    if isinstance(value, MethodType):
+        yield value.__self__
+    if function is not None:
+        namespace = function.__globals__
+        yield from _contents(function.__closure__ or ())
+        yield from function.__defaults__ or ()
+        yield from (function.__kwdefaults__ or {}).values()
+        names = sorted(_names(function.__code__))
+        yield from (namespace[name] for name in names if name in namespace)
+    elif isinstance(value, staticmethod | classmethod):
+        yield value.__func__
+    elif isinstance(value, property):
+        yield from (value.fget, value.fset)
+    elif isinstance(value, cached_property):
+        yield value.func
+    elif isinstance(value, partial):
+        yield from (value.func, *value.args, *value.keywords, *value.keywords.values())
+    elif isinstance(value, type):
+        if value.__module__ == module:
+            yield from value.__bases__
+            yield from _members(value)
+    elif type(value).__module__ == module:
+        yield type(value)
+        yield from _members(value)
+
+
+def _members(value: Any) -> Iterator[Any]:
+    """Yield the attributes of a class or an instance, without what Python notes of it."""
+    for name, member in sorted(getattr(value, "__dict__", {}).items()):
+        is_note = name.startswith("__") and not callable(getattr(member, "__func__", member))
+        if not is_note and not name.startswith("__annot"):
+            yield (name, member) if isinstance(member, _PLAIN) else member
 
 
 def _texts_of_code(code: CodeType, doc: str | None) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_type_hints
 
 from isorep._utils.arrays import to_numpy
 from isorep._utils.validation import check_name
+from isorep.core.measure_failed import MeasureFailedError
 from isorep.core.overlap import Overlap
 from isorep.measures.base import INVARIANCES, Invariance, Measure, MeasureValue
 from isorep.measures.code_digest import code_digest
@@ -71,7 +72,7 @@ def register(
         Texts for the table of measures. The default description is the first line of the docstring.
     version : str
         Version of the function. A sweep that was begun with another version is not resumed. The
-        default follows the code of the function and of the functions in its module that it calls;
+        default follows the code of the function, and the functions and classes of its module;
         pass a version if what it computes depends on other modules.
 
     Returns
@@ -174,7 +175,15 @@ class _Formula:
             if self._takes_arrays
             else (overlap,)
         )
-        value = self._function(*sides, **options)
+        try:
+            value = self._function(*sides, **options)
+        except (ValueError, ImportError, OSError, MemoryError):
+            raise
+        except Exception as error:  # the function may raise anything
+            raise MeasureFailedError(
+                f"measure {self._name} failed: {type(error).__name__}: {error}; correct its "
+                "function"
+            ) from error
         try:
             similarity = float(value)
         except (TypeError, ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import sys
 from collections.abc import Sequence
 from os import PathLike, fspath
@@ -13,7 +14,7 @@ from isorep._formats.formats import has_format, one_of, suffixes
 from isorep._utils.optional import import_optional
 from isorep.model_files.checkpoints import load_weights
 from isorep.model_files.huggingface_folder import is_model_folder, load_model
-from isorep.model_files.module_objects import make_object
+from isorep.model_files.module_objects import find_object, make_object
 from isorep.model_files.peft_adapter import base_of, is_adapter_folder, load_adapted
 
 
@@ -68,6 +69,7 @@ def make_model(spec: str | PathLike[str], others: Sequence[Any] = ()) -> Any:
     if Path(name).is_dir():
         model = load_model(Path(name))
     else:
+        _check_makes_model(name)
         model = make_object(name)
         if not isinstance(model, sys.modules["torch"].nn.Module):
             raise ValueError(f"{name} gave a {type(model).__name__}, expected a torch.nn.Module")
@@ -95,8 +97,9 @@ def check_names_model(spec: str | PathLike[str]) -> None:
     elif path.is_dir():
         if not is_model_folder(path):
             raise ValueError(
-                f"{name!r} is a folder without config.json: expected a Hugging Face model, or a "
-                "store with a name ending in .zarr"
+                f"{name!r} is a folder without config.json and without arrays: expected a Hugging "
+                "Face model, a store with a name ending in .zarr, or a folder of arrays (isorep "
+                "formats lists the formats)"
             )
     elif path.is_file():
         raise ValueError(
@@ -107,6 +110,25 @@ def check_names_model(spec: str | PathLike[str]) -> None:
         raise ValueError(
             f"{text!r} must be module:name, module:name@weights.safetensors, a Hugging Face folder "
             f"(no such folder exists), or activations in {one_of(suffixes())}"
+        )
+
+
+def _check_makes_model(name: str) -> None:
+    """Raise ValueError for a function that has to be called with something, such as a batch."""
+    named = find_object(name)
+    if not inspect.isfunction(named):
+        return
+    needed = [
+        parameter.name
+        for parameter in inspect.signature(named).parameters.values()
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    if needed:
+        raise ValueError(
+            f"{name} is a function of {', '.join(needed)}: expected a model, or a function without "
+            "arguments that makes one. A function of batches is captured from Python only: "
+            "isorep.capture(function, data)"
         )
 
 

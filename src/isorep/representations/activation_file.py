@@ -6,9 +6,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from os import PathLike
-from pathlib import Path
 from typing import Any, Self, Unpack
 
+from isorep._utils.real_path import real_path
 from isorep.representations.array_selection import ReadOptions
 
 
@@ -48,7 +48,7 @@ class ActivationFile(PathLike[str]):
         options: Mapping[str, Any] = self.options
         others: Mapping[str, Any] = other.options
         return (
-            Path(self.path).resolve() == Path(other.path).resolve()
+            real_path(self.path) == real_path(other.path)
             and options.keys() == others.keys()
             and all(_equal(value, others[name]) for name, value in options.items())
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
@@ -15,7 +16,7 @@ from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.layer_patterns import as_patterns, matching, unmatched
 from isorep._utils.memory import read_whole
 from isorep._utils.position_reductions import POSITION_REDUCTIONS
-from isorep._utils.tables import as_labels
+from isorep._utils.tables import as_labels, with_texts
 from isorep._utils.validation import check_name, unknown_name
 from isorep.representations.array_reduction import CHANNELS, ReducedArray
 from isorep.representations.representations import MANY_ROWS, check_layer, readable_dtype
@@ -27,6 +28,18 @@ _PER_LAYER = ("reductions", "dtypes", "row_positions")
 
 _MOST_NAMED = 6
 """Number of arrays that a note or an error lists."""
+
+_LABELS = {
+    *("block", "class", "classes", "group", "id", "index", "label", "run", "session", "stimuli"),
+    *("stimulus", "subject", "time", "timestamp", "trial"),
+}
+"""Last words of the names of columns that describe the samples."""
+
+_INPUTS = ("attention_mask", "input_ids", "token_type_ids", "position_ids", "special_tokens_mask")
+"""Names of the inputs of language models, which are no layers unless they are named in full."""
+
+_ROWS_LOOKED_AT = 1000
+_FEWEST_ROWS = 4
 
 
 class ReadOptions(TypedDict, total=False):
@@ -81,6 +94,7 @@ def select_arrays(
     arrays = dict(contents.layers)
     metadata = dict(contents.metadata)
     described = set(metadata.pop("described", ()))
+    named: dict[str, str] = {}
     for keyword, argument, values in (
         ("sample_ids", "ids", ids),
         ("labels", "labels", labels),
@@ -90,7 +104,8 @@ def select_arrays(
         if isinstance(values, str):
             name = _name_of_values(arrays, values, argument)
             described.add(name)
-            values = _values_of_samples(arrays[name], name, argument)
+            named[keyword] = f"{argument}={name!r}"
+            values = _values_of_samples(_written(contents, name, argument), name, argument)
         if values is not None:
             metadata[keyword] = values
     others = {name: array for name, array in arrays.items() if name not in described}
@@ -98,12 +113,15 @@ def select_arrays(
     is_table = bool(contents.table) and all(len(array.shape) < 2 for array in others.values())
     if not (is_table and patterns == [contents.table]):
         _check_patterns(patterns, others, arrays)
+    for name in set(patterns) & contents.reasons.keys() & others.keys():
+        raise ValueError(f"column {name!r} is text {contents.reasons[name]}; expected numbers")
     unused: dict[str, Any] = {}
     if is_table:
-        others, patterns, unused = _as_one_layer(contents.table, others, patterns)
+        is_first = not names
+        others, patterns, unused = _as_one_layer(contents.table, others, patterns, is_first)
     selected = matching(patterns, others)
     wanted = set(patterns)
-    left_out = [x for x in selected if x not in wanted and not _may_be_layer(others[x])]
+    left_out = [x for x in selected if x not in wanted and not _may_be_layer(x, others[x])]
     dropped = set(left_out)
     chosen = {
         name: others[name]
@@ -113,10 +131,11 @@ def select_arrays(
     if not chosen:
         if len(left_out) == 1:
             (name,) = left_out
+            _check_not_refused(others[name])
             check_layer(name, tuple(others[name].shape), np.dtype(others[name].dtype))
         raise ValueError(
             "expected at least one layer, an array of numbers (n_samples, n_features), got "
-            + (_listed({name: others[name] for name in left_out}) or "no array")
+            + (_listed({name: others[name] for name in left_out}, contents.reasons) or "no array")
         )
     if not wanted.issuperset(chosen):
         check_no_state_dict(selected)
@@ -129,9 +148,13 @@ def select_arrays(
             "features, and reduce= reduces these arrays: pass reduce= too, or leave channels out"
         )
     _check_rows(chosen, reductions)
+    _check_lengths(metadata, named, chosen, reductions)
+    if not names:
+        is_reduced = {name: chosen[name] for name, x in read.items() if isinstance(x, ReducedArray)}
+        _warn_of_padding(arrays, is_reduced, reduce)
     unused |= {name: others[name] for name in left_out}
     if unused and not names:
-        _warn_of_left_out(unused)
+        _warn_of_left_out(unused, contents.reasons)
     return Contents(read, _metadata_of_layers(metadata, read))
 
 
@@ -159,11 +182,12 @@ class _Columns:
 
 
 def _as_one_layer(
-    table: str, columns: Mapping[str, Any], patterns: list[str]
+    table: str, columns: Mapping[str, Any], patterns: list[str], is_first: bool
 ) -> tuple[dict[str, Any], list[str], dict[str, Any]]:
     """Return the selected columns of a table as one layer, its pattern, and unused columns.
 
-    Columns are unused if no pattern selects some. A column may have the name of the table.
+    Columns are unused if no pattern selects some. A column may have the name of the table. Unless
+    columns are picked, a warning names those that look like labels when the table `is_first` read.
     """
     numbers = [name for name, column in columns.items() if _is_column_of_numbers(column)]
     everything = patterns == ["*"] or (patterns == [table] and table not in columns)
@@ -176,10 +200,54 @@ def _as_one_layer(
         selected = [name for name in selected if _is_column_of_floats(columns[name])] or selected
     if not selected:
         return dict(columns), ["*"] if everything else patterns, {}
+    if is_first and (everything or all(pattern.startswith("!") for pattern in patterns)):
+        _warn_of_labels({name: columns[name] for name in selected})
     layer = {table: _Columns([columns[name] for name in selected])}
     taken = set(selected)
     unused = [name for name in columns if name not in taken] if patterns == ["*"] else []
     return layer, [table], {name: columns[name] for name in unused}
+
+
+def _warn_of_labels(columns: Mapping[str, Any]) -> None:
+    """Warn of features that look like a label, group, index or time of the samples."""
+    part = slice(0, _ROWS_LOOKED_AT)
+    heads = _Columns(list(columns.values()))[part].T
+    suspects = [
+        name
+        for (name, column), head in zip(columns.items(), heads, strict=True)
+        if _is_named_as_label(name)
+        or (np.dtype(column.dtype).kind != "b" and _counts_or_repeats(head))
+    ]
+    if not suspects:
+        return
+    several = len(suspects) > 1
+    warnings.warn(
+        f"column{'s' * several} {', '.join(map(repr, suspects[:_MOST_NAMED]))}"
+        + (f" and {len(suspects) - _MOST_NAMED} more" if len(suspects) > _MOST_NAMED else "")
+        + f" {'are read as features' if several else 'is read as a feature'} but may describe the "
+        f"samples: leave {'them' if several else 'it'} out with layers="
+        + repr([f"!{name}" for name in suspects[:_MOST_NAMED]] if several else f"!{suspects[0]}")
+        + ", or pass ids=, labels=, groups= or order=",
+        UserWarning,
+        stacklevel=stacklevel_of_caller(),
+    )
+
+
+def _is_named_as_label(name: str) -> bool:
+    """Return whether a column is named as labels are, such as "trial" and "image_id"."""
+    word = re.split(r"[\W_]+", name.lower())[-1]
+    return word in _LABELS or word.removesuffix("s") in _LABELS
+
+
+def _counts_or_repeats(values: NDArray[Any]) -> bool:
+    """Return whether values are integers that count the rows, or only change after several rows."""
+    if len(values) < _FEWEST_ROWS or not (values == np.floor(values)).all():
+        return False
+    steps = np.diff(values)
+    changes = np.flatnonzero(steps)
+    if not changes.size:
+        return False
+    return bool((steps == 1).all() or (np.diff(changes, prepend=-1) > 1).all())
 
 
 def _check_patterns(
@@ -211,6 +279,14 @@ def _name_of_values(arrays: Mapping[str, Any], name: str, argument: str) -> str:
     raise ValueError(unknown_name(f"array for {argument}=", name, columns or arrays))
 
 
+def _written(contents: Contents, name: str, argument: str) -> Any:
+    """Return an array of the file; for ids its texts, if they say more than its numbers."""
+    array = contents.layers[name]
+    if argument != "ids" or contents.texts is None:
+        return array
+    return with_texts(read_whole(array), contents.texts, name)
+
+
 def _values_of_samples(array: Any, name: str, argument: str) -> Any:
     """Return an array with a value for each sample; raise ValueError if it has several."""
     shape = tuple(array.shape)
@@ -224,12 +300,23 @@ def _values_of_samples(array: Any, name: str, argument: str) -> Any:
         return np.char.decode(values, "utf-8")
     if values.dtype.kind == "O":
         values = np.array([x.decode() if isinstance(x, bytes) else x for x in values], object)
+    if argument == "order" and values.dtype.kind in "UOT":
+        values = _as_times(values)
     if values.dtype.kind == "M":
         return values if argument == "order" else values.astype(np.str_)
     _check_complete(values, f"{argument}={name!r}")
     if argument == "ids" and values.dtype.kind == "f" and (values == np.floor(values)).all():
         return values.astype(np.int64)  # MATLAB holds all numbers as floats
     return as_labels(values)
+
+
+def _as_times(texts: NDArray[Any]) -> NDArray[Any]:
+    """Return times if all texts are ISO dates, such as "2024-05-01T12:30"; else the texts."""
+    try:
+        times = as_labels(texts).astype("M8")
+    except (TypeError, ValueError):
+        return texts
+    return texts if np.isnat(times).any() else times
 
 
 def _check_complete(values: NDArray[Any], name: str) -> None:
@@ -258,13 +345,46 @@ def _is_column_of_floats(column: Any) -> bool:
     return len(known) in (0, len(column)) or bool((known != np.floor(known)).any())
 
 
-def _may_be_layer(array: Any) -> bool:
+def _may_be_layer(name: str, array: Any) -> bool:
     """Return whether an array that nobody asked for is a layer, or an error if it cannot be."""
-    return len(array.shape) > 1 and np.dtype(array.dtype).kind not in "USTO"
+    return (
+        len(array.shape) > 1
+        and np.dtype(array.dtype).kind not in "USTO"
+        and name.rpartition("/")[2] not in _INPUTS
+    )
+
+
+def _warn_of_padding(
+    arrays: Mapping[str, Any], reduced: Mapping[str, Any], reduce: str | None
+) -> None:
+    """Warn of a mask of positions beside arrays that are reduced with all their positions."""
+    for name, mask in arrays.items():
+        if not re.search(r"(^|[/_.])mask$", name.lower()) or len(mask.shape) != 2:
+            continue
+        padded = [x for x, layer in reduced.items() if tuple(layer.shape[:2]) == tuple(mask.shape)]
+        if not padded or np.dtype(mask.dtype).kind not in "biuf":
+            continue
+        values = read_whole(mask)
+        if not np.isin(values, (0, 1)).all() or values.all():
+            continue
+        warnings.warn(
+            f"{name!r} marks positions to leave out, and reduce={reduce!r} of layer {padded[0]!r} "
+            f"takes them too: load ignores masks. Reduce the array before you save it, e.g. "
+            f"(h * mask[:, :, None]).sum(1) / mask.sum(1)[:, None] for the mean, or capture the "
+            "model with isorep.capture(mask=)",
+            UserWarning,
+            stacklevel=stacklevel_of_caller(),
+        )
+
+
+def _check_not_refused(array: Any) -> None:
+    if refusal := getattr(array, "refusal", ""):
+        raise ValueError(refusal)
 
 
 def _layer(name: str, array: Any, reduce: str | None, channels: str) -> Any:
     """Return an array as a layer (rows, features)."""
+    _check_not_refused(array)
     shape, dtype = tuple(array.shape), readable_dtype(np.dtype(array.dtype))
     if len(shape) == 1:
         check_layer(name, (*shape, 1), dtype)
@@ -308,29 +428,55 @@ def _check_rows(arrays: Mapping[str, Any], reductions: Mapping[str, str]) -> Non
                 f"pick layers of the same samples, e.g. layers={first!r}, or transpose an array "
                 "whose samples are in columns"
             )
+    dims = {name: arrays[name].dims[0] for name in counts if getattr(arrays[name], "dims", ())}
+    first = next(iter(dims), "")
+    for name, dim in dims.items():
+        if dim != dims[first]:
+            raise ValueError(
+                f"the samples of layer {first!r} are along {dims[first]!r} and the samples of "
+                f"layer {name!r} along {dim!r}: pick layers of the same samples, e.g. "
+                f"layers={first!r}, or give both dimensions one name"
+            )
 
 
-def _warn_of_left_out(arrays: Mapping[str, Any]) -> None:
+def _check_lengths(
+    metadata: Mapping[str, Any],
+    named: Mapping[str, str],
+    arrays: Mapping[str, Any],
+    reductions: Mapping[str, str],
+) -> None:
+    """Raise ValueError for a named array with another number of values than there are samples."""
+    counts = [x.shape[0] for name, x in arrays.items() if reductions.get(name) != MANY_ROWS]
+    for keyword, name in named.items():
+        if counts and len(metadata[keyword]) != counts[0]:
+            raise ValueError(
+                f"{name} has {len(metadata[keyword])} values and the layers have {counts[0]} "
+                "samples: name an array with a value for each sample"
+            )
+
+
+def _warn_of_left_out(arrays: Mapping[str, Any], reasons: Mapping[str, str]) -> None:
     warnings.warn(
-        f"arrays that are not layers are left out: {_listed(arrays)}. Pass their names as "
+        f"arrays that are not layers are left out: {_listed(arrays, reasons)}. Pass their names as "
         "ids=, labels=, groups= or order= to use them, or the names of the layers as layers=",
         UserWarning,
         stacklevel=stacklevel_of_caller(),
     )
 
 
-def _listed(arrays: Mapping[str, Any]) -> str:
-    """Return names with shapes and dtypes."""
+def _listed(arrays: Mapping[str, Any], reasons: Mapping[str, str]) -> str:
+    """Return names with shapes, dtypes and reasons."""
     texts = [
-        f"{name} {tuple(array.shape)} {_kind(array.dtype)}"
+        f"{name} {tuple(array.shape)} {_kind(array)} {reasons.get(name, '')}".rstrip()
         for name, array in islice(arrays.items(), _MOST_NAMED)
     ]
     more = len(arrays) - len(texts)
     return ", ".join(texts) + (f" and {more} more" if more else "")
 
 
-def _kind(dtype: np.dtype[Any]) -> str:
-    return "text" if dtype.kind in "SUT" else str(dtype)
+def _kind(array: Any) -> str:
+    dtype = array.dtype
+    return getattr(array, "dtype_name", "text" if dtype.kind in "SUT" else str(dtype))
 
 
 def _shared_order(orders: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
@@ -354,6 +500,13 @@ def _metadata_of_layers(metadata: Mapping[str, Any], layers: Mapping[str, Any]) 
         for key, value in metadata.items()
     }
     orders = kept.pop("orders", {})
+    timed = [name for name in layers if name in orders]
+    if timed and len(timed) < len(layers):
+        other = next(name for name in layers if name not in orders)
+        raise ValueError(
+            f"layer {timed[0]!r} has a sample for each time of a recording and layer {other!r} is "
+            f"no time series: pick layers of the same samples, e.g. layers={timed[0]!r}"
+        )
     if kept.get("order") is None and all(name in orders for name in layers):
         kept["order"] = _shared_order({name: read_whole(orders[name]) for name in layers})
     shared: dict[tuple[int, int], RowPositions] = {}

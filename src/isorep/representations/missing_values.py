@@ -8,7 +8,7 @@ import numpy as np
 from array_api_compat import array_namespace, device, is_array_api_obj
 from numpy.typing import NDArray
 
-from isorep._utils.arrays import to_numpy
+from isorep._utils.arrays import check_finite, to_numpy
 from isorep._utils.tables import dense_numbers
 from isorep.representations.representations import Layers
 
@@ -38,6 +38,8 @@ def complete_rows(x: Any, y: Any) -> tuple[Any, Any, NDArray[np.bool_]]:
     rows = kept_samples(missing[0] | missing[1])
     if len(rows) < len(missing[0]):
         x, y = (_take(array, rows) for array in arrays)
+        for name, array in (("x", x), ("y", y)):
+            _check_kept(array, name, rows)
     return x, y, ~(missing[0] | missing[1])
 
 
@@ -92,15 +94,24 @@ def _array(side: Any, name: str) -> Any:
 
 def _rows_with_nan(array: Any) -> NDArray[np.bool_]:
     xp = array_namespace(array)
-    try:
-        is_float = xp.isdtype(array.dtype, "real floating")
-    except TypeError:  # NumPy's own dtypes that the standard does not know
-        is_float = False
     n = array.shape[0] if array.ndim else 0
-    if not is_float or not n:
+    if not n or not _is_float(array):
         return np.zeros(n, dtype=np.bool_)
     flat = xp.reshape(array, (n, -1))
     return np.asarray(to_numpy(xp.any(xp.isnan(flat), axis=1)))
+
+
+def _check_kept(array: Any, name: str, rows: NDArray[np.int64]) -> None:
+    """Raise ValueError for an infinity, with its row among all rows and not among the kept ones."""
+    if array.shape[:1] == rows.shape and array.ndim == 2 and array.shape[1] and _is_float(array):
+        check_finite(array_namespace(array), array, name, rows=rows)
+
+
+def _is_float(array: Any) -> bool:
+    try:
+        return bool(array_namespace(array).isdtype(array.dtype, "real floating"))
+    except TypeError:  # NumPy's own dtypes that the standard does not know
+        return False
 
 
 def _take(array: Any, rows: NDArray[np.int64]) -> Any:

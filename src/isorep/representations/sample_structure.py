@@ -155,14 +155,37 @@ def common_structure(
     """
     if x is None or y is None or x is y:
         return y if x is None else x
-    same = np.array_equal(x.groups, y.groups)
-    pairs = x.n_groups if same else len(np.unique(x.groups * y.n_groups + y.groups))
-    if pairs > max(x.n_groups, y.n_groups):
+    row = first_contradiction(x.groups, y.groups)
+    if row is not None:
         raise ValueError(
-            f"the two sides have different groups, {x} and {y}: pass the same groups for both"
+            f"the two sides have different groups: row {row} is of group {x.groups[row]} of "
+            f"{x.n_groups} on one side and of group {y.groups[row]} of {y.n_groups} on the other "
+            "(numbered in the order of their first rows): pass the same groups for both"
         )
     larger, smaller = (x, y) if x.n_groups <= y.n_groups else (y, x)
     return larger if larger.order is not None else replace(larger, order=smaller.order)
+
+
+def first_contradiction(x: NDArray[np.int64], y: NDArray[np.int64]) -> int | None:
+    """Return the first row whose group differs, unless the groups of one are parts of the other's.
+
+    Parameters
+    ----------
+    x, y : (n,) int64 array
+        Number of each row's group, from 0 in the order of their first rows.
+
+    Examples
+    --------
+    >>> first_contradiction(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]))
+    1
+    >>> first_contradiction(np.array([0, 0, 1, 1]), np.array([0, 1, 2, 2]))
+    """
+    if np.array_equal(x, y):
+        return None
+    n_x, n_y = int(x.max()) + 1, int(y.max()) + 1
+    if len(np.unique(x * n_y + y)) <= max(n_x, n_y):
+        return None
+    return int(np.argmax(x != y))
 
 
 def _checked(values: ArrayLike, n: int, name: str) -> NDArray[Any]:

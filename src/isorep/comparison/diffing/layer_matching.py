@@ -45,7 +45,8 @@ def match_layers(
     """Match layers by name, after the names that `layer_map` gives to layers of base.
 
     Names that are the same are matched first. For the others, the names of wrappers and a prefix
-    that all layers of one side have are ignored, if that finds partners.
+    that all layers of one side have are ignored, if that finds partners. If each side has one
+    layer, the two match whatever their names.
 
     Parameters
     ----------
@@ -71,6 +72,9 @@ def match_layers(
     """
     if layer_map == "order":
         return _by_order(base, changed)
+    if layer_map is None and len(base) == len(changed) == 1:
+        note = () if base[0] == changed[0] else ("each side has one layer: they are matched",)
+        return LayerMatch([(base[0], changed[0])], [], [], note)
     if isinstance(layer_map, str):
         raise ValueError(f"map must be a mapping of old to new names or 'order', got {layer_map!r}")
     partner = _mapped(base, changed, layer_map or {})

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from isorep._utils.arrays import Array, ArrayLike, to_numpy
 from isorep._utils.layer_patterns import as_patterns
 from isorep._utils.validation import unknown_name
-from isorep.comparison.sides import layers_named, with_structure
+from isorep.comparison.sides import layers_named, patterns_of_sides, with_structure
 from isorep.representations.activation_file import ActivationFile
 from isorep.representations.lazy import LazyArray, LazyRepresentations
 from isorep.representations.missing_values import samples_with_nan
@@ -62,6 +62,8 @@ class Network:
         Patterns of the sweep that the layers of a file were picked by.
     kept : (n_kept,) array, optional
         Numbers of the samples that are compared. By default all.
+    only_layer : str, optional
+        Name of the network's one layer, if the sweep has another name for it.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Network:
     order: ArrayLike | None = None
     patterns: Sequence[str] = ()
     kept: NDArray[np.int64] | None = None
+    only_layer: str | None = None
 
     @classmethod
     def from_source(
@@ -139,6 +142,7 @@ class Network:
 
     def with_layer(self, layer: str) -> Network:
         """Return the network with one layer alone, which is less to send to a worker."""
+        layer = self.only_layer or layer
         layers = self.layers
         if isinstance(layers, ActivationFile):
             return self
@@ -164,6 +168,7 @@ class Network:
         OSError
             If the store cannot be read.
         """
+        layer = self.only_layer or layer
         layers = self._take(self._open([layer]), layer)
         array, dtype = self._find_layer(layers, layer)
         structure = self._structure(layers, layer)
@@ -179,7 +184,7 @@ class Network:
             If the layers are on a device, or cannot be read.
         """
         missing = []
-        for layer in layers:
+        for layer in [self.only_layer] if self.only_layer else layers:
             opened = self._open([layer])
             if not isinstance(opened, Layers):
                 raise ValueError(
@@ -193,6 +198,7 @@ class Network:
     def fingerprint(self, layers: Sequence[str]) -> str:
         """Return a hash of these layers; damaged layers have a hash of their own."""
         summary = blake2b(digest_size=16)
+        layers = [self.only_layer] if self.only_layer else layers
         opened = self._open(layers)
         for layer in layers:
             try:
@@ -251,6 +257,22 @@ class Network:
             return with_structure(layers, self.groups, self.order)
         except (ValueError, OSError) as error:
             raise type(error)(f"{self.name}: {error}") from error
+
+
+def networks_of(
+    sources: Mapping[str, Any],
+    groups: ArrayLike | None,
+    order: ArrayLike | None,
+    layers: str | Sequence[str] | None,
+) -> list[Network]:
+    """Return a network for each source; see `Network.from_source`."""
+    patterns: Sequence[Any] = [None] * len(sources)
+    if layers:
+        patterns = patterns_of_sides(list(sources.values()), layers)
+    return [
+        Network.from_source(name, source, groups, order, of_one)
+        for (name, source), of_one in zip(sources.items(), patterns, strict=True)
+    ]
 
 
 def _dtype(layers: Mapping[str, Any], layer: str) -> dict[str, str]:

@@ -38,13 +38,20 @@ class StoredChunks:
         """Yield all chunks of an array."""
         return self.in_region(name, (slice(None),) * self._arrays[name].ndim)
 
+    def regions(self, name: str) -> Iterator[tuple[str, tuple[slice, ...]]]:
+        """Yield all chunks of an array, each with the cells that it holds."""
+        array = self._arrays[name]
+        for index in np.ndindex(*self._counts(array)):
+            corners = zip(index, array.chunks, strict=True)
+            region = tuple(slice(i * length, (i + 1) * length) for i, length in corners)
+            yield self._chunk(name, index), region
+
     def remove_damaged(self) -> None:
         """Remove the chunks that cannot be read, and files that a killed process left."""
         for leftover in self._path.rglob("*.partial"):
             leftover.unlink()
         for name, array in self._arrays.items():
-            counts = [-(-n // chunk) for n, chunk in zip(array.shape, array.chunks, strict=True)]
-            for index in np.ndindex(*counts):
+            for index in np.ndindex(*self._counts(array)):
                 try:
                     array.blocks[index]
                 except (OSError, MemoryError):  # says nothing of the chunk
@@ -61,6 +68,11 @@ class StoredChunks:
         """Wait until chunks are on the disk."""
         files = {self._path / chunk for chunk in chunks}
         sync(sorted(files | {file.parent for file in files}))
+
+    @staticmethod
+    def _counts(array: Any) -> list[int]:
+        """Return the number of chunks along each axis."""
+        return [-(-n // chunk) for n, chunk in zip(array.shape, array.chunks, strict=True)]
 
     def _chunk(self, name: str, index: tuple[int, ...]) -> str:
         return f"{name}/{self._arrays[name].metadata.encode_chunk_key(index)}"

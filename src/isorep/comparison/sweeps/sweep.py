@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
@@ -17,10 +17,14 @@ from isorep.core.basis import Solver
 from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measures_named
+from isorep.representations.label_agreement import LabelAgreement
 from isorep.representations.missing_values import NanPolicy, kept_samples
 from isorep.representations.representations import Layers
 
 Precision = Literal["auto", "double", "single"]
+
+_ONLY_LAYER = "array"
+"""Name of the layer of networks that have one layer each, of different names."""
 
 MANY_PAIRS = 1000
 """Number of pairs of networks above which "auto" means single precision."""
@@ -80,7 +84,7 @@ class SweepInputs:
         check_name("solver", solver, get_args(Solver))
         check_name("nan_policy", nan_policy, get_args(NanPolicy))
         product_precision = choose_precision(precision, checked_measures, n_pairs)
-        checked_layers, shapes, sample_ids = _check_layers(networks, layers)
+        networks, checked_layers, shapes, sample_ids = _check_layers(networks, layers)
         n_omitted = None
         if nan_policy == "omit":
             missing = np.any([x.samples_with_nan(checked_layers) for x in networks], axis=0)
@@ -165,16 +169,19 @@ def choose_precision(
 
 
 def _check_layers(
-    networks: Iterable[Network], layers: str | Sequence[str] | None
-) -> tuple[list[str], list[dict[str, tuple[int, int]]], tuple[str, ...] | None]:
-    """Return the layers to compare, their shapes in each network, and the sample ids if known.
+    networks: Sequence[Network], layers: str | Sequence[str] | None
+) -> tuple[Sequence[Network], list[str], list[dict[str, tuple[int, int]]], tuple[str, ...] | None]:
+    """Return the networks, the layers to compare, their shapes, and the sample ids if known.
+
+    If every network has one layer, and their names differ, as those of arrays that are named after
+    their files, these layers are compared under the name "array".
 
     It holds the outlines of two networks at a time, because the sample ids of hundreds of networks
     may not fit in memory.
     """
-    checked_layers: list[str] | None = None
     shapes: list[dict[str, tuple[int, int]]] = []
     witness: tuple[str, Layers[Any]] | None = None  # the first network that has sample ids
+    agreement = LabelAgreement()
     for network in networks:
         outline = network.outline()
         if witness is None:
@@ -183,16 +190,24 @@ def _check_layers(
             check_same_samples({witness[0]: witness[1], network.name: outline})
             if witness[1].sample_ids is None and outline.sample_ids is not None:
                 witness = (network.name, outline)
-        if checked_layers is None:  # by default, the layers of the first network
-            # Columns of a table that match are one layer, which has another name.
-            are_names = set(network.patterns) <= outline.keys()
-            selected = layers if are_names else list(outline)
-            checked_layers = layers_of_all(selected, {network.name: outline})
-        else:
-            layers_of_all(checked_layers, {network.name: outline})
-        shapes.append(
-            {layer: (outline[layer].shape[0], outline[layer].shape[1]) for layer in checked_layers}
-        )
-    assert checked_layers is not None
+        agreement.add(network.name, outline)
+        shapes.append({layer: (x.shape[0], x.shape[1]) for layer, x in outline.items()})
     assert witness is not None
-    return checked_layers, shapes, witness[1].sample_ids
+    sample_ids = witness[1].sample_ids
+    first = networks[0]
+    # Columns of a table that match are one layer, which has another name.
+    are_names = set(first.patterns) <= shapes[0].keys()
+    selected = layers if are_names else list(shapes[0])
+    checked_layers = layers_of_all(selected, {first.name: shapes[0]})
+    if layers is None or all(network.patterns for network in networks):
+        names = [next(iter(shape)) for shape in shapes if len(shape) == 1]
+        if len(names) == len(networks) and len(set(names)) > 1:
+            return (
+                [replace(x, only_layer=name) for x, name in zip(networks, names, strict=True)],
+                [_ONLY_LAYER],
+                [{_ONLY_LAYER: size} for shape in shapes for size in shape.values()],
+                sample_ids,
+            )
+    for network, shape in zip(networks, shapes, strict=True):
+        layers_of_all(checked_layers, {network.name: shape})
+    return networks, checked_layers, shapes, sample_ids

@@ -144,18 +144,17 @@ class SweepStore:
 
     def _read_finished(self, path: Path) -> set[int]:
         """Return the finished tiles whose chunks are all there; forget the others, and say so."""
-        *lines, _ = path.read_bytes().split(b"\n")  # a killed process may leave half a line
         tiles = {tile.number: tile for tile in self._sweep.tiles}
         whole = {}
-        for line in lines:
-            about, _, checksum = line.rpartition(b" ")
-            if checksum != b"%08x" % crc32(about):
+        n_lines = 0
+        for line, number, texts in _lines(path):
+            n_lines += 1
+            if number is None:
                 continue
-            number, *texts = about.decode().split()
-            if all(map(self._chunks.has, (*texts, *self._numbers(tiles[int(number)])))):
-                whole[int(number)] = line
-        if len(whole) < len(lines):
-            n = len(lines) - len(whole)
+            if all(map(self._chunks.has, (*texts, *self._numbers(tiles[number])))):
+                whole[number] = line
+        if len(whole) < n_lines:
+            n = n_lines - len(whole)
             warnings.warn(
                 f"{str(self._path)!r} is damaged: {counted(n, 'finished tile')} cannot be read, "
                 "and will be computed again",
@@ -231,6 +230,61 @@ def n_finished(path: Path) -> int | None:
         return (path / _RECORD / _FINISHED).read_bytes().count(b"\n")
     except OSError:
         return None
+
+
+def check_whole(path: Path, table: xarray.Dataset) -> None:
+    """Raise ValueError if the store of a sweep lacks cells; accept any store of another table.
+
+    A chunk that is not there reads as NaN, 0 or "", so that the table alone does not show it.
+
+    Parameters
+    ----------
+    path
+        Path of the store.
+    table
+        The table that was read from it.
+    """
+    import zarr
+
+    record = path / _RECORD
+    if not record.is_dir():
+        return
+    group = zarr.open_group(path, mode="r", zarr_format=3, use_consolidated=False)
+    chunks = StoredChunks(path, dict(group.arrays()))
+    lines = list(_lines(record / _FINISHED))
+    lost = {text for _, _, texts in lines for text in texts if not chunks.has(text)}
+    damaged_lines = any(number is None for _, number, _ in lines)
+    explained = table["reason"] != ""
+    for name in set(map(str, table.variables)) - set(_TEXTS):
+        # Cells that are not compared, such as steps that a run lacks, may have no chunk.
+        is_cell = table[name].dims == explained.dims
+        for chunk, region in chunks.regions(name):
+            if not chunks.has(chunk) and not (is_cell and explained.values[region].all()):
+                lost.add(chunk)
+    empty = ~explained & table[table.attrs["measures"]].to_dataarray().isnull().any("variable")
+    if lost or damaged_lines or empty.any():
+        first = f", such as {min(lost)}" if lost else ""
+        raise ValueError(
+            f"the sweep {str(path)!r} is unfinished or damaged: "
+            f"{counted(int(empty.sum()), 'cell')} of {empty.size} have no value, and "
+            f"{counted(len(lost), 'file')} of the store are missing{first}. Run the sweep again "
+            "with the same inputs and store: it computes what is missing"
+        )
+
+
+def _lines(path: Path) -> Iterator[tuple[bytes, int | None, list[str]]]:
+    """Yield the lines of finished tiles: each line, the tile's number, and its chunks of texts.
+
+    The number of a damaged line is None.
+    """
+    *lines, _ = path.read_bytes().split(b"\n")  # a killed process may leave half a line
+    for line in lines:
+        about, _, checksum = line.rpartition(b" ")
+        if checksum == b"%08x" % crc32(about):
+            number, *texts = about.decode().split()
+            yield line, int(number), texts
+        else:
+            yield line, None, []
 
 
 def _identity(sweep: Sweep, fingerprints: Sequence[str]) -> dict[str, Any]:

@@ -265,10 +265,9 @@ def check_whole(path: Path, table: xarray.Dataset) -> None:
     if lost or damaged_lines or empty.any():
         first = f", such as {min(lost)}" if lost else ""
         raise ValueError(
-            f"the sweep {str(path)!r} is unfinished or damaged: "
-            f"{counted(int(empty.sum()), 'cell')} of {empty.size} have no value, and "
-            f"{counted(len(lost), 'file')} of the store are missing{first}. Run the sweep again "
-            "with the same inputs and store: it computes what is missing"
+            f"the sweep {str(path)!r} is unfinished or damaged; cells without a value: "
+            f"{int(empty.sum())} of {empty.size}; missing files of the store: {len(lost)}{first}. "
+            "Run the sweep again with the same inputs and store: it computes what is missing"
         )
 
 

@@ -18,7 +18,12 @@ from isorep.comparison.complete_samples import without_nan
 from isorep.comparison.diff_result import Diff, shortened
 from isorep.comparison.diffing.divergence import ElementwiseError
 from isorep.comparison.diffing.equal_layers import fold_equal_layers
-from isorep.comparison.diffing.layer_matching import LayerMap, LayerMatch, match_layers
+from isorep.comparison.diffing.layer_matching import (
+    LayerMap,
+    LayerMatch,
+    match_layers,
+    of_two_files,
+)
 from isorep.comparison.diffing.side_capture import CapturedSide, LayerSelection, SideCapture
 from isorep.comparison.grid import Grid
 from isorep.comparison.inferred import InferenceOptions
@@ -273,7 +278,8 @@ def diff_captured(
     if groups is not None or order is not None:
         base, changed = (with_structure(side, groups, order) for side in (base, changed))
     check_same_labels({"base": base, "changed": changed})
-    match = _selected(base, changed, selection, layer_map)
+    alone = None if layer_map else of_two_files(list(base), list(changed), names)
+    match = alone or _selected(base, changed, selection, layer_map)
     _check_exclusions(base_side, changed_side, selection)
     omitted: dict[str, int] = {}
     check_name("nan_policy", nan_policy, get_args(NanPolicy))

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep.core.measure_failed import MeasureFailedError
 from isorep.core.overlap import overlap
 from isorep.inference.null_distribution import null_distribution
 from isorep.measures.base import Measure
@@ -95,7 +96,8 @@ def certify(measure: Measure) -> list[Check]:
                 checks += step(measure)
             except Exception as error:  # a measure of others can raise anything
                 name = step.__name__.strip("_").replace("_", "-")
-                checks.append(Check(name, f"{type(error).__name__}: {error}", "does not hold"))
+                cause = error.__cause__ if isinstance(error, MeasureFailedError) else error
+                checks.append(Check(name, f"{type(cause).__name__}: {cause}", "does not hold"))
     return checks
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
 from typing import Literal, NamedTuple
 
 from isorep._utils.layer_patterns import matching, module_of
@@ -45,8 +46,7 @@ def match_layers(
     """Match layers by name, after the names that `layer_map` gives to layers of base.
 
     Names that are the same are matched first. For the others, the names of wrappers and a prefix
-    that all layers of one side have are ignored, if that finds partners. If each side has one
-    layer, the two match whatever their names.
+    that all layers of one side have are ignored, if that finds partners.
 
     Parameters
     ----------
@@ -72,9 +72,6 @@ def match_layers(
     """
     if layer_map == "order":
         return _by_order(base, changed)
-    if layer_map is None and len(base) == len(changed) == 1:
-        note = () if base[0] == changed[0] else ("each side has one layer: they are matched",)
-        return LayerMatch([(base[0], changed[0])], [], [], note)
     if isinstance(layer_map, str):
         raise ValueError(f"map must be a mapping of old to new names or 'order', got {layer_map!r}")
     partner = _mapped(base, changed, layer_map or {})
@@ -97,6 +94,24 @@ def match_layers(
         added=_rest(changed, partner.values()),
         notes=tuple(notes),
     )
+
+
+def of_two_files(
+    base: Sequence[str], changed: Sequence[str], names: tuple[str, str]
+) -> LayerMatch | None:
+    """Match the only layers of two files, if they are named after the files, else return None.
+
+    Examples
+    --------
+    >>> of_two_files(["step1"], ["step2"], ("run/step1.npy", "run/step2.npy")).pairs
+    [('step1', 'step2')]
+    >>> of_two_files(["conv"], ["fc"], ("a.npz", "b.npz"))
+    """
+    stems = [PurePath(name).stem for name in names]
+    if [*base, *changed] != stems or stems[0] == stems[1]:
+        return None
+    note = "each side has one layer: they are matched"
+    return LayerMatch([(stems[0], stems[1])], [], [], (note,))
 
 
 def changed_patterns(

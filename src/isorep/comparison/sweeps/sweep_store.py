@@ -249,6 +249,11 @@ def check_whole(path: Path, table: xarray.Dataset) -> None:
     record = path / _RECORD
     if not record.is_dir():
         return
+    if absent := {"reason", *table.attrs.get("measures", ())} - set(map(str, table.variables)):
+        raise ValueError(
+            f"the sweep {str(path)!r} is damaged: it has no array {min(absent)!r}. Delete the "
+            "store, and run the sweep again"
+        )
     group = zarr.open_group(path, mode="r", zarr_format=3, use_consolidated=False)
     chunks = StoredChunks(path, dict(group.arrays()))
     lines = list(_lines(record / _FINISHED))

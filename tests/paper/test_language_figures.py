@@ -118,9 +118,11 @@ def _lateness(table):
 @pytest.mark.parametrize("name", fig6.PUBLISHED)
 def test_the_papers_own_picture_passes_figure_6s_criterion(name):
     counterparts = {theirs: ours for ours, theirs in fig6.COUNTERPARTS.items()}
-    own = fig6.published(counterparts[name])
-    assert own.identical(fig6.published(name))
-    six = xarray.concat([own] * 6, "network").assign(cca_distance=lambda t: t["pwcca_distance"])
+    in_paper = fig6.published(counterparts[name])
+    assert in_paper.identical(fig6.published(name))
+    six = xarray.concat([in_paper] * 6, "network").assign(
+        cca_distance=lambda t: t["pwcca_distance"]
+    )
     claim = fig6.claims({name: six})[0]
     assert claim.verdict == "reproduced"
     assert claim.paper == f"{claim.deciding.effect:.2f}"

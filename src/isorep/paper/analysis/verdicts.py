@@ -43,10 +43,10 @@ def claims_table(judged: Sequence[Claim]) -> Table:
             worst = f" (worst of {number})" if number > 1 else ""
             ends = contrast.interval
             interval = "" if ends is None else " [{}, {}]".format(*map(short, ends))
-            own = f"; in the paper {claim.paper}" if claim.paper else ""
+            in_paper = f"; in the paper {claim.paper}" if claim.paper else ""
             words.append(
                 f"\n{contrast.where}{worst} = {short(contrast.effect)}{interval}, "
-                f"p = {contrast.exact.p_value:.3f}{own}",
+                f"p = {contrast.exact.p_value:.3f}{in_paper}",
                 style="dim",
             )
         if claim.likely_reason:

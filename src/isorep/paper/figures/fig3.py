@@ -155,7 +155,7 @@ class Result:
 
 def compute(setup: SetUp, run: Run) -> Result:
     """Train both groups of networks and compare them."""
-    return compare(setup, run, ["pwcca"], low_variance=False)
+    return compare(setup, run, ["pwcca"], thresholding=True)
 
 
 def wanted(setup: SetUp) -> dict[str, Wanted]:
@@ -179,7 +179,7 @@ def compare(
     *,
     shown: Literal["training", "test"] = "training",
     across: bool = False,
-    low_variance: bool = True,
+    thresholding: bool = False,
 ) -> Result:
     """Compare every layer of every pair of networks.
 
@@ -193,13 +193,13 @@ def compare(
         Images to compare on.
     across : bool
         Also compare the layer before the last two convolutions with the last convolution.
-    low_variance : bool
-        If not, compare again without the directions of low variance.
+    thresholding : bool
+        Also compare without the directions of low variance.
     """
     data = run.images(setup.images, setup.seed)
     trained = run.networks(wanted(setup), data)
     return measure(
-        setup, run, data, trained, measures, shown=shown, across=across, low_variance=low_variance
+        setup, run, data, trained, measures, shown=shown, across=across, thresholding=thresholding
     )
 
 
@@ -212,7 +212,7 @@ def measure(
     *,
     shown: Literal["training", "test"] = "training",
     across: bool = False,
-    low_variance: bool = True,
+    thresholding: bool = False,
 ) -> Result:
     """Compare trained networks; see `compare`."""
     images = data.train_images if shown == "training" else data.test_images
@@ -227,7 +227,7 @@ def measure(
             across=[last_two(tuple(next(iter(captured.values()))))] if across else (),
         )
         dropped = None
-        if not low_variance:
+        if thresholding:
             leading = {
                 name: {layer: thresholded(array) for layer, array in layers.items()}
                 for name, layers in captured.items()

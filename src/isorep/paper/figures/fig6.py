@@ -251,9 +251,9 @@ def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
     beside: dict[str, None] = {}
     for ax, (name, measure) in zip(axes[0], shown, strict=True):
         layer_curves(ax, result[name][f"{measure}_distance"])
-        own = published(name)
-        if measure == "pwcca" and own is not None:
-            _draw_published(ax, own, result[name]["epoch"].to_numpy()[-1])
+        in_paper = published(name)
+        if measure == "pwcca" and in_paper is not None:
+            _draw_published(ax, in_paper, result[name]["epoch"].to_numpy()[-1])
             beside[COUNTERPARTS.get(name, name)] = None
         ax.set_xlabel("epoch")
         ax.set_ylim(0, 1)
@@ -263,9 +263,9 @@ def draw(result: Mapping[str, xarray.Dataset]) -> Figure:
     return figure
 
 
-def _draw_published(ax: Axes, own: xarray.Dataset, last: float) -> None:
+def _draw_published(ax: Axes, in_paper: xarray.Dataset, last: float) -> None:
     """Draw the paper's curves faintly, over the same share of training."""
-    epochs = own["epoch"].to_numpy()
-    curves = own["pwcca_distance"].isel(network=0).transpose("layer", "epoch").to_numpy()
+    epochs = in_paper["epoch"].to_numpy()
+    curves = in_paper["pwcca_distance"].isel(network=0).transpose("layer", "epoch").to_numpy()
     for curve, colour in zip(curves, colours(len(curves)), strict=True):
         ax.plot(epochs * last / epochs[-1], curve, ":", color=colour, alpha=0.6, linewidth=1.2)

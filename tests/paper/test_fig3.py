@@ -9,6 +9,7 @@ from rich.console import Console
 
 import isorep
 from isorep.paper import FIGURES, runner
+from isorep.paper.analysis.control import Control
 from isorep.paper.analysis.distances import Distances, all_pairs
 from isorep.paper.data.images import ImageSource
 from isorep.paper.figures import fig3, figa5, figa9, figa10
@@ -200,6 +201,9 @@ class TestClaims:
             means["inter"][3] - means["memorizing"][3], abs=1e-12
         )
         assert claims[3].deciding.effect == max(means["generalizing"][4], means["memorizing"][4])
+        assert claims[3].deciding.exact is None  # a level is no difference
+        assert claims[3].as_dict()["p_value"] is None
+        assert Control.of_claims("", claims[3:4]).rows[0][3] == ""
         assert claims[5].deciding.effect == pytest.approx(
             means["generalizing"][1] - means["generalizing"][3], abs=1e-12
         )

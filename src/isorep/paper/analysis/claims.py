@@ -62,8 +62,9 @@ class Contrast:
         The number; it is large if there is an effect in the claimed direction.
     interval : (float, float) or None
         90 % interval over networks.
-    exact : Exact
-        Exact p-value over networks, and the smallest possible one.
+    exact : Exact or None
+        Exact p-value over networks, and the smallest possible one; None if the effect is no
+        difference, so that relabelled networks say nothing of it.
     at_floor : bool
         Whether the effect is a difference of two distances that are both near 0.
     """
@@ -71,7 +72,7 @@ class Contrast:
     where: str
     effect: float
     interval: tuple[float, float] | None
-    exact: Exact
+    exact: Exact | None
     at_floor: bool = False
 
 
@@ -124,7 +125,7 @@ class Claim:
         if contrast.at_floor and self.kind != "equality":
             return "not decidable at this scale"
         if self.kind == "difference":
-            if contrast.exact.smallest > ALPHA:
+            if contrast.exact is None or contrast.exact.smallest > ALPHA:
                 return "not decidable at this scale"
             clear = contrast.effect >= self.margin and contrast.exact.p_value <= ALPHA
             return "reproduced" if clear else "not reproduced"
@@ -196,6 +197,6 @@ def _numbers(contrast: Contrast | None) -> dict[str, Any]:
     return {
         "effect": contrast.effect,
         "interval_90": contrast.interval,
-        "p_value": contrast.exact.p_value,
-        "smallest_possible_p_value": contrast.exact.smallest,
+        "p_value": contrast.exact and contrast.exact.p_value,
+        "smallest_possible_p_value": contrast.exact and contrast.exact.smallest,
     }

@@ -56,7 +56,7 @@ def level(distances: Distances, measure: str, layer: str, group: str) -> Contras
         f"{layer}, {TITLES[measure]}: {group}",
         _means(distances, measure, layer)[group],
         distances.group_size,
-        Exact(1.0, 1.0),  # relabelled networks say nothing of a level
+        None,
     )
 
 
@@ -80,7 +80,7 @@ def comparable(table: Floats, measure: str) -> Floats:
 
 
 def contrast(
-    where: str, statistic: Statistic, n: int, exact: Exact, *, at_floor: bool = False
+    where: str, statistic: Statistic, n: int, exact: Exact | None, *, at_floor: bool = False
 ) -> Contrast:
     """Return a statistic of two groups of n networks with its interval and p-value."""
     return Contrast(

@@ -45,6 +45,6 @@ def _row(claim: Claim) -> tuple[str, ...]:
         claim.words,
         contrast.where,
         short(contrast.effect) + interval,
-        f"{contrast.exact.p_value:.4f}",
+        "" if contrast.exact is None else f"{contrast.exact.p_value:.4f}",
         claim.verdict,
     )

@@ -78,7 +78,7 @@ def largest(where: Sequence[str], differences: ArrayLike) -> Contrast:
     chosen = int(np.abs(mean).argmax())
     oriented = contrast(where[chosen], values[:, chosen] * np.sign(mean[chosen]), two_sided=True)
     extreme = int(np.sum(effects >= effects[0] - 1e-12 * np.abs(values).sum()))
-    return replace(oriented, exact=Exact(extreme / len(signs), oriented.exact.smallest))
+    return replace(oriented, exact=Exact(extreme / len(signs), min(1.0, 2 / len(signs))))
 
 
 def _interval(values: NDArray[np.float64]) -> tuple[float, float] | None:

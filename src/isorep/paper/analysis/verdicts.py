@@ -44,9 +44,9 @@ def claims_table(judged: Sequence[Claim]) -> Table:
             ends = contrast.interval
             interval = "" if ends is None else " [{}, {}]".format(*map(short, ends))
             in_paper = f"; in the paper {claim.paper}" if claim.paper else ""
+            p = "" if contrast.exact is None else f", p = {contrast.exact.p_value:.3f}"
             words.append(
-                f"\n{contrast.where}{worst} = {short(contrast.effect)}{interval}, "
-                f"p = {contrast.exact.p_value:.3f}{in_paper}",
+                f"\n{contrast.where}{worst} = {short(contrast.effect)}{interval}{p}{in_paper}",
                 style="dim",
             )
         if claim.likely_reason:

@@ -1,8 +1,9 @@
 import json
+from pathlib import Path
 
 import pytest
 
-from isorep.paper.claims_page import write_page
+from isorep.paper.claims_page import BY_HAND, write_page
 
 
 def about(*claims, **others):
@@ -102,3 +103,27 @@ def test_an_old_page_makes_way_for_the_new(folder):
     write_page(folder)
     (folder / "fig4" / "claims.json").unlink()
     assert "## fig4" not in write_page(folder).read_text()
+
+
+def test_the_part_by_hand_is_kept(folder):
+    page = write_page(folder)
+    title, rest = page.read_text().split("\n\n", 1)
+    part = "<!-- by hand -->\nµ: see\n\n[digits](digits/README.md).\n<!-- end by hand -->"
+    page.write_text(f"{title}\n\n{part}\n\n{rest}\n<!-- another comment -->\n", encoding="utf-8")
+    for _ in range(2):
+        text = write_page(folder).read_text(encoding="utf-8")
+        assert text.count(part) == 1
+        assert text.index(part) < text.index("## The four findings")
+        assert "another comment" not in text
+
+
+RESULTS = Path(__file__).parents[2] / "docs" / "paper"
+
+
+@pytest.mark.parametrize("others", ["digits", "small"])
+def test_the_page_of_the_laptop_scale_links_the_others(others):
+    link = f"({others}/README.md)"
+    by_hand = BY_HAND.search((RESULTS / "README.md").read_text(encoding="utf-8"))
+    assert by_hand is not None
+    assert link in by_hand[0]
+    assert (RESULTS / others / "README.md").is_file()

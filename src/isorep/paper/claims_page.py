@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,18 +27,24 @@ FINDINGS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 """The findings of the paper's abstract, with the figures that show them and their panels."""
 
+BY_HAND = re.compile("<!-- by hand -->.*?<!-- end by hand -->", re.DOTALL)
+"""The part of a page that is written by hand."""
+
 
 def write_page(out: Path) -> Path:
     """Write ``README.md`` beside the figures in `out`: every claim, its numbers, its verdict.
 
     The page shows all figures in the folder, in the order of the paper, even from different runs.
+    If there is a page already, its part between the comments ``<!-- by hand -->`` and ``<!-- end by
+    hand -->`` is kept.
     """
     figures = {
         name: _record(out / name) for name in FIGURES if (out / name / "claims.json").is_file()
     }
     page = out / "README.md"
+    by_hand = BY_HAND.search(page.read_text(encoding="utf-8")) if page.is_file() else None
     with new_file(page) as file:
-        file.write("\n".join(_lines(figures)).encode())
+        file.write("\n".join(_lines(figures, by_hand[0] if by_hand else "")).encode())
     return page
 
 
@@ -48,7 +56,7 @@ def _record(folder: Path) -> dict[str, Any]:
     return record
 
 
-def _lines(figures: dict[str, Any]) -> list[str]:
+def _lines(figures: dict[str, Any], by_hand: str) -> list[str]:
     verdicts = Counter(
         claim["verdict"]
         for record in figures.values()
@@ -64,6 +72,7 @@ def _lines(figures: dict[str, Any]) -> list[str]:
         "Its folder contains the picture, the data behind it (CSV) and `claims.json` with the",
         "set-up, the versions and every number. A likely reason is a guess.",
         "",
+        *([by_hand, ""] if by_hand else []),
         "## The four findings of the abstract",
         "",
         *_table(
@@ -136,7 +145,8 @@ def _figure(name: str, record: dict[str, Any]) -> list[str]:
         + ".",
         "",
     ]
-    if record["scale"] == "laptop" and FIGURES[name].laptop:
+    own_data = "--source" not in shlex.split(record["command"])
+    if record["scale"] == "laptop" and own_data and FIGURES[name].laptop:
         lines += [FIGURES[name].laptop, ""]
     if record["claims"]:
         lines += _claims(record["claims"])

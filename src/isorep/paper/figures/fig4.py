@@ -32,7 +32,6 @@ from isorep.paper.figures.drawing import letter, tidy
 from isorep.paper.training.recipe import (
     PAPER_CONVNET,
     PAPER_RECIPE,
-    SMALL_CONVNET,
     ConvNetPlan,
     Recipe,
     Wanted,
@@ -108,10 +107,10 @@ SETUPS = {
     ),
     "digits": SetUp(),
     "small": SetUp(
-        filters=32,
-        images=ImageSource("cifar10", n_train=2_000, n_test=2_000),
-        plan=SMALL_CONVNET,
-        recipe=Recipe(target_loss=0.02, max_epochs=15),
+        factors=(0.5, 0.75, 1.0, 1.5, 2.0),
+        images=ImageSource("cifar10", n_train=3_000, n_test=2_000),
+        plan=ConvNetPlan(widths=(8, 8, 16, 16, 32, 32), strides=(2, 1, 2, 1, 2, 1)),
+        recipe=Recipe(batch_size=64, target_loss=0.0, max_epochs=10),
     ),
     "paper": SetUp(
         factors=(0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0),

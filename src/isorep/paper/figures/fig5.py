@@ -34,7 +34,6 @@ from isorep.paper.figures.drawing import letter, tidy
 from isorep.paper.training.recipe import (
     PAPER_CONVNET,
     PAPER_RECIPE,
-    SMALL_CONVNET,
     ConvNetPlan,
     Recipe,
     Wanted,
@@ -133,9 +132,14 @@ SETUPS = {
     ),
     "digits": SetUp(),
     "small": SetUp(
-        images=ImageSource("cifar10", n_train=2_000, n_test=2_000),
-        plan=SMALL_CONVNET,
-        recipe=Recipe(target_loss=0.02, max_epochs=25),
+        learning_rates=(1e-4, 1e-3, 5e-3),
+        networks=5,
+        layer="conv6",
+        images=ImageSource("cifar10", n_train=4_000, n_test=2_000),
+        plan=ConvNetPlan(
+            widths=(16, 16, 32, 32, 64, 64), strides=(2, 1, 2, 1, 2, 1), batch_norm=False
+        ),
+        recipe=Recipe(batch_size=64, target_loss=0.0, max_epochs=6),
     ),
     "paper": SetUp(
         networks=40,

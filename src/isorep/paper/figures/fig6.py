@@ -170,7 +170,8 @@ def claims(result: Mapping[str, xarray.Dataset]) -> list[Claim]:
                 "lower half, by PWCCA",
                 "difference",
                 bottom_up(table, "pwcca"),
-                "the upper layers of a network this small settle together",
+                "the upper layers of a network this small settle together, and a last layer that "
+                "is tied to the embedding settles early",
                 paper=_paper(name, bottom_up),
             )
             for name, table in result.items()

@@ -112,6 +112,7 @@ SETUPS = {
     ),
     "digits": SetUp(),
     "small": SetUp(
+        networks=4,
         images=ImageSource("cifar10", n_train=3_000, n_test=1_000),
         plan=ConvNetPlan(
             widths=(16, 16, 32, 32, 64, 64, 128, 256), strides=(2, 1, 2, 1, 2, 1, 2, 1)

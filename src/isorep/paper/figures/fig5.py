@@ -132,8 +132,8 @@ SETUPS = {
     ),
     "digits": SetUp(),
     "small": SetUp(
-        learning_rates=(1e-4, 1e-3, 5e-3),
-        networks=5,
+        learning_rates=(1e-4, 1e-3, 1.2e-2),
+        networks=4,
         layer="conv6",
         images=ImageSource("cifar10", n_train=4_000, n_test=2_000),
         plan=ConvNetPlan(

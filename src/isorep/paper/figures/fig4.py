@@ -108,7 +108,7 @@ SETUPS = {
     "digits": SetUp(),
     "small": SetUp(
         factors=(0.5, 0.75, 1.0, 1.5, 2.0),
-        networks=4,
+        networks=3,
         images=ImageSource("cifar10", n_train=3_000, n_test=2_000),
         plan=ConvNetPlan(widths=(8, 8, 16, 16, 32, 32), strides=(2, 1, 2, 1, 2, 1)),
         recipe=Recipe(batch_size=64, target_loss=0.0, max_epochs=10),

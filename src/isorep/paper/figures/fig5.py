@@ -133,7 +133,7 @@ SETUPS = {
     "digits": SetUp(),
     "small": SetUp(
         learning_rates=(1e-4, 1e-3, 1.2e-2),
-        networks=4,
+        networks=3,
         layer="conv6",
         images=ImageSource("cifar10", n_train=4_000, n_test=2_000),
         plan=ConvNetPlan(

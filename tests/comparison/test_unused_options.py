@@ -58,9 +58,11 @@ def test_exclusions_of_one_side_of_a_diff(tmp_path):
     paths = tmp_path / "a.npz", tmp_path / "b.npz"
     diff = isorep.diff(*paths, layers=["!out", "!names"], interval=False)
     assert list(diff) == ["fc"]
-    with pytest.raises(ValueError, match="unknown layer of base and changed 'nmes'; did you mean 'names'"):
+    with pytest.raises(
+        ValueError, match="unknown layer of base and changed 'nmes'; did you mean 'names'"
+    ):
         isorep.diff(*paths, layers=["!out", "!nmes"], interval=False)
-    with pytest.raises(ValueError, match="unknown layer of changed 'out'. Known: fc"):
+    with pytest.raises(ValueError, match=r"unknown layer of changed 'out'\. Known: fc"):
         isorep.diff(*paths, layers=(["fc"], ["!out"]), interval=False)
 
 

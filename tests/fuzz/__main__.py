@@ -97,12 +97,20 @@ def run_process(first, seconds, folder):
     """Run the next cases in a process; return how many began, and the number of findings."""
     words = f"--first {first} --cases {CASES_OF_A_PROCESS}"
     log = Path(folder, str(first))
+    command = [
+        sys.executable,
+        str(Path(__file__).parent),
+        *words.split(),
+        "--seconds",
+        f"{seconds}",
+    ]
     with log.open("wb") as file:
-        status = subprocess.run(
-            [sys.executable, str(Path(__file__).parent), *words.split(), "--seconds", str(seconds)],
-            stdout=file,
-            check=False,
-        ).returncode
+        try:
+            patience = seconds + 10 * CASE_SECONDS  # for a hang that takes no processor time
+            process = subprocess.run(command, stdout=file, check=False, timeout=patience)
+            status = process.returncode
+        except subprocess.TimeoutExpired:
+            status = "unknown, since it hung,"
     lines = log.read_text(errors="replace").splitlines()
     n = sum(line.startswith("case ") for line in lines)
     found = sum(line.startswith("python tests/fuzz --case ") for line in lines)

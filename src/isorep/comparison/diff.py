@@ -422,13 +422,12 @@ def _selected(
 
 def _check_exclusions(base: CapturedSide, changed: CapturedSide, selection: LayerSelection) -> None:
     """Raise ValueError for a pattern with "!" that leaves out no layer of a side it is for."""
-    names = {"base": base.names, "changed": changed.names}
+    known = {"base": base.names, "changed": changed.names}
     if not selection.per_side:
-        names = dict.fromkeys(names, [*base.names, *changed.names])
-    for (side, known), patterns in zip(names.items(), selection, strict=True):
-        for pattern in unmatched([x for x in patterns if x.startswith("!")], known):
-            of = side if selection.per_side else "base and changed"
-            raise ValueError(unknown_name(f"layer of {of}", pattern, dict.fromkeys(known)))
+        known = {"base and changed": [*base.names, *changed.names]}
+    for (side, names), patterns in zip(known.items(), selection, strict=False):
+        for pattern in unmatched([x for x in patterns if x.startswith("!")], names):
+            raise ValueError(unknown_name(f"layer of {side}", pattern, dict.fromkeys(names)))
 
 
 def _check_reductions(

@@ -13,7 +13,7 @@ from helpers.oracle import (
 )
 
 import isorep
-import isorep.measures.soft_matching  # noqa: F401
+import isorep.measures.soft_matching
 from isorep.measures import hard_correlation, permutation, soft_correlation, soft_matching
 
 

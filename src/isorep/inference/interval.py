@@ -9,9 +9,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from isorep._utils.arrays import to_numpy
 from isorep.core.overlap import Overlap
 from isorep.core.warning_text import WarningText, heard
 from isorep.inference.jackknife import BLOCKS, WithoutEach, leave_out

@@ -90,8 +90,8 @@ def samples_of_equal_norm(sample: Overlap) -> float:
     Returns
     -------
     float
-        From ``rx + ry + 1`` to n. For Gaussian samples, whose norms covary only by chance, it is n in
-        half of the cases, and 0.5 to 1 % smaller on average.
+        From ``rx + ry + 1`` to n. For Gaussian samples, whose norms covary only by chance, it is n
+        in half of the cases, and 0.5 to 1 % smaller on average.
 
     References
     ----------

@@ -30,8 +30,8 @@ GROWTH = 1.6
 END = 8.0
 """Excess of a misfit at which a profile ends."""
 
-NODES = 400
-"""Number of nodes over which a profile is integrated."""
+NODES = 40
+"""Number of nodes for the integral of a profile, between two of its points."""
 
 SMALL_WEIGHT = 1e-3
 """Weight below which a part of an estimate is left out."""
@@ -141,9 +141,7 @@ def n_simulations(n_correlations: int) -> int:
     return min(64, max(4, -(-1024 // n_correlations)))
 
 
-def _profile(
-    equations: SpectrumEquations, values: Floats, also: tuple[float, ...] = ()
-) -> Profile:
+def _profile(equations: SpectrumEquations, values: Floats, also: tuple[float, ...] = ()) -> Profile:
     """Return the best spectra of each mean of a function of the correlations, within [0, 1].
 
     Parameters
@@ -181,8 +179,11 @@ def _point(
 def _masses(profile: Profile, least: float) -> Floats:
     """Return how much each spectrum of a profile counts; between two, the misfit is linear."""
     means = profile.means
-    nodes = np.linspace(means[0], means[-1], NODES)
+    nodes = np.interp(
+        np.linspace(0, len(means) - 1, (len(means) - 1) * NODES + 1), range(len(means)), means
+    )
     misfits = np.interp(nodes, means, profile.misfits)
-    density = np.exp(-SHARPNESS / 2 * (misfits - least)) * (means[-1] - means[0])
+    widths = np.diff(nodes, prepend=nodes[0]) + np.diff(nodes, append=nodes[-1])
+    density = np.exp(-SHARPNESS / 2 * (misfits - least)) * widths
     hats = np.array([np.interp(nodes, means, hat) for hat in np.eye(len(means))])
     return np.asarray(hats @ density)

@@ -170,7 +170,11 @@ class SpectrumEquations:
             return np.asarray(whitening @ _real(np.sum(1 / (1 - tau[:, None] * values**2), axis=1)))
 
         return cls(
-            whitening @ left, whitening @ (right - errors.mean(axis=0)), whitening @ _real(tau), c, of
+            whitening @ left,
+            whitening @ (right - errors.mean(axis=0)),
+            whitening @ _real(tau),
+            c,
+            of,
         )
 
     def mirrored(self, correlations: Floats) -> SpectrumEquations:
@@ -206,9 +210,7 @@ class SpectrumEquations:
         return float(np.sum((self.left @ weights - self.right) ** 2)), weights
 
 
-def nonnegative(
-    left: Floats, right: Floats, total: float, *fixed: tuple[Floats, float]
-) -> Floats:
+def nonnegative(left: Floats, right: Floats, total: float, *fixed: tuple[Floats, float]) -> Floats:
     """Return non-negative weights of a given sum, and given sums of functions, that fit best."""
     from scipy.optimize import nnls
 

@@ -32,7 +32,7 @@ ALLOWED = 3.84
 """Misfit (chi squared) of the population's correlations up to which a sample allows them, at a
 confidence of 95 %."""
 
-WIDE = 0.1
+WIDE = 0.15
 """Range of the corrected similarity over the allowed correlations above which the score warns."""
 
 VISIBLE = 1e-4

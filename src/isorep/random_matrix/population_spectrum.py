@@ -17,9 +17,9 @@ SHARPNESS = 8.0
 """How much more than by its likelihood a spectrum counts that fits better: their mean is between
 the likelihood's mean, which is less certain to fit, and the best fit, which varies more."""
 
-CLEARLY = 3.0
-"""Standard errors by which the correlations that do not stand out exceed 0, above which spectra of
-too small correlations need no mirror image."""
+CLEARLY = 9.0
+"""Misfit of a spectrum of zeros, beside the correlations that stand out, above which spectra need
+no mirror images."""
 
 FIRST_STEP = 0.006
 """First step of a profile from the best value of its function to others."""
@@ -108,12 +108,13 @@ def estimate_spectrum(
     Spectrum
     """
     c = len(observed)
-    equations = SpectrumEquations.of_sample(observed, n_samples, x_rank, y_rank, rng)
     above = min(n_above_edge(observed, n_samples, x_rank, y_rank), c - 1)
-    head = [spike(observed, i, n_samples, x_rank, y_rank) for i in range(above)]
-    standing = np.concatenate([np.sort(head)[::-1], np.zeros(c - above)])
-    clear = equations.excess(standing) > CLEARLY
-    by_mean = _profile(equations, GRID, () if clear else (float(standing.mean()),))
+    head = np.array([spike(observed, i, n_samples, x_rank, y_rank) for i in range(above)])
+    head = np.sort(head)[::-1]
+    equations = SpectrumEquations.of_sample(observed, n_samples, x_rank, y_rank, head, rng)
+    standing = np.concatenate([head, np.zeros(c - above)])
+    by_mean = _profile(equations, GRID, (float(standing.mean()),))
+    clear = _clearly_above(by_mean, equations.misfit(standing), float(standing.mean()))
     by_square = _profile(equations, GRID**2)
     best = min(by_mean.misfits.min(), by_square.misfits.min())
     profiles = tuple(p._replace(misfits=p.misfits - best) for p in (by_mean, by_square))
@@ -173,7 +174,13 @@ def _point(
     equations: SpectrumEquations, values: Floats, misfit: float, weights: Floats
 ) -> tuple[float, float, Floats]:
     c = equations.n_correlations
-    return float(values @ weights) / c, misfit, quantiles(weights, c)
+    return float(values @ weights) / c, misfit, quantiles(GRID, weights, c)
+
+
+def _clearly_above(profile: Profile, misfit: float, mean: float) -> bool:
+    """Tell whether the best spectrum clearly exceeds one of a given misfit and mean."""
+    best = int(profile.misfits.argmin())
+    return profile.means[best] > mean and misfit - profile.misfits[best] > CLEARLY
 
 
 def _masses(profile: Profile, least: float) -> Floats:

@@ -124,15 +124,12 @@ class SpectrumEquations:
         For a correlation of each value of `GRID`, what it adds to the equations.
     right : (m,) float64 array
         What the sample shows.
-    zero_slope : (m,) float64 array
-        Slope of the equations in the square of a correlation at 0.
     n_correlations : int
         Number of correlations c.
     """
 
     left: Floats
     right: Floats
-    zero_slope: Floats
     n_correlations: int
     _of: Callable[[Floats], Floats]
 
@@ -143,11 +140,13 @@ class SpectrumEquations:
         n_samples: float,
         x_rank: int,
         y_rank: int,
+        head: Floats,
         rng: np.random.Generator,
     ) -> SpectrumEquations:
         """Make the equations of a sample; simulated samples give their bias and their errors.
 
-        The simulated population is the one that fits the equations without regard to their errors.
+        The simulated population is the one that fits the equations without regard to their errors,
+        but for the correlations that stand out, `head`, which are known better.
         """
         c = len(correlations)
         tau, sums = population_transform(correlations, n_samples, x_rank, y_rank)
@@ -157,7 +156,10 @@ class SpectrumEquations:
         part = min(1.0, LARGEST / c)
         p, q = (max(round(part * rank), 1) for rank in (x_rank, y_rank))
         n = max(1 + part * (n_samples - 1), p + q + 1)
-        population = quantiles(pilot, min(p, q))
+        kept = head[: min(p, q) // 2] if part < 1 else head
+        rest = quantiles(GRID, pilot, c)[len(kept) :]
+        rest = quantiles(rest[::-1], np.ones(len(rest)), min(p, q) - len(kept))
+        population = np.concatenate([kept, rest])
         factors = [BartlettFactor(n, p, q, rng) for _ in range(N_SAMPLES)]
         drawn_tau, drawn_sums = population_transform(
             sample_correlations(factors, population), n, p, q
@@ -169,25 +171,16 @@ class SpectrumEquations:
         def of(values: Floats) -> Floats:
             return np.asarray(whitening @ _real(np.sum(1 / (1 - tau[:, None] * values**2), axis=1)))
 
-        return cls(
-            whitening @ left,
-            whitening @ (right - errors.mean(axis=0)),
-            whitening @ _real(tau),
-            c,
-            of,
-        )
+        right = right - errors.mean(axis=0)
+        return cls(whitening @ left, whitening @ right, c, of)
 
     def mirrored(self, correlations: Floats) -> SpectrumEquations:
         """Return the equations with the right sides mirrored at those of given correlations."""
         return replace(self, right=2 * self._of(correlations) - self.right)
 
-    def excess(self, correlations: Floats) -> float:
-        """Return how much larger squares the sample shows than given correlations.
-
-        In standard errors of their sum; only differences that are small squares count.
-        """
-        slope = self.zero_slope
-        return float(slope @ (self.right - self._of(correlations))) / sqrt(float(slope @ slope))
+    def misfit(self, correlations: Floats) -> float:
+        """Return the misfit (chi squared) of given correlations."""
+        return float(np.sum((self._of(correlations) - self.right) ** 2))
 
     def fit(self, *fixed: tuple[Floats, float]) -> tuple[float, Floats]:
         """Return the least misfit (chi squared) of all spectra, and the spectrum that has it.
@@ -224,11 +217,11 @@ def nonnegative(left: Floats, right: Floats, total: float, *fixed: tuple[Floats,
     return weights
 
 
-def quantiles(weights: Floats, n_correlations: int) -> Floats:
-    """Return the means of equally large parts of a distribution on `GRID`, descending."""
-    below = np.concatenate([[0.0], np.cumsum(weights)]) * n_correlations / weights.sum()
-    integral = np.concatenate([[0.0], np.cumsum(np.diff(below) * GRID)])
-    means = np.diff(np.interp(np.arange(n_correlations + 1), below, integral))
+def quantiles(values: Floats, weights: Floats, n_parts: int) -> Floats:
+    """Return the means of equally large parts of a distribution of ascending values, descending."""
+    below = np.concatenate([[0.0], np.cumsum(weights)]) * n_parts / weights.sum()
+    integral = np.concatenate([[0.0], np.cumsum(np.diff(below) * values)])
+    means = np.diff(np.interp(np.arange(n_parts + 1), below, integral))
     return np.asarray(np.clip(means, 0.0, 1.0)[::-1])
 
 

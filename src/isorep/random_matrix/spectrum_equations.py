@@ -174,6 +174,10 @@ class SpectrumEquations:
         right = right - errors.mean(axis=0)
         return cls(whitening @ left, whitening @ right, c, of)
 
+    def at(self, correlations: Floats) -> SpectrumEquations:
+        """Return the equations with the right sides of given correlations, without an error."""
+        return replace(self, right=self._of(correlations))
+
     def mirrored(self, correlations: Floats) -> SpectrumEquations:
         """Return the equations with the right sides mirrored at those of given correlations."""
         return replace(self, right=2 * self._of(correlations) - self.right)

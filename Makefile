@@ -1,23 +1,35 @@
 # `make demo` and `make test` need only Python 3.11 or newer; both share one environment in .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# pip would compile all modules on one core; some packages have files that no Python compiles.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
+	--constraint constraints.txt
+COMPILE := $(BIN)/python -W ignore -m compileall -qq -j 0 -x '/site-packages/.*/tests?/' .venv/lib || true
 
 # Seconds that `make fuzz` takes.
 SECONDS ?= 600
 
-.PHONY: demo check test fuzz bench lint types browser clean
+.PHONY: demo check test quick-tests all-tests fuzz bench lint types browser clean
 
 demo: .venv/.demo
 	$(BIN)/isorep demo
 
 # Lint, types and the tests that are not slow: under three minutes on two cores.
-check: lint types
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal -m "not slow and not browser" tests
+check: .venv/.dev node_modules/.biome
+	$(MAKE) --jobs 2 lint types quick-tests
 
-test: lint types browser
-# Two processes of one BLAS thread each: threads that compete for two cores only wait for each other.
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal
+test: .venv/.dev node_modules/.biome browser
+	$(MAKE) --jobs 2 lint types all-tests
+
+# Beside mypy, which leaves one core idle. Two processes of one BLAS thread each: threads that compete
+# for two cores only wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal
+
+quick-tests: .venv/.dev
+	$(PYTEST) -m "not slow and not browser" tests
+
+all-tests: .venv/.dev
+	$(PYTEST)
 
 # Damaged files, ugly arrays and odd options, at random; not a part of `make test`.
 fuzz: .venv/.dev
@@ -44,6 +56,7 @@ browser:
 .venv/.demo: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(PIP) --editable '.[torch,paper]'
+	$(COMPILE)
 	touch $@
 
 .venv/.dev: pyproject.toml constraints.txt
@@ -51,6 +64,7 @@ browser:
 	$(PIP) --editable '.[dev]'
 # Without torchvision, which timm requires: the tests put an empty module in its place.
 	$(PIP) --no-deps timm
+	$(COMPILE)
 	touch $@
 
 # Node.js comes from PyPI with the dev extra; package.json pins Biome, which lints the JavaScript.

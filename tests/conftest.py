@@ -1,6 +1,7 @@
 """What holds for all tests: none depends on how fast the machine is."""
 
 import math
+import os
 
 import pytest
 
@@ -12,3 +13,12 @@ def _no_lines_about_time(monkeypatch):
     """Write no estimates and no line a minute, which a slow machine would add to its output."""
     monkeypatch.setattr(progress, "LONG", math.inf)
     monkeypatch.setattr(progress, "LINE_EVERY", math.inf)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fsync():
+    """Have no test wait for the disk, as none loses power; yield the function that would wait."""
+    original = os.fsync
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", os.fstat)  # which fails where there is no such file either
+        yield original

@@ -14,6 +14,11 @@ from isorep.storage import load, save
 A, B = {"fc": np.eye(3)}, {"fc": np.ones((3, 2))}
 
 
+@pytest.fixture(autouse=True)
+def _waits_for_the_disk(fsync, monkeypatch):
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
 def mode_of(path):
     return stat.S_IMODE(path.stat().st_mode)
 

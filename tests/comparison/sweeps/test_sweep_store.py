@@ -138,6 +138,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_numbers(tmp_path):
                 time.sleep(dice.random() / 50)
                 process.kill()
                 process.join()
+            time.sleep(0.001)
         assert process.exitcode in (0, -signal.SIGKILL)
         kills += process.exitcode == -signal.SIGKILL
         assert _finished(out)[: len(before)] == before

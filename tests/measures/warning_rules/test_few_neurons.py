@@ -16,6 +16,12 @@ def population(n_neurons, seed):
     return np.maximum(LATENT @ weights, 0)
 
 
+@pytest.fixture(scope="module")
+def few_and_many():
+    """Pairs of draws of twenty and of a thousand neurons."""
+    return [isorep.overlap(population(p, 100), population(p, 101)) for p in (20, 1000)]
+
+
 def test_the_limit_is_the_mean_of_two_draws():
     pairs = [
         isorep.overlap(population(20, 2 * seed), population(20, 2 * seed + 1)) for seed in range(20)
@@ -30,8 +36,8 @@ def test_the_limit_is_the_mean_of_two_draws():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["cka", "cka_debiased", "procrustes", "rsa", "mutual_knn"])
-def test_twenty_neurons_are_few_and_a_thousand_are_not(name):
-    few, many = (isorep.overlap(population(p, 100), population(p, 101)) for p in (20, 1000))
+def test_twenty_neurons_are_few_and_a_thousand_are_not(few_and_many, name):
+    few, many = few_and_many
     (text,) = MEASURES[name](few).warnings
     assert text.code == "few-neurons"
     assert text.finding.startswith("20 and 20 neurons are few")

@@ -36,6 +36,8 @@ MEASURES = {
     "mean squared CCA": "cca_squared",
     "PWCCA": "pwcca",
     "PWCCA, by variance": "pwcca(weighting=variance)",
+    "SVCCA": "svcca",
+    "CKA": "cka",
 }
 RATIOS = (2, 4, 8)
 """Numbers of samples per direction of both sides."""
@@ -199,7 +201,7 @@ def mixed(width: int, rng: np.random.Generator) -> Floats:
 
 
 def values(overlap: isorep.Overlap) -> Floats:
-    """Return all measures of an overlap, (4,)."""
+    """Return all measures of an overlap, (6,)."""
     return np.array([measure_named(name)(overlap).similarity for name in MEASURES.values()])
 
 
@@ -325,7 +327,7 @@ def draw_figure(rows: list[Row], path: Path) -> None:
     from matplotlib.figure import Figure
 
     cases = list(dict.fromkeys(map(case, rows)))
-    figure = Figure(figsize=(13, 1.6 + 0.26 * len(cases)), layout="constrained")
+    figure = Figure(figsize=(17, 1.6 + 0.26 * len(cases)), layout="constrained")
     for ax, measure in zip(figure.subplots(1, len(MEASURES), sharey=True), MEASURES, strict=True):
         for band, shade in ((0.02, "0.95"), (0.01, "0.88")):
             ax.axvspan(-band, band, color=shade, linewidth=0, zorder=0)

@@ -189,7 +189,7 @@ def test_layers_are_matched_by_name_and_others_listed():
     assert (found.removed, found.added) == (("old_head",), ())
     with pytest.raises(ValueError, match="unknown layer of changed 'old_head'"):
         isorep.diff(a, b, layers=["same", "old_head"])
-    with pytest.raises(ValueError, match=r"unknown layer 'conv\?'"):
+    with pytest.raises(ValueError, match=r"unknown layer of base and changed 'conv\?'"):
         isorep.diff(a, b, layers=["same", "conv?"])
     with pytest.raises(ValueError, match="no layer is on both sides: base has old_head, and "):
         isorep.diff({"old_head": a["same"]}, b)

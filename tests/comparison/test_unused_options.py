@@ -27,7 +27,11 @@ SIDES = {"fc": X}, {"fc": Y}
         ),
         (isorep.compare, {"layers": "!fd"}, "unknown layer of a 'fd'; did you mean 'fc'"),
         (isorep.compare, {"layers": "!fc"}, "layers= leaves out every layer of a: !fc"),
-        (isorep.diff, {"layers": "!fd"}, "unknown layer 'fd'; did you mean 'fc'"),
+        (
+            isorep.diff,
+            {"layers": "!fd"},
+            r"unknown layer of base and changed 'fd'; did you mean 'fc'\? Known: fc$",
+        ),
     ],
 )
 def test_it_is_refused(function, options, message):
@@ -54,9 +58,11 @@ def test_exclusions_of_one_side_of_a_diff(tmp_path):
     paths = tmp_path / "a.npz", tmp_path / "b.npz"
     diff = isorep.diff(*paths, layers=["!out", "!names"], interval=False)
     assert list(diff) == ["fc"]
-    with pytest.raises(ValueError, match="unknown layer 'nmes'; did you mean 'names'"):
+    with pytest.raises(
+        ValueError, match="unknown layer of base and changed 'nmes'; did you mean 'names'"
+    ):
         isorep.diff(*paths, layers=["!out", "!nmes"], interval=False)
-    with pytest.raises(ValueError, match="unknown layer 'out'"):
+    with pytest.raises(ValueError, match=r"unknown layer of changed 'out'\. Known: fc"):
         isorep.diff(*paths, layers=(["fc"], ["!out"]), interval=False)
 
 

@@ -407,8 +407,9 @@ def _selected(
         if pattern in match.added:
             raise ValueError(unknown_name("layer of base", pattern, base))
     selecting = [x for x in (*selection.base, *selection.changed) if not x.startswith("!")]
-    for pattern in unmatched(selecting, [*base, *changed]):
-        raise ValueError(unknown_name("layer", pattern, base))
+    known = dict.fromkeys([*base, *changed])
+    for pattern in unmatched(selecting, known):
+        raise ValueError(unknown_name("layer of base and changed", pattern, known))
     if not match.pairs:
         raise ValueError(
             f"no layer is on both sides: base has {shortened(list(base))}, and changed "
@@ -421,12 +422,12 @@ def _selected(
 
 def _check_exclusions(base: CapturedSide, changed: CapturedSide, selection: LayerSelection) -> None:
     """Raise ValueError for a pattern with "!" that leaves out no layer of a side it is for."""
-    names = (base.names, changed.names)
+    known = {"base": base.names, "changed": changed.names}
     if not selection.per_side:
-        names = ([*base.names, *changed.names],) * 2
-    for patterns, known in zip(selection, names, strict=True):
-        for pattern in unmatched([x for x in patterns if x.startswith("!")], known):
-            raise ValueError(unknown_name("layer", pattern, known))
+        known = {"base and changed": [*base.names, *changed.names]}
+    for (side, names), patterns in zip(known.items(), selection, strict=False):
+        for pattern in unmatched([x for x in patterns if x.startswith("!")], names):
+            raise ValueError(unknown_name(f"layer of {side}", pattern, dict.fromkeys(names)))
 
 
 def _check_reductions(

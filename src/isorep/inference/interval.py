@@ -178,17 +178,17 @@ def intervals(
     quantile = _quantile(level, blocks)
     bounds: dict[str, Interval | ValueError | TypeError] = {}
     for row, values in zip(rows, deviations.T, strict=True):
-        error = quantile * float(np.sqrt(np.mean(values**2)))
+        spread = quantile * float(np.sqrt(np.mean(values**2)))
         if row.label in similarities.errors:
             bounds[row.label] = similarities.errors[row.label]
         elif row not in corrected:
-            bounds[row.label] = _uncorrected(overlap, row, level, error, seed)
+            bounds[row.label] = _uncorrected(overlap, row, level, spread, seed)
         elif excesses is not None:
             excess = excesses[row.label]
             bounds[row.label] = (
                 excess
                 if isinstance(excess, Exception)
-                else _corrected(overlap, row, level, error, quantile, seed, excess)
+                else _corrected(overlap, row, level, spread, quantile, seed, excess)
             )
     return bounds
 
@@ -197,7 +197,7 @@ def _corrected(
     overlap: Overlap,
     row: Measure,
     level: float,
-    error: float,
+    spread: float,
     quantile: float,
     seed: int,
     excess: Excess,
@@ -205,8 +205,8 @@ def _corrected(
     from scipy.special import chdtri
 
     score = row.corrected(overlap, seed=seed, excess=excess)
-    to_low, to_high = excess.within(chdtri(1, 1 - level))
-    error = hypot(error, quantile * float(excess.error))
+    to_low, to_high = excess.within(float(chdtri(1, 1 - level)))
+    error = hypot(spread, quantile * float(excess.error))
     return Interval(
         score.similarity,
         _clip(row, score.similarity - hypot(error, float(to_low))),

@@ -180,7 +180,7 @@ def _point(
 def _clearly_above(profile: Profile, misfit: float, mean: float) -> bool:
     """Tell whether the best spectrum clearly exceeds one of a given misfit and mean."""
     best = int(profile.misfits.argmin())
-    return profile.means[best] > mean and misfit - profile.misfits[best] > CLEARLY
+    return bool(profile.means[best] > mean and misfit - profile.misfits[best] > CLEARLY)
 
 
 def _masses(profile: Profile, least: float) -> Floats:

@@ -26,6 +26,9 @@ GRID = np.sin(np.linspace(0.0, np.pi / 2, 52))
 N_SAMPLES = 64
 """Number of simulated samples that give the errors of the equations."""
 
+BATCH = 2**20
+"""Size in bytes of the samples that are simulated at a time."""
+
 LARGEST = 128
 """Largest number of correlations that are simulated. The errors are nearly the same for any number,
 as long as ranks and samples have the same ratios."""
@@ -160,10 +163,8 @@ class SpectrumEquations:
         rest = quantiles(GRID, pilot, c)[len(kept) :]
         rest = quantiles(rest[::-1], np.ones(len(rest)), min(p, q) - len(kept))
         population = np.concatenate([kept, rest])
-        factors = [BartlettFactor(n, p, q, rng) for _ in range(N_SAMPLES)]
-        drawn_tau, drawn_sums = population_transform(
-            sample_correlations(factors, population), n, p, q
-        )
+        drawn = _simulated(n, p, q, population, rng)
+        drawn_tau, drawn_sums = population_transform(drawn, n, p, q)
         exact = np.sum(1 / (1 - drawn_tau[..., None] * population**2), axis=-1)
         errors = _real(drawn_sums - exact)
         whitening = _whitening(errors)
@@ -227,6 +228,25 @@ def quantiles(values: Floats, weights: Floats, n_parts: int) -> Floats:
     integral = np.concatenate([[0.0], np.cumsum(np.diff(below) * values)])
     means = np.diff(np.interp(np.arange(n_parts + 1), below, integral))
     return np.asarray(np.clip(means, 0.0, 1.0)[::-1])
+
+
+def _simulated(
+    n_samples: float, x_rank: int, y_rank: int, population: Floats, rng: np.random.Generator
+) -> Floats:
+    """Return the correlations of simulated samples, (`N_SAMPLES`, c)."""
+    at_a_time = max(1, BATCH // (8 * (x_rank + y_rank) ** 2))
+    return np.concatenate(
+        [
+            sample_correlations(
+                [
+                    BartlettFactor(n_samples, x_rank, y_rank, rng)
+                    for _ in range(start, min(start + at_a_time, N_SAMPLES))
+                ],
+                population,
+            )
+            for start in range(0, N_SAMPLES, at_a_time)
+        ]
+    )
 
 
 def _whitening(errors: Floats) -> Floats:

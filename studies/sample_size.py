@@ -360,7 +360,7 @@ def draw_figure(rows: list[Row], path: Path) -> None:
             )
         ax.set_xscale("symlog", linthresh=0.05, linscale=1.5)
         ax.set_xlim(-0.15, 0.6)
-        ticks = (-0.1, -0.05, -0.02, 0, 0.02, 0.05, 0.1, 0.2, 0.5)
+        ticks = (-0.1, -0.02, 0, 0.02, 0.1, 0.5)
         ax.set_xticks(ticks, [f"{tick:+g}" if tick else "0" for tick in ticks], fontsize=7.5)
         ax.set_xticks([], minor=True)
         ax.set_title(measure, fontsize=10)

@@ -643,7 +643,8 @@ def test_warnings_of_a_layer_have_no_measures_name():
         assert diff["fc"].reason.startswith("61 samples are few")
         assert diff.measure not in diff["fc"].reason
         assert "\n" not in repr(diff)
-        score = isorep.similarity(x, y, measure, correct=True)
+        with pytest.warns(isorep.FewSamplesWarning, match="hidden in noise"):
+            score = isorep.similarity(x, y, measure, correct=True)
         assert diff["fc"].similarity == score.similarity
         assert diff["fc"].raw == score.uncorrected
 

@@ -21,7 +21,7 @@ def drawn(rng, n, rho):
 
 @pytest.mark.slow
 def test_covers_the_populations_value():
-    """`studies/coverage.py` has more sizes; this catches an interval that is plainly wrong."""
+    """`studies/sample_size.py` has more cases; this catches an interval that is plainly wrong."""
     rng, rho = np.random.default_rng(0), np.concatenate([np.linspace(0.95, 0.8, 4), np.zeros(6)])
     measured = {"cca": np.mean(rho), "pwcca": np.mean(rho), "cka": np.mean(rho**2)}
     held = dict.fromkeys(measured, 0)

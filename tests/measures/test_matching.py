@@ -13,7 +13,7 @@ from helpers.oracle import (
 )
 
 import isorep
-import isorep.measures.soft_matching  # noqa: F401
+import isorep.measures.soft_matching
 from isorep.measures import hard_correlation, permutation, soft_correlation, soft_matching
 
 
@@ -75,6 +75,24 @@ def test_opposites():
     assert permutation(x, -x).distance == pytest.approx(np.pi, abs=1e-6)
     assert soft_matching(x, -x).distance == pytest.approx(2, abs=1e-6)
     assert hard_correlation(x, -x).similarity == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("widths", [(5, 5), (3, 6), (6, 3)])
+def test_signed_correlations_match_as_they_are(widths):
+    x, y = conditioned_pair(101, *widths, 20, seed=8)
+    values = naive_correlations(x, y)
+    total, matched = best_matching(values)
+    assert hard_correlation(x, y, signed=True).similarity == pytest.approx(
+        total / matched, abs=1e-12
+    )
+    assert soft_correlation(x, y, signed=True).similarity == pytest.approx(
+        values.max(axis=1).mean(), abs=1e-12
+    )
+    assert hard_correlation(x[:, :1], -x[:, :1], signed=True).similarity == pytest.approx(-1)
+    assert soft_correlation(x[:, :1], -x[:, :1], signed=True).similarity == pytest.approx(-1)
+    measure = isorep.MEASURES["hard_correlation"]
+    assert measure.with_options(signed=True).similarity_range == (-1, 1)
+    assert measure.with_options(signed=False).similarity_range == (0, 1)
 
 
 @pytest.mark.parametrize("solver", ["gram", "svd"])

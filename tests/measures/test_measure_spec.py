@@ -29,6 +29,7 @@ OTHER = {
     "metric": "euclidean",
     "channels": "last",
     "seed": 7,
+    "signed": True,
 }
 OF_OVERLAPS = [name for name, row in MEASURES.items() if row.requires != "maps"]
 WITH_OPTIONS = [(name, option) for name in MEASURES for option in MEASURES[name].options]

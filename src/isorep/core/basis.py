@@ -72,6 +72,9 @@ class Basis:
         Which samples depend on each other; None if they are independent.
     sample_ids : tuple of str or None
         Labels of the samples of a table; None for an array.
+    simulated_from : Basis or None
+        Of a simulated sample, the basis of the sample that it repeats. `svcca` keeps as many
+        components as there.
     """
 
     n_samples: int
@@ -87,6 +90,7 @@ class Basis:
     rotation: Array | None
     structure: SampleStructure | None = None
     sample_ids: tuple[str, ...] | None = None
+    simulated_from: Basis | None = None
 
     @classmethod
     def from_array(

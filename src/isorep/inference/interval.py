@@ -9,9 +9,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from isorep._utils.arrays import to_numpy
 from isorep.core.overlap import Overlap
 from isorep.core.warning_text import WarningText, heard
 from isorep.inference.jackknife import BLOCKS, WithoutEach, leave_out
@@ -64,15 +62,13 @@ def interval(
     """Return a confidence interval of the population value of a measure.
 
     For measures of second moments, the interval surrounds the corrected similarity (see
-    `isorep.similarity`). The squares of four errors are added:
+    `isorep.similarity`). The squares of three errors are added:
 
     - the error of the measure, by the jackknife over 20 blocks (over the groups if there are
-      fewer), without its share in the next one;
-    - the error of the correlations below the noise edge. The sample determines the sum of their
-      squares, whose error is that of the trace of a beta matrix. The measure is computed for
-      populations with the sum moved down and up by this error, so bounds can be asymmetric;
-    - the error of the shape of these correlations, of which the sample says little: the standard
-      deviation of the measure over several shapes, weighted by their likelihoods;
+      fewer);
+    - the error of the population's correlations: how far the measure lies below and above in
+      populations that the sample allows at this level, so bounds can be asymmetric. They are those
+      of a profile likelihood, of the mean correlation and of the mean square;
     - the error of the correction, from the number of simulated samples, the extrapolation, and the
       sample's loadings in place of the population's.
 
@@ -110,9 +106,8 @@ def interval(
 
     References
     ----------
-    Efron and Tibshirani 1993, An introduction to the bootstrap, chapters 11 and 12. Muirhead 1982,
-    Aspects of multivariate statistical theory, chapter 10, for the trace. Coverage is measured in
-    `docs/sample-size.md`.
+    Efron and Tibshirani 1993, An introduction to the bootstrap, chapters 11 and 12. Coverage is
+    measured in `docs/sample-size.md`.
 
     Examples
     --------
@@ -169,17 +164,11 @@ def intervals(
     if population is not None and excesses is None:
         excesses = excesses_of(population, corrected, seed)
     similarities = Similarities(rows, seed)
-    head = 0 if population is None else len(population.spectrum.head)
-
-    def statistic(sample: Overlap) -> list[float]:
-        tail = np.sum(to_numpy(sample.correlations)[head:] ** 2) if corrected else 0.0
-        return [*similarities(sample), float(tail)]
-
     blocks = _n_blocks(overlap)
     try:
         deviations = leave_out(
             overlap,
-            statistic,
+            similarities,
             blocks,
             seed=seed,
             without_each=without_each if len(corrected) == len(rows) else None,
@@ -187,47 +176,45 @@ def intervals(
     except ValueError as error:
         return {row.label: error for row in rows}
     quantile = _quantile(level, blocks)
-    bounds: dict[str, Interval | ValueError | TypeError] = {
-        row.label: similarities.errors[row.label]
-        if row.label in similarities.errors
-        else _uncorrected(overlap, row, level, quantile * float(np.sqrt(np.mean(values**2))), seed)
-        for row, values in zip(rows, deviations.T, strict=False)
-        if row not in corrected
-    }
-    if population is None or excesses is None:
-        return bounds
-    errors = {
-        row.label: quantile * _error_without_tail(values, deviations[:, -1])
-        for row, values in zip(rows, deviations.T, strict=False)
-    }
-    of_population = Similarities(corrected, seed)
-    tail_error = quantile * population.tail_error
-    middle, low, high = (
-        population.value(of_population, population.spectrum.shifted(shift))
-        for shift in (0.0, -tail_error, tail_error)
-    )
-    for row, to_low, to_high in zip(corrected, middle - low, high - middle, strict=True):
-        excess = excesses[row.label]
-        failure = similarities.errors.get(row.label) or of_population.errors.get(row.label)
-        if isinstance(excess, Exception):
-            bounds[row.label] = excess
-            continue
-        if failure is not None:
-            bounds[row.label] = failure
-            continue
-        score = row.corrected(overlap, seed=seed, excess=excess)
-        spread = hypot(
-            errors[row.label], quantile * float(excess.error), quantile * float(excess.shape_error)
-        )
-        bounds[row.label] = Interval(
-            score.similarity,
-            _clip(row, score.similarity - hypot(spread, float(to_low))),
-            _clip(row, score.similarity + hypot(spread, float(to_high))),
-            level,
-            row.label,
-            score.warnings,
-        )
+    bounds: dict[str, Interval | ValueError | TypeError] = {}
+    for row, values in zip(rows, deviations.T, strict=True):
+        spread = quantile * float(np.sqrt(np.mean(values**2)))
+        if row.label in similarities.errors:
+            bounds[row.label] = similarities.errors[row.label]
+        elif row not in corrected:
+            bounds[row.label] = _uncorrected(overlap, row, level, spread, seed)
+        elif excesses is not None:
+            excess = excesses[row.label]
+            bounds[row.label] = (
+                excess
+                if isinstance(excess, Exception)
+                else _corrected(overlap, row, level, spread, quantile, seed, excess)
+            )
     return bounds
+
+
+def _corrected(
+    overlap: Overlap,
+    row: Measure,
+    level: float,
+    spread: float,
+    quantile: float,
+    seed: int,
+    excess: Excess,
+) -> Interval:
+    from scipy.special import chdtri
+
+    score = row.corrected(overlap, seed=seed, excess=excess)
+    to_low, to_high = excess.within(float(chdtri(1, 1 - level)))
+    error = hypot(spread, quantile * float(excess.error))
+    return Interval(
+        score.similarity,
+        _clip(row, score.similarity - hypot(error, float(to_low))),
+        _clip(row, score.similarity + hypot(error, float(to_high))),
+        level,
+        row.label,
+        score.warnings,
+    )
 
 
 def excesses_of(
@@ -242,7 +229,7 @@ def excesses_of(
     return {
         row.label: similarities.errors[row.label]
         if row.label in similarities.errors
-        else excess._replace(mean=excess.mean[i], error=excess.error[i], shapes=excess.shapes[:, i])
+        else excess.of(i)
         for i, row in enumerate(rows)
     }
 
@@ -259,23 +246,6 @@ def is_unbiased(row: Measure, overlap: Overlap, options: Mapping[str, Any]) -> b
     """Return whether the measure has no finite-sample bias: its chance level by theory is 0."""
     follows = overlap.structure is None or row.unbiased_of_groups
     return follows and row.chance(overlap, **options) == 0.0
-
-
-def _error_without_tail(values: NDArray[np.float64], squares: NDArray[np.float64]) -> float:
-    """Return the jackknife error of a similarity, without the part that varies with the tail.
-
-    The error of the sum of squares of the tail is known and counted separately.
-
-    Parameters
-    ----------
-    values, squares : (g,) float64 arrays
-        Deviations of the similarity and of the sum of squares; see `leave_out`.
-    """
-    if not np.any(squares):
-        return float(np.sqrt(np.mean(values**2)))
-    slope = (values @ squares) / (squares @ squares)
-    residuals = values - slope * squares
-    return float(np.sqrt(np.sum(residuals**2) / (len(residuals) - 1)))
 
 
 def _uncorrected(overlap: Overlap, row: Measure, level: float, error: float, seed: int) -> Interval:

@@ -1,13 +1,23 @@
-"""Mean absolute correlation of neurons with their matched partners."""
+"""Mean correlation of neurons with their matched partners, absolute or signed."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from isorep.core.kernel import Matrix
 from isorep.core.overlap import Overlap
 from isorep.measures.base import MeasureValue
 from isorep.measures.matching import correlations
 from isorep.measures.measure_function import measure
+
+
+def _matches(overlap: Overlap, signed: bool) -> Matrix:
+    values = correlations(overlap)
+    return values if signed else np.abs(values)
+
+
+def _range(*, signed: bool) -> tuple[float, float]:
+    return (-1.0 if signed else 0.0), 1.0
 
 
 @measure(
@@ -16,20 +26,27 @@ from isorep.measures.measure_function import measure
     reference="Li et al. 2016; Klabunde et al. 2025",
     invariance="signed",
     emphasis="equal",
+    range_rule=_range,
 )
-def hard_correlation(overlap: Overlap) -> MeasureValue:
+def hard_correlation(overlap: Overlap, *, signed: bool = False) -> MeasureValue:
     """Mean absolute correlation of neurons that are matched one to one.
 
     ``max_P 1/m sum_i |corr(x_i, y_P(i))|`` over one-to-one matchings P of the narrower side's m
     neurons with as many neurons of the wider side; other neurons do not count. Absolute values let
-    a neuron match its negative; `soft_matching` is the same with signed correlations, for equal
-    widths. Dead neurons do not count, as in `soft_matching`.
+    a neuron match its negative. Dead neurons do not count, as in `soft_matching`.
+
+    Parameters
+    ----------
+    signed : bool
+        Whether to match by the correlations themselves, as the code of Klabunde et al. does. For
+        equal widths, this is `soft_matching`.
 
     Returns
     -------
     Score
-        Invariant to another order of the neurons, and to an offset and a factor, of either sign,
-        for each; 1 also if one side is part of the other. Symmetric; in [0, 1].
+        Invariant to another order of the neurons, and to an offset and a factor for each, of either
+        sign, or positive with `signed`; 1 also if one side is part of the other. Symmetric; in
+        [0, 1], or in [-1, 1] with `signed`.
 
     References
     ----------
@@ -47,7 +64,7 @@ def hard_correlation(overlap: Overlap) -> MeasureValue:
     """
     from scipy.optimize import linear_sum_assignment
 
-    matches = np.abs(correlations(overlap))
+    matches = _matches(overlap, signed)
     matched = matches[linear_sum_assignment(matches, maximize=True)]
     return MeasureValue(float(matched.mean()), overlap)
 
@@ -59,8 +76,9 @@ def hard_correlation(overlap: Overlap) -> MeasureValue:
     invariance="signed",
     emphasis="equal",
     direction_rule=lambda **_: "neurons of x matched in y",
+    range_rule=_range,
 )
-def soft_correlation(overlap: Overlap) -> MeasureValue:
+def soft_correlation(overlap: Overlap, *, signed: bool = False) -> MeasureValue:
     """Mean absolute correlation of each neuron of x with its best partner in y.
 
     ``1/p sum_i max_j |corr(x_i, y_j)|`` over the p neurons of x. Several neurons of x may share a
@@ -68,11 +86,18 @@ def soft_correlation(overlap: Overlap) -> MeasureValue:
     is in y. Dead neurons do not count, as in `soft_matching`. If samples are few, the best of many
     partners correlates by chance.
 
+    Parameters
+    ----------
+    signed : bool
+        Whether the best partner is that of the largest correlation itself, as in the code of
+        Klabunde et al.
+
     Returns
     -------
     Score
-        Invariant to another order of the neurons, and to an offset and a factor, of either sign,
-        for each; 1 if y contains all neurons of x. Not symmetric; in [0, 1].
+        Invariant to another order of the neurons, and to an offset and a factor for each, of either
+        sign, or positive with `signed`; 1 if y contains all neurons of x. Not symmetric; in [0, 1],
+        or in [-1, 1] with `signed`.
 
     References
     ----------
@@ -90,4 +115,4 @@ def soft_correlation(overlap: Overlap) -> MeasureValue:
     >>> soft_correlation(x, x[:, :2]).similarity < 0.6
     True
     """
-    return MeasureValue(float(np.abs(correlations(overlap)).max(axis=1).mean()), overlap)
+    return MeasureValue(float(_matches(overlap, signed).max(axis=1).mean()), overlap)

@@ -28,9 +28,12 @@ FEWEST_TO_CORRECT = 30
 SHARED_SCALE = 1.25
 """Value of `shared_scale` above which the correction may leave a part of the bias."""
 
-SHAPE_DEVIATION = 0.01
-"""Standard deviation of the corrected similarity, over the possible shapes of the correlations
-hidden in noise, above which the score warns."""
+ALLOWED = 3.84
+"""Misfit (chi squared) of the population's correlations up to which a sample allows them, at a
+confidence of 95 %."""
+
+WIDE = 0.15
+"""Range of the corrected similarity over the allowed correlations above which the score warns."""
 
 VISIBLE = 1e-4
 """Error of canonical correlations above which the score warns."""
@@ -131,9 +134,9 @@ def doubtful_correction(
                 "take more samples",
             )
         )
-    if excess.shape_error > SHAPE_DEVIATION:
-        likely = excess.shapes[excess.likelihoods > 0.05]
-        low, high = np.clip(corrected + np.array([likely.min(), likely.max()]), *similarity_range)
+    to_low, to_high = excess.within(ALLOWED)
+    if to_high - to_low > WIDE:
+        low, high = np.clip([corrected + to_low, corrected + to_high], *similarity_range)
         warnings.append(
             WarningText(
                 "hidden-correlations",

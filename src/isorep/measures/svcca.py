@@ -18,7 +18,11 @@ Sides = TypeVar("Sides", Overlap, OverlapStack)
 
 
 def leading_rank(basis: Basis, variance: float) -> int:
-    """Return the fewest leading principal components that hold a share of the variance."""
+    """Return the fewest leading principal components that hold a share of the variance.
+
+    For a simulated sample they are those of the sample that it repeats.
+    """
+    basis = basis.simulated_from or basis
     xp = array_namespace(basis.singular_values)
     squares = (basis.singular_values / basis.singular_values[0]) ** 2
     sums = xp.cumulative_sum(squares)

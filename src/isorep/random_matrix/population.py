@@ -15,15 +15,9 @@ from isorep._utils.parallel import one_thread
 from isorep._utils.validation import check_seed
 from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap, couple
+from isorep.random_matrix.bartlett_factor import BartlettFactor, Floats
 from isorep.random_matrix.effective_samples import effective_samples
-from isorep.random_matrix.population_spectrum import (
-    BartlettFactor,
-    Floats,
-    Spectrum,
-    gain,
-    match_spectrum,
-    n_simulations,
-)
+from isorep.random_matrix.population_spectrum import Spectrum, estimate_spectrum, n_simulations
 
 ROUNDS_BACK = 1 + sqrt(0.5)
 """Factor of the extrapolation from one and two rounds of sampling to none. It would be 1 if the
@@ -46,25 +40,38 @@ class Excess(NamedTuple):
     error : float64 array
         Standard error of the excess, from the number of simulated samples, the extrapolation, and
         the sample's loadings.
-    shapes : (g, ...) float64 array
-        Difference of the population value for each shape of the correlations below the noise edge.
-    likelihoods : (g,) float64 array
-        Likelihoods of the shapes, with sum 1.
+    profiles : tuple of ((g,) float64 array, (g, ...) float64 array)
+        Misfits of spectra that the sample allows, and differences of their population values from
+        the estimate.
     n_samples : float
         Effective sample size.
     """
 
     mean: Floats
     error: Floats
-    shapes: Floats
-    likelihoods: Floats
+    profiles: tuple[tuple[Floats, Floats], ...]
     n_samples: float
 
-    @property
-    def shape_error(self) -> Floats:
-        """Standard deviation of the population value over the shapes."""
-        spread = self.shapes - np.tensordot(self.likelihoods, self.shapes, 1)
-        return np.sqrt(np.tensordot(self.likelihoods, spread**2, 1))
+    def of(self, index: int) -> Excess:
+        """Return the excess of one of several numbers."""
+        return self._replace(
+            mean=self.mean[index],
+            error=self.error[index],
+            profiles=tuple((misfits, values[:, index]) for misfits, values in self.profiles),
+        )
+
+    def within(self, misfit: float) -> tuple[Floats, Floats]:
+        """Return the least and greatest difference of spectra up to a misfit, at most and least 0.
+
+        Between two spectra, differences and misfits are linear.
+        """
+        reached = [np.zeros_like(self.mean)]
+        for misfits, values in self.profiles:
+            reached += [value for value, m in zip(values, misfits, strict=True) if m <= misfit]
+            for i in np.flatnonzero((misfits[:-1] <= misfit) != (misfits[1:] <= misfit)):
+                share = (misfit - misfits[i]) / (misfits[i + 1] - misfits[i])
+                reached.append(values[i] + share * (values[i + 1] - values[i]))
+        return np.min(reached, axis=0), np.max(reached, axis=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +101,7 @@ class Population:
     def estimate(
         cls, sample: Overlap, seed: int = 0, n_effective: float | None = None
     ) -> Population:
-        """Estimate the population that a sample came from; see `match_spectrum`.
+        """Estimate the population that a sample came from; see `estimate_spectrum`.
 
         Parameters
         ----------
@@ -135,30 +142,15 @@ class Population:
             )
         x_rotation, rho, y_rotation = _coordinates(x, y, to_numpy(sample.matrix))
         with one_thread():
-            spectrum = match_spectrum(rho, n, rx, ry, np.random.default_rng(seed))
+            spectrum = estimate_spectrum(rho, n, rx, ry, np.random.default_rng(seed))
         return cls(x, y, x_rotation, y_rotation, spectrum, n)
 
-    @property
-    def tail_error(self) -> float:
-        """Standard error of the mean square of the correlations below the noise edge."""
-        k = len(self.spectrum.head)
-        m, a, b = self.n_samples - 1 - k, self.x.rank - k, self.y.rank - k
-        # Variance of the trace of a beta matrix, the law for unrelated data.
-        variance = 2 * a * b * (m - a) * (m - b) / (m**2 * (m - 1) * (m + 2))
-        if self.spectrum.sign > 0:  # plus the variance of each squared correlation
-            squares = self.spectrum.tail**2
-            variance += 4 * float(np.sum(squares * (1 - squares) ** 2)) / m
-        variance *= 1 + 1 / n_simulations(len(self.spectrum))
-        return sqrt(variance) / len(self.spectrum.tail) / gain(m + 1, a, b)
-
-    def value(
-        self, measure: Callable[[Overlap], ArrayLike], spectrum: Spectrum | None = None
-    ) -> Floats:
-        """Return the population value of a function of overlaps, with its or another spectrum."""
+    def value(self, measure: Callable[[Overlap], ArrayLike]) -> Floats:
+        """Return the population value of a function of overlaps."""
         return sum(
             (
                 weight * np.asarray(measure(self.overlap(correlations)))
-                for weight, correlations in (spectrum or self.spectrum).parts
+                for weight, correlations in self.spectrum.parts
             ),
             start=np.zeros(()),
         )
@@ -182,7 +174,15 @@ class Population:
         ]
         with one_thread():
             middle = self.value(measure)
-            shapes = [self.value(measure, shape) - middle for _, shape in self.spectrum.shapes]
+            profiles = tuple(
+                (
+                    profile.misfits,
+                    np.array(
+                        [np.asarray(measure(self.overlap(rho))) - middle for rho in profile.spectra]
+                    ),
+                )
+                for profile in self.spectrum.profiles
+            )
             rounds = np.zeros((2, n, *middle.shape))
             for weight, correlations in self.spectrum.parts:
                 exact = np.asarray(measure(self.overlap(correlations)))
@@ -209,8 +209,7 @@ class Population:
                 + (ROUNDS_ERROR * np.mean(change, axis=0)) ** 2
                 + by_loadings
             ),
-            shapes=np.array(shapes),
-            likelihoods=np.array([likelihood for likelihood, _ in self.spectrum.shapes]),
+            profiles=profiles,
             n_samples=self.n_samples,
         )
 
@@ -312,6 +311,7 @@ def _bases(models: Sequence[Basis], coordinates: Floats) -> list[Basis]:
             whitening=model.rotated_whitening(rotations[i]),
             factor=factors[i],
             rotation=None,
+            simulated_from=model.simulated_from or model,
         )
         for i, model in enumerate(models)
     ]

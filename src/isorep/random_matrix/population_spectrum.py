@@ -2,137 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep.random_matrix.spectrum_equations import GRID, SpectrumEquations, quantiles, spike
 from isorep.random_matrix.tracy_widom import n_above_edge
 
 Floats = NDArray[np.float64]
 
-POWERS = (0.0, 0.5, 1.0, 2.0)
-"""Powers by which the correlations below the noise edge may decay with their rank; 0: all equal."""
+SHARPNESS = 8.0
+"""How much more than by its likelihood a spectrum counts that fits better: their mean is between
+the likelihood's mean, which is less certain to fit, and the best fit, which varies more."""
 
-MOST_STEPS = 12
-"""Largest number of fixed-point steps for each power; the remaining misfit is then accepted."""
+CLEARLY = 9.0
+"""Misfit of a spectrum of zeros, beside the correlations that stand out, above which spectra need
+no mirror images."""
 
-CLOSE = 2e-4
-"""Mean misfit of the squared correlations below which the steps end."""
+FIRST_STEP = 0.006
+"""First step of a profile from the best value of its function to others."""
+
+GROWTH = 1.6
+"""Factor of each next step."""
+
+END = 8.0
+"""Excess of a misfit at which a profile ends."""
+
+NODES = 40
+"""Number of nodes for the integral of a profile, between two of its points."""
+
+SMALL_WEIGHT = 1e-3
+"""Weight below which a part of an estimate is left out."""
+
+
+class Profile(NamedTuple):
+    """The best fitting spectra of each mean of a function of the correlations.
+
+    Attributes
+    ----------
+    means : (g,) float64 array
+        The means, ascending.
+    misfits : (g,) float64 array
+        Misfit (chi squared) of each, minus that of the best of all spectra.
+    spectra : (g, c) float64 array
+        Their correlations, descending.
+    """
+
+    means: Floats
+    misfits: Floats
+    spectra: Floats
 
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """Population correlations whose expected sample spectrum is the observed one.
+    """An estimate of the canonical correlations of a population.
 
     Attributes
     ----------
-    head : (k,) float64 array
-        Correlations above the noise edge, estimated one by one, descending.
-    tail : (c - k,) float64 array
-        The other correlations, descending. A sample determines little more than their sum of
-        squares.
-    sign : {1, -1}
-        -1 if the sample's other correlations are smaller than those of unrelated data on average.
-        ``tail`` is then the deficit, so that estimates for unrelated data scatter around zero.
-    shapes : tuple of (float, Spectrum)
-        Likelihoods, with sum 1, and spectra with the same sum of squares and another shape. This
-        spectrum is their mean. Empty for the shapes themselves.
+    parts : tuple of (float, (c,) float64 array)
+        Weights, with sum 1, and correlations, descending, over which to sum a function of the
+        correlations. If a sample's correlations are smaller than those of unrelated data, the
+        estimate of a function f lies below ``f(0)``: it has ``2 f(0)``, and a negative weight for
+        the correlations that are lacking. So estimates for unrelated data scatter around zero.
+    profiles : tuple of Profile
+        Spectra that the sample allows, by mean correlation and by mean square.
     """
 
-    head: Floats
-    tail: Floats
-    sign: int
-    shapes: tuple[tuple[float, Spectrum], ...] = ()
+    parts: tuple[tuple[float, Floats], ...]
+    profiles: tuple[Profile, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.head) + len(self.tail)
-
-    def shifted(self, mean_square: float) -> Spectrum:
-        """Return the spectrum with `mean_square` added to the mean square of the tail."""
-        before = self.sign * float(np.mean(self.tail**2))
-        shape = self.tail / sqrt(abs(before)) if before else np.ones_like(self.tail)
-        after = before + mean_square
-        tail = np.minimum(sqrt(abs(after)) * shape, self.head[-1] if len(self.head) else 1.0)
-        return Spectrum(self.head, tail, 1 if after >= 0 else -1)
-
-    @property
-    def parts(self) -> list[tuple[float, Floats]]:
-        """Weights and correlations over which to sum a function f of the correlations.
-
-        A deficit in the tail has the value ``f(-tail) = 2 f(0) - f(tail)``.
-        """
-        whole = np.concatenate([self.head, self.tail])
-        if self.sign > 0:
-            return [(1.0, whole)]
-        return [(2.0, np.concatenate([self.head, np.zeros_like(self.tail)])), (-1.0, whole)]
+        return len(self.parts[0][1])
 
 
-class BartlettFactor:
-    """A Gaussian sample in canonical coordinates, as few rows with the same second moments.
-
-    Bartlett's decomposition: ``T^T T`` with T upper triangular, normal above the diagonal and chi
-    on it, has the law of the scatter of n centred samples of a + b uncorrelated coordinates. So T
-    replaces the samples, and has a + b rows for every n. One factor serves many populations, so
-    that their samples differ only by the population.
-
-    Parameters
-    ----------
-    n_samples : float
-        Number of samples n, not necessarily an integer.
-    x_rank, y_rank : int
-        Ranks a and b, with a + b <= n - 1.
-    rng : numpy.random.Generator
-        Random generator.
-    """
-
-    def __init__(
-        self, n_samples: float, x_rank: int, y_rank: int, rng: np.random.Generator
-    ) -> None:
-        size = x_rank + y_rank
-        factor = np.triu(rng.standard_normal((size, size)), 1)
-        np.fill_diagonal(factor, np.sqrt(rng.chisquare(n_samples - 1 - np.arange(size))))
-        self.x = factor[:x_rank, :x_rank]
-        self._shared, self._specific = factor[:x_rank, x_rank:], factor[x_rank:, x_rank:]
-
-    def y(self, correlations: Floats) -> tuple[Floats, Floats]:
-        """Return y's coordinates in the a rows of x, (a, b), and in the other rows, (b, b)."""
-        c = len(correlations)
-        scale = np.sqrt(np.maximum(1 - correlations**2, 0.0))  # rounding may make a one exceed 1
-        shared, specific = self._shared.copy(), self._specific.copy()
-        shared[:, :c] = shared[:, :c] * scale + self.x[:, :c] * correlations
-        specific[:, :c] *= scale
-        return shared, specific
-
-    def correlations(self, population: Floats) -> Floats:
-        """Return the sample's correlations, descending, for the population's correlations."""
-        (correlations,) = sample_correlations([self], population)
-        return np.asarray(correlations)
-
-
-def sample_correlations(factors: Sequence[BartlettFactor], population: Floats) -> Floats:
-    """Return the correlations of each sample, (b, c), for the population's correlations."""
-    y = np.array([np.concatenate(factor.y(population)) for factor in factors])
-    lower = np.linalg.cholesky(y.mT @ y)
-    matrix = np.linalg.solve(lower, y[:, : len(factors[0].x)].mT)
-    wide = matrix.shape[1] <= matrix.shape[2]
-    square = matrix @ matrix.mT if wide else matrix.mT @ matrix
-    correlations: Floats = np.sqrt(np.clip(np.linalg.eigvalsh(square)[:, ::-1], 0.0, 1.0))
-    return correlations
-
-
-def match_spectrum(
+def estimate_spectrum(
     observed: Floats, n_samples: float, x_rank: int, y_rank: int, rng: np.random.Generator
 ) -> Spectrum:
-    """Estimate the population whose expected sample spectrum is the observed one.
+    """Estimate the population's correlations, of any distribution, from those of a sample.
 
-    Correlations above the noise edge are estimated one by one, by fixed-point steps of their
-    squares, ``rho^2 <- rho^2 - (E[s^2 | rho] - s^2) / gain``, with a simulated expectation. The
-    others have the form ``t v^g``, with v falling from 1 to 0 and t chosen to give the observed sum
-    of squares. Results for several powers g are averaged by the likelihood of the observed shape of
-    the tail, ``sum s^4 / (sum s^2)^2``, under each.
+    Spectra, weights on 52 correlations from 0 to 1, are compared with what the sample shows of
+    their Stieltjes transform; see `population_transform`. For each mean correlation, the best of
+    all spectra has a misfit, chi squared: spectra whose misfit exceeds the least by no more than
+    3.84 are the interval of 95 %. The estimate is the mean of the best ones, by weights
+    ``exp(-4 misfit)`` that are a compromise between bias and variance.
+
+    If correlations that do not stand out of the noise are clearly above 0, these are all spectra.
+    Otherwise spectra with too small correlations, mirror images of the others, take part in the
+    estimate, so that it has no bias where most correlations are 0.
 
     Parameters
     ----------
@@ -150,78 +108,33 @@ def match_spectrum(
     Spectrum
     """
     c = len(observed)
-    factors = [BartlettFactor(n_samples, x_rank, y_rank, rng) for _ in range(n_simulations(c))]
-
-    def simulated(population: Floats) -> Floats:
-        return sample_correlations(factors, population)
-
-    k = min(n_above_edge(observed, n_samples, x_rank, y_rank), c - 1)
-    unrelated = np.sum(simulated(np.zeros(c)) ** 2, axis=1)
-    # The slope is between this gain, for weak correlations, and 1, for correlations near 1.
-    slope = (gain(n_samples, x_rank, y_rank) + 1) / 2
-    ranks = (np.arange(c - k, 0, -1) - 0.5) / (c - k)
-    least, most = _allowed(observed[k:], n_samples - k, max(x_rank, y_rank) - k)
-    head, square = observed[:k], max(least, 0.0)
-    spectra_by_power, likelihoods = [], []
-    for power in POWERS if c - k > 1 else POWERS[:1]:
-        for _ in range(MOST_STEPS):
-            tail = scaled(ranks**power, abs(square), head[-1] if k else 1.0)
-            spectra = simulated(np.concatenate([head, tail if square > 0 else 0 * tail]))
-            squares = np.sum(spectra[:, k:] ** 2, axis=1)
-            if square < 0:
-                squares += unrelated - np.sum(
-                    simulated(np.concatenate([tail, np.zeros(k)])) ** 2, axis=1
-                )
-            head_misfit = observed[:k] ** 2 - np.mean(spectra[:, :k] ** 2, axis=0)
-            tail_misfit = float(np.mean(np.sum(observed[k:] ** 2) - squares))
-            if abs(tail_misfit) + np.sum(abs(head_misfit)) < CLOSE * c:
-                break
-            head = np.sort(np.sqrt(np.clip(head**2 + head_misfit / slope, 0.0, 1.0)))[::-1]
-            square = min(max(square + tail_misfit / (c - k) / slope, least), most)
-        spectra_by_power.append(Spectrum(head, tail, 1 if square >= 0 else -1))
-        likelihoods.append(
-            _likelihood(_concentration(observed[k:]), _concentration(spectra[:, k:]))
-        )
-    weights = np.array(likelihoods) / sum(likelihoods)
-    # Rounding may make the mean of ones exceed 1.
-    head = np.minimum(weights @ np.array([shape.head for shape in spectra_by_power]), 1.0)
-    tail = weights @ np.array([shape.sign * shape.tail for shape in spectra_by_power])
-    tail = np.clip(tail, -1.0, 1.0)
-    return Spectrum(
-        head,
-        abs(tail),
-        1 if np.sum(tail) >= 0 else -1,
-        tuple(zip(weights.tolist(), spectra_by_power, strict=True)),
-    )
-
-
-def scaled(shape: Floats, mean_square: float, largest: float) -> Floats:
-    """Return a multiple of a descending shape, cut off at `largest`, with a given mean square."""
-    m = len(shape)
-    if mean_square >= largest**2:
-        return np.full(m, largest)
-    rest = np.cumsum(shape[::-1] ** 2)[::-1]
-    # The multiple, if the first j values are cut off.
-    multiples = np.sqrt(np.maximum(m * mean_square - np.arange(m) * largest**2, 0.0) / rest)
-    multiple = multiples[np.argmax(multiples * shape <= largest)]
-    return np.asarray(np.minimum(multiple * shape, largest))
-
-
-def _allowed(tail: Floats, n_samples: float, rank: int) -> tuple[float, float]:
-    """Return bounds of the population's mean squared correlation, by that of a sample.
-
-    The sample's is too high, most of all for unrelated data, where it is ``rank / (n - 1)`` and not
-    0. In between, the sample's is a convex function of the population's: so it removes no more than
-    the adjustment of R^2 for the number of predictors. Below chance there is no lower bound.
-    """
-    mean_square = float(np.mean(tail**2))
-    adjusted = 1 - (1 - mean_square) * (n_samples - 1) / (n_samples - 1 - rank)
-    return (adjusted if adjusted > 0 else -1.0), mean_square
-
-
-def gain(n_samples: float, x_rank: int, y_rank: int) -> float:
-    """Return the mean slope of a sample's squared correlations in those of the population."""
-    return (1 - x_rank / n_samples) * (1 - y_rank / n_samples)
+    above = min(n_above_edge(observed, n_samples, x_rank, y_rank), c - 1)
+    head = np.array([spike(observed, i, n_samples, x_rank, y_rank) for i in range(above)])
+    head = np.sort(head)[::-1]
+    equations = SpectrumEquations.of_sample(observed, n_samples, x_rank, y_rank, head, rng)
+    standing = np.concatenate([head, np.zeros(c - above)])
+    by_mean = _profile(equations, GRID, (float(standing.mean()),))
+    clear = _clearly_above(by_mean, equations.misfit(standing), float(standing.mean()))
+    by_square = _profile(equations, GRID**2)
+    best = min(by_mean.misfits.min(), by_square.misfits.min())
+    profiles = tuple(p._replace(misfits=p.misfits - best) for p in (by_mean, by_square))
+    branches = [(1.0, by_mean)]
+    if not clear:
+        mirrored = equations.mirrored(standing)
+        branches.append((-1.0, _profile(mirrored, GRID, (float(standing.mean()),))))
+    least = min(branch.misfits.min() for _, branch in branches)
+    masses = [_masses(branch, least) for _, branch in branches]
+    total = sum(float(mass.sum()) for mass in masses)
+    parts: list[tuple[float, Floats]] = []
+    for (sign, branch), mass in zip(branches, masses, strict=True):
+        weight = float(mass.sum()) / total
+        if weight < SMALL_WEIGHT:
+            continue
+        parts.append((sign * weight, np.clip(mass @ branch.spectra / mass.sum(), 0.0, 1.0)))
+        if sign < 0:
+            parts.append((2 * weight, standing))
+    whole = sum(weight for weight, _ in parts)
+    return Spectrum(tuple((weight / whole, rho) for weight, rho in parts), profiles)
 
 
 def n_simulations(n_correlations: int) -> int:
@@ -229,17 +142,55 @@ def n_simulations(n_correlations: int) -> int:
     return min(64, max(4, -(-1024 // n_correlations)))
 
 
-def _concentration(tail: Floats) -> Floats:
-    squares = tail**2
-    total = np.sum(squares, axis=-1)
-    return np.asarray(np.sum(squares**2, axis=-1) / np.where(total > 0, total, 1.0) ** 2)
+def _profile(equations: SpectrumEquations, values: Floats, also: tuple[float, ...] = ()) -> Profile:
+    """Return the best spectra of each mean of a function of the correlations, within [0, 1].
+
+    Parameters
+    ----------
+    values : (52,) float64 array
+        The function, of `GRID`; it increases.
+    also : tuple of float
+        Means to include.
+    """
+    points = [_point(equations, values, *equations.fit())]
+    points += [_point(equations, values, *equations.fit((values, mean))) for mean in also]
+    middle, least, _ = points[0]
+    for direction in (-1, 1):
+        inner, step = middle, FIRST_STEP
+        while inner != max(direction, 0):
+            mean = min(max(inner + direction * step, 0.0), 1.0)
+            outer = _point(equations, values, *equations.fit((values, mean)))
+            points.append(outer)
+            if outer[1] > least + END:
+                between = (inner + mean) / 2
+                points.append(_point(equations, values, *equations.fit((values, between))))
+                break
+            inner, step = mean, step * GROWTH
+    means, misfits, spectra = zip(*sorted(points, key=lambda point: point[0]), strict=True)
+    return Profile(np.array(means), np.array(misfits), np.array(spectra))
 
 
-def _likelihood(observed: Floats, simulated: Floats) -> float:
-    """Return the predictive density (t distribution) of the observed value, up to a factor."""
-    dof = len(simulated) - 1
-    spread = float(np.var(simulated, ddof=1)) * (1 + 1 / len(simulated))
-    if spread == 0.0:
-        return 1.0
-    z2 = float((observed - np.mean(simulated)) ** 2 / spread)
-    return float((1 + z2 / dof) ** (-(dof + 1) / 2) / sqrt(spread))
+def _point(
+    equations: SpectrumEquations, values: Floats, misfit: float, weights: Floats
+) -> tuple[float, float, Floats]:
+    c = equations.n_correlations
+    return float(values @ weights) / c, misfit, quantiles(GRID, weights, c)
+
+
+def _clearly_above(profile: Profile, misfit: float, mean: float) -> bool:
+    """Tell whether the best spectrum clearly exceeds one of a given misfit and mean."""
+    best = int(profile.misfits.argmin())
+    return bool(profile.means[best] > mean and misfit - profile.misfits[best] > CLEARLY)
+
+
+def _masses(profile: Profile, least: float) -> Floats:
+    """Return how much each spectrum of a profile counts; between two, the misfit is linear."""
+    means = profile.means
+    nodes = np.interp(
+        np.linspace(0, len(means) - 1, (len(means) - 1) * NODES + 1), range(len(means)), means
+    )
+    misfits = np.interp(nodes, means, profile.misfits)
+    widths = np.diff(nodes, prepend=nodes[0]) + np.diff(nodes, append=nodes[-1])
+    density = np.exp(-SHARPNESS / 2 * (misfits - least)) * widths
+    hats = np.array([np.interp(nodes, means, hat) for hat in np.eye(len(means))])
+    return np.asarray(hats @ density)

@@ -52,7 +52,7 @@ def test_a_layer_that_is_gone_bad_fails():
 def test_nothing_to_compare_is_an_error_and_no_verdict():
     with pytest.raises(ValueError, match="no layer is on both sides"):
         assert_similar({"a": X}, {"b": X})
-    with pytest.raises(ValueError, match="unknown layer 'c'"):
+    with pytest.raises(ValueError, match="unknown layer of base and changed 'c'"):
         assert_similar({"a": X}, {"a": X}, layers="c")
 
 

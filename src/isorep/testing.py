@@ -71,7 +71,7 @@ def assert_similar(
     ...
     AssertionError: pwcca similarity of 1 of 1 layers is below 0.95:
     layer  similarity  max error  rel error
-    fc         0.8496    3.9e+00    1.0e+00  below 0.95
+    fc         0.8488    3.9e+00    1.0e+00  below 0.95
     first layer that diverges: fc (relative error 1.0e+00, tolerance 1.5e-08)
     """
     __tracebackhide__ = True  # pytest then shows the line of the test

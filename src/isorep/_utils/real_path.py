@@ -15,6 +15,8 @@ def real_path(path: str | PathLike[str]) -> Path:
     ------
     OSError
         If links lead back to themselves.
+    ValueError
+        If the path contains a character that no file name can.
     """
     try:
         os.stat(path)
@@ -24,4 +26,9 @@ def real_path(path: str | PathLike[str]) -> Path:
                 f"cannot use {os.fspath(path)!r}: its symbolic links lead back to themselves; make "
                 "it a link to a file or folder"
             ) from error
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"cannot use {os.fspath(path)!r} as a path: no file name can contain "
+            f"{error.object[error.start]!r}; check the name"
+        ) from error
     return Path(os.path.realpath(path))

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from helpers.quick import OF_EACH_KIND, slow_unless
+from scipy.linalg import hadamard
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import isorep
@@ -242,6 +243,18 @@ def test_what_is_identical_stays_so(name, options):
     x, _ = pair()
     found = isorep.similarity(x, x, name, correct=True, **options)
     assert found.similarity == pytest.approx(1.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("p", [2, 20])
+def test_orthogonal_designs_have_equal_correlations(p):
+    columns = hadamard(256)[:, 1:].astype(float)
+    x, noise = columns[:, :p], columns[:, 100 : 100 + p]
+    overlap = isorep.overlap(x, 0.6 * x + 0.8 * noise)
+    found = isorep.inference.interval(overlap, "cca")
+    # Least-squares theory: the expected squared correlation is 0.36 + (1 - 0.36) p / n.
+    unbiased = np.sqrt((0.36 - p / 255) / (1 - p / 255))
+    assert found.low < unbiased < found.high
+    assert found.estimate == pytest.approx(unbiased, abs=0.04)
 
 
 def test_forced_correlations_are_refused_with_the_number_that_would_do():

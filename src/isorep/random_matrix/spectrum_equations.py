@@ -33,6 +33,9 @@ LARGEST = 128
 """Largest number of correlations that are simulated. The errors are nearly the same for any number,
 as long as ranks and samples have the same ratios."""
 
+TIED = 1e-8
+"""Difference of squared correlations up to which they are equal."""
+
 EXACTLY = 100.0
 """Weight of an equation that must hold, relative to the others."""
 
@@ -108,12 +111,12 @@ def spike(correlations: Floats, index: int, n_samples: float, x_rank: int, y_ran
     """Return the population's correlation behind one of a sample's that stands alone.
 
     It is where the transform has its pole: ``rho^2 = 1 / tau`` at ``l = s_i^2``, with tau from the
-    other correlations.
+    other correlations, but for those that are equal to rounding.
     """
     point = np.minimum(correlations[index], 1 - 1e-9) ** 2
-    tau, _ = population_transform(
-        np.delete(correlations, index), n_samples, x_rank, y_rank, [point]
-    )
+    others = np.delete(correlations, index)
+    others = others[abs(others**2 - point) > TIED]
+    tau, _ = population_transform(others, n_samples, x_rank, y_rank, [point])
     return sqrt(np.clip(1 / tau[0].real, 0.0, 1.0))
 
 

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import isorep
-from isorep.inference.infer import examine
+from isorep.inference.infer import Inference, examine
 from isorep.measures.registry import measure_named
 
 Floats = NDArray[np.float64]
@@ -89,14 +89,8 @@ def study(
         estimates = []
         for stream in np.random.SeedSequence([seed, ratio]).spawn(repeats):
             sample = draw(n, np.random.default_rng(stream))
-            seed_of_sample = int(stream.generate_state(1)[0])
-            found = examine(sample, rows, chance=False, seed=seed_of_sample)
-            estimates.append(
-                [
-                    (f.similarity, f.corrected, *f.interval)
-                    for f in map(found.get, map(_label, rows))
-                ]
-            )
+            inferences = examine(sample, rows, chance=False, seed=int(stream.generate_state(1)[0]))
+            estimates.append([_numbers(inferences[row.label]) for row in rows])
         raw, corrected, low, high = np.moveaxis(np.array(estimates), -1, 0)
         for i, measure in enumerate(MEASURES):
             numbers = (
@@ -112,8 +106,8 @@ def study(
             yield Row(data, kind, *ranks, n, ratio, measure, *rounded, repeats)
 
 
-def _label(row: isorep.measures.base.Measure) -> str:
-    return row.label
+def _numbers(inference: Inference) -> tuple[float, float, float, float]:
+    return (inference.similarity, inference.corrected, *inference.interval)
 
 
 # --- Simulated data ------------------------------------------------------------------------------
@@ -261,8 +255,8 @@ def activations(
     for layer in x_layers:
         x, y = (isorep.Basis.from_array(side[layer], name=layer) for side in (x_layers, y_layers))
         whole = isorep.overlap(x, y)
-        found = examine(whole, rows, interval=False, chance=False, seed=seed)
-        truth = np.array([found[row.label].corrected for row in rows])
+        inferences = examine(whole, rows, interval=False, chance=False, seed=seed)
+        truth = np.array([inferences[row.label].corrected for row in rows])
         draw = partial(subset, x=x, y=y)
         name = f"{data} {layer}"
         yield from study(NETWORKS, name, (x.rank, y.rank), truth, draw, repeats, seed)

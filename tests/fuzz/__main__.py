@@ -86,9 +86,9 @@ def main():
     findings = 0
     with tempfile.TemporaryDirectory(prefix="isorep-fuzz-") as folder:
         while (seconds := end - time.monotonic()) > 0:
-            n, found = run_process(case, seconds, folder)
-            case += n
-            findings += found
+            n_cases, n_findings = run_process(case, seconds, folder)
+            case += n_cases
+            findings += n_findings
     print(f"{case - first} cases, {findings} findings")
     sys.exit(1 if findings else 0)
 
@@ -112,15 +112,15 @@ def run_process(first, seconds, folder):
         except subprocess.TimeoutExpired:
             status = "unknown, since it hung,"
     lines = log.read_text(errors="replace").splitlines()
-    n = sum(line.startswith("case ") for line in lines)
-    found = sum(line.startswith("python tests/fuzz --case ") for line in lines)
-    is_crash = status != min(found, 1)
+    n_cases = sum(line.startswith("case ") for line in lines)
+    n_findings = sum(line.startswith("python tests/fuzz --case ") for line in lines)
+    is_crash = status != min(n_findings, 1)
     if is_crash:
         print(f"\npython tests/fuzz {words}\nended with status {status} after {lines[-1:]}")
-    if found:
+    if n_findings:
         print("\n".join(line for line in lines if not line.startswith(("case ", "end: "))))
     sys.stdout.flush()
-    return max(n, 1), found + is_crash
+    return max(n_cases, 1), n_findings + is_crash
 
 
 def run_cases(first, n, seconds):

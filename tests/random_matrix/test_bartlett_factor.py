@@ -43,8 +43,8 @@ def test_the_scatter_is_that_of_the_samples():
     total = np.zeros((a + b, a + b))
     for _ in range(draws):
         factor = BartlettFactor(n, a, b, rng)
-        shared, own = factor.y(rho)
-        rows = np.block([[factor.x, shared], [np.zeros((b, a)), own]])
+        shared, specific = factor.y(rho)
+        rows = np.block([[factor.x, shared], [np.zeros((b, a)), specific]])
         total += rows.T @ rows
     expected = np.eye(a + b)
     expected[[0, 1], [a, a + 1]] = expected[[a, a + 1], [0, 1]] = rho

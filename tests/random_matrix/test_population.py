@@ -250,11 +250,11 @@ def test_orthogonal_designs_have_equal_correlations(p):
     columns = hadamard(256)[:, 1:].astype(float)
     x, noise = columns[:, :p], columns[:, 100 : 100 + p]
     overlap = isorep.overlap(x, 0.6 * x + 0.8 * noise)
-    found = isorep.inference.interval(overlap, "cca")
+    interval = isorep.inference.interval(overlap, "cca")
     # Least-squares theory: the expected squared correlation is 0.36 + (1 - 0.36) p / n.
     unbiased = np.sqrt((0.36 - p / 255) / (1 - p / 255))
-    assert found.low < unbiased < found.high
-    assert found.estimate == pytest.approx(unbiased, abs=0.04)
+    assert interval.low < unbiased < interval.high
+    assert interval.estimate == pytest.approx(unbiased, abs=0.04)
 
 
 def test_forced_correlations_are_refused_with_the_number_that_would_do():

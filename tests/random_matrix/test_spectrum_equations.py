@@ -41,11 +41,11 @@ def test_the_larger_the_sides_the_smaller_the_relative_error():
     worst = []
     for p in (10, 160):
         rho = 0.95 * np.linspace(1, 0, p)
-        found = [
+        transforms = [
             population_transform(BartlettFactor(8 * p, p, p, rng).correlations(rho), 8 * p, p, p)
             for _ in range(6)
         ]
-        errors = [abs(sums - exact(tau, rho)) / abs(exact(tau, rho)) for tau, sums in found]
+        errors = [abs(sums - exact(tau, rho)) / abs(exact(tau, rho)) for tau, sums in transforms]
         worst.append(np.max(errors))
     assert worst[1] < worst[0] / 4
     assert worst[1] < 0.03
@@ -86,9 +86,9 @@ def test_a_correlation_that_stands_alone():
     rho = np.concatenate([[0.9, 0.7], np.zeros(28)])
     draws = [BartlettFactor(400, 30, 30, rng).correlations(rho) for _ in range(40)]
     for index in (0, 1):
-        found = [spike(sample, index, 400, 30, 30) for sample in draws]
-        error = np.std(found) / np.sqrt(40)
-        assert np.mean(found) == pytest.approx(rho[index], abs=4 * error + 0.01)
+        estimates = [spike(sample, index, 400, 30, 30) for sample in draws]
+        error = np.std(estimates) / np.sqrt(40)
+        assert np.mean(estimates) == pytest.approx(rho[index], abs=4 * error + 0.01)
         assert np.mean([sample[index] for sample in draws]) > rho[index] + 0.01
 
 

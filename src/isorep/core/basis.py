@@ -73,8 +73,8 @@ class Basis:
     sample_ids : tuple of str or None
         Labels of the samples of a table; None for an array.
     simulated_from : Basis or None
-        Of a simulated sample, the basis of the sample that it repeats. `svcca` keeps as many
-        components as there.
+        For a simulated sample, the basis of the real sample behind it. `svcca` keeps as many
+        components as in that.
     """
 
     n_samples: int

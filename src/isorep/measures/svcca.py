@@ -20,7 +20,7 @@ Sides = TypeVar("Sides", Overlap, OverlapStack)
 def leading_rank(basis: Basis, variance: float) -> int:
     """Return the fewest leading principal components that hold a share of the variance.
 
-    For a simulated sample they are those of the sample that it repeats.
+    For a simulated sample, their number is that of the real sample behind it.
     """
     basis = basis.simulated_from or basis
     xp = array_namespace(basis.singular_values)

@@ -6,20 +6,18 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from isorep.random_matrix.bartlett_factor import Floats
 from isorep.random_matrix.spectrum_equations import GRID, SpectrumEquations, quantiles, spike
 from isorep.random_matrix.tracy_widom import n_above_edge
 
-Floats = NDArray[np.float64]
-
 SHARPNESS = 8.0
-"""How much more than by its likelihood a spectrum counts that fits better: their mean is between
-the likelihood's mean, which is less certain to fit, and the best fit, which varies more."""
+"""The weights of spectra are the likelihood to this power. With 1, their mean has a larger bias;
+the best fit alone, which an infinite power would give, has a larger variance."""
 
 CLEARLY = 9.0
-"""Misfit of a spectrum of zeros, beside the correlations that stand out, above which spectra need
-no mirror images."""
+"""If the correlations below the noise edge are set to 0 and the misfit grows by more than this,
+they are clearly above 0, and spectra need no mirror images."""
 
 FIRST_STEP = 0.006
 """First step of a profile from the best value of its function to others."""
@@ -152,29 +150,25 @@ def _profile(equations: SpectrumEquations, values: Floats, also: tuple[float, ..
     also : tuple of float
         Means to include.
     """
-    points = [_point(equations, values, *equations.fit())]
-    points += [_point(equations, values, *equations.fit((values, mean))) for mean in also]
+    c = equations.n_correlations
+
+    def point(*mean: float) -> tuple[float, float, Floats]:
+        misfit, weights = equations.fit(*((values, value) for value in mean))
+        return float(values @ weights) / c, misfit, quantiles(GRID, weights, c)
+
+    points = [point(), *map(point, also)]
     middle, least, _ = points[0]
     for direction in (-1, 1):
         inner, step = middle, FIRST_STEP
         while inner != max(direction, 0):
             mean = min(max(inner + direction * step, 0.0), 1.0)
-            outer = _point(equations, values, *equations.fit((values, mean)))
-            points.append(outer)
-            if outer[1] > least + END:
-                between = (inner + mean) / 2
-                points.append(_point(equations, values, *equations.fit((values, between))))
+            points.append(point(mean))
+            if points[-1][1] > least + END:
+                points.append(point((inner + mean) / 2))
                 break
             inner, step = mean, step * GROWTH
     means, misfits, spectra = zip(*sorted(points, key=lambda point: point[0]), strict=True)
     return Profile(np.array(means), np.array(misfits), np.array(spectra))
-
-
-def _point(
-    equations: SpectrumEquations, values: Floats, misfit: float, weights: Floats
-) -> tuple[float, float, Floats]:
-    c = equations.n_correlations
-    return float(values @ weights) / c, misfit, quantiles(GRID, weights, c)
 
 
 def _clearly_above(profile: Profile, misfit: float, mean: float) -> bool:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from isorep.random_matrix.bartlett_factor import BartlettFactor, sample_correlations
+from isorep.random_matrix.bartlett_factor import BartlettFactor, Floats, sample_correlations
 
-Floats = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
 POINTS = np.concatenate([np.linspace(-0.1, 1.1, 7) + 0.2j, [-0.6, 1.4]])
-"""Points at which the equations are taken. Nearer to the sample's squared correlations, noise is
-larger; farther away, all points say the same."""
+"""Points l of the equations. Nearer to the sample's squared correlations, the errors are larger;
+farther away, the equations of different points become nearly equal."""
 
 COMPLEX = POINTS.imag != 0
 
 GRID = np.sin(np.linspace(0.0, np.pi / 2, 52))
-"""Correlations that the distribution consists of, denser near 1, where samples tell more."""
+"""Correlations that a distribution consists of, denser near 1, where estimates are more precise."""
 
 N_SAMPLES = 64
 """Number of simulated samples that give the errors of the equations."""
@@ -37,7 +35,7 @@ TIED = 1e-8
 """Difference of squared correlations up to which they are equal."""
 
 EXACTLY = 100.0
-"""Weight of an equation that must hold, relative to the others."""
+"""Weight of an equation that must hold exactly, relative to the others."""
 
 
 def population_transform(
@@ -132,12 +130,17 @@ class SpectrumEquations:
         What the sample shows.
     n_correlations : int
         Number of correlations c.
+    tau : (9,) complex128 array
+        Points of the transform.
+    whitening : (m, m) float64 array
+        Matrix that turns the errors into independent ones of variance 1.
     """
 
     left: Floats
     right: Floats
     n_correlations: int
-    _of: Callable[[Floats], Floats]
+    tau: Complex
+    whitening: Floats
 
     @classmethod
     def of_sample(
@@ -156,7 +159,7 @@ class SpectrumEquations:
         """
         c = len(correlations)
         tau, sums = population_transform(correlations, n_samples, x_rank, y_rank)
-        left, right = _real(1 / (1 - tau[:, None] * GRID**2), axis=0), _real(sums)
+        left, right = _real(_terms(tau, GRID), axis=0), _real(sums)
         scale = 1 + abs(right)
         pilot = nonnegative(left / scale[:, None], right / scale, c)
         part = min(1.0, LARGEST / c)
@@ -168,27 +171,26 @@ class SpectrumEquations:
         population = np.concatenate([kept, rest])
         drawn = _simulated(n, p, q, population, rng)
         drawn_tau, drawn_sums = population_transform(drawn, n, p, q)
-        exact = np.sum(1 / (1 - drawn_tau[..., None] * population**2), axis=-1)
-        errors = _real(drawn_sums - exact)
+        errors = _real(drawn_sums - np.sum(_terms(drawn_tau, population), axis=-1))
         whitening = _whitening(errors)
-
-        def of(values: Floats) -> Floats:
-            return np.asarray(whitening @ _real(np.sum(1 / (1 - tau[:, None] * values**2), axis=1)))
-
         right = right - errors.mean(axis=0)
-        return cls(whitening @ left, whitening @ right, c, of)
+        return cls(whitening @ left, whitening @ right, c, tau, whitening)
+
+    def right_of(self, correlations: Floats) -> Floats:
+        """Return the right sides that given correlations have without an error, (m,)."""
+        return np.asarray(self.whitening @ _real(np.sum(_terms(self.tau, correlations), axis=1)))
 
     def at(self, correlations: Floats) -> SpectrumEquations:
         """Return the equations with the right sides of given correlations, without an error."""
-        return replace(self, right=self._of(correlations))
+        return replace(self, right=self.right_of(correlations))
 
     def mirrored(self, correlations: Floats) -> SpectrumEquations:
         """Return the equations with the right sides mirrored at those of given correlations."""
-        return replace(self, right=2 * self._of(correlations) - self.right)
+        return replace(self, right=2 * self.right_of(correlations) - self.right)
 
     def misfit(self, correlations: Floats) -> float:
         """Return the misfit (chi squared) of given correlations."""
-        return float(np.sum((self._of(correlations) - self.right) ** 2))
+        return float(np.sum((self.right_of(correlations) - self.right) ** 2))
 
     def fit(self, *fixed: tuple[Floats, float]) -> tuple[float, Floats]:
         """Return the least misfit (chi squared) of all spectra, and the spectrum that has it.
@@ -250,6 +252,11 @@ def _simulated(
             for start in range(0, N_SAMPLES, at_a_time)
         ]
     )
+
+
+def _terms(tau: Complex, correlations: Floats) -> Complex:
+    """Return ``1 / (1 - tau rho^2)``, (..., m, c), what each correlation adds to the transform."""
+    return np.asarray(1 / (1 - tau[..., None] * correlations**2))
 
 
 def _whitening(errors: Floats) -> Floats:

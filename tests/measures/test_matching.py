@@ -93,6 +93,10 @@ def test_signed_correlations_match_as_they_are(widths):
     measure = isorep.MEASURES["hard_correlation"]
     assert measure.with_options(signed=True).similarity_range == (-1, 1)
     assert measure.with_options(signed=False).similarity_range == (0, 1)
+    assert measure.with_options(signed=np.True_).options == {"signed": True}
+    for value in ("no", 0):
+        with pytest.raises(ValueError, match="signed of hard_correlation must be True or False"):
+            hard_correlation(x, y, signed=value)
 
 
 @pytest.mark.parametrize("solver", ["gram", "svd"])

@@ -227,7 +227,8 @@ class Measure:
         Raises
         ------
         ValueError
-            If an option is unknown, or a text that the option does not allow.
+            If an option is unknown, a text that the option does not allow, or not True or False
+            where it must be.
         """
         if not options:
             return self
@@ -236,6 +237,9 @@ class Measure:
         for name in options.keys() & choices.keys():
             check_name(name, options[name], choices[name])
         values = {**self.options, **{name: plain(value) for name, value in options.items()}}
+        for name, value in values.items():
+            if isinstance(defaults[name], bool) and not isinstance(value, bool):
+                raise ValueError(f"{name} of {self.name} must be True or False, got {value!r}")
         rule = self.range_rule
         return replace(
             self,

@@ -121,6 +121,6 @@ def draw(result: Result) -> Figure:
         fig4.curve(ax, result.setup, widths, "pwcca", colour=colour, label=label)
     fig4.published(ax, result.setup, PUBLISHED_UNTRAINED, "#5A5A5A")
     fig4.published(ax, result.setup, fig4.PUBLISHED, "#0072B2", label=False)
-    ax.legend(frameon=False, loc="lower left")
+    ax.legend(frameon=False)  # where it hides no curve
     fig4.caption(figure, result.setup, result)
     return figure

@@ -16,9 +16,10 @@ from isorep.measures.dependence import ZERO, Product, products
 from isorep.measures.measure_function import measure
 
 
-def _gaussians(
+def gaussian_kernel(
     name: str, basis: Basis, bandwidth: float, max_samples: int | None, seed: int
 ) -> Any:
+    """Return the samples, and a function of some rows that returns their Gaussians, minus 1."""
     if not bandwidth > 0:
         raise ValueError(
             f"bandwidth must be a share of the median distance, above 0, got {bandwidth}"
@@ -50,8 +51,8 @@ def _compute(
     max_samples: int | None,
     seed: int,
 ) -> MeasureValue:
-    kernel, x = _gaussians(name, overlap.x, bandwidth, max_samples, seed)
-    _, y = _gaussians(name, overlap.y, bandwidth, max_samples, seed)
+    kernel, x = gaussian_kernel(name, overlap.x, bandwidth, max_samples, seed)
+    _, y = gaussian_kernel(name, overlap.y, bandwidth, max_samples, seed)
     xy, xx, yy = products(kernel, x, y)
     for side, product in (("x", xx), ("y", yy)):
         if hsic(product) <= ZERO * product.total:

@@ -15,7 +15,8 @@ from isorep.measures.dependence import ZERO, products
 from isorep.measures.measure_function import measure
 
 
-def _distances(basis: Basis, max_samples: int | None, seed: int) -> Any:
+def distance_kernel(basis: Basis, max_samples: int | None, seed: int) -> Any:
+    """Return the samples, and a function of some rows that returns their distances to all."""
     kernel = Kernel.from_basis(basis, max_samples=max_samples, seed=seed)
 
     def matrix(rows: slice) -> Matrix:
@@ -71,8 +72,8 @@ def distance_correlation(
     >>> round(dependence, 2), round(isorep.cca(x, x**2).similarity, 2)
     (0.49, 0.0)
     """
-    kernel, x = _distances(overlap.x, max_samples, seed)
-    _, y = _distances(overlap.y, max_samples, seed)
+    kernel, x = distance_kernel(overlap.x, max_samples, seed)
+    _, y = distance_kernel(overlap.y, max_samples, seed)
     xy, xx, yy = products(kernel, x, y)
     for side, product in (("x", xx), ("y", yy)):
         if product.centred() <= ZERO * product.total:

@@ -1,0 +1,1 @@
+"""Explanation: where two representations differ, in directions, samples and neurons."""

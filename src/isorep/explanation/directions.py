@@ -1,0 +1,108 @@
+"""Directions: the pairs of directions of two representations, and which of them are shared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from isorep._utils.arrays import to_numpy
+from isorep._utils.linalg import svd
+from isorep.core.overlap import Overlap
+from isorep.explanation.explained_pair import ExplainedPair
+from isorep.explanation.held_out_pairs import Floats, HeldOutPairs
+
+if TYPE_CHECKING:
+    import xarray
+
+
+def shared_directions(
+    pair: ExplainedPair, held_out: HeldOutPairs, *, whiten: bool, alpha: float
+) -> xarray.Dataset:
+    """Return the pairs of directions, from shared to unshared.
+
+    Canonical pairs if `whiten`. Otherwise the singular pairs of ``Xc^T Yc``, whose squared values
+    CKA adds up and whose values Procrustes adds up. The variance of a side in its directions adds
+    up to the whole over all pairs, and what the narrower side leaves without a pair is the
+    attribute ``x_unpaired_variance`` or ``y_unpaired_variance``.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over (direction,): ``correlation``; ``held_out_correlation``; ``p_value``, adjusted for the
+        number of pairs; ``shared``, whether the pair is above noise; ``x_variance`` and
+        ``y_variance``, shares of the variance of each side. Over (x_neuron, direction) and
+        (y_neuron, direction): ``x_direction`` and ``y_direction``, the weights of the neurons.
+    """
+    import xarray
+
+    overlap = pair.overlap
+    if whiten:
+        values, parts = _canonical(overlap)
+    else:
+        values, parts = _covariance(overlap)
+    variances = {side: part["variance"] for side, part in parts.items()}
+    variables: dict[str, Any] = {
+        "correlation": ("direction", values),
+        "held_out_correlation": ("direction", held_out.correlations),
+        "p_value": ("direction", held_out.p_values),
+        "shared": ("direction", held_out.p_values <= alpha),
+        "x_variance": ("direction", variances["x"]),
+        "y_variance": ("direction", variances["y"]),
+        "x_direction": (("x_neuron", "direction"), parts["x"]["directions"]),
+        "y_direction": (("y_neuron", "direction"), parts["y"]["directions"]),
+    }
+    return xarray.Dataset(
+        variables,
+        coords={
+            "direction": np.arange(1, len(values) + 1),
+            "x_neuron": pair.x_neurons,
+            "y_neuron": pair.y_neurons,
+        },
+        attrs={
+            "pairs": "canonical" if whiten else "covariance",
+            "alpha": alpha,
+            **{
+                f"{side}_unpaired_variance": max(0.0, 1.0 - float(share.sum()))
+                for side, share in variances.items()
+            },
+        },
+    )
+
+
+def _canonical(overlap: Overlap) -> tuple[Floats, dict[str, dict[str, Floats]]]:
+    parts = {}
+    for name, side, directions, loadings in (
+        ("x", overlap.x, overlap.x_directions, overlap.x_loadings),
+        ("y", overlap.y, overlap.y_directions, overlap.y_loadings),
+    ):
+        unit = side.singular_values[0]
+        total = float((side.singular_values / unit) @ (side.singular_values / unit))
+        parts[name] = {
+            "directions": to_numpy(directions),
+            "variance": np.sum(to_numpy(loadings / unit) ** 2, axis=1) / total,
+        }
+    return to_numpy(overlap.correlations), parts
+
+
+def _covariance(overlap: Overlap) -> tuple[Floats, dict[str, dict[str, Floats]]]:
+    sizes = [to_numpy(b.singular_values / b.singular_values[0]) for b in (overlap.x, overlap.y)]
+    cross = sizes[0][:, None] * to_numpy(overlap.matrix) * sizes[1]
+    u, covariances, wt = svd(np, cross)
+    parts = {}
+    for name, side, size, rotation in (
+        ("x", overlap.x, sizes[0], u),
+        ("y", overlap.y, sizes[1], wt.T),
+    ):
+        axes = to_numpy(side.loadings) / to_numpy(side.singular_values)[:, None]
+        parts[name] = {
+            "directions": axes.T @ rotation,
+            "variance": np.sum((size[:, None] * rotation) ** 2, axis=0) / np.sum(size**2),
+        }
+    norms = np.sqrt(
+        parts["x"]["variance"]
+        * np.sum(sizes[0] ** 2)
+        * parts["y"]["variance"]
+        * np.sum(sizes[1] ** 2)
+    )
+    return np.clip(covariances / norms, 0.0, 1.0), parts

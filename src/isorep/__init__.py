@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .core.overlap import Overlap, overlap
     from .core.score import Score
     from .core.warning_text import silence
+    from .explanation.explain import explain
     from .explorer.report import report
     from .inference.bartlett import bartlett
     from .inference.infer import infer
@@ -47,6 +48,7 @@ __all__ = [
     "cluster",
     "compare",
     "diff",
+    "explain",
     "infer",
     "inference",
     "load",
@@ -86,6 +88,7 @@ _MODULES = {
     "cluster": "comparison.clustering",
     "compare": "comparison.compare",
     "diff": "comparison.diff",
+    "explain": "explanation.explain",
     "infer": "inference.infer",
     "load": "storage",
     "overlap": "core.overlap",

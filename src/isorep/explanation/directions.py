@@ -24,7 +24,8 @@ def shared_directions(
     Canonical pairs if `whiten`. Otherwise the singular pairs of ``Xc^T Yc``, whose squared values
     CKA adds up and whose values Procrustes adds up. The variance of a side in its directions adds
     up to the whole over all pairs, and what the narrower side leaves without a pair is the
-    attribute ``x_unpaired_variance`` or ``y_unpaired_variance``.
+    attribute ``x_unpaired_variance`` or ``y_unpaired_variance``. The attribute ``noise_edge`` is the held-out
+    correlation up to which a pair may be noise.
 
     Returns
     -------
@@ -62,6 +63,7 @@ def shared_directions(
         attrs={
             "pairs": "canonical" if whiten else "covariance",
             "alpha": alpha,
+            "noise_edge": held_out.noise_edge,
             **{
                 f"{side}_unpaired_variance": max(0.0, 1.0 - float(share.sum()))
                 for side, share in variances.items()

@@ -76,10 +76,10 @@ class ExplainedPair:
 
         Examples
         --------
-        >>> layers = Representations({"fc": [[1.0], [2.0], [4.0]]}, sample_ids="abc")
+        >>> layers = Representations({"fc": [[1.0], [2.0], [4.1]]}, sample_ids="abc")
         >>> pair = ExplainedPair.from_sides(layers, layers)
         >>> pair.x_name, pair.sample_names.tolist()
-        ('fc', ['a', 'b', 'c'])
+        ("x['fc']", ['a', 'b', 'c'])
         """
         check_name("nan_policy", nan_policy, get_args(NanPolicy))
         options = {"labels": labels, "groups": groups, "order": order}

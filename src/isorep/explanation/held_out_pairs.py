@@ -30,12 +30,15 @@ class HeldOutPairs:
         Correlation of the held-out scores of each pair.
     p_values : (c,) float64 array
         Probability of at least this correlation in any pair if the sides are unrelated.
+    noise_edge : float
+        Correlation that some pair of unrelated sides exceeds with probability alpha.
     """
 
     x_scores: Floats
     y_scores: Floats
     correlations: Floats
     p_values: Floats
+    noise_edge: float
 
 
 def coordinates(basis: Basis, whiten: bool) -> Floats:
@@ -47,7 +50,7 @@ def coordinates(basis: Basis, whiten: bool) -> Floats:
 
 
 def held_out_pairs(
-    overlap: Overlap, *, whiten: bool, folds: int, n_permutations: int, seed: int
+    overlap: Overlap, *, whiten: bool, folds: int, n_permutations: int, alpha: float, seed: int
 ) -> HeldOutPairs:
     """Fit pairs of directions on all folds but one, and score the samples held out.
 
@@ -64,8 +67,12 @@ def held_out_pairs(
         From `isorep.overlap`; permutations and folds follow its groups and order.
     whiten : bool
         Whether the directions of a side count alike.
-    folds, n_permutations, seed : int
-        Numbers of folds and of permutations, and random seed of both.
+    folds, n_permutations : int
+        Numbers of folds and of permutations.
+    alpha : float
+        Level of `HeldOutPairs.noise_edge`.
+    seed : int
+        Random seed of folds and permutations.
 
     References
     ----------
@@ -79,11 +86,18 @@ def held_out_pairs(
     with one_thread():
         x_scores, y_scores = _scores(x, y, members)
         correlations = _correlations(x_scores, y_scores)
-        reached = np.ones(len(correlations))
+        largest = []
         for (order,) in orders.batches(1):
             check_stopped()
-            reached += _correlations(*_scores(x, y[order], members)).max() >= correlations
-    return HeldOutPairs(x_scores, y_scores, correlations, reached / (n_permutations + 1))
+            largest.append(_correlations(*_scores(x, y[order], members)).max())
+    reached = 1 + np.sum(np.array(largest)[:, None] >= correlations, axis=0)
+    return HeldOutPairs(
+        x_scores=x_scores,
+        y_scores=y_scores,
+        correlations=correlations,
+        p_values=reached / (n_permutations + 1),
+        noise_edge=float(np.quantile(largest, 1 - alpha)),
+    )
 
 
 def _scores(x: Floats, y: Floats, members: list[NDArray[np.int64]]) -> tuple[Floats, Floats]:

@@ -41,6 +41,10 @@ class Misfit(NamedTuple):
     z_scores: Floats
     p_values: Floats
 
+    def bulk(self, alpha: float) -> NDArray[np.bool_]:
+        """Return which samples do not stand out, (n,); all of them if none could be tested."""
+        return ~(self.p_values <= alpha)
+
 
 def misfit_of_samples(x: Floats, y: Floats, alpha: float) -> Misfit:
     """Return how badly the two sides of each sample fit each other, in the shared pairs.
@@ -72,7 +76,7 @@ def misfit_of_samples(x: Floats, y: Floats, alpha: float) -> Misfit:
     fitted = np.ones(n, dtype=bool)
     for _ in range(ROUNDS):
         result = _of_bulk((_normal_scores(x, y, fitted) + _normal_scores(y, x, fitted)) / 2)
-        inside = result.p_values > alpha
+        inside = result.bulk(alpha)
         if inside.sum() < max(n / 2, 2 * k + 1 + FEWEST_DEGREES) or np.array_equal(inside, fitted):
             break
         fitted = inside

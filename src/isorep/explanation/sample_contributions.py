@@ -85,7 +85,7 @@ def sample_contributions(
     >>> y = x.copy()
     >>> y[7] = -3 * y[7]
     >>> result = sample_contributions(isorep.overlap(x, y), isorep.MEASURES["cka"])
-    >>> result.values.argmax(), result.method
+    >>> int(result.values.argmax()), result.method
     (7, 'exact, in closed form')
     """
     closed = _closed_form(overlap, measure)

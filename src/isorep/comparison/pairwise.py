@@ -128,8 +128,8 @@ def pairwise(
     ------
     ValueError
         If the samples or their order differ between two networks, a layer or a measure is unknown,
-        `n_permutations` or `seed` has no effect, no pair could be compared, `out` exists and is not this sweep, or `memory` is too low for
-        one tile.
+        `n_permutations` or `seed` has no effect, no pair could be compared, `out` exists and is not
+        this sweep, or `memory` is too low for one tile.
     TypeError
         If `networks` is not a mapping of mappings and paths.
     OSError

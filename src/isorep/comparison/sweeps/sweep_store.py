@@ -201,7 +201,6 @@ class SweepStore:
             raise nothing_compared(table["reason"].to_numpy().ravel())
         return table
 
-
     def _write_p_values(self) -> None:
         """Write the p-values that need all cells of the table."""
         inputs = self._sweep.inputs

@@ -196,5 +196,5 @@ def test_runs_with_other_steps_and_a_dead_layer():
 def test_memory_for_inference_is_part_of_the_limit():
     nets = networks(2, n=30, layers=1)
     isorep.pairwise(nets, measures="cka", memory="1 MB")
-    with pytest.raises(ValueError, match="a memory limit of 0.95 MiB is too low"):
+    with pytest.raises(ValueError, match=r"a memory limit of 0\.95 MiB is too low"):
         isorep.pairwise(nets, **CHANCE, memory="1 MB")

@@ -49,9 +49,9 @@ def test_cells_hold_what_compare_says_of_each_pair():
         same = isorep.compare(nets[x], nets[y], measures=MEASURES, **ALL)
         cell = table.sel(x=x, y=y, layer="layer0")
         for measure in MEASURES:
-            # The mirror of a symmetric measure has the numbers of the pair as it was coupled.
-            exact = measure == "pwcca" or x <= y
-            for key in INFERRED[:3] + INFERRED[3 if exact else 6 :]:
+            if measure == "cka" and x > y:
+                continue  # it has the numbers of the pair as it was coupled; see below
+            for key in INFERRED:
                 np.testing.assert_allclose(
                     cell[f"{measure}_{key}"], same[f"{measure}_{key}"].item(), rtol=1e-9
                 )

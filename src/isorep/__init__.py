@@ -7,9 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import inference, measures, monitor, paper, plot, storage, testing
+    from . import alignment, inference, measures, monitor, paper, plot, storage, testing
     from ._utils.version import __version__
     from .activations.capture import capture
+    from .alignment.align import align
     from .comparison.clustering import cluster
     from .comparison.compare import compare
     from .comparison.diff import diff
@@ -40,6 +41,8 @@ __all__ = [
     "Representations",
     "Score",
     "__version__",
+    "align",
+    "alignment",
     "bartlett",
     "capture",
     "cca",
@@ -79,6 +82,7 @@ _MODULES = {
     "Representations": "representations.representations",
     "Score": "core.score",
     "__version__": "_utils.version",
+    "align": "alignment.align",
     "bartlett": "inference.bartlett",
     "capture": "activations.capture",
     "cca": "measures",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .measures import MEASURES, cca, cka, procrustes, pwcca, similarity, svcca
     from .measures.registration import register
     from .representations.representations import Representations
+    from .stitching.stitch import stitch
     from .storage import load
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "sample_size_curve",
     "silence",
     "similarity",
+    "stitch",
     "storage",
     "svcca",
     "testing",
@@ -101,6 +103,7 @@ _MODULES = {
     "sample_size_curve": "inference.sample_size_curve",
     "silence": "core.warning_text",
     "similarity": "measures",
+    "stitch": "stitching.stitch",
     "svcca": "measures",
     "trajectory": "comparison.trajectory",
 }

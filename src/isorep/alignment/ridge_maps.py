@@ -48,9 +48,7 @@ def ridge_maps(overlap: Overlap, penalty: Penalty, seed: int) -> tuple[LinearMap
     forward_penalty, backward_penalty = (
         _choose_penalty(way, seed) if penalty == "cv" else float(penalty) for way in (overlap, back)
     )
-    maps = LinearMaps(
-        _coefficients(overlap, forward_penalty), _coefficients(back, backward_penalty)
-    )
+    maps = LinearMaps(ridge_map(overlap, forward_penalty), ridge_map(back, backward_penalty))
     return maps, forward_penalty, backward_penalty
 
 
@@ -59,7 +57,8 @@ def _is_penalty(penalty: object) -> bool:
     return number and isfinite(penalty) and penalty >= 0  # type: ignore[arg-type, operator]
 
 
-def _coefficients(overlap: Overlap, penalty: float) -> Floats:
+def ridge_map(overlap: Overlap, penalty: float) -> Floats:
+    """Return the matrix, (p, q), that predicts y's centred features from x's; see `ridge_maps`."""
     shrinkage = _shrinkage(to_numpy(overlap.x.singular_values), penalty)
     matrix = shrinkage[:, None] * to_numpy(overlap.matrix)
     product: Floats = to_numpy(overlap.x.whitening) @ matrix @ to_numpy(overlap.y.loadings)

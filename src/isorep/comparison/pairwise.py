@@ -65,11 +65,12 @@ def pairwise(
         Names in `isorep.MEASURES`, alone or with options: ``"linear_regression(folds=10)"`` or
         ``{"linear_regression": {"folds": 10}}``.
     correct, interval, chance, n_permutations, seed
-        What to infer for each cell, and the random seed; see `isorep.compare`. Each costs far more
-        than the similarity: a pair of 512 features and 2,000 samples takes about 0.3 s for pwcca,
-        2 s with `correct`, 9 s with `interval`, and 30 s with `chance` and 199 permutations. The
-        default `n_permutations` is 20 for each pair of networks and layer, but at least 199 and at
-        most 1,999. The progress says how long the whole takes.
+        What to infer for each cell, and the random seed; see `isorep.compare`. All cost far more
+        than the similarity: of two layers of 128 features and 2,000 samples, `cka` takes a core
+        0.04 s, and 0.5 s more with `correct`, 1.1 s with `interval`, or 0.6 s with `chance` and 199
+        permutations (`pwcca`: 1.1 s, 1.4 s and 2.1 s). The default `n_permutations` is 20 for each
+        pair of networks and layer, but at least 199 and at most 1,999. The progress says how long
+        the whole takes.
     groups, order : (n_samples,) array-like or str, optional
         Group and time of each sample, if samples depend on each other; see `isorep.compare`.
     solver : {"auto", "gram", "svd"}

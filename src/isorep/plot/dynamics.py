@@ -73,7 +73,8 @@ def dynamics(
     name, grid = select_variable(
         trajectory, measure, quantity, (*get_args(Quantity), *get_args(InferredQuantity))
     )
-    trajectory, grid = (x.transpose("step", "layer", ...) for x in (trajectory, grid))
+    trajectory = trajectory.transpose("step", "layer", ...)
+    grid = grid.transpose("step", "layer")
     values, steps = grid.to_numpy(), trajectory["step"].to_numpy()
     layers = trajectory["layer"].to_numpy().tolist()
 

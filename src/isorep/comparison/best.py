@@ -105,7 +105,7 @@ def best(
         other = _OTHER[of]
         place = scores.argmax(other)
         result = picked.isel({other: place})
-        known = np.isfinite(scores).any(other)
+        known = (scores > -np.inf).any(other)
         result = result.assign_coords({other: result[other].where(known, "")})
         if contrasts is not None:
             result["may_be_best"] = _candidates(contrasts, table[name], place, of, name)
@@ -189,5 +189,5 @@ def _is_worse(differences: NDArray[np.float64], p_values: NDArray[np.float64]) -
     one_sided[..., np.arange(n), np.arange(n)] = np.nan  # a layer with itself
     n_tests = np.count_nonzero(~np.isnan(one_sided), axis=-1)
     least = np.min(np.nan_to_num(one_sided, nan=1.0), axis=-1)
-    worse: NDArray[np.bool_] = least * n_tests <= LEVEL
-    return worse & (n_tests > 0)
+    worse: NDArray[np.bool_] = (least * n_tests <= LEVEL) & (n_tests > 0)
+    return worse

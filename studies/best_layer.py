@@ -110,11 +110,10 @@ def main():
     for correlated in (False, True):
         for related, strength in RELATED:
             repeats = arguments.repeats if related is None else arguments.repeats // 4
-            orders = Orders(N_SAMPLES, N_PERMUTATIONS, seed=0)
             results = [
                 draw(
                     np.random.default_rng([i, correlated, 0 if related is None else related]),
-                    orders,
+                    Orders(N_SAMPLES, N_PERMUTATIONS, seed=i),
                     correlated=correlated,
                     related=related,
                     strength=strength,

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from isorep._utils.validation import check_name
-from isorep.comparison.inferred import InferenceOptions
+from isorep.comparison.inferred import NOTHING, InferenceOptions
 from isorep.comparison.inputs import Label, check_same_samples, layers_of_all
 from isorep.comparison.sweeps.network import Network
 from isorep.comparison.sweeps.tile import ProductPrecision, Region, Tile, tile_edge
@@ -91,7 +91,7 @@ class SweepInputs:
         check_name("solver", solver, get_args(Solver))
         check_name("nan_policy", nan_policy, get_args(NanPolicy))
         inference.check_used()
-        product_precision = choose_precision(precision, checked_measures, inference, n_pairs)
+        product_precision = choose_precision(precision, checked_measures, n_pairs, inference)
         networks, checked_layers, shapes, sample_ids = _check_layers(networks, layers)
         n_omitted = None
         if nan_policy == "omit":
@@ -165,8 +165,8 @@ class Sweep:
 def choose_precision(
     precision: Precision,
     measures: Sequence[Measure],
-    inference: InferenceOptions,
     n_pairs: int,
+    inference: InferenceOptions = NOTHING,
 ) -> ProductPrecision:
     """Return the precision of the products; see `isorep.pairwise`."""
     check_name("precision", precision, get_args(Precision))

@@ -117,6 +117,34 @@ def inferred_values(inference: Inference) -> Mapping[str, float]:
     }
 
 
+def adjusted_p_values(
+    p_values: NDArray[np.float64], tested: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Adjust the p-values of a table for its many cells (Benjamini and Hochberg 1995).
+
+    Parameters
+    ----------
+    p_values : array of any shape
+        p-values; NaN where there is none.
+    tested : array of the same shape
+        Cells that count as a test. The p-values of the other cells are returned unchanged.
+
+    Examples
+    --------
+    >>> p_values = np.array([[0.01, 0.01], [0.04, np.nan]])
+    >>> adjusted_p_values(p_values, np.array([[False, True], [True, True]]))
+    array([[0.01, 0.02],
+           [0.04,  nan]])
+    """
+    adjusted = p_values.copy()
+    tested = tested & ~np.isnan(p_values)
+    if tested.any():
+        from scipy.stats import false_discovery_control
+
+        adjusted[tested] = false_discovery_control(p_values[tested])
+    return adjusted
+
+
 def of_all_cells(
     p_values: NDArray[np.float64], standardized: NDArray[np.float64], maxima: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
@@ -143,10 +171,6 @@ def of_all_cells(
            [1.  ,  nan]]))
     """
     tested = ~np.isnan(standardized)
-    p_adjusted, p_max = p_values.copy(), p_values.copy()
-    if tested.any():
-        from scipy.stats import false_discovery_control
-
-        p_adjusted[tested] = false_discovery_control(p_values[tested])
-        p_max[tested] = max_p_values(standardized[tested], maxima)
-    return {"p_adjusted": p_adjusted, "p_max": p_max}
+    p_max = p_values.copy()
+    p_max[tested] = max_p_values(standardized[tested], maxima)
+    return {"p_adjusted": adjusted_p_values(p_values, tested), "p_max": p_max}

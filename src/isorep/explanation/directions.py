@@ -24,8 +24,8 @@ def shared_directions(
     Canonical pairs if `whiten`. Otherwise the singular pairs of ``Xc^T Yc``, whose squared values
     CKA adds up and whose values Procrustes adds up. The variance of a side in its directions adds
     up to the whole over all pairs, and what the narrower side leaves without a pair is the
-    attribute ``x_unpaired_variance`` or ``y_unpaired_variance``. The attribute ``noise_edge`` is the held-out
-    correlation up to which a pair may be noise.
+    attribute ``x_unpaired_variance`` or ``y_unpaired_variance``. The attribute ``noise_edge`` is
+    the held-out correlation up to which a pair may be noise.
 
     Returns
     -------

@@ -23,6 +23,7 @@ from isorep.explanation.neighbour_changes import neighbour_changes
 from isorep.explanation.neuron_predictions import predicted_neurons
 from isorep.explanation.outlying_samples import FEWEST_DEGREES, Misfit, misfit_of_samples
 from isorep.explanation.sample_contributions import sample_contributions
+from isorep.inference.jackknife import BLOCKS
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import one_measure
 from isorep.random_matrix.undeclared_dependence import dependence_warnings
@@ -166,8 +167,8 @@ def explain(
             f"neighbours must be from 1 to {overlap.n_samples - 1}, the number of other samples, "
             f"got {neighbours}"
         )
-    row = row.with_options(**row.seeded({}, seed))
-    score = row(overlap)
+    seeded = row.with_options(**row.seeded({}, seed))
+    score = row(overlap, **row.seeded({}, seed))
     whiten = row.invariance == "linear"
     held_out = held_out_pairs(
         overlap,
@@ -180,10 +181,8 @@ def explain(
     directions = shared_directions(pair, held_out, whiten=whiten, alpha=alpha)
     shared = _shared_scores(overlap, whiten, directions["shared"].to_numpy())
     misfit = misfit_of_samples(*shared, alpha)
-    contributions = sample_contributions(overlap, row, labels=pair.labels, seed=seed)
-    changes = neighbour_changes(
-        overlap, shared, misfit.bulk(alpha), k=k, alpha=alpha, seed=seed
-    )
+    contributions = sample_contributions(overlap, seeded, labels=pair.labels, seed=seed)
+    changes = neighbour_changes(overlap, shared, misfit.bulk(alpha), k=k, alpha=alpha, seed=seed)
     coords = _coordinates_of_samples(pair, token_text)
     samples = xarray.Dataset(
         {
@@ -198,18 +197,20 @@ def explain(
         attrs={"alpha": alpha, "method": contributions.method},
     )
     n = overlap.n_samples
-    units = np.arange(n) if overlap.structure is None else overlap.structure.units(folds)
+    units = np.arange(n) if overlap.structure is None else overlap.structure.units(BLOCKS)
     means = {
-        name: class_means(
-            name, coords[key][1], contributions.values, misfit.z_scores, units, alpha
-        )
+        name: class_means(name, coords[key][1], contributions.values, misfit.z_scores, units, alpha)
         for name, key in (("class", "label"), ("token", "token"), ("position", "position"))
         if key in coords
     }
     x_neurons, y_neurons = predicted_neurons(
         pair, folds=folds, n_permutations=n_permutations, alpha=alpha, seed=seed
     )
-    warnings = (*score.warnings, *dependence_warnings(overlap), *_few(overlap, held_out.noise_edge, shared[0].shape[1], misfit))
+    warnings = (
+        *score.warnings,
+        *dependence_warnings(overlap),
+        *_few(overlap, held_out.noise_edge, shared[0].shape[1], misfit),
+    )
     return Explanation(
         score=score,
         directions=directions,
@@ -225,7 +226,6 @@ def explain(
         names=(pair.x_name, pair.y_name),
         warnings=issue(warnings, stacklevel=2),
     )
-
 
 
 def _shared_scores(

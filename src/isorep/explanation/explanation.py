@@ -127,12 +127,10 @@ class Explanation:
                 "positions and tokens"
             )
         if part == "pairs":
-            return table.head(k)
+            return self.pairs.head(k)
         # Weights of directions have another axis.
         frame: pandas.DataFrame = table.drop_vars(
-            ["x_direction", "y_direction", "x_neuron", "y_neuron"]
-            if part == "directions"
-            else [],
+            ["x_direction", "y_direction", "x_neuron", "y_neuron"] if part == "directions" else [],
             errors="ignore",
         ).to_dataframe()
         key, ascending = _ORDER[part]

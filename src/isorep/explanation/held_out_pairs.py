@@ -111,7 +111,7 @@ def _scores(x: Floats, y: Floats, members: list[NDArray[np.int64]]) -> tuple[Flo
         x_mean = (x.sum(axis=0) - held_x.sum(axis=0)) / m
         y_mean = (y.sum(axis=0) - held_y.sum(axis=0)) / m
         cross = totals[0] - held_x.T @ held_y - m * np.outer(x_mean, y_mean)
-        u, _, vt = svd(np, cross)
+        u, _, vt = map(to_numpy, svd(np, cross))
         x_gram = totals[1] - held_x.T @ held_x - m * np.outer(x_mean, x_mean)
         y_gram = totals[2] - held_y.T @ held_y - m * np.outer(y_mean, y_mean)
         x_scores[rows] = _standardised((held_x - x_mean) @ u, x_gram, u, m)
@@ -130,4 +130,4 @@ def _standardised(scores: Floats, gram: Floats, directions: Floats, m: int) -> F
 def _correlations(x_scores: Floats, y_scores: Floats) -> Floats:
     products = np.sum(x_scores * y_scores, axis=0)
     norms = np.linalg.norm(x_scores, axis=0) * np.linalg.norm(y_scores, axis=0)
-    return np.clip(products / np.where(norms > 0, norms, 1.0), -1.0, 1.0)
+    return np.asarray(np.clip(products / np.where(norms > 0, norms, 1.0), -1.0, 1.0))

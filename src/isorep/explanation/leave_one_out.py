@@ -38,8 +38,8 @@ class _Rows(NamedTuple):
 
 def _rows(overlap: Overlap) -> tuple[_Rows, _Rows, Floats, float]:
     n = overlap.n_samples
-    sides = (_Rows.from_basis(side) for side in (overlap.x, overlap.y))
-    return *sides, to_numpy(overlap.matrix), n / (n - 1)
+    x, y = _Rows.from_basis(overlap.x), _Rows.from_basis(overlap.y)
+    return x, y, to_numpy(overlap.matrix), n / (n - 1)
 
 
 def _dot(u: Floats, v: Floats) -> Floats:

@@ -122,9 +122,7 @@ def neighbour_changes(
     group = np.zeros(n, dtype=np.int64)
     found: list[tuple[Any, ...]] = []
     for name, this, other in (("x", 0, 1), ("y", 1, 0)):
-        null = _null_eigenvalues(
-            part_graphs[this], parts[other], scores[this], bulk[rows], k, seed
-        )
+        null = _null_eigenvalues(part_graphs[this], parts[other], scores[this], bulk[rows], k, seed)
         difference = (part_graphs[this] - part_graphs[other]).tocsr()
         for members, p_value in _groups(difference, null, alpha, seed):
             free = rows[members]
@@ -160,7 +158,8 @@ def _graph(neighbours: Indices) -> csr_array:
     n, k = neighbours.shape
     rows = np.repeat(np.arange(n), k)
     graph = csr_array((np.full(n * k, 0.5), (rows, neighbours.ravel())), shape=(n, n))
-    return (graph + graph.T).tocsr()
+    both: csr_array = (graph + graph.T).tocsr()
+    return both
 
 
 def _null_eigenvalues(
@@ -229,9 +228,7 @@ def _pairs(overlap: Overlap, difference: csr_array) -> pandas.DataFrame:
 
     upper = coo_array(triu(difference))
     rows, columns = upper.row.astype(np.int64), upper.col.astype(np.int64)
-    distances = [
-        _relative_distances(side, rows, columns) for side in (overlap.x, overlap.y)
-    ]
+    distances = [_relative_distances(side, rows, columns) for side in (overlap.x, overlap.y)]
     table = pandas.DataFrame(
         {
             "sample": rows,

@@ -27,12 +27,12 @@ def shares_without(x: Indices, y: Indices, share: Callable[[Floats], Floats]) ->
 
     Examples
     --------
-    Without sample 2, sample 0 has neighbour 1 on both sides:
+    Sample 0 has neighbour 1 in x and 2 in y; the other samples have the same neighbour in both:
 
-    >>> x = np.array([[1, 2], [0, 2], [1, 0]])
-    >>> y = np.array([[2, 1], [0, 2], [1, 0]])
-    >>> shares_without(x, y, lambda common: common)
-    array([1. , 0.5, 1. ])
+    >>> x = np.array([[1, 2], [0, 2], [3, 1], [2, 1]])
+    >>> y = np.array([[2, 1], [0, 2], [3, 1], [2, 1]])
+    >>> shares_without(x, y, lambda common: common).round(2)
+    array([1.  , 1.  , 1.  , 0.67])
     """
     n, k = len(x), x.shape[1] - 1
     shares = share(_common(x[:, :k], y[:, :k]))
@@ -52,7 +52,8 @@ def _without(neighbours: Indices, lost: Indices) -> Indices:
     """Return the k nearest of k + 1 neighbours of each sample, (n, k), without one of them."""
     is_lost = neighbours == lost[:, None]
     is_lost[~is_lost.any(axis=1), -1] = True
-    return neighbours[~is_lost].reshape(len(neighbours), -1)
+    nearest: Indices = neighbours[~is_lost].reshape(len(neighbours), -1)
+    return nearest
 
 
 def _common(x: Indices, y: Indices) -> Floats:

@@ -228,9 +228,7 @@ def _partners(
     correlations = x.T @ y / (n - 1)
     x_matched, y_matched = linear_sum_assignment(np.abs(correlations), maximize=True)
     matched = correlations[x_matched, y_matched]
-    orders = Orders(
-        overlap.structure or n, min(n_permutations, FEWEST_PERMUTATIONS), seed
-    )
+    orders = Orders(overlap.structure or n, min(n_permutations, FEWEST_PERMUTATIONS), seed)
     nulls: dict[str, list[Floats]] = {"x": [], "y": []}
     with one_thread():
         for (order,) in orders.batches(1):

@@ -109,7 +109,7 @@ def _normal_scores(u: Floats, v: Floats, fitted: NDArray[np.bool_]) -> Floats:
     ratios = without * (nu - k + 1) / (k * nu)
     tail = f.sf(ratios, k, nu - k + 1)
     scores = np.where(tail < 0.5, norm.isf(tail), norm.ppf(f.cdf(ratios, k, nu - k + 1)))
-    return np.clip(scores, -LARGEST_SCORE, LARGEST_SCORE)
+    return np.asarray(np.clip(scores, -LARGEST_SCORE, LARGEST_SCORE))
 
 
 def _of_bulk(scores: Floats) -> Misfit:

@@ -30,11 +30,14 @@ from isorep.measures.neighbours import neighbours
 
 Floats = NDArray[np.float64]
 
-BUDGET = 3e10
+BUDGET = 1e11
 """Floating-point operations that refits may take in all, about half a minute."""
 
-DECOMPOSITION = 100
+DECOMPOSITION = 50
 """Operations of the decompositions of an (r, r) matrix, over r^3."""
+
+RANKING = 20
+"""Operations for each pair of samples, over their features, of measures of pairs."""
 
 FEWEST_BLOCKS = 20
 """Smallest number of blocks of samples that are left out in turn."""
@@ -61,9 +64,10 @@ def sample_contributions(
     """Return by how much each sample lowers a similarity: without it, minus with it.
 
     Closed forms are exact for ``cka``, ``cka_debiased``, ``cca_squared``, ``eigenspace_overlap``,
-    ``linear_regression``, ``distance_correlation``, ``mutual_knn``, ``jaccard_knn``, and for ``cka_rbf`` and ``cka_rbf_debiased`` at
-    the bandwidth of all samples. Other measures of second moments are computed exactly from the
-    overlap without each sample, if this is affordable. Otherwise ``cca``, ``procrustes`` and
+    ``linear_regression``, ``distance_correlation``, ``mutual_knn``, ``jaccard_knn``, and for
+    ``cka_rbf`` and ``cka_rbf_debiased`` at the bandwidth of all samples. Other measures of second
+    moments are computed exactly from the overlap without each sample, if this is affordable.
+    Otherwise ``cca``, ``procrustes`` and
     ``procrustes_squared`` are correct to first order. For all other measures, blocks of samples are
     left out, and the samples of a block share its value.
 
@@ -88,20 +92,21 @@ def sample_contributions(
     >>> int(result.values.argmax()), result.method
     (7, 'exact, in closed form')
     """
-    closed = _closed_form(overlap, measure)
-    if closed is not None:
-        return closed
     similarity = measure.clipped(measure.compute(overlap).similarity)
-    n, ranks = overlap.n_samples, (overlap.x.rank, overlap.y.rank)
-    cost = DECOMPOSITION * sum(r**3 for r in ranks)
+    closed = _CLOSED_FORMS.get(measure.name)
+    if closed is not None and measure.options.get("max_samples") is None:
+        without = closed(overlap, measure)
+        if without is not None:
+            bandwidth = ", at the bandwidth of all samples" if "rbf" in measure.name else ""
+            return Contributions(without - similarity, f"exact, in closed form{bandwidth}")
+    n = overlap.n_samples
+    cost = DECOMPOSITION * (overlap.x.rank**3 + overlap.y.rank**3)
     if measure.from_moments({}) and n * cost <= BUDGET and not is_singular(overlap):
         values = np.empty(n)
         with one_thread():
             for j in range(n):
                 check_stopped()
-                values[j] = measure.clipped(
-                    measure.compute(without_sample(overlap, j)).similarity
-                )
+                values[j] = measure.clipped(measure.compute(without_sample(overlap, j)).similarity)
         return Contributions(values - similarity, "exact, from the overlap without each sample")
     first_order = _FIRST_ORDER.get(measure.label)
     if first_order is not None and not is_singular(overlap):
@@ -110,51 +115,68 @@ def sample_contributions(
     return _of_blocks(overlap, measure, similarity, labels, seed)
 
 
-def _closed_form(overlap: Overlap, measure: Measure) -> Contributions | None:
-    """Return the contributions by a formula of their own, or None if the measure has none."""
-    name, options = measure.name, measure.options
-    if options.get("max_samples") is not None:
-        return None
-    method = "exact, in closed form"
-    least = min(overlap.x.rank, overlap.y.rank)
-    most = max(overlap.x.rank, overlap.y.rank)
-    similarity = measure.clipped(measure.compute(overlap).similarity)
-    singular = name in _LEVERAGES and is_singular(overlap)
-    if singular or (name == "cka_debiased" and _is_grouped(overlap)) or overlap.n_samples < 6:
-        return None
-    if name == "cka":
-        values = cka_without(overlap)
-    elif name == "cka_debiased":
-        values = cka_debiased_without(overlap)
-    elif name == "cca_squared":
-        values = squared_correlations_without(overlap) / least
-    elif name == "eigenspace_overlap":
-        values = squared_correlations_without(overlap) / most
-    elif name == "linear_regression" and options["folds"] is None:
-        values = explained_variance_without(overlap)
-    elif name in ("cka_rbf", "cka_rbf_debiased"):
-        kernel, x = gaussian_kernel(name, overlap.x, options["bandwidth"], None, 0)
-        _, y = gaussian_kernel(name, overlap.y, options["bandwidth"], None, 0)
-        values = alignment_without(kernel, x, y, unbiased=name == "cka_rbf_debiased")
-        method += ", at the bandwidth of all samples"
-    elif name == "distance_correlation":
-        kernel, x = distance_kernel(overlap.x, None, 0)
-        _, y = distance_kernel(overlap.y, None, 0)
-        values = np.sqrt(np.maximum(alignment_without(kernel, x, y), 0.0))
-    elif name in ("mutual_knn", "jaccard_knn"):
-        k = options["k"]
-        if k + 1 >= overlap.n_samples:
-            return None
-        pair = neighbours(overlap.x, overlap.y, k + 1, options["metric"], None, 0)
-        share = _SHARES[name]
-        values = shares_without(*pair, lambda common: share(common, k))
-    else:
-        return None
-    return Contributions(np.asarray(values - similarity), method)
+def _debiased(overlap: Overlap, measure: Measure) -> Floats | None:
+    if overlap.structure is not None or overlap.n_samples < FEWEST_OF_DEBIASED:
+        return None  # other pairs of samples count
+    return cka_debiased_without(overlap)
 
 
-_LEVERAGES = ("cca_squared", "eigenspace_overlap", "linear_regression")
-"""Measures whose closed forms divide by 1 minus a leverage."""
+def _squared(overlap: Overlap, measure: Measure) -> Floats | None:
+    if is_singular(overlap):
+        return None
+    ranks = overlap.x.rank, overlap.y.rank
+    directions = min(ranks) if measure.name == "cca_squared" else max(ranks)
+    return np.asarray(squared_correlations_without(overlap) / directions)
+
+
+def _explained(overlap: Overlap, measure: Measure) -> Floats | None:
+    if measure.options["folds"] is not None or is_singular(overlap):
+        return None
+    return explained_variance_without(overlap)
+
+
+def _gaussian(overlap: Overlap, measure: Measure) -> Floats | None:
+    unbiased = measure.name == "cka_rbf_debiased"
+    if unbiased and overlap.n_samples < FEWEST_OF_DEBIASED:
+        return None
+    bandwidth = measure.options["bandwidth"]
+    kernel, x = gaussian_kernel(measure.name, overlap.x, bandwidth, None, 0)
+    _, y = gaussian_kernel(measure.name, overlap.y, bandwidth, None, 0)
+    return alignment_without(kernel, x, y, unbiased=unbiased)
+
+
+def _distances(overlap: Overlap, measure: Measure) -> Floats:
+    kernel, x = distance_kernel(overlap.x, None, 0)
+    _, y = distance_kernel(overlap.y, None, 0)
+    return np.asarray(np.sqrt(np.maximum(alignment_without(kernel, x, y), 0.0)))
+
+
+def _neighbours(overlap: Overlap, measure: Measure) -> Floats | None:
+    k, metric = measure.options["k"], measure.options["metric"]
+    if k + 1 >= overlap.n_samples:
+        return None
+    x, y = neighbours(overlap.x, overlap.y, k + 1, metric, None, 0)
+    if measure.name == "mutual_knn":
+        return shares_without(x, y, lambda common: common / k)
+    return shares_without(x, y, lambda common: common / (2 * k - common))
+
+
+FEWEST_OF_DEBIASED = 5
+"""Samples without one of which the unbiased HSIC is defined."""
+
+_CLOSED_FORMS: dict[str, Callable[[Overlap, Measure], Floats | None]] = {
+    "cka": lambda overlap, measure: cka_without(overlap),
+    "cka_debiased": _debiased,
+    "cca_squared": _squared,
+    "eigenspace_overlap": _squared,
+    "linear_regression": _explained,
+    "cka_rbf": _gaussian,
+    "cka_rbf_debiased": _gaussian,
+    "distance_correlation": _distances,
+    "mutual_knn": _neighbours,
+    "jaccard_knn": _neighbours,
+}
+"""Similarities without each sample by the name of the measure; None where the form fails."""
 
 _FIRST_ORDER: dict[str, Callable[[Overlap], Floats]] = {
     "cca": mean_correlation_without,
@@ -162,17 +184,6 @@ _FIRST_ORDER: dict[str, Callable[[Overlap], Floats]] = {
     "procrustes_squared": procrustes_without,
 }
 """Similarities without each sample, to first order, by the label of the measure."""
-
-
-_SHARES: dict[str, Callable[[Floats, int], Floats]] = {
-    "mutual_knn": lambda common, k: common / k,
-    "jaccard_knn": lambda common, k: common / (2 * k - common),
-}
-"""Shares of common neighbours, from their number among k on each side."""
-
-
-def _is_grouped(overlap: Overlap) -> bool:
-    return overlap.structure is not None
 
 
 def _of_blocks(
@@ -184,7 +195,7 @@ def _of_blocks(
 ) -> Contributions:
     """Leave out blocks of samples in turn; the samples of a block share its value."""
     n, ranks = overlap.n_samples, (overlap.x.rank, overlap.y.rank)
-    width = n if measure.requires == "samples" else 4 * max(ranks)
+    width = RANKING * n if measure.requires == "samples" else 4 * max(ranks)
     cost = n * width * sum(ranks) + DECOMPOSITION * sum(r**3 for r in ranks)
     n_blocks = int(np.clip(BUDGET / cost, min(FEWEST_BLOCKS, n // 2), n))
     values = np.full(n, np.nan)

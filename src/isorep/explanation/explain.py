@@ -66,11 +66,12 @@ def explain(
     the singular pairs of the cross-covariance, which CKA and Procrustes add up. A pair is shared if
     its correlation on held-out samples is above that of permuted samples. Samples are compared in
     the shared pairs: a sample stands out if its two sides fit each other worse than those of most
-    samples. All p-values are adjusted for the number of directions, samples, classes or neurons.
+    samples. All p-values are adjusted for the number of directions, samples, classes or neurons:
+    the probability of a false finding is `alpha`; of classes and neurons, `alpha` is the expected
+    share of false ones among those found.
 
-    Samples stand out against noise of equal size: where noise is normal, the share of false ones is
-    at most `alpha` on average (``python studies/explain.py``). Noise with long tails makes samples
-    that stand out without any change.
+    Samples stand out against noise of equal size (``python studies/explain.py``). Where the noise
+    has long tails, some samples stand out without any other change.
 
     Parameters
     ----------
@@ -122,8 +123,8 @@ def explain(
     References
     ----------
     Westfall and Young 1993, Resampling-based multiple testing. Efron 2004, Large-scale simultaneous
-    hypothesis testing: the choice of a null hypothesis. Benjamini and Hochberg 1995, Controlling
-    the false discovery rate.
+    hypothesis testing: the choice of a null hypothesis. Holm 1979, A simple sequentially rejective
+    multiple test procedure. Benjamini and Hochberg 1995, Controlling the false discovery rate.
 
     Examples
     --------

@@ -185,6 +185,9 @@ def _largest(graph: csr_array, count: int, seed: int) -> tuple[Floats, Floats]:
     """Return the largest eigenvalues, descending, and their vectors as columns."""
     from scipy.sparse.linalg import eigsh
 
+    graph.eliminate_zeros()
+    if not graph.nnz:  # which ARPACK refuses
+        return np.zeros(count), np.zeros((graph.shape[0], count))
     start = np.random.default_rng(seed).standard_normal(graph.shape[0])
     values, vectors = eigsh(graph, k=count, which="LA", v0=start, tol=PRECISION)
     return values[::-1], vectors[:, ::-1]

@@ -35,7 +35,7 @@ class Misfit(NamedTuple):
         or no shared pair.
     p_values : (n,) float64 array
         Probability of at least this misfit for a sample of the bulk, adjusted for the number of
-        samples (Benjamini and Hochberg).
+        samples (Holm): the probability that any sample of the bulk is below alpha is alpha.
     """
 
     z_scores: Floats
@@ -61,13 +61,13 @@ def misfit_of_samples(x: Floats, y: Floats, alpha: float) -> Misfit:
     x, y : (n, k) float64 arrays
         Scores of the samples in the k shared pairs of directions.
     alpha : float
-        False discovery rate at which a sample stands out.
+        Level at which a sample stands out.
 
     References
     ----------
     Caroni and Prescott 1992, Sequential application of Wilks's multivariate outlier test. Efron
-    2004, Large-scale simultaneous hypothesis testing: the choice of a null hypothesis. Benjamini
-    and Hochberg 1995, Controlling the false discovery rate.
+    2004, Large-scale simultaneous hypothesis testing: the choice of a null hypothesis. Holm 1979, A
+    simple sequentially rejective multiple test procedure.
     """
     n, k = x.shape
     if k == 0 or n < 2 * k + 1 + FEWEST_DEGREES:
@@ -113,7 +113,7 @@ def _normal_scores(u: Floats, v: Floats, fitted: NDArray[np.bool_]) -> Floats:
 
 
 def _of_bulk(scores: Floats) -> Misfit:
-    from scipy.stats import false_discovery_control, norm, t
+    from scipy.stats import norm, t
 
     lower, centre, upper = np.quantile(scores, [0.25, 0.5, 0.75])
     spread = (upper - lower) / (2 * norm.ppf(0.75))
@@ -128,4 +128,13 @@ def _of_bulk(scores: Floats) -> Misfit:
     z_scores = (scores - centre) / spread
     # The bulk's spread is an estimate, with about a third of the information of all samples.
     p_values = t.sf(z_scores / np.sqrt(1 + 1 / bulk.sum()), bulk.sum() / 3)
-    return Misfit(z_scores, false_discovery_control(p_values))
+    return Misfit(z_scores, _adjusted(np.asarray(p_values)))
+
+
+def _adjusted(p_values: Floats) -> Floats:
+    """Return p-values adjusted for their number, by Holm's step-down procedure."""
+    order = np.argsort(p_values)
+    steps = (len(p_values) - np.arange(len(p_values))) * p_values[order]
+    adjusted = np.empty_like(p_values)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted

@@ -1,0 +1,74 @@
+"""Means by class: intervals and tests, against SciPy and a naive jackknife."""
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from isorep.explanation.class_means import class_means
+
+
+@pytest.fixture(scope="module")
+def samples():
+    rng = np.random.default_rng(0)
+    labels = rng.permutation(np.repeat(["cat", "dog", "owl"], [40, 30, 20]))
+    misfit = rng.standard_normal(90) + 2 * (labels == "dog")
+    return labels, rng.standard_normal(90), misfit
+
+
+def test_independent_samples_equal_scipy(samples):
+    labels, contributions, misfit = samples
+    table = class_means("class", labels, contributions, misfit, np.arange(90), 0.1)
+    p_values = []
+    for name in ("cat", "dog", "owl"):
+        row = table.sel({"class": name})
+        values = contributions[labels == name]
+        low, high = scipy.stats.t.interval(
+            0.9, len(values) - 1, values.mean(), scipy.stats.sem(values)
+        )
+        np.testing.assert_allclose(
+            [row["contribution"], row["contribution_low"], row["contribution_high"]],
+            [values.mean(), low, high],
+            rtol=1e-9,
+        )
+        inside = labels == name
+        p_values.append(
+            scipy.stats.ttest_ind(
+                misfit[inside], misfit[~inside], equal_var=False, alternative="greater"
+            ).pvalue
+        )
+    np.testing.assert_allclose(
+        table["p_value"], scipy.stats.false_discovery_control(p_values), rtol=1e-9
+    )
+    assert table["stands_out"].to_numpy().tolist() == [False, True, False]
+    assert table["n_samples"].to_numpy().tolist() == [40, 30, 20]
+
+
+def test_samples_of_a_group_are_left_out_together(samples):
+    labels, contributions, misfit = samples
+    units = np.arange(90) // 3
+    table = class_means("class", labels, contributions, misfit, units, 0.05)
+    inside = labels == "cat"
+    values, groups = contributions[inside], units[inside]
+    without = np.array([values[groups != g].mean() for g in np.unique(groups)])
+    g = len(without)
+    error = np.sqrt((g - 1) / g * np.sum((without - without.mean()) ** 2))
+    half = scipy.stats.t.isf(0.025, g - 1) * error
+    np.testing.assert_allclose(
+        table["contribution_high"].sel({"class": "cat"}), values.mean() + half, rtol=1e-9
+    )
+
+
+def test_a_class_of_two_samples_is_not_tested(samples):
+    labels, contributions, misfit = samples
+    labels = np.where(np.arange(90) < 2, "rare", labels)
+    row = class_means("class", labels, contributions, misfit, np.arange(90), 0.05).sel(
+        {"class": "rare"}
+    )
+    assert np.isnan([row["contribution_low"].item(), row["p_value"].item()]).all()
+    assert not row["stands_out"]
+
+
+def test_one_class_alone_is_not_tested(samples):
+    _, contributions, misfit = samples
+    table = class_means("class", np.zeros(90), contributions, misfit, np.arange(90), 0.05)
+    assert np.isnan(table["p_value"].to_numpy()).all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isorep._utils.name_list import listed
 
@@ -51,6 +52,11 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def _standing_out(stands_out: NDArray[np.bool_]) -> str:
+    number = int(stands_out.sum())
+    return f"{number} of {len(stands_out)} {'stands' if number == 1 else 'stand'} out"
+
+
 def _directions(explanation: Explanation) -> str:
     table = explanation.directions
     shared = table["shared"].to_numpy()
@@ -83,7 +89,7 @@ def _samples(samples: xarray.Dataset, alpha: float) -> str:
     names = samples["sample_name"].to_numpy()[order][: int(stands_out.sum())]
     total = float(samples["contribution"].to_numpy()[stands_out].sum())
     return (
-        f"{int(stands_out.sum())} of {n} stand out (adjusted p <= {alpha:g}): "
+        f"{_standing_out(stands_out)} (adjusted p <= {alpha:g}): "
         f"{listed([str(name) for name in names], MOST_NAMES)}. Left out one at a time, they change "
         f"the similarity by {total:+.3g} in all"
     )
@@ -103,7 +109,7 @@ def _classes(name: str, table: xarray.Dataset) -> str:
         for i in order
         if stands_out[i]
     ]
-    return f"{len(texts)} of {len(classes)} stand out: {listed(texts)}"
+    return f"{_standing_out(stands_out)}: {listed(texts)}"
 
 
 def _groups(explanation: Explanation) -> str:

@@ -25,8 +25,8 @@ N_DRAWS = 39
 MOST_SAMPLES = 1000
 """Samples among which groups are looked for; of more, a random part."""
 
-PRECISION = 1e-2
-"""Relative precision of an eigenvalue."""
+PRECISION = 1e-6
+"""Relative precision of the eigenvalues of graphs of equal noise."""
 
 FEWEST_OF_GROUP = 3
 """Fewest samples of a group."""
@@ -124,13 +124,15 @@ def neighbour_changes(
     for name, this, other in (("x", 0, 1), ("y", 1, 0)):
         null = _null_eigenvalues(part_graphs[this], parts[other], scores[this], bulk[rows], k, seed)
         difference = (part_graphs[this] - part_graphs[other]).tocsr()
-        for members, p_value in _groups(difference, null, alpha, seed):
+        for members, p_value in _groups(difference, null, alpha):
             free = rows[members]
             free = free[group[free] == 0]
-            if len(free) < FEWEST_OF_GROUP:
+            if len(free) < max(FEWEST_OF_GROUP, len(members) / 2):
+                continue  # most of it is a part of groups before
+            links = [float(graph[free][:, free].sum() / len(free)) for graph in graphs]
+            if links[this] <= links[other]:
                 continue
             group[free] = len(found) + 1
-            links = [float(graph[free][:, free].sum() / len(free)) for graph in graphs]
             found.append((name, len(free), *links, p_value))
     return NeighbourChanges(
         kept=kept,
@@ -177,28 +179,29 @@ def _null_eigenvalues(
         for i in range(N_DRAWS):
             check_stopped()
             drawn = fitted + residuals[rng.integers(len(residuals), size=len(other))]
-            values[i] = _largest((graph - _graph(_nearest(drawn, k))).tocsr(), 1, seed)[0][0]
+            values[i] = _largest((graph - _graph(_nearest(drawn, k))).tocsr(), 1, PRECISION)[0][0]
     return values
 
 
-def _largest(graph: csr_array, count: int, seed: int) -> tuple[Floats, Floats]:
-    """Return the largest eigenvalues, descending, and their vectors as columns."""
+def _largest(graph: csr_array, count: int, precision: float) -> tuple[Floats, Floats]:
+    """Return the largest eigenvalues, descending, and their vectors as columns.
+
+    A precision of 0 is that of float64.
+    """
     from scipy.sparse.linalg import eigsh
 
     graph.eliminate_zeros()
     if not graph.nnz:  # which ARPACK refuses
         return np.zeros(count), np.zeros((graph.shape[0], count))
-    start = np.random.default_rng(seed).standard_normal(graph.shape[0])
-    values, vectors = eigsh(graph, k=count, which="LA", v0=start, tol=PRECISION)
+    start = np.random.default_rng(0).standard_normal(graph.shape[0])
+    values, vectors = eigsh(graph, k=count, which="LA", v0=start, tol=precision)
     return values[::-1], vectors[:, ::-1]
 
 
-def _groups(
-    graph: csr_array, null: Floats, alpha: float, seed: int
-) -> list[tuple[NDArray[np.int64], float]]:
+def _groups(graph: csr_array, null: Floats, alpha: float) -> list[tuple[NDArray[np.int64], float]]:
     """Return the groups of a difference graph, with their p-values."""
     count = min(MOST_GROUPS, graph.shape[0] - 2)
-    values, vectors = _largest(graph, count, seed)
+    values, vectors = _largest(graph, count, 0.0)
     groups = []
     for value, vector in zip(values, vectors.T, strict=True):
         p_value = min(1.0, 2 * float(1 + np.sum(null >= value)) / (len(null) + 1))  # of two sides

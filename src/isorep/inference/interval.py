@@ -251,7 +251,7 @@ def is_unbiased(row: Measure, overlap: Overlap, options: Mapping[str, Any]) -> b
 def _uncorrected(overlap: Overlap, row: Measure, level: float, error: float, seed: int) -> Interval:
     options = row.seeded({}, seed)
     score = row(overlap, **options)
-    name = f"{row.name}, with samples held out," if row.requires == "moments" else row.name
+    name = f"{row.name}, with samples held out," if row.holds_out(**options) else row.name
     return Interval(
         score.similarity,
         _clip(row, score.similarity - error),

@@ -15,11 +15,13 @@ from isorep.measures.jaccard_knn import jaccard_knn
 from isorep.measures.linear_regression import linear_regression
 from isorep.measures.mutual_knn import mutual_knn
 from isorep.measures.permutation import permutation
+from isorep.measures.pls_regression import pls_regression
 from isorep.measures.procrustes import procrustes, procrustes_squared
 from isorep.measures.pwcca import pwcca
 from isorep.measures.rank_similarity import rank_similarity
 from isorep.measures.registry import MEASURES, similarity
 from isorep.measures.ridge_cca import ridge_cca
+from isorep.measures.ridge_regression import ridge_regression
 from isorep.measures.rsa import rsa
 from isorep.measures.second_order_cosine import second_order_cosine
 from isorep.measures.shape import shape
@@ -46,11 +48,13 @@ __all__ = [
     "linear_regression",
     "mutual_knn",
     "permutation",
+    "pls_regression",
     "procrustes",
     "procrustes_squared",
     "pwcca",
     "rank_similarity",
     "ridge_cca",
+    "ridge_regression",
     "rsa",
     "second_order_cosine",
     "shape",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .core.warning_text import silence
     from .explorer.report import report
     from .inference.bartlett import bartlett
+    from .inference.encoding import encoding
     from .inference.infer import infer
     from .inference.sample_size_curve import sample_size_curve
     from .measures import MEASURES, cca, cka, procrustes, pwcca, similarity, svcca
@@ -47,6 +48,7 @@ __all__ = [
     "cluster",
     "compare",
     "diff",
+    "encoding",
     "infer",
     "inference",
     "load",
@@ -86,6 +88,7 @@ _MODULES = {
     "cluster": "comparison.clustering",
     "compare": "comparison.compare",
     "diff": "comparison.diff",
+    "encoding": "inference.encoding",
     "infer": "inference.infer",
     "load": "storage",
     "overlap": "core.overlap",

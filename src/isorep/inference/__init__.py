@@ -2,6 +2,7 @@
 
 from isorep.inference.bartlett import Bartlett, bartlett
 from isorep.inference.chance import calibrated, chance
+from isorep.inference.encoding import encoding
 from isorep.inference.held_out import HeldOut, held_out
 from isorep.inference.infer import Inference, infer
 from isorep.inference.interval import Interval, interval
@@ -27,6 +28,7 @@ __all__ = [
     "bartlett",
     "calibrated",
     "chance",
+    "encoding",
     "held_out",
     "infer",
     "interval",

@@ -6,6 +6,8 @@ from isorep.measures.cka import cka, cka_debiased
 from isorep.measures.cka_rbf import cka_rbf, cka_rbf_debiased
 from isorep.measures.correlation_match import hard_correlation, soft_correlation
 from isorep.measures.cosine import cosine
+from isorep.measures.crossnobis import crossnobis
+from isorep.measures.crossnobis_distances import crossnobis_distances
 from isorep.measures.dft_cca import dft_cca
 from isorep.measures.distance_correlation import distance_correlation
 from isorep.measures.eigenspace_overlap import eigenspace_overlap
@@ -38,6 +40,8 @@ __all__ = [
     "cka_rbf",
     "cka_rbf_debiased",
     "cosine",
+    "crossnobis",
+    "crossnobis_distances",
     "dft_cca",
     "distance_correlation",
     "eigenspace_overlap",

@@ -152,10 +152,11 @@ class Measure:
         itself has distance 0 from x.
     metric : bool
         Whether the distance obeys the triangle inequality, with default options.
-    requires : {"moments", "samples", "maps"}
+    requires : {"moments", "samples", "repeats", "maps"}
         What the formula needs of an overlap: "moments", the second moments of the two sides;
-        "samples", every sample, so that time grows with their number. "maps": (n, channels, height,
-        width) arrays, which an overlap does not hold.
+        "samples", every sample, so that time grows with their number; "repeats", every sample, with
+        groups that are repeated conditions. "maps": (n, channels, height, width) arrays, which an
+        overlap does not hold.
     unbiased_of_groups : bool
         Whether the formula of a measure of samples has no bias if samples of a group depend on each
         other, since it leaves out their pairs.
@@ -196,7 +197,7 @@ class Measure:
     reference: str
     invariance: Invariance
     metric: bool = False
-    requires: Literal["moments", "samples", "maps"] = "moments"
+    requires: Literal["moments", "samples", "repeats", "maps"] = "moments"
     unbiased_of_groups: bool = False
     similarity_range: tuple[float, float] = (0.0, 1.0)
     distance: Distance = COMPLEMENT
@@ -284,7 +285,7 @@ class Measure:
     def follows_structure(self) -> bool:
         """Whether groups of samples change the measure, its held-out samples or its correction."""
         return (
-            self.requires == "moments"
+            self.requires in ("moments", "repeats")
             or self.unbiased_of_groups
             or self.holds_out_rule is not None
         )

@@ -16,6 +16,7 @@ from isorep.measures.cka import cka, cka_debiased
 from isorep.measures.cka_rbf import cka_rbf, cka_rbf_debiased
 from isorep.measures.correlation_match import hard_correlation, soft_correlation
 from isorep.measures.cosine import cosine
+from isorep.measures.crossnobis import crossnobis
 from isorep.measures.dft_cca import dft_cca
 from isorep.measures.distance_correlation import distance_correlation
 from isorep.measures.eigenspace_overlap import eigenspace_overlap
@@ -65,6 +66,7 @@ _ROWS: dict[str, Measure] = {
         cka_rbf,
         cka_rbf_debiased,
         rsa,
+        crossnobis,
         distance_correlation,
         mutual_knn,
         jaccard_knn,

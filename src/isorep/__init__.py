@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from .core.warning_text import silence
     from .explorer.report import report
     from .inference.bartlett import bartlett
-    from .inference.encoding import encoding
     from .inference.infer import infer
     from .inference.sample_size_curve import sample_size_curve
     from .measures import MEASURES, cca, cka, procrustes, pwcca, similarity, svcca
     from .measures.registration import register
+    from .representations.one_hot import one_hot
     from .representations.representations import Representations
     from .storage import load
 
@@ -48,12 +48,12 @@ __all__ = [
     "cluster",
     "compare",
     "diff",
-    "encoding",
     "infer",
     "inference",
     "load",
     "measures",
     "monitor",
+    "one_hot",
     "overlap",
     "pairwise",
     "paper",
@@ -88,9 +88,9 @@ _MODULES = {
     "cluster": "comparison.clustering",
     "compare": "comparison.compare",
     "diff": "comparison.diff",
-    "encoding": "inference.encoding",
     "infer": "inference.infer",
     "load": "storage",
+    "one_hot": "representations.one_hot",
     "overlap": "core.overlap",
     "pairwise": "comparison.pairwise",
     "procrustes": "measures",

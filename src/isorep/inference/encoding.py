@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from isorep._utils.arrays import ArrayLike
@@ -22,7 +23,7 @@ from isorep.representations.missing_values import NanPolicy
 if TYPE_CHECKING:
     import xarray
 
-_REGRESSIONS = {
+_REGRESSIONS: dict[str, tuple[Callable[..., HeldOutScores[Any]], str]] = {
     "ridge_regression": (ridge_scores, "penalty"),
     "pls_regression": (pls_scores, "n_components"),
 }
@@ -89,7 +90,7 @@ def encoding(
     >>> rng = np.random.default_rng(0)
     >>> x = rng.standard_normal((300, 10))
     >>> y = np.c_[x[:, 0], x[:, 1], np.zeros(300)] + rng.standard_normal((300, 3)) * [0.3, 1, 1]
-    >>> result = isorep.encoding(x, y)
+    >>> result = isorep.inference.encoding(x, y)
     >>> result["score"].values.round(1)
     array([ 1. ,  0.7, -0.1])
     >>> result["fold_score"].sizes
@@ -103,11 +104,9 @@ def encoding(
     coupled = overlap(x, y, groups=groups, order=order, solver=solver, nan_policy=nan_policy)
     values = row.with_options(**row.seeded({}, seed)).options
     average = values.pop("average")
-    scores: HeldOutScores[Any] = compute(coupled, **values)
+    scores = compute(coupled, **values)
     similarity = row.clipped(scores.average(average))
-    warnings = issue(
-        data_warnings(row, coupled, MeasureValue(similarity, coupled)), stacklevel=2
-    )
+    warnings = issue(data_warnings(row, coupled, MeasureValue(similarity, coupled)), stacklevel=2)
     return xarray.Dataset(
         {
             "score": ("neuron", scores.neurons),

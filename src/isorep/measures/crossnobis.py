@@ -99,9 +99,9 @@ def crossnobis(
     """Cross-validated RSA: how well two sides agree on the distances between conditions.
 
     For designs of conditions by repeats: groups are the conditions, and the order is the number of
-    the repeat (by default, the rows of a condition are its repeats in turn). The distances are those
-    of `crossnobis_distances`, so noise does not make them larger, whereas it adds to all distances
-    of `rsa`.
+    the repeat (by default, the rows of a condition are its repeats in turn). The distances are from
+    `crossnobis_distances`, so noise does not make them larger, whereas it adds to all distances of
+    `rsa`.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def crossnobis(
     >>> import numpy as np, isorep
     >>> rng = np.random.default_rng(0)
     >>> conditions = np.tile(np.arange(40), 4)
-    >>> code = rng.standard_normal((40, 20))
+    >>> code = 3 * rng.standard_normal((40, 20))
     >>> turn = np.linalg.qr(rng.standard_normal((20, 20)))[0]
     >>> x, y = (side[conditions] + rng.standard_normal((160, 20)) for side in (code, code @ turn))
     >>> score = isorep.measures.crossnobis(x, y, groups=conditions, noise="identity")

@@ -162,19 +162,20 @@ def distances(
             j = i + 1 + int(common.argmin())
             raise ValueError(
                 f"conditions {i} and {j} of {name} (in the order of their first rows) have "
-                f"{common.min()} repeats in common, but crossnobis distances need at least 2: leave "
-                "out conditions that lack repeats, or number the repeats alike in all conditions"
+                f"{common.min()} repeats in common, but crossnobis distances need at least 2: "
+                "leave out conditions that lack repeats, or number the repeats alike in all "
+                "conditions"
             )
         differences = (patterns[:, [i]] - patterns[:, i + 1 :]) * both[..., None]
         totals = np.sum(differences.sum(axis=0) ** 2, axis=-1)
         same = np.sum(differences**2, axis=(0, 2))
         result[i, i + 1 :] = (totals - same) / (common * (common - 1)) / samples.shape[1]
-    return result + result.T
+    return np.asarray(result + result.T)
 
 
 def _whitened(samples: Floats, conditions: Integers, noise: Noise, name: str) -> Floats:
     """Return the samples in coordinates in which the noise precision is the identity."""
-    centred = samples - samples.mean(axis=0)
+    centred: Floats = samples - samples.mean(axis=0)
     if noise == "identity":
         return centred
     counts = np.bincount(conditions)
@@ -193,7 +194,7 @@ def _whitened(samples: Floats, conditions: Integers, noise: Noise, name: str) ->
             "between conditions but not between their repeats, so its noise is 0: leave out such "
             "features, or pass noise='identity'"
         )
-    whitened = np.zeros_like(centred)
+    whitened: Floats = np.zeros_like(centred)
     if noise == "diagonal":
         whitened[:, varies] = centred[:, varies] / np.sqrt(left[varies] / degrees)
         return whitened

@@ -37,7 +37,7 @@ ROUNDING = 1e-28
 TIE = 1e-9
 """Relative difference of inner errors below which two strengths of regularisation are equal."""
 
-Strength = TypeVar("Strength", float, int)
+Strength = TypeVar("Strength")
 """What regularises a regression: a penalty or a number of components."""
 
 
@@ -114,7 +114,10 @@ class HeldOutScores(Generic[Strength]):
         known = ~np.isnan(self.values)
         sums = np.where(known, self.values, 0.0).sum(axis=0)
         counts = known.sum(axis=0)
-        return np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
+        means: NDArray[np.float64] = np.divide(
+            sums, counts, out=np.full(len(sums), np.nan), where=counts > 0
+        )
+        return means
 
     def average(self, average: Average) -> float:
         """Return the median or mean over the neurons that vary.
@@ -183,7 +186,9 @@ class Folds(Generic[Strength]):
                 f"{n_folds} folds of {x.n_samples} samples holds out {smallest}: pass fewer folds"
             )
         self._folds = [
-            _Fold(scores, np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold), regression)
+            _Fold(
+                scores, np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold), regression
+            )
             for fold in range(n_folds)
         ]
         if nested:
@@ -260,10 +265,13 @@ class _Fold(Generic[Strength]):
     def predictions(self, y: Array, strength: Strength) -> Array:
         """Return the predictions of the samples held out, (h, q)."""
         fitted = array_namespace(y).take(y, rows_like(y, self.fitted), axis=0)
+        predictions: Array
         (predictions,) = self._regression.predictions(fitted, self._x, [strength])
         return predictions
 
-    def errors(self, y: Array, weights: Array, strengths: Sequence[Strength]) -> NDArray[np.float64]:
+    def errors(
+        self, y: Array, weights: Array, strengths: Sequence[Strength]
+    ) -> NDArray[np.float64]:
         """Return the sum of weighted squared errors in the samples held out, for each strength."""
         xp = array_namespace(y)
         fitted, held_out = (
@@ -280,7 +288,9 @@ class _Fold(Generic[Strength]):
         fitted = xp.take(y, rows_like(y, self.fitted), axis=0)
         squares = xp.sum((fitted - xp.mean(fitted, axis=0)) ** 2, axis=0)
         varies = squares > least
-        weights = xp.where(varies, 1 / xp.where(varies, squares, xp.ones_like(squares)), 0 * squares)
+        weights = xp.where(
+            varies, 1 / xp.where(varies, squares, xp.ones_like(squares)), 0 * squares
+        )
         errors = sum(
             (fold.errors(y, weights, strengths) for fold in self.inner), np.zeros(len(strengths))
         )
@@ -309,4 +319,5 @@ def _scores(y: Array, predictions: Array, score: Score, least: Array) -> Array:
 
 def neurons_of(y: Basis) -> Array:
     """Return the centred neurons of y, (n, q), in units that neither overflow nor vanish."""
-    return y.combine(y.loadings / y.singular_values[0])
+    neurons: Array = y.combine(y.loadings / y.singular_values[0])
+    return neurons

@@ -68,7 +68,9 @@ class _PLS(Regression[int]):
                 component = rest @ weights
                 square = float(xp.sum(component**2))
                 if square <= (EXHAUSTED * self._size) ** 2:
-                    done = max(strengths)  # x has no further components, so none changes predictions
+                    done = max(
+                        strengths
+                    )  # x has no further components, so none changes predictions
                     break
                 x_loadings, y_loadings = (side.T @ component / square for side in (rest, y))
                 predicted = held_out @ weights
@@ -108,13 +110,13 @@ def pls_regression(
     average: Average = "median",
     seed: int = 0,
 ) -> MeasureValue:
-    """Encoding by partial least squares: how well components of x predict the neurons of y.
+    """PLS regression (encoding): how well a few components of x predict the neurons of y.
 
     Each component is the direction of x with the largest covariance with y, and y is regressed on
     the components. Each fold is held out in turn, and samples of one group are held out together.
     Inner folds of the other samples choose the number of components, the same for all neurons, as
     the penalty of `ridge_regression`. The score of a neuron is its mean over the folds;
-    `isorep.encoding` returns the scores of all neurons and folds.
+    `isorep.inference.encoding` returns the scores of all neurons and folds.
 
     It equals scikit-learn's ``PLSRegression(n_components, scale=False)``, iterated to convergence.
     Neurons of y count by their variance in the choice of components: scale them if their units

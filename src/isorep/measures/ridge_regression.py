@@ -62,7 +62,8 @@ class _Ridge(Regression[float]):
     def _shrinkage(self, penalty: float) -> Array:
         """Return the factor of each direction's coefficients, (r,)."""
         mean = array_namespace(self._squares).mean(self._squares)
-        return self._squares / (self._squares + penalty * mean)
+        shrinkage: Array = self._squares / (self._squares + penalty * mean)
+        return shrinkage
 
     def predictions(self, y: Array, x: Array, strengths: Sequence[float]) -> Iterator[Array]:
         mean = array_namespace(y).mean(y, axis=0)
@@ -108,7 +109,8 @@ def _of_stack(
         prepared.scores(xp.take(y, take(order), axis=0), penalties, score).average(average)
         for order in stack.orders
     ]
-    return xp.asarray(values, dtype=y.dtype, device=device(y))
+    similarities: Array = xp.asarray(values, dtype=y.dtype, device=device(y))
+    return similarities
 
 
 @measure(
@@ -133,12 +135,12 @@ def ridge_regression(
     average: Average = "median",
     seed: int = 0,
 ) -> MeasureValue:
-    """Encoding by ridge regression: how well x predicts the neurons of y on samples held out.
+    """Ridge regression (encoding): how well x predicts the neurons of y on samples held out.
 
     Each fold is held out in turn, and samples of one group are held out together. The penalty is
     chosen by inner folds of the other samples, one for all neurons: the penalty with the smallest
     sum of squared errors, each neuron in units of its variance. The score of a neuron is its mean
-    over the folds; `isorep.encoding` returns the scores of all neurons and folds.
+    over the folds; `isorep.inference.encoding` returns the scores of all neurons and folds.
 
     A penalty of 1 is the mean squared singular value of the fitted samples of x, so it does not
     depend on units or n: scikit-learn's ``Ridge(alpha=penalty * mean(s**2))``.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import hypot, inf, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,8 +77,8 @@ def sampled_alignment(
     for name, side in (("x", x), ("y", y)):
         if side.shape[1] < FEWEST_NEURONS:
             raise ValueError(
-                f"{name} has {side.shape[1]} neurons, but the estimate for a population needs at least "
-                f"{FEWEST_NEURONS}; pass features='all' if the neurons are complete"
+                f"to estimate its population, {name} needs at least {FEWEST_NEURONS} neurons, got "
+                f"{side.shape[1]}; pass features='all' if the neurons are complete"
             )
     of_x, of_y = _sums(x, y, groups), _sums(y, x, groups)
     norms = [_Norm(_sums(side, side, groups), _alone(side, groups)) for side in (x, y)]
@@ -91,16 +91,9 @@ def sampled_alignment(
             )
     p, q = len(of_x), len(of_y)
     value = of_x.sum() / (p * q) / sqrt(norms[0].value) / sqrt(norms[1].value)
-    squares = 0.0
-    for sums, other, norm, fixed in ((of_x, q, *norms), (of_y, p, *norms[::-1])):
-        n = len(sums)
-        replaced = norm.without_each()
-        if replaced.min() <= 0:
-            return SampledAlignment(float(value), inf)
-        means = (sums.sum() - sums) / ((n - 1) * other)
-        replicates = means / np.sqrt(replaced) / sqrt(fixed.value)
-        squares += (n - 1) / n * float(np.sum((replicates - replicates.mean()) ** 2))
-    return SampledAlignment(float(value), sqrt(squares))
+    x_error = _error(of_x / q / sqrt(norms[1].value), norms[0])
+    y_error = _error(of_y / p / sqrt(norms[0].value), norms[1])
+    return SampledAlignment(float(value), hypot(x_error, y_error))
 
 
 @dataclass(frozen=True)
@@ -130,6 +123,23 @@ class _Norm:
         return values
 
 
+def _error(sums: Floats, norm: _Norm) -> float:
+    """Return the jackknife's standard error over the neurons of a side.
+
+    Parameters
+    ----------
+    sums : (p,) array
+        Summands of the alignment, one for each neuron, whose mean is divided by the root of `norm`.
+    norm
+        The norm of the side.
+    """
+    p, norms = len(sums), norm.without_each()
+    if norms.min() <= 0:
+        return inf
+    replicates = (sums.sum() - sums) / (p - 1) / np.sqrt(norms)
+    return sqrt((p - 1) / p * float(np.sum((replicates - replicates.mean()) ** 2)))
+
+
 def _sums(x: Floats, y: Floats, groups: NDArray[np.int64] | None) -> Floats:
     """Return the HSIC of each neuron of x with each of y, summed over those of y, (p,)."""
     if groups is not None:
@@ -152,8 +162,8 @@ def _narrow(y: Floats) -> Floats:
     n, q = y.shape
     if q <= n:
         return y
-    narrow: Floats = np.linalg.qr(y.T, mode="r").T
-    return narrow
+    factor: Floats = np.asarray(np.linalg.qr(y.T, mode="r"))
+    return factor.T
 
 
 def _unbiased(products: Floats, k: Floats, l: Floats) -> Floats:  # noqa: E741

@@ -107,10 +107,19 @@ def cka_debiased(overlap: Overlap, *, features: Features = "all") -> MeasureValu
     If samples depend on each other, pairs of samples of one group are left out; of a time series,
     pairs within each of 20 stretches of time. The similarity may then leave [-1, 1] and is clipped.
 
+    If the features are a random sample of the neurons of a population, the CKA of two samples is
+    lower than that of the populations, however many stimuli there are. With ``features="sampled"``,
+    each norm leaves out the pairs of a neuron with itself, and the similarity estimates the CKA of
+    the populations. It may be above 1, and is clipped. It holds for neurons of x and y that were
+    drawn independently of each other, not for the same neurons on both sides.
+
     Parameters
     ----------
     x, y : (n, p) and (n, q) arrays, or Basis
         The same n samples in rows, at least 4.
+    features : {"all", "sampled"}
+        Whether x and y have all features, or random samples of neurons (at least 3), whose
+        populations are compared.
 
     Returns
     -------

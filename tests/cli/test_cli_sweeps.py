@@ -134,7 +134,7 @@ def test_trajectory_of_runs_and_its_references(shell, tmp_path):
 
 
 def test_measures_with_options(shell):
-    measure = "linear_regression(folds=5)"
+    measure = "linear_regression_y_from_x(folds=5)"
     paths = ["a/step2.zarr", "a/step10.zarr"]
     command = (*paths, "--layer", "conv", "--measure", measure, "--measure", "cka")
     for name in ("pairwise", "trajectory"):
@@ -225,7 +225,7 @@ def test_sweeps_and_diffs_take_groups_from_files(shell, tmp_path):
     structure = ["--groups", "groups.npy", "--order", "time.txt"]
     options = {"groups": groups, "order": np.arange(211)}
     paths = ["a/step2.zarr", "a/step100.zarr"]
-    measure = "linear_regression(folds=5)"
+    measure = "linear_regression_y_from_x(folds=5)"
     common = [*paths, "--measure", measure]
     assert shell("pairwise", *common, *structure, "--layer", "conv", "-o", "p.zarr")[0] == 0
     expected = isorep.pairwise(

@@ -151,7 +151,7 @@ def naive_ridge_regression(x, y, penalties=None, score="pearson"):
         ridge = Ridge(penalty * squares.mean(), solver="svd")
         return ridge.fit(x, y).predict(held_out).reshape(len(held_out), -1)
 
-    grid = [10.0**k for k in range(4, -7, -1)] if penalties is None else penalties
+    grid = [*(10.0**k for k in range(4, -6, -1)), 0.0] if penalties is None else penalties
     return np.median(naive_encoding(x, y, predict, grid, score).mean(axis=0))
 
 

@@ -80,7 +80,6 @@ CONTROLS = {"cosine", "euclidean"}
 AT_THE_FRONT_DOOR = {"pwcca", "cca", "svcca", "cka", "procrustes"}
 # arccos and sqrt(2 - 2 s) turn a rounding of eps below 1 into sqrt(2 eps).
 ZERO = {"procrustes": 1e-6, "shape": 1e-6, "permutation": 1e-6, "soft_matching": 1e-6}
-ZERO |= {"ridge_regression": 1e-4}  # of the smallest penalty
 # A copy of a neuron changes the spectrum of x, which regularisation depends on.
 REGULARISED = {"ridge_regression", "pls_regression"}
 SQUARED = {"cka", "cca_squared", "svcca_squared", "eigenspace_overlap", "linear_regression"}

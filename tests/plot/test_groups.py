@@ -75,5 +75,5 @@ def test_refuses_an_unknown_measure():
 
 def test_the_direction_and_the_options_are_on_the_axis():
     ax = groups({"all": pairs()}, LAYERS, "linear_regression(folds=10)", ax=Figure().subplots())
-    label = "linear_regression(folds=10)\n(y predicted from x)\ndistance, 0 is the same"
+    label = "linear_regression_y_from_x(folds=10)\n(y predicted from x)\ndistance, 0 is the same"
     assert ax.get_ylabel() == label

@@ -171,12 +171,14 @@ def test_a_diff_is_drawn_on_the_diagonal():
 def test_the_direction_and_the_options_are_on_the_colour_bar():
     rng = np.random.default_rng(3)
     a = {f"conv{i}": rng.standard_normal((90, 4)) for i in range(3)}
-    measure = "linear_regression(folds=5)"
+    measure = "linear_regression_y_from_x(folds=5)"
     table = isorep.compare(a, a, measures=[measure, "cka"])
     ax = isorep.plot.heatmap(table)
     assert ax.get_title() == f"{measure} similarity"
     label = ax.get_figure().axes[-1].get_ylabel()
     assert label == f"{measure}\n(y predicted from x)\nsimilarity, 1 is the same"
+    spec = "linear_regression(folds=5)"
+    assert isorep.plot.heatmap(table, spec).get_title() == f"{measure} similarity"
     ax = isorep.plot.heatmap(table, "cka")
     assert ax.get_figure().axes[-1].get_ylabel() == "similarity, 1 is the same"
 

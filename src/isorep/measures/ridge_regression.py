@@ -30,7 +30,7 @@ from isorep.measures.held_out_scores import (
 from isorep.measures.measure_function import measure
 from isorep.representations.sample_structure import common_structure
 
-PENALTIES = tuple(10.0**power for power in range(4, -7, -1))
+PENALTIES = (*(10.0**power for power in range(4, -6, -1)), 0.0)
 """Penalties that inner folds compare by default."""
 
 Penalty = float | tuple[float, ...] | Literal["cv"]
@@ -150,7 +150,8 @@ def ridge_regression(
     x, y : (n, p) and (n, q) arrays, or Basis
         The same n samples in rows. The neurons of y are predicted from x.
     penalty : float, tuple of float, or "cv"
-        Ridge penalty, or penalties to choose from. "cv" chooses from 1e-6, 1e-5, ... 1e4.
+        Ridge penalty, or penalties to choose from. "cv" chooses from 0 and 1e-5, 1e-4,
+        ... 1e4.
     folds : int
         Number of folds, and of inner folds (fewer if there are fewer groups).
     score : {"pearson", "r2"}
@@ -166,7 +167,7 @@ def ridge_regression(
     Score
         Invariant to rotation, reflection and isotropic scaling of x, and to units and order of y's
         neurons; not symmetric; in [-1, 1], or (-inf, 1] with ``score="r2"``. If y is a linear map
-        of x, the similarity is 1 up to the smallest penalty.
+        of x, the similarity is 1.
 
     Raises
     ------

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from isorep._utils.validation import unknown_name
-from isorep.measures.base import PREDICTION_SUFFIX
+from isorep.measures.registry import measure_named
 
 if TYPE_CHECKING:
     import xarray
@@ -129,8 +129,8 @@ def select_variable(
     """Return the measure to draw, by default the table's first, and its variable."""
     measures = np.atleast_1d(table.attrs["measures"]).tolist()
     name = measures[0] if measure is None else measure
-    if name not in measures and f"{name}{PREDICTION_SUFFIX}" in measures:
-        name += PREDICTION_SUFFIX
+    if name not in measures:
+        name = _label(name)
     if name not in measures:
         raise ValueError(unknown_name("measure of this table", name, measures))
     if quantity not in known:
@@ -143,6 +143,14 @@ def select_variable(
             f"shell with --{option}"
         )
     return name, table[variable]
+
+
+def _label(spec: str) -> str:
+    """Return the label of a measure; the spec itself if there is no such measure."""
+    try:
+        return measure_named(spec).label
+    except (TypeError, ValueError):
+        return spec
 
 
 def check_kind(

@@ -70,9 +70,14 @@ def test_a_side_without_noise_has_squared_euclidean_distances(noise):
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize(("noise", "tolerance"), [("identity", 0.02), ("diagonal", 0.05)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("noise", "tolerance"), [("identity", 0.06), ("diagonal", 0.12)])
 def test_noise_makes_no_distance_larger(noise, tolerance):
-    """Conditions 0 and 1 are the same; the mean over data sets is the true distance."""
+    """Conditions 0 and 1 are the same; the mean over data sets is the true distance.
+
+    With units of noise that 8 degrees of freedom of the same data estimate, it is 8 / 6 of that,
+    plus 2 / 3 (8 / 6 - 1): the residuals are in both factors.
+    """
     rng = np.random.default_rng(2)
     conditions, _ = design(4, 3)
     codes = rng.standard_normal((4, 5))
@@ -82,14 +87,14 @@ def test_noise_makes_no_distance_larger(noise, tolerance):
             crossnobis_distances(
                 codes[conditions] + rng.standard_normal((12, 5)), conditions, noise=noise
             )
-            for _ in range(4000)
+            for _ in range(1000)
         ],
         axis=0,
     )
-    # The inverse of an estimated variance with 8 degrees of freedom is 8 / 6 of the true one.
-    factor = 1 if noise == "identity" else 8 / 6
-    expected = factor * squareform(pdist(codes, "sqeuclidean")) / 5
-    np.testing.assert_allclose(mean, expected, rtol=tolerance, atol=tolerance)
+    expected = squareform(pdist(codes, "sqeuclidean")) / 5
+    if noise == "diagonal":
+        expected = 8 / 6 * expected + 2 / 9 * (1 - np.eye(4))
+    np.testing.assert_allclose(mean, expected, rtol=0, atol=tolerance)
 
 
 def test_missing_repeats_use_those_that_both_conditions_have():
@@ -97,8 +102,10 @@ def test_missing_repeats_use_those_that_both_conditions_have():
     conditions, repeats = design(4, 4)
     x = rng.standard_normal((16, 3)) + 2 * rng.standard_normal((4, 3))[conditions]
     kept = ~((conditions == 2) & (repeats == 1))
-    found = crossnobis_distances(x[kept], conditions[kept], repeats[kept], noise="identity")
-    full = crossnobis_distances(x, conditions, repeats, noise="identity")
+    found = crossnobis_distances(
+        x[kept], conditions[kept], repeats[kept], noise="identity"
+    ).to_numpy()
+    full = crossnobis_distances(x, conditions, repeats, noise="identity").to_numpy()
     three = repeats != 1
     without = crossnobis_distances(x[three], conditions[three], repeats[three], noise="identity")
     others = [0, 1, 3]
@@ -137,7 +144,7 @@ def test_the_order_of_rows_and_units_of_features_do_not_matter():
 def test_works_in_tables_inference_and_with_groups_of_files():
     rng = np.random.default_rng(7)
     conditions, repeats = design(20, 3)
-    codes = 2 * rng.standard_normal((20, 6))
+    codes = 4 * rng.standard_normal((20, 6))
     x, y, z = (
         side[conditions] + rng.standard_normal((60, 6)) for side in (codes, codes, 0 * codes)
     )
@@ -177,14 +184,14 @@ def test_refuses_designs_without_repeats():
         crossnobis(x, y)
     with pytest.raises(ValueError, match=r"at least 3 conditions \(groups\), got 2"):
         crossnobis(x, y, groups=np.arange(12) % 2)
-    with pytest.raises(ValueError, match="conditions 0 and 1 of x .* have 0 repeats in common"):
+    with pytest.raises(ValueError, match=r"conditions 0 and 1 of x .* have 0 repeats in common"):
         crossnobis(x, y, groups=np.arange(12) % 3, order=np.arange(12))
     with pytest.raises(ValueError, match="at least 2 conditions of x, got 1"):
         crossnobis_distances(x, np.zeros(12))
     with pytest.raises(ValueError, match="unknown noise 'full'"):
         crossnobis_distances(x, np.arange(12) % 3, noise="full")
     x[:, 1] = np.arange(12) % 3
-    with pytest.raises(ValueError, match="feature 1 of x .* but not between their repeats"):
+    with pytest.raises(ValueError, match=r"feature 1 of x .* but not between their repeats"):
         crossnobis_distances(x, np.arange(12) % 3)
     wide = np.zeros((12, 40_000), dtype=np.float32)
     wide[:] = np.random.default_rng(0).standard_normal((12, 1))

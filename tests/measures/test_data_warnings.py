@@ -23,7 +23,7 @@ def layers(inputs, widths, seed):
     "name",
     slow_unless(
         OF_EACH_KIND,
-        [name for name, row in MEASURES.items() if row.requires not in ("maps", "repeats")],
+        OF_ARRAYS,
     ),
 )
 def test_random_networks(name):

@@ -46,9 +46,9 @@ def test_labels_of_representations():
 def test_refuses_what_is_no_label_of_a_class():
     with pytest.raises(ValueError, match=r"1-D array .* got shape \(2, 2\)"):
         isorep.one_hot(np.eye(2))
-    with pytest.raises(ValueError, match="1 of 3 labels are missing .* in row 1"):
+    with pytest.raises(ValueError, match=r"1 of 3 labels are missing .* in row 1"):
         isorep.one_hot([1.0, np.nan, 2.0])
-    with pytest.raises(ValueError, match="without missing ones, got shape .* dtype object"):
+    with pytest.raises(ValueError, match=r"without missing ones, got shape .* dtype object"):
         isorep.one_hot(["a", None])
     with pytest.raises(ValueError, match="at least 2 classes, got 1 in 2 samples"):
         isorep.one_hot(["a", "a"])

@@ -57,7 +57,8 @@ def crossnobis_distances(
         Noise precision: "identity" for squared Euclidean distances, "diagonal" for units of each
         feature's noise, "shrinkage" for the inverse of the residuals' covariance, shrunk towards
         its diagonal (Schaefer and Strimmer 2005). The residuals are the deviations from the means
-        of the conditions. A representation without residuals, such as a model's, has identity.
+        of the conditions; if there are few, their units of noise are too small and distances too
+        large. A representation without residuals, such as a model's, has identity.
 
     Returns
     -------

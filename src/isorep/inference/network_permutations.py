@@ -90,7 +90,7 @@ def total(distances: Floats, first: Floats, second: Floats) -> Floats:
     return sums
 
 
-def observe(statistic: Statistic, sizes: Sequence[int]) -> float:
+def observed_value(statistic: Statistic, sizes: Sequence[int]) -> float:
     """Return the statistic of the true groups: the networks of the first group come first."""
     labels = np.repeat(np.arange(len(sizes), dtype=np.int16), sizes)
     return float(statistic(*members_of(labels[None], len(sizes)))[0])

@@ -194,7 +194,8 @@ def _separation(distances: Floats) -> Statistic:
     def statistic(*members: Floats) -> Floats:
         within = np.sum([total(distances, group, group) for group in members], axis=0)
         n_within = sum(size * (size - 1) for size in (group[0].sum() for group in members))
-        return (whole - within) / (n * (n - 1) - n_within) - within / n_within
+        difference: Floats = (whole - within) / (n * (n - 1) - n_within) - within / n_within
+        return difference
 
     return statistic
 

@@ -72,6 +72,7 @@ class NetworkDistances:
                 )
             return cls._from_matrix(distances)
         table: Any = distances
+        dims = table.dims
         kind = table.attrs.get("kind")
         if kind != "pairwise" or not {"x", "y"} <= set(table.sizes) <= {"x", "y", "layer"}:
             raise ValueError(
@@ -97,7 +98,7 @@ class NetworkDistances:
         layers = tuple(np.atleast_1d(table["layer"].to_numpy()).tolist())
         return cls(
             networks,
-            layers if "layer" in distances.dims else None,
+            layers if "layer" in dims else None,
             values,
             tuple(map(_reason, values, texts)),
             name,

@@ -53,7 +53,7 @@ def _tests(
         "groups": names(tests["group"].to_numpy().tolist()),
         "warnings": tests.attrs["warnings"],
         "reasons": tests["reason"].to_numpy().tolist(),
-        **{name: floats(tests[name]) for name in tests.data_vars if name != "reason"},
+        **{str(name): floats(tests[name]) for name in tests.data_vars if name != "reason"},
     }
 
 

@@ -51,6 +51,11 @@ def mean_within(distances: Floats, members: Floats) -> Floats:
     members : (m, N) array of 0 and 1
         A group of at least two networks in each row.
 
+    References
+    ----------
+    Morcos, Raghu and Bengio 2018, Insights on representational similarity in neural networks with
+    canonical correlation, figure 3.
+
     Examples
     --------
     >>> distances = np.array([[0.0, 1.0, 9.0], [3.0, 0.0, 9.0], [9.0, 9.0, 0.0]])
@@ -73,6 +78,11 @@ def mean_between(distances: Floats, first: Floats, second: Floats) -> Floats:
     first, second : (m, N) arrays of 0 and 1
         Two groups in each row.
 
+    References
+    ----------
+    Morcos, Raghu and Bengio 2018, Insights on representational similarity in neural networks with
+    canonical correlation, figure 3.
+
     Examples
     --------
     >>> distances = np.array([[0.0, 1.0], [3.0, 0.0]])
@@ -91,7 +101,23 @@ def total(distances: Floats, first: Floats, second: Floats) -> Floats:
 
 
 def observed_value(statistic: Statistic, sizes: Sequence[int]) -> float:
-    """Return the statistic of the true groups: the networks of the first group come first."""
+    """Return the statistic of the true groups: the networks of the first group come first.
+
+    Parameters
+    ----------
+    statistic, sizes
+        See `permute_labels`.
+
+    References
+    ----------
+    See `permute_labels`.
+
+    Examples
+    --------
+    >>> far = np.array([[0, 1, 5, 5], [1, 0, 5, 5], [5, 5, 0, 3], [5, 5, 3, 0.0]])
+    >>> observed_value(lambda a, b: mean_within(far, b) - mean_within(far, a), (2, 2))
+    2.0
+    """
     labels = np.repeat(np.arange(len(sizes), dtype=np.int16), sizes)
     return float(statistic(*members_of(labels[None], len(sizes)))[0])
 
@@ -129,6 +155,11 @@ def permute_labels(
     Exact
         The p-value and the smallest possible p-value.
 
+    References
+    ----------
+    Fisher 1935, The design of experiments. Phipson and Smyth 2010, Permutation p-values should
+    never be zero.
+
     Examples
     --------
     With two networks in each group, the smallest possible p-value is 1/6:
@@ -164,6 +195,11 @@ def permute_order(
         Random seed of the draws.
     draws : int
         Largest number of orders.
+
+    References
+    ----------
+    Fisher 1935, The design of experiments. Phipson and Smyth 2010, Permutation p-values should
+    never be zero.
 
     Examples
     --------
@@ -235,6 +271,11 @@ def exact_p_value(values: Floats, *, two_sided: bool = False, alike: int = 1) ->
         Count absolute values.
     alike : int
         Number of labellings that give the same value, whatever the data.
+
+    References
+    ----------
+    Fisher 1935, The design of experiments. Phipson and Smyth 2010, Permutation p-values should
+    never be zero.
 
     Examples
     --------

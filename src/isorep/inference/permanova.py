@@ -53,6 +53,17 @@ def explained_share(distances: Floats, *members: Floats) -> Floats:
         Symmetric distances between N networks.
     *members : (m, N) arrays of 0 and 1
         Members of each group.
+
+    References
+    ----------
+    Anderson 2001, A new method for non-parametric multivariate analysis of variance.
+
+    Examples
+    --------
+    >>> points = np.array([1.0, 3.0, 7.0, 9.0])
+    >>> first = np.array([[1.0, 1, 0, 0]])
+    >>> explained_share(abs(points[:, None] - points), first, 1 - first)
+    array([0.9])
     """
     squares = distances**2 * (1 - np.eye(len(distances)))
     whole = squares.sum() / 2 / len(distances)

@@ -146,7 +146,7 @@ def groups(
 
 
 def _of_table(
-    table: xarray.Dataset,
+    table: Any,
     layers: Sequence[str] | None,
     measure: str | None,
     groups: Mapping[Any, Hashable] | None,

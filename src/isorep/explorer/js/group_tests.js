@@ -86,7 +86,10 @@ export const addGroupTests = (layers, state) => {
     const { tests } = state.measure;
     const heading = element("h3", {}, "Do the groups differ?");
     if (tests.reason) {
-      box.replaceChildren(heading, element("p", { class: "caption" }, `No test: ${visible(tests.reason)}`));
+      box.replaceChildren(
+        heading,
+        element("p", { class: "caption" }, `No test: ${visible(tests.reason)}`),
+      );
       return;
     }
     box.replaceChildren(

@@ -24,8 +24,8 @@ import isorep
 from isorep._utils.optional import import_optional
 from isorep._utils.parallel import one_thread
 from isorep.paper.analysis.claims import STRONG, Claim, Contrast
-from isorep.paper.analysis.contrasts import contrast
 from isorep.paper.analysis.control import Control
+from isorep.paper.analysis.group_contrasts import contrast
 from isorep.paper.data.image_data import ImageData
 from isorep.paper.data.images import ImageSource
 from isorep.paper.figures.drawing import letter, tidy

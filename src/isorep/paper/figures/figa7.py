@@ -15,8 +15,8 @@ import numpy as np
 
 import isorep
 from isorep.paper.analysis.claims import Claim, Contrast
-from isorep.paper.analysis.contrasts import contrast
 from isorep.paper.analysis.distances import Floats
+from isorep.paper.analysis.group_contrasts import contrast
 from isorep.paper.figures import fig4
 from isorep.paper.figures.fig4 import Result, SetUp
 

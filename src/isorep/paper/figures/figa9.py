@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import isorep
 from isorep.paper.analysis import permutation_tests
 from isorep.paper.analysis.claims import Claim, Contrast
-from isorep.paper.analysis.contrasts import TITLES, contrast, gap
 from isorep.paper.analysis.distances import Distances
+from isorep.paper.analysis.group_contrasts import TITLES, contrast, gap
 from isorep.paper.figures import fig3
 from isorep.paper.figures.fig3 import GENERALIZING, MEMORIZING, Result, SetUp
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ._utils.version import __version__
     from .activations.capture import capture
     from .alignment.align import align
+    from .comparison.best import best
     from .comparison.clustering import cluster
     from .comparison.compare import compare
     from .comparison.compare_groups import compare_groups
@@ -49,6 +50,7 @@ __all__ = [
     "align",
     "alignment",
     "bartlett",
+    "best",
     "capture",
     "cca",
     "cka",
@@ -94,6 +96,7 @@ _MODULES = {
     "__version__": "_utils.version",
     "align": "alignment.align",
     "bartlett": "inference.bartlett",
+    "best": "comparison.best",
     "capture": "activations.capture",
     "cca": "measures",
     "cka": "measures",

@@ -15,7 +15,7 @@ from isorep._utils.parallel import parallel_map
 from isorep._utils.progress import track
 from isorep._utils.validation import check_name, check_seed
 from isorep.comparison.aligned_sides import aligned_sides
-from isorep.comparison.inferred import adjusted_p_values
+from isorep.comparison.inferred import CONTRASTED, adjusted_p_values
 from isorep.comparison.inputs import check_same_samples
 from isorep.comparison.notes import reason_text, warning_lines
 from isorep.comparison.sides import as_layers, is_model, select_layers, with_structure
@@ -42,15 +42,6 @@ if TYPE_CHECKING:
     import xarray
 
     Side = Mapping[str, Any] | ArrayLike | str | PathLike[str]
-
-CONTRASTED = {
-    "difference": "similarity of x and y minus similarity of other and y",
-    "low": "lower bound of the population's difference",
-    "high": "upper bound of the population's difference",
-    "p_value": "two-sided p-value of no difference",
-    "p_adjusted": "p-value adjusted for many cells (Benjamini and Hochberg)",
-}
-"""Suffix and description of the variables of each measure."""
 
 
 def contrasts(

@@ -3,6 +3,7 @@
 import { axis, layerAxis, wrapTitle } from "./axes.js";
 import { controls, dropdown, element } from "./elements.js";
 import { addFigure } from "./figure.js";
+import { addGroupTests } from "./group_tests.js";
 import { addNetworkMap } from "./network_map.js";
 import { addNetworkMatrix } from "./network_matrix.js";
 import { finiteOrNull, toRows, unpackNumbers } from "./packing.js";
@@ -113,6 +114,7 @@ export const sweepSection = ({ networks, layers, groups, measures }, fileName) =
   const matrix = addNetworkMatrix(layers, state, quantity, fileName);
   const map = addNetworkMap(distinctGroups, state, fileName);
   const curves = groups && addGroupCurves(layers, state, quantity, fileName);
+  const tests = groups && addGroupTests(layers, state);
 
   const update = () => {
     state.networks = unpackLayer(state.measure.layers[state.layer], networks, groups);
@@ -120,6 +122,7 @@ export const sweepSection = ({ networks, layers, groups, measures }, fileName) =
     matrix.update();
     map.update();
     if (curves) curves.update();
+    if (tests) tests.update();
   };
   const measureNames = measures.map(({ name }) => name);
   const measureDropdown = dropdown("Measure", measureNames, (i) => {
@@ -138,7 +141,7 @@ export const sweepSection = ({ networks, layers, groups, measures }, fileName) =
     parts: [
       controls(measureDropdown, layerDropdown),
       element("div", { class: "columns" }, matrix.box, map.box),
-      ...(curves ? [curves.box] : []),
+      ...(curves ? [curves.box, tests.box] : []),
     ],
     start: () => {
       update();

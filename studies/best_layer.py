@@ -13,7 +13,7 @@ also how often one of the three widest is the largest: by the raw similarity, an
 for `p_max`. By chance it would be a third.
 
 Candidates: five layers of 4 features against an area of 4 dimensions, 200 samples; share of draws
-in which the best layer of the population is among the candidates of `isorep.best`, and their number.
+in which the population's best layer is among the candidates of `isorep.best`, and their number.
 """
 
 from __future__ import annotations

@@ -323,6 +323,25 @@ class TestDiff:
             isorep.report(diff.table, tmp_path / "page.html")
 
 
+class TestInferredSweep:
+    def test_what_was_inferred_of_the_networks_that_are_shown(self, tmp_path):
+        nets = {s: {"fc": layers_of(s, 90)[NAMES[0]]} for s in range(3)}
+        nets[1] = {"fc": np.ones((90, 2))}
+        table = isorep.pairwise(
+            nets, measures="procrustes", correct=True, chance=True, n_permutations=9
+        )
+        (sweep,) = written(tmp_path, table)
+        layer = sweep["measures"][0]["layers"][0]
+        assert layer["kept"] == [0, 2]
+        shown = table.sel(x=[0, 2], y=[0, 2], layer="fc")
+        assert list(layer["inferred"]) == ["chance", "p_adjusted", "p_max"]
+        for key in ("p_adjusted", "p_max"):
+            values = numbers(layer["inferred"][key])
+            np.testing.assert_allclose(values, shown[f"procrustes_{key}"], rtol=1e-6)
+        chance = np.arccos(shown["procrustes_chance"])
+        np.testing.assert_allclose(numbers(layer["inferred"]["chance"]), chance, rtol=1e-6)
+
+
 class TestTrajectory:
     def test_holds_steps_and_numbers(self, page, path_table):
         *_, path = content(page)
@@ -342,6 +361,22 @@ class TestTrajectory:
         measure = path["measures"][0]
         np.testing.assert_allclose(numbers(measure["distance_low"]), np.arccos(high), rtol=1e-6)
         np.testing.assert_allclose(numbers(measure["distance_high"]), np.arccos(low), rtol=1e-6)
+
+    def test_what_was_inferred(self, tmp_path):
+        states = {s: {"fc": layers_of(s, 90)[NAMES[0]]} for s in range(2)}
+        table = isorep.trajectory(
+            states, measures="procrustes", interval=True, chance=True, n_permutations=9
+        )
+        (path,) = written(tmp_path, table)
+        (measure,) = path["measures"]
+        for key in ("corrected", "calibrated", "p_adjusted", "p_max"):
+            np.testing.assert_allclose(numbers(measure[key]), table[f"procrustes_{key}"], rtol=1e-6)
+        for quantity in ("similarity", "corrected"):
+            low = numbers(measure[f"{quantity}_low"])
+            np.testing.assert_allclose(low, table["procrustes_low"], rtol=1e-6)
+        chance = np.arccos(table["procrustes_chance"])
+        np.testing.assert_allclose(numbers(measure["distance_chance"]), chance, rtol=1e-6)
+        assert "corrected_chance" not in measure
 
     def test_steps_without_a_place_on_a_scale_are_names(self, tmp_path):
         states = {0.5: layers_of(0, 90), np.inf: layers_of(1, 90)}

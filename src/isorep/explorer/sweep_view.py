@@ -15,7 +15,7 @@ from isorep.comparison.network_groups import group_of_each, pairs_by_group
 from isorep.core.coded_warning import CodedWarning
 from isorep.explorer.embedding import embedding
 from isorep.explorer.packing import ends, floats, names
-from isorep.plot.axis import bounds
+from isorep.plot.axis import bounds, inferred_values
 
 if TYPE_CHECKING:
     import xarray
@@ -62,6 +62,7 @@ def _measure(
 ) -> dict[str, Any]:
     distance = table[f"{name}_distance"]
     values = distance.to_numpy()
+    inferred = _inferred(table, name)
     return {
         "name": name,
         "description": table[name].attrs["long_name"],
@@ -70,12 +71,34 @@ def _measure(
         "symmetric": bool(table[name].attrs["symmetric"]),
         "range": ends(bounds(distance.attrs["range"], values)),
         "layers": [
-            _layer(matrix, reason, networks)
-            for matrix, reason in zip(values, table["reason"].to_numpy(), strict=True)
+            _with_inferred(_layer(matrix, reason, networks), inferred, k)
+            for k, (matrix, reason) in enumerate(
+                zip(values, table["reason"].to_numpy(), strict=True)
+            )
         ],
         "curves": None if group_of is None else curves(values, group_of),
         "tests": None if group_of is None else _tests(table, name, networks, group_of),
     }
+
+
+def _inferred(table: xarray.Dataset, name: str) -> dict[str, NDArray[np.float64]]:
+    """Return what the table infers for a measure, on the scale of its distance."""
+    arrays = {
+        key: values
+        for key in ("low", "high", "chance")
+        if (values := inferred_values(table, name, key, "distance")) is not None
+    }
+    p_values = {key: f"{name}_{key}" for key in ("p_adjusted", "p_max") if f"{name}_{key}" in table}
+    return arrays | {key: table[variable].to_numpy() for key, variable in p_values.items()}
+
+
+def _with_inferred(
+    layer: dict[str, Any], inferred: Mapping[str, NDArray[np.float64]], place: int
+) -> dict[str, Any]:
+    """Add what was inferred for the networks that the layer shows."""
+    kept = layer["kept"]
+    shown = {key: floats(values[place][np.ix_(kept, kept)]) for key, values in inferred.items()}
+    return {**layer, "inferred": shown}
 
 
 def _layer(

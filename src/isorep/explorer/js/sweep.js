@@ -22,10 +22,17 @@ const unpackLayer = (packed, networks, groups) => {
   const { order, kept } = packed;
   const distances = toRows(unpackNumbers(packed.distances), kept.length);
   const points = toRows(unpackNumbers(packed.points), 2);
+  const inTreeOrder = (rows) => order.map((i) => order.map((j) => rows[i][j]));
   return {
+    inferred: Object.fromEntries(
+      Object.entries(packed.inferred).map(([key, values]) => [
+        key,
+        inTreeOrder(toRows(unpackNumbers(values), kept.length)),
+      ]),
+    ),
     names: order.map((i) => networks[kept[i]]),
     groups: groups && order.map((i) => groups[kept[i]]),
-    distances: order.map((i) => order.map((j) => distances[i][j])),
+    distances: inTreeOrder(distances),
     points: order.map((i) => points[i]),
     varianceShare: packed.share,
     treeX: toRows(unpackNumbers(packed.tree_across), 4),

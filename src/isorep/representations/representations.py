@@ -18,6 +18,7 @@ from isorep._utils.computed_array import ComputedArray, rounded_dtype, rounding_
 from isorep._utils.html_table import html_table
 from isorep._utils.table_index import plain_label
 from isorep._utils.tables import as_labels, check_no_splits, dense_numbers
+from isorep.representations.repeats import Repeats
 from isorep.representations.row_positions import RowPositions
 from isorep.representations.sample_order import common_order, difference
 from isorep.representations.sample_structure import SampleStructure
@@ -596,6 +597,57 @@ class Representations(Layers[NDArray[Any]]):
             self.check_same_samples(other, "this side", "the other side")
         assert order is not None
         return self.take(order)
+
+    def average_repeats(self, repeats: Any = None) -> Representations:
+        """Return the mean of each stimulus over its repeats, which may be unequally many.
+
+        The samples of the result are the stimuli, in the order of their first repeats, and their
+        ids are the sample ids. Labels and groups are kept if all repeats of a stimulus have the
+        same; the order of the repeats is dropped, and so are groups of one stimulus each.
+
+        Parameters
+        ----------
+        repeats : (n_samples,) array-like, optional
+            Stimulus of each sample; samples with the same one are repeats. Default: the sample ids.
+
+        Raises
+        ------
+        ValueError
+            If the stimuli are unknown, or the rows of a layer are positions.
+
+        Examples
+        --------
+        >>> trials = Representations({"V1": [[1.0], [5.0], [3.0]]}, sample_ids=["dog", "cat", "dog"])
+        >>> means = trials.average_repeats()
+        >>> means.sample_ids, means["V1"].ravel().tolist()
+        (('dog', 'cat'), [2.0, 5.0])
+        """
+        if repeats is None and self._sample_ids is None:
+            raise ValueError(
+                "it is unknown which samples are repeats: pass repeats=, the stimulus of each "
+                "sample, or sample_ids that repeat"
+            )
+        labels = by_label(repeats, self._sample_ids, "repeats")
+        stimuli = Repeats.from_labels(
+            self._sample_ids if repeats is None else labels, self._n_samples
+        )
+        for name, array in self._arrays.items():
+            if self._reductions.get(name) == MANY_ROWS or array.shape[0] != self._n_samples:
+                raise ValueError(
+                    f"the rows of layer {name!r} are positions, which cannot be averaged over "
+                    "repeats: reduce the positions of each sample first, with reduce='mean'"
+                )
+        groups = stimuli.shared(self._groups)
+        if groups is not None and len(np.unique(groups)) == len(groups):
+            groups = None
+        return Representations(
+            {name: stimuli.averages(array) for name, array in self._arrays.items()},
+            sample_ids=stimuli.stimuli,
+            labels=stimuli.shared(self._labels),
+            groups=groups,
+            reductions=self._reductions,
+            dtypes={name: dtype for name, dtype in self._dtypes.items() if "float" in dtype},
+        )
 
     def save(self, path: str | PathLike[str]) -> None:
         """Save to `path`, an ``.npz`` file or a ``.zarr`` folder; see `isorep.storage.save`."""

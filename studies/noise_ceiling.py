@@ -114,7 +114,9 @@ def study(case, rows, n_datasets, seed):
         repeats = Repeats.from_labels(stimulus, len(stimulus))
         recording = SignalAndNoise.from_trials(trials, repeats, i)
         results = repeated_similarities(recording, SignalAndNoise.pair, rows, seed=i)
-        estimates.append([[results[r.label].similarity, *results[r.label].interval()] for r in rows])
+        estimates.append(
+            [[results[r.label].similarity, *results[r.label].interval()] for r in rows]
+        )
         several = (repeats.counts > 1)[repeats.numbers]
         repeats, trials = repeats.take(several), trials[several]
         similarity = np.zeros(len(rows))
@@ -127,6 +129,7 @@ def study(case, rows, n_datasets, seed):
 
 
 def main():
+    """Run the cases, print their numbers and write them as CSV."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--datasets", type=int, default=40, help="recordings for each case")
     parser.add_argument("--out", type=Path, default=Path("noise_ceiling.csv"))
@@ -136,7 +139,9 @@ def main():
     with options.out.open("w", newline="") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore", isorep.CodedWarning)
         writer = csv.writer(file)
-        writer.writerow(["case", "measure", "truth", "bias", "spread", "coverage", "bias_of_halves"])
+        writer.writerow(
+            ["case", "measure", "truth", "bias", "spread", "coverage", "bias_of_halves"]
+        )
         for number in options.case or range(len(CASES)):
             case = CASES[number]
             truth, estimates, halves = study(case, rows, options.datasets, number)

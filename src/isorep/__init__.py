@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from . import inference, measures, monitor, paper, plot, storage, testing
     from ._utils.version import __version__
     from .activations.capture import capture
+    from .comparison.ceilings import with_ceilings
     from .comparison.clustering import cluster
     from .comparison.compare import compare
     from .comparison.diff import diff
@@ -22,11 +23,15 @@ if TYPE_CHECKING:
     from .core.score import Score
     from .core.warning_text import silence
     from .explorer.report import report
+    from .inference.animal_ceiling import animal_ceiling
     from .inference.bartlett import bartlett
     from .inference.infer import infer
+    from .inference.noise_ceiling import noise_ceiling
+    from .inference.reliability import reliability
     from .inference.sample_size_curve import sample_size_curve
     from .measures import MEASURES, cca, cka, procrustes, pwcca, similarity, svcca
     from .measures.registration import register
+    from .representations.pseudo_population import pseudo_population
     from .representations.representations import Representations
     from .storage import load
 
@@ -40,6 +45,7 @@ __all__ = [
     "Representations",
     "Score",
     "__version__",
+    "animal_ceiling",
     "bartlett",
     "capture",
     "cca",
@@ -52,13 +58,16 @@ __all__ = [
     "load",
     "measures",
     "monitor",
+    "noise_ceiling",
     "overlap",
     "pairwise",
     "paper",
     "plot",
     "procrustes",
+    "pseudo_population",
     "pwcca",
     "register",
+    "reliability",
     "report",
     "sample_size_curve",
     "silence",
@@ -67,6 +76,7 @@ __all__ = [
     "svcca",
     "testing",
     "trajectory",
+    "with_ceilings",
 ]
 
 _MODULES = {
@@ -79,6 +89,7 @@ _MODULES = {
     "Representations": "representations.representations",
     "Score": "core.score",
     "__version__": "_utils.version",
+    "animal_ceiling": "inference.animal_ceiling",
     "bartlett": "inference.bartlett",
     "capture": "activations.capture",
     "cca": "measures",
@@ -88,17 +99,21 @@ _MODULES = {
     "diff": "comparison.diff",
     "infer": "inference.infer",
     "load": "storage",
+    "noise_ceiling": "inference.noise_ceiling",
     "overlap": "core.overlap",
     "pairwise": "comparison.pairwise",
     "procrustes": "measures",
+    "pseudo_population": "representations.pseudo_population",
     "pwcca": "measures",
     "register": "measures.registration",
+    "reliability": "inference.reliability",
     "report": "explorer.report",
     "sample_size_curve": "inference.sample_size_curve",
     "silence": "core.warning_text",
     "similarity": "measures",
     "svcca": "measures",
     "trajectory": "comparison.trajectory",
+    "with_ceilings": "comparison.ceilings",
 }
 """Module that defines each name; the other names of `__all__` are submodules."""
 

@@ -44,5 +44,9 @@ CODES: dict[str, type[CodedWarning]] = {
     "same-span": CodedWarning,
     "same-at-start": CodedWarning,
     "noisy-states": CodedWarning,
+    "noisy-recording": CodedWarning,
+    "single-trials": CodedWarning,
+    "above-ceiling": CodedWarning,
+    "vacuous-ceiling": CodedWarning,
 }
 """Every code, with the category of its warnings; docs/warnings.md has a section for each."""

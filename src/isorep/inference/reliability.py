@@ -63,8 +63,8 @@ class Reliability:
         low, high = self.interval
         warnings = f", warnings={len(self.warnings)}" if self.warnings else ""
         return (
-            f"Reliability({self.measure}: split_half={self.split_half:.4g}, whole={self.whole:.4g}, "
-            f"interval=({low:.4g}, {high:.4g}), {len(self.neurons)} neurons of median "
+            f"Reliability({self.measure}: split_half={self.split_half:.4g}, "
+            f"whole={self.whole:.4g}, interval=({low:.4g}, {high:.4g}), {len(self.neurons)} neurons of median "
             f"{np.nanmedian(self.neurons):.4g}, n_stimuli={self.n_stimuli}, "
             f"n_trials={self.n_trials}{warnings})"
         )
@@ -140,7 +140,9 @@ def reliability(
     check_level(level)
     check_seed(seed)
     if as_integer(n_splits, "n_splits") < 1:
-        raise ValueError(f"n_splits, the number of random splits, must be 1 or more, got {n_splits}")
+        raise ValueError(
+            f"n_splits, the number of random splits, must be 1 or more, got {n_splits}"
+        )
     trials, stimuli = Repeats.of_rows(x, repeats)
     recording = SignalAndNoise.from_trials(trials, stimuli, seed)
     structure = structure_of_stimuli(groups, stimuli)
@@ -158,7 +160,12 @@ def reliability(
     rows = split[stimuli.numbers]
     groups = None if structure is None else structure.groups[split]
     similarities, correlations = _halves(
-        trials[rows], stimuli.take(rows), row.with_options(**row.seeded({}, seed)), groups, n_splits, seed
+        trials[rows],
+        stimuli.take(rows),
+        row.with_options(**row.seeded({}, seed)),
+        groups,
+        n_splits,
+        seed,
     )
     return Reliability(
         split_half=float(np.mean(similarities)),

@@ -203,5 +203,7 @@ def _replicates(
 
 def _excess(row: Measure, drawn: Sequence[Overlap], seed: int) -> float:
     """Return the mean finite-sample bias of a measure on simulated recordings."""
-    scores = [row.corrected(sample, seed=seed + i) for i, sample in enumerate(drawn[:CORRECTED_DRAWS])]
+    scores = [
+        row.corrected(sample, seed=seed + i) for i, sample in enumerate(drawn[:CORRECTED_DRAWS])
+    ]
     return float(np.mean([(score.uncorrected or 0.0) - score.similarity for score in scores]))

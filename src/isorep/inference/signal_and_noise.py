@@ -338,10 +338,16 @@ class SignalAndNoise:
     def _signal(self, spectrum: Floats) -> Floats:
         """Return the responses nearest to the averages that have these second moments."""
         vectors, lengths = self._vectors, np.sqrt(spectrum)
-        averages = self.averages if self._over_neurons else self.averages.T
+        if not self._over_neurons:
+            u, _, wt = np.linalg.svd(self.averages.T @ (vectors * lengths), full_matrices=False)
+            return ((u @ wt) @ (vectors * lengths).T).T
+        # Averages over few trials are longer, but the signal is not.
+        signal = self.trace / self.n_stimuli
+        weights = np.sqrt(signal / (signal + self.n_neurons / self.repeats.counts))
+        averages = weights[:, None] * self.averages
+        averages -= averages.mean(axis=0)
         u, _, wt = np.linalg.svd(averages @ (vectors * lengths), full_matrices=False)
-        signal = (u @ wt) @ (vectors * lengths).T
-        return signal if self._over_neurons else signal.T
+        return (u @ wt) @ (vectors * lengths).T
 
 
 def _with_trace(spectrum: Floats, trace: float) -> Floats:

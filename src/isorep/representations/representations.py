@@ -617,10 +617,10 @@ class Representations(Layers[NDArray[Any]]):
 
         Examples
         --------
-        >>> trials = Representations({"V1": [[1.0], [5.0], [3.0]]}, sample_ids=["dog", "cat", "dog"])
+        >>> trials = Representations({"V1": [[1.0], [5.0], [3.0]]}, sample_ids=["b", "a", "b"])
         >>> means = trials.average_repeats()
         >>> means.sample_ids, means["V1"].ravel().tolist()
-        (('dog', 'cat'), [2.0, 5.0])
+        (('b', 'a'), [2.0, 5.0])
         """
         if repeats is None and self._sample_ids is None:
             raise ValueError(

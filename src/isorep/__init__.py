@@ -7,9 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import inference, measures, monitor, paper, plot, storage, testing
+    from . import alignment, inference, measures, monitor, paper, plot, storage, testing
     from ._utils.version import __version__
     from .activations.capture import capture
+    from .alignment.align import align
     from .comparison.ceilings import with_ceilings
     from .comparison.clustering import cluster
     from .comparison.compare import compare
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from .measures.registration import register
     from .representations.pseudo_population import pseudo_population
     from .representations.representations import Representations
+    from .stitching.stitch import stitch
     from .storage import load
 
 __all__ = [
@@ -45,6 +47,8 @@ __all__ = [
     "Representations",
     "Score",
     "__version__",
+    "align",
+    "alignment",
     "animal_ceiling",
     "bartlett",
     "capture",
@@ -72,6 +76,7 @@ __all__ = [
     "sample_size_curve",
     "silence",
     "similarity",
+    "stitch",
     "storage",
     "svcca",
     "testing",
@@ -90,6 +95,7 @@ _MODULES = {
     "Score": "core.score",
     "__version__": "_utils.version",
     "animal_ceiling": "inference.animal_ceiling",
+    "align": "alignment.align",
     "bartlett": "inference.bartlett",
     "capture": "activations.capture",
     "cca": "measures",
@@ -111,6 +117,7 @@ _MODULES = {
     "sample_size_curve": "inference.sample_size_curve",
     "silence": "core.warning_text",
     "similarity": "measures",
+    "stitch": "stitching.stitch",
     "svcca": "measures",
     "trajectory": "comparison.trajectory",
     "with_ceilings": "comparison.ceilings",

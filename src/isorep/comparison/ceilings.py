@@ -277,8 +277,8 @@ def _above(
         WarningText(
             "above-ceiling",
             f"{above} of {scores.size} cells have a {row.label} above the ceiling: the ceiling is "
-            "of a model with as many directions as the recording, and finite-sample bias grows with "
-            "the features of the model",
+            "of a model with as many directions as the recording, and finite-sample bias grows "
+            "with the features of the model",
             "compare with correct=True, or use a measure without this bias, such as cka_debiased "
             "or linear_regression(folds=10)",
         )

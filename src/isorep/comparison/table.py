@@ -132,7 +132,7 @@ def nothing_compared(reasons: Iterable[str]) -> ValueError:
 
 
 def variable_attributes(measure: Measure, quantity: str) -> dict[str, Any]:
-    """Return the attributes of a variable of a measure: a similarity, distance, bound or p-value."""
+    """Return the attributes of a variable of a measure, such as its distance or p-value."""
     return {
         "measure": measure.label,
         "options": json.dumps(measure.options),

@@ -48,5 +48,7 @@ CODES: dict[str, type[CodedWarning]] = {
     "single-trials": CodedWarning,
     "above-ceiling": CodedWarning,
     "vacuous-ceiling": CodedWarning,
+    "input-bypass": CodedWarning,
+    "stitching-not-trained": CodedWarning,
 }
 """Every code, with the category of its warnings; docs/warnings.md has a section for each."""

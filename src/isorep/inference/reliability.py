@@ -64,9 +64,9 @@ class Reliability:
         warnings = f", warnings={len(self.warnings)}" if self.warnings else ""
         return (
             f"Reliability({self.measure}: split_half={self.split_half:.4g}, "
-            f"whole={self.whole:.4g}, interval=({low:.4g}, {high:.4g}), {len(self.neurons)} neurons of median "
-            f"{np.nanmedian(self.neurons):.4g}, n_stimuli={self.n_stimuli}, "
-            f"n_trials={self.n_trials}{warnings})"
+            f"whole={self.whole:.4g}, interval=({low:.4g}, {high:.4g}), "
+            f"{len(self.neurons)} neurons of median {np.nanmedian(self.neurons):.4g}, "
+            f"n_stimuli={self.n_stimuli}, n_trials={self.n_trials}{warnings})"
         )
 
     def _repr_html_(self) -> str:

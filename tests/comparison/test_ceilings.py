@@ -126,11 +126,11 @@ def test_a_ceiling_that_cannot_be_computed_is_missing():
 def test_what_does_not_belong_together(table):
     with pytest.raises(TypeError, match="pass trials, the single trials of each layer of y"):
         isorep.with_ceilings(table)
-    with pytest.raises(TypeError, match="expected a table of isorep.compare"):
+    with pytest.raises(TypeError, match="expected a table of isorep"):
         isorep.with_ceilings(TRIALS, TRIALS)
-    with pytest.raises(ValueError, match="got one of isorep.pairwise over"):
-        networks = {"a": {"fc": IMAGES}, "b": {"fc": IMAGES**2}}
-        isorep.with_ceilings(isorep.pairwise(networks, measures="cka"), TRIALS)
+    sweep = isorep.pairwise({"a": {"fc": IMAGES}, "b": {"fc": IMAGES**2}}, measures="cka")
+    with pytest.raises(ValueError, match=r"got one of isorep\.pairwise over"):
+        isorep.with_ceilings(sweep, TRIALS)
     with pytest.raises(ValueError, match="unknown layer of the trials or animals 'V4'"):
         isorep.with_ceilings(table, {"V1": TRIALS["V1"]}, repeats=SHOWN)
     with pytest.raises(ValueError, match=r"trials\['V1'\] have 20 stimuli, .* 40 samples"):

@@ -175,15 +175,15 @@ def test_a_corrected_ceiling_is_that_of_the_population():
 def test_tables_options_and_seeds():
     rng = np.random.default_rng(8)
     trials, stimulus = recorded(rng, responses(rng, 40, 6), 3)
-    first = isorep.noise_ceiling(trials, "svcca", variance=0.9, repeats=stimulus)
+    first = isorep.noise_ceiling(trials, "cka_rbf_debiased", bandwidth=2.0, repeats=stimulus)
     frame = pd.DataFrame(trials, index=[f"image{i}" for i in stimulus])
-    again = isorep.noise_ceiling(frame, "svcca(variance=0.9)")
+    again = isorep.noise_ceiling(frame, "cka_rbf_debiased(bandwidth=2.0)")
     assert (first.ceiling, first.interval) == (again.ceiling, again.interval)
-    assert first.measure == "svcca(variance=0.9)"
+    assert first.measure == "cka_rbf_debiased(bandwidth=2.0)"
     assert (first.n_stimuli, first.n_trials, first.n_neurons) == (40, 120, 6)
-    other = isorep.noise_ceiling(frame, "svcca(variance=0.9)", seed=1)
+    other = isorep.noise_ceiling(frame, "cka_rbf_debiased(bandwidth=2.0)", seed=1)
     assert 0 < abs(other.ceiling - first.ceiling) < 0.05
-    assert "NoiseCeiling(svcca(variance=0.9): 0." in repr(first)
+    assert "NoiseCeiling(cka_rbf_debiased(bandwidth=2.0): 0." in repr(first)
     assert "n_neurons" in first._repr_html_()
 
 

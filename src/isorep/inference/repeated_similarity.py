@@ -14,7 +14,7 @@ from isorep._utils.parallel import one_thread
 from isorep.core.folds import assign_folds
 from isorep.core.overlap import Overlap, overlap
 from isorep.core.warning_text import WarningText, code_of, heard, not_computed
-from isorep.inference.interval import FEWEST_BLOCKS
+from isorep.inference.interval import FEWEST_BLOCKS, is_unbiased
 from isorep.inference.jackknife import BLOCKS, standard_error
 from isorep.inference.signal_and_noise import Floats, SignalAndNoise
 from isorep.inference.similarities import Similarities
@@ -202,8 +202,9 @@ def _replicates(
 
 
 def _excess(row: Measure, drawn: Sequence[Overlap], seed: int) -> float:
-    """Return the mean finite-sample bias of a measure on simulated recordings."""
-    scores = [
-        row.corrected(sample, seed=seed + i) for i, sample in enumerate(drawn[:CORRECTED_DRAWS])
-    ]
+    """Return the mean finite-sample bias on simulated recordings; NaN if it is unknown."""
+    options = row.seeded({}, seed)
+    if not row.from_moments(options):
+        return 0.0 if is_unbiased(row, drawn[0], options) else nan
+    scores = [row.corrected(x, seed=seed + i) for i, x in enumerate(drawn[:CORRECTED_DRAWS])]
     return float(np.mean([(score.uncorrected or 0.0) - score.similarity for score in scores]))

@@ -167,4 +167,4 @@ def _scaled(name: str, responses: NDArray[Any]) -> NDArray[np.float64]:
             f"animal {name!r} has the same response to all {len(responses)} stimuli, or NaN: leave "
             "it out"
         )
-    return centred / norm
+    return np.asarray(centred / norm)

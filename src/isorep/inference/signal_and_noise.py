@@ -154,12 +154,12 @@ class SignalAndNoise:
     @property
     def n_neurons(self) -> int:
         """Number of neurons, p."""
-        return self.averages.shape[1]
+        return int(self.averages.shape[1])
 
     @cached_property
     def spectrum(self) -> Floats:
         """Eigenvalues of the signal's second moments, ascending: min(p, n - 1) of them."""
-        shown, _ = self._eigen(self.averages, self._noise_moments)
+        shown, _ = self._shown
         trace = self.trace
         if self.known_spectrum is None:
             spectrum = (1 - FLATTENED) * shown + FLATTENED * np.mean(shown)
@@ -232,9 +232,9 @@ class SignalAndNoise:
 
     @cached_property
     def _noise_moments(self) -> Floats:
-        """Covariance of the noise over neurons, or the inner products of the residuals."""
+        """Covariance of the noise over neurons, or over trials if these are fewer."""
         r = self.residuals
-        return (r.T @ r if self._over_neurons else r @ r.T) / self._df
+        return (r.T @ r if self.n_neurons <= len(r) else r @ r.T) / self._df
 
     @cached_property
     def _squares(self) -> float:
@@ -304,7 +304,8 @@ class SignalAndNoise:
     @cached_property
     def _factor(self) -> Floats:
         p, share = self.n_neurons, min(self._correlated, 1 - 1e-6)
-        return np.linalg.cholesky((1 - share) * np.eye(p) + share * self._noise_moments)
+        covariance = (1 - share) * np.eye(p) + share * self._noise_moments
+        return np.asarray(np.linalg.cholesky(covariance))
 
     @cached_property
     def _contrasts(self) -> Floats:
@@ -314,15 +315,16 @@ class SignalAndNoise:
         v = np.full(n, 1 / sqrt(n))
         v[0] += 1
         reflection = np.eye(n) - np.outer(v, v) / v[0]
-        return reflection[:, 1:]
+        return np.asarray(reflection[:, 1:])
 
     def _eigen(self, averages: Floats, noise: Floats | None) -> tuple[Floats, Floats]:
         """Return eigenvalues of averages without noise, ascending, and their vectors.
 
-        Vectors are over neurons, (p, p), or over stimuli, (n, n - 1).
+        With the covariance of the noise, vectors are over neurons, (p, p); without it, they are
+        over stimuli, (n, n - 1).
         """
         shares = self._sizes / self.repeats.counts
-        if self._over_neurons:
+        if noise is not None:
             factor = (1 - 1 / self.n_stimuli) * np.sum(shares)
             values, vectors = np.linalg.eigh(averages.T @ averages - factor * noise)
             return values, vectors
@@ -332,22 +334,23 @@ class SignalAndNoise:
         return values, contrasts @ vectors
 
     @cached_property
-    def _vectors(self) -> Floats:
-        return self._eigen(self.averages, self._noise_moments)[1]
+    def _shown(self) -> tuple[Floats, Floats]:
+        noise = self._noise_moments if self._over_neurons else None
+        return self._eigen(self.averages, noise)
 
     def _signal(self, spectrum: Floats) -> Floats:
         """Return the responses nearest to the averages that have these second moments."""
-        vectors, lengths = self._vectors, np.sqrt(spectrum)
+        vectors, lengths = self._shown[1], np.sqrt(spectrum)
         if not self._over_neurons:
             u, _, wt = np.linalg.svd(self.averages.T @ (vectors * lengths), full_matrices=False)
-            return ((u @ wt) @ (vectors * lengths).T).T
+            return np.asarray((vectors * lengths) @ (u @ wt).T)
         # Averages over few trials are longer, but the signal is not.
         signal = self.trace / self.n_stimuli
         weights = np.sqrt(signal / (signal + self.n_neurons / self.repeats.counts))
         averages = weights[:, None] * self.averages
         averages -= averages.mean(axis=0)
         u, _, wt = np.linalg.svd(averages @ (vectors * lengths), full_matrices=False)
-        return (u @ wt) @ (vectors * lengths).T
+        return np.asarray((u @ wt) @ (vectors * lengths).T)
 
 
 def _with_trace(spectrum: Floats, trace: float) -> Floats:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ._utils.version import __version__
     from .activations.capture import capture
     from .alignment.align import align
+    from .comparison.best import best
     from .comparison.ceilings import with_ceilings
     from .comparison.clustering import cluster
     from .comparison.compare import compare
@@ -51,6 +52,7 @@ __all__ = [
     "alignment",
     "animal_ceiling",
     "bartlett",
+    "best",
     "capture",
     "cca",
     "cka",
@@ -97,6 +99,7 @@ _MODULES = {
     "animal_ceiling": "inference.animal_ceiling",
     "align": "alignment.align",
     "bartlett": "inference.bartlett",
+    "best": "comparison.best",
     "capture": "activations.capture",
     "cca": "measures",
     "cka": "measures",

@@ -107,6 +107,14 @@ def dynamics(
         notes.append("dotted: unrelated data")
         for line, colour in zip(chance.T, colours, strict=True):
             ax.plot(positions, line, color=colour, linestyle=":", linewidth=1.2)
+    ceilings = None
+    if quantity != "calibrated":
+        key = "corrected_ceiling" if quantity == "corrected" else "ceiling"
+        ceilings = inferred_values(trajectory, name, key, quantity)
+    if ceilings is not None:
+        notes.append("dashed: ceiling")
+        for ceiling, colour in zip(ceilings, colours, strict=True):
+            ax.axhline(float(ceiling), color=colour, linestyle="--", linewidth=1.2)
     if not to_scale:
         ax.set_xticks(
             positions,

@@ -162,7 +162,8 @@ def with_ceilings(
         if corrected.get(row.label):
             name = f"{row.label}_corrected"
             variables |= _variables(table, dim, row, name, corrected[row.label])
-        warnings += _above(table, row, variables, dim)
+        if trials is not None and row.from_moments({}):
+            warnings += _above(table, row, variables, dim)
     issue(warnings, stacklevel=2)
     return table.assign(variables)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from isorep.comparison.ceilings import CEILINGS
 from isorep.comparison.read_result import INFERRED_SHOWN
 from isorep.explorer.packing import ends, floats, names, texts
 from isorep.plot.axis import bounds, side_labels
@@ -55,4 +56,17 @@ def _measure(table: xarray.Dataset, name: str) -> dict[str, Any]:
             for key in INFERRED_SHOWN
             if f"{name}_{key}" in table
         },
+        **_ceilings(table, name, similarity),
+    }
+
+
+def _ceilings(
+    table: xarray.Dataset, name: str, similarity: xarray.DataArray
+) -> dict[str, dict[str, Any]]:
+    """Return the ceilings of each cell, if the table has them; see `isorep.with_ceilings`."""
+    return {
+        f"{prefix}{key}": floats(table[f"{name}_{prefix}{key}"].broadcast_like(similarity))
+        for prefix in ("", "corrected_")
+        for key in CEILINGS
+        if f"{name}_{prefix}{key}" in table
     }

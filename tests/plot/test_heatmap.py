@@ -226,6 +226,6 @@ def test_shares_of_the_ceiling(with_ceilings, table):
     np.testing.assert_array_equal(image.get_array(), share)
     assert image.get_clim() == share.attrs["range"]
     assert ax.get_title() == "cka_debiased share of the ceiling"
-    assert ax.get_figure().axes[-1].get_ylabel() == "share of the ceiling, 1 is the ceiling"
+    assert ax.get_figure().axes[-1].get_ylabel() == "share of the ceiling,\n1 is the ceiling"
     with pytest.raises(ValueError, match=r"add ceilings with isorep\.with_ceilings"):
         isorep.plot.heatmap(table, quantity="of_ceiling")

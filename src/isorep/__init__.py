@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from .comparison.ceilings import with_ceilings
     from .comparison.clustering import cluster
     from .comparison.compare import compare
+    from .comparison.compare_groups import compare_groups
+    from .comparison.contrasts import contrasts
     from .comparison.diff import diff
+    from .comparison.factor_trend import factor_trend
     from .comparison.pairwise import pairwise
     from .comparison.trajectory import trajectory
     from .core.basis import Basis
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from .explorer.report import report
     from .inference.animal_ceiling import animal_ceiling
     from .inference.bartlett import bartlett
+    from .inference.contrast import contrast
     from .inference.infer import infer
     from .inference.noise_ceiling import noise_ceiling
     from .inference.reliability import reliability
@@ -58,7 +62,11 @@ __all__ = [
     "cka",
     "cluster",
     "compare",
+    "compare_groups",
+    "contrast",
+    "contrasts",
     "diff",
+    "factor_trend",
     "infer",
     "inference",
     "load",
@@ -105,7 +113,11 @@ _MODULES = {
     "cka": "measures",
     "cluster": "comparison.clustering",
     "compare": "comparison.compare",
+    "compare_groups": "comparison.compare_groups",
+    "contrast": "inference.contrast",
+    "contrasts": "comparison.contrasts",
     "diff": "comparison.diff",
+    "factor_trend": "comparison.factor_trend",
     "infer": "inference.infer",
     "load": "storage",
     "noise_ceiling": "inference.noise_ceiling",

@@ -337,6 +337,25 @@ class TestDiff:
             isorep.report(diff.table, tmp_path / "page.html")
 
 
+class TestInferredSweep:
+    def test_what_was_inferred_of_the_networks_that_are_shown(self, tmp_path):
+        nets = {s: {"fc": layers_of(s, 90)[NAMES[0]]} for s in range(3)}
+        nets[1] = {"fc": np.ones((90, 2))}
+        table = isorep.pairwise(
+            nets, measures="procrustes", correct=True, chance=True, n_permutations=9
+        )
+        (sweep,) = written(tmp_path, table)
+        layer = sweep["measures"][0]["layers"][0]
+        assert layer["kept"] == [0, 2]
+        shown = table.sel(x=[0, 2], y=[0, 2], layer="fc")
+        assert list(layer["inferred"]) == ["chance", "p_adjusted", "p_max"]
+        for key in ("p_adjusted", "p_max"):
+            values = numbers(layer["inferred"][key])
+            np.testing.assert_allclose(values, shown[f"procrustes_{key}"], rtol=1e-6)
+        chance = np.arccos(shown["procrustes_chance"])
+        np.testing.assert_allclose(numbers(layer["inferred"]["chance"]), chance, rtol=1e-6)
+
+
 class TestTrajectory:
     def test_holds_steps_and_numbers(self, page, path_table):
         *_, path = content(page)

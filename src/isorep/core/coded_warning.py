@@ -33,6 +33,7 @@ CODES: dict[str, type[CodedWarning]] = {
     "dependent-samples": CodedWarning,
     "few-groups": CodedWarning,
     "unequal-groups": CodedWarning,
+    "few-networks": CodedWarning,
     "uncorrected-interval": CodedWarning,
     "not-computed": CodedWarning,
     "negative-chance": CodedWarning,

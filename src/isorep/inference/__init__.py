@@ -2,12 +2,23 @@
 
 from isorep.inference.bartlett import Bartlett, bartlett
 from isorep.inference.chance import calibrated, chance
+from isorep.inference.contrast import Contrast, contrast
 from isorep.inference.held_out import HeldOut, held_out
 from isorep.inference.infer import Inference, infer
 from isorep.inference.interval import Interval, interval
 from isorep.inference.jackknife import jackknife
 from isorep.inference.manova import FTest, Manova, manova
+from isorep.inference.network_permutations import (
+    Exact,
+    exact_p_value,
+    mean_between,
+    mean_within,
+    observed_value,
+    permute_labels,
+    permute_order,
+)
 from isorep.inference.null_distribution import NullDistribution, null_distribution
+from isorep.inference.permanova import explained_share, pseudo_f
 from isorep.inference.permutation_test import PermutationTest, permutation_test
 from isorep.inference.random_matrix_edge import RandomMatrixEdge, random_matrix_edge
 from isorep.random_matrix.tracy_widom import tracy_widom_quantile, tracy_widom_sf
@@ -15,6 +26,8 @@ from isorep.random_matrix.wachter import Wachter
 
 __all__ = [
     "Bartlett",
+    "Contrast",
+    "Exact",
     "FTest",
     "HeldOut",
     "Inference",
@@ -27,13 +40,22 @@ __all__ = [
     "bartlett",
     "calibrated",
     "chance",
+    "contrast",
+    "exact_p_value",
+    "explained_share",
     "held_out",
     "infer",
     "interval",
     "jackknife",
     "manova",
+    "mean_between",
+    "mean_within",
     "null_distribution",
+    "observed_value",
     "permutation_test",
+    "permute_labels",
+    "permute_order",
+    "pseudo_f",
     "random_matrix_edge",
     "tracy_widom_quantile",
     "tracy_widom_sf",

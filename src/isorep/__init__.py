@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from .activations.capture import capture
     from .alignment.align import align
     from .comparison.best import best
-    from .comparison.ceilings import with_ceilings
     from .comparison.clustering import cluster
     from .comparison.compare import compare
     from .comparison.compare_groups import compare_groups
@@ -28,16 +27,12 @@ if TYPE_CHECKING:
     from .core.score import Score
     from .core.warning_text import silence
     from .explorer.report import report
-    from .inference.animal_ceiling import animal_ceiling
     from .inference.bartlett import bartlett
     from .inference.contrast import contrast
     from .inference.infer import infer
-    from .inference.noise_ceiling import noise_ceiling
-    from .inference.reliability import reliability
     from .inference.sample_size_curve import sample_size_curve
     from .measures import MEASURES, cca, cka, procrustes, pwcca, similarity, svcca
     from .measures.registration import register
-    from .representations.pseudo_population import pseudo_population
     from .representations.representations import Representations
     from .stitching.stitch import stitch
     from .storage import load
@@ -54,7 +49,6 @@ __all__ = [
     "__version__",
     "align",
     "alignment",
-    "animal_ceiling",
     "bartlett",
     "best",
     "capture",
@@ -72,16 +66,13 @@ __all__ = [
     "load",
     "measures",
     "monitor",
-    "noise_ceiling",
     "overlap",
     "pairwise",
     "paper",
     "plot",
     "procrustes",
-    "pseudo_population",
     "pwcca",
     "register",
-    "reliability",
     "report",
     "sample_size_curve",
     "silence",
@@ -91,7 +82,6 @@ __all__ = [
     "svcca",
     "testing",
     "trajectory",
-    "with_ceilings",
 ]
 
 _MODULES = {
@@ -104,7 +94,6 @@ _MODULES = {
     "Representations": "representations.representations",
     "Score": "core.score",
     "__version__": "_utils.version",
-    "animal_ceiling": "inference.animal_ceiling",
     "align": "alignment.align",
     "bartlett": "inference.bartlett",
     "best": "comparison.best",
@@ -120,14 +109,11 @@ _MODULES = {
     "factor_trend": "comparison.factor_trend",
     "infer": "inference.infer",
     "load": "storage",
-    "noise_ceiling": "inference.noise_ceiling",
     "overlap": "core.overlap",
     "pairwise": "comparison.pairwise",
     "procrustes": "measures",
-    "pseudo_population": "representations.pseudo_population",
     "pwcca": "measures",
     "register": "measures.registration",
-    "reliability": "inference.reliability",
     "report": "explorer.report",
     "sample_size_curve": "inference.sample_size_curve",
     "silence": "core.warning_text",
@@ -135,7 +121,6 @@ _MODULES = {
     "stitch": "stitching.stitch",
     "svcca": "measures",
     "trajectory": "comparison.trajectory",
-    "with_ceilings": "comparison.ceilings",
 }
 """Module that defines each name; the other names of `__all__` are submodules."""
 

@@ -202,7 +202,7 @@ def test_ceilings_are_shown_beside_similarities(browser, tmp_path):
     common = rng.standard_normal((60, 5))
     animals = {f"m{i}": common + 0.5 * rng.standard_normal((60, 5)) for i in range(3)}
     table = isorep.compare({"fc": common}, animals, measures="cka_debiased")
-    table = isorep.with_ceilings(table, animals=animals)
+    table = isorep.inference.with_ceilings(table, animals=animals)
     isorep.report(table, tmp_path / "ceilings.html")
     with opened(browser, tmp_path / "ceilings.html") as tab:
         tab.get_by_label("Show").select_option("share of the ceiling")

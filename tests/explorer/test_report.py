@@ -54,7 +54,7 @@ class TestGrid:
         rng = np.random.default_rng(0)
         animals = {f"m{i}": rng.standard_normal((60, 4)) for i in range(3)}
         table = isorep.compare(small(), animals, measures="cka_debiased")
-        table = isorep.with_ceilings(table, animals=animals)
+        table = isorep.inference.with_ceilings(table, animals=animals)
         (grid,) = written(tmp_path, table)
         (measure,) = grid["measures"]
         for key in ("ceiling", "ceiling_low", "ceiling_high"):

@@ -6,6 +6,7 @@ import pytest
 from scipy.spatial.distance import pdist
 
 import isorep
+from isorep.inference import animal_ceiling
 
 RNG = np.random.default_rng(0)
 COMMON = RNG.standard_normal((40, 12))
@@ -33,7 +34,7 @@ def test_bounds_are_those_of_mean_kernels():
         )
         for name, k in kernels.items()
     }
-    result = isorep.animal_ceiling(ANIMALS, "cka")
+    result = animal_ceiling(ANIMALS, "cka")
     assert list(result.animals) == list(expected)
     for name, bounds in expected.items():
         assert result.animals[name] == pytest.approx(bounds, rel=1e-9)
@@ -45,7 +46,7 @@ def test_bounds_are_those_of_mean_kernels():
 
 def test_squared_distances_are_averaged_as_by_nili():
     spec = "rsa(dissimilarity=squared_euclidean, comparison=pearson)"
-    result = isorep.animal_ceiling(ANIMALS, spec)
+    result = animal_ceiling(ANIMALS, spec)
     distances = {
         name: pdist(x, "sqeuclidean") / np.sum((x - x.mean(axis=0)) ** 2)
         for name, x in ANIMALS.items()
@@ -64,7 +65,7 @@ def test_the_common_signal_lies_between_the_bounds():
     reached = np.mean(
         [isorep.measures.cka_debiased(common, x).similarity for x in animals.values()]
     )
-    result = isorep.animal_ceiling(animals, "cka_debiased")
+    result = animal_ceiling(animals, "cka_debiased")
     assert result.lower < reached < result.upper
 
 
@@ -72,25 +73,25 @@ def test_tables_are_brought_into_one_order():
     names = [f"im{i}" for i in range(40)]
     frames = {name: pd.DataFrame(x, index=names) for name, x in ANIMALS.items()}
     frames["mouse2"] = frames["mouse2"][::-1]
-    assert isorep.animal_ceiling(frames, "cka").lower == pytest.approx(
-        isorep.animal_ceiling(ANIMALS, "cka").lower, rel=1e-12
+    assert animal_ceiling(frames, "cka").lower == pytest.approx(
+        animal_ceiling(ANIMALS, "cka").lower, rel=1e-12
     )
     frames["mouse2"] = frames["mouse2"].rename({"im7": "im40"})
     with pytest.raises(ValueError, match="hold different samples"):
-        isorep.animal_ceiling(frames, "cka")
+        animal_ceiling(frames, "cka")
 
 
 def test_measures_that_ignore_linear_maps_have_no_upper_bound():
     with pytest.warns(isorep.CodedWarning, match="cca ignores linear maps, .*1 by construction"):
-        result = isorep.animal_ceiling(ANIMALS, "cca")
+        result = animal_ceiling(ANIMALS, "cca")
     assert result.upper == pytest.approx(1)
     assert result.lower <= 1
 
 
 def test_animals_that_cannot_be_compared():
     with pytest.raises(ValueError, match="at least 2 animals, got 1: for one animal, take"):
-        isorep.animal_ceiling({"a": COMMON}, "cka")
+        animal_ceiling({"a": COMMON}, "cka")
     with pytest.raises(ValueError, match="animal 'b' has the same response to all 40 stimuli"):
-        isorep.animal_ceiling({"a": COMMON, "b": np.ones((40, 3))}, "cka")
+        animal_ceiling({"a": COMMON, "b": np.ones((40, 3))}, "cka")
     with pytest.raises(ValueError, match="one row, id, label and group per sample"):
-        isorep.animal_ceiling({"a": COMMON, "b": COMMON[1:]}, "cka")
+        animal_ceiling({"a": COMMON, "b": COMMON[1:]}, "cka")

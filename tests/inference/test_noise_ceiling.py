@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import isorep
+from isorep.inference import noise_ceiling
 from isorep.inference.repeated_similarity import repeated_similarities
 from isorep.inference.signal_and_noise import SignalAndNoise
 from isorep.measures.registry import measures_named
@@ -69,10 +70,10 @@ def test_of_one_neuron_it_is_the_attenuation_of_a_correlation():
     trials, stimulus = recorded(rng, rng.standard_normal((2000, 1)), 2, noise=1.0)
     reliability = 1 / (1 + 1 / 2)
     # Estimated variances have errors of about 2 %.
-    assert isorep.noise_ceiling(trials, "cca", repeats=stimulus).ceiling == pytest.approx(
+    assert noise_ceiling(trials, "cca", repeats=stimulus).ceiling == pytest.approx(
         np.sqrt(reliability), abs=0.02
     )
-    explained = isorep.noise_ceiling(trials, "linear_regression", repeats=stimulus)
+    explained = noise_ceiling(trials, "linear_regression", repeats=stimulus)
     assert explained.ceiling == pytest.approx(reliability, abs=0.03)
     assert explained.interval[0] < reliability < explained.interval[1]
 
@@ -107,7 +108,7 @@ def test_debiased_cka_agrees_with_inner_products_of_independent_halves():
         x, y = parts[:, :2].mean(axis=1), parts[:, 2:].mean(axis=1)
         products.append(np.sum(u_centred(x) * u_centred(y)))
     expected = np.sqrt(np.mean(products) / np.sum(u_centred(h) ** 2))
-    ceiling = isorep.noise_ceiling(trials, "cka_debiased", repeats=stimulus)
+    ceiling = noise_ceiling(trials, "cka_debiased", repeats=stimulus)
     assert ceiling.ceiling == pytest.approx(expected, abs=0.03)
 
 
@@ -163,25 +164,25 @@ def test_a_corrected_ceiling_is_that_of_the_population():
     trials, stimulus = recorded(rng, signal, 3, noise=2.0)
     truth = np.mean(np.sqrt(variances / (variances + 4 / 3)))
     with isorep.silence("few-samples", "few-samples-to-correct", "hidden-correlations"):
-        raw = isorep.noise_ceiling(trials, "cca", repeats=stimulus)
-        corrected = isorep.noise_ceiling(trials, "cca", repeats=stimulus, correct=True)
+        raw = noise_ceiling(trials, "cca", repeats=stimulus)
+        corrected = noise_ceiling(trials, "cca", repeats=stimulus, correct=True)
     assert corrected.corrected
     assert corrected.ceiling < raw.ceiling
     assert corrected.ceiling == pytest.approx(truth, abs=0.05)
     with pytest.raises(ValueError, match="rsa needs the samples themselves"):
-        isorep.noise_ceiling(trials, "rsa", repeats=stimulus, correct=True)
+        noise_ceiling(trials, "rsa", repeats=stimulus, correct=True)
 
 
 def test_tables_options_and_seeds():
     rng = np.random.default_rng(8)
     trials, stimulus = recorded(rng, responses(rng, 40, 6), 3)
-    first = isorep.noise_ceiling(trials, "cka_rbf_debiased", bandwidth=2.0, repeats=stimulus)
+    first = noise_ceiling(trials, "cka_rbf_debiased", bandwidth=2.0, repeats=stimulus)
     frame = pd.DataFrame(trials, index=[f"image{i}" for i in stimulus])
-    again = isorep.noise_ceiling(frame, "cka_rbf_debiased(bandwidth=2.0)")
+    again = noise_ceiling(frame, "cka_rbf_debiased(bandwidth=2.0)")
     assert (first.ceiling, first.interval) == (again.ceiling, again.interval)
     assert first.measure == "cka_rbf_debiased(bandwidth=2.0)"
     assert (first.n_stimuli, first.n_trials, first.n_neurons) == (40, 120, 6)
-    other = isorep.noise_ceiling(frame, "cka_rbf_debiased(bandwidth=2.0)", seed=1)
+    other = noise_ceiling(frame, "cka_rbf_debiased(bandwidth=2.0)", seed=1)
     assert 0 < abs(other.ceiling - first.ceiling) < 0.05
     assert "NoiseCeiling(cka_rbf_debiased(bandwidth=2.0): 0." in repr(first)
     assert "n_neurons" in first._repr_html_()
@@ -193,14 +194,14 @@ def test_stimuli_of_a_group_are_left_out_together():
     signal = responses(rng, 12, 8)[film] + 0.1 * rng.standard_normal((60, 8))
     trials, stimulus = recorded(rng, signal, 3)
     alone, grouped = (
-        np.ptp(isorep.noise_ceiling(trials, "cka", repeats=stimulus, groups=groups).interval)
+        np.ptp(noise_ceiling(trials, "cka", repeats=stimulus, groups=groups).interval)
         for groups in (None, film[stimulus])
     )
     assert grouped > alone
     with pytest.raises(ValueError, match="groups= should give all trials of a stimulus the same"):
-        isorep.noise_ceiling(trials, "cka", repeats=stimulus, groups=np.arange(len(trials)) % 7)
+        noise_ceiling(trials, "cka", repeats=stimulus, groups=np.arange(len(trials)) % 7)
     with pytest.warns(isorep.CodedWarning, match="needs 5 independent stimuli or groups, got 3"):
-        few = isorep.noise_ceiling(trials, "cka", repeats=stimulus, groups=film[stimulus] // 4)
+        few = noise_ceiling(trials, "cka", repeats=stimulus, groups=film[stimulus] // 4)
     assert np.isnan(few.interval).all()
     assert 0 < few.ceiling < 1
 
@@ -210,13 +211,13 @@ def test_warnings_say_what_the_ceiling_rests_on():
     counts = np.r_[1, 1, 1, np.full(47, 3)]
     trials, stimulus = recorded(rng, responses(rng, 50, 10), counts)
     with pytest.warns(isorep.CodedWarning, match="3 of 50 stimuli have one trial"):
-        isorep.noise_ceiling(trials, "cka_debiased", repeats=stimulus)
+        noise_ceiling(trials, "cka_debiased", repeats=stimulus)
     noise = rng.standard_normal(trials.shape)
     with (
         isorep.silence("single-trials"),
         pytest.warns(isorep.CodedWarning, match="vary no more from stimulus to stimulus"),
     ):
-        ceiling = isorep.noise_ceiling(noise, "cka_debiased", repeats=stimulus)
+        ceiling = noise_ceiling(noise, "cka_debiased", repeats=stimulus)
     assert ceiling.ceiling < 0.5
 
 
@@ -233,15 +234,15 @@ def test_recordings_that_cannot_have_a_ceiling():
     rng = np.random.default_rng(11)
     trials, stimulus = recorded(rng, responses(rng, 20, 5), 3)
     with pytest.raises(ValueError, match="trials of at least 4 stimuli, got 3"):
-        isorep.noise_ceiling(trials, "cka", repeats=np.arange(60) % 3)
+        noise_ceiling(trials, "cka", repeats=np.arange(60) % 3)
     with pytest.raises(ValueError, match="at least 2 stimuli with repeats, got 0 of 60"):
-        isorep.noise_ceiling(trials, "cka", repeats=np.arange(60))
+        noise_ceiling(trials, "cka", repeats=np.arange(60))
     with pytest.raises(ValueError, match="repeats of each stimulus are identical"):
-        isorep.noise_ceiling(responses(rng, 20, 5)[stimulus], "cka", repeats=stimulus)
+        noise_ceiling(responses(rng, 20, 5)[stimulus], "cka", repeats=stimulus)
     with pytest.raises(ValueError, match="dft_cca compares maps"):
-        isorep.noise_ceiling(trials, "dft_cca", repeats=stimulus)
+        noise_ceiling(trials, "dft_cca", repeats=stimulus)
     with pytest.raises(ValueError, match="confidence level, must be in"):
-        isorep.noise_ceiling(trials, "cka", repeats=stimulus, level=95)
+        noise_ceiling(trials, "cka", repeats=stimulus, level=95)
 
 
 def test_silent_neurons_add_nothing():
@@ -249,7 +250,7 @@ def test_silent_neurons_add_nothing():
     trials, stimulus = recorded(rng, responses(rng, 40, 6), 3)
     silent = np.hstack([trials, np.zeros((len(trials), 1))])
     ceilings = [
-        isorep.noise_ceiling(x, "cka_debiased", repeats=stimulus).ceiling for x in (trials, silent)
+        noise_ceiling(x, "cka_debiased", repeats=stimulus).ceiling for x in (trials, silent)
     ]
     assert ceilings[1] == pytest.approx(ceilings[0], abs=0.03)
 
@@ -262,6 +263,6 @@ def test_measures_share_the_simulated_recordings():
     with isorep.silence("few-samples"):
         both = repeated_similarities(recording, SignalAndNoise.pair, rows)
         for row in rows:
-            alone = isorep.noise_ceiling(trials, row.label, repeats=stimulus)
+            alone = noise_ceiling(trials, row.label, repeats=stimulus)
             assert alone.ceiling == both[row.label].similarity
             assert alone.interval == pytest.approx(both[row.label].interval(), rel=1e-9)

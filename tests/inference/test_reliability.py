@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import isorep
+from isorep.inference import reliability
 from isorep.measures.registry import measure_named
 
 
@@ -18,7 +19,7 @@ def test_neurons_have_the_reliability_of_the_analysis_of_variance():
     n, m = 1500, 4
     signal = rng.standard_normal((n, 5)) * np.array([0.0, 0.5, 1.0, 2.0, 4.0])
     trials, stimulus = recorded(rng, signal, m, 1.0)
-    result = isorep.reliability(trials, "cka_debiased", repeats=stimulus)
+    result = reliability(trials, "cka_debiased", repeats=stimulus)
     parts = trials.reshape(n, m, 5)
     within = np.mean(parts.var(axis=1, ddof=1), axis=0)
     between = m * parts.mean(axis=1).var(axis=0, ddof=1)
@@ -28,7 +29,7 @@ def test_neurons_have_the_reliability_of_the_analysis_of_variance():
 def test_of_two_trials_a_half_is_a_trial():
     rng = np.random.default_rng(1)
     trials, stimulus = recorded(rng, rng.standard_normal((60, 3)), 2, 1.0)
-    result = isorep.reliability(trials, "cka", repeats=stimulus, n_splits=200)
+    result = reliability(trials, "cka", repeats=stimulus, n_splits=200)
     pairs = trials.reshape(60, 2, 3)
     similarities, correlations = [], []
     for _ in range(200):
@@ -59,7 +60,7 @@ def test_the_whole_is_what_a_repetition_shows(measure):
     with isorep.silence("few-samples"):
         for seed in range(10):
             trials, stimulus = draw()[0]
-            result = isorep.reliability(trials, measure, repeats=stimulus, n_splits=1, seed=seed)
+            result = reliability(trials, measure, repeats=stimulus, n_splits=1, seed=seed)
             wholes.append(result.whole)
     assert np.mean(wholes) == pytest.approx(np.mean(truth), abs=0.04)
 
@@ -69,11 +70,9 @@ def test_stimuli_with_one_trial_are_left_out_of_the_halves():
     counts = np.r_[1, 1, np.full(38, 3)]
     trials, stimulus = recorded(rng, rng.standard_normal((40, 6)), counts, 1.0)
     with isorep.silence("single-trials"):
-        result = isorep.reliability(trials, "cka_debiased", repeats=stimulus, n_splits=3)
+        result = reliability(trials, "cka_debiased", repeats=stimulus, n_splits=3)
     several = stimulus > 1
-    rest = isorep.reliability(
-        trials[several], "cka_debiased", repeats=stimulus[several], n_splits=3
-    )
+    rest = reliability(trials[several], "cka_debiased", repeats=stimulus[several], n_splits=3)
     assert result.split_half == rest.split_half
     assert (result.n_stimuli, result.n_trials) == (40, 116)
     assert result.split_half < result.whole < 1
@@ -86,13 +85,13 @@ def test_a_constant_neuron_has_no_reliability():
     rng = np.random.default_rng(4)
     trials, stimulus = recorded(rng, rng.standard_normal((40, 3)), 2, 1.0)
     trials[:, 1] = 7.0
-    result = isorep.reliability(trials, "cka_debiased", repeats=stimulus)
+    result = reliability(trials, "cka_debiased", repeats=stimulus)
     assert np.isnan(result.neurons).tolist() == [False, True, False]
 
 
 def test_splits_are_a_positive_number():
     trials, stimulus = recorded(np.random.default_rng(5), np.eye(6), 2, 1.0)
     with pytest.raises(ValueError, match="n_splits, the number of random splits, must be 1"):
-        isorep.reliability(trials, "cka", repeats=stimulus, n_splits=0)
+        reliability(trials, "cka", repeats=stimulus, n_splits=0)
     with pytest.raises(TypeError, match="n_splits must be an integer"):
-        isorep.reliability(trials, "cka", repeats=stimulus, n_splits=2.5)
+        reliability(trials, "cka", repeats=stimulus, n_splits=2.5)

@@ -147,7 +147,7 @@ def test_the_ceiling_of_a_recorded_reference_is_dashed():
     reference = {"V1": trials.reshape(30, 2, 4).mean(axis=1)}
     states = {step: {"V1": signal + step * rng.standard_normal((30, 4))} for step in (2, 1, 0)}
     path = isorep.trajectory(states, reference=reference, measures="cka_debiased")
-    path = isorep.with_ceilings(path, {"V1": trials}, repeats=shown)
+    path = isorep.inference.with_ceilings(path, {"V1": trials}, repeats=shown)
     for quantity in ("similarity", "distance"):
         ax = isorep.plot.dynamics(path, quantity=quantity)
         ceiling = path["cka_debiased_ceiling"].item()

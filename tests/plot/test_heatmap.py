@@ -203,7 +203,7 @@ def with_ceilings():
     animals = {f"m{i}": rng.standard_normal((60, 4)) for i in range(3)}
     model = {f"conv{i}": animals[f"m{i}"] @ rng.standard_normal((4, 5)) for i in range(2)}
     table = isorep.compare(model, animals, measures="cka_debiased")
-    return isorep.with_ceilings(table, animals=animals)
+    return isorep.inference.with_ceilings(table, animals=animals)
 
 
 def test_ceilings_are_a_row_above_the_similarities(with_ceilings):
@@ -227,5 +227,5 @@ def test_shares_of_the_ceiling(with_ceilings, table):
     assert image.get_clim() == share.attrs["range"]
     assert ax.get_title() == "cka_debiased share of the ceiling"
     assert ax.get_figure().axes[-1].get_ylabel() == "share of the ceiling,\n1 is the ceiling"
-    with pytest.raises(ValueError, match=r"add ceilings with isorep\.with_ceilings"):
+    with pytest.raises(ValueError, match=r"add ceilings with isorep\.inference\.with_ceilings"):
         isorep.plot.heatmap(table, quantity="of_ceiling")

@@ -39,7 +39,7 @@ def test_a_line_for_each_layer_of_y(table):
 
 
 def test_ceilings_are_dashed_lines_in_the_colours_of_their_areas(table):
-    result = isorep.with_ceilings(table, animals=AREAS)
+    result = isorep.inference.with_ceilings(table, animals=AREAS)
     ax = isorep.plot.profile(result, "procrustes")
     areas, ceilings = ax.lines[:3], ax.lines[3:]
     np.testing.assert_array_equal(

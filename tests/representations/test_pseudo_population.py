@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import isorep
 from isorep import Representations
 
 RNG = np.random.default_rng(0)
@@ -28,7 +27,7 @@ def rows_of(recording, layer, stimulus):
 def test_averages_of_the_shared_stimuli_side_by_side():
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # nothing is left out
-        both = isorep.pseudo_population({"mon": MONDAY, "fri": FRIDAY})
+        both = Representations.from_sessions({"mon": MONDAY, "fri": FRIDAY})
     assert both.sample_ids == ("a", "b", "c")
     assert both["V1"].shape == (3, 6)
     for i, stimulus in enumerate("abc"):
@@ -39,7 +38,7 @@ def test_averages_of_the_shared_stimuli_side_by_side():
 
 def test_trials_are_matched_by_their_number():
     with pytest.warns(UserWarning, match=r"'mon' without 2 trials beyond .*'fri' without 1 trial"):
-        both = isorep.pseudo_population({"mon": MONDAY, "fri": FRIDAY}, trials="match")
+        both = Representations.from_sessions({"mon": MONDAY, "fri": FRIDAY}, trials="match")
     assert both.sample_ids == tuple("aabbc")
     for stimulus in "abc":
         joined = rows_of(both, "V1", stimulus)
@@ -51,7 +50,7 @@ def test_trials_are_matched_by_their_number():
 def test_stimuli_that_not_all_sessions_have_are_left_out_and_said():
     other = session(["d", "b", "a"], V1=1)
     with pytest.warns(UserWarning, match="session 'mon' without 1 of 3 stimuli, .*first: 'c'.*'d'"):
-        both = isorep.pseudo_population({"mon": MONDAY, "sat": other})
+        both = Representations.from_sessions({"mon": MONDAY, "sat": other})
     assert both.sample_ids == ("a", "b")
 
 
@@ -60,19 +59,19 @@ def test_tables_and_labels():
     labelled = Representations(
         {"IT": [[1.0], [2.0], [3.0]]}, sample_ids=list("yyx"), labels=[5, 5, 6]
     )
-    both = isorep.pseudo_population({"labelled": labelled, "frame": {"IT": frame}})
+    both = Representations.from_sessions({"labelled": labelled, "frame": {"IT": frame}})
     assert (both.sample_ids, both.labels.tolist()) == (("y", "x"), [5, 6])
     np.testing.assert_allclose(both["IT"][1], [3.0, *frame.loc["x"].to_numpy().mean(axis=0)])
 
 
 def test_sessions_must_know_common_stimuli():
     with pytest.raises(ValueError, match="session 'b' does not know its stimuli"):
-        isorep.pseudo_population({"a": MONDAY, "b": {"V1": np.ones((3, 2))}})
+        Representations.from_sessions({"a": MONDAY, "b": {"V1": np.ones((3, 2))}})
     with pytest.raises(ValueError, match="'a', 'b' share 1 stimuli by their ids, expected 2"):
-        isorep.pseudo_population({"a": MONDAY, "b": session(["c", "d"], V1=1)})
+        Representations.from_sessions({"a": MONDAY, "b": session(["c", "d"], V1=1)})
     with pytest.raises(TypeError, match="session 'b': expected Representations or a mapping"):
-        isorep.pseudo_population({"a": MONDAY, "b": np.ones((3, 2))})
+        Representations.from_sessions({"a": MONDAY, "b": np.ones((3, 2))})
     with pytest.raises(TypeError, match="expected sessions as a mapping"):
-        isorep.pseudo_population([MONDAY])
+        Representations.from_sessions([MONDAY])
     with pytest.raises(ValueError, match="unknown trials 'mean'"):
-        isorep.pseudo_population({"a": MONDAY}, trials="mean")
+        Representations.from_sessions({"a": MONDAY}, trials="mean")

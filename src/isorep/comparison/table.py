@@ -91,8 +91,8 @@ def score_variables(measures: Iterable[Measure]) -> dict[str, dict[str, Any]]:
     """Return the names of the variables with similarities and distances, and their attributes."""
     variables = {}
     for measure in measures:
-        variables[measure.label] = variable_attributes(measure, "similarity")
-        variables[distance_variable(measure)] = variable_attributes(measure, "distance") | {
+        variables[measure.label] = _attributes(measure, "similarity")
+        variables[distance_variable(measure)] = _attributes(measure, "distance") | {
             "range": measure.distance_range,
             "units": measure.distance.units,
         }
@@ -104,8 +104,7 @@ def inferred_variables(
 ) -> dict[str, dict[str, Any]]:
     """Return the names of the variables that are inferred, and their attributes."""
     return {
-        f"{measure.label}_{name}": variable_attributes(measure, name)
-        | {"long_name": INFERRED[name]}
+        f"{measure.label}_{name}": _attributes(measure, name) | {"long_name": INFERRED[name]}
         for measure in measures
         for name in options.names
     }
@@ -154,8 +153,7 @@ def nothing_compared(reasons: Iterable[str]) -> ValueError:
     return ValueError(f"no pair of layers could be compared: {shown}")
 
 
-def variable_attributes(measure: Measure, quantity: str) -> dict[str, Any]:
-    """Return the attributes of a variable of a measure, such as its distance or p-value."""
+def _attributes(measure: Measure, quantity: str) -> dict[str, Any]:
     return {
         "measure": measure.label,
         "options": json.dumps(measure.options),

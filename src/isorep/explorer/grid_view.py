@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from isorep.comparison.ceilings import CEILINGS
 from isorep.comparison.read_result import INFERRED_SHOWN
 from isorep.explorer.packing import ends, floats, names, texts
+from isorep.inference.ceilings import CEILINGS
 from isorep.plot.axis import bounds, side_labels
 from isorep.plot.heatmap import NOT_ABOVE_CHANCE
 
@@ -63,7 +63,7 @@ def _measure(table: xarray.Dataset, name: str) -> dict[str, Any]:
 def _ceilings(
     table: xarray.Dataset, name: str, similarity: xarray.DataArray
 ) -> dict[str, dict[str, Any]]:
-    """Return the ceilings of each cell, if the table has them; see `isorep.with_ceilings`."""
+    """Return the ceilings of each cell, if the table has them; see `with_ceilings`."""
     return {
         f"{prefix}{key}": floats(table[f"{name}_{prefix}{key}"].broadcast_like(similarity))
         for prefix in ("", "corrected_")

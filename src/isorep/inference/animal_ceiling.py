@@ -108,7 +108,7 @@ def animal_ceiling(
     >>> rng = np.random.default_rng(0)
     >>> common = rng.standard_normal((80, 30))
     >>> animals = {f"mouse{i}": common + rng.standard_normal((80, 30)) for i in range(5)}
-    >>> ceiling = isorep.animal_ceiling(animals, "cka_debiased")
+    >>> ceiling = isorep.inference.animal_ceiling(animals, "cka_debiased")
     >>> ceiling.lower < isorep.measures.cka_debiased(common, animals["mouse0"]).similarity
     True
     """
@@ -133,7 +133,7 @@ def animal_bounds(
     if len(animals) < 2:
         raise ValueError(
             f"expected at least 2 animals, got {len(animals)}: for one animal, take the noise "
-            "ceiling of its trials (isorep.noise_ceiling)"
+            "ceiling of its trials (isorep.inference.noise_ceiling)"
         )
     responses = Representations.from_mapping(animals)
     scaled = {name: _scaled(name, np.asarray(values)) for name, values in responses.items()}

@@ -137,7 +137,7 @@ def noise_ceiling(
     >>> signal = rng.standard_normal((60, 20))
     >>> stimulus = np.repeat(np.arange(60), 4)
     >>> trials = signal[stimulus] + 2 * rng.standard_normal((240, 20))
-    >>> ceiling = isorep.noise_ceiling(trials, "procrustes", repeats=stimulus)
+    >>> ceiling = isorep.inference.noise_ceiling(trials, "procrustes", repeats=stimulus)
     >>> averages = trials.reshape(60, 4, 20).mean(axis=1)
     >>> abs(ceiling.ceiling - isorep.procrustes(signal, averages).similarity) < 0.05
     True

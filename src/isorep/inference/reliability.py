@@ -93,7 +93,8 @@ def reliability(
     The trials of each stimulus are split into halves at random; stimuli with one trial are left out
     of the halves. Correlations of halves become those of all trials by the Spearman-Brown formula,
     ``2 r / (1 + r)``, which holds for correlations alone. For the population, and any measure, the
-    similarity of two whole recordings is that of simulated repetitions; see `isorep.noise_ceiling`.
+    similarity of two whole recordings is that of simulated repetitions; see
+    `isorep.inference.noise_ceiling`.
 
     Parameters
     ----------
@@ -102,7 +103,7 @@ def reliability(
     measure : str or mapping
         Name of a measure in `isorep.MEASURES`, alone or with options; see `isorep.infer`.
     repeats, groups, level
-        See `isorep.noise_ceiling`.
+        See `isorep.inference.noise_ceiling`.
     n_splits : int
         Number of random splits.
     seed : int
@@ -117,7 +118,7 @@ def reliability(
     Raises
     ------
     TypeError, ValueError
-        See `isorep.noise_ceiling`; also if `n_splits` is not a positive integer.
+        See `isorep.inference.noise_ceiling`; also if `n_splits` is not a positive integer.
 
     References
     ----------
@@ -132,7 +133,7 @@ def reliability(
     >>> rng = np.random.default_rng(0)
     >>> stimulus = np.repeat(np.arange(100), 4)
     >>> trials = rng.standard_normal((100, 30))[stimulus] + 2 * rng.standard_normal((400, 30))
-    >>> result = isorep.reliability(trials, "cka_debiased", repeats=stimulus)
+    >>> result = isorep.inference.reliability(trials, "cka_debiased", repeats=stimulus)
     >>> round(np.mean(result.neurons), 1), result.split_half < result.whole
     (np.float64(0.5), True)
     """

@@ -14,7 +14,7 @@ from isorep._utils.parallel import one_thread
 from isorep.core.folds import assign_folds
 from isorep.core.overlap import Overlap, overlap
 from isorep.core.warning_text import WarningText, code_of, heard, not_computed
-from isorep.inference.interval import FEWEST_BLOCKS, is_unbiased
+from isorep.inference.estimate import FEWEST_BLOCKS, is_unbiased
 from isorep.inference.jackknife import BLOCKS, standard_error
 from isorep.inference.signal_and_noise import Floats, SignalAndNoise
 from isorep.inference.similarities import Similarities

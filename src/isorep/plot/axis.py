@@ -27,7 +27,7 @@ InferredQuantity = Literal["corrected", "calibrated"]
 """Similarities that a table holds only if `isorep.compare` was asked for them."""
 
 CeilingQuantity = Literal["of_ceiling", "corrected_of_ceiling"]
-"""Similarities as shares of their ceilings, which `isorep.with_ceilings` adds to a table."""
+"""Similarities as shares of their ceilings, if a table has ceilings."""
 
 CEILING_WORDS = {
     "of_ceiling": "share of the ceiling",
@@ -150,7 +150,7 @@ def select_variable(
     if variable not in table and quantity in CEILING_WORDS:
         raise ValueError(
             f"the table holds no {CEILING_WORDS[quantity]}: add ceilings with "
-            "isorep.with_ceilings(table, trials)"
+            "isorep.inference.with_ceilings(table, trials)"
         )
     if variable not in table:
         option = "correct" if quantity == "corrected" else "chance"

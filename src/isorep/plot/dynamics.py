@@ -43,7 +43,7 @@ def dynamics(
     If the table was made with ``interval=True``, a band shows the 95 % confidence interval of the
     population value. The line of a quantity that is not corrected may leave it, if samples are few.
     If it was made with ``chance=True``, a dotted line shows the level of unrelated data. A dashed
-    line is the ceiling, if `isorep.with_ceilings` added it.
+    line is the ceiling, if `isorep.inference.with_ceilings` added it.
 
     Parameters
     ----------

@@ -54,7 +54,7 @@ def heatmap(
     order, from left to right and from bottom to top. Cells that could not be computed are grey and
     hatched. If the table was made with ``chance=True``, cells that are not above chance
     (``p_adjusted`` over 0.05) are hatched over their colour. If it has ceilings (see
-    `isorep.with_ceilings`), the row above the similarities shows them.
+    `isorep.inference.with_ceilings`), the row above the similarities shows them.
 
     Parameters
     ----------

@@ -38,9 +38,9 @@ def profile(
     """Draw a similarity over the layers of x, one line for each layer of y, with its ceiling.
 
     This is how models are compared with brain areas: layers of the model from left to right, a line
-    for each area. The ceiling of an area (see `isorep.with_ceilings`) is a dashed line of the same
-    colour, with its interval as a band. Bars are 95 % intervals, if the table has them. The axis
-    spans the whole range of the measure, from 0.
+    for each area. The ceiling of an area (see `isorep.inference.with_ceilings`) is a dashed line of
+    the same colour, with its interval as a band. Bars are 95 % intervals, if the table has them.
+    The axis spans the whole range of the measure, from 0.
 
     Parameters
     ----------

@@ -4,69 +4,33 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.progress import counted
-from isorep._utils.validation import check_name
 from isorep.representations.repeats import Repeats
-from isorep.representations.representations import Representations
+
+if TYPE_CHECKING:
+    from isorep.representations.representations import Representations
 
 Trials = Literal["average", "match"]
 
 
+class PseudoPopulation(NamedTuple):
+    """Layers of several sessions, side by side, with the stimulus and label of each row."""
+
+    layers: dict[str, NDArray[Any]]
+    sample_ids: list[str]
+    labels: NDArray[Any] | None
+
+
 def pseudo_population(
-    sessions: Mapping[str, Any], *, trials: Trials = "average"
-) -> Representations:
-    """Put the neurons of several sessions side by side, for the stimuli that all sessions share.
-
-    A layer has the neurons of every session that has this layer, in the order of the sessions. A
-    warning says which stimuli and how many trials are left out. Neurons of different sessions share
-    no noise from trial to trial, so a pseudo-population has no noise correlations between sessions.
-
-    Parameters
-    ----------
-    sessions : mapping of session to Representations, or to mapping of layer to array or table
-        Single trials or averages in rows. The sample ids, or the labels of the tables, are the
-        stimuli, in any order; an id that repeats stands for several trials.
-    trials : {"average", "match"}
-        "average" returns the mean of each stimulus in each session, over however many trials it
-        has. "match" returns single trials: trial k of a stimulus joins trial k of the same stimulus
-        in every session, for as many trials as the session with the fewest has.
-
-    Returns
-    -------
-    Representations
-        The sample ids are the stimuli in the order of the first session; with "match" each repeats.
-        Labels of the samples are those of the first session.
-
-    Raises
-    ------
-    TypeError
-        If `sessions` is not a mapping of mappings.
-    ValueError
-        If a session does not know its stimuli, the rows of a layer are positions, or the sessions
-        share fewer than 2 stimuli.
-
-    Examples
-    --------
-    >>> import isorep
-    >>> monday = isorep.Representations({"V1": [[1.0], [5.0], [3.0]]}, sample_ids=["a", "b", "a"])
-    >>> friday = isorep.Representations({"V1": [[7.0, 2.0], [8.0, 1.0]]}, sample_ids=["b", "a"])
-    >>> both = isorep.pseudo_population({"monday": monday, "friday": friday})
-    >>> both.sample_ids, both["V1"].tolist()
-    (('a', 'b'), [[2.0, 8.0, 1.0], [5.0, 7.0, 2.0]])
-    """
-    check_name("trials", trials, get_args(Trials))
-    if not isinstance(sessions, Mapping) or not sessions:
-        raise TypeError(
-            "expected sessions as a mapping of session name to Representations or to a mapping of "
-            f"layer name to array, got {type(sessions).__name__}"
-        )
-    recordings = {name: _recording(name, session) for name, session in sessions.items()}
+    recordings: Mapping[str, Representations], trials: Trials
+) -> PseudoPopulation:
+    """Join recordings that know their stimuli; see `Representations.from_sessions`."""
     repeats = {
         name: Repeats.from_labels(recording.sample_ids, recording.n_samples)
         for name, recording in recordings.items()
@@ -76,7 +40,7 @@ def pseudo_population(
     shared = [stimulus for stimulus in first.stimuli if all(stimulus in ids for ids in known)]
     if len(shared) < 2:
         raise ValueError(
-            f"the sessions {', '.join(map(repr, sessions))} share {len(shared)} stimuli"
+            f"the sessions {', '.join(map(repr, recordings))} share {len(shared)} stimuli"
             " by their ids, expected 2 or more: name the same stimulus by the same id in every "
             "session"
         )
@@ -95,24 +59,11 @@ def pseudo_population(
             layers.setdefault(layer, []).append(np.asarray(recording.take(taken)[layer]))
     labels = _labels(next(iter(recordings.values())), first, shared)
     numbers = np.repeat(np.arange(len(shared)), n_trials if trials == "match" else 1)
-    return Representations(
+    return PseudoPopulation(
         {layer: np.concatenate(parts, axis=1) for layer, parts in layers.items()},
-        sample_ids=[shared[i] for i in numbers],
-        labels=None if labels is None else labels[numbers],
+        [shared[i] for i in numbers],
+        None if labels is None else labels[numbers],
     )
-
-
-def _recording(name: str, session: Any) -> Representations:
-    try:
-        recording = Representations.from_mapping(session)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"session {name!r}: {error}") from error
-    if recording.sample_ids is None:
-        raise ValueError(
-            f"session {name!r} does not know its stimuli: pass Representations(..., sample_ids=), "
-            "or tables whose labels are the stimuli"
-        )
-    return recording
 
 
 def _rows(repeats: Repeats, shared: Sequence[str]) -> list[NDArray[np.int64]]:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from isorep._utils.arrays import ArrayLike
 from isorep._utils.validation import check_seed, unknown_name
-from isorep.comparison.table import variable_attributes
 from isorep.core.warning_text import WarningText, about, issue, not_computed
 from isorep.inference.animal_ceiling import animal_bounds
 from isorep.inference.interval import check_level
@@ -65,9 +64,9 @@ def with_ceilings(
         Table of `isorep.compare`, or of `isorep.trajectory` with a recording as reference.
     trials : mapping of layer to (n_trials, n_neurons) array or table
         Single trials of every layer of y, such as `Representations` whose sample ids repeat. Layers
-        may have different trials of the same stimuli. See `isorep.noise_ceiling`.
+        may have different trials of the same stimuli. See `isorep.inference.noise_ceiling`.
     animals : mapping of animal to (n, p) array or table
-        Averages of each animal, which are the layers of y. See `isorep.animal_ceiling`.
+        Averages of each animal, which are the layers of y. See `isorep.inference.animal_ceiling`.
     repeats : (n_trials,) array-like or str, optional
         Stimulus of each trial. By default the sample ids, or the labels of tables.
     groups : (n_trials,) array-like, optional
@@ -96,7 +95,7 @@ def with_ceilings(
     ------
     TypeError, ValueError
         If the table is of another kind, trials of a layer are missing, or there are other numbers
-        of stimuli than samples in the table; see also `isorep.noise_ceiling`.
+        of stimuli than samples in the table; see also `isorep.inference.noise_ceiling`.
 
     Examples
     --------
@@ -110,7 +109,7 @@ def with_ceilings(
     ... )
     >>> model = isorep.Representations({"fc": images}, sample_ids=np.arange(60))
     >>> table = isorep.compare(model, trials.average_repeats(), measures="cka_debiased")
-    >>> table = isorep.with_ceilings(table, trials)
+    >>> table = isorep.inference.with_ceilings(table, trials)
     >>> bool(table["cka_debiased_ceiling"].sel(y_layer="V4") < 0.9)
     True
     """
@@ -238,13 +237,13 @@ def _variables(
     """Return the variables of one measure, or of its corrected similarity."""
     columns = np.array(ceilings, dtype=np.float64).T
     variables: dict[str, Any] = {
-        f"{name}_{suffix}": ((dim,), column, _attributes(row, suffix))
+        f"{name}_{suffix}": ((dim,), column, _attributes(table, row, suffix))
         for suffix, column in zip(CEILINGS, columns, strict=False)
     }
     scores = table[name]
     shares = _shares(scores, dim, columns[0])
     largest = float(np.max(shares, initial=1.0, where=np.isfinite(shares)))
-    attributes = _attributes(row, "of_ceiling") | {"range": (0.0, largest)}
+    attributes = _attributes(table, row, "of_ceiling") | {"range": (0.0, largest)}
     return {**variables, f"{name}_of_ceiling": (scores.dims, shares, attributes)}
 
 
@@ -261,8 +260,9 @@ def _along(scores: xarray.DataArray, dim: str, values: NDArray[np.float64]) -> N
     return values.reshape([-1 if name == dim else 1 for name in scores.dims])
 
 
-def _attributes(row: Measure, suffix: str) -> dict[str, Any]:
-    return variable_attributes(row, suffix) | {"long_name": CEILINGS[suffix]}
+def _attributes(table: xarray.Dataset, row: Measure, suffix: str) -> dict[str, Any]:
+    of_ceiling = {"quantity": suffix, "long_name": CEILINGS[suffix]}
+    return {**table[row.label].attrs, **of_ceiling}
 
 
 def _above(

@@ -97,6 +97,10 @@ def with_ceilings(
         If the table is of another kind, trials of a layer are missing, or there are other numbers
         of stimuli than samples in the table; see also `isorep.inference.noise_ceiling`.
 
+    References
+    ----------
+    See `isorep.inference.noise_ceiling` and `isorep.inference.animal_ceiling`.
+
     Examples
     --------
     >>> import numpy as np, isorep

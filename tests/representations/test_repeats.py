@@ -74,10 +74,12 @@ def test_counts_become_floats():
 def test_averages_need_stimuli_and_one_row_a_sample():
     with pytest.raises(ValueError, match="it is unknown which samples are repeats: pass repeats="):
         Representations({"V1": ROWS}).average_repeats()
-    with pytest.raises(ValueError, match="one label for each of 6 rows, got shape"):
+    with pytest.raises(ValueError, match="one stimulus for each of 6 rows, got shape"):
         Representations({"V1": ROWS}).average_repeats(["dog", "cat"])
-    with pytest.raises(ValueError, match=r"no label \(NaN or None\) for 1 of 6 rows"):
+    with pytest.raises(ValueError, match=r"no stimulus \(NaN or None\) for 1 of 6 rows"):
         Representations({"V1": ROWS}).average_repeats([1.0, 2.0, np.nan, 1.0, 2.0, 2.0])
+    with pytest.raises(ValueError, match=r"for 1 of 6 rows, the first of them row 1: leave"):
+        Representations({"V1": ROWS}).average_repeats(["dog", None, "dog", 3, 3, "dog"])
     tokens = Representations({"fc": ROWS}, sample_ids=["a", "a"], reductions={"fc": "positions"})
     with pytest.raises(ValueError, match="layer 'fc' are positions"):
         tokens.average_repeats()

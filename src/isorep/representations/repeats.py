@@ -47,9 +47,21 @@ class Repeats:
             If there is not one stimulus for each row, or one is missing (None or NaN).
         """
         names = as_labels(labels)
-        if names.dtype.kind not in "fiubUMm":
-            names = np.array([str(name) for name in names.tolist()])
-        structure = SampleStructure.from_labels(names, n=n_rows)
+        if names.shape != (n_rows,):
+            raise ValueError(
+                f"repeats must hold one stimulus for each of {n_rows} rows, got shape {names.shape}"
+            )
+        missing = names != names  # NaN and NaT
+        if names.dtype == object:
+            missing |= np.array([name is None for name in names])
+        if missing.any():
+            raise ValueError(
+                f"repeats has no stimulus (NaN or None) for {missing.sum()} of {n_rows} rows, the "
+                f"first of them row {missing.argmax()}: leave these rows out"
+            )
+        if names.dtype == object:
+            names = np.array([str(name) for name in names])
+        structure = SampleStructure.from_labels(names)
         first = np.unique(structure.groups, return_index=True)[1]
         return cls(tuple(str(name) for name in names[first].tolist()), structure.groups)
 

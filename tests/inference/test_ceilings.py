@@ -59,6 +59,7 @@ def test_areas_may_be_tables_with_trials_of_their_own(table):
     assert result[name].sel(y_layer="V4") < whole[name].sel(y_layer="V4")  # two trials, not three
 
 
+@pytest.mark.slow
 def test_corrected_similarities_have_corrected_ceilings():
     with isorep.silence("few-samples", "few-samples-to-correct"):
         table = isorep.compare(MODEL, AVERAGES, measures=["cca", "cka_debiased"], correct=True)

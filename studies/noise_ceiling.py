@@ -90,6 +90,7 @@ CASES = (
     Case("correlated", 100, 40, (4, 4)),
     Case("counts", 100, 40, (2, 2)),
     Case("counts", 100, 40, (2, 8)),
+    Case("correlated", 50, 150, (4, 4)),
 )
 
 

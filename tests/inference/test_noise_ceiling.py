@@ -144,6 +144,21 @@ def test_noise_that_neurons_share_stays_shared():
     np.testing.assert_allclose(np.cov(noise.T), expected, atol=0.12)
 
 
+def test_shared_noise_is_no_signal_if_neurons_are_many():
+    rng = np.random.default_rng(14)
+    signal = responses(rng, 40, 120)
+    trials, stimulus = recorded(rng, signal, 4, noise=1.0)
+    direction = rng.standard_normal(120)
+    trials += 2 * rng.standard_normal((len(trials), 1)) * direction
+    recording = SignalAndNoise.from_trials(trials, Repeats.from_labels(stimulus, len(stimulus)))
+    unit = direction / recording.scale
+    unit /= np.linalg.norm(unit)
+    shown, estimated = (np.sum((x @ unit) ** 2) for x in (recording.averages, recording.signal))
+    true = np.sum(((signal - signal.mean(axis=0)) / recording.scale @ unit) ** 2)
+    assert shown > 10 * true
+    assert estimated < 0.2 * shown
+
+
 def test_each_stimulus_has_noise_of_its_own_size():
     rng = np.random.default_rng(6)
     stimulus = np.repeat(np.arange(60), 6)

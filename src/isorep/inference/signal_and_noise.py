@@ -35,6 +35,9 @@ LEAST_SIGNAL = 1e-6
 LEAST_EIGENVALUE = 1e-6
 """Smallest eigenvalue of the signal, relative to the largest: it has all directions."""
 
+ABOVE_EDGE = 1.1
+"""Variance of noise that neurons share, relative to the most that independent neurons show."""
+
 LIKE_NOISE = 1.645
 """Standard errors of the signal's variance below which it may be zero (5 %, one-sided)."""
 
@@ -328,8 +331,11 @@ class SignalAndNoise:
             factor = (1 - 1 / self.n_stimuli) * np.sum(shares)
             values, vectors = np.linalg.eigh(averages.T @ averages - factor * noise)
             return values, vectors
+        # Inner products over many neurons tell unshared noise from signal, but not shared noise.
         contrasts = self._contrasts
-        products = averages @ averages.T - np.diag(shares * self.n_neurons)
+        averages = self._without_shared_noise(averages)
+        unshared = self.n_neurons - float(np.sum(self._shared_noise[1]))
+        products = averages @ averages.T - np.diag(shares * unshared)
         values, vectors = np.linalg.eigh(contrasts.T @ products @ contrasts)
         return values, contrasts @ vectors
 
@@ -338,11 +344,34 @@ class SignalAndNoise:
         noise = self._noise_moments if self._over_neurons else None
         return self._eigen(self.averages, noise)
 
+    @cached_property
+    def _shared_noise(self) -> tuple[Floats, Floats, Floats]:
+        """Directions of noise that neurons share, (k, p), its variances, and shrinkage factors.
+
+        They are those with more variance than independent neurons show by chance. The factors
+        shorten averages along a direction to the length of the signal along it.
+        """
+        values, vectors = np.linalg.eigh(self._noise_moments)
+        edge = ABOVE_EDGE * (1 + sqrt(self.n_neurons / self._df)) ** 2
+        shared = values > edge if self._correlated else np.zeros(len(values), dtype=bool)
+        directions = vectors[:, shared].T
+        if directions.shape[1] != self.n_neurons:  # over trials
+            directions = directions @ self.residuals / np.sqrt(self._df * values[shared])[:, None]
+        variances = 1 - self._correlated + self._correlated * values[shared]
+        squares = np.sum((self.averages @ directions.T) ** 2, axis=0)
+        noise = (1 - 1 / self.n_stimuli) * np.sum(self._sizes / self.repeats.counts) * variances
+        return directions, variances, np.sqrt(np.maximum(1 - noise / squares, 0.0))
+
+    def _without_shared_noise(self, averages: Floats) -> Floats:
+        directions, _, factors = self._shared_noise
+        return np.asarray(averages - (averages @ directions.T * (1 - factors)) @ directions)
+
     def _signal(self, spectrum: Floats) -> Floats:
         """Return the responses nearest to the averages that have these second moments."""
         vectors, lengths = self._shown[1], np.sqrt(spectrum)
         if not self._over_neurons:
-            u, _, wt = np.linalg.svd(self.averages.T @ (vectors * lengths), full_matrices=False)
+            averages = self._without_shared_noise(self.averages)
+            u, _, wt = np.linalg.svd(averages.T @ (vectors * lengths), full_matrices=False)
             return np.asarray((vectors * lengths) @ (u @ wt).T)
         # Averages over few trials are longer, but the signal is not.
         signal = self.trace / self.n_stimuli

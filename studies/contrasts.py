@@ -1,6 +1,6 @@
 """Level and power of contrasts, and of the tests of groups of networks.
 
-    python studies/contrasts.py --repeats 100 --out contrasts.csv
+    python studies/contrasts.py --repeats 200 --out contrasts.csv
 
 Contrasts: is a as similar to b as c is? In the population it is, or it is more similar by a known
 difference. The share of p <= 0.05 is the level or the power; the power is beside that of a z test
@@ -195,8 +195,8 @@ def _print_shares(case, names, p_values):
 def main() -> None:
     """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=100, help="of measures to correct")
-    parser.add_argument("--fast-repeats", type=int, default=200, help="of other measures")
+    parser.add_argument("--repeats", type=int, default=200, help="of measures to correct")
+    parser.add_argument("--fast-repeats", type=int, default=400, help="of other measures")
     parser.add_argument("--group-repeats", type=int, default=400, help="of groups of networks")
     parser.add_argument("--out", type=Path, default=Path("contrasts.csv"))
     arguments = parser.parse_args()

@@ -208,3 +208,20 @@ def test_the_tests_hold_their_level():
     for level in (0.1, 0.3):
         rejected = np.mean(np.array(p_values) <= level, axis=0)
         assert (rejected <= level + 3 * np.sqrt(level * (1 - level) / 300)).all()
+
+
+def test_equal_networks():
+    groups = {i: i // 4 for i in range(8)}
+    apart = np.kron(1 - np.eye(2), np.ones((4, 4)))
+    tests = isorep.compare_groups(apart, groups)
+    assert tests["pseudo_f"] == np.inf
+    assert tests["r_squared"] == 1
+    for name in ("pseudo_f", "separation"):
+        assert tests[f"{name}_p_value"] == tests[f"{name}_smallest_p_value"] == 2 / 70
+    equal = isorep.compare_groups(np.zeros((8, 8)), groups)
+    assert equal["r_squared"] == 0
+    for name in ("pseudo_f", "separation"):
+        assert equal[f"{name}_p_value"] == 1
+    trend = isorep.factor_trend(np.zeros((8, 8)), {i: i // 2 for i in range(8)})
+    assert trend["mantel"] == 0
+    assert trend["mantel_p_value"] == 1

@@ -50,6 +50,20 @@ class TestGrid:
         (grid,) = written(tmp_path, table)
         assert grid["measures"][0]["distance_range"] == [0.0, table["gulp_distance"].max()]
 
+    def test_ceilings_of_a_column_are_those_of_each_cell(self, tmp_path):
+        rng = np.random.default_rng(0)
+        animals = {f"m{i}": rng.standard_normal((60, 4)) for i in range(3)}
+        table = isorep.compare(small(), animals, measures="cka_debiased")
+        table = isorep.inference.with_ceilings(table, animals=animals)
+        (grid,) = written(tmp_path, table)
+        (measure,) = grid["measures"]
+        for key in ("ceiling", "ceiling_low", "ceiling_high"):
+            expected = np.tile(table[f"cka_debiased_{key}"], (3, 1))
+            np.testing.assert_allclose(numbers(measure[key]), expected, rtol=1e-6)
+        share = table["cka_debiased_of_ceiling"]
+        np.testing.assert_allclose(numbers(measure["of_ceiling"]), share, rtol=1e-6)
+        assert "corrected_ceiling" not in measure
+
 
 class TestDetails:
     def test_cells_hold_correlations_weights_and_law(self, page, pair):

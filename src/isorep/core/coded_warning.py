@@ -45,6 +45,10 @@ CODES: dict[str, type[CodedWarning]] = {
     "same-span": CodedWarning,
     "same-at-start": CodedWarning,
     "noisy-states": CodedWarning,
+    "noisy-recording": CodedWarning,
+    "single-trials": CodedWarning,
+    "above-ceiling": CodedWarning,
+    "vacuous-ceiling": CodedWarning,
     "input-bypass": CodedWarning,
     "stitching-not-trained": CodedWarning,
 }

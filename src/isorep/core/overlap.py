@@ -57,6 +57,8 @@ class Overlap:
     known_svd: SVD | None = None
     known_triplets: SVD | None = None
     n_omitted: int = 0
+    # Of samples that the jackknife keeps: the overlap of all samples, and the numbers of the rows.
+    part_of: tuple[Overlap, NDArray[np.int64]] | None = None
 
     @classmethod
     def from_moments(

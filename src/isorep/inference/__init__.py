@@ -1,6 +1,8 @@
 """Inference: significance, intervals, chance levels and finite-sample bias of similarities."""
 
+from isorep.inference.animal_ceiling import AnimalCeiling, animal_ceiling
 from isorep.inference.bartlett import Bartlett, bartlett
+from isorep.inference.ceilings import with_ceilings
 from isorep.inference.chance import calibrated, chance
 from isorep.inference.contrast import Contrast, contrast
 from isorep.inference.encoding import encoding
@@ -18,14 +20,17 @@ from isorep.inference.network_permutations import (
     permute_labels,
     permute_order,
 )
+from isorep.inference.noise_ceiling import NoiseCeiling, noise_ceiling
 from isorep.inference.null_distribution import NullDistribution, null_distribution
 from isorep.inference.permanova import explained_share, pseudo_f
 from isorep.inference.permutation_test import PermutationTest, permutation_test
 from isorep.inference.random_matrix_edge import RandomMatrixEdge, random_matrix_edge
+from isorep.inference.reliability import Reliability, reliability
 from isorep.random_matrix.tracy_widom import tracy_widom_quantile, tracy_widom_sf
 from isorep.random_matrix.wachter import Wachter
 
 __all__ = [
+    "AnimalCeiling",
     "Bartlett",
     "Contrast",
     "Exact",
@@ -34,10 +39,13 @@ __all__ = [
     "Inference",
     "Interval",
     "Manova",
+    "NoiseCeiling",
     "NullDistribution",
     "PermutationTest",
     "RandomMatrixEdge",
+    "Reliability",
     "Wachter",
+    "animal_ceiling",
     "bartlett",
     "calibrated",
     "chance",
@@ -52,6 +60,7 @@ __all__ = [
     "manova",
     "mean_between",
     "mean_within",
+    "noise_ceiling",
     "null_distribution",
     "observed_value",
     "permutation_test",
@@ -59,6 +68,8 @@ __all__ = [
     "permute_order",
     "pseudo_f",
     "random_matrix_edge",
+    "reliability",
     "tracy_widom_quantile",
     "tracy_widom_sf",
+    "with_ceilings",
 ]

@@ -30,10 +30,6 @@ from isorep.representations.missing_values import NanPolicy, complete_rows
 from isorep.representations.sample_structure import SampleStructure, common_structure
 from isorep.representations.sample_table import by_label, is_table, read_tables
 
-HALF = 0.5
-"""Share of the smaller of two variances that counts; see `_joined`. docs/contrasts.md has the level
-of the tests."""
-
 SMALLEST_P = 1e-12
 """Smallest p-value that is computed."""
 
@@ -338,9 +334,11 @@ class _DifferenceError:
         error = quantile * self._paired(float(first.error), float(second.error))
         down, up = profile_widths(first, level)
         other_down, other_up = profile_widths(second, level)
+        # The jackknife and the populations that the sample allows both contain how the sample's
+        # correlations vary: the larger counts, since a sum would count that twice.
         return (
-            hypot(error, _joined(spread, self._paired(down, other_up))),
-            hypot(error, _joined(spread, self._paired(up, other_down))),
+            hypot(error, max(spread, self._paired(down, other_up))),
+            hypot(error, max(spread, self._paired(up, other_down))),
         )
 
     def _paired(self, first: float, second: float) -> float:
@@ -362,15 +360,6 @@ class _DifferenceError:
         if reach(least) <= 0:
             return SMALLEST_P
         return exp(brentq(reach, least, most, xtol=1e-6)) if reach(most) < 0 else 1.0
-
-
-def _joined(spread: float, profile: float) -> float:
-    """Return the error that is behind the jackknife's and that of the canonical correlations.
-
-    Both contain how the sample's correlations vary, so their sum would count that twice, and the
-    larger alone would leave out what only the other contains: half of the smaller one counts.
-    """
-    return hypot(max(spread, profile), min(spread, profile) * HALF**0.5)
 
 
 def _biased(row: Measure) -> WarningText:

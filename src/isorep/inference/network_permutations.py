@@ -285,7 +285,8 @@ def exact_p_value(values: Floats, *, two_sided: bool = False, alike: int = 1) ->
     if two_sided:
         values = np.abs(values)
     # The tolerance counts the observed value, and equal ones, in spite of rounding errors.
-    tolerance = ROUNDING * max(1.0, float(np.max(np.abs(values))))
+    # A pseudo-F is infinite if networks of a group are equal.
+    tolerance = ROUNDING * float(np.max(np.abs(values), initial=1.0, where=np.isfinite(values)))
     extreme = int(np.sum(values >= values[0] - tolerance))
     return Exact(extreme / len(values), alike / len(values))
 

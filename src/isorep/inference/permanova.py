@@ -67,6 +67,8 @@ def explained_share(distances: Floats, *members: Floats) -> Floats:
     """
     squares = distances**2 * (1 - np.eye(len(distances)))
     whole = squares.sum() / 2 / len(distances)
+    if whole == 0:  # all networks are equal
+        return np.zeros(len(members[0]))
     within = sum(total(squares, group, group) / 2 / group.sum(axis=1) for group in members)
     share: Floats = 1 - np.asarray(within) / whole
     return share

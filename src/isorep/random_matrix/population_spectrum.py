@@ -25,8 +25,11 @@ FIRST_STEP = 0.006
 GROWTH = 1.6
 """Factor of each next step."""
 
-END = 8.0
-"""Excess of a misfit at which a profile ends."""
+HALVED = 8.0
+"""Excess of a misfit from which on each step has a point in its middle."""
+
+END = 24.0
+"""Excess of a misfit at which a profile ends: that of the greatest level of confidence."""
 
 NODES = 40
 """Number of nodes for the integral of a profile, between two of its points."""
@@ -163,8 +166,10 @@ def _profile(equations: SpectrumEquations, values: Floats, also: tuple[float, ..
         while inner != max(direction, 0):
             mean = min(max(inner + direction * step, 0.0), 1.0)
             points.append(point(mean))
-            if points[-1][1] > least + END:
+            excess = points[-1][1] - least
+            if excess > HALVED:
                 points.append(point((inner + mean) / 2))
+            if excess > END:
                 break
             inner, step = mean, step * GROWTH
     means, misfits, spectra = zip(*sorted(points, key=lambda point: point[0]), strict=True)

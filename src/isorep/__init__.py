@@ -7,9 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import inference, measures, monitor, paper, plot, storage, testing
+    from . import alignment, inference, measures, monitor, paper, plot, storage, testing
     from ._utils.version import __version__
     from .activations.capture import capture
+    from .alignment.align import align
+    from .comparison.best import best
     from .comparison.clustering import cluster
     from .comparison.compare import compare
     from .comparison.diff import diff
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from .measures import MEASURES, cca, cka, procrustes, pwcca, similarity, svcca
     from .measures.registration import register
     from .representations.representations import Representations
+    from .stitching.stitch import stitch
     from .storage import load
 
 __all__ = [
@@ -40,7 +43,10 @@ __all__ = [
     "Representations",
     "Score",
     "__version__",
+    "align",
+    "alignment",
     "bartlett",
+    "best",
     "capture",
     "cca",
     "cka",
@@ -63,6 +69,7 @@ __all__ = [
     "sample_size_curve",
     "silence",
     "similarity",
+    "stitch",
     "storage",
     "svcca",
     "testing",
@@ -79,7 +86,9 @@ _MODULES = {
     "Representations": "representations.representations",
     "Score": "core.score",
     "__version__": "_utils.version",
+    "align": "alignment.align",
     "bartlett": "inference.bartlett",
+    "best": "comparison.best",
     "capture": "activations.capture",
     "cca": "measures",
     "cka": "measures",
@@ -97,6 +106,7 @@ _MODULES = {
     "sample_size_curve": "inference.sample_size_curve",
     "silence": "core.warning_text",
     "similarity": "measures",
+    "stitch": "stitching.stitch",
     "svcca": "measures",
     "trajectory": "comparison.trajectory",
 }

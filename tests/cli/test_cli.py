@@ -146,7 +146,7 @@ class TestCompare:
         status, out, _ = shell("compare", "a.npz", "b.npz", *asked, "--plot", "heat.png")
         assert status == 0
         lines = out.splitlines()
-        heading = "x y raw corrected low high chance calibrated p significant"
+        heading = "x y raw corrected low high chance calibrated p p_max significant"
         assert lines[5].split() == heading.split()
         assert lines[6].split()[:3] == ["conv1", "conv1", "1.000"]
         assert int(lines[6].split()[-1]) > 0
@@ -155,7 +155,8 @@ class TestCompare:
         found = json.loads(out)
         a, b = isorep.load("a.npz"), isorep.load("b.npz")
         table = isorep.compare(a, b, measures="cka", correct=True, interval=True, chance=True)
-        for key in ("corrected", "low", "high", "chance", "calibrated", "p_value", "p_adjusted"):
+        p_values = ("p_value", "p_adjusted", "p_max")
+        for key in ("corrected", "low", "high", "chance", "calibrated", *p_values):
             np.testing.assert_array_equal(
                 found["measures"]["cka"][key][:2], table[f"cka_{key}"].to_numpy()[:2]
             )
@@ -164,7 +165,7 @@ class TestCompare:
             [None] * 2,
         ]
         with open("t.csv") as file:
-            assert file.readline().endswith("calibrated,p_value,p_adjusted,n_significant\n")
+            assert file.readline().endswith("calibrated,p_value,p_adjusted,p_max,n_significant\n")
 
     def test_measures_with_options(self, shell):
         measure = "linear_regression(folds=5)"

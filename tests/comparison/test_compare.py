@@ -268,8 +268,8 @@ def test_csv_holds_what_is_inferred():
     frame = pandas.read_csv(
         io.StringIO(to_csv(table)), dtype={"similarity": str, "distance": str, "chance": str}
     )
-    assert list(frame.columns[-5:]) == [
-        "chance", "calibrated", "p_value", "p_adjusted", "n_significant",
+    assert list(frame.columns[-6:]) == [
+        "chance", "calibrated", "p_value", "p_adjusted", "p_max", "n_significant",
     ]  # fmt: skip
     for row in frame.itertuples():
         cell = table.sel(x_layer=row.x_layer, y_layer=row.y_layer)

@@ -343,6 +343,22 @@ class TestTrajectory:
         np.testing.assert_allclose(numbers(measure["distance_low"]), np.arccos(high), rtol=1e-6)
         np.testing.assert_allclose(numbers(measure["distance_high"]), np.arccos(low), rtol=1e-6)
 
+    def test_what_was_inferred(self, tmp_path):
+        states = {s: {"fc": layers_of(s, 90)[NAMES[0]]} for s in range(2)}
+        table = isorep.trajectory(
+            states, measures="procrustes", interval=True, chance=True, n_permutations=9
+        )
+        (path,) = written(tmp_path, table)
+        (measure,) = path["measures"]
+        for key in ("corrected", "calibrated", "p_adjusted", "p_max"):
+            np.testing.assert_allclose(numbers(measure[key]), table[f"procrustes_{key}"], rtol=1e-6)
+        for quantity in ("similarity", "corrected"):
+            low = numbers(measure[f"{quantity}_low"])
+            np.testing.assert_allclose(low, table["procrustes_low"], rtol=1e-6)
+        chance = np.arccos(table["procrustes_chance"])
+        np.testing.assert_allclose(numbers(measure["distance_chance"]), chance, rtol=1e-6)
+        assert "corrected_chance" not in measure
+
     def test_steps_without_a_place_on_a_scale_are_names(self, tmp_path):
         states = {0.5: layers_of(0, 90), np.inf: layers_of(1, 90)}
         (path,) = written(tmp_path, isorep.trajectory(states))

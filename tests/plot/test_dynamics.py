@@ -82,6 +82,40 @@ def test_names_as_steps_other_measures_and_a_given_reference():
     assert ax.get_title() == "pwcca distance to the reference"
 
 
+def test_the_interval_is_a_band_and_unrelated_data_are_dotted():
+    drawn = table(measures="procrustes", layers=1, steps=(0, 1))
+    similarity = drawn["procrustes"]
+    drawn = drawn.assign(
+        procrustes_corrected=0.8 * similarity,
+        procrustes_low=0.5 * similarity,
+        procrustes_high=0.9 * similarity,
+        procrustes_chance=0 * similarity + 0.3,
+        procrustes_calibrated=similarity - 0.9,
+    )
+    values = similarity.to_numpy()[:, 0]
+    ax = isorep.plot.dynamics(drawn.transpose("layer", "step"))
+    (band,) = ax.collections
+    heights = band.get_paths()[0].vertices[:, 1]
+    ends = np.concatenate([np.arccos(0.9 * values), np.arccos(0.5 * values)])
+    np.testing.assert_allclose(np.unique(heights.round(9)), np.unique(ends.round(9)))
+    _, dotted = ax.lines
+    assert dotted.get_linestyle() == ":"
+    np.testing.assert_allclose(dotted.get_ydata(), np.arccos(0.3))
+    assert ax.get_xlabel().splitlines() == [
+        "step",
+        "band: 95 % interval of the population value",
+        "dotted: unrelated data",
+    ]
+    ax = isorep.plot.dynamics(drawn, quantity="corrected")
+    assert (len(ax.lines), len(ax.collections)) == (1, 1)
+    assert ax.get_title() == "procrustes corrected similarity to step 1"
+    ax = isorep.plot.dynamics(drawn, quantity="calibrated")
+    assert (len(ax.lines), len(ax.collections)) == (1, 0)
+    assert ax.get_ylim() == pytest.approx((values.min() - 0.9, 1))
+    with pytest.raises(ValueError, match=r"no calibrated similarity: .* shell with --chance"):
+        isorep.plot.dynamics(table(), quantity="calibrated")
+
+
 def test_what_cannot_be_drawn():
     a = {"fc": np.random.default_rng(0).standard_normal((99, 3))}
     with pytest.raises(

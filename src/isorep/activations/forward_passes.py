@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import itertools
 import operator
-import sys
 import warnings
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import (
-    AbstractContextManager,
-    ExitStack,
-    closing,
-    contextmanager,
-    nullcontext,
-    suppress,
-)
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +19,7 @@ from isorep._utils.progress import track
 from isorep.activations.activation_batch import ActivationBatch
 from isorep.activations.batch import Batch
 from isorep.activations.batches import as_batches, batches, shuffles
+from isorep.activations.hooked_runs import hooks_run, in_eval_mode
 from isorep.activations.input_names import HAVE_SAMPLES
 from isorep.activations.layers import select
 from isorep.activations.model_call import (
@@ -171,11 +164,11 @@ def _run(
     with ExitStack() as restore:
         homes = [restore.enter_context(_placed(recorder.model, device)) for recorder in recorders]
         for recorder in recorders:
-            restore.enter_context(_in_eval_mode(recorder.model))
+            restore.enter_context(in_eval_mode(recorder.model))
             restore.enter_context(recorder.listening())
         restore.enter_context(closing(tracked))
         while True:
-            with _forward_only():
+            with hooks_run():
                 # In a list, so that no name here holds the batch while the consumer works.
                 batch = [_run_batch(recorders, homes, new) for new in itertools.islice(samples, 1)]
             if not batch:
@@ -251,47 +244,6 @@ def _named(i: int, models: Sequence[Any]) -> Iterator[None]:
         if len(models) == 1:
             raise
         raise ValueError(f"model {i}: {error}") from error
-
-
-@contextmanager
-def _in_eval_mode(model: nn.Module) -> Iterator[None]:
-    """Set eval mode; afterwards restore the training flag of every module."""
-    flags = [(module, module.training) for module in model.modules()]
-    try:
-        with suppress(NotImplementedError):  # an exported module, whose mode is fixed
-            model.eval()
-        yield
-    finally:
-        for module, flag in flags:
-            module.training = flag
-
-
-@contextmanager
-def _forward_only() -> Iterator[None]:
-    """Switch off gradients, and everything that would bypass hooks.
-
-    Compiled parts of the model run uncompiled: compiling hooks may fail, and takes longer than it
-    saves. Inference mode is not used: tensors that a model makes in it and keeps (caches, tables)
-    could not be used in training afterwards. All of this applies to the whole process, so it must
-    not be active while the consumer of the stream runs.
-    """
-    fast = torch.backends.mha.get_fastpath_enabled()
-    try:
-        # The fused path of transformer layers runs none of their submodules.
-        torch.backends.mha.set_fastpath_enabled(False)
-        with torch.no_grad(), _nothing_compiled():
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
-
-
-def _nothing_compiled() -> AbstractContextManager[Any]:
-    # If nothing was compiled so far, set_stance would only import the compiler.
-    set_stance = getattr(torch.compiler, "set_stance", None)  # from PyTorch 2.6 on
-    if set_stance is None or "torch._dynamo" not in sys.modules:
-        return nullcontext()
-    stance: AbstractContextManager[Any] = set_stance("force_eager")
-    return stance
 
 
 @contextmanager

@@ -19,8 +19,8 @@ _VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
-def call_model(model: nn.Module, batch: Batch) -> None:
-    """Run a model on a batch.
+def call_model(model: nn.Module, batch: Batch) -> Any:
+    """Run a model on a batch, and return its output.
 
     - A tensor or list is the first argument. What followed it in a tuple are the next ones, if the
       model requires them.
@@ -31,11 +31,10 @@ def call_model(model: nn.Module, batch: Batch) -> None:
     """
     batch = needed(batch, [model])
     if not isinstance(batch.inputs, dict):
-        model(batch.inputs, *batch.more)
-    elif _takes_one_dict(_parameters(model), batch.inputs):
-        model({**batch.inputs, **batch.label_inputs})
-    else:
-        model(**batch.inputs, **batch.label_inputs)
+        return model(batch.inputs, *batch.more)
+    if _takes_one_dict(_parameters(model), batch.inputs):
+        return model({**batch.inputs, **batch.label_inputs})
+    return model(**batch.inputs, **batch.label_inputs)
 
 
 def needed(batch: Batch, models: Sequence[nn.Module]) -> Batch:

@@ -9,14 +9,19 @@ import typer
 
 from isorep.cli.app import app
 from isorep.cli.file_sides import as_sides
+from isorep.cli.inferred_cells import cell_listing, print_legend
 from isorep.cli.model_options import model_options
 from isorep.cli.option_groups import with_options
 from isorep.cli.options import (
+    ChanceOption,
+    CorrectOption,
     DataOption,
+    IntervalOption,
     LayersOption,
     MeasuresOption,
     MemoryOption,
     NanPolicyOption,
+    PermutationsOption,
     SeedOption,
 )
 from isorep.cli.output import (
@@ -45,16 +50,6 @@ if TYPE_CHECKING:
     from isorep.representations.representations import Representations
 
 _PICTURES = (".png", ".svg", ".pdf")
-
-_COLUMNS = {
-    "corrected": "corrected",
-    "low": "low",
-    "high": "high",
-    "chance": "chance",
-    "calibrated": "calibrated",
-    "p_adjusted": "p",
-}
-"""Heading of each inferred variable."""
 
 
 @app.command(
@@ -96,23 +91,10 @@ def compare(
         typer.Option(metavar="GLOB", help="Pattern of layer names of B alone; may be repeated."),
     ] = None,
     measure: MeasuresOption = None,
-    correct: Annotated[
-        bool, typer.Option("--correct", metavar="", help="Correct for finite-sample bias.")
-    ] = False,
-    interval: Annotated[
-        bool,
-        typer.Option("--interval", metavar="", help="Compute 95 % confidence intervals."),
-    ] = False,
-    chance: Annotated[
-        bool,
-        typer.Option("--chance", metavar="", help="Compute chance levels and p-values."),
-    ] = False,
-    permutations: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", help="Permutations for each p-value. \\[default: 20 for each cell]"
-        ),
-    ] = None,
+    correct: CorrectOption = False,
+    interval: IntervalOption = False,
+    chance: ChanceOption = False,
+    permutations: PermutationsOption = None,
     seed: SeedOption = 0,
     nan_policy: NanPolicyOption = "raise",
     memory: MemoryOption = None,
@@ -274,11 +256,8 @@ def _print_tables(table: xarray.Dataset) -> None:
         print_heading(console, table, name)
         console.print(grid if fits(grid, console) else _most_similar(table, name))
         if "n_significant" in table:
-            console.print(_inference(table, name))
-    if "n_significant" in table:
-        console.print("significant: number of canonical correlations above the edge of noise")
-        if any(f"{name}_p_adjusted" in table for name in table.attrs["measures"]):
-            console.print("p: p-value, adjusted for the number of cells")
+            console.print(cell_listing(table, name, ["x_layer", "y_layer"], ["x", "y"]))
+    print_legend(console, table)
 
 
 def _grid(table: xarray.Dataset, measure: str) -> Table:
@@ -288,23 +267,6 @@ def _grid(table: xarray.Dataset, measure: str) -> Table:
     for x_layer, row in zip(table["x_layer"].to_numpy(), table[measure].to_numpy(), strict=True):
         grid.add_row(shown(x_layer), *(f"{similarity:.4f}" for similarity in row))
     return grid
-
-
-def _inference(table: xarray.Dataset, measure: str) -> Table:
-    """List what was inferred about each pair of layers, one row for each pair."""
-    columns = {key: text for key, text in _COLUMNS.items() if f"{measure}_{key}" in table}
-    listing = new_table("x", "y", "raw", *columns.values(), "significant", n_text_columns=2)
-    for x_layer in table["x_layer"].to_numpy():
-        for y_layer in table["y_layer"].to_numpy():
-            cell = table.sel(x_layer=x_layer, y_layer=y_layer)
-            listing.add_row(
-                shown(x_layer),
-                shown(y_layer),
-                f"{cell[measure].item():.3f}",
-                *(f"{cell[f'{measure}_{key}'].item():.3f}" for key in columns),
-                f"{cell['n_significant'].item():.0f}",
-            )
-    return listing
 
 
 def _most_similar(table: xarray.Dataset, measure: str) -> Table:

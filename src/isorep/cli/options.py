@@ -76,6 +76,23 @@ WeightsOption = Annotated[
         "captured one after the other, on data that are read once.",
     ),
 ]
+CorrectOption = Annotated[
+    bool, typer.Option("--correct", metavar="", help="Correct for finite-sample bias.")
+]
+IntervalOption = Annotated[
+    bool, typer.Option("--interval", metavar="", help="Compute 95 % confidence intervals.")
+]
+ChanceOption = Annotated[
+    bool, typer.Option("--chance", metavar="", help="Compute chance levels and p-values.")
+]
+PermutationsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--permutations",
+        metavar="N",
+        help="Permutations for each p-value. \\[default: 20 for each cell]",
+    ),
+]
 SeedOption = Annotated[int, typer.Option("--seed", metavar="INTEGER", help="Random seed.")]
 MemoryOption = Annotated[
     str | None,

@@ -13,14 +13,19 @@ from isorep.cli.file_labels import labels_of_files
 from isorep.cli.file_sides import as_file, file_options
 from isorep.cli.option_groups import with_options
 from isorep.cli.options import (
+    ChanceOption,
     ChannelsOption,
+    CorrectOption,
+    IntervalOption,
     LayersOption,
     MeasuresOption,
     MemoryOption,
     NanPolicyOption,
+    PermutationsOption,
     PrecisionOption,
     ReduceOption,
     SchedulerOption,
+    SeedOption,
     SweepStoreOption,
 )
 from isorep.cli.output import (
@@ -49,6 +54,7 @@ if TYPE_CHECKING:
     epilog="Examples:\n\n"
     "isorep pairwise runs/*.zarr --layer conv8 -o sweep.zarr\n\n"
     "isorep pairwise runs/*.zarr --measure pwcca --measure cka -o sweep.zarr\n\n"
+    "isorep pairwise runs/*.zarr --chance --permutations 199 -o sweep.zarr\n\n"
     "isorep pairwise runs/*.zarr --scheduler tcp://10.0.0.1:8786 -o sweep.zarr"
 )
 @with_options(samples=sample_options)
@@ -66,6 +72,11 @@ def pairwise(
     reduce: ReduceOption = None,
     channels: ChannelsOption = "auto",
     measure: MeasuresOption = None,
+    correct: CorrectOption = False,
+    interval: IntervalOption = False,
+    chance: ChanceOption = False,
+    permutations: PermutationsOption = None,
+    seed: SeedOption = 0,
     nan_policy: NanPolicyOption = "raise",
     precision: PrecisionOption = "auto",
     scheduler: SchedulerOption = None,
@@ -88,6 +99,11 @@ def pairwise(
             cast("Mapping[Any, Any]", files),
             layers=layers,
             measures=measure or ["pwcca"],
+            correct=correct,
+            interval=interval,
+            chance=chance,
+            n_permutations=permutations,
+            seed=seed,
             **known.read(),
             precision=cast("Precision", precision),
             nan_policy=cast("NanPolicy", nan_policy),
@@ -105,20 +121,32 @@ def pairwise(
 
 
 def _summary(table: xarray.Dataset, measure: str) -> Table:
-    """List the mean, least and greatest similarity of two networks at each layer."""
+    """List the mean, least and greatest similarity of two networks at each layer.
+
+    If p-values are known, also how many pairs are more similar than unrelated data.
+    """
     import numpy as np
 
+    from isorep.plot.heatmap import NOT_ABOVE_CHANCE
+
+    p_values = table.get(f"{measure}_p_adjusted")
     networks = [str(network) for network in table["x"].to_numpy()]
-    summary = new_table("layer", "mean", "minimum", "between", "maximum", "between")
+    headings = ["layer", "mean", "minimum", "between", "maximum", "between"]
+    headings += [] if p_values is None else ["above chance"]
+    summary = new_table(*headings)
     for k, layer in enumerate(table["layer"].to_numpy()):
         similarities = np.array(table[measure].isel(layer=k).to_numpy())
         np.fill_diagonal(similarities, np.nan)
         if np.isnan(similarities).all():
-            summary.add_row(shown(layer), *["-"] * 5)
+            summary.add_row(shown(layer), *["-"] * (len(headings) - 1))
             continue
         cells = [f"{np.nanmean(similarities):.4f}"]
         for index in (np.nanargmin(similarities), np.nanargmax(similarities)):
             i, j = divmod(int(index), len(networks))
             cells += [f"{similarities[i, j]:.4f}", f"{networks[i]}, {networks[j]}"]
+        if p_values is not None:
+            of_layer = p_values.isel(layer=k).to_numpy()[~np.isnan(similarities)]
+            above = np.count_nonzero(of_layer <= NOT_ABOVE_CHANCE)
+            cells.append(f"{above} of {of_layer.size}")
         summary.add_row(shown(layer), *map(shown, cells))
     return summary

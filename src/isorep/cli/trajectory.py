@@ -14,16 +14,22 @@ from isorep.cli.app import app
 from isorep.cli.checkpoints import capture_checkpoints, outputs_of, weight_files
 from isorep.cli.file_labels import steps_of_runs
 from isorep.cli.file_sides import as_file, file_options
+from isorep.cli.inferred_cells import cell_listing, print_legend
 from isorep.cli.model_options import model_options
 from isorep.cli.option_groups import with_options
 from isorep.cli.options import (
+    ChanceOption,
+    CorrectOption,
     DataOption,
+    IntervalOption,
     LayersOption,
     MeasuresOption,
     MemoryOption,
     NanPolicyOption,
+    PermutationsOption,
     PrecisionOption,
     SchedulerOption,
+    SeedOption,
     SweepStoreOption,
     WeightsOption,
 )
@@ -52,6 +58,7 @@ if TYPE_CHECKING:
 @app.command(
     epilog="Examples:\n\n"
     "isorep trajectory run/step*.zarr -o path.zarr\n\n"
+    "isorep trajectory run/step*.zarr --interval --chance -o path.zarr\n\n"
     "isorep trajectory seed0/*.zarr seed1/*.zarr --reference first -o paths.zarr\n\n"
     "isorep trajectory --model nets:make --weights 'run/*.pt' --data images.npy -o path.zarr"
 )
@@ -87,6 +94,11 @@ def trajectory(
     ] = "last",
     layers: LayersOption = None,
     measure: MeasuresOption = None,
+    correct: CorrectOption = False,
+    interval: IntervalOption = False,
+    chance: ChanceOption = False,
+    permutations: PermutationsOption = None,
+    seed: SeedOption = 0,
     nan_policy: NanPolicyOption = "raise",
     precision: PrecisionOption = "auto",
     scheduler: SchedulerOption = None,
@@ -150,6 +162,11 @@ def trajectory(
             reference=as_file(reference_files[0], read) if reference_files else reference_state,
             layers=layers,
             measures=measure or ["pwcca"],
+            correct=correct,
+            interval=interval,
+            chance=chance,
+            n_permutations=permutations,
+            seed=seed,
             **known.read(),
             precision=cast("Precision", precision),
             nan_policy=cast("NanPolicy", nan_policy),
@@ -163,7 +180,12 @@ def trajectory(
             subject = f"similarity to {_reference_text(table)}"
             subject += "" if run is None else f", run {run}"
             print_heading(console, table, name, subject)
-            console.print(_similarities(table if run is None else table.sel(run=run), name))
+            states_of_run = table if run is None else table.sel(run=run)
+            console.print(_similarities(states_of_run, name))
+            if "n_significant" in table:
+                dims = ["step", "layer"]
+                console.print(cell_listing(states_of_run, name, dims, dims))
+    print_legend(console, table)
     if model is not None:  # the states are only kept for a command that is interrupted
         for state in states:
             shutil.rmtree(state)

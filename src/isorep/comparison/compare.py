@@ -133,10 +133,14 @@ def compare(
         Also return the similarity of unrelated data, and whether a cell exceeds it: p-values by
         permuting the samples, and p-values adjusted for the number of cells (Benjamini and Hochberg
         1995). Among cells with ``p_adjusted <= 0.05``, at most 5 % are expected to be unrelated.
+        `p_max` is the p-value against the largest of all cells of unrelated data, for the best cell
+        of a table (see `isorep.best`): the probability that any of the unrelated cells has
+        ``p_max <= 0.05`` is at most 5 %.
     n_permutations : int, optional
         Permutations for each p-value, which is at least ``1 / (n_permutations + 1)``. Default: 20
         for each cell of the table, but at least 199 and at most 1,999. Adjusted for m cells of
-        which k have the smallest p-value, a p-value is at least ``m / k / (n_permutations + 1)``.
+        which k have the smallest p-value, a p-value is at least ``m / k / (n_permutations + 1)``;
+        `p_max` is at least ``1 / (n_permutations + 1)`` for any number of cells.
     groups, order : (n_samples,) array-like or str, optional
         Group and time of each sample, if samples depend on each other: the stimulus of a trial, the
         text of a token. A string names a coordinate of tables, or an array in files. They take the
@@ -172,9 +176,9 @@ def compare(
         - for each measure, ``table["pwcca"]`` is its similarity and ``table["pwcca_distance"]`` its
           distance; options are part of the name, as in ``table["linear_regression(folds=10)"]``;
         - with `correct`, ``table["pwcca_corrected"]``; with `interval`, ``_low`` and ``_high``;
-          with `chance`, ``_chance``, ``_calibrated`` (0 at chance, 1 at identity), ``_p_value`` and
-          ``_p_adjusted``; with any of them, ``n_significant``, the number of canonical correlations
-          beyond the edge of noise;
+          with `chance`, ``_chance``, ``_calibrated`` (0 at chance, 1 at identity), ``_p_value``,
+          ``_p_adjusted`` and ``_p_max``; with any of them, ``n_significant``, the number of
+          canonical correlations beyond the edge of noise;
         - ``x_rank`` (x_layer) and ``y_rank`` (y_layer), the directions of each layer;
         - ``n_samples`` (x_layer, y_layer), the rows that were compared;
         - ``table.attrs["a"]`` and ``["b"]``, the names of networks given by a path or name, and

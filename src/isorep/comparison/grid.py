@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from threading import Lock
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isorep.comparison.inferred import (
     NOTHING,
     InferenceOptions,
-    adjusted_p_values,
     inferred_values,
+    of_all_cells,
 )
 from isorep.comparison.notes import Notes, reason_text, warning_lines
-from isorep.comparison.table import Arrays, distance_variable, empty_arrays
+from isorep.comparison.table import (
+    Arrays,
+    distance_variable,
+    empty_arrays,
+    standardized_variable,
+)
 from isorep.core.overlap import Overlap
 from isorep.core.prepare import Coupled, Prepared, couple_prepared
 from isorep.core.score import Score
 from isorep.core.warning_text import not_computed
-from isorep.inference.infer import N_PERMUTATIONS, Inference, examine
+from isorep.inference.infer import N_PERMUTATIONS, Examined, examine
+from isorep.inference.max_statistic import standardized
+from isorep.inference.null_distribution import NullDistribution
 from isorep.inference.shared_parts import SharedParts
 from isorep.measures.base import Measure
 
@@ -41,6 +51,9 @@ class Grid:
     ----------
     warnings, reasons : dict of index to notes
         Why to read a cell with care, and why it is NaN, for the cells where there is a reason.
+    null_maxima : (n_measures, n_permutations) array
+        Largest standardized similarity of the cells after each permutation, the same permutation
+        of the samples in all cells; -inf without cells.
     """
 
     def __init__(
@@ -53,7 +66,8 @@ class Grid:
         self._options = options
         self._shared = SharedParts(options.n_permutations or N_PERMUTATIONS, options.seed)
         self._arrays = empty_arrays(shape, measures, options)
-        self._same = np.zeros(shape, dtype=bool)
+        self.null_maxima = np.full((len(measures), options.n_draws), -np.inf)
+        self._lock = Lock()
         self.warnings: dict[Index, Notes] = {}
         self.reasons: dict[Index, Notes] = {}
 
@@ -71,7 +85,8 @@ class Grid:
         coupled
             The overlap of x and y, or the error that prevents it, which both cells then report.
         same
-            Whether x and y are the same layer of the same network. Its p-value is not adjusted.
+            Whether x and y are the same layer of the same network. This is not a test: it would
+            lower the adjusted p-values of other cells.
         """
         if isinstance(coupled, Exception):
             for cell in (at,) if mirror is None else (at, mirror):
@@ -79,8 +94,7 @@ class Grid:
             return
         scores = [score_overlap(measure, coupled) for measure in self._measures]
         inferred = self._infer(coupled, scores, {})
-        self._write(at, coupled, scores, inferred)
-        self._same[at] = same
+        self._write(at, coupled, scores, inferred, tested=not same)
         if mirror is not None:
             swapped = coupled.swap()
             symmetric = {m.label: inferred[m.label] for m in self._measures
@@ -95,12 +109,11 @@ class Grid:
 
     def arrays(self) -> Arrays:
         """Return the cells by variable, as `isorep.comparison.table.make_table` takes them."""
+        return with_all_cells(self.cells(), self._measures, self._options, self.null_maxima)
+
+    def cells(self) -> Arrays:
+        """Return the cells of a part of a table, before the p-values that need all its cells."""
         arrays = dict(self._arrays)
-        for measure in self._measures if self._options.chance else ():
-            # A layer compared with itself is not a test: it would lower the other p-values.
-            arrays[f"{measure.label}_p_adjusted"] = adjusted_p_values(
-                arrays[f"{measure.label}_p_value"], ~self._same
-            )
         for name, notes, as_text in (
             ("warnings", self.warnings, warning_lines),
             ("reason", self.reasons, reason_text),
@@ -114,8 +127,8 @@ class Grid:
         self,
         overlap: Overlap,
         scores: Sequence[Score | Exception],
-        known: Mapping[str, Inference | ValueError | TypeError],
-    ) -> dict[str, Inference | ValueError | TypeError]:
+        known: Mapping[str, Examined | ValueError | TypeError],
+    ) -> dict[str, Examined | ValueError | TypeError]:
         """Return the inference of each measure that has a score, with those that are `known`."""
         measures = [
             measure
@@ -132,33 +145,72 @@ class Grid:
         at: Index,
         overlap: Overlap,
         scores: Sequence[Score | Exception],
-        inferred: Mapping[str, Inference | ValueError | TypeError],
+        inferred: Mapping[str, Examined | ValueError | TypeError],
+        *,
+        tested: bool = True,
     ) -> None:
         arrays = self._arrays
         arrays["n_samples"][at] = overlap.n_samples
         warnings: dict[str, Sequence[str]] = {}
         reasons: dict[str, Sequence[str]] = {}
-        for measure, score in zip(self._measures, scores, strict=True):
+        for i, (measure, score) in enumerate(zip(self._measures, scores, strict=True)):
             if isinstance(score, Exception):
                 reasons[measure.label] = [str(score)]
                 continue
             arrays[measure.label][at] = score.similarity
             arrays[distance_variable(measure)][at] = score.distance
-            inference = inferred.get(measure.label)
-            if isinstance(inference, Inference):
+            examined = inferred.get(measure.label)
+            if isinstance(examined, Examined):
+                inference = examined.inference
                 for name, value in inferred_values(inference).items():
                     if name in self._options.names:
                         arrays[f"{measure.label}_{name}"][at] = value
                 arrays["n_significant"][at] = inference.n_significant
                 warnings[measure.label] = inference.warnings
-            elif inference is None:
+                if examined.null is not None and tested:
+                    self._write_null(at, i, examined.null)
+            elif examined is None:
                 warnings[measure.label] = score.warnings
             else:
-                warnings[measure.label] = [*score.warnings, not_computed(inference)]
+                warnings[measure.label] = [*score.warnings, not_computed(examined)]
         if any(warnings.values()):
             self.warnings[at] = warnings
         if reasons:
             self.reasons[at] = reasons
+
+    def _write_null(self, at: Index, measure: int, null: NullDistribution) -> None:
+        """Write the standardized similarity of a test, and add its permutations to the maxima."""
+        similarity, draws = standardized(null)
+        self._arrays[standardized_variable(self._measures[measure])][at] = similarity
+        maxima = self.null_maxima[measure]
+        with self._lock:  # cells are filled by several threads
+            np.maximum(maxima, draws, out=maxima)
+
+
+def with_all_cells(
+    arrays: Mapping[str, NDArray[Any]],
+    measures: Sequence[Measure],
+    options: InferenceOptions,
+    null_maxima: NDArray[np.float64],
+) -> Arrays:
+    """Return the cells of a whole table, with the p-values that account for its many cells.
+
+    Parameters
+    ----------
+    arrays
+        All cells of the table, as `Grid.cells` returns them.
+    measures, options
+        What the cells were compared by, and what was inferred.
+    null_maxima : (n_measures, n_permutations) array
+        See `Grid`.
+    """
+    complete = dict(arrays)
+    for measure, maxima in zip(measures if options.chance else (), null_maxima, strict=False):
+        p_values = of_all_cells(
+            arrays[f"{measure.label}_p_value"], arrays[standardized_variable(measure)], maxima
+        )
+        complete |= {f"{measure.label}_{name}": values for name, values in p_values.items()}
+    return complete
 
 
 def score_overlap(measure: Measure, overlap: Overlap) -> Score | ValueError | TypeError:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from isorep._utils.progress import counted
 from isorep._utils.validation import check_seed
 from isorep.core.orders import check_permutations
-from isorep.inference.infer import Inference
+from isorep.inference.infer import N_PERMUTATIONS, Inference
+from isorep.inference.max_statistic import max_p_values
 
 INFERRED = {
     "corrected": "similarity, corrected for finite-sample bias",
@@ -21,8 +22,12 @@ INFERRED = {
     "calibrated": "similarity, 0 at chance and 1 at identity",
     "p_value": "probability of so high a similarity of unrelated data",
     "p_adjusted": "p-value adjusted for many cells (Benjamini and Hochberg)",
+    "p_max": "p-value against the largest of all cells of unrelated data (Westfall and Young)",
 }
 """Suffix and description of the variables that a table may have for each measure."""
+
+OF_ALL_CELLS = ("p_adjusted", "p_max")
+"""Keys of `INFERRED` that need all cells of a table; see `of_all_cells`."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +67,22 @@ class InferenceOptions:
         """The keys of `INFERRED` that these options ask for."""
         names = ["corrected"] if self.correct or self.interval else []
         names += ["low", "high"] if self.interval else []
-        names += ["chance", "calibrated", "p_value", "p_adjusted"] if self.chance else []
+        names += ["chance", "calibrated", "p_value", *OF_ALL_CELLS] if self.chance else []
         return names
+
+    @property
+    def used(self) -> dict[str, bool | int]:
+        """The options that decide the numbers of a table: none if it has similarities alone."""
+        options: dict[str, bool | int] = {
+            name: True for name in ("correct", "interval", "chance") if getattr(self, name)
+        }
+        options |= {"n_permutations": self.n_draws} if self.chance else {}
+        return options | ({"seed": self.seed} if options else {})
+
+    @property
+    def n_draws(self) -> int:
+        """Number of permutations of each cell; 0 if they are not needed."""
+        return (self.n_permutations or N_PERMUTATIONS) if self.chance else 0
 
     def work(self, n_measures: int) -> str:
         """Return what is done to each cell, such as "2 measures, interval, 999 permutations"."""
@@ -73,7 +92,7 @@ class InferenceOptions:
         elif self.correct:
             parts.append("correction")
         if self.chance:
-            parts.append(counted(self.n_permutations or 0, "permutation"))
+            parts.append(counted(self.n_draws, "permutation"))
         return ", ".join(parts)
 
     def for_cells(self, n_cells: int) -> InferenceOptions:
@@ -88,16 +107,13 @@ NOTHING = InferenceOptions()
 
 
 def inferred_values(inference: Inference) -> Mapping[str, float]:
-    """Return the numbers of an inference by the keys of `INFERRED`, but for `p_adjusted`.
-
-    An adjusted p-value needs the p-values of all cells; see `adjusted_p_values`.
-    """
+    """Return the numbers of an inference by the keys of `INFERRED`, but for `OF_ALL_CELLS`."""
     low, high = inference.interval
     values = {"low": low, "high": high}
     return {
         name: values[name] if name in values else getattr(inference, name)
         for name in INFERRED
-        if name != "p_adjusted"
+        if name not in OF_ALL_CELLS
     }
 
 
@@ -127,3 +143,34 @@ def adjusted_p_values(
 
         adjusted[tested] = false_discovery_control(p_values[tested])
     return adjusted
+
+
+def of_all_cells(
+    p_values: NDArray[np.float64], standardized: NDArray[np.float64], maxima: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Return the p-values of a table that account for its many cells, by `OF_ALL_CELLS`.
+
+    Parameters
+    ----------
+    p_values : array of any shape
+        p-values; NaN where there is none.
+    standardized : array of the same shape
+        Standardized similarities; NaN for cells that are not a test. Their p-values are returned
+        unchanged.
+    maxima : (n_permutations,) array
+        Largest standardized similarity of the cells after each permutation.
+
+    Examples
+    --------
+    >>> p_values = np.array([[0.25, 0.25], [0.5, np.nan]])
+    >>> standardized = np.array([[np.nan, 1.9], [0.7, np.nan]])
+    >>> adjusted = of_all_cells(p_values, standardized, np.array([1.0, 1.8, 1.1]))
+    >>> adjusted["p_adjusted"], adjusted["p_max"]
+    (array([[0.25, 0.5 ],
+           [0.5 ,  nan]]), array([[0.25, 0.25],
+           [1.  ,  nan]]))
+    """
+    tested = ~np.isnan(standardized)
+    p_max = p_values.copy()
+    p_max[tested] = max_p_values(standardized[tested], maxima)
+    return {"p_adjusted": adjusted_p_values(p_values, tested), "p_max": p_max}

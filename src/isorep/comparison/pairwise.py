@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from isorep._utils.arrays import ArrayLike
 from isorep.comparison.aligned_sides import aligned_sides
+from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.inputs import Label, labelled
 from isorep.comparison.sweeps.network import networks_of
 from isorep.comparison.sweeps.scheduler import run
@@ -27,6 +28,11 @@ def pairwise(
     *,
     layers: str | Sequence[str] | None = None,
     measures: Spec | Sequence[Spec] = "pwcca",
+    correct: bool = False,
+    interval: bool = False,
+    chance: bool = False,
+    n_permutations: int | None = None,
+    seed: int = 0,
     groups: ArrayLike | str | None = None,
     order: ArrayLike | str | None = None,
     solver: Solver = "auto",
@@ -58,6 +64,13 @@ def pairwise(
     measures : str, mapping or sequence of these
         Names in `isorep.MEASURES`, alone or with options: ``"linear_regression(folds=10)"`` or
         ``{"linear_regression": {"folds": 10}}``.
+    correct, interval, chance, n_permutations, seed
+        What to infer for each cell, and the random seed; see `isorep.compare`. All cost far more
+        than the similarity: of two layers of 128 features and 2,000 samples, `cka` takes a core
+        0.04 s, and 0.5 s more with `correct`, 1.1 s with `interval`, or 0.6 s with `chance` and 199
+        permutations (`pwcca`: 1.1 s, 1.4 s and 2.1 s). The default `n_permutations` is 20 for each
+        pair of networks and layer, but at least 199 and at most 1,999. The progress says how long
+        the whole takes.
     groups, order : (n_samples,) array-like or str, optional
         Group and time of each sample, if samples depend on each other; see `isorep.compare`.
     solver : {"auto", "gram", "svd"}
@@ -68,7 +81,8 @@ def pairwise(
         about half of the time. It changes correlations by about 1e-7 and measures by less than
         1e-5, except PWCCA of tied correlations, whose weights are arbitrary. "auto" is "single" for
         more than 1,000 pairs (45 networks and more) if every measure allows it. In both, a network
-        compared with itself has correlations of 1, up to rounding.
+        compared with itself has correlations of 1, up to rounding. With `correct`, `interval` or
+        `chance`, "auto" is "double" and "single" is an error.
     nan_policy : {"raise", "omit"}
         What to do with NaN: "raise" makes the cells of the layer NaN, with the reason; "omit"
         leaves out every sample that has NaN in a selected layer of any network, and
@@ -100,6 +114,9 @@ def pairwise(
         - for each measure, ``table["pwcca"]`` is its similarity and ``table["pwcca_distance"]`` its
           distance. A measure with options has them in its name:
           ``table["linear_regression(folds=10)"]``;
+        - with `correct`, `interval` or `chance`, the variables that they add to the table of
+          `isorep.compare`. ``_p_adjusted`` and ``_p_max`` are adjusted for all cells of the table;
+          a network compared with itself is not a test, and its p-values are not adjusted;
         - ``rank`` (x, layer): number of directions of each network's layer;
         - ``n_samples`` (x, y, layer): number of samples compared;
         - ``warnings`` (x, y, layer): reasons to read a cell with care, and ``reason``: why a cell
@@ -112,8 +129,8 @@ def pairwise(
     ------
     ValueError
         If the samples or their order differ between two networks, a layer or a measure is unknown,
-        no pair could be compared, `out` exists and is not this sweep, or `memory` is too low for
-        one tile.
+        `n_permutations` or `seed` has no effect, no pair could be compared, `out` exists and is not
+        this sweep, or `memory` is too low for one tile.
     TypeError
         If `networks` is not a mapping of mappings and paths.
     OSError
@@ -159,6 +176,7 @@ def pairwise(
         measures=measures,
         solver=solver,
         precision=precision,
+        inference=InferenceOptions(correct, interval, chance, n_permutations, seed),
         nan_policy=nan_policy,
         n_pairs=n * (n + 1) // 2,
     )

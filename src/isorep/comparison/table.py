@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.version import __version__
-from isorep.comparison.inferred import INFERRED, NOTHING, InferenceOptions
+from isorep.comparison.inferred import INFERRED, NOTHING, OF_ALL_CELLS, InferenceOptions
 from isorep.measures.base import Measure
 
 if TYPE_CHECKING:
@@ -26,11 +26,12 @@ Arrays = dict[str, NDArray[Any]]
 def empty_arrays(
     shape: Sequence[int], measures: Sequence[Measure], options: InferenceOptions = NOTHING
 ) -> Arrays:
-    """Return the cells of a table before any is filled: numbers are NaN, texts are empty."""
-    names = [*score_variables(measures), *inferred_variables(measures, options)]
-    names += ["n_significant"] if options.names else []
+    """Return the cells of a table before any is filled: numbers are NaN, texts are empty.
+
+    The p-values that need all cells are missing; see `isorep.comparison.grid.with_all_cells`.
+    """
     return {
-        **{name: np.full(shape, np.nan) for name in names},
+        **{name: np.full(shape, np.nan) for name in cell_variables(measures, options)},
         "n_samples": np.zeros(shape, dtype=np.int64),
         "warnings": np.full(shape, "", dtype=object),
         "reason": np.full(shape, "", dtype=object),
@@ -112,6 +113,28 @@ def inferred_variables(
 def distance_variable(measure: Measure) -> str:
     """Return the name of the variable with a measure's distances."""
     return f"{measure.label}_distance"
+
+
+def cell_variables(measures: Sequence[Measure], options: InferenceOptions) -> list[str]:
+    """Return the names of the float variables of which each cell is computed alone."""
+    names = [*score_variables(measures)]
+    names += [
+        f"{measure.label}_{name}"
+        for measure in measures
+        for name in options.names
+        if name not in OF_ALL_CELLS
+    ]
+    names += ["n_significant"] if options.names else []
+    names += [standardized_variable(measure) for measure in measures] if options.chance else []
+    return names
+
+
+def standardized_variable(measure: Measure) -> str:
+    """Return the name of the cells with a measure's standardized similarities.
+
+    They are not part of a table: `isorep.comparison.inferred.of_all_cells` needs them.
+    """
+    return f"{measure.label}_standardized"
 
 
 def table_attributes(kind: Kind, measures: Iterable[Measure]) -> dict[str, Any]:

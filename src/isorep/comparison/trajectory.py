@@ -14,6 +14,7 @@ from isorep._utils.arrays import ArrayLike
 from isorep._utils.natural_order import natural_key
 from isorep._utils.validation import unknown_name
 from isorep.comparison.aligned_sides import aligned_sides
+from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.inputs import Label, labelled, plain
 from isorep.comparison.sweeps.network import networks_of
 from isorep.comparison.sweeps.scheduler import run
@@ -36,6 +37,11 @@ def trajectory(
     reference: Label | Mapping[str, Any] | PathLike[str] = "last",
     layers: str | Sequence[str] | None = None,
     measures: Spec | Sequence[Spec] = "pwcca",
+    correct: bool = False,
+    interval: bool = False,
+    chance: bool = False,
+    n_permutations: int | None = None,
+    seed: int = 0,
     groups: ArrayLike | str | None = None,
     order: ArrayLike | str | None = None,
     solver: Solver = "auto",
@@ -69,6 +75,9 @@ def trajectory(
         Layers to compare, which every state and the reference must have; globs select among the
         layers of the first state. Default: all its layers. If each state has one layer, and the
         names differ, the layer is "array".
+    correct, interval, chance, n_permutations, seed
+        What to infer for each cell, and the random seed; see `isorep.pairwise`. The default
+        `n_permutations` is 20 for each state and layer, but at least 199 and at most 1,999.
     measures, groups, order, solver, precision, nan_policy, out, scheduler, memory, progress
         See `isorep.pairwise`.
 
@@ -146,6 +155,7 @@ def trajectory(
         measures=measures,
         solver=solver,
         precision=precision,
+        inference=InferenceOptions(correct, interval, chance, n_permutations, seed),
         nan_policy=nan_policy,
         n_pairs=sum(map(len, runs.values())),
     )

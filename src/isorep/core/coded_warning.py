@@ -44,5 +44,7 @@ CODES: dict[str, type[CodedWarning]] = {
     "same-span": CodedWarning,
     "same-at-start": CodedWarning,
     "noisy-states": CodedWarning,
+    "input-bypass": CodedWarning,
+    "stitching-not-trained": CodedWarning,
 }
 """Every code, with the category of its warnings; docs/warnings.md has a section for each."""

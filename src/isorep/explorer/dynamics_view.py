@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import isnan, nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +10,7 @@ from scipy.special import stdtrit
 from isorep.explorer.packing import ends, floats, names, texts
 from isorep.inference.jackknife import BLOCKS
 from isorep.measures.registry import measure_named
-from isorep.plot.axis import bounds
+from isorep.plot.axis import bounds, inferred_values
 
 if TYPE_CHECKING:
     import xarray
@@ -92,16 +90,18 @@ def _measure(table: xarray.Dataset, name: str) -> dict[str, Any]:
         "similarity": floats(similarity),
         "distance": floats(distance),
     }
-    if f"{name}_low" in table:
-        low, high = (table[f"{name}_{end}"].to_numpy() for end in ("low", "high"))
-        from_similarity = measure_named(name).distance.from_similarity
-        distances = np.vectorize(_keep_nan(from_similarity), otypes=[float])
-        section |= {"similarity_low": floats(low), "similarity_high": floats(high)}
-        # A distance falls when its similarity rises, so the bounds swap.
-        section["distance_low"] = floats(distances(high))
-        section["distance_high"] = floats(distances(low))
+    section |= {
+        key: floats(table[f"{name}_{key}"])
+        for key in ("corrected", "calibrated", "p_adjusted", "p_max")
+        if f"{name}_{key}" in table
+    }
+    for quantity in ("similarity", "corrected", "distance"):
+        for key in ("low", "high", "chance"):
+            values = inferred_values(table, name, key, quantity)
+            # A corrected similarity has no chance level: that of unrelated data is 0.
+            if values is not None and quantity in section and (quantity, key) != _NO_LEVEL:
+                section[f"{quantity}_{key}"] = floats(values)
     return section
 
 
-def _keep_nan(distance: Callable[[float], float]) -> Callable[[float], float]:
-    return lambda similarity: nan if isnan(similarity) else distance(similarity)
+_NO_LEVEL = ("corrected", "chance")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan, nan
-from typing import Any
+from typing import Any, NamedTuple
 
 from isorep._utils.arrays import ArrayLike, to_numpy
 from isorep._utils.html_table import html_table
@@ -200,7 +200,21 @@ def infer(
     ]
     if isinstance(result, Exception):
         raise result
-    return result
+    return result.inference
+
+
+class Examined(NamedTuple):
+    """An inference, with the numbers behind it that tests of a whole table need.
+
+    Attributes
+    ----------
+    inference : Inference
+    null : NullDistribution or None
+        Similarities after each permutation, if they were computed.
+    """
+
+    inference: Inference
+    null: NullDistribution | None
 
 
 def examine(
@@ -214,7 +228,7 @@ def examine(
     n_permutations: int = N_PERMUTATIONS,
     seed: int = 0,
     shared: SharedParts | None = None,
-) -> dict[str, Inference | ValueError | TypeError]:
+) -> dict[str, Examined | ValueError | TypeError]:
     """Return the requested parts of an inference by several measures; see `infer`.
 
     The measures share the population, the simulated samples, the jackknife and the permutations.
@@ -231,7 +245,7 @@ def examine(
     """
     shared = shared or SharedParts(n_permutations, seed)
     scores: dict[Measure, Score] = {}
-    results: dict[str, Inference | ValueError | TypeError] = {}
+    results: dict[str, Examined | ValueError | TypeError] = {}
     for row in rows:
         try:
             scores[row] = row(coupled, **row.seeded({}, seed))
@@ -298,7 +312,8 @@ def examine(
                     "read the similarity itself, for which 0 is no relation",
                 )
             )
-        results[row.label] = Inference(
+        null = nulls.get(row.label)
+        inference = Inference(
             similarity=score.similarity,
             corrected=corrected if correct or interval else nan,
             interval=(low, high),
@@ -313,6 +328,8 @@ def examine(
             y_rank=score.y_rank,
             warnings=heard(warnings),
         )
+        null = null if isinstance(null, NullDistribution) else None
+        results[row.label] = Examined(inference, null)
     return results
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan, nan
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from isorep._utils.validation import unknown_name
+from isorep.measures.registry import measure_named
 
 if TYPE_CHECKING:
     import xarray
@@ -140,6 +142,38 @@ def select_variable(
             f"shell with --{option}"
         )
     return name, table[variable]
+
+
+def inferred_values(
+    table: xarray.Dataset, measure: str, key: str, quantity: str
+) -> NDArray[np.float64] | None:
+    """Return bounds of the interval, or the chance level, on the scale of a quantity.
+
+    Parameters
+    ----------
+    table, measure
+        A table and one of its measures.
+    key
+        "low", "high" or "chance".
+    quantity
+        "similarity", "corrected" or "distance". A distance falls when its similarity rises, so that
+        its lower bound is that of the upper bound of the similarity.
+
+    Returns
+    -------
+    array or None
+        None if the table does not have it.
+    """
+    if quantity == "distance":
+        key = {"low": "high", "high": "low"}.get(key, key)
+    if f"{measure}_{key}" not in table:
+        return None
+    values: NDArray[np.float64] = table[f"{measure}_{key}"].to_numpy()
+    if quantity != "distance":
+        return values
+    distance = measure_named(measure).distance.from_similarity
+    flat = [nan if isnan(value) else distance(value) for value in values.ravel().tolist()]
+    return np.reshape(flat, values.shape)
 
 
 def check_kind(

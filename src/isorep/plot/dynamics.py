@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from isorep.plot.axis import Quantity, bounds, check_kind, label_of, select_variable
+from isorep.plot.axis import (
+    InferredQuantity,
+    Quantity,
+    bounds,
+    check_kind,
+    inferred_values,
+    label_of,
+    select_variable,
+)
 from isorep.plot.frame import axes_to_draw_into, style_lines, with_shared_parameters
 from isorep.plot.sequence import add_colour_key, ordered_colours
 
@@ -23,7 +31,7 @@ def dynamics(
     trajectory: xarray.Dataset,
     measure: str | None = None,
     *,
-    quantity: Quantity = "distance",
+    quantity: Quantity | InferredQuantity = "distance",
     ax: Axes | None = None,
 ) -> Axes:
     """Draw one line per layer over the steps, dark for the first layer, light for the last.
@@ -32,20 +40,25 @@ def dynamics(
     pictures of one measure are comparable. If the range is infinite, it is cut at the greatest
     value. A cell that could not be computed is a gap.
 
+    If the table was made with ``interval=True``, a band shows the 95 % confidence interval of the
+    population value. The line of a quantity that is not corrected may leave it, if samples are few.
+    If it was made with ``chance=True``, a dotted line shows the level of unrelated data.
+
     Parameters
     ----------
     trajectory : xarray.Dataset
         Table of `isorep.trajectory`, of one run. Steps that are numbers are drawn to scale.
     {measure}
-    quantity : {"distance", "similarity"}
-        Numbers to draw.
+    quantity : {"distance", "similarity", "corrected", "calibrated"}
+        Numbers to draw. "corrected" is the similarity corrected for finite-sample bias,
+        "calibrated" the similarity rescaled so that chance is 0; the table must hold them.
     {ax}
 
     Raises
     ------
     TypeError, ValueError
-        If the table was not made by `isorep.trajectory` or lacks the measure, or if `quantity` is
-        unknown.
+        If the table was not made by `isorep.trajectory` or lacks the measure or the quantity, or if
+        `quantity` is unknown.
 
     Examples
     --------
@@ -57,7 +70,10 @@ def dynamics(
     'pwcca distance to step 4'
     """
     check_kind(trajectory, ["trajectory"], ("step", "layer"))
-    name, grid = select_variable(trajectory, measure, quantity)
+    name, grid = select_variable(
+        trajectory, measure, quantity, (*get_args(Quantity), *get_args(InferredQuantity))
+    )
+    trajectory = trajectory.transpose("step", "layer", ...)
     grid = grid.transpose("step", "layer")
     values, steps = grid.to_numpy(), trajectory["step"].to_numpy()
     layers = trajectory["layer"].to_numpy().tolist()
@@ -78,6 +94,19 @@ def dynamics(
             label=layer,
             clip_on=False,  # a marker on the edge of the axes stays whole
         )
+    low, high, chance = (
+        None if quantity == "calibrated" else inferred_values(trajectory, name, key, quantity)
+        for key in ("low", "high", "chance")
+    )
+    notes = []
+    if low is not None and high is not None:
+        notes.append("band: 95 % interval of the population value")
+        for lower, upper, colour in zip(low.T, high.T, colours, strict=True):
+            ax.fill_between(positions, lower, upper, color=colour, alpha=0.2, linewidth=0)
+    if chance is not None and quantity != "corrected":
+        notes.append("dotted: unrelated data")
+        for line, colour in zip(chance.T, colours, strict=True):
+            ax.plot(positions, line, color=colour, linestyle=":", linewidth=1.2)
     if not to_scale:
         ax.set_xticks(
             positions,
@@ -87,10 +116,18 @@ def dynamics(
             rotation_mode="anchor",
             parse_math=False,
         )
-    ax.set_ylim(bounds(grid.attrs["range"], values))
+    least, greatest = bounds(grid.attrs["range"], values)
+    if quantity == "calibrated":  # below chance it is negative
+        least = min(least, float(np.nanmin(values, initial=least)))
+    ax.set_ylim(least, greatest)
     style_lines(ax)
     reference = trajectory.attrs["reference"]
     end = "the reference" if reference == "given" else f"step {reference}"
-    ax.set(xlabel="step", ylabel=label_of(grid, quantity), title=f"{name} {quantity} to {end}")
+    words = f"{quantity} similarity" if quantity in get_args(InferredQuantity) else quantity
+    ax.set(
+        xlabel="\n".join(["step", *notes]),
+        ylabel=label_of(grid, words),
+        title=f"{name} {words} to {end}",
+    )
     add_colour_key(ax, layers, colours, "layer")
     return ax

@@ -5,6 +5,7 @@ import pytest
 from helpers.sweeps import equal, networks
 
 import isorep
+from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.sweeps import network
 from isorep.comparison.sweeps.batched_overlap import BatchedOverlap
 from isorep.comparison.sweeps.network import Network
@@ -168,6 +169,7 @@ def test_products_of_tensors_have_all_of_their_digits(by_backend, monkeypatch):
 def test_precision_follows_the_number_of_pairs_and_the_measures():
     moments, samples = [MEASURES["pwcca"]], [MEASURES["pwcca"], MEASURES["rsa"]]
     assert choose_precision("auto", moments, 1000) == "double"
+    assert choose_precision("auto", moments, 1001, InferenceOptions(chance=True)) == "double"
     assert choose_precision("auto", moments, 1001) == "single"
     assert choose_precision("auto", samples, 1001) == "double"
     assert choose_precision("single", moments, 1) == "single"

@@ -368,7 +368,7 @@ def test_an_error_of_the_disk_removes_no_chunk(tmp_path, error):
     chunk.parent.mkdir(parents=True)
     chunk.write_bytes(b"finished")
     metadata = SimpleNamespace(encode_chunk_key=lambda index: f"c/{index[0]}")
-    array = SimpleNamespace(shape=(1,), chunks=(1,), blocks=Blocks(), metadata=metadata)
+    array = SimpleNamespace(path="cka", shape=(1,), chunks=(1,), blocks=Blocks(), metadata=metadata)
     with pytest.raises(type(error)):
         StoredChunks(tmp_path, {"cka": array}).remove_damaged()
     assert chunk.read_bytes() == b"finished"

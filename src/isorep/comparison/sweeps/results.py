@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep.comparison.grid import with_all_cells
 from isorep.comparison.sweeps.sweep import Sweep
 from isorep.comparison.sweeps.tile import Cells, Region, Tile
 from isorep.comparison.table import empty_arrays, make_table
@@ -41,7 +42,9 @@ class ResultsInMemory:
 
     def __init__(self, sweep: Sweep) -> None:
         self._sweep = sweep
-        self._arrays = empty_arrays(list(sweep.sizes.values()), sweep.inputs.measures)
+        inputs = sweep.inputs
+        self._arrays = empty_arrays(list(sweep.sizes.values()), inputs.measures, inputs.inference)
+        self._null_maxima = np.full((len(inputs.measures), inputs.inference.n_draws), -np.inf)
         self._ranks = {
             name: np.zeros([sweep.sizes[dim] for dim in dims], dtype=np.int64)
             for name, dims in sweep.ranks.items()
@@ -62,13 +65,19 @@ class ResultsInMemory:
     def write(self, tile: Tile, cells: Cells) -> None:
         """Add the cells of a tile."""
         write_cells(tile, cells, self._arrays | self._ranks)
+        np.maximum(self._null_maxima, cells.null_maxima, out=self._null_maxima)
 
     def dataset(self) -> xarray.Dataset:
         """Return the table."""
-        sweep = self._sweep
+        sweep, inputs = self._sweep, self._sweep.inputs
         ranks = {name: (dims, self._ranks[name]) for name, dims in sweep.ranks.items()}
         return make_table(
-            sweep.coords, self._arrays, sweep.inputs.measures, ranks, sweep.table_attrs
+            sweep.coords,
+            with_all_cells(self._arrays, inputs.measures, inputs.inference, self._null_maxima),
+            inputs.measures,
+            ranks,
+            sweep.table_attrs,
+            inputs.inference,
         )
 
 

@@ -13,12 +13,17 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from isorep._utils.memory import memory_budget, readable
-from isorep._utils.progress import counted, track
+from isorep._utils.progress import track
+from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.sweeps.executor import Executor, Future, open_executor
 from isorep.comparison.sweeps.results import Results, ResultsInMemory
 from isorep.comparison.sweeps.sweep import Sweep
 from isorep.comparison.sweeps.sweep_store import open_sweep_store
 from isorep.comparison.sweeps.tile import Cells, Tile, compare_layers, prepare_layer
+from isorep.core import orders as orders_of_samples
+from isorep.inference import shared_parts
+from isorep.inference.jackknife import BLOCKS
+from isorep.inference.null_distribution import BATCH
 
 if TYPE_CHECKING:
     import xarray
@@ -57,7 +62,7 @@ def run(
                     len(tiles),
                     progress,
                     unit="tiles",
-                    work=counted(len(sweep.inputs.measures), "measure"),
+                    work=sweep.inputs.inference.work(len(sweep.inputs.measures)),
                     timed=executor.n_threads,
                 )
             ) as tracked:
@@ -115,7 +120,11 @@ def max_prepared(sweep: Sweep, tiles: Sequence[Tile], memory: int, n_tasks: int)
     columns = max(len(tile.y) for tile in tiles)
     single = sweep.inputs.precision == "single"
     prepared = max(_prepared_bytes(n, p, single) for n, p in shapes)
-    working = n_tasks * max(_working_bytes(n, p, columns, single) for n, p in shapes)
+    inference = sweep.inputs.inference
+    working = n_tasks * max(
+        _working_bytes(n, p, columns, single) + _inference_bytes(n, p, most, inference)
+        for n, p in shapes
+    )
     least = working + most * prepared
     if memory < least:
         tasks = "1 task" if n_tasks == 1 else f"{n_tasks} tasks"
@@ -139,6 +148,20 @@ def _working_bytes(n: int, p: int, columns: int, single: bool) -> int:
     if single:  # the stacked y layers, their product with x, its decomposition
         return max(preparing, columns * (n * p * _SINGLE + p * p * _SINGLE + decomposing))
     return max(preparing, decomposing)
+
+
+def _inference_bytes(n: int, p: int, networks: int, inference: InferenceOptions) -> int:
+    """Bytes that a task allocates for the inference of a tile of these networks."""
+    n_bytes = 0
+    if inference.correct or inference.interval:  # simulated samples
+        n_bytes += 10 * p * p * _DOUBLE
+    if inference.interval:  # a basis without a block, and those that are kept
+        kept = networks * BLOCKS * 3 * p * p * _DOUBLE
+        n_bytes += n * p * _DOUBLE + min(kept, shared_parts.KEPT)
+    if inference.chance:  # the orders, and permuted rows with their products
+        orders = inference.n_draws * n * _DOUBLE
+        n_bytes += min(orders, orders_of_samples.KEPT) + 4 * BATCH
+    return n_bytes
 
 
 def order_tiles(tiles: Sequence[Tile], n_prepared: int, window: int) -> list[Tile]:
@@ -230,7 +253,7 @@ def _compute_layer(
             uses[k].popleft()
         needed = [prepared[k] for k in tile.networks]
         running[tile.number] = executor.submit(
-            compare_layers, tile, needed, labels, inputs.precision
+            compare_layers, tile, needed, labels, inputs.precision, inputs.inference
         )
         running[tile.number].add_done_callback(lambda _: finished.put(tile))
 

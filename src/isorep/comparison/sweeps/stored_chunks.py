@@ -22,7 +22,7 @@ class StoredChunks:
     path
         Path of the store.
     arrays
-        Its arrays, by name.
+        Its arrays, by a name.
     """
 
     def __init__(self, path: Path, arrays: Mapping[str, Any]) -> None:
@@ -75,7 +75,8 @@ class StoredChunks:
         return [-(-n // chunk) for n, chunk in zip(array.shape, array.chunks, strict=True)]
 
     def _chunk(self, name: str, index: tuple[int, ...]) -> str:
-        return f"{name}/{self._arrays[name].metadata.encode_chunk_key(index)}"
+        array = self._arrays[name]
+        return f"{array.path}/{array.metadata.encode_chunk_key(index)}"
 
 
 def _indices(part: int | slice, length: int, chunk: int) -> range:

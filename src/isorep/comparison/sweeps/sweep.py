@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from isorep._utils.validation import check_name
+from isorep.comparison.inferred import NOTHING, InferenceOptions
 from isorep.comparison.inputs import Label, check_same_samples, layers_of_all
 from isorep.comparison.sweeps.network import Network
 from isorep.comparison.sweeps.tile import ProductPrecision, Region, Tile, tile_edge
@@ -47,6 +48,8 @@ class SweepInputs:
     solver : str
     precision : str
         "double" or "single".
+    inference : InferenceOptions
+        What to infer for each cell, with a number of permutations.
     n_omitted : int or None
         Number of samples that are left out because of NaN; None if they are not looked for.
     """
@@ -58,6 +61,7 @@ class SweepInputs:
     measures: Sequence[Measure]
     solver: Solver
     precision: ProductPrecision
+    inference: InferenceOptions
     n_omitted: int | None = None
 
     @classmethod
@@ -69,10 +73,13 @@ class SweepInputs:
         measures: Spec | Sequence[Spec],
         solver: Solver,
         precision: Precision,
+        inference: InferenceOptions,
         nan_policy: NanPolicy,
         n_pairs: int,
     ) -> SweepInputs:
         """Check the networks and the options of `isorep.pairwise`.
+
+        `n_pairs` is the number of pairs of networks that are compared at each layer.
 
         Raises
         ------
@@ -83,7 +90,8 @@ class SweepInputs:
         checked_measures = measures_named(measures)
         check_name("solver", solver, get_args(Solver))
         check_name("nan_policy", nan_policy, get_args(NanPolicy))
-        product_precision = choose_precision(precision, checked_measures, n_pairs)
+        inference.check_used()
+        product_precision = choose_precision(precision, checked_measures, n_pairs, inference)
         networks, checked_layers, shapes, sample_ids = _check_layers(networks, layers)
         n_omitted = None
         if nan_policy == "omit":
@@ -98,13 +106,15 @@ class SweepInputs:
             checked_measures,
             solver,
             product_precision,
+            inference.for_cells(n_pairs * len(checked_layers)),
             n_omitted,
         )
 
     @property
     def edge(self) -> int:
         """Number of networks on a side of a tile."""
-        return tile_edge(len(self.networks), self.shapes, self.precision)
+        inferred = bool(self.inference.names)
+        return tile_edge(len(self.networks), self.shapes, self.precision, inferred)
 
 
 @dataclass(frozen=True)
@@ -153,7 +163,10 @@ class Sweep:
 
 
 def choose_precision(
-    precision: Precision, measures: Sequence[Measure], n_pairs: int
+    precision: Precision,
+    measures: Sequence[Measure],
+    n_pairs: int,
+    inference: InferenceOptions = NOTHING,
 ) -> ProductPrecision:
     """Return the precision of the products; see `isorep.pairwise`."""
     check_name("precision", precision, get_args(Precision))
@@ -163,8 +176,14 @@ def choose_precision(
             f"precision='single' rounds the samples, which {', '.join(need_samples)} must read. "
             "Pass precision='double', or measures that need only second moments"
         )
+    if precision == "single" and inference.names:
+        raise ValueError(
+            "precision='single' rounds products, and permutations and blocks of samples may differ "
+            "by less: pass precision='double', or leave out correct=, interval= and chance="
+        )
     if precision == "auto":
-        return "single" if n_pairs > MANY_PAIRS and not need_samples else "double"
+        needs_double = need_samples or inference.names
+        return "single" if n_pairs > MANY_PAIRS and not needs_double else "double"
     return precision
 
 

@@ -20,11 +20,18 @@ from isorep._formats.zarr_codecs import check_codecs
 from isorep._utils.atomic import new_file, new_folder, writing
 from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.progress import counted
+from isorep.comparison.grid import with_all_cells
 from isorep.comparison.sweeps.results import filled, write_cells
 from isorep.comparison.sweeps.stored_chunks import StoredChunks
 from isorep.comparison.sweeps.sweep import Sweep
 from isorep.comparison.sweeps.tile import Cells, Tile
-from isorep.comparison.table import nothing_compared, score_variables
+from isorep.comparison.table import (
+    cell_variables,
+    inferred_variables,
+    nothing_compared,
+    score_variables,
+    standardized_variable,
+)
 
 if TYPE_CHECKING:
     import xarray
@@ -42,6 +49,12 @@ wrote to (those of numbers follow from its cells), and a checksum of the line.""
 _FORMAT = 2
 
 _TEXTS = ("warnings", "reason")
+
+_NULL = f"{_RECORD}/null"
+"""Group with the standardized similarities, and the maxima of each tile, if there are any; see
+`isorep.comparison.grid.Grid`."""
+
+_MAXIMA = "null_maxima"
 
 
 class SweepStore:
@@ -83,7 +96,7 @@ class SweepStore:
 
         expected = zarr.create_group(zarr.storage.MemoryStore(), zarr_format=3)
         _create_arrays(expected, self._sweep)
-        layouts = {name: _layout(array) for name, array in expected.arrays()}
+        layouts = {name: _layout(array) for name, array in _arrays(expected).items()}
         for consolidated in (False, True):  # in the file of each array, and in that of the store
             try:
                 check_codecs(self._path, metadata=("zarr.json",))
@@ -92,7 +105,7 @@ class SweepStore:
                     group = zarr.open_group(
                         self._path, mode="r+", zarr_format=3, use_consolidated=consolidated
                     )
-                    arrays = dict(group.arrays())
+                    arrays = _arrays(group)
                 damaged = [
                     name
                     for name, layout in layouts.items()
@@ -115,6 +128,8 @@ class SweepStore:
         """Write the cells of a tile and mark it as finished."""
         with writing(self._path):
             write_cells(tile, cells, self._arrays)
+            if _MAXIMA in self._arrays:
+                self._arrays[_MAXIMA][tile.number] = cells.null_maxima
             texts = {
                 chunk
                 for name, region, _ in filled(tile, cells)
@@ -128,10 +143,13 @@ class SweepStore:
 
     def _numbers(self, tile: Tile) -> Iterator[str]:
         """Yield the chunks of numbers that a tile writes to."""
-        for name in (*score_variables(self._sweep.inputs.measures), "n_samples"):
+        inputs = self._sweep.inputs
+        for name in (*cell_variables(inputs.measures, inputs.inference), "n_samples"):
             for region in (tile.xy, tile.yx):
                 if region is not None:
                     yield from self._chunks.in_region(name, region)
+        if _MAXIMA in self._arrays:
+            yield from self._chunks.in_region(_MAXIMA, (tile.number, slice(None), slice(None)))
         for name, _, region in tile.ranks:
             yield from self._chunks.in_region(name, region)
 
@@ -174,11 +192,28 @@ class SweepStore:
         """
         import xarray
 
+        if _MAXIMA in self._arrays:
+            with writing(self._path):
+                self._write_p_values()
         table: xarray.Dataset = xarray.open_zarr(self._path, chunks=None, zarr_format=3)
         names = score_variables(self._sweep.inputs.measures)
         if not any(_has_number(self._arrays[name]) for name in names):
             raise nothing_compared(table["reason"].to_numpy().ravel())
         return table
+
+    def _write_p_values(self) -> None:
+        """Write the p-values that need all cells of the table."""
+        inputs = self._sweep.inputs
+        names = cell_variables(inputs.measures, inputs.inference)
+        null_maxima = self._arrays[_MAXIMA][...].max(axis=0)
+        complete = with_all_cells(
+            {name: self._arrays[name][...] for name in names},
+            inputs.measures,
+            inputs.inference,
+            null_maxima,
+        )
+        for name in complete.keys() - set(names):
+            self._arrays[name][...] = complete[name]
 
 
 def check_name_of_store(path: Path) -> None:
@@ -304,6 +339,7 @@ def _identity(sweep: Sweep, fingerprints: Sequence[str]) -> dict[str, Any]:
     return {
         "format": _FORMAT,
         **sweep.table_attrs,
+        **inputs.inference.used,
         **({"versions": versions} if versions else {}),
         "solver": inputs.solver,
         "coords": {name: list(labels) for name, labels in sweep.coords.items()},
@@ -318,9 +354,9 @@ def _create(folder: Path, sweep: Sweep, identity: Mapping[str, Any]) -> None:
     import zarr
 
     group = zarr.open_group(folder, mode="a", zarr_format=3, attributes=sweep.table_attrs)
-    _create_arrays(group, sweep)
-    _fill(dict(group.arrays()), sweep)
     group.create_group(_RECORD, attributes={"sweep": dict(identity)})
+    _create_arrays(group, sweep)
+    _fill(_arrays(group), sweep)
     with warnings.catch_warnings():
         # xarray warns if the consolidated metadata are missing.
         warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
@@ -331,7 +367,9 @@ def _create(folder: Path, sweep: Sweep, identity: Mapping[str, Any]) -> None:
 def _create_arrays(group: Any, sweep: Sweep) -> None:
     from zarr.codecs import ZstdCodec
 
-    def create(name: str, dims: Sequence[str], dtype: Any, fill: Any, attributes: Any) -> None:
+    def create(
+        name: str, dims: Sequence[str], dtype: Any, fill: Any, attributes: Any, group: Any = group
+    ) -> None:
         shape = [sweep.sizes[dim] for dim in dims]
         group.create_array(
             name,
@@ -348,8 +386,24 @@ def _create_arrays(group: Any, sweep: Sweep) -> None:
         )
 
     dims = list(sweep.coords)
-    for name, attributes in score_variables(sweep.inputs.measures).items():
+    measures, inference = sweep.inputs.measures, sweep.inputs.inference
+    variables = score_variables(measures) | inferred_variables(measures, inference)
+    for name, attributes in variables.items():
         create(name, dims, "float64", np.nan, attributes)
+    if inference.names:
+        create("n_significant", dims, "float64", np.nan, {})
+    if inference.chance:
+        null = group.create_group(_NULL)
+        for measure in measures:
+            create(standardized_variable(measure), dims, "float64", np.nan, {}, null)
+        null.create_array(
+            _MAXIMA,
+            shape=(len(sweep.tiles), len(measures), inference.n_draws),
+            chunks=(1, len(measures), inference.n_draws),
+            dtype="float64",
+            compressors=[ZstdCodec(level=0, checksum=True)],
+            fill_value=np.nan,
+        )
     for name, rank_dims in sweep.ranks.items():
         create(name, rank_dims, "int64", 0, {})
     create("n_samples", dims, "int64", 0, {})
@@ -359,6 +413,11 @@ def _create_arrays(group: Any, sweep: Sweep) -> None:
         is_text = isinstance(labels[0], str)
         dtype = "str" if is_text else np.array(labels).dtype
         create(name, [name], dtype, "" if is_text else 0, {})
+
+
+def _arrays(group: Any) -> dict[str, Any]:
+    """Return the arrays of a store by name, those of the table and those of `_NULL`."""
+    return dict(group.arrays()) | (dict(group[_NULL].arrays()) if _NULL in group else {})
 
 
 def _fill(arrays: Mapping[str, Any], sweep: Sweep) -> None:
@@ -393,11 +452,19 @@ def _check_identity(path: Path, identity: Mapping[str, Any]) -> None:
         )
 
 
+_SWITCHES = ("correct", "interval", "chance")
+"""Parts of an identity that are missing if they are False."""
+
+_UNNAMED = ("tiles", "samples", "data")
+"""Parts of an identity whose differences have no short description."""
+
+
 def _differences(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
     """Describe how the identity in a store differs from that of the sweep."""
-    for name in {**expected, **stored}:
-        value: Any = expected.get(name)
-        before: Any = stored.get(name)
+    # Tiles depend on the options, which say more.
+    for name in sorted({**expected, **stored}, key=_UNNAMED.__contains__):
+        value: Any = expected.get(name, False if name in _SWITCHES else None)
+        before: Any = stored.get(name, False if name in _SWITCHES else None)
         if before == value:
             continue
         if name == "data" and isinstance(before, dict) and before.keys() == value.keys():
@@ -414,7 +481,7 @@ def _differences(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> Iter
                 f"the function of measure {', '.join(changed)}, or what it is registered with, "
                 "changed since it was started"
             )
-        elif name in ("data", "samples", "tiles"):
+        elif name in _UNNAMED:
             yield "it has other networks, samples or layers"
         elif name == "coords" and isinstance(before, dict):
             (dim, labels), *_ = [(d, v) for d, v in value.items() if before.get(d) != v] or [

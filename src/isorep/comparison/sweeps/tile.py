@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from isorep._utils.parallel import one_thread
 from isorep.comparison.grid import Grid
+from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.sweeps.batched_overlap import BatchedOverlap
 from isorep.comparison.sweeps.network import Network
 from isorep.core.basis import Basis, Solver
@@ -28,6 +29,9 @@ Region = tuple[int | slice, ...]
 _MAX_EDGE = {"double": 16, "single": 64}
 """Maximal number of networks on each side of a tile. Computing such a tile takes far longer than
 writing it."""
+
+_MAX_EDGE_INFERRED = 4
+"""As `_MAX_EDGE`, if more than similarities is computed, which takes seconds a pair."""
 
 _MAX_SIDE_BYTES = 2**28
 """Maximal size of one side of a tile, at four bytes a number."""
@@ -83,15 +87,21 @@ class Cells:
         Cells for y against x, if the tile has a region for them.
     ranks : mapping of "x" and "y" to (x,) and (y,) array
         Rank of each layer.
+    null_maxima : (n_measures, n_permutations) array
+        See `isorep.comparison.grid.Grid`.
     """
 
     xy: Mapping[str, NDArray[Any]]
     yx: Mapping[str, NDArray[Any]] | None
     ranks: Mapping[str, NDArray[np.int64]]
+    null_maxima: NDArray[np.float64]
 
 
 def tile_edge(
-    count: int, shapes: Iterable[Mapping[str, tuple[int, int]]], precision: ProductPrecision
+    count: int,
+    shapes: Iterable[Mapping[str, tuple[int, int]]],
+    precision: ProductPrecision,
+    inferred: bool = False,
 ) -> int:
     """Return the number of networks on a side of a tile, a power of two up to 64.
 
@@ -99,7 +109,8 @@ def tile_edge(
     The result does not depend on the machine, so that a sweep resumed elsewhere has the same tiles.
     """
     largest = max(prod(shape) for layers in shapes for shape in layers.values())
-    edge = min(_MAX_EDGE[precision], max(1, count // 4), max(1, _MAX_SIDE_BYTES // (4 * largest)))
+    most = _MAX_EDGE_INFERRED if inferred else _MAX_EDGE[precision]
+    edge = min(most, max(1, count // 4), max(1, _MAX_SIDE_BYTES // (4 * largest)))
     return 1 << (edge.bit_length() - 1)
 
 
@@ -139,7 +150,11 @@ def prepare_layer(
 
 
 def compare_layers(
-    tile: Tile, prepared: Sequence[Prepared], labels: Sequence[str], precision: ProductPrecision
+    tile: Tile,
+    prepared: Sequence[Prepared],
+    labels: Sequence[str],
+    precision: ProductPrecision,
+    inference: InferenceOptions,
 ) -> Cells:
     """Compare the layers of a tile.
 
@@ -153,21 +168,25 @@ def compare_layers(
         Labels of the measures, which are less to send to a worker than the measures.
     precision
         Precision of the products.
+    inference
+        What to infer for each cell.
     """
     by_network = dict(zip(tile.networks, prepared, strict=True))
     xs, ys = [by_network[i] for i in tile.x], [by_network[j] for j in tile.y]
-    grid = Grid((2, len(xs), len(ys)), [measure_named(label) for label in labels])
+    shape = 2, len(xs), len(ys)
+    grid = Grid(shape, [measure_named(label) for label in labels], inference)
     with one_thread():
         for i, j, coupled in _couplings(tile, xs, ys, precision):
             mirror = (1, i, j) if tile.yx else None
             if tile.on_diagonal:  # each pair is coupled above the diagonal only
                 mirror = (0, j, i) if i != j else None
-            grid.fill((0, i, j), coupled, mirror=mirror)
-    arrays = grid.arrays()
+            grid.fill((0, i, j), coupled, mirror=mirror, same=tile.x[i] == tile.y[j])
+    arrays = grid.cells()
     return Cells(
         xy={name: array[0] for name, array in arrays.items()},
         yx={name: array[1].T for name, array in arrays.items()} if tile.yx else None,
         ranks={"x": np.array(ranks(xs)), "y": np.array(ranks(ys))},
+        null_maxima=grid.null_maxima,
     )
 
 

@@ -6,7 +6,7 @@ import { csvNumber, describeQuantity, formatNumber, plotlyText, visible } from "
 const QUANTITIES = ["similarity", "corrected", "calibrated", "distance"];
 const CSV_QUANTITIES = [
   ...["similarity", "distance", "corrected", "low", "high"],
-  ...["chance", "calibrated", "p_adjusted"],
+  ...["chance", "calibrated", "p_adjusted", "p_max"],
 ];
 const NAMES = { corrected: "corrected similarity", calibrated: "calibrated similarity" };
 const DESCRIPTIONS = {
@@ -67,6 +67,9 @@ const cellFacts = (k, measure, nSignificant, maxChanceP) => {
     facts.push(["chance level (unrelated data)", formatNumber(measure.chance[k])]);
     facts.push(["calibrated similarity (0 = chance)", formatNumber(measure.calibrated[k])]);
     facts.push(["adjusted p-value", `${formatNumber(measure.p_adjusted[k])}${verdict}`]);
+    if (measure.p_max) {
+      facts.push(["p-value against the maximum of all cells", formatNumber(measure.p_max[k])]);
+    }
   }
   if (nSignificant) {
     facts.push(["significant correlations", formatNumber(nSignificant[k], 0)]);

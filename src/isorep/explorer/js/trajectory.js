@@ -2,6 +2,7 @@
 
 import { convergenceTable } from "./convergence.js";
 import { controls, dropdown, element, nameElement, newId, warning } from "./elements.js";
+import { nameOf, rangeOf } from "./grid.js";
 import { textAt, toRows, unpackNumbers } from "./packing.js";
 import { viridis } from "./style.js";
 import { count, describeMeasure, describeQuantity, visible } from "./text.js";
@@ -22,9 +23,19 @@ const unpackTrajectory = (section) => {
     /** Values of all steps (rows) and layers, and the bounds of their intervals, if any. */
     values: () => unpack(state.measure[state.quantity]),
     bounds: () => ["low", "high"].map((end) => unpack(state.measure[`${state.quantity}_${end}`])),
-    range: () => state.measure[`${state.quantity}_range`],
+    /** Level of unrelated data, if known. */
+    chance: () => unpack(state.measure[`${state.quantity}_chance`]),
+    /** Adjusted p-values of all steps and layers, if known. */
+    pValues: (key) => unpack(state.measure[key]),
+    range: () => {
+      if (state.quantity === "calibrated") return undefined; // below chance it is negative
+      return rangeOf(state.measure, state.quantity);
+    },
     title: () =>
-      describeQuantity(`${describeMeasure(state.measure)} ${state.quantity}`, state.measure.units),
+      describeQuantity(
+        `${describeMeasure(state.measure)} ${nameOf(state.quantity)}`,
+        state.measure.units,
+      ),
     reason: (i, k) => textAt(section.reason, i * layers.length + k),
     warning: (i, k) => textAt(section.warnings, i * layers.length + k),
   };
@@ -84,8 +95,10 @@ export const trajectorySection = (section, fileName) => {
     state.measure = section.measures[i];
     update();
   });
-  const quantities = ["distance", "similarity"].filter((quantity) => state.measure[quantity]);
-  const quantityDropdown = dropdown("Show", quantities, (i) => {
+  const quantities = ["distance", "similarity", "corrected", "calibrated"].filter(
+    (quantity) => state.measure[quantity],
+  );
+  const quantityDropdown = dropdown("Show", quantities.map(nameOf), (i) => {
     state.quantity = quantities[i];
     update();
   });

@@ -4,12 +4,18 @@ import { axis, layerAxis, longestLength, shortNames, ticks, wrapTitle } from "./
 import { convergenceTrace } from "./convergence.js";
 import { nameElement } from "./elements.js";
 import { addFigure } from "./figure.js";
+import { nameOf } from "./grid.js";
 import { finiteOrNull } from "./packing.js";
 import { dashOf, isNarrow, LEGEND_BELOW, symbolOf } from "./style.js";
 import { csvNumber, formatNumber, plotlyText } from "./text.js";
 
 /** Up to this many steps, each is drawn as a marker. */
 const MAX_MARKERS = 60;
+
+const P_VALUES = [
+  ["p_adjusted", "adjusted p-value"],
+  ["p_max", "p-value against the maximum"],
+];
 
 const errorBars = (values, low, high) => ({
   type: "data",
@@ -18,6 +24,32 @@ const errorBars = (values, low, high) => ({
   width: 4,
   array: high.map((bound, i) => Math.max(bound - values[i], 0) || 0),
   arrayminus: low.map((bound, i) => Math.max(values[i] - bound, 0) || 0),
+});
+
+/** Bars from `low` to `high`, which may be beside the values if these are not corrected. */
+const intervalTrace = (x, low, high, color) => {
+  const middle = low.map((bound, i) => (bound + high[i]) / 2);
+  return {
+    type: "scatter",
+    mode: "markers",
+    x,
+    y: finiteOrNull(middle),
+    marker: { size: 1, color, opacity: 0 },
+    error_y: { ...errorBars(middle, low, high), color },
+    cliponaxis: false,
+    showlegend: false,
+    hoverinfo: "skip",
+  };
+};
+
+const chanceTrace = (x, level, color) => ({
+  type: "scatter",
+  mode: "lines",
+  x,
+  y: finiteOrNull(level),
+  line: { color, width: 1.2, dash: "dot" },
+  showlegend: false,
+  hoverinfo: "skip",
 });
 
 /** Ticks at as many steps as fit beside each other. */
@@ -42,22 +74,40 @@ export const addStepCurves = (trajectory, section, fileName) => {
     ];
     if (trajectory.bounds()[0]) {
       const percent = formatNumber(100 * (level || 0.95), 0);
-      parts.push(`Bars are ${percent} % confidence intervals. `);
+      parts.push(`Bars are ${percent} % confidence intervals of the population value. `);
+    }
+    if (trajectory.chance()) {
+      parts.push("Thin dotted lines are the level of unrelated data. ");
     }
     if (convergence) {
       parts.push(
         "Large open points mark the step at which a layer had converged, with its interval. ",
       );
     }
-    parts.push("The dotted line marks the step selected below.");
+    parts.push("The vertical line marks the step selected below.");
     return parts;
+  };
+
+  /** What was inferred for a state and a layer. */
+  const factsAt = (i, k) => {
+    const [low, high] = trajectory.bounds();
+    const chance = trajectory.chance();
+    const facts = [];
+    if (low) facts.push(`interval ${formatNumber(low[i][k])} to ${formatNumber(high[i][k])}`);
+    if (chance) facts.push(`unrelated data ${formatNumber(chance[i][k])}`);
+    for (const [key, name] of P_VALUES) {
+      const rows = trajectory.pValues(key);
+      if (rows) facts.push(`${name} ${formatNumber(rows[i][k])}`);
+    }
+    return facts;
   };
 
   const draw = (width) => {
     const column = (rows, k) => rows.map((row) => row[k]);
     const values = trajectory.values();
     const [low, high] = trajectory.bounds();
-    const traces = layers.map((layer, k) => {
+    const chance = trajectory.chance();
+    const curves = layers.map((layer, k) => {
       const curve = column(values, k);
       return {
         type: "scatter",
@@ -71,12 +121,19 @@ export const addStepCurves = (trajectory, section, fileName) => {
         marker: { size: 6, symbol: symbolOf(k) },
         text: curve.map((value, i) => {
           const place = `${plotlyText(layer, 60)}, step ${plotlyText(steps[i], 40)}`;
-          return `${place}<br>${state.quantity} ${formatNumber(value)}`;
+          const facts = factsAt(i, k).map((fact) => `<br>${fact}`);
+          return `${place}<br>${nameOf(state.quantity)} ${formatNumber(value)}${facts.join("")}`;
         }),
         hovertemplate: "%{text}<extra></extra>",
-        ...(low ? { error_y: errorBars(curve, column(low, k), column(high, k)) } : {}),
       };
     });
+    const traces = [
+      ...curves,
+      ...(low
+        ? shades.map((shade, k) => intervalTrace(positions, column(low, k), column(high, k), shade))
+        : []),
+      ...(chance ? shades.map((shade, k) => chanceTrace(positions, column(chance, k), shade)) : []),
+    ];
     if (convergence) traces.push(convergenceTrace(trajectory, convergence, errorBars));
     const isScale = trajectory.hasPositions && steps.length > 12;
     const room = width - (isNarrow(width) ? 110 : 300);
@@ -111,13 +168,18 @@ export const addStepCurves = (trajectory, section, fileName) => {
 
   const csv = () => {
     const values = trajectory.values();
-    const bounds = trajectory.bounds().filter((rows) => rows);
-    const header = ["step", "layer", "measure", state.quantity];
-    if (bounds.length) header.push("low", "high");
+    const [low, high] = trajectory.bounds();
+    const columns = [
+      ["low", low],
+      ["high", high],
+      ["chance", trajectory.chance()],
+      ...P_VALUES.map(([key]) => [key, trajectory.pValues(key)]),
+    ].filter(([, rows]) => rows);
+    const header = ["step", "layer", "measure", state.quantity, ...columns.map(([name]) => name)];
     const rows = steps.flatMap((step, i) =>
       layers.map((layer, k) => [
         ...[step, layer, state.measure.name, csvNumber(values[i][k])],
-        ...bounds.map((bound) => csvNumber(bound[i][k])),
+        ...columns.map(([, inferred]) => csvNumber(inferred[i][k])),
         ...[trajectory.warning(i, k), trajectory.reason(i, k)],
       ]),
     );
@@ -149,10 +211,10 @@ export const addLayerBars = (trajectory, fileName) => {
       ),
       textposition: "none",
       hovertemplate: "%{text}<extra></extra>",
-      ...(low ? { error_y: errorBars(values, low, high) } : {}),
     };
+    const places = layers.map((_, k) => k);
     return {
-      traces: [bars],
+      traces: [bars, ...(low ? [intervalTrace(places, low, high, "#222")] : [])],
       layout: {
         height: 360,
         xaxis: layerAxis(layers, width, { showgrid: false, range: [-0.6, layers.length - 0.4] }),

@@ -1,0 +1,1 @@
+"""Stitching: a network that continues from the activations of another."""

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from .comparison.best import best
     from .comparison.clustering import cluster
     from .comparison.compare import compare
+    from .comparison.compare_groups import compare_groups
+    from .comparison.contrasts import contrasts
     from .comparison.diff import diff
+    from .comparison.factor_trend import factor_trend
     from .comparison.pairwise import pairwise
     from .comparison.trajectory import trajectory
     from .core.basis import Basis
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from .core.warning_text import silence
     from .explorer.report import report
     from .inference.bartlett import bartlett
+    from .inference.contrast import contrast
     from .inference.infer import infer
     from .inference.sample_size_curve import sample_size_curve
     from .measures import MEASURES, cca, cka, procrustes, pwcca, similarity, svcca
@@ -52,7 +56,11 @@ __all__ = [
     "cka",
     "cluster",
     "compare",
+    "compare_groups",
+    "contrast",
+    "contrasts",
     "diff",
+    "factor_trend",
     "infer",
     "inference",
     "load",
@@ -94,7 +102,11 @@ _MODULES = {
     "cka": "measures",
     "cluster": "comparison.clustering",
     "compare": "comparison.compare",
+    "compare_groups": "comparison.compare_groups",
+    "contrast": "inference.contrast",
+    "contrasts": "comparison.contrasts",
     "diff": "comparison.diff",
+    "factor_trend": "comparison.factor_trend",
     "infer": "inference.infer",
     "load": "storage",
     "overlap": "core.overlap",

@@ -195,3 +195,37 @@ def test_labels_stay_inside_the_smallest_figure():
         box = figure.axes[-1].yaxis.label.get_window_extent()
         assert 0 <= box.y0 < box.y1 <= figure.bbox.y1
         assert box.x1 <= figure.bbox.x1
+
+
+@pytest.fixture(scope="module")
+def with_ceilings():
+    rng = np.random.default_rng(2)
+    animals = {f"m{i}": rng.standard_normal((60, 4)) for i in range(3)}
+    model = {f"conv{i}": animals[f"m{i}"] @ rng.standard_normal((4, 5)) for i in range(2)}
+    table = isorep.compare(model, animals, measures="cka_debiased")
+    return isorep.inference.with_ceilings(table, animals=animals)
+
+
+def test_ceilings_are_a_row_above_the_similarities(with_ceilings):
+    ax = isorep.plot.heatmap(with_ceilings)
+    cells, ceilings = ax.get_images()
+    assert ceilings.get_clim() == cells.get_clim()
+    np.testing.assert_array_equal(ceilings.get_array()[0], with_ceilings["cka_debiased_ceiling"])
+    assert ax.get_yticklabels()[-1].get_text() == "ceiling"
+    left, right, bottom, top = ceilings.get_extent()
+    assert (left, right) == (-0.5, 2.5)
+    assert 1.5 < bottom < ax.get_yticks()[-1] < top <= ax.get_ylim()[1]
+    assert len(ax.texts) == 2 * 3 + 3
+    assert len(isorep.plot.heatmap(with_ceilings, quantity="distance").get_images()) == 1
+
+
+def test_shares_of_the_ceiling(with_ceilings, table):
+    ax = isorep.plot.heatmap(with_ceilings, quantity="of_ceiling")
+    (image,) = ax.get_images()
+    share = with_ceilings["cka_debiased_of_ceiling"]
+    np.testing.assert_array_equal(image.get_array(), share)
+    assert image.get_clim() == share.attrs["range"]
+    assert ax.get_title() == "cka_debiased share of the ceiling"
+    assert ax.get_figure().axes[-1].get_ylabel() == "share of the ceiling,\n1 is the ceiling"
+    with pytest.raises(ValueError, match=r"add ceilings with isorep\.inference\.with_ceilings"):
+        isorep.plot.heatmap(table, quantity="of_ceiling")

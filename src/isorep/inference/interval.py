@@ -17,6 +17,9 @@ from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measure_named
 from isorep.random_matrix.population import Excess, Population
 
+GREATEST_LEVEL = 0.999999
+"""Level of confidence up to which the populations that a sample allows are known; see `END`."""
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -77,7 +80,7 @@ def interval(
     measure : str or mapping
         Name of a measure in `isorep.MEASURES`, alone or with options; see `isorep.infer`.
     level : float
-        Confidence level, in (0, 1).
+        Confidence level, above 0 and at most 0.999999.
     seed : int
         Random seed of the simulated samples and the blocks.
     population : Population, optional
@@ -94,7 +97,7 @@ def interval(
     TypeError
         If `overlap` is not an Overlap.
     ValueError
-        If `level` is not in (0, 1), there are fewer than 20 samples or 5 groups, there are so few
+        If `level` is out of range, there are fewer than 20 samples or 5 groups, there are so few
         samples that some correlations are 1 whatever the data, or the measure or an option is
         unknown.
 
@@ -195,8 +198,12 @@ def _warnings(estimate: Estimate) -> tuple[str, ...]:
 
 
 def check_level(level: float) -> None:
-    """Raise TypeError unless a confidence level is a number, and ValueError if not in (0, 1)."""
+    """Raise TypeError unless a confidence level is a number, and ValueError if not in range."""
     if not isinstance(level, Real):
         raise TypeError(f"level, the confidence level, must be a number in (0, 1), got {level!r}")
     if not 0 < level < 1:
         raise ValueError(f"level, the confidence level, must be in (0, 1), got {level}")
+    if level > GREATEST_LEVEL:
+        raise ValueError(
+            f"level, the confidence level, must be at most {GREATEST_LEVEL}, got {level}"
+        )

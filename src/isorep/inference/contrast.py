@@ -19,7 +19,7 @@ from isorep.core.overlap import Overlap, couple
 from isorep.core.warning_text import WarningText, about, heard, not_computed
 from isorep.inference.estimate import Estimate, estimates, profile_widths, student_quantile
 from isorep.inference.infer import LEVEL, N_PERMUTATIONS
-from isorep.inference.interval import check_level
+from isorep.inference.interval import GREATEST_LEVEL, check_level
 from isorep.inference.shared_parts import SharedParts
 from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec
@@ -30,8 +30,8 @@ from isorep.representations.missing_values import NanPolicy, complete_rows
 from isorep.representations.sample_structure import SampleStructure, common_structure
 from isorep.representations.sample_table import by_label, is_table, read_tables
 
-SMALLEST_P = 1e-12
-"""Smallest p-value that is computed."""
+SMALLEST_P = 1 - GREATEST_LEVEL
+"""Smallest p-value that is computed: the populations that a sample allows are known no further."""
 
 Pair = Sequence[Any]
 """Two representations: arrays or Basis."""

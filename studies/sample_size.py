@@ -7,7 +7,9 @@ intervals, with the reference.
 
 Writes ``sample-size.csv`` (a row for each case, number of samples and measure) and
 ``sample-size.png``, and prints the summary of docs/sample-size.md. The study trains two networks of
-`isorep paper fig3 --source digits`; with ``--activations``, it also reads two files of layers.
+`isorep paper fig3 --source digits`; with ``--data``, also two ResNets on CIFAR-10; with
+``--activations``, it also reads two files of layers. With ``--cases``, only some cases run, and the
+others keep their rows of the table.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ import argparse
 import csv
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from fnmatch import fnmatchcase
 from functools import partial
 from math import sqrt
 from pathlib import Path
@@ -45,12 +48,21 @@ RATIOS = (2, 4, 8)
 LARGE = 200_000
 """Samples that give the value of a population whose correlations are not known."""
 
+RECTANGULAR = ("exponential decay", "graded", "half zeros", "all 0.4")
+"""Correlations that are studied for sides of different widths too."""
+
+OTHERS = ("Laplace", "exponential", "t(5)", "t(5) scale of a sample")
+"""Distributions of samples that are not Gaussian."""
+
 NETWORKS = "networks"
+DIGITS_LAYERS = ("conv5", "conv8")
+RESNET_LAYERS = ("block1", "block2", "block3")
 COLOURS = ("#9ecae1", "#4292c6", "#08306b")
 RESULTS = "sample-size.csv"
 FIGURE = "sample-size.png"
 
 Draw = Callable[[int, np.random.Generator], tuple[Floats, Floats]]
+Layers = dict[str, Floats]
 
 
 @dataclass(frozen=True)
@@ -72,23 +84,56 @@ class Row:
     width: float
     repeats: int
 
+    @property
+    def case(self) -> str:
+        """Name of the case."""
+        return named(self.data, self.kind, self.p, self.q)
 
-def study(
-    data: str,
-    kind: str,
-    ranks: tuple[int, int],
-    truth: Floats,
-    draw: Callable[[int, np.random.Generator], isorep.Overlap],
-    repeats: int,
-    seed: int,
-) -> Iterator[Row]:
+
+@dataclass(frozen=True)
+class Case:
+    """Data to study.
+
+    Attributes
+    ----------
+    data, kind : str
+        Distribution of the correlations, and of the samples.
+    ranks : (int, int)
+    truth : function
+        Returns the reference values, (6,).
+    draw : function
+        Draws n samples.
+    """
+
+    data: str
+    kind: str
+    ranks: tuple[int, int]
+    truth: Callable[[], Floats]
+    draw: Callable[[int, np.random.Generator], isorep.Overlap]
+
+    @property
+    def name(self) -> str:
+        """Name of the case."""
+        return named(self.data, self.kind, *self.ranks)
+
+
+def named(data: str, kind: str, p: int, q: int) -> str:
+    """Return the name of a case."""
+    widths = "" if p == q else f", {p} x {q}"
+    if data in (NETWORKS, "not linear"):
+        return f"{kind}{widths}"
+    return data + ("" if kind == "Gaussian" else f", {kind}") + widths
+
+
+def study(case: Case, repeats: int, seed: int) -> Iterator[Row]:
     """Compare samples of a case with its reference value."""
     rows = [measure_named(name) for name in MEASURES.values()]
+    truth = case.truth()
     for ratio in RATIOS:
-        n = ratio * sum(ranks)
+        n = ratio * sum(case.ranks)
         estimates = []
         for stream in np.random.SeedSequence([seed, ratio]).spawn(repeats):
-            sample = draw(n, np.random.default_rng(stream))
+            sample = case.draw(n, np.random.default_rng(stream))
             inferences = examine(sample, rows, chance=False, seed=int(stream.generate_state(1)[0]))
             estimates.append([_numbers(inferences[row.label]) for row in rows])
         raw, corrected, low, high = np.moveaxis(np.array(estimates), -1, 0)
@@ -103,7 +148,7 @@ def study(
                 np.mean(high[:, i] - low[:, i]),
             )
             rounded = (round(float(number), 5) for number in numbers)
-            yield Row(data, kind, *ranks, n, ratio, measure, *rounded, repeats)
+            yield Row(case.data, case.kind, *case.ranks, n, ratio, measure, *rounded, repeats)
 
 
 def _numbers(inference: Inference) -> tuple[float, float, float, float]:
@@ -132,6 +177,7 @@ def spectra(c: int) -> dict[str, Floats]:
             [np.linspace(0.9, 0.2, half), np.zeros(c - half)]
         ),
         "few strong": np.concatenate([np.linspace(0.95, 0.8, c // 8), np.zeros(c - c // 8)]),
+        "one strong, others weak": np.concatenate([[0.9], np.full(c - 1, 0.1)]),
         "all 0.2": np.full(c, 0.2),
         "all 0.4": np.full(c, 0.4),
         "unrelated": np.zeros(c),
@@ -199,8 +245,9 @@ def values(overlap: isorep.Overlap) -> Floats:
     return np.array([measure_named(name)(overlap).similarity for name in MEASURES.values()])
 
 
-def exact(rho: Floats, loadings: tuple[Floats, Floats], rng: np.random.Generator) -> Floats:
+def exact(rho: Floats, loadings: tuple[Floats, Floats], seed: list[int]) -> Floats:
     """Return the measures of the population, from samples with its exact second moments."""
+    rng = np.random.default_rng(seed)
     p, q, c = len(loadings[0]), len(loadings[1]), len(rho)
     columns = np.column_stack([np.ones(4 * (p + q)), rng.standard_normal((4 * (p + q), p + q))])
     basis = np.linalg.qr(columns)[0][:, 1:]
@@ -209,29 +256,34 @@ def exact(rho: Floats, loadings: tuple[Floats, Floats], rng: np.random.Generator
     return values(isorep.overlap(z @ loadings[0], e @ loadings[1], solver="svd"))
 
 
-def simulations(repeats: int, seed: int) -> Iterator[Row]:
-    """Study simulated data."""
-    for p, q in ((40, 40), (20, 100), (100, 40)):
+def simulations(seed: int) -> Iterator[Case]:
+    """Return the cases of simulated data."""
+    for p, q in ((40, 40), (20, 100), (100, 40), (1, 30)):
         rng = np.random.default_rng([seed, p])
         loadings = mixed(p, rng), mixed(q, rng)
         kinds = spectra(min(p, q))
-        for data, rho in kinds.items():
-            if p != q and data not in ("exponential decay", "graded", "half zeros", "all 0.4"):
+        if p == 1:
+            kinds = {f"all {rho}": np.array([rho]) for rho in (0.3, 0.6, 0.9)}
+        for number, (data, rho) in enumerate(kinds.items()):
+            if p > 1 and p != q and data not in RECTANGULAR:
                 continue
-            truth = exact(rho, loadings, rng)
-            others = ("Laplace", "exponential", "t(5)", "t(5) scale of a sample")
-            for kind in ("Gaussian", *(others if (p, data) == (40, "graded") else ())):
+            truth = partial(exact, rho, loadings, [seed, p, number])
+            for kind in ("Gaussian", *(OTHERS if (p, data) == (40, "graded") else ())):
                 draw = partial(linear, rho=rho, loadings=loadings, kind=kind)
-                yield from study(data, kind, (p, q), truth, _overlaps(draw), repeats, seed)
+                yield Case(data, kind, (p, q), truth, _overlaps(draw))
     rng = np.random.default_rng([seed, 1])
-    cases: dict[str, Draw] = {
+    draws: dict[str, Draw] = {
         "ReLU": partial(rectified, weights=[rng.standard_normal((30, 40)) for _ in range(2)]),
         "ten classes": partial(classes, weights=[rng.standard_normal((10, 40)) for _ in range(2)]),
         "one-hot": partial(one_hot, width=40),
     }
-    for kind, draw in cases.items():
-        truth = values(isorep.overlap(*draw(LARGE, rng)))
-        yield from study("not linear", kind, (40, 40), truth, _overlaps(draw), repeats, seed)
+    for kind, draw in draws.items():
+        truth = partial(_of_many, draw, [seed, 1])
+        yield Case("not linear", kind, (40, 40), truth, _overlaps(draw))
+
+
+def _of_many(draw: Draw, seed: list[int]) -> Floats:
+    return values(isorep.overlap(*draw(LARGE, np.random.default_rng(seed))))
 
 
 def _overlaps(draw: Draw) -> Callable[[int, np.random.Generator], isorep.Overlap]:
@@ -248,21 +300,28 @@ def subset(n: int, rng: np.random.Generator, *, x: isorep.Basis, y: isorep.Basis
 
 
 def activations(
-    data: str, x_layers: dict, y_layers: dict, repeats: int, seed: int
-) -> Iterator[Row]:
-    """Study layers of two networks; the reference is the corrected value of all samples."""
-    rows = [measure_named(name) for name in MEASURES.values()]
-    for layer in x_layers:
-        x, y = (isorep.Basis.from_array(side[layer], name=layer) for side in (x_layers, y_layers))
-        whole = isorep.overlap(x, y)
-        inferences = examine(whole, rows, interval=False, chance=False, seed=seed)
-        truth = np.array([inferences[row.label].corrected for row in rows])
+    name: str, layers: Sequence[str], load: Callable[[], tuple[Layers, Layers]], options: Options
+) -> Iterator[Case]:
+    """Return the cases of layers of two networks, which are loaded if a case is asked for."""
+    asked = [layer for layer in layers if options.asks(f"{name} {layer}")]
+    if not asked:
+        return
+    sides = load()
+    for layer in asked:
+        x, y = (isorep.Basis.from_array(side[layer], name=layer) for side in sides)
+        truth = partial(_of_all, isorep.overlap(x, y), options.seed)
         draw = partial(subset, x=x, y=y)
-        name = f"{data} {layer}"
-        yield from study(NETWORKS, name, (x.rank, y.rank), truth, draw, repeats, seed)
+        yield Case(NETWORKS, f"{name} {layer}", (x.rank, y.rank), truth, draw)
 
 
-def digits(layers: tuple[str, ...]) -> tuple[dict, dict]:
+def _of_all(whole: isorep.Overlap, seed: int) -> Floats:
+    """Return the corrected values of all samples."""
+    rows = [measure_named(name) for name in MEASURES.values()]
+    inferences = examine(whole, rows, interval=False, chance=False, seed=seed)
+    return np.array([inferences[row.label].corrected for row in rows])
+
+
+def digits() -> tuple[Layers, Layers]:
     """Train two networks on scikit-learn's digits, and capture all the images."""
     from isorep.paper.figures import fig3
     from isorep.paper.run import Run
@@ -272,20 +331,27 @@ def digits(layers: tuple[str, ...]) -> tuple[dict, dict]:
     wanted = dict(list(fig3.wanted(setup).items())[:2])
     networks = {name: trained.network for name, trained in run.networks(wanted, data).items()}
     images = np.concatenate([data.train_images, data.test_images])
-    captured = run.capture(networks, images)
-    first, second = ({layer: net[layer] for layer in layers} for net in captured.values())
-    return first, second
+    return tuple(run.capture(networks, images).values())
+
+
+def resnets(folder: Path, seed: int) -> tuple[Layers, Layers]:
+    """Train two ResNets on 5,000 images of CIFAR-10, and capture the 10,000 test images."""
+    from isorep.paper.data.images import ImageSource
+    from isorep.paper.run import Run
+    from isorep.paper.training.recipe import Recipe, ResNetPlan, Wanted, network_seed
+
+    run = Run(data=folder)
+    data = run.images(ImageSource("cifar10", n_train=5_000), seed)
+    recipe = Recipe(target_loss=0.0, max_epochs=5)
+    wanted = {
+        f"resnet{number}": Wanted(ResNetPlan(blocks=1), recipe, network_seed(seed, number))
+        for number in range(2)
+    }
+    networks = {name: trained.network for name, trained in run.networks(wanted, data).items()}
+    return tuple(run.capture(networks, data.test_images, RESNET_LAYERS).values())
 
 
 # --- Output --------------------------------------------------------------------------------------
-
-
-def case(row: Row) -> str:
-    """Return the name of a row's case."""
-    widths = "" if row.p == row.q else f", {row.p} x {row.q}"
-    if row.data in (NETWORKS, "not linear"):
-        return f"{row.kind}{widths}"
-    return row.data + ("" if row.kind == "Gaussian" else f", {row.kind}") + widths
 
 
 def summary(rows: list[Row]) -> str:
@@ -320,7 +386,7 @@ def draw_figure(rows: list[Row], path: Path) -> None:
     """Draw the errors of all cases: a column for each measure, a line for each case."""
     from matplotlib.figure import Figure
 
-    cases = list(dict.fromkeys(map(case, rows)))
+    cases = list(dict.fromkeys(row.case for row in rows))
     figure = Figure(figsize=(17, 1.6 + 0.26 * len(cases)), layout="constrained")
     for ax, measure in zip(figure.subplots(1, len(MEASURES), sharey=True), MEASURES, strict=True):
         for band, shade in ((0.02, "0.95"), (0.01, "0.88")):
@@ -328,7 +394,7 @@ def draw_figure(rows: list[Row], path: Path) -> None:
         ax.axvline(0, color="0.5", linewidth=0.8)
         for ratio, colour, shift in zip(RATIOS, COLOURS, (-0.22, 0, 0.22), strict=True):
             part = {
-                case(row): row
+                row.case: row
                 for row in rows
                 if (row.measure, row.samples_per_direction) == (measure, ratio)
             }
@@ -372,32 +438,81 @@ def draw_figure(rows: list[Row], path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
-def main() -> None:
-    """Run the study, or draw the figure of a finished one."""
+class Options(argparse.Namespace):
+    """The options of the shell."""
+
+    out: Path
+    repeats: int
+    seed: int
+    cases: list[str]
+    data: Path | None
+    activations: list[str] | None
+    layers: list[str] | None
+    name: str
+    draw: bool
+
+    def asks(self, case: str) -> bool:
+        """Tell whether to study a case."""
+        return any(fnmatchcase(case, pattern) for pattern in self.cases)
+
+
+def options() -> Options:
+    """Read the options of the shell."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("docs"), help="Folder for both files.")
     parser.add_argument("--repeats", type=int, default=20, help="Samples per case and size.")
     parser.add_argument("--seed", type=int, default=0, help="Random seed.")
+    parser.add_argument(
+        "--cases",
+        nargs="+",
+        default=["*"],
+        metavar="PATTERN",
+        help="Cases to run, as in the figure; '*' stands for any text. Default: all.",
+    )
+    parser.add_argument("--data", type=Path, help="Folder with CIFAR-10, for two ResNets.")
     parser.add_argument(
         "--activations", nargs=2, metavar=("A.npz", "B.npz"), help="Files of two networks."
     )
     parser.add_argument("--layers", nargs="+", help="Layers of --activations; default: common.")
     parser.add_argument("--name", default="given", help="Name of --activations in the figure.")
     parser.add_argument("--draw", action="store_true", help="Draw the figure of an existing table.")
-    options = parser.parse_args()
+    return parser.parse_args(namespace=Options())
+
+
+def cases(options: Options) -> Iterator[Case]:
+    """Return the cases that the options ask for."""
+    yield from (case for case in simulations(options.seed) if options.asks(case.name))
+    yield from activations("digits", DIGITS_LAYERS, digits, options)
+    if options.data:
+        load = partial(resnets, options.data, options.seed)
+        yield from activations("ResNet", RESNET_LAYERS, load, options)
+    if options.activations:
+        x, y = (isorep.load(path) for path in options.activations)
+        layers = options.layers or [layer for layer in x if layer in y]
+        yield from activations(options.name, layers, lambda: (x, y), options)
+
+
+def main(options: Options) -> None:
+    """Run the study, or draw the figure of a finished one."""
     warnings.simplefilter("ignore", isorep.FewSamplesWarning)
-    table = options.out / RESULTS
-    rows = list(_read(table)) if options.draw else []
     options.out.mkdir(parents=True, exist_ok=True)
-    for row in () if options.draw else _all(options):
-        rows.append(row)
-        print(
-            f"{case(row):32} {row.p:4} {row.n:6} {row.measure:20} truth {row.truth:.3f} raw "
-            f"{row.raw_error:+.3f} corrected {row.corrected_error:+.3f} ({row.corrected_sd:.3f}) "
-            f"covered {row.covered:.0%}",
-            file=sys.stderr,
-            flush=True,
-        )
+    table = options.out / RESULTS
+    results: dict[str, list[Row]] = {}
+    if table.exists() and (options.draw or options.cases != ["*"]):
+        for row in _read(table):
+            results.setdefault(row.case, []).append(row)
+    for case in () if options.draw else cases(options):
+        results[case.name] = []
+        for row in study(case, options.repeats, options.seed):
+            results[case.name].append(row)
+            print(
+                f"{row.case:32} {row.p:4} {row.n:6} {row.measure:20} truth {row.truth:.3f} raw "
+                f"{row.raw_error:+.3f} corrected {row.corrected_error:+.3f} "
+                f"({row.corrected_sd:.3f}) covered {row.covered:.0%}",
+                file=sys.stderr,
+                flush=True,
+            )
+    rows = [row for of_case in results.values() for row in of_case]
     if not options.draw:
         with table.open("w", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
@@ -416,15 +531,5 @@ def _read(table: Path) -> Iterator[Row]:
             yield Row(**{k: v if k in text else types.get(k, float)(v) for k, v in record.items()})
 
 
-def _all(options: argparse.Namespace) -> Iterator[Row]:
-    yield from simulations(options.repeats, options.seed)
-    yield from activations("digits", *digits(("conv5", "conv8")), options.repeats, options.seed)
-    if options.activations:
-        x, y = (isorep.load(path) for path in options.activations)
-        layers = options.layers or [layer for layer in x if layer in y]
-        both = ({layer: side[layer] for layer in layers} for side in (x, y))
-        yield from activations(options.name, *both, options.repeats, options.seed)
-
-
 if __name__ == "__main__":
-    main()
+    main(options())

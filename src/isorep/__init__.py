@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from .comparison.best import best
     from .comparison.clustering import cluster
     from .comparison.compare import compare
+    from .comparison.compare_groups import compare_groups
+    from .comparison.contrasts import contrasts
     from .comparison.diff import diff
+    from .comparison.factor_trend import factor_trend
     from .comparison.pairwise import pairwise
     from .comparison.trajectory import trajectory
     from .core.basis import Basis
@@ -26,10 +29,12 @@ if TYPE_CHECKING:
     from .explanation.explain import explain
     from .explorer.report import report
     from .inference.bartlett import bartlett
+    from .inference.contrast import contrast
     from .inference.infer import infer
     from .inference.sample_size_curve import sample_size_curve
     from .measures import MEASURES, cca, cka, procrustes, pwcca, similarity, svcca
     from .measures.registration import register
+    from .representations.one_hot import one_hot
     from .representations.representations import Representations
     from .stitching.stitch import stitch
     from .storage import load
@@ -53,13 +58,18 @@ __all__ = [
     "cka",
     "cluster",
     "compare",
+    "compare_groups",
+    "contrast",
+    "contrasts",
     "diff",
     "explain",
+    "factor_trend",
     "infer",
     "inference",
     "load",
     "measures",
     "monitor",
+    "one_hot",
     "overlap",
     "pairwise",
     "paper",
@@ -96,10 +106,15 @@ _MODULES = {
     "cka": "measures",
     "cluster": "comparison.clustering",
     "compare": "comparison.compare",
+    "compare_groups": "comparison.compare_groups",
+    "contrast": "inference.contrast",
+    "contrasts": "comparison.contrasts",
     "diff": "comparison.diff",
     "explain": "explanation.explain",
+    "factor_trend": "comparison.factor_trend",
     "infer": "inference.infer",
     "load": "storage",
+    "one_hot": "representations.one_hot",
     "overlap": "core.overlap",
     "pairwise": "comparison.pairwise",
     "procrustes": "measures",

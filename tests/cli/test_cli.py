@@ -168,7 +168,7 @@ class TestCompare:
             assert file.readline().endswith("calibrated,p_value,p_adjusted,p_max,n_significant\n")
 
     def test_measures_with_options(self, shell):
-        measure = "linear_regression(folds=5)"
+        measure = "linear_regression_y_from_x(folds=5)"
         command = ("compare", "a.npz", "b.npz", "--measure", measure)
         status, out, _ = shell(*command)
         assert status == 0
@@ -393,7 +393,7 @@ def test_measures_describes_one(shell, monkeypatch, name):
     assert status == 0
     lines = [" ".join(line.split()) for line in out.splitlines()]
     row = isorep.MEASURES[name]
-    assert lines[0] == f"{name}: {row.description}"
+    assert lines[0] == f"{row.label}: {row.description}"
     assert f"similarity {row.formula}" in lines
     assert f"direction {row.direction or 'symmetric'}" in lines
     assert f"reference {row.reference}" in lines
@@ -404,7 +404,7 @@ def test_measures_describes_one(shell, monkeypatch, name):
 def test_measures_describes_one_with_options(shell):
     status, out, _ = shell("measures", "linear_regression(folds=10)")
     assert status == 0
-    assert out.startswith("linear_regression(folds=10): ")
+    assert out.startswith("linear_regression_y_from_x(folds=10): ")
     assert "folds=10" in out.splitlines()[-2]
     status, out, err = shell("measures", "pwca")
     assert (status, out) == (2, "")

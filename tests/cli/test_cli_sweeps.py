@@ -62,6 +62,33 @@ def test_pairwise_writes_a_store_and_prints_a_summary(shell, tmp_path):
     assert "started with measures ['pwcca', 'cka'], but this sweep has ['pwcca']" in err
 
 
+@pytest.mark.slow
+def test_sweeps_say_how_far_to_trust_each_cell(shell, tmp_path):
+    paths = sorted((tmp_path / "a").iterdir())
+    asked = ("--measure", "cka", "--chance", "--permutations", "19", "--seed", "1")
+    options = {"measures": "cka", "chance": True, "n_permutations": 19, "seed": 1}
+    networks = {path.stem: path for path in paths}
+    status, out, _ = shell("pairwise", *paths, *asked, "-o", "s.zarr")
+    assert status == 0
+    table = isorep.pairwise(networks, **options)
+    assert table.equals(xarray.open_zarr("s.zarr", chunks=None))
+    assert out.splitlines()[1].split()[-2:] == ["above", "chance"]
+    above = (table["cka_p_adjusted"].sel(layer="conv").to_numpy() <= 0.05).sum() - 3
+    assert out.splitlines()[2].endswith(f"{above} of 6")
+    status, out, _ = shell("trajectory", *paths, *asked, "--correct", "-o", "t.zarr")
+    assert status == 0
+    heading = "step layer raw corrected chance calibrated p p_max significant"
+    lines = [line.split() for line in out.splitlines()]
+    first = lines.index(heading.split()) + 1
+    table = xarray.open_zarr("t.zarr", chunks=None)
+    cell = table.sel(step=2, layer="conv")
+    names = ("cka", "cka_corrected", "cka_chance", "cka_calibrated", "cka_p_adjusted", "cka_p_max")
+    assert lines[first] == ["2", "conv", *(f"{cell[name].item():.3f}" for name in names), "4"]
+    assert out.splitlines()[-3].startswith("p: p-value, adjusted for the number of cells")
+    status, _, err = shell("pairwise", *paths, "--permutations", "19", "-o", "x.zarr")
+    assert (status, "n_permutations=19 is for p-values" in err) == (2, True)
+
+
 def test_networks_are_named_after_what_tells_them_apart(shell, tmp_path):
     status, out, _ = shell(
         "pairwise", "a/step2.zarr", "b/step2.zarr", "--layer", "conv", "-o", "s.zarr"
@@ -134,7 +161,7 @@ def test_trajectory_of_runs_and_its_references(shell, tmp_path):
 
 
 def test_measures_with_options(shell):
-    measure = "linear_regression(folds=5)"
+    measure = "linear_regression_y_from_x(folds=5)"
     paths = ["a/step2.zarr", "a/step10.zarr"]
     command = (*paths, "--layer", "conv", "--measure", measure, "--measure", "cka")
     for name in ("pairwise", "trajectory"):
@@ -225,7 +252,7 @@ def test_sweeps_and_diffs_take_groups_from_files(shell, tmp_path):
     structure = ["--groups", "groups.npy", "--order", "time.txt"]
     options = {"groups": groups, "order": np.arange(211)}
     paths = ["a/step2.zarr", "a/step100.zarr"]
-    measure = "linear_regression(folds=5)"
+    measure = "linear_regression_y_from_x(folds=5)"
     common = [*paths, "--measure", measure]
     assert shell("pairwise", *common, *structure, "--layer", "conv", "-o", "p.zarr")[0] == 0
     expected = isorep.pairwise(

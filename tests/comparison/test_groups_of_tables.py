@@ -6,7 +6,7 @@ import pytest
 
 import isorep
 
-HELD_OUT = "linear_regression(folds=5)"
+HELD_OUT = "linear_regression_y_from_x(folds=5)"
 GROUPS = np.repeat(np.arange(15), 8)
 
 

@@ -62,7 +62,7 @@ def test_measures_have_options():
     nets = networks()
     specs = ["pwcca", "pwcca(weights_from=y)", {"linear_regression": {"folds": 3}}]
     table = isorep.pairwise(nets, layers="conv", measures=specs)
-    labels = ["pwcca", "pwcca(weights_from=y)", "linear_regression(folds=3)"]
+    labels = ["pwcca", "pwcca(weights_from=y)", "linear_regression_y_from_x(folds=3)"]
     assert table.attrs["kind"] == "pairwise"
     assert table.attrs["measures"] == labels
     directions = ["weights of x", "weights of y", "y predicted from x"]
@@ -75,7 +75,7 @@ def test_measures_have_options():
             cell = table.sel(x=x, y=y, layer="conv")
             assert cell[label].item() == pytest.approx(score.similarity, abs=1e-12)
             assert cell[f"{label}_distance"].item() == pytest.approx(score.distance, abs=1e-12)
-    options = json.loads(table["linear_regression(folds=3)"].attrs["options"])
+    options = json.loads(table[labels[2]].attrs["options"])
     assert options["folds"] == 3
     with pytest.raises(ValueError, match="unknown option of pwcca 'weights'"):
         isorep.pairwise(nets, measures="pwcca(weights=x)")

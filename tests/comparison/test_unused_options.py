@@ -76,7 +76,8 @@ def test_solver_of_prepared_sides():
 def test_options_of_a_measure_apply_without_inference():
     table = isorep.compare(*SIDES, measures="linear_regression(folds=5, seed=1)")
     expected = isorep.measures.linear_regression(X, Y, folds=5, seed=1).similarity
-    assert table["linear_regression(folds=5, seed=1)"].item() == pytest.approx(expected, rel=1e-9)
+    label = "linear_regression_y_from_x(folds=5, seed=1)"
+    assert table[label].item() == pytest.approx(expected, rel=1e-9)
 
 
 def test_an_exclusion_applies_once_where_samples_with_nan_are_left_out():

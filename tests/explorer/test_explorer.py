@@ -197,6 +197,28 @@ def test_measure_and_quantity_can_be_switched(tab, table):
     section.get_by_label("Show").select_option("similarity")
 
 
+def test_ceilings_are_shown_beside_similarities(browser, tmp_path):
+    rng = np.random.default_rng(0)
+    common = rng.standard_normal((60, 5))
+    animals = {f"m{i}": common + 0.5 * rng.standard_normal((60, 5)) for i in range(3)}
+    table = isorep.compare({"fc": common}, animals, measures="cka_debiased")
+    table = isorep.inference.with_ceilings(table, animals=animals)
+    isorep.report(table, tmp_path / "ceilings.html")
+    with opened(browser, tmp_path / "ceilings.html") as tab:
+        tab.get_by_label("Show").select_option("share of the ceiling")
+        drawn = heat(tab).evaluate("gd => gd.data[0]")
+        share = table["cka_debiased_of_ceiling"]
+        np.testing.assert_allclose(np.array(drawn["z"], float), share, atol=1e-6)
+        assert drawn["zmax"] == pytest.approx(max(1, share.max().item()))
+        tab.get_by_label("Layer of y").select_option("m1")
+        cell = table.sel(x_layer="fc", y_layer="m1")
+        low, high = (cell[f"cka_debiased_ceiling_{end}"].item() for end in ("low", "high"))
+        name = re.compile("^ceiling$")
+        assert fact(tab, name) == f"{low:.3f} ({low:.3f} to {high:.3f})"
+        _, text = download(tab, "All pairs of layers", "CSV")
+        np.testing.assert_allclose([float(row["of_ceiling"]) for row in rows_of(text)], share[0])
+
+
 def test_every_figure_downloads_as_svg_and_csv(tab):
     tab.get_by_label("Layer of y").select_option("unrelated")
     for title in tab.locator("figure h3").all_text_contents():

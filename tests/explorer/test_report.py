@@ -50,6 +50,20 @@ class TestGrid:
         (grid,) = written(tmp_path, table)
         assert grid["measures"][0]["distance_range"] == [0.0, table["gulp_distance"].max()]
 
+    def test_ceilings_of_a_column_are_those_of_each_cell(self, tmp_path):
+        rng = np.random.default_rng(0)
+        animals = {f"m{i}": rng.standard_normal((60, 4)) for i in range(3)}
+        table = isorep.compare(small(), animals, measures="cka_debiased")
+        table = isorep.inference.with_ceilings(table, animals=animals)
+        (grid,) = written(tmp_path, table)
+        (measure,) = grid["measures"]
+        for key in ("ceiling", "ceiling_low", "ceiling_high"):
+            expected = np.tile(table[f"cka_debiased_{key}"], (3, 1))
+            np.testing.assert_allclose(numbers(measure[key]), expected, rtol=1e-6)
+        share = table["cka_debiased_of_ceiling"]
+        np.testing.assert_allclose(numbers(measure["of_ceiling"]), share, rtol=1e-6)
+        assert "corrected_ceiling" not in measure
+
 
 class TestDetails:
     def test_cells_hold_correlations_weights_and_law(self, page, pair):
@@ -321,6 +335,25 @@ class TestDiff:
         diff = isorep.diff(small(0), small(1), measure="cka_debiased", interval=False)
         with pytest.raises(ValueError, match="pass the result itself, not its table"):
             isorep.report(diff.table, tmp_path / "page.html")
+
+
+class TestInferredSweep:
+    def test_what_was_inferred_of_the_networks_that_are_shown(self, tmp_path):
+        nets = {s: {"fc": layers_of(s, 90)[NAMES[0]]} for s in range(3)}
+        nets[1] = {"fc": np.ones((90, 2))}
+        table = isorep.pairwise(
+            nets, measures="procrustes", correct=True, chance=True, n_permutations=9
+        )
+        (sweep,) = written(tmp_path, table)
+        layer = sweep["measures"][0]["layers"][0]
+        assert layer["kept"] == [0, 2]
+        shown = table.sel(x=[0, 2], y=[0, 2], layer="fc")
+        assert list(layer["inferred"]) == ["chance", "p_adjusted", "p_max"]
+        for key in ("p_adjusted", "p_max"):
+            values = numbers(layer["inferred"][key])
+            np.testing.assert_allclose(values, shown[f"procrustes_{key}"], rtol=1e-6)
+        chance = np.arccos(shown["procrustes_chance"])
+        np.testing.assert_allclose(numbers(layer["inferred"]["chance"]), chance, rtol=1e-6)
 
 
 class TestTrajectory:

@@ -126,3 +126,31 @@ def test_bad_groups_are_refused(tmp_path, sweep_table):
         isorep.report(
             sweep_table, tmp_path / "page.html", groups=dict.fromkeys(names, "between groups")
         )
+
+
+def test_the_page_has_the_tests_of_the_groups(tmp_path):
+    rng = np.random.default_rng(0)
+    networks = {
+        i: {layer: rng.standard_normal((50, 3)) for layer in ("conv", "fc")} for i in range(8)
+    }
+    networks[5]["fc"] = np.ones((50, 3))
+    table = isorep.pairwise(networks, measures=["pwcca", "cka"], progress=False)
+    groups = {i: "even" if i % 2 == 0 else "odd" for i in networks}
+    isorep.report(table, tmp_path / "page.html", groups=groups)
+    (sweep,) = content(tmp_path / "page.html")
+    for measure in sweep["measures"]:
+        expected = isorep.compare_groups(table, groups, measure=measure["name"])
+        assert measure["tests"]["groups"] == ["even", "odd"]
+        assert measure["tests"]["reasons"] == expected["reason"].values.tolist()
+        for name in ("separation", "pseudo_f_p_adjusted", "spread_difference"):
+            shown = numbers(measure["tests"][name])
+            np.testing.assert_allclose(shown, expected[name].values, rtol=1e-6)
+
+
+def test_the_page_says_why_there_is_no_test(tmp_path, sweep_table):
+    names = sweep_table["x"].values.tolist()
+    groups = {name: int(i > 0) for i, name in enumerate(names)}
+    isorep.report(sweep_table, tmp_path / "page.html", groups=groups)
+    (sweep,) = content(tmp_path / "page.html")
+    assert "group '0' has one network" in sweep["measures"][0]["tests"]["reason"]
+    assert sweep["measures"][0]["curves"]

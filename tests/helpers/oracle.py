@@ -141,6 +141,90 @@ def naive_linear_regression(x, y):
     return 1 - np.sum(residuals**2) / np.sum((y - y.mean(axis=0)) ** 2)
 
 
+def naive_ridge_regression(x, y, penalties=None, score="pearson"):
+    """Median held-out correlation of scikit-learn's Ridge, the penalty chosen by nested loops."""
+    from sklearn.linear_model import Ridge
+
+    def predict(x, y, held_out, penalty):
+        spectrum = np.linalg.svd(x - x.mean(axis=0), compute_uv=False)
+        squares = spectrum[spectrum > 1e-7 * spectrum[0]] ** 2
+        ridge = Ridge(penalty * squares.mean(), solver="svd")
+        return ridge.fit(x, y).predict(held_out).reshape(len(held_out), -1)
+
+    grid = [*(10.0**k for k in range(4, -6, -1)), 0.0] if penalties is None else penalties
+    return np.median(naive_encoding(x, y, predict, grid, score).mean(axis=0))
+
+
+def naive_pls_regression(x, y, numbers=None, score="pearson"):
+    """Median held-out correlation of scikit-learn's PLS, the components chosen by nested loops."""
+    from sklearn.cross_decomposition import PLSRegression
+
+    def predict(x, y, held_out, number):
+        pls = PLSRegression(number, scale=False, max_iter=100_000, tol=1e-26)
+        return pls.fit(x, y).predict(held_out).reshape(len(held_out), -1)
+
+    rank = np.linalg.matrix_rank(x - x.mean(axis=0))
+    grid = range(1, min(25, rank) + 1) if numbers is None else numbers
+    return np.median(naive_encoding(x, y, predict, grid, score).mean(axis=0))
+
+
+def naive_encoding(x, y, predict, strengths, score="pearson", folds=5, seed=0, groups=None):
+    """Score of each neuron in each fold, one neuron at a time."""
+    values = []
+    for fitted, held_out in _folds(np.arange(len(x)), folds, seed, groups):
+        best, least = None, np.inf
+        for strength in strengths:
+            error = 0.0
+            for inner, rest in _folds(fitted, folds, seed, groups):
+                guess = predict(x[inner], y[inner], x[rest], strength)
+                for j in range(y.shape[1]):
+                    variance = np.sum((y[fitted, j] - y[fitted, j].mean()) ** 2)
+                    error += np.sum((guess[:, j] - y[rest, j]) ** 2) / variance
+            if error < least * (1 - 1e-9):
+                best, least = strength, error
+        guess, true = predict(x[fitted], y[fitted], x[held_out], best), y[held_out]
+        if score == "pearson":
+            values.append([pearsonr(*pair).statistic for pair in zip(guess.T, true.T, strict=True)])
+        else:
+            errors = np.sum((guess - true) ** 2, axis=0)
+            values.append(1 - errors / np.sum((true - true.mean(axis=0)) ** 2, axis=0))
+    return np.array(values)
+
+
+def _folds(rows, folds, seed, groups):
+    """Yield fitted and held-out rows; groups, numbered in the order of first rows, share a fold."""
+    units = rows if groups is None else groups[rows]
+    _, first, unit = np.unique(units, return_index=True, return_inverse=True)
+    unit = np.argsort(np.argsort(first))[unit]
+    fold = np.arange(len(first)) % min(folds, len(first))
+    np.random.default_rng(seed).shuffle(fold)
+    for held_out in range(min(folds, len(first))):
+        yield rows[fold[unit] != held_out], rows[fold[unit] == held_out]
+
+
+def naive_crossnobis(x, y, conditions, repeats):
+    """Cosine of the centred inner products of cross-validated Euclidean distances, by loops."""
+    sides = []
+    for z in (x, y):
+        c = len(set(conditions))
+        distances = np.zeros((c, c))
+        for i in range(c):
+            for j in range(c):
+                products = []
+                for r in set(repeats):
+                    for s in set(repeats) - {r}:
+                        one, other = (
+                            z[(conditions == i) & (repeats == t)][0]
+                            - z[(conditions == j) & (repeats == t)][0]
+                            for t in (r, s)
+                        )
+                        products.append(one @ other)
+                distances[i, j] = np.mean(products)
+        centring = np.eye(c) - 1 / c
+        sides.append(-centring @ distances @ centring / 2)
+    return np.sum(sides[0] * sides[1]) / np.linalg.norm(sides[0]) / np.linalg.norm(sides[1])
+
+
 def naive_cka_debiased(x, y):
     """Cosine of the two U-centred n x n matrices (Szekely and Rizzo 2014)."""
     one, other = (_u_centred(z @ z.T) for z in (x, y))

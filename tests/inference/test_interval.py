@@ -87,6 +87,10 @@ def test_what_cannot_be_bounded():
         ValueError, match=r"level, the confidence level, must be in \(0, 1\), got 95"
     ):
         interval(o, level=95)
+    with pytest.raises(
+        ValueError, match=r"confidence level, must be at most 0.999999, got 0.9999999"
+    ):
+        interval(o, level=0.9999999)
     with pytest.raises(TypeError, match=r"isorep.inference.interval\(isorep.overlap"):
         interval(np.ones((3, 2)))
     with pytest.raises(ValueError, match="unknown option of pwcca"):

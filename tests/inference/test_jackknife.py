@@ -5,7 +5,9 @@ import pytest
 from helpers.oracle import two_sharing
 
 import isorep
+from isorep.core.folds import folds
 from isorep.inference import jackknife
+from isorep.inference.jackknife import leave_out
 
 
 def correlation(o):
@@ -96,3 +98,33 @@ def test_what_varies_in_one_block_alone():
         jackknife(o, lambda o: o.correlations)
     with pytest.raises(ValueError, match="one side varies only in 3 of the 60 samples and is"):
         jackknife(isorep.overlap(spike, y), correlation)
+
+
+@pytest.mark.parametrize("labels", [{}, {"groups": np.arange(60) // 3}])
+def test_held_out_folds_stay_when_a_block_is_left_out(labels):
+    x, y = np.random.default_rng(0).standard_normal((2, 60, 2))
+    x[:, 0] = np.arange(60)  # the number of the sample
+    whole = isorep.overlap(x, y, **labels)
+    expected = [set(held_out.tolist()) for _, held_out in folds(whole, 5, 3)]
+    seen = []
+
+    def statistic(overlap):
+        if overlap is not whole:
+            centred = overlap.x.q @ overlap.x.loadings
+            numbers = np.rint((centred + overlap.x.mean)[:, 0]).astype(int)
+            seen.append(len(numbers))
+            for part, (fitted, held_out) in zip(expected, folds(overlap, 5, 3), strict=True):
+                assert set(numbers[held_out].tolist()) == part & set(numbers.tolist())
+                assert set(numbers[fitted].tolist()) == set(numbers.tolist()) - part
+        return 0.0
+
+    leave_out(whole, statistic, 10)
+    assert seen == [54] * 10
+
+
+def test_a_fold_that_is_left_out_as_a_whole_is_omitted():
+    x, y = np.random.default_rng(0).standard_normal((2, 40, 2))
+    overlap = isorep.overlap(x, y + x, groups=np.arange(40) // 8)
+    measure = isorep.MEASURES["linear_regression"]
+    error = jackknife(overlap, lambda o: measure(o, folds=5).similarity, 5)
+    assert 0 < error < 1

@@ -73,7 +73,7 @@ def _scores_of_numpy(solver, shape, condition):
     return {
         name: row(isorep.overlap(x[:, : y.shape[1]] if row.paired else x, y, solver=solver))
         for name, row in isorep.MEASURES.items()
-        if row.requires != "maps"
+        if row.requires not in ("maps", "repeats")
     }
 
 

@@ -21,7 +21,10 @@ def layers(inputs, widths, seed):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    slow_unless(OF_EACH_KIND, [name for name, row in MEASURES.items() if row.requires != "maps"]),
+    slow_unless(
+        OF_EACH_KIND,
+        [name for name, row in MEASURES.items() if row.requires not in ("maps", "repeats")],
+    ),
 )
 def test_random_networks(name):
     inputs = np.random.default_rng(0).standard_normal((700, 30))

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
+from isorep.inference import Exact
 from isorep.paper.analysis.claims import Claim, Contrast
-from isorep.paper.analysis.permutation_tests import Exact
 
 SMALL = Exact(0.004, 0.004)
 

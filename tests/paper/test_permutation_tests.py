@@ -1,19 +1,17 @@
 """Everything against loops that write the definition out."""
 
-from itertools import combinations, permutations, product
-from math import comb
+from itertools import permutations, product
 
 import numpy as np
 import pytest
 from scipy.stats import t
 
+from isorep.inference import mean_between as between
+from isorep.inference import mean_within as within
 from isorep.paper.analysis.permutation_tests import (
-    between,
     interval,
-    permute_labels,
     permute_layers,
     permute_measures,
-    within,
 )
 
 N = 3
@@ -31,70 +29,6 @@ def naive_within(table, members):
 
 def naive_between(table, first, second):
     return np.mean([[table[i, j], table[j, i]] for i in first for j in second])
-
-
-def members(*groups, n=2 * N):
-    rows = np.zeros((len(groups), n))
-    for row, group in zip(rows, groups, strict=True):
-        row[list(group)] = 1
-    return rows
-
-
-def test_within_and_between():
-    table = distances(0) + 99 * np.eye(2 * N)  # the diagonal must not count
-    first, second = [(0, 1, 2), (5, 0), (1, 4, 3, 2)], [(3, 4, 5), (1, 2), (0, 5)]
-    expected = [naive_within(table, group) for group in first]
-    np.testing.assert_allclose(within(table, members(*first)), expected, rtol=1e-13)
-    expected = [naive_between(table, *pair) for pair in zip(first, second, strict=True)]
-    values = between(table, members(*first), members(*second))
-    np.testing.assert_allclose(values, expected, rtol=1e-13)
-
-
-@pytest.mark.parametrize("two_sided", [False, True])
-@pytest.mark.parametrize("seed", range(4))
-def test_permute_labels_counts_all_assignments(seed, two_sided):
-    table = distances(seed)
-
-    def statistic(first, second):
-        return between(table, first, second) - within(table, second)
-
-    def naive(first):
-        second = sorted(set(range(2 * N)) - set(first))
-        value = naive_between(table, first, second) - naive_within(table, second)
-        return abs(value) if two_sided else value
-
-    values = [naive(first) for first in combinations(range(2 * N), N)]
-    exact = permute_labels(statistic, N, two_sided=two_sided)
-    assert exact.p_value == np.mean(np.array(values) >= naive((0, 1, 2)) - 1e-12)
-    assert exact.smallest == (2 if two_sided else 1) / comb(2 * N, N)
-
-
-@pytest.mark.parametrize(("n", "smallest"), [(2, 1 / 6), (3, 1 / 20), (5, 1 / 252)])
-def test_two_clear_groups_reach_the_smallest_p_value(n, smallest):
-    table = np.full((2 * n, 2 * n), 0.9)
-    table[:n, :n] = 0.1
-    exact = permute_labels(
-        lambda first, second: within(table, second) - within(table, first),
-        n,
-    )
-    assert exact == (smallest, smallest)
-
-
-def test_permute_labels_is_a_valid_test():
-    random = np.random.default_rng(0)
-    p_values = []
-    for _ in range(400):
-        points = random.standard_normal((8, 3))
-        table = np.linalg.norm(points[:, None] - points, axis=-1)
-        p_values.append(
-            permute_labels(
-                lambda a, b, d=table: within(d, b) - within(d, a),
-                4,
-            ).p_value
-        )
-    for level in (0.05, 0.2, 0.5):
-        rejected = np.mean(np.array(p_values) <= level)
-        assert rejected <= level + 3 * np.sqrt(level * (1 - level) / 400)
 
 
 @pytest.mark.parametrize("two_sided", [False, True])

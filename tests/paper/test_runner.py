@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from isorep import cli
+from isorep.inference import Exact
 from isorep.paper import FIGURES, SCALES, Entry, runner
 from isorep.paper.analysis.claims import Claim, Contrast
 from isorep.paper.analysis.control import Control
-from isorep.paper.analysis.permutation_tests import Exact
 
 QUIET = Console(quiet=True)
 FILES = {"figX.png", "figX.svg", "figX.csv", "claims.json"}

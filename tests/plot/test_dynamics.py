@@ -137,3 +137,21 @@ def test_several_runs_cannot_be_drawn_at_once():
     with pytest.raises(ValueError, match="over step, layer; this table is over run, step, layer"):
         isorep.plot.dynamics(found)
     assert len(isorep.plot.dynamics(found.sel(run="a")).lines) == 1
+
+
+def test_the_ceiling_of_a_recorded_reference_is_dashed():
+    rng = np.random.default_rng(3)
+    signal = rng.standard_normal((30, 4))
+    shown = np.repeat(np.arange(30), 2)
+    trials = signal[shown] + rng.standard_normal((60, 4))
+    reference = {"V1": trials.reshape(30, 2, 4).mean(axis=1)}
+    states = {step: {"V1": signal + step * rng.standard_normal((30, 4))} for step in (2, 1, 0)}
+    path = isorep.trajectory(states, reference=reference, measures="cka_debiased")
+    path = isorep.inference.with_ceilings(path, {"V1": trials}, repeats=shown)
+    for quantity in ("similarity", "distance"):
+        ax = isorep.plot.dynamics(path, quantity=quantity)
+        ceiling = path["cka_debiased_ceiling"].item()
+        expected = ceiling if quantity == "similarity" else 1 - ceiling
+        assert ax.lines[-1].get_ydata()[0] == pytest.approx(expected)
+        assert ax.lines[-1].get_linestyle() == "--"
+        assert ax.get_xlabel() == "step\ndashed: ceiling"

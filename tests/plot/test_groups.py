@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+import isorep
 from isorep.plot.groups import groups
 
 mpl.use("Agg")
@@ -75,5 +76,49 @@ def test_refuses_an_unknown_measure():
 
 def test_the_direction_and_the_options_are_on_the_axis():
     ax = groups({"all": pairs()}, LAYERS, "linear_regression(folds=10)", ax=Figure().subplots())
-    label = "linear_regression(folds=10)\n(y predicted from x)\ndistance, 0 is the same"
+    label = "linear_regression_y_from_x(folds=10)\n(y predicted from x)\ndistance, 0 is the same"
     assert ax.get_ylabel() == label
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(0)
+    networks = {
+        f"seed{i}": {layer: rng.standard_normal((40, 3)) for layer in LAYERS} for i in range(5)
+    }
+    return isorep.pairwise(networks, measures=["pwcca", "procrustes"], progress=False)
+
+
+GROUPS = {f"seed{i}": "narrow" if i < 2 else "wide" for i in range(5)}
+
+
+def test_a_table_is_drawn_within_and_between_groups(table):
+    ax = groups(table, groups=GROUPS, ax=Figure().subplots())
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["narrow", "wide", "between groups"]
+    distances = table["pwcca_distance"].transpose("layer", "x", "y").to_numpy()
+    narrow, between = ax.lines[0].get_ydata(), ax.lines[2].get_ydata()
+    np.testing.assert_allclose(narrow, (distances[:, 0, 1] + distances[:, 1, 0]) / 2)
+    blocks = [distances[:, :2, 2:].reshape(3, -1), distances[:, 2:, :2].reshape(3, -1)]
+    np.testing.assert_allclose(between, np.concatenate(blocks, axis=1).mean(axis=1))
+
+
+def test_a_table_is_drawn_by_measure_and_layers(table):
+    ax = groups(table, ["fc", "conv1"], "procrustes", groups=GROUPS, ax=Figure().subplots())
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["fc", "conv1"]
+    assert ax.get_ylabel().startswith("procrustes distance (radians)")
+
+
+def test_wrong_uses_of_tables(table):
+    with pytest.raises(TypeError, match="groups= is missing"):
+        groups(table)
+    with pytest.raises(ValueError, match="'seed2' has no group"):
+        groups(table, groups={"seed0": 1, "seed1": 1})
+    with pytest.raises(ValueError, match="at most 4 groups of networks, got 5"):
+        groups(table, groups={f"seed{i}": i for i in range(5)})
+    with pytest.raises(TypeError, match="leave groups= out"):
+        groups({"all": pairs()}, LAYERS, groups=GROUPS)
+    with pytest.raises(TypeError, match="layers= is missing"):
+        groups({"all": pairs()})
+    with pytest.raises(ValueError, match="unknown layer of this table 'fd'"):
+        groups(table, ["fd"], groups=GROUPS)

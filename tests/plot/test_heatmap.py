@@ -146,9 +146,7 @@ def test_other_tables_are_refused_by_what_they_are():
     for other in (np.eye(3), sweep["cka"]):
         with pytest.raises(TypeError, match=r"expected a table of isorep\.compare or .*, got"):
             isorep.plot.heatmap(other)
-    with pytest.raises(
-        TypeError, match=r"a dict of group to \(pairs, layers\) array .* isorep\.pairwise"
-    ):
+    with pytest.raises(TypeError, match="groups= is missing: pass a mapping of network to group"):
         isorep.plot.groups(sweep, ["fc"])
 
 
@@ -171,12 +169,14 @@ def test_a_diff_is_drawn_on_the_diagonal():
 def test_the_direction_and_the_options_are_on_the_colour_bar():
     rng = np.random.default_rng(3)
     a = {f"conv{i}": rng.standard_normal((90, 4)) for i in range(3)}
-    measure = "linear_regression(folds=5)"
+    measure = "linear_regression_y_from_x(folds=5)"
     table = isorep.compare(a, a, measures=[measure, "cka"])
     ax = isorep.plot.heatmap(table)
     assert ax.get_title() == f"{measure} similarity"
     label = ax.get_figure().axes[-1].get_ylabel()
     assert label == f"{measure}\n(y predicted from x)\nsimilarity, 1 is the same"
+    spec = "linear_regression(folds=5)"
+    assert isorep.plot.heatmap(table, spec).get_title() == f"{measure} similarity"
     ax = isorep.plot.heatmap(table, "cka")
     assert ax.get_figure().axes[-1].get_ylabel() == "similarity, 1 is the same"
 
@@ -195,3 +195,37 @@ def test_labels_stay_inside_the_smallest_figure():
         box = figure.axes[-1].yaxis.label.get_window_extent()
         assert 0 <= box.y0 < box.y1 <= figure.bbox.y1
         assert box.x1 <= figure.bbox.x1
+
+
+@pytest.fixture(scope="module")
+def with_ceilings():
+    rng = np.random.default_rng(2)
+    animals = {f"m{i}": rng.standard_normal((60, 4)) for i in range(3)}
+    model = {f"conv{i}": animals[f"m{i}"] @ rng.standard_normal((4, 5)) for i in range(2)}
+    table = isorep.compare(model, animals, measures="cka_debiased")
+    return isorep.inference.with_ceilings(table, animals=animals)
+
+
+def test_ceilings_are_a_row_above_the_similarities(with_ceilings):
+    ax = isorep.plot.heatmap(with_ceilings)
+    cells, ceilings = ax.get_images()
+    assert ceilings.get_clim() == cells.get_clim()
+    np.testing.assert_array_equal(ceilings.get_array()[0], with_ceilings["cka_debiased_ceiling"])
+    assert ax.get_yticklabels()[-1].get_text() == "ceiling"
+    left, right, bottom, top = ceilings.get_extent()
+    assert (left, right) == (-0.5, 2.5)
+    assert 1.5 < bottom < ax.get_yticks()[-1] < top <= ax.get_ylim()[1]
+    assert len(ax.texts) == 2 * 3 + 3
+    assert len(isorep.plot.heatmap(with_ceilings, quantity="distance").get_images()) == 1
+
+
+def test_shares_of_the_ceiling(with_ceilings, table):
+    ax = isorep.plot.heatmap(with_ceilings, quantity="of_ceiling")
+    (image,) = ax.get_images()
+    share = with_ceilings["cka_debiased_of_ceiling"]
+    np.testing.assert_array_equal(image.get_array(), share)
+    assert image.get_clim() == share.attrs["range"]
+    assert ax.get_title() == "cka_debiased share of the ceiling"
+    assert ax.get_figure().axes[-1].get_ylabel() == "share of the ceiling,\n1 is the ceiling"
+    with pytest.raises(ValueError, match=r"add ceilings with isorep\.inference\.with_ceilings"):
+        isorep.plot.heatmap(table, quantity="of_ceiling")

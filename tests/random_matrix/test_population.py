@@ -185,11 +185,13 @@ def test_shapes_that_differ_are_told():
     x, noise = rng.standard_normal((2, 80, 12))
     score = MEASURES["cca"].corrected(isorep.overlap(x, 0.3 * x + noise))
     (text,) = score.warnings
-    assert "do not show whether few or many correlations are hidden in noise" in text
-    low, high = map(float, re.search(r"lies between (\S+) and (\S+);", text).groups())
+    assert "hardly show whether few or many correlations are hidden in noise" in text
+    low, high = map(float, re.search(r"similarities from (\S+) to (\S+) fit them", text).groups())
     assert low < score.similarity < high
     assert low < 0.3 / 1.09**0.5 < high  # the population's
     assert 0.1 < high - low < 0.3
+    (text,) = MEASURES["cca"].corrected(isorep.overlap(x[:, :1], 0.3 * x + noise)).warnings
+    assert "hardly show how strong the correlation is: populations" in text
     x, noise = rng.standard_normal((2, 4000, 12))
     assert not MEASURES["cca"].corrected(isorep.overlap(x, 0.3 * x + noise)).warnings
 

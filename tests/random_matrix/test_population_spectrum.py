@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from helpers.canonical_samples import sampled_correlations
-from scipy.stats import ortho_group
+from scipy.stats import chi2, ortho_group
 
+from isorep.inference.interval import GREATEST_LEVEL
 from isorep.random_matrix.population_spectrum import estimate_spectrum, n_simulations
 from isorep.random_matrix.tracy_widom import n_above_edge
 
@@ -78,6 +79,15 @@ def test_profiles_contain_the_estimate_and_grow_to_both_sides():
         assert np.all(np.diff(profile.misfits[: best + 1]) < 1e-6)
         assert np.all(np.diff(profile.misfits[best:]) > -1e-6)
         assert profile.means[0] < mean_of(spectrum, function) < profile.means[-1]
+
+
+@pytest.mark.parametrize("kind", SPECTRA)
+def test_profiles_contain_all_spectra_that_any_level_allows(kind):
+    for spectrum in estimates(160, 20, 20, SPECTRA[kind], 2):
+        for profile in spectrum.profiles:
+            for end, limit in ((0, 0.0), (-1, 1.0)):
+                at_limit = profile.means[end] == pytest.approx(limit, abs=2e-3)
+                assert at_limit or profile.misfits[end] > chi2.isf(1 - GREATEST_LEVEL, 1)
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from helpers.canonical_samples import sampled_correlations
+from scipy.optimize import brentq
 
 from isorep.random_matrix.bartlett_factor import BartlettFactor
 from isorep.random_matrix.spectrum_equations import (
@@ -90,6 +91,25 @@ def test_a_correlation_that_stands_alone():
         error = np.std(estimates) / np.sqrt(40)
         assert np.mean(estimates) == pytest.approx(rho[index], abs=4 * error + 0.01)
         assert np.mean([sample[index] for sample in draws]) > rho[index] + 0.01
+
+
+@pytest.mark.parametrize("gap", [0.0, 1e-9, 1e-7, 1e-5, 1e-4, 1e-3])
+def test_nearly_equal_correlations_are_one_twice(gap):
+    """The estimate inverts how a correlation that stands alone looks in a large sample."""
+    n, rank = 400, 30
+    sample = BartlettFactor(n, rank, rank, np.random.default_rng(0)).correlations(
+        np.concatenate([[0.9, 0.9], np.zeros(28)])
+    )
+    square = np.mean(sample[:2] ** 2)
+    sample[:2] = np.sqrt([square + gap / 2, square - gap / 2])
+
+    def shown(population):  # Bao, Hu, Pan and Zhou 2019
+        r, share = population**2, rank / (n - 1)
+        return ((1 - share) * r + share) ** 2 / r
+
+    expected = brentq(lambda population: shown(population) - square, 0.5, 1)
+    for index in (0, 1):
+        assert spike(sample, index, n, rank, rank) == pytest.approx(expected, abs=0.005)
 
 
 def test_the_spectrum_that_was_put_in_has_the_least_misfit_of_its_mean():

@@ -15,6 +15,7 @@ from isorep.cli import (  # noqa: F401  # to register them
     capture,
     certify,
     compare,
+    contrast,
     demo,
     diff,
     formats,

@@ -85,6 +85,10 @@ def best(
     >>> result = isorep.best(table).sel(y_layer="V4")
     >>> result["x_layer"].item(), result["cka_p_max"].item()
     ('conv4', 0.005)
+    >>> contrasts = isorep.contrasts(model, {"V4": v4}, measures="cka", progress=False)
+    >>> may = isorep.best(table, contrasts)["may_be_best"].sel(y_layer="V4")
+    >>> may["candidate"].values[may.values].tolist()
+    ['conv4']
     """
     name = _check(table, measure)
     table = table.transpose("x_layer", "y_layer")

@@ -176,7 +176,7 @@ def cluster(distances: ArrayLike | xarray.DataArray, method: Method = "average")
     array([0, 1, 0, 1])
     """
     check_name("method", method, get_args(Method))
-    matrix, names = _named_items(distances)
+    matrix, names = named_items(distances)
     values = np.asarray(matrix, dtype=float)
     _check_distances(values, names)
 
@@ -188,7 +188,7 @@ def cluster(distances: ArrayLike | xarray.DataArray, method: Method = "average")
     return Clustering(names, matrix, tree, tuple(leaves_list(tree).tolist()))
 
 
-def _named_items(distances: Any) -> tuple[Any, tuple[Hashable, ...]]:
+def named_items(distances: Any) -> tuple[Any, tuple[Hashable, ...]]:
     """Return the square matrix, as an array or a DataArray, and the names of its items."""
     if hasattr(distances, "data_vars"):  # a Dataset, recognised without importing xarray
         raise TypeError(

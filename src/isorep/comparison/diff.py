@@ -40,7 +40,7 @@ from isorep.comparison.table import make_table, nothing_compared, table_attribut
 from isorep.core.basis import NoVarianceError
 from isorep.core.overlap import Overlap
 from isorep.core.prepare import couple_prepared, prepare, ranks
-from isorep.inference.interval import is_unbiased
+from isorep.inference.estimate import is_unbiased
 from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import one_measure

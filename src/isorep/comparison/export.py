@@ -1,4 +1,4 @@
-"""Export: a table of `isorep.compare` as JSON and CSV, for other programs."""
+"""Export: tables of `isorep.compare` and `isorep.contrasts` as JSON and CSV, for other programs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isorep._utils.printable import as_text_cells, encodable
-from isorep.comparison.inferred import INFERRED
+from isorep.comparison.inferred import CONTRASTED, INFERRED
 
 if TYPE_CHECKING:
     import xarray
@@ -97,6 +97,35 @@ def to_csv(table: xarray.Dataset) -> str:
     columns += [*shared, *sides, *names, *significant]
     # Stable: the measures of a pair stay in their order.
     rows = rows.sort_index(kind="stable")
+    return as_text_cells(rows).to_csv(columns=columns, index=False, lineterminator="\n")
+
+
+def contrasts_to_csv(table: xarray.Dataset) -> str:
+    """Return a table of `isorep.contrasts` as CSV: one line for each cell and measure.
+
+    NaN is empty. A text that begins like a formula of a spreadsheet gets an apostrophe before it.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> x, y, z = ({"fc": np.random.default_rng(i).standard_normal((99, 3))} for i in range(3))
+    >>> table = isorep.contrasts(x, z, y, measures="cka_debiased", progress=False)
+    >>> print(contrasts_to_csv(table).splitlines()[0])
+    x_layer,other_layer,y_layer,measure,difference,low,high,p_value,p_adjusted,warnings,reason
+    """
+    import pandas
+
+    dims = ["x_layer", "other_layer", "y_layer"]
+    layers = {dim: [*map(encodable, map(str, table[dim].values))] for dim in dims}
+    table = table.assign_coords(layers)
+    frames = []
+    for measure in table.attrs["measures"]:
+        variables = {f"{measure}_{name}": name for name in CONTRASTED}
+        frame = table[[*variables, "warnings", "reason"]].rename(variables)
+        frames.append(frame.to_dataframe(dim_order=dims).reset_index().assign(measure=measure))
+    rows = pandas.concat(frames).replace({"warnings": {"\n": "; "}}, regex=True)
+    columns = [*dims, "measure", *CONTRASTED, "warnings", "reason"]
+    rows = rows.sort_index(kind="stable")  # the measures of a cell stay in their order
     return as_text_cells(rows).to_csv(columns=columns, index=False, lineterminator="\n")
 
 

@@ -30,6 +30,16 @@ OF_ALL_CELLS = ("p_adjusted", "p_max")
 """Keys of `INFERRED` that need all cells of a table; see `of_all_cells`."""
 
 
+CONTRASTED = {
+    "difference": "similarity of x and y minus similarity of other and y",
+    "low": "lower bound of the population's difference",
+    "high": "upper bound of the population's difference",
+    "p_value": "two-sided p-value of no difference",
+    "p_adjusted": "p-value adjusted for many cells (Benjamini and Hochberg)",
+}
+"""Suffix and description of the variables of each measure in a table of `isorep.contrasts`."""
+
+
 @dataclass(frozen=True)
 class InferenceOptions:
     """What to infer for each cell of a table; see `isorep.compare`.

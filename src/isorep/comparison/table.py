@@ -16,7 +16,7 @@ from isorep.measures.base import Measure
 if TYPE_CHECKING:
     import xarray
 
-Kind = Literal["compare", "pairwise", "trajectory", "diff"]
+Kind = Literal["compare", "pairwise", "trajectory", "diff", "contrasts"]
 """The function that makes a table, as ``table.attrs["kind"]`` says it."""
 
 Arrays = dict[str, NDArray[Any]]

@@ -33,6 +33,7 @@ CODES: dict[str, type[CodedWarning]] = {
     "dependent-samples": CodedWarning,
     "few-groups": CodedWarning,
     "unequal-groups": CodedWarning,
+    "few-networks": CodedWarning,
     "uncorrected-interval": CodedWarning,
     "not-computed": CodedWarning,
     "negative-chance": CodedWarning,
@@ -44,6 +45,10 @@ CODES: dict[str, type[CodedWarning]] = {
     "same-span": CodedWarning,
     "same-at-start": CodedWarning,
     "noisy-states": CodedWarning,
+    "noisy-recording": CodedWarning,
+    "single-trials": CodedWarning,
+    "above-ceiling": CodedWarning,
+    "vacuous-ceiling": CodedWarning,
     "input-bypass": CodedWarning,
     "stitching-not-trained": CodedWarning,
 }

@@ -48,7 +48,8 @@ def folds(overlap: Overlap, n_folds: int, seed: int) -> Iterator[tuple[Array, Ar
     """Yield training rows and held-out rows of each fold, as index arrays of the samples' library.
 
     Independent samples are shuffled and cut into folds whose sizes differ by at most one; samples
-    that depend on each other are held out together, see `assign_folds`.
+    that depend on each other are held out together, see `assign_folds`. The samples that the
+    jackknife keeps stay in their folds; a fold without samples is omitted.
 
     Raises
     ------
@@ -58,17 +59,29 @@ def folds(overlap: Overlap, n_folds: int, seed: int) -> Iterator[tuple[Array, Ar
         If `n_folds` is not from 2 to the number of samples or groups, or the seed is negative.
     """
     check_seed(seed)
-    like, n = overlap.matrix, overlap.n_samples
-    if overlap.structure is not None:
-        fold_of = assign_folds(n, n_folds, overlap.structure, seed)
-        order = np.arange(n)
-    elif not 2 <= as_integer(n_folds, "folds") <= n:
-        raise ValueError(f"folds must be from 2 to the {n} samples, got {n_folds}")
-    else:
-        fold_of = np.arange(n) * n_folds // n
-        order = np.random.default_rng(seed).permutation(n)
+    fold_of = _fold_of_each(overlap, n_folds, seed)
     for fold in range(n_folds):
-        yield rows_like(like, order[fold_of != fold]), rows_like(like, order[fold_of == fold])
+        held_out = np.flatnonzero(fold_of == fold)
+        if len(held_out):
+            fitted = np.flatnonzero(fold_of != fold)
+            yield rows_like(overlap.matrix, fitted), rows_like(overlap.matrix, held_out)
+
+
+def _fold_of_each(overlap: Overlap, n_folds: int, seed: int) -> NDArray[np.int64]:
+    """Return the fold of each sample, (n,)."""
+    if overlap.part_of is not None:
+        # New folds would differ from those of all samples as much as another seed does, and the
+        # jackknife would take that for a difference between samples.
+        whole, rows = overlap.part_of
+        return _fold_of_each(whole, n_folds, seed)[rows]
+    n = overlap.n_samples
+    if overlap.structure is not None:
+        return assign_folds(n, n_folds, overlap.structure, seed)
+    if not 2 <= as_integer(n_folds, "folds") <= n:
+        raise ValueError(f"folds must be from 2 to the {n} samples, got {n_folds}")
+    fold_of = np.empty(n, dtype=np.int64)
+    fold_of[np.random.default_rng(seed).permutation(n)] = np.arange(n) * n_folds // n
+    return fold_of
 
 
 def rows_like(like: Array, rows: NDArray[np.int64]) -> Array:

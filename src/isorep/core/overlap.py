@@ -57,6 +57,8 @@ class Overlap:
     known_svd: SVD | None = None
     known_triplets: SVD | None = None
     n_omitted: int = 0
+    # Of samples that the jackknife keeps: the overlap of all samples, and the numbers of the rows.
+    part_of: tuple[Overlap, NDArray[np.int64]] | None = None
 
     @classmethod
     def from_moments(
@@ -384,7 +386,8 @@ def overlap(
         )
     kept: NDArray[np.bool_] | None = None
     if nan_policy == "omit":
-        x, y, kept = complete_rows(x, y)
+        sides, kept = complete_rows({"x": x, "y": y})
+        x, y = sides.values()
     x_basis = x if isinstance(x, Basis) else Basis.from_array(x, solver=solver, name="x")
     y_basis = y if isinstance(y, Basis) else Basis.from_array(y, solver=solver, name="y")
     structure = None if ids is None else SampleStructure.from_ids(ids)

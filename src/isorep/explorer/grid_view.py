@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from isorep.comparison.read_result import INFERRED_SHOWN
 from isorep.explorer.packing import ends, floats, names, texts
+from isorep.inference.ceilings import CEILINGS
 from isorep.plot.axis import bounds, side_labels
 from isorep.plot.heatmap import NOT_ABOVE_CHANCE
 
@@ -55,4 +56,17 @@ def _measure(table: xarray.Dataset, name: str) -> dict[str, Any]:
             for key in INFERRED_SHOWN
             if f"{name}_{key}" in table
         },
+        **_ceilings(table, name, similarity),
+    }
+
+
+def _ceilings(
+    table: xarray.Dataset, name: str, similarity: xarray.DataArray
+) -> dict[str, dict[str, Any]]:
+    """Return the ceilings of each cell, if the table has them; see `with_ceilings`."""
+    return {
+        f"{prefix}{key}": floats(table[f"{name}_{prefix}{key}"].broadcast_like(similarity))
+        for prefix in ("", "corrected_")
+        for key in CEILINGS
+        if f"{name}_{prefix}{key}" in table
     }

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable, Mapping, Sequence
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isorep.comparison.clustering import Clustering, cluster
+from isorep.comparison.compare_groups import compare_groups
+from isorep.comparison.network_groups import group_of_each, pairs_by_group
+from isorep.core.coded_warning import CodedWarning
 from isorep.explorer.embedding import embedding
 from isorep.explorer.packing import ends, floats, names
-from isorep.plot.axis import bounds
+from isorep.plot.axis import bounds, inferred_values
 
 if TYPE_CHECKING:
     import xarray
-
-BETWEEN = "between groups"
 
 
 def sweep(
@@ -26,7 +27,7 @@ def sweep(
     """Return the section: distances, tree and embedding for each measure and layer."""
     table = table.transpose("layer", "x", "y", ...)
     networks = names(table["x"].to_numpy().tolist())
-    group_of = None if groups is None else _groups(groups, networks)
+    group_of = None if groups is None else names(group_of_each(groups, networks))
     return {
         "kind": "sweep",
         "networks": networks,
@@ -36,24 +37,24 @@ def sweep(
     }
 
 
-def _groups(groups: Mapping[Any, Hashable], networks: Sequence[str]) -> list[str]:
-    """Return the group of each network; names are compared as strings."""
-    if not isinstance(groups, Mapping):
-        raise TypeError(
-            f"expected groups as a mapping of network to group, got {type(groups).__name__}"
-        )
-    group_by_name = {str(network): str(group) for network, group in groups.items()}
-    for network in networks:
-        if network not in group_by_name:
-            raise ValueError(
-                f"network {network!r} has no group; groups= has only {list(group_by_name)}"
+def _tests(
+    table: xarray.Dataset, measure: str, networks: Sequence[str], group_of: Sequence[str]
+) -> dict[str, Any]:
+    """Return the tests of the groups at each layer, or why there are none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CodedWarning)  # the page shows it
+        try:
+            tests = compare_groups(
+                table, dict(zip(networks, group_of, strict=True)), measure=measure
             )
-    group_of = [group_by_name[network] for network in networks]
-    if BETWEEN in group_of:
-        raise ValueError(
-            f"a group cannot have the name {BETWEEN!r}, which the page uses; rename the group"
-        )
-    return group_of
+        except ValueError as error:
+            return {"reason": str(error)}
+    return {
+        "groups": names(tests["group"].to_numpy().tolist()),
+        "warnings": tests.attrs["warnings"],
+        "reasons": tests["reason"].to_numpy().tolist(),
+        **{str(name): floats(tests[name]) for name in tests.data_vars if name != "reason"},
+    }
 
 
 def _measure(
@@ -61,6 +62,7 @@ def _measure(
 ) -> dict[str, Any]:
     distance = table[f"{name}_distance"]
     values = distance.to_numpy()
+    inferred = _inferred(table, name)
     return {
         "name": name,
         "description": table[name].attrs["long_name"],
@@ -69,11 +71,34 @@ def _measure(
         "symmetric": bool(table[name].attrs["symmetric"]),
         "range": ends(bounds(distance.attrs["range"], values)),
         "layers": [
-            _layer(matrix, reason, networks)
-            for matrix, reason in zip(values, table["reason"].to_numpy(), strict=True)
+            _with_inferred(_layer(matrix, reason, networks), inferred, k)
+            for k, (matrix, reason) in enumerate(
+                zip(values, table["reason"].to_numpy(), strict=True)
+            )
         ],
         "curves": None if group_of is None else curves(values, group_of),
+        "tests": None if group_of is None else _tests(table, name, networks, group_of),
     }
+
+
+def _inferred(table: xarray.Dataset, name: str) -> dict[str, NDArray[np.float64]]:
+    """Return what the table infers for a measure, on the scale of its distance."""
+    arrays = {
+        key: values
+        for key in ("low", "high", "chance")
+        if (values := inferred_values(table, name, key, "distance")) is not None
+    }
+    p_values = {key: f"{name}_{key}" for key in ("p_adjusted", "p_max") if f"{name}_{key}" in table}
+    return arrays | {key: table[variable].to_numpy() for key, variable in p_values.items()}
+
+
+def _with_inferred(
+    layer: dict[str, Any], inferred: Mapping[str, NDArray[np.float64]], place: int
+) -> dict[str, Any]:
+    """Add what was inferred for the networks that the layer shows."""
+    kept = layer["kept"]
+    shown = {key: floats(values[place][np.ix_(kept, kept)]) for key, values in inferred.items()}
+    return {**layer, "inferred": shown}
 
 
 def _layer(
@@ -163,15 +188,8 @@ def curves(distances: NDArray[np.float64], group_of: Sequence[str]) -> list[dict
     group_of : sequence of n str
         Group of each network.
     """
-    distinct = list(dict.fromkeys(group_of))
-    pairs: dict[str, list[tuple[int, int]]] = {group: [] for group in distinct}
-    if len(distinct) > 1:
-        pairs[BETWEEN] = []
-    for i, j in product(range(len(group_of)), repeat=2):
-        if i != j:
-            pairs[group_of[i] if group_of[i] == group_of[j] else BETWEEN].append((i, j))
     group_curves = []
-    for group, group_pairs in pairs.items():
+    for group, group_pairs in pairs_by_group(group_of).items():
         rows, columns = np.array(group_pairs, dtype=np.int64).reshape(-1, 2).T
         values = distances[:, rows, columns]
         is_known = np.isfinite(values)

@@ -16,13 +16,8 @@ from isorep.core.overlap import Overlap, overlap
 from isorep.core.score import Score
 from isorep.core.warning_text import WarningText, heard, not_computed
 from isorep.inference.chance import calibrated, is_negative
-from isorep.inference.interval import (
-    Interval,
-    check_level,
-    excesses_of,
-    intervals,
-    is_unbiased,
-)
+from isorep.inference.estimate import excesses_of, is_unbiased
+from isorep.inference.interval import Interval, check_level, intervals
 from isorep.inference.null_distribution import (
     NullDistribution,
     null_distributions,

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import hypot
 from numbers import Real
 from typing import Any
 
-import numpy as np
-
 from isorep.core.overlap import Overlap
 from isorep.core.warning_text import WarningText, heard
-from isorep.inference.jackknife import BLOCKS, WithoutEach, leave_out
+from isorep.inference.estimate import Estimate, estimates
+from isorep.inference.jackknife import WithoutEach
 from isorep.inference.sequential import check_overlap
-from isorep.inference.similarities import Similarities
 from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measure_named
 from isorep.random_matrix.population import Excess, Population
 
-FEWEST_BLOCKS = 5
-"""Groups from which on an interval can be given."""
+GREATEST_LEVEL = 0.999999
+"""Level of confidence up to which the populations that a sample allows are known; see `END`."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ def interval(
     measure : str or mapping
         Name of a measure in `isorep.MEASURES`, alone or with options; see `isorep.infer`.
     level : float
-        Confidence level, in (0, 1).
+        Confidence level, above 0 and at most 0.999999.
     seed : int
         Random seed of the simulated samples and the blocks.
     population : Population, optional
@@ -100,7 +97,7 @@ def interval(
     TypeError
         If `overlap` is not an Overlap.
     ValueError
-        If `level` is not in (0, 1), there are fewer than 20 samples or 5 groups, there are so few
+        If `level` is out of range, there are fewer than 20 samples or 5 groups, there are so few
         samples that some correlations are 1 whatever the data, or the measure or an option is
         unknown.
 
@@ -151,142 +148,62 @@ def intervals(
     ----------
     rows
         The measures.
-    population, excesses
-        The population of the overlap, for measures of second moments alone, and their finite-sample
-        biases, if they are known.
-    without_each
-        Overlaps without each block that know no samples; see `leave_out`. They are not used if a
-        measure needs samples.
+    population, excesses, without_each
+        See `estimates`.
     """
-    if not rows:
-        return {}
-    corrected = [row for row in rows if row.from_moments(row.seeded({}, seed))]
-    if population is not None and excesses is None:
-        excesses = excesses_of(population, corrected, seed)
-    similarities = Similarities(rows, seed)
-    blocks = _n_blocks(overlap)
-    try:
-        deviations = leave_out(
-            overlap,
-            similarities,
-            blocks,
-            seed=seed,
-            without_each=without_each if len(corrected) == len(rows) else None,
-        )
-    except ValueError as error:
-        return {row.label: error for row in rows}
-    quantile = _quantile(level, blocks)
-    bounds: dict[str, Interval | ValueError | TypeError] = {}
-    for row, values in zip(rows, deviations.T, strict=True):
-        spread = quantile * float(np.sqrt(np.mean(values**2)))
-        if row.label in similarities.errors:
-            bounds[row.label] = similarities.errors[row.label]
-        elif row not in corrected:
-            bounds[row.label] = _uncorrected(overlap, row, level, spread, seed)
-        elif excesses is not None:
-            excess = excesses[row.label]
-            bounds[row.label] = (
-                excess
-                if isinstance(excess, Exception)
-                else _corrected(overlap, row, level, spread, quantile, seed, excess)
-            )
-    return bounds
-
-
-def _corrected(
-    overlap: Overlap,
-    row: Measure,
-    level: float,
-    spread: float,
-    quantile: float,
-    seed: int,
-    excess: Excess,
-) -> Interval:
-    from scipy.special import chdtri
-
-    score = row.corrected(overlap, seed=seed, excess=excess)
-    to_low, to_high = excess.within(float(chdtri(1, 1 - level)))
-    error = hypot(spread, quantile * float(excess.error))
-    return Interval(
-        score.similarity,
-        _clip(row, score.similarity - hypot(error, float(to_low))),
-        _clip(row, score.similarity + hypot(error, float(to_high))),
-        level,
-        row.label,
-        score.warnings,
-    )
-
-
-def excesses_of(
-    population: Population, rows: Sequence[Measure], seed: int
-) -> dict[str, Excess | ValueError | TypeError]:
-    """Return the finite-sample biases of several measures of second moments, by label.
-
-    The measures share the simulated samples.
-    """
-    similarities = Similarities(rows, seed)
-    excess = population.excess(similarities, seed)
     return {
-        row.label: similarities.errors[row.label]
-        if row.label in similarities.errors
-        else excess.of(i)
-        for i, row in enumerate(rows)
+        label: estimate if isinstance(estimate, Exception) else _interval(estimate, level)
+        for label, estimate in estimates(
+            overlap,
+            rows,
+            seed=seed,
+            population=population,
+            excesses=excesses,
+            without_each=without_each,
+        ).items()
     }
 
 
+def _interval(estimate: Estimate, level: float) -> Interval:
+    to_low, to_high = estimate.half_widths(level)
+    row = estimate.measure
+    return Interval(
+        estimate.value,
+        row.clipped(estimate.value - to_low),
+        row.clipped(estimate.value + to_high),
+        level,
+        row.label,
+        _warnings(estimate),
+    )
+
+
+def _warnings(estimate: Estimate) -> tuple[str, ...]:
+    """Return the warnings of a correction, or one that there is none."""
+    if estimate.excess is not None:
+        return estimate.warnings
+    if estimate.is_unbiased:
+        return ()
+    row = estimate.measure
+    name = f"{row.name}, with samples held out," if row.holds_out() else row.name
+    return heard(
+        [
+            WarningText(
+                "uncorrected-interval",
+                f"{name} has a finite-sample bias that cannot be corrected: these bounds show how "
+                "far it varies with the samples, not where the population value is",
+                "use a measure that can be corrected, such as pwcca, cca or cka",
+            )
+        ]
+    )
+
+
 def check_level(level: float) -> None:
-    """Raise TypeError unless a confidence level is a number, and ValueError if not in (0, 1)."""
+    """Raise TypeError unless a confidence level is a number, and ValueError if not in range."""
     if not isinstance(level, Real):
         raise TypeError(f"level, the confidence level, must be a number in (0, 1), got {level!r}")
     if not 0 < level < 1:
         raise ValueError(f"level, the confidence level, must be in (0, 1), got {level}")
-
-
-def is_unbiased(row: Measure, overlap: Overlap, options: Mapping[str, Any]) -> bool:
-    """Return whether the measure has no finite-sample bias: its chance level by theory is 0."""
-    follows = overlap.structure is None or row.unbiased_of_groups
-    return follows and row.chance(overlap, **options) == 0.0
-
-
-def _uncorrected(overlap: Overlap, row: Measure, level: float, error: float, seed: int) -> Interval:
-    options = row.seeded({}, seed)
-    score = row(overlap, **options)
-    name = f"{row.name}, with samples held out," if row.requires == "moments" else row.name
-    return Interval(
-        score.similarity,
-        _clip(row, score.similarity - error),
-        _clip(row, score.similarity + error),
-        level,
-        row.label,
-        ()
-        if is_unbiased(row, overlap, options)
-        else heard(
-            [
-                WarningText(
-                    "uncorrected-interval",
-                    f"{name} has a finite-sample bias that cannot be corrected: these bounds show "
-                    "how far it varies with the samples, not where the population value is",
-                    "use a measure that can be corrected, such as pwcca, cca or cka",
-                )
-            ]
-        ),
-    )
-
-
-def _n_blocks(overlap: Overlap) -> int:
-    """Return the number of blocks to leave out: fewer than usual if there are fewer groups."""
-    structure = overlap.structure
-    if structure is None:
-        return BLOCKS
-    return min(BLOCKS, max(FEWEST_BLOCKS, len(np.unique(structure.units(BLOCKS)))))
-
-
-def _quantile(level: float, blocks: int) -> float:
-    from scipy.special import stdtrit
-
-    return float(stdtrit(blocks - 1, (1 + level) / 2))
-
-
-def _clip(row: Measure, bound: float) -> float:
-    low, high = row.similarity_range
-    return min(max(bound, low), high)
+    if level > GREATEST_LEVEL:
+        raise ValueError(
+            f"level, the confidence level, must be at most {GREATEST_LEVEL}, got {level}"
+        )

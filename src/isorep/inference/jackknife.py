@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,7 +129,7 @@ def _without_each(overlap: Overlap, blocks: Sequence[NDArray[np.int64]]) -> Iter
         taken[block] = False
         with varying_without(block, overlap.n_samples):
             part = rows_of(overlap, taken)
-        yield part
+        yield replace(part, part_of=(overlap, np.flatnonzero(taken)))
 
 
 @contextmanager

@@ -6,6 +6,8 @@ from isorep.measures.cka import cka, cka_debiased
 from isorep.measures.cka_rbf import cka_rbf, cka_rbf_debiased
 from isorep.measures.correlation_match import hard_correlation, soft_correlation
 from isorep.measures.cosine import cosine
+from isorep.measures.crossnobis import crossnobis
+from isorep.measures.crossnobis_distances import crossnobis_distances
 from isorep.measures.dft_cca import dft_cca
 from isorep.measures.distance_correlation import distance_correlation
 from isorep.measures.eigenspace_overlap import eigenspace_overlap
@@ -15,11 +17,13 @@ from isorep.measures.jaccard_knn import jaccard_knn
 from isorep.measures.linear_regression import linear_regression
 from isorep.measures.mutual_knn import mutual_knn
 from isorep.measures.permutation import permutation
+from isorep.measures.pls_regression import pls_regression
 from isorep.measures.procrustes import procrustes, procrustes_squared
 from isorep.measures.pwcca import pwcca
 from isorep.measures.rank_similarity import rank_similarity
 from isorep.measures.registry import MEASURES, similarity
 from isorep.measures.ridge_cca import ridge_cca
+from isorep.measures.ridge_regression import ridge_regression
 from isorep.measures.rsa import rsa
 from isorep.measures.second_order_cosine import second_order_cosine
 from isorep.measures.shape import shape
@@ -36,6 +40,8 @@ __all__ = [
     "cka_rbf",
     "cka_rbf_debiased",
     "cosine",
+    "crossnobis",
+    "crossnobis_distances",
     "dft_cca",
     "distance_correlation",
     "eigenspace_overlap",
@@ -46,11 +52,13 @@ __all__ = [
     "linear_regression",
     "mutual_knn",
     "permutation",
+    "pls_regression",
     "procrustes",
     "procrustes_squared",
     "pwcca",
     "rank_similarity",
     "ridge_cca",
+    "ridge_regression",
     "rsa",
     "second_order_cosine",
     "shape",

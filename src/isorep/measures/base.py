@@ -116,6 +116,12 @@ def distance_of_reciprocal(similarity: float) -> float:
 COMPLEMENT = Distance("1 - similarity", "1", _complement)
 ANGLE = Distance("arccos(similarity)", "radians", acos)
 
+PREDICTION = "y predicted from x"
+"""Direction of a measure that predicts y."""
+
+PREDICTION_SUFFIX = "_y_from_x"
+"""End of the label of a measure that predicts y, so that columns of tables say the direction."""
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -146,10 +152,11 @@ class Measure:
         itself has distance 0 from x.
     metric : bool
         Whether the distance obeys the triangle inequality, with default options.
-    requires : {"moments", "samples", "maps"}
+    requires : {"moments", "samples", "repeats", "maps"}
         What the formula needs of an overlap: "moments", the second moments of the two sides;
-        "samples", every sample, so that time grows with their number. "maps": (n, channels, height,
-        width) arrays, which an overlap does not hold.
+        "samples", every sample, so that time grows with their number; "repeats", every sample, with
+        groups that are repeated conditions. "maps": (n, channels, height, width) arrays, which an
+        overlap does not hold.
     unbiased_of_groups : bool
         Whether the formula of a measure of samples has no bias if samples of a group depend on each
         other, since it leaves out their pairs.
@@ -190,7 +197,7 @@ class Measure:
     reference: str
     invariance: Invariance
     metric: bool = False
-    requires: Literal["moments", "samples", "maps"] = "moments"
+    requires: Literal["moments", "samples", "repeats", "maps"] = "moments"
     unbiased_of_groups: bool = False
     similarity_range: tuple[float, float] = (0.0, 1.0)
     distance: Distance = COMPLEMENT
@@ -208,9 +215,11 @@ class Measure:
     def label(self) -> str:
         """Name of the measure with the options that differ from their defaults.
 
-        Such as "pwcca" or "linear_regression(folds=10)".
+        Such as "pwcca" or "pwcca(weights_from=y)". The name of a measure that predicts y says so:
+        "linear_regression_y_from_x(folds=10)".
         """
-        return spec_text(self.name, self.fixed_options)
+        suffix = PREDICTION_SUFFIX if self.direction == PREDICTION else ""
+        return spec_text(self.name + suffix, self.fixed_options)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -275,7 +284,11 @@ class Measure:
     @property
     def follows_structure(self) -> bool:
         """Whether groups of samples change the measure, its held-out samples or its correction."""
-        return self.requires == "moments" or self.unbiased_of_groups
+        return (
+            self.requires in ("moments", "repeats")
+            or self.unbiased_of_groups
+            or self.holds_out_rule is not None
+        )
 
     def from_moments(self, options: Mapping[str, Any]) -> bool:
         """Tell whether second moments, which can be simulated, are all that the measure needs."""

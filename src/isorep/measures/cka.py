@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from math import sqrt
+from typing import Literal
 
 import numpy as np
 from array_api_compat import array_namespace
+from numpy.typing import NDArray
 
 from isorep._utils.arrays import Array, to_numpy
 from isorep.core.overlap import Overlap
 from isorep.core.overlap_stack import OverlapStack
+from isorep.core.warning_text import WarningText
 from isorep.measures import chance_levels
 from isorep.measures.base import MeasureValue
 from isorep.measures.grouped_hsic import FEWEST_GROUPS, grouped_hsic
 from isorep.measures.measure_function import measure
+from isorep.measures.sampled_neurons import SampledAlignment, sampled_alignment
 from isorep.representations.sample_structure import SampleStructure
+
+Features = Literal["all", "sampled"]
 
 STRETCHES = 20
 """Stretches of a time series, within which pairs of samples are left out."""
+
+UNCERTAIN = 0.1
+"""Standard error over samples of neurons above which CKA of two populations warns."""
 
 VANISHED = 1e-12
 """Share of a side's squared inner products below which the U-centred rest is rounding."""
@@ -80,9 +89,9 @@ def cka(overlap: Overlap) -> MeasureValue:
     requires="samples",
     unbiased_of_groups=True,
     similarity_range=(-1.0, 1.0),
-    chance_rule=lambda overlap: 0.0,
+    chance_rule=lambda overlap, **_: 0.0,
 )
-def cka_debiased(overlap: Overlap) -> MeasureValue:
+def cka_debiased(overlap: Overlap, *, features: Features = "all") -> MeasureValue:
     """Linear CKA of unbiased estimates: about 0 for unrelated data, with any number of samples.
 
     The alignment ``HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L))`` of ``K = X X^T`` and ``L = Y Y^T``,
@@ -98,29 +107,42 @@ def cka_debiased(overlap: Overlap) -> MeasureValue:
     If samples depend on each other, pairs of samples of one group are left out; of a time series,
     pairs within each of 20 stretches of time. The similarity may then leave [-1, 1] and is clipped.
 
+    If the features are a random sample of the neurons of a population, the CKA of two samples is
+    lower than that of the populations, however many stimuli there are. With ``features="sampled"``,
+    each norm leaves out the pairs of a neuron with itself, and the similarity estimates the CKA of
+    the populations. It may be above 1, and is clipped. It holds for neurons of x and y that were
+    drawn independently of each other, not for the same neurons on both sides.
+
     Parameters
     ----------
     x, y : (n, p) and (n, q) arrays, or Basis
         The same n samples in rows, at least 4.
+    features : {"all", "sampled"}
+        Whether x and y have all features, or random samples of neurons (at least 3), whose
+        populations are compared.
 
     Returns
     -------
     Score
         Invariant to rotation, reflection and isotropic scaling of either side; symmetric;
-        similarity in [-1, 1], distance in [0, 2].
+        similarity in [-1, 1], distance in [0, 2]. With ``features="sampled"``, invariant to the
+        order of the neurons and to isotropic scaling. It then warns if another sample of neurons
+        would change the similarity by more than 0.1 (standard error, by the jackknife).
 
     Raises
     ------
     ValueError
         If there are fewer than 4 samples or groups, or the U-centred inner products of a side are
-        0, as for samples that are all equally far apart.
+        0, as for samples that are all equally far apart. With ``features="sampled"``, also if a
+        side has fewer than 3 neurons, or they have nothing in common.
 
     References
     ----------
     Song, Smola, Gretton, Borgwardt and Bedo 2007, Supervised feature selection via dependence
     estimation. Szekely and Rizzo 2014, Partial distance correlation with methods for
     dissimilarities. Nguyen, Raghu and Kornblith 2021, Do wide and deep networks learn the same
-    things?
+    things? Chun et al. 2025, Estimating neural representation alignment from sparsely sampled
+    inputs and features, for ``features="sampled"``.
 
     Examples
     --------
@@ -132,7 +154,19 @@ def cka_debiased(overlap: Overlap) -> MeasureValue:
     ...     biased = isorep.cka(x, y).similarity
     >>> round(biased, 2), round(isorep.measures.cka_debiased(x, y).similarity, 2)
     (0.82, -0.01)
+
+    Samples of 40 neurons of two populations that represent the same 20 dimensions:
+
+    >>> rng = np.random.default_rng(0)
+    >>> stimuli = rng.standard_normal((500, 20))
+    >>> x, y = (stimuli @ rng.standard_normal((20, 40)) for _ in range(2))
+    >>> for features in ("all", "sampled"):
+    ...     print(round(isorep.measures.cka_debiased(x, y, features=features).similarity, 1))
+    0.7
+    1.0
     """
+    if features == "sampled":
+        return _of_populations(overlap)
     if overlap.structure is not None:
         return MeasureValue(_of_groups(overlap, overlap.structure), overlap)
     n = overlap.n_samples
@@ -157,13 +191,47 @@ def cka_debiased(overlap: Overlap) -> MeasureValue:
     return MeasureValue(shared / sqrt(x_norm) / sqrt(y_norm), overlap)
 
 
-def _of_groups(overlap: Overlap, structure: SampleStructure) -> float:
+def _of_populations(overlap: Overlap) -> MeasureValue:
+    structure = overlap.structure
+    groups = None if structure is None else _groups(structure)
+    if groups is None and overlap.n_samples < 4:
+        raise ValueError(f"debiased CKA needs at least 4 samples, got {overlap.n_samples}")
+    # In units of the largest singular value: fourth powers of anything else could overflow.
+    x, y = (
+        to_numpy(side.combine(side.loadings / side.singular_values[0]))
+        for side in (overlap.x, overlap.y)
+    )
+    alignment = sampled_alignment(x, y, groups)
+    return MeasureValue(alignment.value, overlap, warnings=_uncertain(alignment, overlap))
+
+
+def _uncertain(alignment: SampledAlignment, overlap: Overlap) -> tuple[WarningText, ...]:
+    if alignment.error <= UNCERTAIN:
+        return ()
+    p, q = overlap.x.n_features, overlap.y.n_features
+    return (
+        WarningText(
+            "few-neurons",
+            f"{p} and {q} neurons are few: the CKA of their populations, {alignment.value:.2f}, "
+            f"has a standard error of {alignment.error:.2f} over samples of neurons",
+            "take more neurons, or average over recordings",
+        ),
+    )
+
+
+def _groups(structure: SampleStructure) -> NDArray[np.int64]:
+    """Return the group of each sample, of at least 4 groups."""
     groups = structure.units(STRETCHES)
     n_groups = len(np.unique(groups))
     if n_groups < FEWEST_GROUPS:
         raise ValueError(
             f"debiased CKA needs at least {FEWEST_GROUPS} independent groups, got {n_groups}"
         )
+    return groups
+
+
+def _of_groups(overlap: Overlap, structure: SampleStructure) -> float:
+    groups = _groups(structure)
     x, y = (
         to_numpy(side.q) * to_numpy(side.singular_values / side.singular_values[0])
         for side in (overlap.x, overlap.y)

@@ -34,8 +34,10 @@ def data_warnings(
     if emphasis == "equal" and min(value.ranks) == 1 < min(overlap.x.rank, overlap.y.rank):
         emphasis = "variance"  # the measure has kept the largest direction alone
     warnings += dominant_part(overlap, emphasis, _WEIGHED_SIDE.get(measure.direction, "xy"))
-    if not value.whitened and not value.warnings and not measure.paired:
-        warnings += unrelated_level(measure.with_options(**value.chosen), overlap, value.chance)
+    chosen = measure.with_options(**value.chosen)
+    # Unrelated data score 0 or less on samples held out.
+    if not (value.whitened or value.warnings or measure.paired or chosen.holds_out()):
+        warnings += unrelated_level(chosen, overlap, value.chance)
     # Few samples or one dominant part hide what the neurons have in common.
     geometric = measure.invariance in ("orthogonal", "rotation", "common") and emphasis != "equal"
     return warnings if warnings or not geometric else few_neurons(overlap)

@@ -41,7 +41,8 @@ class Maps:
         x, y, *_ = paired(x, y)
         if nan_policy == "raise":
             return cls(x, y, solver)
-        x, y, kept = complete_rows(x, y)
+        sides, kept = complete_rows({"x": x, "y": y})
+        x, y = sides.values()
         return cls(x, y, solver, int((~kept).sum()))
 
     @property

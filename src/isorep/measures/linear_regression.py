@@ -11,7 +11,7 @@ from isorep.core.folds import folds as split
 from isorep.core.overlap import Overlap
 from isorep.core.warning_text import WarningText
 from isorep.measures import chance_levels
-from isorep.measures.base import MeasureValue
+from isorep.measures.base import PREDICTION, MeasureValue
 from isorep.measures.measure_function import measure
 from isorep.measures.sample_size_warnings import FEW_SAMPLES
 
@@ -57,7 +57,7 @@ def _chance(overlap: Overlap, folds: int | None, seed: int) -> float | None:
     reference="Kornblith et al. 2019, table 1 (R^2_LR)",
     invariance="linear",
     chance_rule=_chance,
-    direction_rule=lambda **_: "y predicted from x",
+    direction_rule=lambda **_: PREDICTION,
     range_rule=lambda folds, **_: (0.0 if folds is None else -inf, 1.0),
 )
 def linear_regression(overlap: Overlap, *, folds: int | None = None, seed: int = 0) -> MeasureValue:

@@ -10,12 +10,13 @@ from isorep._utils.arrays import ArrayLike
 from isorep._utils.validation import unknown_name
 from isorep.core.basis import Solver
 from isorep.core.score import Score
-from isorep.measures.base import Measure
+from isorep.measures.base import PREDICTION, PREDICTION_SUFFIX, Measure
 from isorep.measures.cca import cca, cca_squared
 from isorep.measures.cka import cka, cka_debiased
 from isorep.measures.cka_rbf import cka_rbf, cka_rbf_debiased
 from isorep.measures.correlation_match import hard_correlation, soft_correlation
 from isorep.measures.cosine import cosine
+from isorep.measures.crossnobis import crossnobis
 from isorep.measures.dft_cca import dft_cca
 from isorep.measures.distance_correlation import distance_correlation
 from isorep.measures.eigenspace_overlap import eigenspace_overlap
@@ -26,11 +27,13 @@ from isorep.measures.linear_regression import linear_regression
 from isorep.measures.measure_spec import Spec, parse_spec
 from isorep.measures.mutual_knn import mutual_knn
 from isorep.measures.permutation import permutation
+from isorep.measures.pls_regression import pls_regression
 from isorep.measures.plugins import PLUGINS, load_plugin
 from isorep.measures.procrustes import procrustes, procrustes_squared
 from isorep.measures.pwcca import pwcca
 from isorep.measures.rank_similarity import rank_similarity
 from isorep.measures.ridge_cca import ridge_cca
+from isorep.measures.ridge_regression import ridge_regression
 from isorep.measures.rsa import rsa
 from isorep.measures.second_order_cosine import second_order_cosine
 from isorep.measures.shape import shape
@@ -51,6 +54,8 @@ _ROWS: dict[str, Measure] = {
         ridge_cca,
         eigenspace_overlap,
         linear_regression,
+        ridge_regression,
+        pls_regression,
         cka_debiased,
         procrustes_squared,
         shape,
@@ -61,6 +66,7 @@ _ROWS: dict[str, Measure] = {
         cka_rbf,
         cka_rbf_debiased,
         rsa,
+        crossnobis,
         distance_correlation,
         mutual_knn,
         jaccard_knn,
@@ -104,7 +110,8 @@ def measure_named(spec: Spec) -> Measure:
     ----------
     spec : str or mapping
         A name in `isorep.MEASURES`, alone or with options: "linear_regression(folds=10)" or
-        ``{"linear_regression": {"folds": 10}}``.
+        ``{"linear_regression": {"folds": 10}}``; or a label of a table, such as
+        "linear_regression_y_from_x(folds=10)".
 
     Returns
     -------
@@ -124,6 +131,9 @@ def measure_named(spec: Spec) -> Measure:
     'pwcca(weights_from=both)'
     """
     name, options = parse_spec(spec)
+    stem = name.removesuffix(PREDICTION_SUFFIX)
+    if name not in MEASURES and stem in MEASURES and MEASURES[stem].direction == PREDICTION:
+        name = stem
     if name not in MEASURES:
         if name not in PLUGINS.names:
             raise ValueError(unknown_name("measure", str(name), [*MEASURES, *PLUGINS.names]))

@@ -137,12 +137,15 @@ def doubtful_correction(
     to_low, to_high = excess.within(ALLOWED)
     if to_high - to_low > WIDE:
         low, high = np.clip([corrected + to_low, corrected + to_high], *similarity_range)
+        unknown = "how strong the correlation is"
+        if min(x_rank, y_rank) > 1:
+            unknown = "whether few or many correlations are hidden in noise"
         warnings.append(
             WarningText(
                 "hidden-correlations",
-                "the samples do not show whether few or many correlations are hidden in noise: the "
-                f"corrected similarity lies between {low:.2f} and {high:.2f}",
-                "take more samples, or keep fewer directions",
+                f"the samples hardly show {unknown}: populations with similarities from {low:.2f} "
+                f"to {high:.2f} fit them at a confidence of 95 %",
+                "report the interval (isorep.infer), take more samples, or keep fewer directions",
             )
         )
     biased = abs(excess.mean) > SMALL_EXCESS

@@ -85,7 +85,7 @@ def converged(
     factor : float
         Multiple of its noise up to which the distance of a layer to its end counts as noise.
     level : float
-        Confidence level of the bounds, in (0, 1).
+        Confidence level of the bounds, above 0 and at most 0.999999.
     progress : bool
         Report the progress on standard error: a bar on a terminal, elsewhere a line a minute.
 

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from isorep.paper.analysis import permutation_tests
 from isorep.paper.analysis.claims import ALPHA, MARGIN, Claim
-from isorep.paper.analysis.contrasts import TITLES
 from isorep.paper.analysis.distances import Distances, Floats
+from isorep.paper.analysis.group_contrasts import TITLES
 from isorep.paper.analysis.verdicts import claims_table, plain_table
 from isorep.paper.figures import fig3, figa9
 from isorep.paper.figures.fig3 import GENERALIZING, MEMORIZING, Result, SetUp

@@ -5,6 +5,7 @@ from isorep.plot.correlation_spectrum import spectrum
 from isorep.plot.dynamics import dynamics
 from isorep.plot.groups import groups
 from isorep.plot.heatmap import heatmap
+from isorep.plot.profile import profile
 from isorep.plot.sample_size import sample_size
 
-__all__ = ["clusters", "dynamics", "groups", "heatmap", "sample_size", "spectrum"]
+__all__ = ["clusters", "dynamics", "groups", "heatmap", "profile", "sample_size", "spectrum"]

@@ -26,6 +26,15 @@ Quantity = Literal["similarity", "distance"]
 InferredQuantity = Literal["corrected", "calibrated"]
 """Similarities that a table holds only if `isorep.compare` was asked for them."""
 
+CeilingQuantity = Literal["of_ceiling", "corrected_of_ceiling"]
+"""Similarities as shares of their ceilings, if a table has ceilings."""
+
+CEILING_WORDS = {
+    "of_ceiling": "share of the ceiling",
+    "corrected_of_ceiling": "corrected share of the ceiling",
+}
+"""Names of these quantities."""
+
 
 def bounds(value_range: Sequence[float], values: ArrayLike) -> tuple[float, float]:
     """Return the range of a measure; the greatest of `values` replaces an infinite end.
@@ -52,7 +61,7 @@ def axis_label(quantity: str, units: str = "1", measure: str = "", direction: st
     Parameters
     ----------
     quantity : str
-        Text that ends in "similarity" or "distance".
+        Text that ends in "similarity", "distance" or "ceiling".
     units : str
         Units of the quantity; "1" for a plain number.
     measure : str
@@ -76,7 +85,10 @@ def axis_label(quantity: str, units: str = "1", measure: str = "", direction: st
         parts[0] += f" ({units})"
     if quantity.startswith("calibrated"):
         parts.append("0 is chance")
-    parts.append("0 is the same" if quantity.endswith("distance") else "1 is the same")
+    if quantity.endswith("ceiling"):
+        parts.append("1 is the ceiling")
+    else:
+        parts.append("0 is the same" if quantity.endswith("distance") else "1 is the same")
     parts[:-1] = [f"{part}," for part in parts[:-1]]
     return "\n".join([*lines, *_joined(parts)])
 
@@ -124,17 +136,24 @@ def side_labels(table: xarray.Dataset) -> tuple[str, str]:
 def select_variable(
     table: xarray.Dataset,
     measure: str | None,
-    quantity: Quantity | InferredQuantity,
+    quantity: Quantity | InferredQuantity | CeilingQuantity,
     known: Sequence[str] = get_args(Quantity),
 ) -> tuple[str, xarray.DataArray]:
     """Return the measure to draw, by default the table's first, and its variable."""
     measures = np.atleast_1d(table.attrs["measures"]).tolist()
     name = measures[0] if measure is None else measure
     if name not in measures:
+        name = _label(name)
+    if name not in measures:
         raise ValueError(unknown_name("measure of this table", name, measures))
     if quantity not in known:
         raise ValueError(unknown_name("quantity", str(quantity), known))
     variable = name if quantity == "similarity" else f"{name}_{quantity}"
+    if variable not in table and quantity in CEILING_WORDS:
+        raise ValueError(
+            f"the table holds no {CEILING_WORDS[quantity]}: add ceilings with "
+            "isorep.inference.with_ceilings(table, trials)"
+        )
     if variable not in table:
         option = "correct" if quantity == "corrected" else "chance"
         raise ValueError(
@@ -144,17 +163,25 @@ def select_variable(
     return name, table[variable]
 
 
+def _label(spec: str) -> str:
+    """Return the label of a measure; the spec itself if there is no such measure."""
+    try:
+        return measure_named(spec).label
+    except (TypeError, ValueError):
+        return spec
+
+
 def inferred_values(
     table: xarray.Dataset, measure: str, key: str, quantity: str
 ) -> NDArray[np.float64] | None:
-    """Return bounds of the interval, or the chance level, on the scale of a quantity.
+    """Return bounds of the interval, chance levels or ceilings, on the scale of a quantity.
 
     Parameters
     ----------
     table, measure
         A table and one of its measures.
     key
-        "low", "high" or "chance".
+        "low", "high", "chance", "ceiling" or "corrected_ceiling".
     quantity
         "similarity", "corrected" or "distance". A distance falls when its similarity rises, so that
         its lower bound is that of the upper bound of the similarity.

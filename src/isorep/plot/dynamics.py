@@ -42,7 +42,8 @@ def dynamics(
 
     If the table was made with ``interval=True``, a band shows the 95 % confidence interval of the
     population value. The line of a quantity that is not corrected may leave it, if samples are few.
-    If it was made with ``chance=True``, a dotted line shows the level of unrelated data.
+    If it was made with ``chance=True``, a dotted line shows the level of unrelated data. A dashed
+    line is the ceiling, if `isorep.inference.with_ceilings` added it.
 
     Parameters
     ----------
@@ -107,6 +108,14 @@ def dynamics(
         notes.append("dotted: unrelated data")
         for line, colour in zip(chance.T, colours, strict=True):
             ax.plot(positions, line, color=colour, linestyle=":", linewidth=1.2)
+    ceilings = None
+    if quantity != "calibrated":
+        key = "corrected_ceiling" if quantity == "corrected" else "ceiling"
+        ceilings = inferred_values(trajectory, name, key, quantity)
+    if ceilings is not None:
+        notes.append("dashed: ceiling")
+        for ceiling, colour in zip(ceilings, colours, strict=True):
+            ax.axhline(float(ceiling), color=colour, linestyle="--", linewidth=1.2)
     if not to_scale:
         ax.set_xticks(
             positions,

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isorep.plot.axis import (
+    CEILING_WORDS,
+    CeilingQuantity,
     InferredQuantity,
     Quantity,
     bounds,
@@ -21,12 +24,16 @@ from isorep.plot.frame import axes_to_draw_into, figure_of, with_shared_paramete
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
 MOST_NUMBERS = 15
 """Largest number of layers per side at which each cell shows its number."""
 
 NOT_ABOVE_CHANCE = 0.05
 """Adjusted p-value above which a cell does not differ from unrelated data."""
+
+CEILING_GAP = 0.4
+"""Distance of the row of ceilings from the layers, in cells."""
 
 MOST_NAMES = 40
 """Largest number of layers per side at which each layer is named and the figure still grows."""
@@ -37,7 +44,7 @@ def heatmap(
     table: xarray.Dataset,
     measure: str | None = None,
     *,
-    quantity: Quantity | InferredQuantity = "similarity",
+    quantity: Quantity | InferredQuantity | CeilingQuantity = "similarity",
     ax: Axes | None = None,
 ) -> Axes:
     """Draw a layer-by-layer table, one cell for each pair of layers.
@@ -46,7 +53,8 @@ def heatmap(
     comparable. If the range is infinite, it is cut at the greatest value. Layers are in execution
     order, from left to right and from bottom to top. Cells that could not be computed are grey and
     hatched. If the table was made with ``chance=True``, cells that are not above chance
-    (``p_adjusted`` over 0.05) are hatched over their colour.
+    (``p_adjusted`` over 0.05) are hatched over their colour. If it has ceilings (see
+    `isorep.inference.with_ceilings`), the row above the similarities shows them.
 
     Parameters
     ----------
@@ -54,9 +62,11 @@ def heatmap(
         Table of `isorep.compare`, or `Diff.grid` of `isorep.diff`, whose numbers are on the
         diagonal.
     {measure}
-    quantity : {"similarity", "distance", "corrected", "calibrated"}
+    quantity : {"similarity", "distance", "corrected", "calibrated", "of_ceiling", \
+"corrected_of_ceiling"}
         Numbers to draw. "corrected" is the similarity corrected for finite-sample bias,
-        "calibrated" the similarity rescaled so that chance is 0; the table must hold them.
+        "calibrated" the similarity rescaled so that chance is 0, "of_ceiling" the similarity as a
+        share of its ceiling; the table must hold them.
     {ax}
 
     Raises
@@ -74,7 +84,10 @@ def heatmap(
     """
     check_kind(table, ["compare", "diff"], ("x_layer", "y_layer"))
     name, grid = select_variable(
-        table, measure, quantity, (*get_args(Quantity), *get_args(InferredQuantity))
+        table,
+        measure,
+        quantity,
+        (*get_args(Quantity), *get_args(InferredQuantity), *CEILING_WORDS),
     )
     values = grid.to_numpy()
     rows, columns = values.shape
@@ -102,14 +115,22 @@ def heatmap(
     if max(rows, columns) <= MOST_NUMBERS:
         digits = ".2f" if np.isfinite(grid.attrs["range"][1]) else ".3g"
         _write_numbers(ax, values, (low + high) / 2, digits, dark_is_low=quantity != "distance")
+    ceiling = ceiling_variable(name, quantity)
+    has_ceilings = ceiling in table
+    if has_ceilings:
+        _draw_ceilings(ax, image, table[ceiling].to_numpy(), rows, max(rows, columns))
     # Matplotlib would read a name with dollar signs as a formula.
     positions, names = _evenly_chosen(table["y_layer"].to_numpy().tolist())
     ax.set_xticks(positions, names, rotation=45, ha="right", parse_math=False)
     positions, names = _evenly_chosen(table["x_layer"].to_numpy().tolist())
-    ax.set_yticks(positions, names, parse_math=False)
+    if has_ceilings:
+        ax.set_yticks([*positions, rows + CEILING_GAP], [*names, "ceiling"], parse_math=False)
+    else:
+        ax.set_yticks(positions, names, parse_math=False)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     words = f"{quantity} similarity" if quantity in get_args(InferredQuantity) else quantity
+    words = CEILING_WORDS.get(quantity, words)
     x_name, y_name = side_labels(table)
     ax.set_xlabel(f"layer of {y_name}", parse_math=False)
     ax.set_ylabel(f"layer of {x_name}", parse_math=False)
@@ -117,6 +138,38 @@ def heatmap(
     hatched = "\nhatched: not above chance" if tests_chance else ""
     figure_of(ax).colorbar(image, ax=ax, label=label_of(grid, words) + hatched)
     return ax
+
+
+def ceiling_variable(measure: str, quantity: str) -> str:
+    """Return the variable of a table with the ceilings of a quantity; "" if it has none.
+
+    Examples
+    --------
+    >>> ceiling_variable("cka", "similarity"), ceiling_variable("cka", "corrected")
+    ('cka_ceiling', 'cka_corrected_ceiling')
+    """
+    prefixes = {"similarity": measure, "corrected": f"{measure}_corrected"}
+    return f"{prefixes[quantity]}_ceiling" if quantity in prefixes else ""
+
+
+def _draw_ceilings(
+    ax: Axes, image: AxesImage, ceilings: NDArray[np.float64], rows: int, most: int
+) -> None:
+    """Draw a row of ceilings above the layers, in the colours of the image."""
+    top = rows + CEILING_GAP
+    low, high = image.get_clim()
+    ax.imshow(
+        np.ma.masked_invalid(ceilings[None]),
+        cmap=image.get_cmap(),
+        vmin=low,
+        vmax=high,
+        extent=(-0.5, len(ceilings) - 0.5, top - 0.5, top + 0.5),
+        aspect=ax.get_aspect(),
+        origin="lower",
+    )
+    ax.set_ylim(-0.5, top + 0.5)
+    if most <= MOST_NUMBERS:
+        _write_numbers(ax, ceilings[None], (low + high) / 2, ".2f", dark_is_low=True, bottom=top)
 
 
 def _evenly_chosen(names: Sequence[object]) -> tuple[range, list[str]]:
@@ -143,14 +196,15 @@ def _write_numbers(
     digits: str,
     *,
     dark_is_low: bool,
+    bottom: float = 0.0,
 ) -> None:
-    """Write each number into its cell, in white if the cell is dark."""
+    """Write each number into its cell, in white if the cell is dark; the first row is at bottom."""
     for (i, j), value in np.ndenumerate(values):
         if not np.isnan(value):
             on_dark = (value < middle) == dark_is_low
             ax.text(
                 j,
-                i,
+                bottom + i,
                 f"{value:{digits}}",
                 ha="center",
                 va="center",

@@ -8,6 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from isorep.random_matrix.bartlett_factor import Floats
+from isorep.random_matrix.multiple_correlation import (
+    LEAST,
+    populations_of_scores,
+    probability_of_unrelated,
+    square_of_unrelated,
+)
 from isorep.random_matrix.spectrum_equations import GRID, SpectrumEquations, quantiles, spike
 from isorep.random_matrix.tracy_widom import n_above_edge
 
@@ -25,8 +31,11 @@ FIRST_STEP = 0.006
 GROWTH = 1.6
 """Factor of each next step."""
 
-END = 8.0
-"""Excess of a misfit at which a profile ends."""
+HALVED = 8.0
+"""Excess of a misfit from which on each step has a point in its middle."""
+
+END = 24.0
+"""Excess of a misfit at which a profile ends: that of the greatest level of confidence."""
 
 NODES = 40
 """Number of nodes for the integral of a profile, between two of its points."""
@@ -90,6 +99,8 @@ def estimate_spectrum(
     Otherwise spectra with too small correlations, mirror images of the others, take part in the
     estimate, so that it has no bias where most correlations are 0.
 
+    A single correlation has a known law, which replaces the equations.
+
     Parameters
     ----------
     observed : (c,) float64 array
@@ -106,6 +117,8 @@ def estimate_spectrum(
     Spectrum
     """
     c = len(observed)
+    if c == 1:
+        return _of_one(float(observed[0]) ** 2, n_samples, max(x_rank, y_rank))
     above = min(n_above_edge(observed, n_samples, x_rank, y_rank), c - 1)
     head = np.array([spike(observed, i, n_samples, x_rank, y_rank) for i in range(above)])
     head = np.sort(head)[::-1]
@@ -114,12 +127,45 @@ def estimate_spectrum(
     by_mean = _profile(equations, GRID, (float(standing.mean()),))
     clear = _clearly_above(by_mean, equations.misfit(standing), float(standing.mean()))
     by_square = _profile(equations, GRID**2)
+    mirrored = None
+    if not clear:
+        equations = equations.mirrored(standing)
+        mirrored = _profile(equations, GRID, (float(standing.mean()),))
+    return _combined(by_mean, by_square, mirrored, standing)
+
+
+def n_simulations(n_correlations: int) -> int:
+    """Return the number of samples to simulate; longer spectra vary less and need fewer."""
+    return min(64, max(4, -(-1024 // n_correlations)))
+
+
+def _of_one(square: float, n_samples: float, rank: int) -> Spectrum:
+    """Estimate the population's only correlation, whose law is known."""
+    by_mean = _profile_of_one(square, n_samples, rank)
+    if by_mean.means[0] == by_mean.means[-1]:  # 1, of identical sides
+        return Spectrum(((1.0, by_mean.spectra[0]),), (by_mean, by_mean))
+    mirrored = None
+    if by_mean.misfits[0] <= CLEARLY:
+        probability = max(probability_of_unrelated(square, n_samples, rank), LEAST)
+        opposite = square_of_unrelated(1 - probability, n_samples, rank)
+        mirrored = _profile_of_one(opposite, n_samples, rank)
+    return _combined(by_mean, by_mean, mirrored, np.zeros(1))
+
+
+def _profile_of_one(square: float, n_samples: float, rank: int) -> Profile:
+    correlations, scores = populations_of_scores(square, n_samples, rank)
+    return Profile(correlations, scores**2, correlations[:, None])
+
+
+def _combined(
+    by_mean: Profile, by_square: Profile, mirrored: Profile | None, standing: Floats
+) -> Spectrum:
+    """Return the spectrum of profiles, with mirror images of some at given correlations."""
     best = min(by_mean.misfits.min(), by_square.misfits.min())
     profiles = tuple(p._replace(misfits=p.misfits - best) for p in (by_mean, by_square))
     branches = [(1.0, by_mean)]
-    if not clear:
-        mirrored = equations.mirrored(standing)
-        branches.append((-1.0, _profile(mirrored, GRID, (float(standing.mean()),))))
+    if mirrored is not None:
+        branches.append((-1.0, mirrored))
     least = min(branch.misfits.min() for _, branch in branches)
     masses = [_masses(branch, least) for _, branch in branches]
     total = sum(float(mass.sum()) for mass in masses)
@@ -133,11 +179,6 @@ def estimate_spectrum(
             parts.append((2 * weight, standing))
     whole = sum(weight for weight, _ in parts)
     return Spectrum(tuple((weight / whole, rho) for weight, rho in parts), profiles)
-
-
-def n_simulations(n_correlations: int) -> int:
-    """Return the number of samples to simulate; longer spectra vary less and need fewer."""
-    return min(64, max(4, -(-1024 // n_correlations)))
 
 
 def _profile(equations: SpectrumEquations, values: Floats, also: tuple[float, ...] = ()) -> Profile:
@@ -163,8 +204,10 @@ def _profile(equations: SpectrumEquations, values: Floats, also: tuple[float, ..
         while inner != max(direction, 0):
             mean = min(max(inner + direction * step, 0.0), 1.0)
             points.append(point(mean))
-            if points[-1][1] > least + END:
+            excess = points[-1][1] - least
+            if excess > HALVED:
                 points.append(point((inner + mean) / 2))
+            if excess > END:
                 break
             inner, step = mean, step * GROWTH
     means, misfits, spectra = zip(*sorted(points, key=lambda point: point[0]), strict=True)

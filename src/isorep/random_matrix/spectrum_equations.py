@@ -31,8 +31,8 @@ LARGEST = 128
 """Largest number of correlations that are simulated. The errors are nearly the same for any number,
 as long as ranks and samples have the same ratios."""
 
-TIED = 1e-8
-"""Difference of squared correlations up to which they are equal."""
+TIED = 0.1
+"""Difference of squared correlations up to which they count as equal, in standard errors."""
 
 EXACTLY = 100.0
 """Weight of an equation that must hold exactly, relative to the others."""
@@ -109,11 +109,13 @@ def spike(correlations: Floats, index: int, n_samples: float, x_rank: int, y_ran
     """Return the population's correlation behind one of a sample's that stands alone.
 
     It is where the transform has its pole: ``rho^2 = 1 / tau`` at ``l = s_i^2``, with tau from the
-    other correlations, but for those that are equal to rounding.
+    other correlations. Those that are nearly equal are left out, since their own poles would
+    replace it.
     """
-    point = np.minimum(correlations[index], 1 - 1e-9) ** 2
-    others = np.delete(correlations, index)
-    others = others[abs(others**2 - point) > TIED]
+    squares = np.minimum(correlations, 1 - 1e-9) ** 2
+    point = squares[index]
+    standard_error = 2 * sqrt(point / n_samples) * (1 - point)
+    others = correlations[abs(squares - point) > TIED * standard_error]
     tau, _ = population_transform(others, n_samples, x_rank, y_rank, [point])
     return sqrt(np.clip(1 / tau[0].real, 0.0, 1.0))
 

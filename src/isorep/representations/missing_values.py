@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -15,8 +16,13 @@ from isorep.representations.representations import Layers
 NanPolicy = Literal["raise", "omit"]
 
 
-def complete_rows(x: Any, y: Any) -> tuple[Any, Any, NDArray[np.bool_]]:
-    """Return two arrays without the rows that have NaN in either, and which rows were kept.
+def complete_rows(arrays: Mapping[str, Any]) -> tuple[dict[str, Any], NDArray[np.bool_]]:
+    """Return arrays without the rows that have NaN in any of them, and which rows were kept.
+
+    Parameters
+    ----------
+    arrays : mapping of str to array
+        Arrays of the same samples, by the names that errors use.
 
     Raises
     ------
@@ -28,19 +34,21 @@ def complete_rows(x: Any, y: Any) -> tuple[Any, Any, NDArray[np.bool_]]:
     Examples
     --------
     >>> x, y = np.array([[1.0], [np.nan], [3.0], [4.0]]), np.array([[1.0], [2.0], [3.0], [np.nan]])
-    >>> complete_rows(x, y)[2]
+    >>> complete_rows({"x": x, "y": y})[1]
     array([ True, False,  True, False])
     """
-    arrays = [_array(side, name) for side, name in ((x, "x"), (y, "y"))]
-    missing = [_rows_with_nan(array) for array in arrays]
-    if len(missing[0]) != len(missing[1]):
-        return x, y, ~missing[0]  # coupling them raises an error
-    rows = kept_samples(missing[0] | missing[1])
-    if len(rows) < len(missing[0]):
-        x, y = (_take(array, rows) for array in arrays)
-        for name, array in (("x", x), ("y", y)):
-            _check_kept(array, name, rows)
-    return x, y, ~(missing[0] | missing[1])
+    converted = {name: _array(side, name) for name, side in arrays.items()}
+    missing = [_rows_with_nan(array) for array in converted.values()]
+    if len({len(rows) for rows in missing}) > 1:
+        return dict(arrays), ~missing[0]  # coupling them raises an error
+    incomplete = np.any(missing, axis=0)
+    rows = kept_samples(incomplete)
+    if not incomplete.any():
+        return dict(arrays), ~incomplete
+    kept = {name: _take(array, rows) for name, array in converted.items()}
+    for name, array in kept.items():
+        _check_kept(array, name, rows)
+    return kept, ~incomplete
 
 
 def samples_with_nan(layers: Layers[Any]) -> NDArray[np.bool_]:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral
 from os import PathLike
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from isorep._utils.computed_array import ComputedArray, rounded_dtype, rounding_
 from isorep._utils.html_table import html_table
 from isorep._utils.table_index import plain_label
 from isorep._utils.tables import as_labels, check_no_splits, dense_numbers
+from isorep._utils.validation import check_name
+from isorep.representations.pseudo_population import Trials, pseudo_population
+from isorep.representations.repeats import Repeats
 from isorep.representations.row_positions import RowPositions
 from isorep.representations.sample_order import common_order, difference
 from isorep.representations.sample_structure import SampleStructure
@@ -506,6 +509,69 @@ class Representations(Layers[NDArray[Any]]):
                 metadata[key] = values
         return cls(arrays, **metadata)
 
+    @classmethod
+    def from_sessions(
+        cls, sessions: Mapping[str, Any], *, trials: Trials = "average"
+    ) -> Representations:
+        """Put the neurons of several sessions side by side: a pseudo-population.
+
+        The samples are the stimuli that all sessions share. A layer has the neurons of every
+        session that has this layer, in the order of the sessions. A warning says which stimuli and
+        how many trials are left out. Neurons of different sessions share no noise from trial to
+        trial, so there are no noise correlations between sessions.
+
+        Parameters
+        ----------
+        sessions : mapping of session to Representations, or to mapping of layer to array or table
+            Single trials or averages in rows. The sample ids, or the labels of the tables, are the
+            stimuli, in any order; an id that repeats stands for several trials.
+        trials : {"average", "match"}
+            "average" returns the mean of each stimulus in each session, over however many trials it
+            has. "match" returns single trials: trial k of a stimulus joins trial k of the same
+            stimulus in every session, for as many trials as the session with the fewest has.
+
+        Returns
+        -------
+        Representations
+            The sample ids are the stimuli in the order of the first session; with "match" each
+            repeats. Labels are those of the first session.
+
+        Raises
+        ------
+        TypeError
+            `sessions` is not a mapping of mappings.
+        ValueError
+            A session does not know its stimuli, the rows of a layer are positions, or the sessions
+            share fewer than 2 stimuli.
+
+        Examples
+        --------
+        >>> monday = Representations({"V1": [[1.0], [5.0], [3.0]]}, sample_ids=["a", "b", "a"])
+        >>> friday = Representations({"V1": [[7.0, 2.0], [8.0, 1.0]]}, sample_ids=["b", "a"])
+        >>> both = Representations.from_sessions({"monday": monday, "friday": friday})
+        >>> both.sample_ids, both["V1"].tolist()
+        (('a', 'b'), [[2.0, 8.0, 1.0], [5.0, 7.0, 2.0]])
+        """
+        check_name("trials", trials, get_args(Trials))
+        if not isinstance(sessions, Mapping) or not sessions:
+            raise TypeError(
+                "expected sessions as a mapping of session name to Representations or to a mapping "
+                f"of layer name to array, got {type(sessions).__name__}"
+            )
+        recordings = {}
+        for name, session in sessions.items():
+            try:
+                recordings[name] = cls.from_mapping(session)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"session {name!r}: {error}") from error
+            if recordings[name].sample_ids is None:
+                raise ValueError(
+                    f"session {name!r} does not know its stimuli: pass Representations(..., "
+                    "sample_ids=), or tables whose labels are the stimuli"
+                )
+        layers, sample_ids, labels = pseudo_population(recordings, trials)
+        return cls(layers, sample_ids=sample_ids, labels=labels)
+
     def take(self, samples: Sequence[int] | NDArray[np.int64]) -> Representations:
         """Return some of the samples, in the given order.
 
@@ -596,6 +662,57 @@ class Representations(Layers[NDArray[Any]]):
             self.check_same_samples(other, "this side", "the other side")
         assert order is not None
         return self.take(order)
+
+    def average_repeats(self, repeats: Any = None) -> Representations:
+        """Return the mean of each stimulus over its repeats, which may be unequally many.
+
+        The samples of the result are the stimuli, in the order of their first repeats, and their
+        ids are the sample ids. Labels and groups are kept if all repeats of a stimulus have the
+        same; the order of the repeats is dropped, and so are groups of one stimulus each.
+
+        Parameters
+        ----------
+        repeats : (n_samples,) array-like, optional
+            Stimulus of each sample; samples with the same one are repeats. Default: the sample ids.
+
+        Raises
+        ------
+        ValueError
+            If the stimuli are unknown, or the rows of a layer are positions.
+
+        Examples
+        --------
+        >>> trials = Representations({"V1": [[1.0], [5.0], [3.0]]}, sample_ids=["b", "a", "b"])
+        >>> means = trials.average_repeats()
+        >>> means.sample_ids, means["V1"].ravel().tolist()
+        (('b', 'a'), [2.0, 5.0])
+        """
+        if repeats is None and self._sample_ids is None:
+            raise ValueError(
+                "it is unknown which samples are repeats: pass repeats=, the stimulus of each "
+                "sample, or sample_ids that repeat"
+            )
+        labels = by_label(repeats, self._sample_ids, "repeats")
+        stimuli = Repeats.from_labels(
+            self._sample_ids if repeats is None else labels, self._n_samples
+        )
+        for name, array in self._arrays.items():
+            if self._reductions.get(name) == MANY_ROWS or array.shape[0] != self._n_samples:
+                raise ValueError(
+                    f"the rows of layer {name!r} are positions, which cannot be averaged over "
+                    "repeats: reduce the positions of each sample first, with reduce='mean'"
+                )
+        groups = stimuli.shared(self._groups)
+        if groups is not None and len(np.unique(groups)) == len(groups):
+            groups = None
+        return Representations(
+            {name: stimuli.averages(array) for name, array in self._arrays.items()},
+            sample_ids=stimuli.stimuli,
+            labels=stimuli.shared(self._labels),
+            groups=groups,
+            reductions=self._reductions,
+            dtypes={name: dtype for name, dtype in self._dtypes.items() if "float" in dtype},
+        )
 
     def save(self, path: str | PathLike[str]) -> None:
         """Save to `path`, an ``.npz`` file or a ``.zarr`` folder; see `isorep.storage.save`."""

@@ -56,6 +56,14 @@ def test_workers_give_the_numbers_of_threads(client, stores, tmp_path):
 
 
 @pytest.mark.slow
+def test_workers_infer_what_threads_infer(client, stores):
+    two = {name: stores[name] for name in ("seed0", "seed1")}
+    options = {"layers": "fc", "measures": MEASURES, "correct": True, "chance": True}
+    local = isorep.pairwise(two, **options, n_permutations=9, seed=1)
+    assert equal(isorep.pairwise(two, **options, n_permutations=9, seed=1, scheduler=client), local)
+
+
+@pytest.mark.slow
 def test_a_worker_that_dies_costs_its_tiles_only(client, stores, tmp_path):
     """One of two is killed when some tiles are finished; those stay, and no other is missing."""
     out = tmp_path / "sweep.zarr"

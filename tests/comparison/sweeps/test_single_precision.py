@@ -15,7 +15,7 @@ from isorep.measures.registry import MEASURES, measures_named
 
 OF_MOMENTS = [
     *("pwcca", "cca", "cca_squared", "svcca", "cka", "procrustes", "eigenspace_overlap"),
-    *("ridge_cca", "linear_regression", "shape", "gulp"),
+    *("ridge_cca", "linear_regression_y_from_x", "shape", "gulp"),
 ]
 
 
@@ -175,7 +175,7 @@ def test_precision_follows_the_number_of_pairs_and_the_measures():
     assert choose_precision("single", moments, 1) == "single"
     held_out = measures_named(["cka", "linear_regression(folds=10)"])
     assert choose_precision("auto", held_out, 1001) == "double"
-    with pytest.raises(ValueError, match=r"which linear_regression\(folds=10\) must read"):
+    with pytest.raises(ValueError, match=r"which linear_regression_y_from_x\(folds=10\) must read"):
         choose_precision("single", held_out, 1001)
     with pytest.raises(ValueError, match="rounds the samples, which rsa must read"):
         choose_precision("single", samples, 1)

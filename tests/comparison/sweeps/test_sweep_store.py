@@ -182,7 +182,7 @@ def test_a_store_with_options_of_measures_is_resumed(tmp_path, computed):
     nets, out = networks(4), tmp_path / "sweep.zarr"
     measures = ["cka", {"linear_regression": {"folds": 3}}]
     table = isorep.pairwise(nets, measures=measures, out=out)
-    label = "linear_regression(folds=3)"
+    label = "linear_regression_y_from_x(folds=3)"
     assert table.attrs["measures"] == ["cka", label]
     for name in (label, f"{label}_distance"):
         attrs = xarray.open_zarr(out)[name].attrs
@@ -194,7 +194,9 @@ def test_a_store_with_options_of_measures_is_resumed(tmp_path, computed):
     assert equal(isorep.pairwise(nets, measures=["cka", label], out=out), table)
     assert computed == []
     for other in ("linear_regression", "linear_regression(folds=4)"):
-        with pytest.raises(ValueError, match=r"'linear_regression\(folds=3\)'\], but this sweep"):
+        with pytest.raises(
+            ValueError, match=r"'linear_regression_y_from_x\(folds=3\)'\], but this"
+        ):
             isorep.pairwise(nets, measures=["cka", other], out=out)
 
 

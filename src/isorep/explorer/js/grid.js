@@ -3,15 +3,28 @@
 import { textAt, unpackNumbers } from "./packing.js";
 import { csvNumber, describeQuantity, formatNumber, plotlyText, visible } from "./text.js";
 
-const QUANTITIES = ["similarity", "corrected", "calibrated", "distance"];
+const QUANTITIES = [
+  ...["similarity", "corrected", "calibrated", "distance"],
+  ...["of_ceiling", "corrected_of_ceiling"],
+];
 const CSV_QUANTITIES = [
   ...["similarity", "distance", "corrected", "low", "high"],
   ...["chance", "calibrated", "p_adjusted", "p_max"],
+  ...["ceiling", "ceiling_low", "ceiling_high", "of_ceiling"],
+  ...["corrected_ceiling", "corrected_ceiling_low", "corrected_ceiling_high"],
+  "corrected_of_ceiling",
 ];
-const NAMES = { corrected: "corrected similarity", calibrated: "calibrated similarity" };
+const NAMES = {
+  corrected: "corrected similarity",
+  calibrated: "calibrated similarity",
+  of_ceiling: "share of the ceiling",
+  corrected_of_ceiling: "corrected share of the ceiling",
+};
 const DESCRIPTIONS = {
   corrected: "similarity corrected for finite-sample bias",
   calibrated: "calibrated similarity (0 = chance level)",
+  of_ceiling: "similarity as a share of the ceiling (1 = ceiling)",
+  corrected_of_ceiling: "corrected similarity as a share of its ceiling (1 = ceiling)",
 };
 
 /** Above this similarity, a cell most likely compares a layer with itself. */
@@ -21,8 +34,14 @@ export const quantitiesOf = (measure) => QUANTITIES.filter((quantity) => measure
 
 export const nameOf = (quantity) => NAMES[quantity] || quantity;
 
-export const rangeOf = (measure, quantity) =>
-  quantity === "distance" ? measure.distance_range : measure.similarity_range;
+const isShare = (quantity) => quantity.endsWith("of_ceiling");
+
+export const rangeOf = (measure, quantity) => {
+  if (isShare(quantity)) {
+    return [0, measure[quantity].filter(Number.isFinite).reduce((x, y) => Math.max(x, y), 1)];
+  }
+  return quantity === "distance" ? measure.distance_range : measure.similarity_range;
+};
 
 export const describeShown = ({ measure, quantity }) =>
   DESCRIPTIONS[quantity] || describeQuantity(quantity, measure.units);
@@ -33,7 +52,8 @@ export const describeValue = (grid, { measure, quantity }, cell) => {
   if (!Number.isFinite(value)) {
     return `not computed: ${visible(grid.reason(cell) || "see the other measures")}`;
   }
-  return `${measure.name} ${describeQuantity(quantity, measure.units)} ${formatNumber(value)}`;
+  const name = isShare(quantity) ? nameOf(quantity) : describeQuantity(quantity, measure.units);
+  return `${measure.name} ${name} ${formatNumber(value)}`;
 };
 
 const unpackMeasure = (packed) =>
@@ -43,6 +63,18 @@ const unpackMeasure = (packed) =>
       value?.f32 === undefined ? value : unpackNumbers(value),
     ]),
   );
+
+/** The ceiling of a cell with its bounds, and the share of it that the similarity reaches. */
+const ceilingFacts = (k, measure, prefix, name) => {
+  const ceiling = measure[`${prefix}ceiling`];
+  if (!ceiling) return [];
+  const [low, high] = ["low", "high"].map((end) => measure[`${prefix}ceiling_${end}`][k]);
+  const bounds = Number.isFinite(low) ? ` (${formatNumber(low)} to ${formatNumber(high)})` : "";
+  return [
+    [name, `${formatNumber(ceiling[k])}${bounds}`],
+    [`share of the ${name}`, formatNumber(measure[`${prefix}of_ceiling`][k])],
+  ];
+};
 
 /** Name and value of each number that the table holds for a cell and a measure. */
 const cellFacts = (k, measure, nSignificant, maxChanceP) => {
@@ -61,6 +93,8 @@ const cellFacts = (k, measure, nSignificant, maxChanceP) => {
       : "unknown";
     facts.push(["95 % confidence interval", interval]);
   }
+  facts.push(...ceilingFacts(k, measure, "", "ceiling"));
+  facts.push(...ceilingFacts(k, measure, "corrected_", "ceiling of the corrected similarity"));
   if (measure.chance) {
     const isAbove = measure.p_adjusted[k] <= maxChanceP;
     const verdict = isAbove ? "" : " (not above chance)";

@@ -20,6 +20,14 @@ const distanceRange = (distances) => {
   ];
 };
 
+/** What the table infers for a pair of networks, as lines of text. */
+const inferredFacts = ({ low, high, chance, p_adjusted, p_max }, i, j) => [
+  ...(low ? [`95 % interval: ${formatNumber(low[i][j])} to ${formatNumber(high[i][j])}`] : []),
+  ...(chance ? [`unrelated data: ${formatNumber(chance[i][j])}`] : []),
+  ...(p_adjusted ? [`adjusted p-value: ${formatNumber(p_adjusted[i][j])}`] : []),
+  ...(p_max ? [`p-value against the maximum: ${formatNumber(p_max[i][j])}`] : []),
+];
+
 const matrixTrace = (distances, hover, width) => {
   const [least, greatest] = distanceRange(distances);
   // If all networks are equally far apart, the scale still needs a width.
@@ -75,7 +83,7 @@ export const addNetworkMatrix = (layers, state, quantity, fileName) => {
   };
 
   const draw = (width) => {
-    const { distances, names } = state.networks;
+    const { distances, names, inferred } = state.networks;
     const n = names.length;
     const hover = distances.map((row, i) =>
       row.map((distance, j) =>
@@ -83,6 +91,7 @@ export const addNetworkMatrix = (layers, state, quantity, fileName) => {
           `x: <b>${plotlyText(names[i], 60)}</b>`,
           `y: <b>${plotlyText(names[j], 60)}</b>`,
           `${quantity()}: ${formatNumber(distance)}`,
+          ...inferredFacts(inferred, i, j),
         ].join("<br>"),
       ),
     );
@@ -123,14 +132,17 @@ export const addNetworkMatrix = (layers, state, quantity, fileName) => {
   };
 
   const csv = () => {
-    const { names, distances } = state.networks;
+    const { names, distances, inferred } = state.networks;
+    const columns = Object.entries(inferred);
     const rows = names.flatMap((x, i) =>
       names.map((y, j) => [
         ...[x, y, state.measure.name, layers[state.layer]],
         csvNumber(distances[i][j]),
+        ...columns.map(([, values]) => csvNumber(values[i][j])),
       ]),
     );
-    return [["x", "y", "measure", "layer", "distance"], ...rows];
+    const header = ["x", "y", "measure", "layer", "distance", ...columns.map(([key]) => key)];
+    return [header, ...rows];
   };
 
   const figure = addFigure({

@@ -3,6 +3,7 @@
 import { axis, layerAxis, wrapTitle } from "./axes.js";
 import { controls, dropdown, element } from "./elements.js";
 import { addFigure } from "./figure.js";
+import { addGroupTests } from "./group_tests.js";
 import { addNetworkMap } from "./network_map.js";
 import { addNetworkMatrix } from "./network_matrix.js";
 import { finiteOrNull, toRows, unpackNumbers } from "./packing.js";
@@ -21,10 +22,17 @@ const unpackLayer = (packed, networks, groups) => {
   const { order, kept } = packed;
   const distances = toRows(unpackNumbers(packed.distances), kept.length);
   const points = toRows(unpackNumbers(packed.points), 2);
+  const inTreeOrder = (rows) => order.map((i) => order.map((j) => rows[i][j]));
   return {
+    inferred: Object.fromEntries(
+      Object.entries(packed.inferred).map(([key, values]) => [
+        key,
+        inTreeOrder(toRows(unpackNumbers(values), kept.length)),
+      ]),
+    ),
     names: order.map((i) => networks[kept[i]]),
     groups: groups && order.map((i) => groups[kept[i]]),
-    distances: order.map((i) => order.map((j) => distances[i][j])),
+    distances: inTreeOrder(distances),
     points: order.map((i) => points[i]),
     varianceShare: packed.share,
     treeX: toRows(unpackNumbers(packed.tree_across), 4),
@@ -106,6 +114,7 @@ export const sweepSection = ({ networks, layers, groups, measures }, fileName) =
   const matrix = addNetworkMatrix(layers, state, quantity, fileName);
   const map = addNetworkMap(distinctGroups, state, fileName);
   const curves = groups && addGroupCurves(layers, state, quantity, fileName);
+  const tests = groups && addGroupTests(layers, state);
 
   const update = () => {
     state.networks = unpackLayer(state.measure.layers[state.layer], networks, groups);
@@ -113,6 +122,7 @@ export const sweepSection = ({ networks, layers, groups, measures }, fileName) =
     matrix.update();
     map.update();
     if (curves) curves.update();
+    if (tests) tests.update();
   };
   const measureNames = measures.map(({ name }) => name);
   const measureDropdown = dropdown("Measure", measureNames, (i) => {
@@ -131,7 +141,7 @@ export const sweepSection = ({ networks, layers, groups, measures }, fileName) =
     parts: [
       controls(measureDropdown, layerDropdown),
       element("div", { class: "columns" }, matrix.box, map.box),
-      ...(curves ? [curves.box] : []),
+      ...(curves ? [curves.box, tests.box] : []),
     ],
     start: () => {
       update();

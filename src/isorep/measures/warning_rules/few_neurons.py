@@ -51,8 +51,8 @@ def few_neurons(overlap: Overlap) -> tuple[WarningText, ...]:
             "few-neurons",
             f"{p} and {q} neurons are few: two random samples of so many neurons of one population "
             f"would show a CKA of about {limit:.2f}, and this pair shows {cka:.2f}",
-            "take more neurons, or compare with the similarity of two halves of one population; "
-            "if the layers are complete, silence the warning",
+            "take more neurons, or estimate the CKA of the populations "
+            "(cka_debiased(features=sampled)); if the layers are complete, silence the warning",
         ),
     )
 

@@ -33,7 +33,7 @@ def integer_labels(overlap: Overlap) -> tuple[WarningText, ...]:
                     "integer-labels",
                     f"{name} is one column of {k} distinct integers: if they are class labels, "
                     "their order and distances decide the similarity",
-                    f"pass one column a class (np.eye({k})[labels])",
+                    "pass one column a class (isorep.one_hot(labels))",
                 )
             )
     return tuple(texts)

@@ -30,7 +30,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from isorep.paper.analysis.permutation_tests import Exact
+import isorep
 
 Verdict = Literal["reproduced", "not reproduced", "not decidable at this scale"]
 
@@ -72,7 +72,7 @@ class Contrast:
     where: str
     effect: float
     interval: tuple[float, float] | None
-    exact: Exact | None
+    exact: isorep.inference.Exact | None
     at_floor: bool = False
 
 
@@ -103,7 +103,8 @@ class Claim:
 
     Examples
     --------
-    >>> conv8 = Contrast("conv8", 0.3, (0.2, 0.4), Exact(1 / 252, 1 / 252))
+    >>> exact = isorep.inference.Exact(1 / 252, 1 / 252)
+    >>> conv8 = Contrast("conv8", 0.3, (0.2, 0.4), exact)
     >>> Claim("3", "x is farther than y", "x - y", "difference", (conv8,)).verdict
     'reproduced'
     >>> Claim("3", "x is as far as y", "x - y", "equality", (conv8,)).verdict

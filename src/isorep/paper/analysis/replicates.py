@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t
 
+import isorep
 from isorep.paper.analysis.claims import Contrast
-from isorep.paper.analysis.permutation_tests import CONFIDENCE, Exact
+from isorep.paper.analysis.permutation_tests import CONFIDENCE
 
 MOST_EXACT = 20
 """Largest number of networks; the test enumerates all 2^n changes of sign."""
@@ -78,7 +79,9 @@ def largest(where: Sequence[str], differences: ArrayLike) -> Contrast:
     chosen = int(np.abs(mean).argmax())
     oriented = contrast(where[chosen], values[:, chosen] * np.sign(mean[chosen]), two_sided=True)
     extreme = int(np.sum(effects >= effects[0] - 1e-12 * np.abs(values).sum()))
-    return replace(oriented, exact=Exact(extreme / len(signs), min(1.0, 2 / len(signs))))
+    return replace(
+        oriented, exact=isorep.inference.Exact(extreme / len(signs), min(1.0, 2 / len(signs)))
+    )
 
 
 def _interval(values: NDArray[np.float64]) -> tuple[float, float] | None:
@@ -89,11 +92,13 @@ def _interval(values: NDArray[np.float64]) -> tuple[float, float] | None:
     return float(values.mean()) - half, float(values.mean()) + half
 
 
-def _signs(values: NDArray[np.float64], two_sided: bool) -> Exact:
+def _signs(values: NDArray[np.float64], two_sided: bool) -> isorep.inference.Exact:
     sums = np.array(list(product([1.0, -1.0], repeat=len(values)))) @ values
     observed = values.sum()
     if two_sided:
         sums, observed = np.abs(sums), abs(observed)
     # The tolerance counts the observed signs in spite of rounding errors.
     extreme = int(np.sum(sums >= observed - 1e-12 * np.abs(values).sum()))
-    return Exact(extreme / len(sums), min(1.0, (2 if two_sided else 1) / len(sums)))
+    return isorep.inference.Exact(
+        extreme / len(sums), min(1.0, (2 if two_sided else 1) / len(sums))
+    )

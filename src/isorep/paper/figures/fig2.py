@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 import isorep
 from isorep._utils.parallel import one_thread
 from isorep.paper.analysis.claims import MARGIN, STRONG, Claim
-from isorep.paper.analysis.contrasts import TITLES
 from isorep.paper.analysis.control import Control
+from isorep.paper.analysis.group_contrasts import TITLES
 from isorep.paper.analysis.replicates import contrast
 from isorep.paper.analysis.thresholding import LEAST, thresholded
 from isorep.paper.analysis.verdicts import short

@@ -23,9 +23,9 @@ import numpy as np
 import isorep
 from isorep._utils.parallel import one_thread
 from isorep.paper.analysis.claims import Claim, Contrast
-from isorep.paper.analysis.contrasts import INTER, TITLES, gap, level
 from isorep.paper.analysis.control import Control
 from isorep.paper.analysis.distances import Distances, all_pairs
+from isorep.paper.analysis.group_contrasts import INTER, TITLES, gap, level
 from isorep.paper.analysis.thresholding import LEAST, thresholded
 from isorep.paper.data.image_data import ImageData
 from isorep.paper.data.images import ImageSource

@@ -24,8 +24,8 @@ import isorep
 from isorep._utils.parallel import one_thread
 from isorep.paper.analysis import permutation_tests
 from isorep.paper.analysis.claims import STRONG, Claim, Contrast
-from isorep.paper.analysis.contrasts import TITLES, comparable, contrast
 from isorep.paper.analysis.control import Control
+from isorep.paper.analysis.group_contrasts import TITLES, comparable, contrast
 from isorep.paper.data.image_data import ImageData
 from isorep.paper.data.images import ImageSource
 from isorep.paper.figures.drawing import letter, tidy
@@ -160,13 +160,15 @@ class Widths:
         n, two = self.group_size, self.ends(measure)
 
         def statistic(first: Floats, second: Floats) -> Floats:
-            return permutation_tests.within(two, first) - permutation_tests.within(two, second)
+            return isorep.inference.mean_within(two, first) - isorep.inference.mean_within(
+                two, second
+            )
 
         return contrast(
             where or f"{TITLES[measure]}: narrowest - widest",
             statistic,
             n,
-            permutation_tests.permute_labels(statistic, n, two_sided=two_sided),
+            isorep.inference.permute_labels(statistic, (n, n), two_sided=two_sided),
         )
 
 
@@ -333,7 +335,7 @@ def falling(width: Floats, distance: Floats) -> Contrast:
         return -float(np.corrcoef(x, y[order])[0, 1])
 
     effect = statistic(np.arange(len(x)))
-    exact = permutation_tests.permute_order(statistic, len(x))
+    exact = isorep.inference.permute_order(statistic, len(x))
     interval = permutation_tests.correlation_interval(effect, len(x))
     return Contrast(f"- r of PWCCA, {len(x)} groups", effect, interval, exact)
 
@@ -352,7 +354,7 @@ def better(result: Result, groups: Sequence[int]) -> Contrast:
         return -float(np.corrcoef(distance[chosen].ravel(), relabelled.ravel())[0, 1])
 
     effect = statistic(np.arange(len(chosen)))
-    exact = permutation_tests.permute_order(statistic, len(chosen))
+    exact = isorep.inference.permute_order(statistic, len(chosen))
     left_out = set(range(len(distance))) - set(chosen)
     where = "".join(f", without {result.setup.widths[i]} filters" for i in left_out)
     return Contrast(f"- r of PWCCA and accuracy{where}", effect, None, exact)

@@ -23,11 +23,9 @@ from numpy.typing import NDArray
 import isorep
 from isorep._utils.optional import import_optional
 from isorep._utils.parallel import one_thread
-from isorep.paper.analysis import permutation_tests
 from isorep.paper.analysis.claims import STRONG, Claim, Contrast
-from isorep.paper.analysis.contrasts import contrast
 from isorep.paper.analysis.control import Control
-from isorep.paper.analysis.permutation_tests import Exact
+from isorep.paper.analysis.group_contrasts import contrast
 from isorep.paper.data.image_data import ImageData
 from isorep.paper.data.images import ImageSource
 from isorep.paper.figures.drawing import letter, tidy
@@ -283,7 +281,7 @@ def claims(result: Result) -> list[Claim]:
                     "adjusted Rand index",
                     agreement(np.arange(n)),
                     None,
-                    permutation_tests.permute_order(agreement, n, seed=setup.seed),
+                    isorep.inference.permute_order(agreement, n, seed=setup.seed),
                 ),
             ),
             "distances change smoothly with the learning rate, without gaps between clusters"
@@ -322,7 +320,7 @@ def claims(result: Result) -> list[Claim]:
                     "share of variance",
                     explained(np.arange(n)),
                     None,
-                    permutation_tests.permute_order(explained, n, seed=setup.seed),
+                    isorep.inference.permute_order(explained, n, seed=setup.seed),
                 ),
             ),
             "on data this easy all networks generalize almost equally well" if easy else "",
@@ -387,14 +385,16 @@ def _isolation(result: Result, group: int) -> Contrast:
     two = table[np.ix_(members, members)]
 
     def statistic(first: Floats, second: Floats) -> Floats:
-        return permutation_tests.between(two, first, second) - permutation_tests.within(two, first)
+        return isorep.inference.mean_between(two, first, second) - isorep.inference.mean_within(
+            two, first
+        )
 
     rates = result.setup.learning_rates
     return contrast(
         f"learning rate {rates[group]:g} (nearest: {rates[nearest]:g})",
         statistic,
         n,
-        permutation_tests.permute_labels(statistic, n),
+        isorep.inference.permute_labels(statistic, (n, n)),
     )
 
 
@@ -417,7 +417,7 @@ def _outlier(result: Result) -> Contrast:
         return float(by_group(groups[order]).max())
 
     excesses = by_group(groups)
-    exact: Exact = permutation_tests.permute_order(
+    exact: isorep.inference.Exact = isorep.inference.permute_order(
         statistic, len(groups), seed=result.setup.seed, draws=1999
     )
     return Contrast(

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from isorep.paper.analysis.claims import Claim
-from isorep.paper.analysis.contrasts import gap
+from isorep.paper.analysis.group_contrasts import gap
 from isorep.paper.figures import fig3
 from isorep.paper.figures.fig3 import GENERALIZING, MEMORIZING, Result, SetUp
 

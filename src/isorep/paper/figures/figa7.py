@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from isorep.paper.analysis import permutation_tests
+import isorep
 from isorep.paper.analysis.claims import Claim, Contrast
-from isorep.paper.analysis.contrasts import contrast
 from isorep.paper.analysis.distances import Floats
+from isorep.paper.analysis.group_contrasts import contrast
 from isorep.paper.figures import fig4
 from isorep.paper.figures.fig4 import Result, SetUp
 
@@ -80,7 +80,7 @@ def _steeper(after: Widths, before: Widths) -> Contrast:
 
     def statistic(first: Floats, second: Floats) -> Floats:
         falls = [
-            permutation_tests.within(table, first) - permutation_tests.within(table, second)
+            isorep.inference.mean_within(table, first) - isorep.inference.mean_within(table, second)
             for table in (trained, untrained)
         ]
         return falls[0] - falls[1]
@@ -89,7 +89,7 @@ def _steeper(after: Widths, before: Widths) -> Contrast:
         "narrowest - widest: trained - untrained",
         statistic,
         n,
-        permutation_tests.permute_labels(statistic, n),
+        isorep.inference.permute_labels(statistic, (n, n)),
     )
 
 

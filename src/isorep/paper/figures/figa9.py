@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import isorep
 from isorep.paper.analysis import permutation_tests
 from isorep.paper.analysis.claims import Claim, Contrast
-from isorep.paper.analysis.contrasts import TITLES, contrast, gap
 from isorep.paper.analysis.distances import Distances
+from isorep.paper.analysis.group_contrasts import TITLES, contrast, gap
 from isorep.paper.figures import fig3
 from isorep.paper.figures.fig3 import GENERALIZING, MEMORIZING, Result, SetUp
 
@@ -103,7 +104,7 @@ def _drop(distances: Distances, name: str, before: str, last: str) -> Contrast:
     return contrast(
         f"{TITLES[name]}, {GENERALIZING}: {before} - {last}",
         lambda first, second: (
-            permutation_tests.within(early, first) - permutation_tests.within(late, first)
+            isorep.inference.mean_within(early, first) - isorep.inference.mean_within(late, first)
         ),
         n,
         exact,
@@ -115,7 +116,7 @@ def _excess(distances: Distances, name: str, layer: str) -> Contrast:
     differences = distances.at(name, layer) - distances.at("pwcca", layer)
     return contrast(
         f"{layer}: {TITLES[name]} - {TITLES['pwcca']}",
-        lambda first, second: permutation_tests.within(differences, first + second),
+        lambda first, second: isorep.inference.mean_within(differences, first + second),
         distances.group_size,
         permutation_tests.permute_measures(differences),
     )

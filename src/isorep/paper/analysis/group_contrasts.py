@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+import isorep
 from isorep.paper.analysis import permutation_tests
 from isorep.paper.analysis.claims import MARGIN, Contrast
 from isorep.paper.analysis.distances import Distances, Floats
-from isorep.paper.analysis.permutation_tests import Exact, Statistic
+from isorep.paper.analysis.permutation_tests import Statistic
 
 TITLES = {
     "pwcca": "PWCCA",
@@ -43,9 +44,11 @@ def gap(
         f"{layer}, {TITLES[measure]}: {minuend} - {subtrahend}",
         statistic,
         n,
-        permutation_tests.permute_labels(statistic, n, two_sided=two_sided),
+        isorep.inference.permute_labels(statistic, (n, n), two_sided=two_sided),
         at_floor=measure not in NO_BOUND
-        and max(permutation_tests.observe(means[name], n) for name in (minuend, subtrahend))
+        and max(
+            isorep.inference.observed_value(means[name], (n, n)) for name in (minuend, subtrahend)
+        )
         < MARGIN,
     )
 
@@ -64,9 +67,9 @@ def _means(distances: Distances, measure: str, layer: str) -> dict[str, Statisti
     """Return the mean distance within each group and between them, by name."""
     table = comparable(distances.at(measure, layer), measure)
     return {
-        distances.groups[0]: lambda first, second: permutation_tests.within(table, first),
-        distances.groups[1]: lambda first, second: permutation_tests.within(table, second),
-        INTER: lambda first, second: permutation_tests.between(table, first, second),
+        distances.groups[0]: lambda first, second: isorep.inference.mean_within(table, first),
+        distances.groups[1]: lambda first, second: isorep.inference.mean_within(table, second),
+        INTER: lambda first, second: isorep.inference.mean_between(table, first, second),
     }
 
 
@@ -80,12 +83,17 @@ def comparable(table: Floats, measure: str) -> Floats:
 
 
 def contrast(
-    where: str, statistic: Statistic, n: int, exact: Exact | None, *, at_floor: bool = False
+    where: str,
+    statistic: Statistic,
+    n: int,
+    exact: isorep.inference.Exact | None,
+    *,
+    at_floor: bool = False,
 ) -> Contrast:
     """Return a statistic of two groups of n networks with its interval and p-value."""
     return Contrast(
         where,
-        permutation_tests.observe(statistic, n),
+        isorep.inference.observed_value(statistic, (n, n)),
         permutation_tests.interval(statistic, n),
         exact,
         at_floor,

@@ -134,7 +134,7 @@ class _PairedRows:
 
     def complete(self) -> _PairedRows:
         """Return the rows without NaN on either side."""
-        x, y, kept = complete_rows(self.x, self.y)
+        arrays, kept = complete_rows({"x": self.x, "y": self.y})
         rows, positions = np.flatnonzero(kept), self.positions
         names = np.arange(len(kept)) if self.sample_names is None else self.sample_names
         if positions is not None:
@@ -142,8 +142,7 @@ class _PairedRows:
             positions = RowPositions(positions.samples[rows], positions.positions[rows], tokens)
         return replace(
             self,
-            x=x,
-            y=y,
+            **arrays,
             structure=None if self.structure is None else self.structure.take(rows),
             labels=None if self.labels is None else self.labels[rows],
             sample_names=names[rows],

@@ -1,6 +1,7 @@
 """Every example of every page of docs/ runs as printed, and prints what the page shows."""
 
 import io
+import linecache
 import re
 import runpy
 import warnings
@@ -56,8 +57,10 @@ def test_an_example_prints_what_the_page_shows(example, tmp_path, monkeypatch):
         if find_spec(library) is None:  # importing Keras would choose its backend
             pytest.skip(f"{library} is not installed")
     # In a namespace of its own: a reader may copy any block alone. Blank lines before keep a
-    # traceback's line number the page's.
-    code = compile("\n" * (example.line - 1) + example.code, str(example.page), "exec")
+    # traceback's line number the page's. Libraries that read the source get Python, not the page.
+    source = "\n" * (example.line - 1) + example.code
+    linecache.cache[f"<{example}>"] = (len(source), None, source.splitlines(True), f"<{example}>")
+    code = compile(source, f"<{example}>", "exec")
     printed = io.StringIO()
     with warnings.catch_warnings(), redirect_stdout(printed):
         warnings.simplefilter("ignore", isorep.CodedWarning)  # goes to stderr, not on the page

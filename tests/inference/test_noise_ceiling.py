@@ -81,7 +81,7 @@ def test_of_one_neuron_it_is_the_attenuation_of_a_correlation():
 def test_each_canonical_correlation_is_attenuated_by_its_own_reliability():
     rng = np.random.default_rng(2)
     variances = np.array([4.0, 1.0, 0.25])
-    signal = rng.standard_normal((4000, 3)) * np.sqrt(variances)
+    signal = rng.standard_normal((20000, 3)) * np.sqrt(variances)
     trials, stimulus = recorded(rng, signal, 3, noise=1.0)
     recording = SignalAndNoise.from_trials(trials, Repeats.from_labels(stimulus, len(stimulus)))
     correlations = isorep.overlap(*recording.pair(0)).correlations
@@ -260,13 +260,21 @@ def test_recordings_that_cannot_have_a_ceiling():
         noise_ceiling(trials, "cka", repeats=stimulus, level=95)
 
 
+@pytest.mark.slow
 def test_silent_neurons_add_nothing():
     rng = np.random.default_rng(12)
     trials, stimulus = recorded(rng, responses(rng, 40, 6), 3)
     silent = np.hstack([trials, np.zeros((len(trials), 1))])
-    ceilings = [
-        noise_ceiling(x, "cka_debiased", repeats=stimulus).ceiling for x in (trials, silent)
-    ]
+    ceilings = np.mean(
+        [
+            [
+                noise_ceiling(x, "cka_debiased", repeats=stimulus, seed=seed).ceiling
+                for x in (trials, silent)
+            ]
+            for seed in range(8)
+        ],
+        axis=0,
+    )
     assert ceilings[1] == pytest.approx(ceilings[0], abs=0.03)
 
 
@@ -281,3 +289,18 @@ def test_measures_share_the_simulated_recordings():
             alone = noise_ceiling(trials, row.label, repeats=stimulus)
             assert alone.ceiling == both[row.label].similarity
             assert alone.interval == pytest.approx(both[row.label].interval(), rel=1e-9)
+
+
+@pytest.mark.slow
+def test_data_drawn_with_the_same_seed_are_independent_of_the_simulation():
+    ceilings, reached = [], []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        signal = rng.standard_normal((80, 12))
+        trials = np.repeat(signal, 4, axis=0) + 1.5 * rng.standard_normal((320, 12))
+        averages = trials.reshape(80, 4, 12).mean(axis=1)
+        spec = "ridge_regression(penalty=0.1)"
+        ceiling = noise_ceiling(trials, spec, repeats=np.repeat(np.arange(80), 4), seed=seed)
+        ceilings.append(ceiling.ceiling)
+        reached.append(isorep.similarity(signal, averages, spec).similarity)
+    assert np.mean(ceilings) == pytest.approx(np.mean(reached), abs=0.025)

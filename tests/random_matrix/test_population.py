@@ -227,7 +227,7 @@ def test_every_measure_of_moments_takes_the_correction(name):
     assert found.distance == pytest.approx(
         MEASURES[name].distance.from_similarity(found.similarity)
     )
-    assert (found.measure, found.n_samples) == (name, 120)
+    assert (found.measure, found.n_samples) == (MEASURES[name].label, 120)
 
 
 def test_the_seed_alone_decides():

@@ -181,7 +181,7 @@ class SignalAndNoise:
             signal = self._signal(spectrum)
             simulated = np.zeros_like(spectrum)
             for i in range(n_recordings):
-                rng = np.random.default_rng([self.seed, 1, r, i])
+                rng = self._generator(1, r, i)
                 averages = signal + self._noise(self.repeats.counts, rng)
                 noise = self._noise_of_trials(rng) if self._over_neurons else None
                 simulated += self._eigen(averages - averages.mean(axis=0), noise)[0]
@@ -222,8 +222,11 @@ class SignalAndNoise:
         return centred * self.scale + self.mean
 
     def _drawn(self, draw: int, side: int) -> Floats:
-        rng = np.random.default_rng([self.seed, 0, draw, side])
-        return self._noise(self.repeats.counts, rng)
+        return self._noise(self.repeats.counts, self._generator(0, draw, side))
+
+    def _generator(self, *key: int) -> np.random.Generator:
+        """Return a generator of its own stream: data drawn with the same seed are independent."""
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
 
     @property
     def _over_neurons(self) -> bool:

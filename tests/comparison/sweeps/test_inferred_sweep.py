@@ -105,7 +105,7 @@ def test_the_default_number_of_permutations_grows_with_the_table():
 
 @pytest.mark.slow
 def test_numbers_do_not_depend_on_threads_order_memory_or_tiles(monkeypatch):
-    nets = networks(8, n=40, layers=1)
+    nets = networks(4, n=40, layers=1)
     sweep = {"measures": "cka", **ALL, "n_permutations": 9, "progress": False}
     tables = []
     for threads in (1, 3):
@@ -113,7 +113,7 @@ def test_numbers_do_not_depend_on_threads_order_memory_or_tiles(monkeypatch):
             tables.append(isorep.pairwise(nets, **sweep))
     monkeypatch.setattr(scheduler, "order_tiles", lambda tiles, *_: list(reversed(tiles)))
     monkeypatch.setattr(scheduler, "max_prepared", lambda *_: 4)
-    for edge in (1, 4):
+    for edge in (1, 3):
         monkeypatch.setattr(tile, "_MAX_EDGE_INFERRED", edge)
         tables.append(isorep.pairwise(nets, **sweep))
     assert all(equal(table, tables[0]) for table in tables)

@@ -291,16 +291,10 @@ def test_measures_share_the_simulated_recordings():
             assert alone.interval == pytest.approx(both[row.label].interval(), rel=1e-9)
 
 
-@pytest.mark.slow
 def test_data_drawn_with_the_same_seed_are_independent_of_the_simulation():
-    ceilings, reached = [], []
-    for seed in range(12):
-        rng = np.random.default_rng(seed)
-        signal = rng.standard_normal((80, 12))
-        trials = np.repeat(signal, 4, axis=0) + 1.5 * rng.standard_normal((320, 12))
-        averages = trials.reshape(80, 4, 12).mean(axis=1)
-        spec = "ridge_regression(penalty=0.1)"
-        ceiling = noise_ceiling(trials, spec, repeats=np.repeat(np.arange(80), 4), seed=seed)
-        ceilings.append(ceiling.ceiling)
-        reached.append(isorep.similarity(signal, averages, spec).similarity)
-    assert np.mean(ceilings) == pytest.approx(np.mean(reached), abs=0.025)
+    rng = np.random.default_rng(5)
+    signal = rng.standard_normal((80, 12))
+    trials = np.repeat(signal, 4, axis=0) + 1.5 * rng.standard_normal((320, 12))
+    stimuli = Repeats.from_labels(np.repeat(np.arange(80), 4), 320)
+    x, y = SignalAndNoise.from_trials(trials, stimuli, seed=5).pair(0)
+    assert abs(np.corrcoef(signal.ravel(), (y - x).ravel())[0, 1]) < 0.15

@@ -52,3 +52,5 @@ def test_refuses_what_is_no_label_of_a_class():
         isorep.one_hot(["a", None])
     with pytest.raises(ValueError, match="at least 2 classes, got 1 in 2 samples"):
         isorep.one_hot(["a", "a"])
+    with pytest.raises(ValueError, match="each of the 9 labels is a class of its own"):
+        isorep.one_hot(np.random.default_rng(0).standard_normal(9))

@@ -30,7 +30,8 @@ def one_hot(labels: Any) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If the labels are not 1-D, one is missing, or there are fewer than two classes.
+        If the labels are not 1-D, one is missing, there are fewer than two classes, or each sample
+        is a class of its own.
 
     Examples
     --------
@@ -64,6 +65,11 @@ def one_hot(labels: Any) -> NDArray[np.float64]:
     if len(classes) < 2:
         raise ValueError(
             f"expected labels of at least 2 classes, got {len(classes)} in {len(array)} samples"
+        )
+    if len(classes) == len(array) > 2:
+        raise ValueError(
+            f"each of the {len(array)} labels is a class of its own, such as sample ids or measured "
+            "values: pass labels that samples share"
         )
     columns: NDArray[np.float64] = np.eye(len(classes))[numbers]
     return columns

@@ -68,8 +68,8 @@ def one_hot(labels: Any) -> NDArray[np.float64]:
         )
     if len(classes) == len(array) > 2:
         raise ValueError(
-            f"each of the {len(array)} labels is a class of its own, such as sample ids or measured "
-            "values: pass labels that samples share"
+            f"each of the {len(array)} labels is a class of its own, as sample ids or measured "
+            "values are: pass labels that samples share"
         )
     columns: NDArray[np.float64] = np.eye(len(classes))[numbers]
     return columns

@@ -22,6 +22,7 @@ from isorep.explanation.held_out_pairs import Floats, coordinates, held_out_pair
 from isorep.explanation.neighbour_changes import neighbour_changes
 from isorep.explanation.neuron_predictions import predicted_neurons
 from isorep.explanation.outlying_samples import FEWEST_DEGREES, Misfit, misfit_of_samples
+from isorep.explanation.sample_changes import sample_changes
 from isorep.explanation.sample_contributions import sample_contributions
 from isorep.inference.jackknife import BLOCKS
 from isorep.measures.measure_spec import Spec
@@ -184,10 +185,12 @@ def explain(
     misfit = misfit_of_samples(*shared, alpha)
     contributions = sample_contributions(overlap, seeded, labels=pair.labels, seed=seed)
     changes = neighbour_changes(overlap, shared, misfit.bulk(alpha), k=k, alpha=alpha, seed=seed)
+    moved = sample_changes(overlap, folds=folds, seed=seed)
     coords = _coordinates_of_samples(pair, token_text)
     samples = xarray.Dataset(
         {
             "contribution": ("sample", contributions.values),
+            "change": ("sample", moved),
             "misfit": ("sample", misfit.z_scores),
             "p_value": ("sample", misfit.p_values),
             "stands_out": ("sample", misfit.p_values <= alpha),
@@ -199,8 +202,9 @@ def explain(
     )
     n = overlap.n_samples
     units = np.arange(n) if overlap.structure is None else overlap.structure.units(BLOCKS)
+    values = {"contribution": contributions.values, "change": moved}
     means = {
-        name: class_means(name, coords[key][1], contributions.values, misfit.z_scores, units, alpha)
+        name: class_means(name, coords[key][1], values, misfit.z_scores, units, alpha)
         for name, key in (("class", "label"), ("token", "token"), ("position", "position"))
         if key in coords
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from isorep._utils.arrays import to_numpy
 from isorep._utils.linalg import svd
@@ -75,7 +74,7 @@ def even_change_bound(
     if median <= held_out.noise_edge:
         return float("nan")
     x, y = (coordinates(side, whiten=True) for side in (overlap.x, overlap.y))
-    u, _, wt = svd(np, to_numpy(overlap.matrix))
+    u, _, wt = map(to_numpy, svd(np, to_numpy(overlap.matrix)))
     paired = x @ (u @ wt)
     # Directions of the wider side that have no partner keep their own values.
     in_pairs = wt.T @ wt
@@ -103,6 +102,5 @@ def even_change_bound(
 
 
 def _whitened(y: Floats) -> Floats:
-    centred = y - y.mean(axis=0)
-    factor = np.linalg.cholesky(centred.T @ centred / (len(y) - 1))
-    return np.asarray(solve_triangular(factor, centred.T, lower=True).T)
+    """Return y with uncorrelated columns of variance 1."""
+    return np.asarray(np.linalg.qr(y - y.mean(axis=0))[0] * np.sqrt(len(y) - 1))

@@ -15,10 +15,10 @@ from isorep.core.orders import check_permutations
 from isorep.core.overlap import Overlap
 from isorep.core.warning_text import WarningText, issue
 from isorep.explanation.class_means import class_means
-from isorep.explanation.directions import shared_directions
+from isorep.explanation.directions import shared_directions, shared_scores
 from isorep.explanation.explained_pair import ExplainedPair
 from isorep.explanation.explanation import Explanation
-from isorep.explanation.held_out_pairs import Floats, coordinates, held_out_pairs
+from isorep.explanation.held_out_pairs import held_out_pairs
 from isorep.explanation.neighbour_changes import neighbour_changes
 from isorep.explanation.neuron_predictions import predicted_neurons
 from isorep.explanation.outlying_samples import FEWEST_DEGREES, Misfit, misfit_of_samples
@@ -181,7 +181,7 @@ def explain(
         seed=seed,
     )
     directions = shared_directions(pair, held_out, whiten=whiten, alpha=alpha)
-    shared = _shared_scores(overlap, whiten, directions["shared"].to_numpy())
+    shared = shared_scores(overlap, whiten, directions["shared"].to_numpy())
     misfit = misfit_of_samples(*shared, alpha)
     contributions = sample_contributions(overlap, seeded, labels=pair.labels, seed=seed)
     changes = neighbour_changes(overlap, shared, misfit.bulk(alpha), k=k, alpha=alpha, seed=seed)
@@ -231,15 +231,6 @@ def explain(
         names=(pair.x_name, pair.y_name),
         warnings=issue(warnings, stacklevel=2),
     )
-
-
-def _shared_scores(
-    overlap: Overlap, whiten: bool, shared: NDArray[np.bool_]
-) -> tuple[Floats, Floats]:
-    """Return the scores of both sides in the shared pairs, (n, k)."""
-    x, y = (coordinates(side, whiten) for side in (overlap.x, overlap.y))
-    u, _, wt = np.linalg.svd(x.T @ y, full_matrices=False)
-    return x @ u[:, shared], y @ wt[shared].T
 
 
 def _coordinates_of_samples(

@@ -35,6 +35,7 @@ class RidgeFold(NamedTuple):
 
     @classmethod
     def from_rows(cls, x: Floats, is_held: NDArray[np.bool_]) -> RidgeFold:
+        """Return the fold of samples x, (n, r), of which `is_held`, (n,), are held out."""
         fitted, held = np.flatnonzero(~is_held), np.flatnonzero(is_held)
         mean = x[fitted].mean(axis=0)
         u, s, vt = np.linalg.svd(x[fitted] - mean, full_matrices=False)

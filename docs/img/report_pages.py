@@ -96,7 +96,7 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 1366, "height": 768})
         photograph(page, folder / "grid.html", {"Layer of x": "conv7", "Layer of y": "conv7"})
         photograph(page, folder / "sweep.html", {"Layer": "conv8"})
-        photograph(page, folder / "explanation.html", {}, height=1700)
+        photograph(page, folder / "explanation.html", {}, height=1712)
         browser.close()
 
 

@@ -1,6 +1,7 @@
 """Options of the shell that pick, reduce and label the arrays of files."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -296,7 +297,9 @@ def test_patterns_pick_the_columns_of_tables(shell):
     assert sweep["cka"].sel(x="a", y="b", layer="units").item() == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_report_with_explanations(shell):
+def test_a_report_with_explanations(shell, monkeypatch):
+    quick = partial(isorep.explain, n_permutations=39)
+    monkeypatch.setattr("isorep.explorer.explained_cells.explain", quick)
     files = ("a.npz", "b.npz", "--layers", "conv", *REDUCED)
     assert shell("compare", *files, "--measure", "cka", "--json", "t.json")[0] == 0
     np.save("images.npy", np.zeros((40, 5, 6), np.uint8))
@@ -310,7 +313,7 @@ def test_a_report_with_explanations(shell):
         status, _, err = shell(*report, *sides, "--explain", explain, "--samples", samples)
         assert status == 0, err
         (section,) = content(Path("page.html"))
-        assert list(section["explanations"]) == ["0,0"]
+        assert list(section["explained"]) == ["0,0"]
         assert all(item.startswith(shown) for item in section["samples"]["items"].values())
     status, _, err = shell(*report, *sides, "--explain", "pool")
     assert (status, "unknown x_layer in explain 'pool'" in err) == (2, True)

@@ -66,8 +66,8 @@ class TestCells:
     ):
         a, b, table = compared
         section = written(tmp_path, table, a=a, b=b, explain=1)
-        assert list(section["explanations"]) == ["1,1"]
-        view = section["explanations"]["1,1"]
+        assert list(section["explained"]) == ["1,1"]
+        view = section["explained"]["1,1"]
         assert view["similarity"] == pytest.approx(table["cka"].values[1, 1])
         expected = explanations["b", "b"]
         directions = view["directions"]
@@ -89,7 +89,7 @@ class TestCells:
         monkeypatch.setattr("isorep.explorer.explained_cells.explain", explain)
         section = written(tmp_path, table, a=a, b=b, explain=["c", ("a", "b"), ("c", "c")])
         assert asked == [("cka", "c", "c"), ("cka", "a", "b")]
-        assert list(section["explanations"]) == ["2,2", "0,1"]
+        assert list(section["explained"]) == ["2,2", "0,1"]
         # Layers of other names: each layer of x with its most similar layer of y.
         asked.clear()
         other = table.assign_coords(y_layer=["p", "q", "r"])
@@ -102,7 +102,7 @@ class TestCells:
         a = {"few": rng.standard_normal((6, 2)), "dead": np.ones((6, 2))}
         table = isorep.compare(a, a, measures="cka", progress=False)
         section = written(tmp_path, table, a=a, b=a, explain=["few", "dead"])
-        reasons = [view["reason"] for view in section["explanations"].values()]
+        reasons = [view["reason"] for view in section["explained"].values()]
         assert "neighbours must be from 1 to 5" in reasons[0]
         assert "no variance" in reasons[1]
 
@@ -147,7 +147,7 @@ class TestContent:
     def test_samples_that_stand_out_come_first(self, tmp_path, compared, explanations):
         _, _, table = compared
         section = written(tmp_path, table, explain=explanations)
-        view = section["explanations"]["2,2"]
+        view = section["explained"]["2,2"]
         explanation = explanations["c", "c"]
         assert view["listed"]["misfit"][0] == explanation.top(1).index[0] == 7
         row = view["rows"]["7"]
@@ -162,7 +162,7 @@ class TestContent:
         expected = explanation.classes.sel({"class": [int(name) for name in classes["names"]]})
         for key in ("contribution", "contribution_low", "contribution_high"):
             np.testing.assert_allclose(numbers(classes[key]), expected[key], rtol=1e-6)
-        neurons = section["explanations"]["1,1"]["neurons"]["y"]
+        neurons = section["explained"]["1,1"]["neurons"]["y"]
         expected = explanations["b", "b"].y_neurons
         assert neurons["has_partner"] == expected["has_partner"].values.astype(int).tolist()
         np.testing.assert_allclose(numbers(neurons["r_squared"]), expected["r_squared"], rtol=1e-6)
@@ -176,7 +176,7 @@ class TestContent:
         explanation = isorep.explain(x, y, "cka", **QUICK)
         table = isorep.compare({"fc": x}, {"fc": y}, measures="cka", progress=False)
         section = written(tmp_path, table, explain={("fc", "fc"): explanation})
-        view = section["explanations"]["0,0"]
+        view = section["explained"]["0,0"]
         assert len(view["groups"]) == len(explanation.groups) > 0
         group = view["groups"][0]
         assert group["grouped_by"] == explanation.groups["grouped_by"].iloc[0]
@@ -202,7 +202,7 @@ class TestContent:
         a, b = (isorep.Representations({"h": side}, **options) for side in (x, y))
         table = isorep.compare(a, b, measures="cka", progress=False)
         section = written(tmp_path, table, a=a, b=b, explain=1, samples=texts)
-        view = section["explanations"]["0,0"]
+        view = section["explained"]["0,0"]
         assert set(view["tokens"]["names"]) == set(words)
         assert section["samples"]["kind"] == "tokens"
         for text in view["texts"]:
@@ -230,7 +230,7 @@ class TestContent:
         table = isorep.compare(turned, b, measures="cka", nan_policy="omit", progress=False)
         texts = [f"text of s{N - 1 - i}" for i in range(N)]
         section = written(tmp_path, table, a=turned, b=b, explain=1, samples=texts)
-        view = section["explanations"]["0,0"]
+        view = section["explained"]["0,0"]
         row = view["rows"][str(view["listed"]["misfit"][0])]
         assert row["name"] == "s9"
         assert section["samples"]["items"][str(row["sample"])] == "text of s9"
@@ -244,9 +244,7 @@ class TestSize:
         images = np.random.default_rng(0).integers(0, 256, (N, 120, 160, 3), dtype=np.uint8)
         section = written(tmp_path, table, explain=explanations, samples=images)
         assert (tmp_path / "page.html").stat().st_size < 8_000_000
-        shown = {
-            row["sample"] for v in section["explanations"].values() for row in v["rows"].values()
-        }
+        shown = {row["sample"] for v in section["explained"].values() for row in v["rows"].values()}
         assert {int(number) for number in section["samples"]["items"]} == shown
         assert section["samples"]["left_out"] == 0
 
@@ -258,6 +256,6 @@ class TestSize:
             content = explained_cells(table, "cka", explanations, None, samples, room=room)
             assert len(as_text(content)) <= room
             assert content["samples"]["left_out"] > 0 or any(
-                "no room" in view.get("reason", "") for view in content["explanations"].values()
+                "no room" in view.get("reason", "") for view in content["explained"].values()
             )
         assert whole["samples"]["left_out"] == 0

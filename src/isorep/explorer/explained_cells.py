@@ -112,7 +112,7 @@ def explained_cells(
         explanation_room -= len(as_text(view)) + 20
         room -= len(as_text(view)) + 20
         views[cell] = view
-    content: dict[str, Any] = {"explanations": {f"{i},{j}": view for (i, j), view in views.items()}}
+    content: dict[str, Any] = {"explained": {f"{i},{j}": view for (i, j), view in views.items()}}
     if samples is not None:
         shown = [shown_numbers(view) for view in views.values() if "reason" not in view]
         numbers = [n for ranks in zip_longest(*shown) for n in ranks if n is not None]

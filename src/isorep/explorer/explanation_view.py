@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MOST_POINTS = 400
 """Samples in the figure of misfit and contribution; those that stand out come first."""
 
-MOST_LISTED = 8
+MOST_LISTED = 6
 """Samples that stand out, and that lower the similarity most, in a list."""
 
 MOST_MEMBERS = 12
@@ -163,7 +163,7 @@ def _row(
         "stands_out": bool(samples["stands_out"].to_numpy()[row]),
         **{
             key: number(samples[key].to_numpy()[row])
-            for key in ("contribution", "misfit", "p_value", "neighbours_kept")
+            for key in ("contribution", "change", "misfit", "p_value", "neighbours_kept")
         },
     }
 
@@ -205,8 +205,10 @@ def _points(samples: xarray.Dataset) -> dict[str, Any]:
         if "position" in samples.coords
         else None,
         "stands_out": outlying[rows].astype(int).tolist(),
-        "contribution": floats(samples["contribution"].to_numpy()[rows]),
-        "misfit": floats(samples["misfit"].to_numpy()[rows]),
+        **{
+            key: floats(samples[key].to_numpy()[rows])
+            for key in ("contribution", "change", "misfit")
+        },
     }
 
 
@@ -224,7 +226,7 @@ def _means(table: xarray.Dataset, name: str) -> dict[str, Any]:
             key: floats(table[key].to_numpy()[rows])
             for key in (
                 *("n_samples", "contribution", "contribution_low", "contribution_high"),
-                *("misfit", "p_value"),
+                *("change", "change_low", "change_high", "misfit", "p_value"),
             )
         },
     }

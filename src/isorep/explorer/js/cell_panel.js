@@ -29,8 +29,8 @@ export const cellPanel = (grid, fileName) => {
   const notes = element("div", { class: "notes" });
   const figureBox = element("div", { class: "figures" });
   const attributes = { class: "detail", "aria-label": "Details of the selected cell" };
-  const explanation = grid.explanations
-    ? explanationPanel(grid.explanations, grid.samples, fileName)
+  const explanation = grid.explained
+    ? explanationPanel(grid.explained, grid.samples, fileName)
     : null;
   const parts = [heading, table, notes, ...(explanation ? [explanation.box] : []), figureBox];
   const box = element("section", attributes, ...parts);

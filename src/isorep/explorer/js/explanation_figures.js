@@ -4,7 +4,7 @@ import { axis, fittingTicks, ticks } from "./axes.js";
 import { addFigure } from "./figure.js";
 import { finiteOrNull, unpackNumbers } from "./packing.js";
 import { colourOf, isNarrow, LEGEND_ABOVE, openSymbolOf, symbolOf } from "./style.js";
-import { count, csvNumber, formatNumber, plotlyText } from "./text.js";
+import { count, csvNumber, formatNumber, plotlyText, signedNumber } from "./text.js";
 
 const LEGEND = { ...LEGEND_ABOVE, font: { size: 12 } };
 /** Colour and symbol of what stands out. */
@@ -145,7 +145,7 @@ const addPoints = (state, fileName) => {
           if (positions) lines.push(`position ${positions[i]}`);
           if (labels) lines.push(`label ${plotlyText(labels[i], 60)}`);
           lines.push(`misfit ${formatNumber(misfit[i], 2)}`);
-          lines.push(`contribution ${formatNumber(contribution[i], 6)}`);
+          lines.push(`contribution ${signedNumber(contribution[i])}`);
           return lines.join("<br>");
         }),
         hovertemplate: "%{text}<extra></extra>",
@@ -178,71 +178,109 @@ const addPoints = (state, fileName) => {
     },
     draw,
     csv: () => {
-      const { rows, names, contribution, misfit, stands_out: standsOut } = state.points;
+      const { rows, names, stands_out: standsOut } = state.points;
+      const columns = ["contribution", "change", "misfit"];
       const lines = rows.map((row, i) => [
-        ...[row, names[i], csvNumber(contribution[i]), csvNumber(misfit[i]), standsOut[i]],
+        ...[row, names[i]],
+        ...columns.map((column) => csvNumber(state.points[column][i])),
+        standsOut[i],
       ]);
-      return [["row", "sample", "contribution", "misfit", "stands_out"], ...lines];
+      return [["row", "sample", ...columns, "stands_out"], ...lines];
     },
   });
 };
 
+const MEANS = ["change", "contribution"];
+
 /** Means of classes or tokens, one below the other, or of positions in their order. */
 const addMeans = (state, fileName, key, title, noun) => {
   const inOrder = key === "positions";
-  const draw = (width) => {
-    const { names, stands_out: standsOut, contribution } = state[key];
-    const { contribution_low: low, contribution_high: high, misfit, p_value: pValues } = state[key];
-    const places = inOrder ? names.map(Number) : names.map((_, i) => i);
-    const lengths = (ends, sign) =>
-      ends.map((end, i) => Math.max(sign * (end - contribution[i]), 0) || 0);
+
+  const hoverTexts = () => {
+    const table = state[key];
+    const textOf = (mean, value) => (mean === "change" ? formatNumber(value) : signedNumber(value));
+    const interval = (name, i) =>
+      Number.isFinite(table[`${name}_low`][i])
+        ? ` (${["low", "high"].map((end) => textOf(name, table[`${name}_${end}`][i])).join(" to ")})`
+        : "";
+    return table.names.map((name, i) =>
+      [
+        `<b>${noun} ${plotlyText(name, 60)}</b>: ${count(table.n_samples[i], "row")}`,
+        ...MEANS.map((mean) => `mean ${mean} ${textOf(mean, table[mean][i])}${interval(mean, i)}`),
+        `mean misfit ${formatNumber(table.misfit[i], 2)} (p = ${formatNumber(table.p_value[i])})`,
+      ].join("<br>"),
+    );
+  };
+
+  const traceOf = (mean, k) => {
+    const table = state[key];
+    const places = table.names.map((name, i) => (inOrder ? Number(name) : i));
+    const lengths = (end, sign) =>
+      table[`${mean}_${end}`].map((bound, i) => Math.max(sign * (bound - table[mean][i]), 0) || 0);
     const bars = {
       type: "data",
       symmetric: false,
       color: "#555", // Plotly takes no colour from markers of several colours
       thickness: 1.3,
       width: 3,
-      array: lengths(high, 1),
-      arrayminus: lengths(low, -1),
+      array: lengths("high", 1),
+      arrayminus: lengths("low", -1),
     };
-    const height = Math.max(22 * names.length, 90);
-    const values = finiteOrNull(contribution);
-    const contributionAxis = axis("mean contribution", { zeroline: true, zerolinecolor: "#999" });
-    const trace = {
+    const values = finiteOrNull(table[mean]);
+    const axes = k === 0 ? {} : { [inOrder ? "yaxis" : "xaxis"]: inOrder ? "y2" : "x2" };
+    return {
       type: "scatter",
       mode: "markers",
       cliponaxis: false,
-      text: names.map((name, i) =>
-        [
-          `<b>${noun} ${plotlyText(name, 60)}</b>`,
-          count(state[key].n_samples[i], "row"),
-          `mean contribution ${formatNumber(contribution[i], 6)}`,
-          `mean misfit ${formatNumber(misfit[i], 2)} (p = ${formatNumber(pValues[i])})`,
-        ].join("<br>"),
-      ),
+      text: hoverTexts(),
       hovertemplate: "%{text}<extra></extra>",
       marker: {
         size: 8,
-        color: standsOut.map((isOutlying) => colourOf(isOutlying ? MARK : 0)),
-        symbol: standsOut.map((isOutlying) => (isOutlying ? symbolOf(MARK) : openSymbolOf(0))),
+        color: table.stands_out.map((isOutlying) => colourOf(isOutlying ? MARK : 0)),
+        symbol: table.stands_out.map((isOutlying) =>
+          isOutlying ? symbolOf(MARK) : openSymbolOf(0),
+        ),
       },
+      ...axes,
       ...(inOrder
         ? { x: places, y: values, error_y: bars }
         : { x: values, y: places, error_x: bars }),
     };
+  };
+
+  const draw = (width) => {
+    const { names } = state[key];
+    const height = Math.max(22 * names.length, 90);
+    const valueAxis = (mean, domain) =>
+      axis(mean, {
+        domain,
+        zeroline: true,
+        zerolinecolor: "#999",
+        tickangle: 0,
+        nticks: isNarrow(width) ? 3 : 5,
+      });
+    const placeAxis = axis("", {
+      ...ticks(names, fittingTicks(height), isNarrow(width) ? 12 : 28),
+      range: [names.length - 0.5, -0.5],
+    });
     return {
-      traces: [trace],
-      layout: inOrder
-        ? { height: 300, hovermode: "closest", xaxis: axis("position"), yaxis: contributionAxis }
-        : {
-            height: height + 70,
-            hovermode: "closest",
-            xaxis: contributionAxis,
-            yaxis: axis("", {
-              ...ticks(names, fittingTicks(height), isNarrow(width) ? 12 : 28),
-              range: [names.length - 0.5, -0.5],
+      traces: MEANS.map(traceOf),
+      layout: {
+        hovermode: "closest",
+        ...(inOrder
+          ? {
+              height: 400,
+              xaxis: axis("position", { anchor: "y2" }),
+              yaxis: valueAxis("change", [0.55, 1]),
+              yaxis2: valueAxis("contribution", [0, 0.45]),
+            }
+          : {
+              height: height + 70,
+              xaxis: valueAxis("change", [0, 0.46]),
+              xaxis2: valueAxis("contribution", [0.54, 1]),
+              yaxis: placeAxis,
             }),
-          },
+      },
     };
   };
 
@@ -251,24 +289,28 @@ const addMeans = (state, fileName, key, title, noun) => {
     fileName: `${fileName}-${key}`,
     caption: () => {
       const { names, n, stands_out: standsOut } = state[key];
-      const nOutlying = standsOut.filter(Boolean).length;
       const order = inOrder ? "from the first" : "largest misfit first";
-      const shown = names.length < n ? `${names.length} of ${n} shown, ${order}. ` : "";
+      const shown = names.length < n ? `${names.length} of ${n} are shown, ${order}. ` : "";
+      const level = formatNumber(100 - 100 * state.alpha, 0);
       return (
-        `The mean contribution of the samples of each ${noun}, with ${formatNumber(100 - 100 * state.alpha, 0)} % ` +
-        `intervals. ${shown}Filled squares (${nOutlying}): the samples fit worse than those of other ${key}.`
+        `The mean change and contribution of the samples of each ${noun}, with ${level} % ` +
+        `intervals. ${shown}Filled squares (${standsOut.filter(Boolean).length}): the samples fit ` +
+        `worse than those of other ${key}.`
       );
     },
     draw,
     csv: () => {
-      const keys = ["n_samples", "contribution", "contribution_low", "contribution_high"];
-      keys.push("misfit", "p_value");
+      const columns = [
+        "n_samples",
+        ...MEANS.flatMap((mean) => [mean, `${mean}_low`, `${mean}_high`]),
+        ...["misfit", "p_value"],
+      ];
       const rows = state[key].names.map((name, i) => [
         name,
-        ...keys.map((column) => csvNumber(state[key][column][i])),
+        ...columns.map((column) => csvNumber(state[key][column][i])),
         state[key].stands_out[i],
       ]);
-      return [[noun, ...keys, "stands_out"], ...rows];
+      return [[noun, ...columns, "stands_out"], ...rows];
     },
   });
 };

@@ -19,7 +19,8 @@ const samplesPart = (view, samples) => {
     nodes.push(
       caption(
         "The samples whose two sides fit each other worst. Misfit counts standard deviations from ",
-        "the usual fit.",
+        "the usual fit. Change: how much of the sample the other side does not predict (its squared ",
+        "residual, over the mean squared distance of the samples from their mean).",
       ),
       cardList(samples, recordsOf(misfit)),
     );

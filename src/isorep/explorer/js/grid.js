@@ -141,7 +141,7 @@ export const unpackGrid = (section) => {
         )
       : [];
 
-  const explained = Object.keys(section.explanations ?? {}).map((key) =>
+  const explainedCells = Object.keys(section.explained ?? {}).map((key) =>
     key.split(",").map(Number),
   );
 
@@ -150,7 +150,7 @@ export const unpackGrid = (section) => {
    * that is not a layer with itself.
    */
   const firstCell = (measure) => {
-    if (explained.length) return explained[0];
+    if (explainedCells.length) return explainedCells[0];
     if (isDiagonal) return cells[0];
     const similarity = (cell) => valueAt(measure.similarity, cell);
     const computed = cells.filter((cell) => Number.isFinite(similarity(cell)));
@@ -162,7 +162,7 @@ export const unpackGrid = (section) => {
     );
   };
 
-  const isExplained = ([i, j]) => Boolean(section.explanations?.[`${i},${j}`]);
+  const isExplained = ([i, j]) => Boolean(section.explained?.[`${i},${j}`]);
 
   const hoverText = (cell, measure, names) => {
     const lines = facts(cell, measure).map(([name, value]) => `${name}: ${value}`);
@@ -195,13 +195,14 @@ export const unpackGrid = (section) => {
   return {
     ...{ xLayers, yLayers, measures, cells, details, isDiagonal, maxChanceP },
     ...{ valueAt, valuesOf, reason, warning, mark, isJudged, facts, missingCells, chanceCells },
-    ...{ firstCell, hoverText, csv, explained },
-    explanations: section.explanations,
+    ...{ firstCell, hoverText, csv, explainedCells },
+    explained: section.explained,
     samples: section.samples,
     xRank: section.x_rank,
     yRank: section.y_rank,
     samplesOf: (cell) => valueAt(nSamples, cell),
     threshold: section.threshold ?? null,
     notes: section.notes,
+    explanations: section.explanations,
   };
 };

@@ -77,7 +77,7 @@ export const addHeatmap = (grid, state, fileName, select) => {
       parts.push(`Hatched cells are not above chance (adjusted p > ${grid.maxChanceP}). `);
     } else if (pValues) parts.push("All cells are above chance. ");
     if (missing.length) parts.push("Grey cells with a cross could not be computed. ");
-    if (grid.explained.length) parts.push("Cells with a ring open to an explanation. ");
+    if (grid.explainedCells.length) parts.push("Cells with a ring open to an explanation. ");
     parts.push(hint("Click a cell, or use the arrow keys and Enter, to see its details."));
     return parts;
   };
@@ -117,7 +117,7 @@ export const addHeatmap = (grid, state, fileName, select) => {
       },
     };
     return {
-      traces: [heatmap, ...(grid.explained.length ? [rings(grid.explained)] : [])],
+      traces: [heatmap, ...(grid.explainedCells.length ? [rings(grid.explainedCells)] : [])],
       layout: {
         height: height + 70 + longestLength(yLayers, maxLength) * 5,
         plot_bgcolor: "#e3e3e3",

@@ -42,9 +42,9 @@ export const addLayerPlot = (grid, state, fileName, select) => {
     if (!grid.cells.every(grid.isJudged)) {
       parts.push("Layers with an open point cannot be judged: see the list above. ");
     }
-    if (grid.explained.length) {
+    if (grid.explainedCells.length) {
       const names = listNames(
-        grid.explained.map(([i]) => layers[i]),
+        grid.explainedCells.map(([i]) => layers[i]),
         12,
       );
       parts.push("Layers that open to an explanation: ");

@@ -64,8 +64,8 @@ const nameOf = (record) => {
   return element("p", { class: "who" }, ...parts);
 };
 
-const numbersOf = ({ contribution, misfit, neighbours_kept: kept }) => {
-  const lines = [`contribution ${signedNumber(contribution)}`];
+const numbersOf = ({ contribution, change, misfit, neighbours_kept: kept }) => {
+  const lines = [`contribution ${signedNumber(contribution)}`, `change ${formatNumber(change, 2)}`];
   if (misfit !== null) lines.push(`misfit ${formatNumber(misfit, 1)}`);
   lines.push(`${formatNumber(100 * kept, 0)} % of neighbours kept`);
   return element("p", { class: "numbers" }, ...lines.map((line) => element("span", {}, line)));

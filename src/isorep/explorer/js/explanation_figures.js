@@ -371,9 +371,13 @@ const addNeurons = (state, fileName) => {
   return addFigure({
     title: "Neurons predicted from the other side",
     fileName: `${fileName}-neurons`,
-    caption: () =>
-      "How well ridge regression predicts each neuron from all neurons of the other side, on held-out " +
-      "samples. Filled: above noise; open: not.",
+    caption: () => {
+      const isCut = sides.some((side) => state.neurons[side].names.length < state.neurons[side].n);
+      return (
+        "How well ridge regression predicts each neuron from all neurons of the other side, on " +
+        `held-out samples. Filled: above noise; open: not.${isCut ? " Shown are the worst predicted." : ""}`
+      );
+    },
     draw,
     csv: () => {
       const keys = [

@@ -187,6 +187,7 @@ class TriangularAxes:
         )
         wide[:, self.columns] = rows
         filled: Array = wide
+        filled: Array = wide
         return filled
 
 

@@ -17,7 +17,9 @@ def samples():
 
 def test_independent_samples_equal_scipy(samples):
     labels, contributions, misfit = samples
-    table = class_means("class", labels, contributions, misfit, np.arange(90), 0.1)
+    table = class_means(
+        "class", labels, {"contribution": contributions}, misfit, np.arange(90), 0.1
+    )
     p_values = []
     for name in ("cat", "dog", "owl"):
         row = table.sel({"class": name})
@@ -46,7 +48,7 @@ def test_independent_samples_equal_scipy(samples):
 def test_samples_of_a_group_are_left_out_together(samples):
     labels, contributions, misfit = samples
     units = np.arange(90) // 3
-    table = class_means("class", labels, contributions, misfit, units, 0.05)
+    table = class_means("class", labels, {"contribution": contributions}, misfit, units, 0.05)
     inside = labels == "cat"
     values, groups = contributions[inside], units[inside]
     without = np.array([values[groups != g].mean() for g in np.unique(groups)])
@@ -61,14 +63,16 @@ def test_samples_of_a_group_are_left_out_together(samples):
 def test_a_class_of_two_samples_is_not_tested(samples):
     labels, contributions, misfit = samples
     labels = np.where(np.arange(90) < 2, "rare", labels)
-    row = class_means("class", labels, contributions, misfit, np.arange(90), 0.05).sel(
-        {"class": "rare"}
-    )
+    row = class_means(
+        "class", labels, {"contribution": contributions}, misfit, np.arange(90), 0.05
+    ).sel({"class": "rare"})
     assert np.isnan([row["contribution_low"].item(), row["p_value"].item()]).all()
     assert not row["stands_out"]
 
 
 def test_one_class_alone_is_not_tested(samples):
     _, contributions, misfit = samples
-    table = class_means("class", np.zeros(90), contributions, misfit, np.arange(90), 0.05)
+    table = class_means(
+        "class", np.zeros(90), {"contribution": contributions}, misfit, np.arange(90), 0.05
+    )
     assert np.isnan(table["p_value"].to_numpy()).all()

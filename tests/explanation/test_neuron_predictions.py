@@ -5,7 +5,8 @@ import pytest
 
 from isorep.core.folds import assign_folds
 from isorep.explanation.explained_pair import ExplainedPair
-from isorep.explanation.neuron_predictions import PENALTIES, predicted_neurons
+from isorep.explanation.neuron_predictions import predicted_neurons
+from isorep.explanation.ridge_fold import PENALTIES
 
 
 @pytest.fixture(scope="module")

@@ -112,6 +112,15 @@ def diff(
             "long.",
         ),
     ] = True,
+    explain: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Explain the N most changed layers in words: the directions, classes and samples "
+            "that changed more than the others.",
+        ),
+    ] = 0,
     seed: SeedOption = 0,
     nan_policy: NanPolicyOption = "raise",
     output: Annotated[
@@ -188,6 +197,7 @@ def diff(
         fail_below=fail_below,
         allow_missing=allow_missing or [],
         interval=interval,
+        explain=explain,
         **known.read(),
         seed=seed,
         nan_policy=cast("NanPolicy", nan_policy),
@@ -227,7 +237,12 @@ def _layer_map(pairs: list[str]) -> LayerMap | None:
 
 def _print_layers(result: Diff, n_samples: int) -> None:
     """Print the layers, most changed first."""
-    from isorep.comparison.diff_result import diff_columns, diff_mark, diff_notes
+    from isorep.comparison.diff_result import (
+        diff_columns,
+        diff_explanations,
+        diff_mark,
+        diff_notes,
+    )
 
     threshold = "" if result.fail_below is None else f", fail below {result.fail_below}"
     console = new_console()
@@ -250,7 +265,7 @@ def _print_layers(result: Diff, n_samples: int) -> None:
             style=_STYLES.get(layer.verdict or ""),
         )
     console.print(listing)
-    for note in diff_notes(result):
+    for note in (*diff_notes(result), *diff_explanations(result)):
         console.print(shown(note))
 
 

@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from math import inf, isnan, nan
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +24,13 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
+    from isorep.comparison.diffing.layer_explanations import LayerExplanation
+
 _MOST_REASONS = 3
 """Number of reasons that a text shows."""
+
+_LINE = 100
+"""Characters of a line of an explanation."""
 
 _NOT_COMPARED = "only layers with the same name were compared"
 """Reason of the cells of `Diff.grid` off the diagonal."""
@@ -108,6 +115,12 @@ class Diff(Mapping[str, LayerDiff]):
         Layers that have the same values on both sides as the one that stands for them.
     notes : tuple of str
         How names were matched, and what makes the whole comparison doubtful.
+    explanations : mapping of layer to LayerExplanation
+        With ``explain=``, what changed in the most changed layers: ``text``, a paragraph, and
+        ``change``, its numbers (``directions``, ``classes``, ``samples``). A layer whose similarity
+        is 1.0000 or NaN has none.
+    not_explained : tuple of str
+        With ``explain=``, the other layers that changed, most changed first.
     """
 
     table: xarray.Dataset
@@ -121,6 +134,8 @@ class Diff(Mapping[str, LayerDiff]):
     unjudged: Mapping[str, str] = field(default_factory=dict)
     folded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    explanations: Mapping[str, LayerExplanation] = field(default_factory=dict)
+    not_explained: tuple[str, ...] = ()
 
     def __getitem__(self, layer: str) -> LayerDiff:
         stand_in = next((name for name, others in self.folded.items() if layer in others), layer)
@@ -150,7 +165,8 @@ class Diff(Mapping[str, LayerDiff]):
             (layer.layer, *(values[i] for values in columns.values()), diff_mark(self, layer))
             for i, layer in enumerate(self.layers)
         ]
-        return html_table(repr(self), rows, ["layer", *columns, ""])
+        table = html_table(repr(self), rows, ["layer", *columns, ""])
+        return table + "".join(f"<p>{escape(text)}</p>" for text in diff_explanations(self))
 
     @cached_property
     def layers(self) -> tuple[LayerDiff, ...]:
@@ -220,7 +236,7 @@ class Diff(Mapping[str, LayerDiff]):
         return diff_summary(self)
 
     def to_text(self, most: int | None = None) -> str:
-        """Return a table of the layers in plain text, most changed first.
+        """Return a table of the layers in plain text, most changed first, and the explanations.
 
         Parameters
         ----------
@@ -265,6 +281,8 @@ class Diff(Mapping[str, LayerDiff]):
             "dead": list(self.dead),
             "folded": {layer: list(others) for layer, others in self.folded.items()},
             "notes": list(self.notes),
+            "explanations": [each.to_dict() for each in self.explanations.values()],
+            "not_explained": list(self.not_explained),
         }
 
     def to_json(self) -> str:
@@ -315,7 +333,8 @@ def diff_text(diff: Diff, most: int | None = None) -> str:
     if len(shown) < len(diff.layers):
         lines.append(f"... and {len(diff.layers) - len(shown)} less changed")
     lines += diff_reasons(diff, [layer for layer in shown if isnan(layer.similarity)])
-    return "\n".join([*lines, *diff_notes(diff)])
+    paragraphs = [fill(text, _LINE, subsequent_indent="  ") for text in diff_explanations(diff)]
+    return "\n".join([*lines, *diff_notes(diff), *paragraphs])
 
 
 def diff_summary(diff: Diff) -> str:
@@ -399,6 +418,16 @@ def diff_notes(diff: Diff) -> list[str]:
         layers = "1 layer is" if n_folded == 1 else f"{n_folded} layers are"
         notes.append(f"{layers} not shown, with the values of another one")
     return notes
+
+
+def diff_explanations(diff: Diff) -> list[str]:
+    """Return the paragraphs about the most changed layers, and how many layers have none."""
+    texts = [explanation.text for explanation in diff.explanations.values()]
+    n = len(diff.not_explained)
+    if n:
+        layers = "1 more changed layer is" if n == 1 else f"{n} more changed layers are"
+        texts.append(f"{layers} not explained (explain={len(texts) + n} explains all)")
+    return texts
 
 
 def shortened(layers: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,15 +20,15 @@ FEWEST_UNITS = 3
 def class_means(
     name: str,
     labels: NDArray[Any],
-    contributions: Floats,
+    values: Mapping[str, Floats],
     misfit: Floats,
     units: NDArray[np.int64],
     alpha: float,
 ) -> xarray.Dataset:
-    """Return the mean contribution and misfit of each class.
+    """Return the means of each class.
 
-    The interval of a class is the mean contribution plus and minus the t quantile times the
-    jackknife's standard error over the units. A class is tested by Welch's t-test of the misfit of
+    The interval of a mean is the mean plus and minus the t quantile times the jackknife's standard
+    error over the units. A class is tested by Welch's t-test of the misfit of
     its units against that of all others, one-sided, adjusted for the number of classes. A class of
     fewer than 3 units has no interval and no p-value.
 
@@ -37,8 +38,10 @@ def class_means(
         Name of the dimension: "class", "token" or "position".
     labels : (n,) array
         Class of each sample.
-    contributions, misfit : (n,) float64 array
-        Of each sample.
+    values : mapping of name to (n,) float64 array
+        Values of each sample whose means get intervals, such as contributions.
+    misfit : (n,) float64 array
+        Misfit of each sample.
     units : (n,) int64 array
         Independent unit of each sample: its group, or its own number.
     alpha : float
@@ -47,7 +50,7 @@ def class_means(
     Returns
     -------
     xarray.Dataset
-        Over (name,): ``n_samples``, ``contribution``, ``contribution_low``, ``contribution_high``,
+        Over (name,): ``n_samples``; the mean of each of the values, with ``_low`` and ``_high``;
         ``misfit``, ``p_value``, ``stands_out``.
 
     References
@@ -59,44 +62,55 @@ def class_means(
     --------
     >>> labels = np.repeat(["cat", "dog"], 20)
     >>> misfit = np.sin(np.arange(40.0)) + 3 * (labels == "dog")
-    >>> table = class_means("class", labels, misfit / 100, misfit, np.arange(40), 0.05)
+    >>> table = class_means("class", labels, {}, misfit, np.arange(40), 0.05)
     >>> table["stands_out"].sel({"class": "dog"}).item()
     True
     """
     import xarray
-    from scipy.stats import false_discovery_control, t, ttest_ind
+    from scipy.stats import false_discovery_control, ttest_ind
 
     classes, codes = np.unique(labels, return_inverse=True)
-    values = np.full((len(classes), 5), np.nan)
+    intervals = {key: np.full((len(classes), 3), np.nan) for key in values}
+    tests = np.full((len(classes), 2), np.nan)
     for code in range(len(classes)):
         members = codes == code
-        values[code, :2] = contributions[members].mean(), misfit[members].mean()
         n_units = len(np.unique(units[members]))
+        for key, array in values.items():
+            intervals[key][code] = _interval(array[members], units[members], n_units, alpha)
+        tests[code, 0] = misfit[members].mean()
         if n_units < FEWEST_UNITS:
             continue
-        half = t.isf(alpha / 2, n_units - 1) * _jackknife_error(
-            contributions[members], units[members]
-        )
-        values[code, 2:4] = values[code, 0] - half, values[code, 0] + half
         inside = _unit_means(misfit[members], units[members])
         outside = _unit_means(misfit[~members], units[~members])
         if len(outside) >= FEWEST_UNITS and np.isfinite(misfit).all():
             test = ttest_ind(inside, outside, equal_var=False, alternative="greater")
-            values[code, 4] = test.pvalue
-    tested = np.isfinite(values[:, 4])
+            tests[code, 1] = test.pvalue
+    tested = np.isfinite(tests[:, 1])
     if tested.any():
-        values[tested, 4] = false_discovery_control(values[tested, 4])
-    contribution, mean_misfit, low, high, p_values = values.T
-    variables: dict[str, Any] = {
-        "n_samples": (name, np.bincount(codes)),
-        "contribution": (name, contribution),
-        "contribution_low": (name, low),
-        "contribution_high": (name, high),
-        "misfit": (name, mean_misfit),
-        "p_value": (name, p_values),
-        "stands_out": (name, p_values <= alpha),
+        tests[tested, 1] = false_discovery_control(tests[tested, 1])
+    variables: dict[str, Any] = {"n_samples": (name, np.bincount(codes))}
+    for key, columns in intervals.items():
+        for ending, column in zip(("", "_low", "_high"), columns.T, strict=True):
+            variables[key + ending] = (name, column)
+    variables |= {
+        "misfit": (name, tests[:, 0]),
+        "p_value": (name, tests[:, 1]),
+        "stands_out": (name, tests[:, 1] <= alpha),
     }
     return xarray.Dataset(variables, coords={name: classes}, attrs={"alpha": alpha})
+
+
+def _interval(
+    values: Floats, units: NDArray[np.int64], n_units: int, alpha: float
+) -> tuple[float, float, float]:
+    """Return the mean of the values and its interval, NaN for too few units."""
+    from scipy.stats import t
+
+    mean = float(values.mean())
+    if n_units < FEWEST_UNITS:
+        return mean, np.nan, np.nan
+    half = float(t.isf(alpha / 2, n_units - 1)) * _jackknife_error(values, units)
+    return mean, mean - half, mean + half
 
 
 def _unit_means(values: Floats, units: NDArray[np.int64]) -> Floats:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isorep._utils.arrays import to_numpy
 from isorep._utils.linalg import svd
 from isorep.core.overlap import Overlap
 from isorep.explanation.explained_pair import ExplainedPair
-from isorep.explanation.held_out_pairs import Floats, HeldOutPairs
+from isorep.explanation.held_out_pairs import Floats, HeldOutPairs, coordinates
 
 if TYPE_CHECKING:
     import xarray
@@ -70,6 +71,15 @@ def shared_directions(
             },
         },
     )
+
+
+def shared_scores(
+    overlap: Overlap, whiten: bool, shared: NDArray[np.bool_]
+) -> tuple[Floats, Floats]:
+    """Return the scores of both sides in the shared pairs, (n, k)."""
+    x, y = (coordinates(side, whiten) for side in (overlap.x, overlap.y))
+    u, _, wt = np.linalg.svd(x.T @ y, full_matrices=False)
+    return x @ u[:, shared], y @ wt[shared].T
 
 
 def _canonical(overlap: Overlap) -> tuple[Floats, dict[str, dict[str, Floats]]]:

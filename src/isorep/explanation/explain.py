@@ -15,13 +15,14 @@ from isorep.core.orders import check_permutations
 from isorep.core.overlap import Overlap
 from isorep.core.warning_text import WarningText, issue
 from isorep.explanation.class_means import class_means
-from isorep.explanation.directions import shared_directions
+from isorep.explanation.directions import shared_directions, shared_scores
 from isorep.explanation.explained_pair import ExplainedPair
 from isorep.explanation.explanation import Explanation
-from isorep.explanation.held_out_pairs import Floats, coordinates, held_out_pairs
+from isorep.explanation.held_out_pairs import held_out_pairs
 from isorep.explanation.neighbour_changes import neighbour_changes
 from isorep.explanation.neuron_predictions import predicted_neurons
 from isorep.explanation.outlying_samples import FEWEST_DEGREES, Misfit, misfit_of_samples
+from isorep.explanation.sample_changes import sample_changes
 from isorep.explanation.sample_contributions import sample_contributions
 from isorep.inference.jackknife import BLOCKS
 from isorep.measures.measure_spec import Spec
@@ -180,14 +181,16 @@ def explain(
         seed=seed,
     )
     directions = shared_directions(pair, held_out, whiten=whiten, alpha=alpha)
-    shared = _shared_scores(overlap, whiten, directions["shared"].to_numpy())
+    shared = shared_scores(overlap, whiten, directions["shared"].to_numpy())
     misfit = misfit_of_samples(*shared, alpha)
     contributions = sample_contributions(overlap, seeded, labels=pair.labels, seed=seed)
     changes = neighbour_changes(overlap, shared, misfit.bulk(alpha), k=k, alpha=alpha, seed=seed)
+    moved = sample_changes(overlap, folds=folds, seed=seed)
     coords = _coordinates_of_samples(pair, token_text)
     samples = xarray.Dataset(
         {
             "contribution": ("sample", contributions.values),
+            "change": ("sample", moved),
             "misfit": ("sample", misfit.z_scores),
             "p_value": ("sample", misfit.p_values),
             "stands_out": ("sample", misfit.p_values <= alpha),
@@ -199,8 +202,9 @@ def explain(
     )
     n = overlap.n_samples
     units = np.arange(n) if overlap.structure is None else overlap.structure.units(BLOCKS)
+    values = {"contribution": contributions.values, "change": moved}
     means = {
-        name: class_means(name, coords[key][1], contributions.values, misfit.z_scores, units, alpha)
+        name: class_means(name, coords[key][1], values, misfit.z_scores, units, alpha)
         for name, key in (("class", "label"), ("token", "token"), ("position", "position"))
         if key in coords
     }
@@ -227,15 +231,6 @@ def explain(
         names=(pair.x_name, pair.y_name),
         warnings=issue(warnings, stacklevel=2),
     )
-
-
-def _shared_scores(
-    overlap: Overlap, whiten: bool, shared: NDArray[np.bool_]
-) -> tuple[Floats, Floats]:
-    """Return the scores of both sides in the shared pairs, (n, k)."""
-    x, y = (coordinates(side, whiten) for side in (overlap.x, overlap.y))
-    u, _, wt = np.linalg.svd(x.T @ y, full_matrices=False)
-    return x @ u[:, shared], y @ wt[shared].T
 
 
 def _coordinates_of_samples(

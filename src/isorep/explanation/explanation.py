@@ -41,16 +41,18 @@ class Explanation:
         are the shares that have no pair.
     samples : xarray.Dataset
         Over (sample,), the rows: ``contribution``, similarity without the sample minus similarity
-        with it; ``misfit``, how much worse the two sides of the sample fit each other than those of
-        the others, in standard deviations; ``p_value`` of the misfit (adjusted for the number of
-        samples) and ``stands_out``; ``neighbours_kept``, share of neighbours that both sides have;
-        ``group``, number of the row of `groups`, 0 without one. Coordinates: ``sample_name``, and
-        ``label``, ``position`` and ``token`` where they are known. The attribute ``method`` says
-        how contributions were computed.
+        with it; ``change``, squared held-out residual of a prediction from the other side, over the
+        mean squared distance of the samples from their mean; ``misfit``, how much worse the two
+        sides of the sample fit each other than those of the others, in standard deviations;
+        ``p_value`` of the misfit (adjusted for the number of samples) and ``stands_out``;
+        ``neighbours_kept``, share of neighbours that both sides have; ``group``, number of the row
+        of `groups`, 0 without one. Coordinates: ``sample_name``, and ``label``, ``position`` and
+        ``token`` where they are known. The attribute ``method`` says how contributions were
+        computed.
     classes, tokens, positions : xarray.Dataset or None
         The same by label, token and position: ``n_samples``, mean ``contribution`` with
-        ``contribution_low`` and ``contribution_high``, mean ``misfit``, ``p_value`` and
-        ``stands_out``. None without labels, tokens or positions.
+        ``contribution_low`` and ``contribution_high``, mean ``change`` with its interval, mean
+        ``misfit``, ``p_value`` and ``stands_out``. None without labels, tokens or positions.
     groups : pandas.DataFrame
         Groups of samples that one side links and the other does not: ``grouped_by`` ("x" or "y"),
         ``n_samples``, ``x_links`` and ``y_links`` (mean number of neighbours within the group), and

@@ -80,16 +80,15 @@ def held_out_pairs(
     """
     x, y = (coordinates(side, whiten) for side in (overlap.x, overlap.y))
     n = overlap.n_samples
-    fold_of = assign_folds(n, folds, overlap.structure, seed)
-    members = [np.flatnonzero(fold_of == fold) for fold in range(folds)]
+    members = rows_of_folds(overlap, folds, seed)
     orders = Orders(overlap.structure or n, n_permutations, seed)
     with one_thread():
-        x_scores, y_scores = _scores(x, y, members)
-        correlations = _correlations(x_scores, y_scores)
+        x_scores, y_scores = scores_of_pairs(x, y, members)
+        correlations = correlations_of_pairs(x_scores, y_scores)
         largest = []
         for (order,) in orders.batches(1):
             check_stopped()
-            largest.append(_correlations(*_scores(x, y[order], members)).max())
+            largest.append(correlations_of_pairs(*scores_of_pairs(x, y[order], members)).max())
     reached = 1 + np.sum(np.array(largest)[:, None] >= correlations, axis=0)
     return HeldOutPairs(
         x_scores=x_scores,
@@ -100,7 +99,15 @@ def held_out_pairs(
     )
 
 
-def _scores(x: Floats, y: Floats, members: list[NDArray[np.int64]]) -> tuple[Floats, Floats]:
+def rows_of_folds(overlap: Overlap, folds: int, seed: int) -> list[NDArray[np.int64]]:
+    """Return the samples of each fold."""
+    fold_of = assign_folds(overlap.n_samples, folds, overlap.structure, seed)
+    return [np.flatnonzero(fold_of == fold) for fold in range(folds)]
+
+
+def scores_of_pairs(
+    x: Floats, y: Floats, members: list[NDArray[np.int64]]
+) -> tuple[Floats, Floats]:
     """Return the standardised scores of each fold's samples, fitted on the other folds."""
     n, c = len(x), min(x.shape[1], y.shape[1])
     x_scores, y_scores = np.zeros((2, n, c))
@@ -127,7 +134,8 @@ def _standardised(scores: Floats, gram: Floats, directions: Floats, m: int) -> F
     return np.asarray(scores / np.sqrt(np.where(varies, variances, 1.0)) * varies)
 
 
-def _correlations(x_scores: Floats, y_scores: Floats) -> Floats:
+def correlations_of_pairs(x_scores: Floats, y_scores: Floats) -> Floats:
+    """Return the correlation of the scores of each pair."""
     products = np.sum(x_scores * y_scores, axis=0)
     norms = np.linalg.norm(x_scores, axis=0) * np.linalg.norm(y_scores, axis=0)
     return np.asarray(np.clip(products / np.where(norms > 0, norms, 1.0), -1.0, 1.0))

@@ -15,12 +15,10 @@ from isorep.core.overlap import Overlap
 from isorep.core.principal_axes import GRAM_TOLERANCE
 from isorep.explanation.explained_pair import ExplainedPair
 from isorep.explanation.held_out_pairs import Floats, coordinates
+from isorep.explanation.ridge_fold import RidgeFold
 
 if TYPE_CHECKING:
     import xarray
-
-PENALTIES = 10.0 ** np.arange(-6, 5)
-"""Ridge penalties, over the mean squared singular value of the training samples."""
 
 NULL_SCORES = 5000
 """Scores of unrelated neurons that are enough for a p-value."""
@@ -29,63 +27,12 @@ FEWEST_PERMUTATIONS = 39
 """Fewest permutations, however many neurons there are."""
 
 
-class _Fold(NamedTuple):
-    """Ridge regression from some samples, for the other samples.
-
-    Attributes
-    ----------
-    fitted, held : (m,) and (n - m,) int64 array
-        Rows of the training samples and of the samples held out.
-    u, s : (m, r) and (r,) array
-        Singular vectors and values of the training samples.
-    held_scores : (n - m, r) array
-        The samples held out, in the principal axes of the training samples.
-    """
-
-    fitted: NDArray[np.int64]
-    held: NDArray[np.int64]
-    u: Floats
-    s: Floats
-    held_scores: Floats
-
-    @classmethod
-    def from_rows(cls, x: Floats, is_held: NDArray[np.bool_]) -> _Fold:
-        fitted, held = np.flatnonzero(~is_held), np.flatnonzero(is_held)
-        mean = x[fitted].mean(axis=0)
-        u, s, vt = np.linalg.svd(x[fitted] - mean, full_matrices=False)
-        kept = s > GRAM_TOLERANCE * max(s[0], 1e-300)
-        return cls(fitted, held, u[:, kept], s[kept], (x[held] - mean) @ vt[kept].T)
-
-    def predictions(self, y: Floats) -> tuple[Floats, Floats]:
-        """Return predictions and values of the neurons held out, about the training means.
-
-        The penalty of each neuron minimises generalised cross-validation in the training samples.
-        """
-        mean = y[self.fitted].mean(axis=0)
-        centred = y[self.fitted] - mean
-        coefficients = self.u.T @ centred
-        total = np.sum(centred**2, axis=0)
-        best = np.full(y.shape[1], np.inf)
-        chosen = np.zeros_like(coefficients)
-        squares = self.s**2
-        m = len(self.fitted)
-        for penalty in PENALTIES * (squares.mean() if len(squares) else 1.0):
-            shrinkage = squares / (squares + penalty)
-            errors = total - (2 * shrinkage - shrinkage**2) @ coefficients**2
-            # The mean takes one degree of freedom.
-            criterion = errors / max(m - 1 - shrinkage.sum(), 1e-9) ** 2
-            better = criterion < best
-            best = np.where(better, criterion, best)
-            chosen[:, better] = (shrinkage / self.s)[:, None] * coefficients[:, better]
-        return self.held_scores @ chosen, y[self.held] - mean
-
-
 class _HeldOut(NamedTuple):
     correlations: Floats
     r_squared: Floats
 
 
-def _held_out(folds: list[_Fold], y: Floats) -> _HeldOut:
+def _held_out(folds: list[RidgeFold], y: Floats) -> _HeldOut:
     """Return the correlation and R^2 of the held-out predictions of each neuron, (q,)."""
     products, squares, norms, errors = np.zeros((4, y.shape[1]))
     for fold in folds:
@@ -135,7 +82,7 @@ def predicted_neurons(
     for name, (side, names, other, other_names) in sides.items():
         neurons, alive = _standardised(side)
         predictors = coordinates(other, whiten=False)
-        prepared = [_Fold.from_rows(predictors, fold_of == fold) for fold in range(folds)]
+        prepared = [RidgeFold.from_rows(predictors, fold_of == fold) for fold in range(folds)]
         scores = _held_out(prepared, neurons)
         null = _null(prepared, neurons, overlap, n_permutations, seed)
         p_values = _adjusted(scores.correlations, null)
@@ -196,7 +143,7 @@ def _standardised(side: Any) -> tuple[Floats, NDArray[np.bool_]]:
 
 
 def _null(
-    prepared: list[_Fold], neurons: Floats, overlap: Overlap, n_permutations: int, seed: int
+    prepared: list[RidgeFold], neurons: Floats, overlap: Overlap, n_permutations: int, seed: int
 ) -> Floats:
     """Return the held-out correlations of all neurons after permutations of their rows."""
     enough = max(FEWEST_PERMUTATIONS, -(-NULL_SCORES // neurons.shape[1]))

@@ -36,6 +36,7 @@ def layer_grid(table: xarray.Dataset, measures: list[str]) -> dict[str, Any]:
         "marks": table.attrs.get("marks", []),
         "unjudged": table.attrs.get("unjudged", []),
         "notes": table.attrs.get("notes", []),
+        "explanations": table.attrs.get("explanations", []),
         "measures": [_measure(table, name) for name in measures],
     }
 

@@ -33,7 +33,7 @@ def report(
     table becomes a section of the page:
 
     - `isorep.compare`: a grid of layers;
-    - `isorep.diff`: a point for each layer, most changed first, and the threshold;
+    - `isorep.diff`: a point for each layer, most changed first, the threshold, and explanations;
     - `isorep.pairwise`: a distance matrix with its tree, and a map of the networks;
     - `isorep.trajectory`: curves over the steps;
     - `isorep.monitor.converged`: the same curves with confidence intervals, and the step at which
@@ -161,7 +161,7 @@ def _tables(result: Any) -> Mapping[str, xarray.Dataset]:
 
 def _diff_table(diff: Diff) -> xarray.Dataset:
     """Return the grid of a diff, most changed first, with its threshold and what it says."""
-    from isorep.comparison.diff_result import diff_mark, diff_notes
+    from isorep.comparison.diff_result import diff_explanations, diff_mark, diff_notes
 
     layers = list(diff)
     threshold = {} if diff.fail_below is None else {"fail_below": diff.fail_below}
@@ -172,6 +172,7 @@ def _diff_table(diff: Diff) -> xarray.Dataset:
             marks=[diff_mark(diff, layer) for layer in diff.layers],
             unjudged=[layer for layer in layers if layer in diff.unjudged],
             notes=diff_notes(diff),
+            explanations=diff_explanations(diff),
             **threshold,
         )
     )

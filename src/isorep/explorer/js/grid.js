@@ -190,5 +190,6 @@ export const unpackGrid = (section) => {
     samplesOf: (cell) => valueAt(nSamples, cell),
     threshold: section.threshold ?? null,
     notes: section.notes,
+    explanations: section.explanations,
   };
 };

@@ -22,6 +22,14 @@ const notesList = (grid) => {
   return element("ul", { class: "notes" }, ...marked, ...notes);
 };
 
+/** What changed in the most changed layers of a diff, a paragraph each. */
+const explanationList = (grid) =>
+  element(
+    "div",
+    { class: "explanations" },
+    ...grid.explanations.map((text) => element("p", {}, visible(text))),
+  );
+
 export const gridSection = (section, fileName) => {
   const grid = unpackGrid(section);
   const { xLayers, yLayers, measures, isDiagonal } = grid;
@@ -74,7 +82,7 @@ export const gridSection = (section, fileName) => {
       ? `${layers}, each of ${section.x_name} with its counterpart of ${section.y_name}.`
       : `${layers} of ${section.x_name} (rows) and ${yLayers.length} of ${section.y_name} (columns), in the order of the table.`,
     parts: [
-      ...(isDiagonal ? [notesList(grid)] : []),
+      ...(isDiagonal ? [notesList(grid), explanationList(grid)] : []),
       controls(measureDropdown, quantityDropdown, ...layerDropdowns),
       element("div", { class: "columns" }, figure.box, panel.box),
     ],

@@ -187,7 +187,6 @@ class TriangularAxes:
         )
         wide[:, self.columns] = rows
         filled: Array = wide
-        filled: Array = wide
         return filled
 
 

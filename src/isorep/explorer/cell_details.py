@@ -15,7 +15,7 @@ from isorep._utils.progress import track
 from isorep.core.coded_warning import FewSamplesWarning
 from isorep.core.overlap import Overlap
 from isorep.explorer.matched_sides import MatchedSides
-from isorep.explorer.packing import coarse, floats, names
+from isorep.explorer.packing import coarse, floats, short
 from isorep.explorer.page import as_text
 from isorep.inference.random_matrix_edge import RandomMatrixEdge, random_matrix_edge
 from isorep.random_matrix.tracy_widom import n_above_edge
@@ -39,6 +39,9 @@ MAX_CLASSES = 20
 colour scale, and the rarest names become one class."""
 
 OTHERS = "others"
+
+NAME_LENGTH = 200
+"""Characters of a label or sample id that the page keeps."""
 
 OVERHEAD = 300
 """Bytes of JSON for each part of a cell, in addition to its numbers."""
@@ -214,7 +217,9 @@ def _points(x: Representations, y: Representations, n: int) -> dict[str, Any]:
         "rows": rows.tolist(),
         "n": n,
         "labels": _labels(labels[rows]) if rows_are_samples and labels is not None else None,
-        "ids": [ids[row] for row in rows] if rows_are_samples and ids is not None else None,
+        "ids": [short(ids[row], NAME_LENGTH) for row in rows]
+        if rows_are_samples and ids is not None
+        else None,
     }
 
 
@@ -227,7 +232,10 @@ def _labels(labels: NDArray[Any]) -> dict[str, Any]:
         rare = np.argsort(-np.bincount(codes), kind="stable")[MAX_CLASSES - 1 :]
         codes = np.where(np.isin(codes, rare), len(classes), codes)
         classes = np.append(classes, OTHERS)
-    return {"classes": names(classes.tolist()), "codes": codes.tolist()}
+    return {
+        "classes": [short(name, NAME_LENGTH) for name in classes.tolist()],
+        "codes": codes.tolist(),
+    }
 
 
 def _variates(overlap: Overlap, rows: Sequence[int]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Which cells open to an explanation, what the page holds of it, and what is refused."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -247,6 +248,32 @@ class TestSize:
         shown = {row["sample"] for v in section["explained"].values() for row in v["rows"].values()}
         assert {int(number) for number in section["samples"]["items"]} == shown
         assert section["samples"]["left_out"] == 0
+
+    def test_enormous_names_and_many_neurons_keep_the_page_small(self, tmp_path):
+        rng = np.random.default_rng(0)
+        long = "\u202e</script>" * 100
+        options = {
+            "labels": [f"{i % 60}{long}" for i in range(N)],
+            "sample_ids": [f"{i}{long}" for i in range(N)],
+        }
+        x = {"fc": rng.standard_normal((N, 3))}
+        y = {"fc": x["fc"] + 0.1 * rng.standard_normal((N, 3))}
+        a, b = (isorep.Representations(side, **options) for side in (x, y))
+        table = isorep.compare(a, b, measures="cka", progress=False)
+        explanation = isorep.explain(a, b, "cka", **QUICK)
+        many = explanation.y_neurons.isel(y_neuron=np.arange(30_000) % 3)
+        names = [f"{i}{long[:90]}" for i in range(30_000)]
+        explanation = replace(explanation, y_neurons=many.assign_coords(y_neuron=names))
+        section = written(
+            tmp_path, table, a=a, b=b, explain={("fc", "fc"): explanation}, samples=[long] * N
+        )
+        assert (tmp_path / "page.html").stat().st_size < 8_000_000
+        view = section["explained"]["0,0"]
+        assert view["neurons"]["y"]["n"] == 30_000
+        assert len(view["neurons"]["y"]["names"]) == 2000
+        assert max(map(len, view["classes"]["names"])) == 80
+        (points,) = section["details"]["points"].values()
+        assert max(map(len, [*points["ids"], *points["labels"]["classes"]])) == 200
 
     def test_what_has_no_room_is_left_out_and_said(self, compared, explanations):
         _, _, table = compared

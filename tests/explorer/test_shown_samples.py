@@ -5,7 +5,9 @@ import zlib
 from base64 import b64decode
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 
 from isorep.explorer.page import as_text
 from isorep.explorer.shown_samples import ShownSamples
@@ -69,14 +71,30 @@ class TestKinds:
         assert not view["is_whole"]
         assert ShownSamples.from_any(images[:, :8, :8, 0] / 255).view([0], 1e5)["is_whole"]
 
+    def test_forms_of_samples(self):
+        for samples, kind in (
+            (["a", "b"], "texts"),
+            (np.array(["a", "b"]), "texts"),
+            (pd.Series(["a", "b"], index=[5, 9]), "texts"),
+            ((("a", "b"), ["c"]), "tokens"),
+            ([np.zeros((4, 4)), np.ones((4, 4))], "images"),
+            (torch.zeros((2, 4, 4)), "images"),
+        ):
+            shown = ShownSamples.from_any(samples)
+            assert (shown.kind, len(shown)) == (kind, 2)
+            assert len(shown.view([1], 1e5)["items"]) == 1
+
     @pytest.mark.parametrize(
         ("samples", "error", "text"),
         [
             ("one text", TypeError, "got str"),
             (3, TypeError, "got int"),
+            ({"a": "text"}, TypeError, "got dict"),
+            ({"text"}, TypeError, "got set"),
             (["a", ["b"]], TypeError, "item 0 is a text and item 1 is a list of tokens"),
             ([[1, 2]], TypeError, r"item 0 is list of int; turn token ids into texts"),
             ([None], TypeError, "item 0 is NoneType"),
+            ([np.zeros((8, 8)), np.zeros((8, 9))], ValueError, r"\(8, 9\) for item 1: resize"),
             (np.zeros((5, 64)), ValueError, r"got an array of shape \(5, 64\); bring flat images"),
             (np.zeros((5, 3, 8, 8)), ValueError, r"pass samples.transpose\(0, 2, 3, 1\)"),
             (np.zeros((5, 1, 8, 8)), ValueError, r"pass samples\[:, 0\]"),

@@ -15,10 +15,9 @@ from isorep._utils.progress import track
 from isorep.core.coded_warning import FewSamplesWarning
 from isorep.core.overlap import Overlap
 from isorep.explorer.matched_sides import MatchedSides
-from isorep.explorer.packing import coarse, floats, names
+from isorep.explorer.packing import coarse, floats, short
 from isorep.explorer.page import as_text
 from isorep.inference.random_matrix_edge import RandomMatrixEdge, random_matrix_edge
-from isorep.random_matrix.tracy_widom import n_above_edge
 from isorep.random_matrix.wachter import Wachter
 from isorep.representations.representations import Representations
 
@@ -39,6 +38,9 @@ MAX_CLASSES = 20
 colour scale, and the rarest names become one class."""
 
 OTHERS = "others"
+
+NAME_LENGTH = 200
+"""Characters of a label or sample id that the page keeps."""
 
 OVERHEAD = 300
 """Bytes of JSON for each part of a cell, in addition to its numbers."""
@@ -97,16 +99,15 @@ def cell_details(
     ):
         n, x_rank, y_rank = overlap.n_samples, overlap.x.rank, overlap.y.rank
         law = f"{n},{x_rank},{y_rank}" if shared_laws else f"{n},{cell[0]},{cell[1]}"
+        edge = _edge(overlap)
         if law not in laws:
-            laws[law] = _law(overlap)
+            laws[law] = _law(overlap, edge)
         cell_data = {
             "law": law,
             "correlations": floats(overlap.correlations),
             "x_weights": floats(overlap.x_weights),
             "y_weights": floats(overlap.y_weights),
-            "n_significant": n_above_edge(to_numpy(overlap.correlations), n, x_rank, y_rank)
-            if shared_laws
-            else _edge(overlap).n_significant,
+            "n_significant": edge.n_significant,
             "n_forced": overlap.n_forced,
         }
         if cell in scatter_cells:
@@ -183,10 +184,10 @@ def _base64_size(n_bytes: int) -> int:
     return 4 * -(-n_bytes // 3)
 
 
-def _law(overlap: Overlap) -> dict[str, Any]:
+def _law(overlap: Overlap, edge: RandomMatrixEdge) -> dict[str, Any]:
     """Return the correlations of unrelated data of the same ranks, and the significance edges."""
     noise = Wachter.from_overlap(overlap).correlations()
-    return {"noise": floats(noise), "edges": floats(_edge(overlap).edges)}
+    return {"noise": floats(noise), "edges": floats(edge.edges)}
 
 
 def _edge(overlap: Overlap) -> RandomMatrixEdge:
@@ -214,7 +215,9 @@ def _points(x: Representations, y: Representations, n: int) -> dict[str, Any]:
         "rows": rows.tolist(),
         "n": n,
         "labels": _labels(labels[rows]) if rows_are_samples and labels is not None else None,
-        "ids": [ids[row] for row in rows] if rows_are_samples and ids is not None else None,
+        "ids": [short(ids[row], NAME_LENGTH) for row in rows]
+        if rows_are_samples and ids is not None
+        else None,
     }
 
 
@@ -227,7 +230,10 @@ def _labels(labels: NDArray[Any]) -> dict[str, Any]:
         rare = np.argsort(-np.bincount(codes), kind="stable")[MAX_CLASSES - 1 :]
         codes = np.where(np.isin(codes, rare), len(classes), codes)
         classes = np.append(classes, OTHERS)
-    return {"classes": names(classes.tolist()), "codes": codes.tolist()}
+    return {
+        "classes": [short(name, NAME_LENGTH) for name in classes.tolist()],
+        "codes": codes.tolist(),
+    }
 
 
 def _variates(overlap: Overlap, rows: Sequence[int]) -> dict[str, Any]:

@@ -39,6 +39,9 @@ MOST_TEXTS = 6
 MOST_ROWS = 300
 """Rows of such a sample that are shown."""
 
+MOST_NEURONS = 2000
+"""Neurons of a side in the figure, worst predicted first."""
+
 N_WEIGHTS = 3
 """Neurons with the largest weights that are named for each direction and side."""
 
@@ -265,14 +268,16 @@ def _texts(
 
 def _neurons(table: xarray.Dataset) -> dict[str, Any]:
     (dim,) = table["predicted"].dims
+    n = table.sizes[dim]
+    rows = np.argsort(table["r_squared"].to_numpy(), kind="stable")[:MOST_NEURONS]
+    table = table.isel({dim: np.sort(rows)})
     return {
+        "n": n,
         "names": _short_names(table[dim].to_numpy()),
-        "r_squared": floats(table["r_squared"]),
-        "p_value": floats(table["p_value"]),
         "predicted": table["predicted"].to_numpy().astype(int).tolist(),
         "has_partner": table["has_partner"].to_numpy().astype(int).tolist(),
         "partner": _short_names(table["partner"].to_numpy()),
-        "partner_correlation": floats(table["partner_correlation"]),
+        **{key: floats(table[key]) for key in ("r_squared", "p_value", "partner_correlation")},
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
@@ -59,10 +59,11 @@ class ShownSamples:
         >>> ShownSamples.from_any([["a", "cat"], ["a", "dog"]]).kind
         'tokens'
         """
-        if isinstance(samples, str) or not hasattr(samples, "__len__"):
+        is_listed = hasattr(samples, "__len__") and hasattr(samples, "__getitem__")
+        if isinstance(samples, str | bytes | Mapping) or not is_listed:
             raise TypeError(f"samples: {_EXPECTED}, got {type(samples).__name__}")
-        if getattr(samples, "ndim", 1) > 1:
-            images = np.asarray(to_numpy(samples))
+        if getattr(samples, "ndim", 1) > 1 or _are_arrays(samples):
+            images = _stacked(samples)
             _check_images(images)
             return cls("images", images)
         items = [
@@ -125,6 +126,30 @@ def _fitting(items: dict[str, Any], room: float) -> dict[str, Any]:
         if room < 0:
             return dict(islice(items.items(), n))
     return items
+
+
+def _are_arrays(samples: Sequence[Any]) -> bool:
+    return len(samples) > 0 and all(getattr(item, "ndim", 0) > 1 for item in samples)
+
+
+def _stacked(samples: Any) -> np.ndarray[Any, Any]:
+    """Return images as one array.
+
+    Raises
+    ------
+    ValueError
+        If they have several sizes.
+    """
+    if hasattr(samples, "ndim"):
+        return np.asarray(to_numpy(samples))
+    images = [np.asarray(to_numpy(image)) for image in samples]
+    for i, image in enumerate(images):
+        if image.shape != images[0].shape:
+            raise ValueError(
+                f"samples: expected images of one size, got {images[0].shape} for item 0 and "
+                f"{image.shape} for item {i}: resize them"
+            )
+    return np.stack(images)
 
 
 def _check_images(images: np.ndarray[Any, Any]) -> None:

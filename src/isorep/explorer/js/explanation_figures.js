@@ -40,19 +40,33 @@ const addDirections = (state, fileName) => {
     );
     const bars = (side, values, k) => ({
       type: "bar",
-      name: `variance of ${side}`,
+      name: `% of ${side}`,
       x: index,
       y: values.map((value) => 100 * value),
       yaxis: "y2",
       marker: { color: colourOf(k) },
       hovertemplate: `%{y:.1f} % of ${side}<extra></extra>`,
     });
+    const points = (name, isShared) => {
+      const chosen = index.filter((i) => Boolean(shared[i - 1]) === isShared);
+      return {
+        type: "scatter",
+        mode: "markers",
+        name,
+        x: chosen,
+        y: finiteOrNull(chosen.map((i) => heldOut[i - 1])),
+        text: chosen.map((i) => hover[i - 1]),
+        hovertemplate: "%{text}<extra></extra>",
+        cliponaxis: false,
+        marker: { size: 8, color: colourOf(0), symbol: isShared ? symbolOf(0) : openSymbolOf(0) },
+      };
+    };
     return {
       traces: [
         {
           type: "scatter",
           mode: "lines",
-          name: "noise",
+          name: "edge of noise",
           x: [0.5, index.length + 0.5],
           y: [edge, edge],
           line: { color: "#222", width: 1.4, dash: "dash" },
@@ -67,21 +81,8 @@ const addDirections = (state, fileName) => {
           line: { color: "#888", width: 1.2 },
           hoverinfo: "skip",
         },
-        {
-          type: "scatter",
-          mode: "markers",
-          name: "held out",
-          x: index,
-          y: finiteOrNull(heldOut),
-          text: hover,
-          hovertemplate: "%{text}<extra></extra>",
-          cliponaxis: false,
-          marker: {
-            size: 8,
-            color: colourOf(0),
-            symbol: shared.map((isShared) => (isShared ? symbolOf(0) : openSymbolOf(0))),
-          },
-        },
+        points("shared", true),
+        points("not above noise", false),
         bars("x", xVariance, 0),
         bars("y", yVariance, 1),
       ],
@@ -111,8 +112,9 @@ const addDirections = (state, fileName) => {
       const nShared = shared.filter(Boolean).length;
       return (
         `Each point is a ${kind} of x and y, fitted on some samples and correlated on others. ` +
-        `Filled: above noise (${nShared} of ${shared.length}); open: not. Bars show how much of ` +
-        "the variance of each layer the direction carries."
+        `${nShared} of ${shared.length} are shared above noise. The grey line is the ` +
+        "correlation in all samples. Bars show how much of the variance of each layer the " +
+        "direction carries."
       );
     },
     draw,
@@ -371,9 +373,13 @@ const addNeurons = (state, fileName) => {
   return addFigure({
     title: "Neurons predicted from the other side",
     fileName: `${fileName}-neurons`,
-    caption: () =>
-      "How well ridge regression predicts each neuron from all neurons of the other side, on held-out " +
-      "samples. Filled: above noise; open: not.",
+    caption: () => {
+      const isCut = sides.some((side) => state.neurons[side].names.length < state.neurons[side].n);
+      return (
+        "How well ridge regression predicts each neuron from all neurons of the other side, on " +
+        `held-out samples. Filled: above noise; open: not.${isCut ? " Shown are the worst predicted." : ""}`
+      );
+    },
     draw,
     csv: () => {
       const keys = [

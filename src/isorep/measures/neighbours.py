@@ -57,7 +57,7 @@ def nearest(kernel: Kernel, k: int, metric: Metric) -> Indices:
         # No sample is its own neighbour.
         distances[np.arange(len(distances)), np.arange(rows.start, rows.stop)] = np.inf
         # The sample itself, at infinity, is the last of all.
-        near = np.argpartition(distances, (k - 1, k), axis=1)[:, : k + 1]
+        near = np.argpartition(distances, k, axis=1)[:, : k + 1]
         sizes = np.take_along_axis(distances, near, axis=1)
         order = np.argsort(sizes, axis=1)
         sizes = np.take_along_axis(sizes, order, axis=1)

@@ -178,6 +178,28 @@ def test_bad_samples(pair):
         Alignment().transform(x)
 
 
+def test_scores_of_other_samples_are_refused(pair):
+    x, y = pair
+    alignment = isorep.align(x, y)
+    for samples, targets, text in (
+        (x[:9], y[:8], "x has 9 samples .* and y has 8"),
+        (x[:1], y, "at least 2 samples"),
+        (x, y[:, :1], "y must have 5 features"),
+        (x, np.ones_like(y), "y has no variance in these samples"),
+        (x, y * np.nan, "y holds 2000 NaN"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            alignment.score(samples, targets)
+    layers = {"conv": x}
+    with pytest.raises(TypeError, match="got dict of 'conv': pass one of its arrays"):
+        alignment.score(layers, y)
+
+
+def test_scores_do_not_overflow(pair):
+    x = 1e200 * pair[0]
+    assert isorep.align(x, x).score(x, x) == pytest.approx(1)
+
+
 def test_unrelated_sides_have_no_scale():
     x = np.tile([[1.0, 0.0], [-1.0, 0.0]], (10, 1))
     y = np.repeat([[1.0], [-1.0]], 10, axis=0)

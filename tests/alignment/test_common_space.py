@@ -90,6 +90,16 @@ def test_procrustes_of_several_reaches_a_point_that_no_rotation_improves(network
         assert similarity == pytest.approx(best, rel=1e-5)
 
 
+def test_few_samples_warn(networks):
+    few = {name: z[:60] for name, z in networks.items()}
+    with pytest.warns(isorep.FewSamplesWarning, match="60 samples are few for the 18 directions"):
+        space = isorep.alignment.common_space(few)
+    assert len(space.warnings) == 1
+    assert "warnings=1" in repr(space)
+    assert isorep.alignment.common_space(networks).warnings == ()
+    assert isorep.alignment.common_space(few, "procrustes").warnings == ()
+
+
 def test_errors(networks):
     with pytest.raises(TypeError, match="at least two names to representations, got dict of 1"):
         isorep.alignment.common_space({"a": networks["a"]})

@@ -191,6 +191,15 @@ def test_wrong_tables(table):
         isorep.compare_groups(np.full((4, 4), np.nan), {i: i % 2 for i in range(4)})
 
 
+def test_similarities_are_no_distances():
+    similarities = np.eye(6)
+    groups = {i: i % 2 for i in range(6)}
+    with pytest.raises(ValueError, match="Pass distances, not similarities"):
+        isorep.compare_groups(similarities, groups)
+    with pytest.raises(ValueError, match="must not be negative"):
+        isorep.compare_groups(similarities - 1, groups)
+
+
 def test_the_tests_hold_their_level():
     random = np.random.default_rng(0)
     p_values = []

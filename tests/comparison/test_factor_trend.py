@@ -90,8 +90,10 @@ def test_it_takes_tables_layer_by_layer():
 
 def test_wrong_factors():
     matrix = distances(6)
-    with pytest.raises(TypeError, match="a number for each network, got 'wide'"):
+    with pytest.raises(TypeError, match="a finite number for each network, got 'wide'"):
         isorep.factor_trend(matrix, dict.fromkeys(range(6), "wide"))
+    with pytest.raises(TypeError, match="a finite number for each network, got inf"):
+        isorep.factor_trend(matrix, {i: np.inf if i == 5 else i for i in range(6)})
     with pytest.raises(ValueError, match="three or more"):
         isorep.factor_trend(matrix, {i: i % 2 for i in range(6)})
     with pytest.raises(ValueError, match="'3' has no group"):

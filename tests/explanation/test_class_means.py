@@ -76,3 +76,28 @@ def test_one_class_alone_is_not_tested(samples):
         "class", np.zeros(90), {"contribution": contributions}, misfit, np.arange(90), 0.05
     )
     assert np.isnan(table["p_value"].to_numpy()).all()
+
+
+@pytest.mark.parametrize(("difference", "p_value"), [(0.0, 1.0), (1e-12, 1.0), (3.0, 0.0)])
+def test_classes_without_spread_are_compared_exactly(difference, p_value):
+    labels = np.repeat(["cat", "dog"], 10)
+    misfit = np.where(labels == "dog", difference, 0.0)
+    table = class_means("class", labels, {}, misfit, np.arange(20), 0.05)
+    assert table["p_value"].sel({"class": "dog"}).item() == p_value
+    assert table["p_value"].sel({"class": "cat"}).item() == 1.0
+
+
+@pytest.mark.parametrize("exact", ["cat", "dog"])
+def test_a_class_without_spread_is_an_exact_mean(exact):
+    labels = np.repeat(["cat", "dog"], 10)
+    values = np.random.default_rng(1).standard_normal(20)
+    misfit = np.where(labels == exact, 0.4, values)
+    table = class_means("class", labels, {}, misfit, np.arange(20), 0.05)
+    other = misfit[labels != exact]
+    expected = [
+        scipy.stats.ttest_1samp(other, 0.4, alternative=alternative).pvalue
+        for alternative in ("less", "greater")
+    ]
+    expected = scipy.stats.false_discovery_control(expected)
+    names = [exact, "dog" if exact == "cat" else "cat"]
+    np.testing.assert_allclose(table["p_value"].sel({"class": names}), expected, rtol=1e-9)

@@ -154,18 +154,44 @@ def test_measures_of_other_kinds_are_explained(measure):
     assert result.score.measure.startswith(measure.removesuffix("(folds=3)"))
 
 
-@pytest.mark.parametrize("part", ["directions", "pairs", "x_neurons", "positions"])
+@pytest.mark.parametrize("part", ["directions", "pairs", "x_neurons", "groups", "positions"])
 def test_top_returns_a_table_or_says_what_is_missing(part):
     rng = np.random.default_rng(10)
     x = rng.standard_normal((60, 4))
     result = explain(x, x + 0.2 * rng.standard_normal((60, 4)))
     if part == "positions":
-        with pytest.raises(ValueError, match="these samples have no positions: pass labels="):
+        with pytest.raises(
+            ValueError, match=r"the positions of these samples are unknown: .*'positions'"
+        ):
             result.top(3, part)
+    elif part == "groups":
+        assert result.top(3, part).columns.tolist() == result.groups.columns.tolist()
     else:
         assert len(result.top(3, part)) == 3
     with pytest.raises(ValueError, match="k must be 0 or more, got -1"):
         result.top(-1)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+@pytest.mark.parametrize("measure", ["pwcca", "cka"])
+def test_rounding_is_no_difference(measure, dtype):
+    """Samples of large values are rounded more than others, and are not said to differ for it."""
+    rng = np.random.default_rng(13)
+    labels = np.arange(120) % 3
+    x = rng.standard_normal((120, 4)) * np.where(labels == 2, 50, 1)[:, None] * [1, 1, 0.1, 0.01]
+    y = (x @ np.linalg.qr(rng.standard_normal((4, 4)))[0]).astype(dtype)
+    result = isorep.explain(x.astype(dtype), y, measure, labels=labels, n_permutations=19)
+    assert not result.samples["stands_out"].any()
+    assert not result.classes["stands_out"].any()
+    y[labels == 1] += (rng.standard_normal((40, 4))).astype(dtype)
+    result = isorep.explain(x.astype(dtype), y, measure, labels=labels, n_permutations=19)
+    assert result.classes["stands_out"].to_numpy().tolist() == [False, True, False]
+
+
+def test_one_class_has_no_other():
+    x, y = np.random.default_rng(14).standard_normal((2, 60, 3))
+    text = str(explain(x, y, labels=["cat"] * 60))
+    assert "classes: all samples are of one, cat, so there is no other" in text
 
 
 def test_few_samples_are_said():
@@ -190,12 +216,20 @@ def test_few_samples_are_said():
         ({"measure": "dft_cca"}, "dft_cca compares maps"),
         ({"token_text": str}, "the rows of these layers know no tokens"),
         ({"groups": [0] * 60}, "folds must be from 2 to 1, the number of groups"),
+        ({"labels": np.eye(60)}, r"got shape \(60, 60\): .* labels.argmax\(axis=1\)"),
     ],
 )
 def test_errors_say_what_was_expected(options, message):
     x, y = np.random.default_rng(12).standard_normal((2, 60, 3))
     with pytest.raises(ValueError, match=message):
         isorep.explain(x, y, **options)
+
+
+@pytest.mark.parametrize("labels", [[None, *["cat"] * 59], [None] * 60])
+def test_a_sample_without_a_label_is_refused(labels):
+    x, y = np.random.default_rng(12).standard_normal((2, 60, 3))
+    with pytest.raises(TypeError, match="all numbers or all strings, got NoneType"):
+        isorep.explain(x, y, labels=labels)
 
 
 @pytest.mark.slow

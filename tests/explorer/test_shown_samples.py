@@ -103,7 +103,11 @@ class TestKinds:
             (np.zeros((5, 0, 8)), ValueError, r"no pixels, their shape is \(0, 8\)"),
             (np.zeros((5, 8, 8), int), ValueError, "uint8 or floating point, got int64"),
             (np.full((5, 8, 8), 2.5), ValueError, "from 0 to 1, got 2.5 to 2.5; rescale"),
-            (np.full((5, 8, 8), np.nan), ValueError, "from 0 to 1, got nan to nan"),
+            (
+                np.full((5, 8, 8), np.nan),
+                ValueError,
+                "from 0 to 1, got NaN or infinity: fill them in",
+            ),
         ],
         ids=str,
     )

@@ -131,6 +131,8 @@ def test_a_ceiling_that_cannot_be_computed_is_missing():
 def test_what_does_not_belong_together(table):
     with pytest.raises(TypeError, match="pass trials, the single trials of each layer of y"):
         with_ceilings(table)
+    with pytest.raises(TypeError, match="mapping of layer name to array, got ndarray"):
+        with_ceilings(table, TRIALS["V1"])
     with pytest.raises(TypeError, match="expected a table of isorep"):
         with_ceilings(TRIALS, TRIALS)
     sweep = isorep.pairwise({"a": {"fc": IMAGES}, "b": {"fc": IMAGES**2}}, measures="cka")

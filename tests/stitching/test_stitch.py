@@ -310,6 +310,10 @@ def test_bad_layers_and_data():
         stitch(a, "1", a, "1", data[:1])
     with pytest.raises(ValueError, match=r"cross-entropy of class numbers; .* got targets of None"):
         stitch(a, "1", a, "1", [x for x, _ in data])
+    with pytest.raises(ValueError, match=r"class numbers from 0 to 2, .* got [34]"):
+        stitch(a, "1", a, "1", [(x, targets + 2) for x, targets in data])
+    with pytest.raises(ValueError, match="all targets of a batch are -100"):
+        stitch(a, "1", a, "1", [(x, torch.full_like(targets, -100)) for x, targets in data])
     shared = nn.Linear(5, 5)
     twice = nn.Sequential(shared, nn.Tanh(), shared)
     with pytest.raises(ValueError, match="layer '0' runs 2 times"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isfinite
 from typing import Any, Protocol, TypeAlias
 
@@ -84,6 +85,11 @@ def as_samples(x: ArrayLike, name: str, *, fewest: int = 2) -> tuple[Array, str]
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
         raise ValueError(
             f"{name} is a masked array with masked values: drop those samples or fill them in first"
+        )
+    if x is None or isinstance(x, Mapping):
+        raise TypeError(
+            f"{name} must be an array (n_samples, n_features), got {type(x).__name__}"
+            + (f" of {', '.join(map(repr, list(x)[:3]))}: pass one of its arrays" if x else "")
         )
     x = dense_numbers(x, name)
     array: Any = x

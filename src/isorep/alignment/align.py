@@ -6,7 +6,7 @@ from typing import Literal, Self, get_args
 
 import numpy as np
 
-from isorep._utils.arrays import ArrayLike, as_samples, to_numpy
+from isorep._utils.arrays import ArrayLike, as_samples, check_finite, to_numpy
 from isorep._utils.optional import import_optional
 from isorep._utils.validation import check_name, check_seed
 from isorep.alignment.cca_maps import cca_maps
@@ -15,7 +15,7 @@ from isorep.alignment.permutation_maps import permutation_maps
 from isorep.alignment.procrustes_maps import procrustes_maps
 from isorep.alignment.ridge_maps import Penalty, ridge_maps
 from isorep.core.basis import Basis
-from isorep.core.overlap import Overlap, overlap
+from isorep.core.overlap import Overlap, check_paired, overlap
 from isorep.core.warning_text import WarningText, issue
 from isorep.measures.sample_size_warnings import FEW_SAMPLES
 
@@ -127,10 +127,27 @@ class Alignment(TransformerMixin, BaseEstimator):  # type: ignore[no-untyped-cal
 
         ``1 - ||y - transform(x)||_F^2 / ||y - mean(y)||_F^2`` over all features, as
         `isorep.measures.linear_regression`. Use samples that were not used to fit.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If x and y hold other samples or features than expected, NaN or infinity, or y has no
+            variance in these samples.
         """
-        targets = to_numpy(as_samples(y, "y")[0])
-        error = np.sum((targets - self.transform(x)) ** 2)
-        return float(1 - error / np.sum((targets - targets.mean(axis=0)) ** 2))
+        self._check_fitted()
+        samples, targets = (
+            to_numpy(as_samples(side, name)[0]) for side, name in ((x, "x"), (y, "y"))
+        )
+        check_paired(samples.shape, targets.shape)
+        centred(targets, self.y_mean_, "y")
+        for side, name in ((samples, "x"), (targets, "y")):
+            check_finite(np, side, name)
+        # Divided by the largest value, so that no square overflows.
+        scale = float(np.abs(targets - targets.mean(axis=0)).max())
+        if scale == 0:
+            raise ValueError("y has no variance in these samples, so there is no share of it")
+        error = np.sum(((targets - self.transform(samples)) / scale) ** 2)
+        return float(1 - error / np.sum(((targets - targets.mean(axis=0)) / scale) ** 2))
 
     def _check_fitted(self) -> None:
         from sklearn.utils.validation import check_is_fitted

@@ -12,6 +12,8 @@ from isorep._utils.arrays import ArrayLike, to_numpy
 from isorep._utils.validation import as_integer, check_name
 from isorep.alignment.linear_maps import Floats, LinearMaps, centred, thin_svd
 from isorep.core.basis import Basis
+from isorep.core.warning_text import WarningText, issue
+from isorep.measures.sample_size_warnings import FEW_SAMPLES
 from isorep.representations.sample_order import difference
 
 Method = Literal["cca", "procrustes"]
@@ -37,16 +39,20 @@ class CommonSpace:
         Means of the features.
     maps : dict of network to LinearMaps
         Matrices from the centred features to the space, (p, k), and back, (k, p).
+    warnings : tuple of str
+        What may mislead, such as too few samples for "cca".
     """
 
     average: Floats
     agreement: Floats
     means: Mapping[str, Floats]
     maps: Mapping[str, LinearMaps]
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         n, k = self.average.shape
-        return f"CommonSpace({len(self.maps)} networks, {n} samples, {k} dimensions)"
+        warnings = f", warnings={len(self.warnings)}" if self.warnings else ""
+        return f"CommonSpace({len(self.maps)} networks, {n} samples, {k} dimensions{warnings})"
 
     def transform(self, network: str, x: ArrayLike) -> Floats:
         """Map samples of a network into the space, (m, p) to (m, k)."""
@@ -143,6 +149,24 @@ def common_space(
         _agreement(average, bases.values(), maps),
         {name: to_numpy(basis.mean) for name, basis in bases.items()},
         dict(zip(bases, maps, strict=True)),
+        issue(_few_samples(bases[first].n_samples, ranks, method), stacklevel=2),
+    )
+
+
+def _few_samples(n: int, ranks: Sequence[int], method: Method) -> tuple[str, ...]:
+    """Warn if the directions of all networks together fit noise."""
+    n_directions = sum(ranks)
+    if method != "cca" or n >= FEW_SAMPLES * n_directions:
+        return ()
+    return (
+        WarningText(
+            "few-samples",
+            f"{n} samples are few for the {n_directions} directions of all networks together: "
+            f"unrelated networks would agree too, in some dimensions by more than "
+            f"{1 / len(ranks):.2f}",
+            f"take more samples ({FEW_SAMPLES * n_directions}), keep fewer principal components of "
+            "each network, or use method='procrustes'",
+        ),
     )
 
 

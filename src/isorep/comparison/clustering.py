@@ -178,7 +178,7 @@ def cluster(distances: ArrayLike | xarray.DataArray, method: Method = "average")
     check_name("method", method, get_args(Method))
     matrix, names = named_items(distances)
     values = np.asarray(matrix, dtype=float)
-    _check_distances(values, names)
+    check_distances(values, names)
 
     from scipy.cluster.hierarchy import leaves_list, linkage
     from scipy.spatial.distance import squareform
@@ -220,7 +220,8 @@ def named_items(distances: Any) -> tuple[Any, tuple[Hashable, ...]]:
     return matrix, rows
 
 
-def _check_distances(values: NDArray[np.float64], names: tuple[Hashable, ...]) -> None:
+def check_distances(values: NDArray[np.float64], names: tuple[Hashable, ...]) -> None:
+    """Raise ValueError unless a matrix holds finite distances, with 0 on the diagonal."""
     bad = ~np.isfinite(values)
     if bad.any():
         i, j = np.argwhere(bad)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -125,10 +126,10 @@ _TESTS = {
 def _levels(numbers: Sequence[Any], networks: Sequence[Any]) -> NDArray[np.int64]:
     """Return the rank of each network's number among the distinct numbers, from 0."""
     for network, number in zip(networks, numbers, strict=True):
-        if not isinstance(number, Real) or isinstance(number, bool) or number != number:
+        if not isinstance(number, Real) or isinstance(number, bool) or not isfinite(number):
             raise TypeError(
-                f"factor must give a number for each network, got {number!r} for {network!r}: use "
-                "isorep.compare_groups for groups without an order"
+                f"factor must give a finite number for each network, got {number!r} for "
+                f"{network!r}: use isorep.compare_groups for groups without an order"
             )
     distinct, levels = np.unique(np.array(numbers, dtype=np.float64), return_inverse=True)
     if len(distinct) < 3:

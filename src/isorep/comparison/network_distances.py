@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from isorep._utils.validation import unknown_name
 from isorep._utils.version import __version__
-from isorep.comparison.clustering import named_items
+from isorep.comparison.clustering import check_distances, named_items
 from isorep.core.warning_text import WarningText
 
 if TYPE_CHECKING:
@@ -107,16 +107,10 @@ class NetworkDistances:
     @classmethod
     def _from_matrix(cls, distances: Any) -> NetworkDistances:
         matrix, names = named_items(distances)
-        values = _symmetric(np.asarray(matrix, dtype=np.float64)[None])
-        is_missing = ~np.isfinite(values[0])
-        if is_missing.any():
-            i, j = np.argwhere(is_missing)[0]
-            raise ValueError(
-                f"expected finite distances, got NaN or infinity between {names[i]!r} and "
-                f"{names[j]!r}: leave out networks that could not be compared"
-            )
+        values = np.asarray(matrix, dtype=np.float64)
+        check_distances(values, names)
         attrs = getattr(distances, "attrs", {})
-        return cls(names, None, values, ("",), str(attrs.get("measure", "")))
+        return cls(names, None, _symmetric(values[None]), ("",), str(attrs.get("measure", "")))
 
     def by_layer(
         self, compute: Callable[[NDArray[np.float64]], Mapping[str, NDArray[np.float64]]]

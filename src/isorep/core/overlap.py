@@ -446,7 +446,7 @@ def overlap(
     x, y, ids = pair.x, pair.y, pair.ids
     shapes = [getattr(side, "shape", None) for side in (x, y)]
     if all(shape is not None and len(shape) == 2 for shape in shapes):
-        _check_paired(*shapes)  # type: ignore[arg-type]  # before any work is done
+        check_paired(*shapes)  # type: ignore[arg-type]  # before any work is done
     if solver != "auto" and isinstance(x, Basis) and isinstance(y, Basis):
         raise ValueError(
             f"solver={solver!r} says how arrays are whitened, and x and y are prepared already: "
@@ -472,7 +472,7 @@ def overlap(
 
 def couple(x: Basis, y: Basis) -> Overlap:
     """Couple two prepared representations of the same samples."""
-    _check_paired((x.n_samples, x.n_features), (y.n_samples, y.n_features))
+    check_paired((x.n_samples, x.n_features), (y.n_samples, y.n_features))
     _check_together(x, y)
     if None not in (x.sample_ids, y.sample_ids) and x.sample_ids != y.sample_ids:
         raise ValueError(
@@ -493,7 +493,8 @@ def couple(x: Basis, y: Basis) -> Overlap:
     return Overlap(x, y, None, product=x.factor.T @ y.factor)
 
 
-def _check_paired(x_shape: tuple[int, int], y_shape: tuple[int, int]) -> None:
+def check_paired(x_shape: tuple[int, int], y_shape: tuple[int, int]) -> None:
+    """Raise ValueError if x and y have different numbers of samples."""
     if x_shape[0] == y_shape[0]:
         return
     transposed = [

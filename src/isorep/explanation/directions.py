@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._utils.arrays import to_numpy
+from isorep._utils.arrays import epsilon, to_numpy
 from isorep._utils.linalg import svd
+from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap
 from isorep.explanation.explained_pair import ExplainedPair
 from isorep.explanation.held_out_pairs import Floats, HeldOutPairs, coordinates
 
 if TYPE_CHECKING:
     import xarray
+
+ROUNDINGS = 4
+"""Roundings of a typical value that its error may reach, after a product with a matrix."""
 
 
 def shared_directions(
@@ -73,13 +77,45 @@ def shared_directions(
     )
 
 
-def shared_scores(
-    overlap: Overlap, whiten: bool, shared: NDArray[np.bool_]
-) -> tuple[Floats, Floats]:
-    """Return the scores of both sides in the shared pairs, (n, k)."""
+class SharedScores(NamedTuple):
+    """Scores of the samples in the shared pairs of directions.
+
+    Attributes
+    ----------
+    x, y : (n, k) float64 array
+        Scores of both sides.
+    rounding : (k,) float64 array
+        Share of the variance of each pair that the rounding of the data may have made, of both
+        sides together.
+    """
+
+    x: Floats
+    y: Floats
+    rounding: Floats
+
+
+def shared_scores(overlap: Overlap, whiten: bool, shared: NDArray[np.bool_]) -> SharedScores:
+    """Return the scores of both sides in the shared pairs."""
     x, y = (coordinates(side, whiten) for side in (overlap.x, overlap.y))
     u, _, wt = np.linalg.svd(x.T @ y, full_matrices=False)
-    return x @ u[:, shared], y @ wt[shared].T
+    u, w = u[:, shared], wt[shared].T
+    rounding = _rounding(overlap.x, u, whiten) + _rounding(overlap.y, w, whiten)
+    return SharedScores(x @ u, y @ w, rounding)
+
+
+def _rounding(side: Basis, rotation: Floats, whiten: bool) -> Floats:
+    """Return the share of the variance of each direction that rounding may have made, (k,).
+
+    Each value has an error of up to `ROUNDINGS` times its dtype's epsilon, of the size of a typical
+    value of the side, its mean included.
+    """
+    n, s = side.n_samples, to_numpy(side.singular_values)
+    mean = to_numpy(side.mean)
+    typical = (np.sum(s**2) / n + np.sum(mean**2)) / side.n_features
+    error = (ROUNDINGS * epsilon(side.dtype)) ** 2 * (n - 1) * typical
+    if whiten:
+        return np.asarray(error * np.sum((rotation / s[:, None]) ** 2, axis=0))
+    return np.asarray(error / np.sum((rotation * s[:, None]) ** 2, axis=0))
 
 
 def _canonical(overlap: Overlap) -> tuple[Floats, dict[str, dict[str, Floats]]]:

@@ -181,8 +181,9 @@ def explain(
         seed=seed,
     )
     directions = shared_directions(pair, held_out, whiten=whiten, alpha=alpha)
-    shared = shared_scores(overlap, whiten, directions["shared"].to_numpy())
-    misfit = misfit_of_samples(*shared, alpha)
+    scores = shared_scores(overlap, whiten, directions["shared"].to_numpy())
+    shared = scores.x, scores.y
+    misfit = misfit_of_samples(*shared, alpha, scores.rounding)
     contributions = sample_contributions(overlap, seeded, labels=pair.labels, seed=seed)
     changes = neighbour_changes(overlap, shared, misfit.bulk(alpha), k=k, alpha=alpha, seed=seed)
     moved = sample_changes(overlap, folds=folds, seed=seed)

@@ -102,10 +102,8 @@ class ExplainedPair:
             bases = [replace(basis, structure=rows.structure) for basis in bases]
         coupled = replace(couple(*bases), n_omitted=rows.n_omitted)
         n = coupled.n_samples
-        if rows.labels is not None and len(rows.labels) != n:
-            raise ValueError(
-                f"labels must hold one label for each of {n} samples, got {len(rows.labels)}"
-            )
+        if rows.labels is not None:
+            _check_sample_labels(rows.labels, n)
         return cls(
             overlap=coupled,
             x_name=rows.x_name,
@@ -216,6 +214,23 @@ def _rows_of_layers(
         sample_names=sample_names,
         positions=positions,
     )
+
+
+def _check_sample_labels(labels: NDArray[Any], n: int) -> None:
+    """Raise ValueError or TypeError unless there is one label for each of n samples."""
+    if len(labels) != n:
+        raise ValueError(f"labels must hold one label for each of {n} samples, got {len(labels)}")
+    if labels.ndim != 1:
+        raise ValueError(
+            f"labels must hold one label for each of {n} samples, got shape {labels.shape}: turn "
+            "columns of a one-hot array into labels with labels.argmax(axis=1)"
+        )
+    kinds = {type(label).__name__ for label in labels.tolist()}
+    if labels.dtype == object and (len(kinds) > 1 or "NoneType" in kinds):
+        raise TypeError(
+            f"labels must be all numbers or all strings, got {' and '.join(sorted(kinds))}: name "
+            "samples without a label too, for example 'none'"
+        )
 
 
 def _has_layers(side: Any) -> bool:

@@ -18,8 +18,24 @@ if TYPE_CHECKING:
     import xarray
 
 Part = Literal[
-    "directions", "samples", "classes", "tokens", "positions", "pairs", "x_neurons", "y_neurons"
+    "directions",
+    "samples",
+    "classes",
+    "tokens",
+    "positions",
+    "groups",
+    "pairs",
+    "x_neurons",
+    "y_neurons",
 ]
+
+_MISSING = {
+    "classes": "pass labels=",
+    "tokens": "pass layers whose rows know their tokens, of isorep.capture(reduce='positions')",
+    "positions": "pass layers whose rows know their positions, of "
+    "isorep.capture(reduce='positions')",
+}
+"""What to do if the samples have no such part."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -98,8 +114,8 @@ class Explanation:
         part : str
             "directions", least held-out correlation first; "samples", largest misfit first
             (contribution, if no misfit is known); "classes", "tokens" or "positions", largest mean
-            misfit first; "pairs", most distant on the other side first; "x_neurons" or "y_neurons",
-            worst predicted first.
+            misfit first; "groups", least p-value first; "pairs", most distant on the other side
+            first; "x_neurons" or "y_neurons", worst predicted first.
 
         Returns
         -------
@@ -124,10 +140,9 @@ class Explanation:
             raise ValueError(f"k must be 0 or more, got {k}")
         table = getattr(self, part)
         if table is None:
-            raise ValueError(
-                f"these samples have no {part}: pass labels=, or layers whose rows know their "
-                "positions and tokens"
-            )
+            raise ValueError(f"the {part} of these samples are unknown: {_MISSING[part]}")
+        if part == "groups":
+            return self.groups.sort_values("p_value", kind="stable").head(k)
         if part == "pairs":
             return self.pairs.head(k)
         # Weights of directions have another axis.

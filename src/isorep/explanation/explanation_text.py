@@ -99,6 +99,8 @@ def _samples(samples: xarray.Dataset, alpha: float) -> str:
 def _classes(name: str, table: xarray.Dataset) -> str:
     classes = table[next(iter(table.dims))].to_numpy()
     stands_out = table["stands_out"].to_numpy()
+    if len(classes) == 1:
+        return f"all samples are of one, {classes[0]}, so there is no other to compare it with"
     if not np.isfinite(table["p_value"]).any():
         return f"too few samples or no shared direction to compare {len(classes)} {name}"
     if not stands_out.any():

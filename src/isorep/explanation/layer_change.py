@@ -206,7 +206,8 @@ class LayerChange:
         options: dict[str, Any] = {"folds": FOLDS, "alpha": ALPHA, "seed": seed}
         held_out = held_out_pairs(overlap, whiten=True, n_permutations=N_DRAWS, **options)
         shared = held_out.p_values <= ALPHA
-        misfit = misfit_of_samples(*shared_scores(overlap, True, shared), ALPHA)
+        scores = shared_scores(overlap, True, shared)
+        misfit = misfit_of_samples(scores.x, scores.y, ALPHA, scores.rounding)
         # Samples that changed more would change, by chance, some directions more than others.
         bulk = misfit.bulk(ALPHA)
         if not bulk.all():

@@ -46,7 +46,7 @@ class Misfit(NamedTuple):
         return ~(self.p_values <= alpha)
 
 
-def misfit_of_samples(x: Floats, y: Floats, alpha: float) -> Misfit:
+def misfit_of_samples(x: Floats, y: Floats, alpha: float, rounding: Floats | float = 0.0) -> Misfit:
     """Return how badly the two sides of each sample fit each other, in the shared pairs.
 
     The scores of y are regressed on those of x and the other way round. The squared residual of a
@@ -55,6 +55,8 @@ def misfit_of_samples(x: Floats, y: Floats, alpha: float) -> Misfit:
     scores. Scores are compared with those of the bulk: the samples within two standard deviations
     of the centre (the empirical null of Efron 2004). Samples that stand out are left out and the
     regressions repeated, until no more change, so that many changed samples do not hide each other.
+    In a pair in which rounding explains most residuals, such residuals count as 0: samples of large
+    values are rounded more than others.
 
     Parameters
     ----------
@@ -62,6 +64,8 @@ def misfit_of_samples(x: Floats, y: Floats, alpha: float) -> Misfit:
         Scores of the samples in the k shared pairs of directions.
     alpha : float
         Level at which a sample stands out.
+    rounding : (k,) float64 array or float
+        Share of the variance of each pair that the rounding of the data may have made.
 
     References
     ----------
@@ -75,7 +79,8 @@ def misfit_of_samples(x: Floats, y: Floats, alpha: float) -> Misfit:
         return Misfit(nan, nan)
     fitted = np.ones(n, dtype=bool)
     for _ in range(ROUNDS):
-        result = _of_bulk((_normal_scores(x, y, fitted) + _normal_scores(y, x, fitted)) / 2)
+        sides = [_normal_scores(u, v, fitted, rounding) for u, v in ((x, y), (y, x))]
+        result = _of_bulk((sides[0] + sides[1]) / 2)
         inside = result.bulk(alpha)
         if inside.sum() < max(n / 2, 2 * k + 1 + FEWEST_DEGREES) or np.array_equal(inside, fitted):
             break
@@ -83,7 +88,9 @@ def misfit_of_samples(x: Floats, y: Floats, alpha: float) -> Misfit:
     return result
 
 
-def _normal_scores(u: Floats, v: Floats, fitted: NDArray[np.bool_]) -> Floats:
+def _normal_scores(
+    u: Floats, v: Floats, fitted: NDArray[np.bool_], rounding: Floats | float = 0.0
+) -> Floats:
     """Return the normal scores of the residuals of v regressed on u.
 
     For a fitted sample with residual e, leverage h, covariance S of nu degrees of freedom and ``t =
@@ -97,10 +104,15 @@ def _normal_scores(u: Floats, v: Floats, fitted: NDArray[np.bool_]) -> Floats:
     q, r = np.linalg.qr(design[fitted])
     inverse = np.linalg.pinv(r)
     residuals = v - design @ (inverse @ (q.T @ v[fitted]))
+    variances = np.var(v[fitted], axis=0)
+    rounded = np.sqrt((ROUNDING + rounding) * variances)
+    is_rounding = np.abs(residuals) <= rounded
+    # Residuals of a pair with noise of its own are left as they are.
+    residuals[is_rounding & (np.mean(is_rounding[fitted], axis=0) > 0.5)] = 0.0
     leverages = np.sum((design @ inverse) ** 2, axis=1)
     dof = int(fitted.sum()) - design.shape[1]
     covariance = residuals[fitted].T @ residuals[fitted] / dof
-    covariance += ROUNDING * np.diag(np.var(v[fitted], axis=0))
+    covariance += ROUNDING * np.diag(variances)
     squares = np.sum(residuals * np.linalg.solve(covariance, residuals.T).T, axis=1)
     t = np.minimum(squares / np.maximum(1 - leverages, ROUNDING), dof * (1 - ROUNDING))
     without = np.where(fitted, t * (dof - 1) / (dof - t), squares / (1 + leverages))

@@ -171,8 +171,13 @@ def _check_images(images: np.ndarray[Any, Any]) -> None:
             "them, for example with samples.astype('uint8') for values from 0 to 255"
         )
     if images.dtype.kind == "f" and images.size:
+        if not np.isfinite(images).all():
+            raise ValueError(
+                "samples: expected images with values from 0 to 1, got NaN or infinity: fill them "
+                "in, for example with numpy.nan_to_num(samples)"
+            )
         least, greatest = float(images.min()), float(images.max())
-        if not (least >= 0 and greatest <= 1):  # also of NaN
+        if not (least >= 0 and greatest <= 1):
             raise ValueError(
                 "samples: expected floating-point images with values from 0 to 1, got "
                 f"{least:.4g} to {greatest:.4g}; rescale them, for example with "

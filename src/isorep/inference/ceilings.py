@@ -126,6 +126,11 @@ def with_ceilings(
     layers = [str(layer) for layer in table[dim].to_numpy().tolist()]
     recorded = trials if trials is not None else animals
     assert recorded is not None
+    if not isinstance(recorded, Mapping):
+        raise TypeError(
+            "trials and animals must be a mapping of layer name to array, got "
+            f"{type(recorded).__name__}: wrap a single array as {{{layers[0]!r}: array}}"
+        )
     for layer in layers:
         if layer not in recorded:
             raise ValueError(unknown_name("layer of the trials or animals", layer, recorded))

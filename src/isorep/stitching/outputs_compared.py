@@ -42,7 +42,7 @@ def cross_entropy(output: Tensor, targets: Any) -> Tensor:
     Raises
     ------
     ValueError
-        If the targets are no class numbers that fit the output.
+        If the targets are no class numbers that fit the output, or none counts.
     """
     pair = class_logits(output, targets)
     if pair is None:
@@ -56,7 +56,19 @@ def cross_entropy(output: Tensor, targets: Any) -> Tensor:
             f"{tuple(output.shape)} it got targets of {came}: pass loss=, a function of output and "
             "targets"
         )
-    return functional.cross_entropy(*pair)
+    logits, labels = pair
+    if not len(labels):
+        raise ValueError(
+            f"all targets of a batch are {IGNORED}, so none counts: pass batches with at least one "
+            "target that counts"
+        )
+    least, greatest = int(labels.min()), int(labels.max())
+    if least < 0 or greatest >= logits.shape[-1]:
+        raise ValueError(
+            f"targets must be class numbers from 0 to {logits.shape[-1] - 1}, since the output has "
+            f"shape {tuple(output.shape)}, got {least if least < 0 else greatest}"
+        )
+    return functional.cross_entropy(logits, labels)
 
 
 def accuracy(output: Tensor, targets: Any) -> float:

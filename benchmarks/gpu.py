@@ -59,9 +59,9 @@ class Sizes:
     layers, width : int
         Of the grid: layers of each of two networks, and features of each layer.
     grid_samples : tuple of int
-        Numbers of samples of the grid; the largest that fits on the device counts.
+        Numbers of samples of the grid, descending; see `fits_on`.
     grid_seconds : float
-        Time after which no more cells of the grid begin.
+        Time after which no more cells of the grid begin; the first is always computed.
     hidden, blocks, heads, inner, vocabulary : int
         Of the transformer.
     every : int
@@ -192,63 +192,75 @@ def compare_all(networks: dict[str, dict[str, torch.Tensor]]) -> None:
 
 def run_grid(sizes: Sizes, device: torch.device) -> Measured:
     """Compare each layer with each of another network, as many as the time allows."""
-    n = samples_that_fit(sizes, device)
+    n, held = fits_on(device, sizes)
     isorep.pwcca(layer(500, 4, 0, device), layer(500, 4, 1, device))  # loads libraries
     spent: Counter[str] = Counter()
+    calls: Counter[str] = Counter()
 
     def stage(name: str, function: Callable[[], Any]) -> Any:
         result, seconds = timed(device, function)
         spent[name] += seconds
+        calls[name] += 1
         return result
 
     def prepared(seed: int) -> Any:
         x = layer(n, sizes.width, seed, device)
-        return stage("preparing layers", lambda: isorep.Basis.from_array(x, solver="gram"))
+        return stage(PREPARING, lambda: isorep.Basis.from_array(x, solver="gram"))
 
-    columns = [prepared(sizes.layers + j) for j in range(sizes.layers)]
-    cells, start = 0, time.perf_counter()
-    for i, j in product(range(sizes.layers), range(sizes.layers)):
-        if cells and time.perf_counter() - start > sizes.grid_seconds:
-            break
-        if j == 0:
-            row = prepared(i)
-        overlap = stage("products", lambda x=row, y=columns[j]: isorep.overlap(x, y))
+    def pairs() -> Iterator[tuple[Any, Any]]:
+        """Yield the pairs, for as many columns at a time as the device holds."""
+        for first in range(0, sizes.layers, held):
+            last = min(first + held, sizes.layers)
+            columns = [prepared(sizes.layers + j) for j in range(first, last)]
+            for i in range(sizes.layers):
+                row = prepared(i)
+                for column in columns:
+                    yield row, column
+
+    start = time.perf_counter()
+    for x, y in pairs():
+        overlap = stage("products", lambda x=x, y=y: isorep.overlap(x, y))
         for name in ("pwcca", "cka"):
             stage(name.upper(), lambda o=overlap, m=name: isorep.MEASURES[m](o))
-        cells += 1
-    total = sum(spent.values())
-    preparing = spent["preparing layers"]
-    whole = 2 * sizes.layers / (
-        sizes.layers + -(-cells // sizes.layers)
-    ) * preparing + sizes.layers**2 / cells * (total - preparing)
-    throughput = f"n = {n:,}: {cells / (total - preparing):,.2f} cells/s"
-    if cells < sizes.layers**2:
-        throughput += f"; {cells:,} of {sizes.layers**2:,} cells, all in {whole:,.0f} s by these"
+        if time.perf_counter() - start > sizes.grid_seconds:
+            break
+    total, cells, all_cells = sum(spent.values()), calls["products"], sizes.layers**2
+    of_cells = (total - spent[PREPARING]) / cells
+    throughput = f"n = {n:,}: {1 / of_cells:,.2f} cells/s"
+    if cells < all_cells:
+        layers = sizes.layers * (1 + -(-sizes.layers // held))
+        whole = layers * spent[PREPARING] / calls[PREPARING] + all_cells * of_cells
+        throughput += f"; {cells:,} of {all_cells:,} cells, all would take {whole:,.0f} s"
     return Measured(total, throughput, shares(spent, total))
 
 
-def samples_that_fit(sizes: Sizes, device: torch.device) -> int:
-    """Return the largest number of samples for which the layers of the grid fit on the device.
+PREPARING = "preparing layers"
+
+
+def fits_on(device: torch.device, sizes: Sizes) -> tuple[int, int]:
+    """Return the number of samples of the grid, and how many columns of it a device holds.
+
+    The most samples for which it holds all columns, else the fewest.
 
     Raises
     ------
     MemoryError
-        If none fits.
+        If the device cannot hold one pair.
     """
-    p = sizes.width
-    needed = {  # centred samples, and about six matrices of a layer; ten more of a pair
-        n: 8 * ((sizes.layers + 1) * (n * p + 6 * p * p) + 10 * p * p) for n in sizes.grid_samples
-    }
     if device.type != "cuda":
-        return sizes.grid_samples[0]
-    free = torch.cuda.mem_get_info(device)[0]
-    for n, n_bytes in needed.items():
-        if n_bytes <= 0.8 * free:
-            return n
-    raise MemoryError(
-        f"{sizes.layers} layers of {p:,} features need {min(needed.values()) / 2**30:.0f} GiB, and "
-        f"{free / 2**30:.0f} GiB are free"
-    )
+        return sizes.grid_samples[0], sizes.layers
+    free, p = torch.cuda.mem_get_info(device)[0], sizes.width
+    for n in sizes.grid_samples:
+        of_layer, of_pair = 8 * (n * p + 6 * p * p), 80 * p * p  # about: six and ten matrices
+        held = int((0.8 * free - of_pair) // of_layer) - 1  # beside the row
+        if held >= sizes.layers:
+            return n, sizes.layers
+    if held < 1:
+        raise MemoryError(
+            f"two layers of {p:,} features need {(2 * of_layer + of_pair) / 2**30:.1f} GiB, and "
+            f"{0.8 * free / 2**30:.1f} GiB are free for them"
+        )
+    return n, held
 
 
 def run_model(sizes: Sizes, device: torch.device) -> Measured:

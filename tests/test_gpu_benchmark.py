@@ -63,7 +63,34 @@ def test_every_part_measures_its_work(gpu, tmp_path, capsys, monkeypatch, with_t
 def test_a_grid_stops_when_its_time_is_over(gpu):
     sizes = replace(gpu.SMALL, grid_seconds=0.0)
     measured = gpu.run_grid(sizes, torch.device("cpu"))
-    assert "; 1 of 9 cells, all in" in measured.throughput
+    assert "; 1 of 9 cells, all would take" in measured.throughput
+
+
+def test_the_grid_has_as_many_samples_as_fit(gpu, monkeypatch):
+    card = torch.device("cuda", 0)
+    found = {}
+    for gib in (140, 80, 40, 16):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _, gib=gib: (gib * 2**30, 0))
+        found[gib] = gpu.fits_on(card, gpu.Sizes())
+    assert found == {140: (16384, 33), 80: (16384, 33), 40: (6144, 31), 16: (6144, 11)}
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (2**30, 0))
+    with pytest.raises(MemoryError, match=r"two layers of 4,096 features need 3\.1 GiB, and 0\.8 "):
+        gpu.fits_on(card, gpu.Sizes())
+
+
+def test_a_grid_in_parts_computes_each_cell_once(gpu, monkeypatch):
+    monkeypatch.setattr(gpu, "fits_on", lambda device, sizes: (100, 2))
+    pairs = []
+    overlap = gpu.isorep.overlap
+
+    def noted(x, y):
+        pairs.append((x.mean.sum().item(), y.mean.sum().item()))
+        return overlap(x, y)
+
+    monkeypatch.setattr(gpu.isorep, "overlap", noted)
+    measured = gpu.run_grid(gpu.SMALL, torch.device("cpu"))
+    assert "cells, all" not in measured.throughput
+    assert len(set(pairs)) == len(pairs) == 9
 
 
 @pytest.mark.slow

@@ -176,3 +176,25 @@ def test_few_columns_are_partitioned(metric):
             assert neighbours.nearest(whole, k, metric).tolist() == naive_neighbours(
                 points, k, metric
             )
+
+
+@pytest.mark.parametrize("library", ["torch", "array_api_strict"])
+@pytest.mark.parametrize("name", OF_SAMPLES)
+def test_samples_are_multiplied_where_they_are(name, library, monkeypatch):
+    xp = pytest.importorskip(library)
+    x, y = conditioned_pair(101, 7, 5, 20, seed=8)
+    expected = isorep.similarity(x, y, name)
+    small_parts(monkeypatch, 8 * 101 * 7)
+    shapes = []
+    move = Kernel._at_device
+
+    def moved(self, points):
+        array = move(self, points)
+        assert type(array) is type(xp.asarray(x))
+        shapes.append(array.shape)
+        return array
+
+    monkeypatch.setattr(Kernel, "_at_device", moved)
+    found = isorep.similarity(xp.asarray(x), xp.asarray(y), name)
+    assert found.similarity == pytest.approx(expected.similarity, abs=1e-12)
+    assert shapes

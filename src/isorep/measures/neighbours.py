@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -76,7 +77,7 @@ def centred(kernel: Kernel, metric: Metric) -> tuple[Kernel, Flags]:
         return kernel, np.zeros(kernel.n_samples, dtype=np.bool_)
     points = kernel.points
     zeros: Flags = ~np.any(points, axis=1)
-    return Kernel(points - points.mean(axis=0)), zeros
+    return replace(kernel, points=points - points.mean(axis=0)), zeros
 
 
 def smallest(distances: Matrix, squares: Matrix, k: int, metric: Metric) -> Indices:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import sqrt
 from typing import Literal, NamedTuple
 
@@ -139,7 +140,7 @@ def _patterns(kernel: Kernel, name: str, dissimilarity: Dissimilarity, eps: floa
             f"row {flat[0]} of {name}{others} has {value} in every feature, so its {dissimilarity} "
             "dissimilarity is undefined; drop such samples, or use dissimilarity='euclidean'"
         )
-    return Kernel(points).directions()
+    return replace(kernel, points=points).directions()
 
 
 def _in_parts(x: _Dissimilarities, y: _Dissimilarities, centred: bool) -> float:

@@ -185,7 +185,7 @@ def explain(
     misfit = misfit_of_samples(*shared, alpha)
     contributions = sample_contributions(overlap, seeded, labels=pair.labels, seed=seed)
     changes = neighbour_changes(overlap, shared, misfit.bulk(alpha), k=k, alpha=alpha, seed=seed)
-    moved = sample_changes(overlap, folds=folds, seed=seed)
+    moved = sample_changes(overlap, folds=folds, alpha=alpha, seed=seed).values
     coords = _coordinates_of_samples(pair, token_text)
     samples = xarray.Dataset(
         {

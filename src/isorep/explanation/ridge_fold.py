@@ -34,9 +34,11 @@ class RidgeFold(NamedTuple):
     held_scores: Floats
 
     @classmethod
-    def from_rows(cls, x: Floats, is_held: NDArray[np.bool_]) -> RidgeFold:
-        """Return the fold of samples x, (n, r), of which `is_held`, (n,), are held out."""
-        fitted, held = np.flatnonzero(~is_held), np.flatnonzero(is_held)
+    def from_rows(
+        cls, x: Floats, is_fitted: NDArray[np.bool_], is_held: NDArray[np.bool_]
+    ) -> RidgeFold:
+        """Return the fold of samples x, (n, r), which are fitted, held out, or neither, (n,)."""
+        fitted, held = np.flatnonzero(is_fitted), np.flatnonzero(is_held)
         mean = x[fitted].mean(axis=0)
         u, s, vt = np.linalg.svd(x[fitted] - mean, full_matrices=False)
         kept = s > GRAM_TOLERANCE * max(s[0], 1e-300)

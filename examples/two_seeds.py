@@ -42,7 +42,7 @@ def main(arguments=None):
     parser.add_argument("--out", default="two_seeds.png", help="file to draw into")
     options = parser.parse_args(arguments)
 
-    data = load(seed=0, n_train=600)
+    data = load(seed=0, n_train=1200 if options.quick else 600)
     plan = ConvNetPlan((8, 16, 16), (1, 2, 2)) if options.quick else ConvNetPlan()
     recipe = Recipe(learning_rate=3e-3, max_epochs=6) if options.quick else Recipe(max_epochs=30)
     networks = [

@@ -104,8 +104,8 @@ def _directions(change: LayerChange) -> str | None:
         )
     return (
         f"{among}{'it' if among else 'It'} changed most in {k} of {n} directions, which {carry} "
-        f"{_percent(before)} % of its variance before and {_percent(after)} % after: {correlate} by "
-        f"at most {directions.largest_correlation:.2f} (median of all: "
+        f"{_percent(before)} % of its variance before and {_percent(after)} % after: "
+        f"{correlate} by at most {directions.largest_correlation:.2f} (median of all: "
         f"{directions.median_correlation:.2f})"
     )
 

@@ -1,11 +1,21 @@
 """What holds for all tests: none depends on how fast the machine is."""
 
+import gc
 import math
 import os
 
 import pytest
 
 from isorep._utils import progress
+
+gc.disable()  # of what is imported and collected, nothing is garbage
+
+
+def pytest_collection_finish():
+    """Look for garbage rarely, and never among the objects of all imported libraries."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

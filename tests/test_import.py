@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import json
 import subprocess
 import sys
 from collections import Counter
@@ -60,29 +61,66 @@ def test_a_comparison_of_arrays_brings_none_of_those_that_it_does_not_need():
     assert run(code) == "[]"
 
 
-@pytest.mark.slow
-def test_a_capture_does_not_bring_the_compiler_of_pytorch():
-    pytest.importorskip("torch")
-    code = (
-        "import sys, isorep; from torch import nn, rand; isorep.capture(nn.Sequential(nn.Linear(3, "
-        "2)), rand(4, 3), progress=False); print('torch._dynamo' in sys.modules)"
-    )
-    assert run(code) == "False"
-
-
-@pytest.mark.slow
-def test_every_public_submodule_is_reachable_after_import_isorep():
-    """Also if isorep has imported no other; its dependencies are imported once for all."""
-    run(
-        f"""
+CHECKS = {
+    "capture": """
+import sys, isorep
+from torch import nn, rand
+isorep.capture(nn.Sequential(nn.Linear(3, 2)), rand(4, 3), progress=False)
+assert "torch._dynamo" not in sys.modules
+""",
+    "functions": """
+import isorep, isorep.comparison.compare, isorep.core.overlap, isorep.measures.cka
+import isorep.inference.chance, isorep.plot.clusters
+from isorep.activations.recorder import Recorder
+assert all(callable(f) for f in (isorep.compare, isorep.overlap, isorep.capture))
+assert callable(isorep.measures.cka) and callable(isorep.inference.chance)
+assert callable(isorep.plot.clusters)
+import isorep.comparison.trajectory, isorep.activations.capture, isorep.explorer.report
+assert all(callable(f) for f in (isorep.trajectory, isorep.capture, isorep.report))
+""",
+    "submodules": f"""
 import sys
 for name in {sorted(SUBMODULES)}:
     for module in [module for module in sys.modules if module.partition(".")[0] == "isorep"]:
         del sys.modules[module]
     import isorep
     assert getattr(isorep, name).__name__ == "isorep." + name
-"""
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def failures():
+    """Run the checks in one process, which imports PyTorch once; return their tracebacks."""
+    return json.loads(
+        run(
+            "import json, traceback\n"
+            "failures = {}\n"
+            f"for name, check in {CHECKS}.items():\n"
+            "    try:\n"
+            "        exec(check, {})\n"
+            "    except Exception:\n"
+            "        failures[name] = traceback.format_exc()\n"
+            "print(json.dumps(failures))"
+        )
     )
+
+
+@pytest.mark.slow
+def test_a_capture_does_not_bring_the_compiler_of_pytorch(failures):
+    pytest.importorskip("torch")
+    assert "capture" not in failures, failures["capture"]
+
+
+@pytest.mark.slow
+def test_functions_stay_functions_after_their_modules_are_imported(failures):
+    assert "functions" not in failures, failures["functions"]
+
+
+@pytest.mark.slow
+def test_every_public_submodule_is_reachable_after_import_isorep(failures):
+    """Also if isorep has imported no other; its dependencies are imported once for all."""
+    assert "submodules" not in failures, failures["submodules"]
 
 
 def test_the_front_door_lists_its_names_once_for_python_and_once_for_type_checkers():
@@ -127,20 +165,6 @@ def test_what_inference_offers_is_documented():
         assert "References\n" in thing.__doc__, name
         for parameter in inspect.signature(thing).parameters:
             assert parameter in thing.__doc__, (name, parameter)
-
-
-@pytest.mark.slow
-def test_functions_stay_functions_after_their_modules_are_imported():
-    run(
-        "import isorep, isorep.comparison.compare, isorep.core.overlap, isorep.measures.cka\n"
-        "import isorep.inference.chance, isorep.plot.clusters\n"
-        "from isorep.activations.recorder import Recorder\n"
-        "assert all(callable(f) for f in (isorep.compare, isorep.overlap, isorep.capture))\n"
-        "assert callable(isorep.measures.cka) and callable(isorep.inference.chance)\n"
-        "assert callable(isorep.plot.clusters)\n"
-        "import isorep.comparison.trajectory, isorep.activations.capture, isorep.explorer.report\n"
-        "assert all(callable(f) for f in (isorep.trajectory, isorep.capture, isorep.report))"
-    )
 
 
 def test_no_package_has_the_name_of_a_public_function():

@@ -1,11 +1,13 @@
 """Options of the shell that pick, reduce and label the arrays of files."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers.reading import content
 from helpers.shell import command_runner
 
 import isorep
@@ -293,3 +295,30 @@ def test_patterns_pick_the_columns_of_tables(shell):
     x, y = (np.loadtxt(f"{x}/units.csv", delimiter=",", skiprows=1)[:, :2] for x in "ab")
     expected = isorep.cka(x, y).similarity
     assert sweep["cka"].sel(x="a", y="b", layer="units").item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_report_with_explanations(shell, monkeypatch):
+    quick = partial(isorep.explain, n_permutations=39)
+    monkeypatch.setattr("isorep.explorer.explained_cells.explain", quick)
+    files = ("a.npz", "b.npz", "--layers", "conv", *REDUCED)
+    assert shell("compare", *files, "--measure", "cka", "--json", "t.json")[0] == 0
+    np.save("images.npy", np.zeros((40, 5, 6), np.uint8))
+    Path("texts.txt").write_text("".join(f"text of sample {i}\n" for i in range(40)))
+    sides = ("--a", files[0], "--b", *files[1:])
+    report = ("report", "t.json", "-o", "page.html")
+    for explain, samples, shown in (
+        ("1", "images.npy", "data:image/png;base64,"),
+        ("conv=conv", "texts.txt", "text of sample "),
+    ):
+        status, _, err = shell(*report, *sides, "--explain", explain, "--samples", samples)
+        assert status == 0, err
+        (section,) = content(Path("page.html"))
+        assert list(section["explained"]) == ["0,0"]
+        assert all(item.startswith(shown) for item in section["samples"]["items"].values())
+    status, _, err = shell(*report, *sides, "--explain", "pool")
+    assert (status, "unknown x_layer in explain 'pool'" in err) == (2, True)
+    status, _, err = shell(*report, "--explain", "conv")
+    assert (status, "--explain needs what was compared: give --a and --b" in err) == (2, True)
+    Path("bad.npy").write_bytes(b"no array")
+    status, _, err = shell(*report, *sides, "--explain", "1", "--samples", "bad.npy")
+    assert (status, "cannot read 'bad.npy': expected a .npy of images" in err) == (2, True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import isorep
-from isorep.core import dominance
+from isorep.core import principal_axes
 
 
 def naive_shares(x):
@@ -20,7 +20,7 @@ def naive_shares(x):
 @pytest.mark.parametrize("solver", ["gram", "svd"])
 @pytest.mark.parametrize("scale", [1.0, 1e150, 1e-150])
 def test_shares_of_feature_sample_and_direction(solver, scale, monkeypatch):
-    monkeypatch.setattr(dominance, "ROWS", 7)  # blocks of rows do not show
+    monkeypatch.setattr(principal_axes, "ROWS", 7)  # blocks of rows do not show
     x = np.random.default_rng(0).standard_normal((40, 9))
     x[:, 4] *= 5
     x[17] += 20
@@ -28,7 +28,7 @@ def test_shares_of_feature_sample_and_direction(solver, scale, monkeypatch):
     for share, expected in zip(
         (found.feature, found.sample, found.direction), naive_shares(x), strict=True
     ):
-        assert (share.index, share.variance, share.squared, share.norm) == (
+        assert (share.index, share.variance, share.squared, found.norm(share)) == (
             expected[0],
             *(pytest.approx(value, rel=1e-9) for value in expected[1:]),
         )

@@ -63,6 +63,16 @@ def test_rows_that_are_positions_know_their_samples(arrays):
     assert pair.overlap.structure.n_groups == 4
 
 
+def test_rows_of_unknown_samples_have_numbers_as_names(arrays):
+    options = {"reductions": {"h": "positions"}, "n_samples": 4}
+    options |= {"sample_ids": "abcd", "labels": [0, 0, 1, 1]}
+    a, b = (isorep.Representations({"h": array}, **options) for array in arrays)
+    pair = ExplainedPair.from_sides(a, b)
+    assert pair.sample_names.tolist() == list(range(12))
+    assert pair.labels is None
+    assert ExplainedPair.from_sides(a, b, labels=np.arange(12)).labels.tolist() == list(range(12))
+
+
 def test_rows_with_nan_are_left_out_with_their_names(arrays):
     x, y = arrays.copy()
     y[4, 1] = np.nan

@@ -47,7 +47,10 @@ def test_forced_correlations_are_not_above_noise():
     result = held_out_pairs(
         isorep.overlap(x, y), whiten=True, folds=5, n_permutations=39, alpha=0.05, seed=0
     )
-    assert result.p_values.min() > 0.05
+    # All correlations in the sample are 1, so rounding chooses the directions. A p-value of such a
+    # direction is at most 0.05 by chance in one of 20.
+    assert len(result.p_values) == 19
+    assert (result.p_values <= 0.05).sum() <= 5
 
 
 @pytest.mark.slow

@@ -5,40 +5,16 @@ import io
 import re
 import sys
 import xml.etree.ElementTree as ElementTree
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from helpers.harmful import DEAD, NAMES, layers_of
+from helpers.open_page import LAPTOP, PHONE, opened, rows_of, saved_file
 
 import isorep
 from isorep.cli import main
 
-LAPTOP, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
-
 pytestmark = pytest.mark.browser
-
-
-@contextmanager
-def opened(browser, path, viewport=LAPTOP):
-    """Open a page; at the end it has asked for nothing but itself, and complained of nothing."""
-    context = browser.new_context(viewport=viewport, accept_downloads=True)
-    asked, complaints = [], []
-    try:
-        tab = context.new_page()
-        tab.set_default_timeout(60_000)  # a guard on a busy machine
-        context.on("request", lambda request: asked.append(request.url))
-        tab.on("console", lambda message: complaints.append(message.text))
-        tab.on("pageerror", lambda error: complaints.append(str(error)))
-        tab.goto(path.as_uri())
-        tab.wait_for_selector(".js-plotly-plot .plot-container >> nth=-1")
-        yield tab
-        assert tab.evaluate("window.harmed") is None
-        assert not complaints
-        # A download is a blob of the page's own, and a picture in a figure is data.
-        assert {url for url in asked if not url.startswith(("blob:", "data:"))} == {path.as_uri()}
-    finally:
-        context.close()
 
 
 @pytest.fixture(scope="module")
@@ -67,18 +43,6 @@ def pair_shown(tab):
 def fact(tab, name, measure=0):
     row = tab.locator(".facts tr", has=tab.get_by_role("rowheader", name=name))
     return row.locator("td").nth(measure).inner_text()
-
-
-def download(tab, title, kind):
-    tab.wait_for_timeout(100)  # Chromium drops what goes beyond ten downloads a second
-    button = tab.get_by_role("button", name=f"Download {title} as {kind}")
-    with tab.expect_download() as told:
-        button.click()
-    return told.value.suggested_filename, told.value.path().read_text()
-
-
-def rows_of(text):
-    return list(csv.DictReader(io.StringIO(text)))
 
 
 def shown(name):
@@ -132,14 +96,14 @@ def test_a_click_opens_a_cell(tab, pair, table):
         assert fact(tab, "similarity (1 = same)") == f"{value:.3f}"
         assert fact(tab, "similarity (1 = same)", 1) == f"{table['cka'].values[row, column]:.3f}"
         # The spectrum is that cell's, by the downloaded numbers.
-        _, text = download(tab, "Canonical correlations", "CSV")
+        _, text = saved_file(tab, "Canonical correlations", "CSV")
         found = [float(line["correlation"]) for line in rows_of(text)]
         overlap = isorep.overlap(a[NAMES[row]], b[NAMES[column]])
         np.testing.assert_allclose(found, overlap.correlations, atol=1e-6)
         real = tab.locator(".significant").inner_text()
         law = isorep.inference.random_matrix_edge(overlap)
         assert real == f"{law.n_significant} of {len(found)} significant"
-        _, text = download(tab, "Projection weights", "CSV")
+        _, text = saved_file(tab, "Projection weights", "CSV")
         found = [float(line["x_weight"]) for line in rows_of(text)]
         np.testing.assert_allclose(found, overlap.x_weights, atol=1e-6)
 
@@ -215,19 +179,19 @@ def test_ceilings_are_shown_beside_similarities(browser, tmp_path):
         low, high = (cell[f"cka_debiased_ceiling_{end}"].item() for end in ("low", "high"))
         name = re.compile("^ceiling$")
         assert fact(tab, name) == f"{low:.3f} ({low:.3f} to {high:.3f})"
-        _, text = download(tab, "All pairs of layers", "CSV")
+        _, text = saved_file(tab, "All pairs of layers", "CSV")
         np.testing.assert_allclose([float(row["of_ceiling"]) for row in rows_of(text)], share[0])
 
 
 def test_every_figure_downloads_as_svg_and_csv(tab):
     tab.get_by_label("Layer of y").select_option("unrelated")
     for title in tab.locator("figure h3").all_text_contents():
-        name, text = download(tab, title, "SVG")
+        name, text = saved_file(tab, title, "SVG")
         assert name.endswith(".svg")
         root = ElementTree.fromstring(text)
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
         assert len(list(root.iter())) > 20
-        name, text = download(tab, title, "CSV")
+        name, text = saved_file(tab, title, "CSV")
         assert name.endswith(".csv")
         lines = list(csv.reader(io.StringIO(text)))
         assert len(lines) > 2
@@ -235,7 +199,7 @@ def test_every_figure_downloads_as_svg_and_csv(tab):
 
 
 def test_a_grid_downloads_all_that_is_known(tab, table):
-    _, text = download(tab, "All pairs of layers", "CSV")
+    _, text = saved_file(tab, "All pairs of layers", "CSV")
     lines = rows_of(text)
     assert [line["x_layer"] for line in lines[::9]] == NAMES  # as they are, not as they are shown
     for key, variable in (("similarity", "pwcca"), ("p_adjusted", "pwcca_p_adjusted")):
@@ -249,7 +213,7 @@ def test_a_sweep_shows_another_layer_and_measure(tab, sweep_table):
     section = tab.locator("main > section").nth(1)
     section.get_by_label("Measure").select_option("procrustes")
     section.get_by_label("Layer", exact=True).select_option(NAMES[2])
-    _, text = download(tab, "Distances between networks", "CSV")
+    _, text = saved_file(tab, "Distances between networks", "CSV")
     lines = rows_of(text)
     assert len(lines) == 25
     for line in lines:
@@ -264,7 +228,7 @@ def test_the_slider_goes_through_the_steps(tab, path_table):
     slider.press("End")
     slider.press("ArrowLeft")
     assert tab.locator("output").inner_text() == "3"
-    _, text = download(tab, "All layers at one step", "CSV")
+    _, text = saved_file(tab, "All layers at one step", "CSV")
     found = [float(line["distance"]) for line in rows_of(text)]
     np.testing.assert_allclose(found, path_table["pwcca_distance"].sel(step=3), atol=1e-6)
 
@@ -302,7 +266,7 @@ def test_a_diff_is_a_point_for_each_layer(browser, tmp_path, monkeypatch, capsys
         point = heat(own).locator(".scatterlayer .point").nth(4).bounding_box()
         own.mouse.click(point["x"] + point["width"] / 2, point["y"] + point["height"] / 2)
         assert own.locator(".pair bdi").inner_text() == shown(names[4])
-        lines = rows_of(download(own, "Layer by layer", "CSV")[1])
+        lines = rows_of(saved_file(own, "Layer by layer", "CSV")[1])
         assert [(line["x_layer"], line["y_layer"]) for line in lines] == [(x, x) for x in names]
 
 
@@ -325,7 +289,7 @@ def test_a_diff_says_which_layers_are_not_judged(browser, tmp_path):
             assert ("not judged: too few samples" in notes) == is_marked
         symbols = heat(own).evaluate("canvas => canvas.data[0].marker.symbol")
         assert sorted(symbols) == ["circle", "circle-open"]
-        lines = rows_of(download(own, "Layer by layer", "CSV")[1])
+        lines = rows_of(saved_file(own, "Layer by layer", "CSV")[1])
         notes = {line["x_layer"]: line["note"] for line in lines}
         assert notes == {"<b>wide</b>": "not judged: too few samples", "narrow": ""}
 
@@ -347,7 +311,7 @@ def test_when_layers_had_converged(browser, tmp_path, settling):
                 assert f"{one['converged'].item():.0f}\t{low:.0f} to {high:.0f}\t" in text
         points = own.locator(".canvas").first.evaluate("canvas => canvas.data.at(-1).x")
         assert points == settling["converged"].values[:3].tolist()
-        lines = rows_of(download(own, "Every layer over the steps", "CSV")[1])
+        lines = rows_of(saved_file(own, "Every layer over the steps", "CSV")[1])
         assert {"low", "high"} <= set(lines[0])
 
 
@@ -410,7 +374,9 @@ def test_a_page_without_representations_says_what_to_pass(browser, tmp_path):
     )
     isorep.report(table, tmp_path / "bare.html")
     with opened(browser, tmp_path / "bare.html") as tab:
-        assert "isorep.report(table, path, a=..., b=...)" in tab.locator(".missing").inner_text()
+        assert (
+            "isorep.report(table, path, a=..., b=...)" in tab.locator(".missing").first.inner_text()
+        )
         assert tab.locator("*").count() < 2500
         heat(tab).focus()
         heat(tab).press("Home")

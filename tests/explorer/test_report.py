@@ -169,13 +169,15 @@ class TestDetails:
 
     def test_the_best_of_each_row_and_column_come_first(self, tmp_path, monkeypatch):
         from isorep.explorer import cell_details
+        from isorep.explorer.matched_sides import MatchedSides
 
         rng = np.random.default_rng(0)
         wide = {f"layer{i}": rng.standard_normal((300, 40)) for i in range(12)}
         noisy = {name: x + 0.1 * rng.standard_normal(x.shape) for name, x in wide.items()}
         table = isorep.compare(wide, noisy)
         room = 60_000
-        found = cell_details.cell_details(table, "pwcca", wide, noisy, room=room)
+        sides = MatchedSides.from_sides(table, "pwcca", wide, noisy)
+        found = cell_details.cell_details(table, "pwcca", sides, room=room)
         assert not found["complete"]
         diagonal = [f"{i},{i}" for i in range(12)]
         assert list(found["cells"])[:12] == sorted(

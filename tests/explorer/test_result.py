@@ -100,7 +100,7 @@ class TestShell:
             "report", "table.json", "--a", "a.npz", "--b", "b.npz", "-o", "r.html"
         )
         assert (status, err) == (0, "")
-        assert out.startswith("wrote r.html (4.")
+        assert out.startswith("wrote r.html (5.")
         (grid,) = content(tmp_path / "r.html")
         assert len(grid["details"]["cells"]) == 9
         expected = isorep.overlap(layers()["conv1"], layers(1)["conv2"]).correlations

@@ -89,7 +89,7 @@ def test_correlations_of_exactly_one_are_significant():
     assert whole.n_significant == 4
     assert not np.isnan(whole.statistic).any()
     half = isorep.overlap(x, np.hstack([x[:, :2], rng.standard_normal((211, 3))]))
-    exact = dataclasses.replace(half, matrix=half.matrix)
+    exact = isorep.Overlap(half.x, half.y, half.matrix)
     vars(exact)["_svd"] = (None, np.array([1.0, 1.0, *half.correlations[2:]]), None)
     result = isorep.bartlett(exact)
     assert result.statistic[:2].tolist() == [math.inf, math.inf]

@@ -216,7 +216,8 @@ def test_a_coordinate_of_a_table_names_the_groups():
     for sides in ((named, reordered), (named, reordered.rename_axis(["a", "b"]))):
         found = isorep.infer(*sides, "cka", groups="image", order="trial", n_permutations=19)
         assert found.p_value == expected.p_value
-        assert found.corrected == pytest.approx(expected.corrected, abs=1e-12)
+        # Other orders of addition move a profile by 1e-12.
+        assert found.corrected == pytest.approx(expected.corrected, abs=1e-10)
     with pytest.raises(ValueError, match=r"no coordinate 'session' .* they have: 'image', 'trial'"):
         isorep.overlap(named, reordered, groups="session")
     with pytest.raises(ValueError, match=r"no coordinate 'image' .* they have: none"):

@@ -125,7 +125,8 @@ def test_a_function_of_an_overlap_of_second_moments():
     def function(o):
         return squared_cca(o)
 
-    assert function(X, Y).similarity == isorep.measures.cca_squared(X, Y).similarity
+    expected = isorep.measures.cca_squared(X, Y).similarity
+    assert function(X, Y).similarity == pytest.approx(expected, abs=1e-14)
     corrected = isorep.similarity(X, Y, "mine", correct=True)
     expected = isorep.similarity(X, Y, "cca_squared", correct=True)
     assert corrected.similarity == pytest.approx(expected.similarity, abs=1e-6)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from array_api_compat import (
     array_namespace,
+    device,
     is_array_api_obj,
     is_cupy_array,
     is_jax_array,
@@ -179,6 +180,17 @@ def epsilon(dtype: str) -> float:
     is_float = dtype.startswith(("float", "bfloat"))
     info = finfo(dtype if is_float else "float64")  # type: ignore[no-untyped-call]
     return float(info.eps)
+
+
+def on_a_device(array: Any) -> bool:
+    """Return whether an array is on a device other than the CPU."""
+    if not is_array_api_obj(array) or isinstance(array, np.ndarray):
+        return False
+    if is_torch_array(array):
+        return bool(array.device.type != "cpu")
+    if is_jax_array(array):
+        return bool(device(array).platform != "cpu")
+    return bool(is_cupy_array(array))
 
 
 def to_numpy(x: Any) -> np.ndarray[Any, Any]:

@@ -6,10 +6,11 @@ import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from threading import Event, Lock, local
 from typing import TypeVar
 
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -34,7 +35,7 @@ def one_thread() -> Iterator[None]:
     global _open_blocks
     with _lock:
         if _open_blocks == 0:
-            _limit.enter_context(threadpool_limits(1))
+            _limit.enter_context(_thread_pools(len(sys.modules)).limit(limits=1))
         _open_blocks += 1
     try:
         yield
@@ -43,6 +44,12 @@ def one_thread() -> Iterator[None]:
             _open_blocks -= 1
             if _open_blocks == 0:
                 _limit.close()
+
+
+@lru_cache(maxsize=1)
+def _thread_pools(n_modules: int) -> ThreadpoolController:
+    """Find the loaded libraries, which takes milliseconds, again only after another import."""
+    return ThreadpoolController()
 
 
 @contextmanager

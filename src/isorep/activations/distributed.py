@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch import distributed as dist
 
+from isorep.activations.moments_device import moments_device
 from isorep.activations.options import CaptureOptions
 from isorep.activations.sample_ids import NoSamplesError
 from isorep.activations.stream import stream
-from isorep.core.moments import CrossMoments, Moments
+from isorep.core.moments import Centred, CrossMoments, Moments
 
 Part = TypeVar("Part", Moments, CrossMoments)
 
@@ -79,14 +80,21 @@ def capture_moments(
     {'0': (10, 4), '1': (10, 4)}
     """
     moments: dict[str, Moments] | None = None
+    device: torch.device | None = None
     ids: list[bytes] = []
     failure: Exception | None = None
     try:
-        for batch in stream([model], data, **options):
+        for batch in stream([model], data, keep_on=None, **options):
             ids += (blake2b(i.encode(), digest_size=8).digest() for i in batch.sample_ids)
             (arrays,), (dtypes,) = batch.arrays, batch.dtypes
+            if moments is None:
+                # The total, the moments of a batch, and their sum.
+                n_bytes = 3 * 8 * sum(rows.shape[1] ** 2 for rows in arrays.values())
+                device = moments_device(batch, n_bytes)
             new = {
-                name: Moments.from_batch(rows, dtype=dtypes[name], name=f"layer {name!r}")
+                name: Centred.from_rows(
+                    rows.to(device or "cpu"), dtype=dtypes[name], name=f"layer {name!r}"
+                ).moments()
                 for name, rows in arrays.items()
             }
             # A layer that is missing from one batch is left out, as `stream` says.
@@ -97,7 +105,7 @@ def capture_moments(
         pass  # other processes may have some
     except Exception as error:
         failure = error
-    merged = _merged(moments or {}, failure)
+    merged = _merged({name: part.to_numpy() for name, part in (moments or {}).items()}, failure)
     if not merged:
         raise NoSamplesError("no process had any samples; an iterator can be used only once")
     _warn_of_repeated(np.frombuffer(b"".join(ids), np.int64))

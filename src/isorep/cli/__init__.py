@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from isorep._utils.version import __version__
 from isorep.cli import (  # noqa: F401  # to register them
@@ -51,7 +53,7 @@ def main() -> None:
     try:
         with prompt_interrupts():
             try:
-                app()
+                _command()()
             finally:
                 sys.stdout.flush()  # here, since Python would show a full disk as a traceback
     except KeyboardInterrupt:
@@ -68,6 +70,12 @@ def main() -> None:
             err=True,
         )
         sys.exit(_BUG)
+
+
+@cache
+def _command() -> TyperGroup:
+    """Build the commands, which takes longer than to run many of them, from their signatures."""
+    return typer.main.get_group(app)
 
 
 def _fail(message: str, place: str | None = None) -> None:

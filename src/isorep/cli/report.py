@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     epilog="Examples:\n\n"
     "isorep compare a.npz b.npz --json table.json\n\n"
     "isorep report table.json --a a.npz --b b.npz -o report.html\n\n"
+    "isorep report table.json --a a.npz --b b.npz --explain 4 --samples images.npy "
+    "-o report.html\n\n"
     "isorep report sweep.zarr --group 'true=true-*' --group 'random=random-*' -o report.html"
 )
 @with_options(samples=sample_options)
@@ -57,6 +59,24 @@ def report(
     b: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The B of isorep compare; needs --a.")
     ] = None,
+    explain: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="K|LAYER|X=Y",
+            help="Cells that open to the explanation of their pair: a number of pairs of layers of "
+            "the same name, least similar first; or a layer of both sides, or a layer of A and one "
+            "of B. May be repeated; needs --a and --b.",
+        ),
+    ] = None,
+    samples_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--samples",
+            metavar="FILE",
+            help="What the samples are, for explanations: a .npy of images (n, height, width) or "
+            "(n, height, width, 3), or a text with one sample a line.",
+        ),
+    ] = None,
     layers: LayersOption = None,
     reduce: ReduceOption = None,
     channels: ChannelsOption = "auto",
@@ -81,11 +101,14 @@ def report(
     if len({real_path(path) for path in results}) < len(results):
         raise ValueError("a result is given twice: give each result once")
     known = samples.of([a, b] if a is not None and b is not None else [])
-    check_targets([output], sources=[*results, a, b, *known.paths.values()])
+    sources = [*results, a, b, samples_file, *known.paths.values()]
+    check_targets([output], sources=sources)
     options = file_options(layers=layers, reduce=reduce, channels=channels) | known.arrays
     options |= {name: values for name, values in known.read().items() if values is not None}
     if options and a is None:
         raise ValueError(f"--{next(iter(options))} says how --a and --b are read: give both")
+    if explain and (a is None or b is None):
+        raise ValueError("--explain needs what was compared: give --a and --b")
     tables = {_heading(path, results): read_result(path) for path in results}
     with printed_warnings():
         write_report(
@@ -93,10 +116,44 @@ def report(
             output,
             a=None if a is None else load(as_file(a, options)),
             b=None if b is None else load(as_file(b, options)),
+            explain=_cells(explain) if explain else None,
+            samples=None if samples_file is None else _read_samples(samples_file),
             groups=_group_of_each(group, tables.values()) if group else None,
             title=title,
         )
     say(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
+
+
+def _cells(options: Sequence[str]) -> int | list[str | tuple[str, str]]:
+    """Return the cells to explain, as `isorep.report` takes them."""
+    if len(options) == 1 and options[0].isdecimal():
+        return int(options[0])
+    cells: list[str | tuple[str, str]] = []
+    for option in options:
+        x_layer, is_pair, y_layer = option.partition("=")
+        cells.append((x_layer, y_layer) if is_pair else option)
+    return cells
+
+
+def _read_samples(path: Path) -> Any:
+    """Return images, or one text a line.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read.
+    """
+    import numpy as np
+
+    try:
+        if path.suffix.lower() == ".npy":
+            return np.load(path, allow_pickle=False)
+        return path.read_text(encoding="utf-8").rstrip("\r\n").split("\n")
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(
+            f"cannot read {str(path)!r}: expected a .npy of images, or a text with one sample a "
+            f"line ({error})"
+        ) from error
 
 
 def _heading(path: Path, results: Sequence[Path]) -> str:

@@ -40,9 +40,9 @@ from isorep.comparison.sides import (
     with_structure,
 )
 from isorep.comparison.table import make_table, nothing_compared, table_attributes
-from isorep.core.basis import NoVarianceError
 from isorep.core.overlap import Overlap
 from isorep.core.prepare import couple_prepared, prepare, ranks
+from isorep.core.principal_axes import NoVarianceError
 from isorep.inference.estimate import is_unbiased
 from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec

@@ -14,40 +14,31 @@ from isorep._utils.arrays import Array, ArrayLike, as_samples, check_finite, eps
 from isorep._utils.cached_property import cached_property
 from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.computed_array import rounded_dtype, rounding_text
-from isorep._utils.linalg import svd
 from isorep._utils.validation import check_name
 from isorep.core.dominance import Dominance
 from isorep.core.moments import Moments, gram_matrix
+from isorep.core.principal_axes import (
+    GRAM_TOLERANCE,
+    NoVarianceError,
+    PrincipalAxes,
+    RankRule,
+)
+from isorep.core.triangular_axes import TriangularAxes
 from isorep.representations.sample_structure import SampleStructure
 from isorep.representations.sample_table import rows_of
 
 Solver = Literal["auto", "gram", "svd"]
 
-GRAM_TOLERANCE = 1e-7
-"""A float64 Gram matrix loses smaller relative singular values (sqrt(eps) is 1.5e-8)."""
-
-SECOND_PASS_SPREAD = 100.0
-"""Spread of the singular values above which whitening by a Gram matrix, whose error is about
-eps * spread**2, is done twice."""
-
 CENTRED = 1e-10
 """Largest mean left after centring, relative to the spread; products err by its square."""
-
-FIRST_PASS_OFF = 0.5
-"""Largest deviation of the eigenvalues of ``Q^T Q`` from 1 after whitening by a Gram matrix; if it
-is larger, rounding passed for a direction and the SVD takes over."""
 
 SMALL_WORK = 2e7
 """Largest n * p * min(n, p) for which "auto" takes the SVD: it is then fast enough."""
 
 
-class NoVarianceError(ValueError):
-    """A representation is constant within the precision of its dtype."""
-
-
 @dataclass(frozen=True, eq=False)
 class Basis:
-    """A representation as ``x - mean = Q R`` with Q orthonormal, ordered as in PCA.
+    """A representation as ``x - mean = Q R`` with Q orthonormal.
 
     Make one with `from_array`, or with `from_moments` if the samples do not fit in memory. It holds
     all that `Overlap` and the measures need, so a representation that is compared many times is
@@ -61,13 +52,10 @@ class Basis:
         Name of the representation's dtype; its rounding decides the rank.
     mean : (p,) float64 array
         Mean of each feature.
-    singular_values : (r,) float64 array
-        Singular values of the centred representation, descending, in the features' unit times
-        sqrt(n_samples).
-    loadings : (r, p) float64 array
-        ``R = Q^T (x - mean)``.
-    whitening : (p, r) float64 array
-        ``(x - mean) @ whitening = Q``.
+    axes : PrincipalAxes or TriangularAxes
+        The factorisation. Measures that need no order of the directions read it; for the others,
+        `singular_values`, `loadings`, `whitening` and `q` are those of PCA, computed at the first
+        access.
     structure : SampleStructure or None
         Which samples depend on each other; None if they are independent.
     sample_ids : tuple of str or None
@@ -80,14 +68,7 @@ class Basis:
     n_samples: int
     dtype: str
     mean: Array
-    singular_values: Array
-    loadings: Array
-    whitening: Array
-    # Q = factor @ rotation; a rotation of None is the identity. If the conditioning allows, factor
-    # is the centred data, so that the product of two bases needs no whitened copies. The factor is
-    # None if only second moments are known.
-    factor: Array | None
-    rotation: Array | None
+    axes: PrincipalAxes | TriangularAxes
     structure: SampleStructure | None = None
     sample_ids: tuple[str, ...] | None = None
     simulated_from: Basis | None = None
@@ -154,40 +135,17 @@ class Basis:
             raise _no_variance(name, n, p)
         rounding = max(n, p) * epsilon("float64")
         tolerance = rounding if solver == "svd" else GRAM_TOLERANCE
-        offset = xp.where(varies, mean, 0 * mean) / scale
-
-        def significant(q: Array | None, s: Array, v: Array) -> tuple[Array | None, Array, Array]:
-            kept = _kept(xp, s, v, tolerance, offset, n, dtype, name)
-            if kept.shape[0] == s.shape[0]:
-                return q, s, v
-            q = None if q is None else xp.take(q, kept, axis=1)
-            return q, xp.take(s, kept, axis=0), xp.take(v, kept, axis=1)
-
-        def by_samples() -> tuple[Array | None, Array, Array]:
-            return significant(*_from_svd(xp, centred))
-
-        q, s, v = by_samples() if by_svd else significant(*_from_gram(xp, centred, gram))
-        whitening, loadings = v / s, s[:, None] * v.T
-        if q is None and float(s[0] / s[-1]) > SECOND_PASS_SPREAD:
-            improved = _second_pass(xp, centred, whitening, loadings)
-            if improved is None:
-                q, s, v = by_samples()
-                whitening, loadings = v / s, s[:, None] * v.T
-            else:
-                q, whitening, loadings = improved
-        rotation = whitening if q is None else None
-        if scale != 1.0:
-            with np.errstate(over="ignore"):  # the whitening of values near 1e-310 is infinite
-                s, loadings, whitening = s * scale, loadings * scale, whitening / scale
+        rule = RankRule(tolerance, xp.where(varies, mean, 0 * mean) / scale, n, dtype, name)
+        axes: PrincipalAxes | TriangularAxes | None = None
+        if gram is not None and scale == 1.0:
+            axes = TriangularAxes.from_gram(centred, gram, varies, rule)
+        if axes is None:
+            axes = PrincipalAxes.from_centred(centred, gram, rule, by_svd=by_svd).scaled(scale)
         return cls(
             n_samples=n,
             dtype=dtype,
             mean=mean,
-            singular_values=s,
-            loadings=loadings,
-            whitening=whitening,
-            factor=centred if q is None else q,
-            rotation=rotation,
+            axes=axes,
             structure=None if sample_ids is None else SampleStructure.from_ids(sample_ids),
             sample_ids=sample_ids,
         )
@@ -226,21 +184,10 @@ class Basis:
         if not varies.any():
             raise _no_variance(name, n, p)
         scale = sqrt(moments.scatter.diagonal().max())
-        squares, vectors = np.linalg.eigh(moments.scatter / scale / scale)
-        s, v = np.sqrt(np.clip(squares[::-1], 0.0, None)), vectors[:, ::-1]
         offset = np.where(varies, moments.mean, 0.0) / scale
-        kept = to_numpy(_kept(np, s, v, GRAM_TOLERANCE, offset, n, moments.dtype, name))
-        s, v = s[kept], v[:, kept]
-        return cls(
-            n_samples=n,
-            dtype=moments.dtype,
-            mean=moments.mean,
-            singular_values=s * scale,
-            loadings=s[:, None] * v.T * scale,
-            whitening=v / s / scale,
-            factor=None,
-            rotation=None,
-        )
+        rule = RankRule(GRAM_TOLERANCE, offset, n, moments.dtype, name)
+        axes = PrincipalAxes.from_scatter(moments.scatter / scale / scale, rule).scaled(scale)
+        return cls(n_samples=n, dtype=moments.dtype, mean=moments.mean, axes=axes)
 
     def __repr__(self) -> str:
         return (
@@ -251,7 +198,40 @@ class Basis:
     @property
     def rank(self) -> int:
         """Number of directions kept, r."""
-        return int(self.singular_values.shape[0])
+        return self.axes.rank
+
+    @property
+    def principal(self) -> PrincipalAxes:
+        """The factorisation of PCA."""
+        return self.axes.principal
+
+    @property
+    def singular_values(self) -> Array:
+        """Singular values of the centred representation, (r,), descending.
+
+        Their unit is the features' unit times sqrt(n_samples).
+        """
+        return self.principal.singular_values
+
+    @property
+    def loadings(self) -> Array:
+        """``R = Q^T (x - mean)``, (r, p), with Q in the order of PCA."""
+        return self.principal.loadings
+
+    @property
+    def whitening(self) -> Array:
+        """Whitening of PCA, (p, r): ``(x - mean) @ whitening = Q``."""
+        return self.principal.whitening
+
+    @property
+    def factor(self) -> Array | None:
+        """``Q = factor @ rotation``; None if only second moments are known."""
+        return self.axes.factor
+
+    @property
+    def rotation(self) -> Array | None:
+        """See `factor`; None stands for the identity."""
+        return self.principal.rotation
 
     @property
     def n_features(self) -> int:
@@ -290,13 +270,16 @@ class Basis:
         """
         return self.q * self.singular_values
 
+    @property
+    def row_squares(self) -> Array:
+        """Squared norm of each centred sample, (n,), in units of ``axes.unit^2``."""
+        self._factor()
+        return self.axes.row_squares
+
     @cached_property
     def dominance(self) -> Dominance:
         """What share of the variance the largest feature, sample and direction carry."""
-        scores = self.factor if self.knows_samples else None
-        if scores is not None and self.rotation is None:
-            scores = scores * (self.singular_values / self.singular_values[0])
-        return Dominance.from_parts(self.singular_values, self.loadings, scores)
+        return Dominance(self.axes, self.knows_samples)
 
     def take(self, rows: Array) -> Basis:
         """Return the basis of the samples with indices `rows`, (m,).
@@ -316,10 +299,19 @@ class Basis:
             part,
             dtype=self.dtype,
             mean=self.mean + part.mean @ axes,
-            loadings=part.loadings @ axes,
-            whitening=self.rotated_whitening(self.singular_values[:, None] * part.whitening),
+            axes=PrincipalAxes(
+                singular_values=part.singular_values,
+                loadings=part.loadings @ axes,
+                whitening=self.rotated_whitening(self.singular_values[:, None] * part.whitening),
+                factor=part.factor,
+                rotation=part.rotation,
+            ),
             structure=None if self.structure is None else self.structure.take(to_numpy(rows)),
         )
+
+    def with_factor(self, q: Array | None) -> Basis:
+        """Return the basis with other samples, Q of shape (m, r), or with none."""
+        return replace(self, axes=replace(self.principal, factor=q, rotation=None))
 
     def rotated_whitening(self, rotation: Array) -> Array:
         """Return ``whitening @ rotation``, which overflows for values near 1e-310."""
@@ -345,16 +337,7 @@ class Basis:
 
     def leading(self, rank: int) -> Basis:
         """Return the basis of the first `rank` principal components."""
-        return replace(
-            self,
-            singular_values=self.singular_values[:rank],
-            loadings=self.loadings[:rank, :],
-            whitening=self.whitening[:, :rank],
-            factor=self.factor[:, :rank]
-            if self.factor is not None and self.rotation is None
-            else self.factor,
-            rotation=None if self.rotation is None else self.rotation[:, :rank],
-        )
+        return replace(self, axes=self.principal.leading(rank))
 
     def combine(self, coefficients: Array) -> Array:
         """Return ``Q @ coefficients``, (n, k), without computing Q."""
@@ -437,59 +420,3 @@ def _centre_carefully(xp: Any, x: Array, name: str) -> tuple[Array, Array, Array
     if 1e-100 < scale < 1e100 or scale == 0.0:  # squares neither overflow nor vanish
         return mean + rest, varies, centred, 1.0
     return mean + rest, varies, centred / scale, scale
-
-
-def _from_svd(xp: Any, centred: Array) -> tuple[Array, Array, Array]:
-    q, s, vt = svd(xp, centred)
-    return q, s, vt.T
-
-
-def _from_gram(xp: Any, centred: Array, gram: Array | None) -> tuple[Array | None, Array, Array]:
-    """Return Q (None: ``centred @ v / s``), s and v of the s that a Gram matrix can resolve."""
-    squares, vectors = xp.linalg.eigh(centred @ centred.T if gram is None else gram)
-    s = xp.flip(xp.sqrt(xp.clip(squares, 0.0, None)), axis=0)
-    vectors = xp.flip(vectors, axis=1)
-    above = max(1, int(xp.count_nonzero(s > GRAM_TOLERANCE * s[0])))
-    s, vectors = s[:above], vectors[:, :above]
-    if gram is not None:
-        return None, s, vectors
-    if float(s[0] / s[-1]) > SECOND_PASS_SPREAD:
-        return _from_svd(xp, centred)
-    return vectors, s, centred.T @ (vectors / s)
-
-
-def _kept(
-    xp: Any, s: Array, v: Array, tolerance: float, mean: Array, n: int, dtype: str, name: str
-) -> Array:
-    """Return the indices of the directions that exceed rounding; see `Basis.from_array`."""
-    kept: Array = xp.nonzero((s > tolerance * s[0]) & (s > _noise(xp, mean, s, v, n, dtype)))[0]
-    if kept.shape[0] == 0:
-        raise NoVarianceError(f"{name} has no variance beyond the rounding of {dtype}")
-    return kept
-
-
-def _noise(xp: Any, mean: Array, s: Array, v: Array, n: int, dtype: str) -> Array:
-    """Return a bound of the singular value that rounding to `dtype` creates in each direction."""
-    p, shares = v.shape[0], v**2
-    mean_square = mean**2 + shares @ s**2 / n
-    root_mean_square: Array = xp.sqrt(mean_square @ shares)
-    return 4 * epsilon(dtype) * (sqrt(n) + sqrt(p)) * root_mean_square
-
-
-def _second_pass(
-    xp: Any, centred: Array, whitening: Array, loadings: Array
-) -> tuple[Array, Array, Array] | None:
-    """Orthonormalise the almost orthonormal ``centred @ whitening`` again (as in CholeskyQR2).
-
-    ``Q1 = centred @ whitening`` has the right span; ``Q1 (Q1^T Q1)^(-1/2)`` is orthonormal, and the
-    symmetric root, unlike a triangular one, moves each column as little as possible. Within the
-    tolerance of a Gram matrix the first pass errs by a few percent, so one more pass suffices.
-    Returns None if the first pass errs by more.
-    """
-    q = centred @ whitening
-    squares, vectors = xp.linalg.eigh(gram_matrix(q))
-    if float(xp.max(xp.abs(squares - 1.0))) > FIRST_PASS_OFF:
-        return None
-    root = xp.sqrt(squares)
-    inverse = (vectors / root) @ vectors.T
-    return q @ inverse, whitening @ inverse, (vectors * root) @ (vectors.T @ loadings)

@@ -8,9 +8,9 @@ from math import sqrt
 from array_api_compat import array_namespace
 
 from isorep._utils.arrays import Array
-
-ROWS = 4096
-"""Rows whose squared norms are computed at once, so that this needs little memory."""
+from isorep._utils.cached_property import cached_property
+from isorep.core.principal_axes import PrincipalAxes
+from isorep.core.triangular_axes import TriangularAxes
 
 
 @dataclass(frozen=True)
@@ -25,72 +25,77 @@ class Share:
         Its share of the variance, ``a / sum(s^2)`` with a its sum of squares.
     squared : float
         Its share of the squared inner products of all samples, ``a^2 / sum(s^4)``.
-    norm : float
-        ``sqrt(a) / sum(s)``.
     """
 
     index: int
     variance: float
     squared: float
-    norm: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dominance:
     """The feature, sample and direction of the largest variance, and what share they carry.
 
     Attributes
     ----------
-    feature, direction : Share
-    sample : Share or None
-        None if only second moments are known.
-    feature_squares : float
-        Sum of the squared variances of all features, as a share of ``sum(s^4)``; 1 if the features
-        are uncorrelated.
-    effective_directions : float
-        ``sum(s^2)^2 / sum(s^4)``: the effective number of directions.
+    axes : PrincipalAxes or TriangularAxes
+        The axes of the representation.
+    knows_samples : bool
+        Whether the factor of the axes has a row for each sample.
     """
 
-    feature: Share
-    direction: Share
-    sample: Share | None
-    feature_squares: float
-    effective_directions: float
+    axes: PrincipalAxes | TriangularAxes
+    knows_samples: bool
 
-    @classmethod
-    def from_parts(cls, singular_values: Array, loadings: Array, scores: Array | None) -> Dominance:
-        """Compute the shares.
+    @cached_property
+    def feature(self) -> Share:
+        """The feature of the largest variance."""
+        return self._largest(self.axes.feature_squares)
 
-        Parameters
-        ----------
-        singular_values : (r,) array
-        loadings : (r, p) array
-        scores : (n, any) array or None
-            Centred samples in any orthonormal coordinates and any unit.
+    @cached_property
+    def sample(self) -> Share | None:
+        """The sample of the largest norm; None if only second moments are known."""
+        return self._largest(self.axes.row_squares) if self.knows_samples else None
+
+    @cached_property
+    def direction(self) -> Share:
+        """The first principal component."""
+        return self._largest(self.axes.principal.singular_values**2)
+
+    @property
+    def most_of_direction(self) -> float:
+        """A bound of the variance of `direction` that needs no decomposition."""
+        return 1 / sqrt(self.effective_directions)
+
+    @cached_property
+    def feature_squares(self) -> float:
+        """Sum of the squared variances of all features, as a share of ``sum(s^4)``.
+
+        1 if the features are uncorrelated.
         """
-        xp = array_namespace(singular_values)
-        squares = (singular_values / singular_values[0]) ** 2
-        effective = float(xp.sum(squares) ** 2 / xp.sum(squares**2))
-        nuclear = float(xp.sum(xp.sqrt(squares)) ** 2 / xp.sum(squares))
-        features = xp.sum((loadings / singular_values[0]) ** 2, axis=0)
+        squares = self.axes.feature_squares / sqrt(self.axes.gram_square)
+        return float(array_namespace(squares).sum(squares**2))
 
-        def largest(parts: Array) -> Share:
-            index = int(xp.argmax(parts))
-            variance = float(parts[index] / xp.sum(parts))
-            return Share(index, variance, variance**2 * effective, sqrt(variance / nuclear))
+    @cached_property
+    def effective_directions(self) -> float:
+        """``sum(s^2)^2 / sum(s^4)``: the effective number of directions."""
+        return self.axes.squared_norm**2 / self.axes.gram_square
 
-        return cls(
-            feature=largest(features),
-            direction=largest(squares),
-            sample=None if scores is None else largest(_squared_norms(scores)),
-            feature_squares=float(xp.sum(features**2) / xp.sum(squares**2)),
-            effective_directions=effective,
-        )
+    def norm(self, share: Share) -> float:
+        """Return what share of the norms of all directions a part carries: ``sqrt(a) / sum(s)``."""
+        s = self.axes.principal.singular_values
+        s = s / s[0]
+        xp = array_namespace(s)
+        return sqrt(share.variance * float(xp.sum(s**2))) / float(xp.sum(s))
 
+    def most_of_norm(self, share: Share) -> float:
+        """Return a bound of `norm` that needs no decomposition."""
+        # sum(s^2)^2 / sum(s^4) <= sum(s)^2 / sum(s^2), by the inequality of Lyapunov.
+        return sqrt(share.variance / self.effective_directions)
 
-def _squared_norms(rows: Array) -> Array:
-    xp = array_namespace(rows)
-    n = rows.shape[0]
-    parts = [rows[start : min(start + ROWS, n), :] for start in range(0, n, ROWS)]
-    norms: Array = xp.concat([xp.sum(part**2, axis=1) for part in parts])
-    return norms
+    def _largest(self, parts: Array) -> Share:
+        xp = array_namespace(parts)
+        parts = parts / xp.max(parts)
+        index = int(xp.argmax(parts))
+        variance = float(parts[index] / xp.sum(parts))
+        return Share(index, variance, variance**2 * self.effective_directions)

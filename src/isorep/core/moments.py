@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
 from isorep._utils.arrays import ArrayLike, as_samples, check_finite, epsilon, to_numpy
@@ -88,7 +89,7 @@ class Moments:
             If `x` is not a real 2-D array, or holds NaN, infinite values, or values over 1e150.
         """
         x, _ = rows_of(x, name)
-        return Centred.from_rows(x, dtype=dtype, name=name).moments()
+        return Centred.from_rows(x, dtype=dtype, name=name).moments().to_numpy()
 
     @classmethod
     def empty(cls, p: int) -> Moments:
@@ -124,6 +125,10 @@ class Moments:
         )
 
     __add__ = merge
+
+    def to_numpy(self) -> Moments:
+        """Return the same moments with a NumPy scatter; see `Centred.moments`."""
+        return replace(self, scatter=to_numpy(self.scatter))
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +174,8 @@ class CrossMoments:
             If a side is not a finite, real 2-D array, or the numbers of rows differ.
         """
         x, y, *_ = paired(x, y)
-        return Centred.from_rows(x, name="x").cross_moments(Centred.from_rows(y, name="y"))
+        sides = Centred.from_rows(x, name="x"), Centred.from_rows(y, name="y")
+        return sides[0].cross_moments(sides[1]).to_numpy()
 
     @classmethod
     def empty(cls, p: int, q: int) -> CrossMoments:
@@ -203,6 +209,10 @@ class CrossMoments:
 
     __add__ = merge
 
+    def to_numpy(self) -> CrossMoments:
+        """Return the same moments with a NumPy scatter; see `Centred.cross_moments`."""
+        return replace(self, scatter=to_numpy(self.scatter))
+
 
 @dataclass(frozen=True, eq=False)
 class Centred:
@@ -211,14 +221,14 @@ class Centred:
     Attributes
     ----------
     rows : (n, p) float64 array
-        The batch minus ``mean + mean_compensation``.
-    mean, mean_compensation : (p,) float64 arrays
+        The batch minus ``mean + mean_compensation``, of its library and on its device.
+    mean, mean_compensation : (p,) float64 NumPy arrays
         As in `Moments`.
     dtype : str
         Name of the batch's dtype.
     """
 
-    rows: Floats
+    rows: Any
     mean: Floats
     mean_compensation: Floats
     dtype: str
@@ -229,13 +239,14 @@ class Centred:
     ) -> Centred:
         """Centre a batch; see `Moments.from_batch`. Errors count rows from `first_row`."""
         samples, held_dtype = as_samples(x, name, fewest=0)
-        rows: Floats = to_numpy(samples)
+        rows: Any = samples
         if not len(rows):
             zero = np.zeros(rows.shape[1])
             return cls(rows, zero, zero, dtype or held_dtype)
-        low, high = rows.min(axis=0), rows.max(axis=0)
+        xp = array_namespace(rows)
+        low, high = to_numpy(xp.min(rows, axis=0)), to_numpy(xp.max(rows, axis=0))
         if not (np.isfinite(low).all() and np.isfinite(high).all()):
-            check_finite(np, rows, name, first_row)
+            check_finite(xp, rows, name, first_row)
         largest = max(-low.min(), high.max())
         if largest > LARGEST:
             raise ValueError(
@@ -249,20 +260,23 @@ class Centred:
             )
         # The mean of a constant feature is exactly the constant, so its scatter is exactly 0, also
         # after a merge with a batch of the same constant.
-        mean = np.where(low == high, low, rows.mean(axis=0))
-        centred = rows - mean
+        mean = np.where(low == high, low, to_numpy(xp.mean(rows, axis=0)))
+        centred = rows - xp.asarray(mean, device=device(rows))
         # The first mean has a rounding error relative to x, the second relative to the spread.
-        rest = centred.mean(axis=0)
-        centred -= rest
+        rest = to_numpy(xp.mean(centred, axis=0))
+        centred -= xp.asarray(rest, device=device(rows))
         return cls(centred, *_two_sum(mean, rest), dtype or held_dtype)
 
     def moments(self) -> Moments:
-        """Return the moments of the batch."""
+        """Return the moments of the batch, whose scatter is of the library of the rows.
+
+        Their merges stay on the device of the rows; `Moments.to_numpy` copies the result.
+        """
         gram = gram_matrix(self.rows)
         return Moments(len(self.rows), self.mean, gram, self.mean_compensation, self.dtype)
 
     def cross_moments(self, other: Centred) -> CrossMoments:
-        """Return the cross moments of two batches of the same samples."""
+        """Return the cross moments of two batches of the same samples; see `moments`."""
         if len(self.rows) != len(other.rows):
             raise ValueError(
                 f"x has {len(self.rows)} samples (rows) and y has {len(other.rows)}: both must "
@@ -324,11 +338,16 @@ def _merged_mean(
 
 
 def _merged_scatter(
-    scatter: Floats, other: Floats, x_difference: Floats, y_difference: Floats, weight: float
-) -> Floats:
-    total: Floats = scatter + other
+    scatter: Any, other: Any, x_difference: Floats, y_difference: Floats, weight: float
+) -> Any:
+    xp = array_namespace(scatter)
     root = sqrt(weight)  # on both sides, so that a scatter stays exactly symmetric
-    total += np.outer(root * x_difference, root * y_difference)
+    x, y = (
+        xp.asarray(root * difference, device=device(scatter))
+        for difference in (x_difference, y_difference)
+    )
+    total = scatter + other
+    total += x[:, None] * y[None, :]
     return total
 
 

@@ -17,6 +17,7 @@ from isorep._utils.linalg import svd, svds_of_cosines
 from isorep._utils.validation import check_name
 from isorep.core.basis import Basis, Solver
 from isorep.core.moments import CrossMoments
+from isorep.core.triangular_axes import TriangularAxes
 from isorep.representations.missing_values import NanPolicy, complete_rows
 from isorep.representations.sample_order import difference
 from isorep.representations.sample_structure import SampleStructure, common_structure
@@ -42,17 +43,20 @@ class Overlap:
     ----------
     x, y : Basis
         The two representations, prepared.
-    matrix : (x_rank, y_rank) float64 array
-        ``M``, the overlap of the two orthonormal bases of sample space.
+    known_matrix : (x_rank, y_rank) float64 array or None
+        `matrix`, if it is known.
+    product : array or None
+        The product of the factors of both bases, from which `matrix` is computed otherwise.
     n_omitted : int
         Rows that were left out because they have NaN; see `isorep.overlap`.
     """
 
     x: Basis
     y: Basis
-    matrix: Array
+    known_matrix: Array | None
     # If a stream kept its moments in blocks: computes the overlaps without each block, on demand.
     jackknife_replicates: Callable[[], Iterator[Overlap]] | None = None
+    product: Array | None = None
     # Decompositions that are known already; see `_svd` and `_triplets`.
     known_svd: SVD | None = None
     known_triplets: SVD | None = None
@@ -89,6 +93,7 @@ class Overlap:
         --------
         >>> import numpy as np, isorep
         >>> from isorep.core.moments import CrossMoments
+        from isorep.core.triangular_axes import TriangularAxes
         >>> x, y = np.random.default_rng(0).standard_normal((2, 100, 3))
         >>> bases = [isorep.Basis.from_moments(isorep.Moments.from_batch(z)) for z in (x, y)]
         >>> o = Overlap.from_moments(*bases, CrossMoments.from_batch(x, y))
@@ -161,6 +166,62 @@ class Overlap:
         return count_forced(self.n_samples, self.x.rank, self.y.rank)
 
     @cached_property
+    def matrix(self) -> Array:
+        """``M = Qx^T Qy``, (x_rank, y_rank), with both bases in the order of PCA."""
+        if self.known_matrix is not None:
+            return self.known_matrix
+        return self._coupled(self.x.principal.whiten_rows, self.y.principal.whiten_columns)
+
+    @cached_property
+    def whitened(self) -> Array:
+        """``M`` of other orthonormal bases, which may be cheaper than those of PCA.
+
+        It has the singular values and the norm of `matrix`.
+        """
+        if not self._is_triangular:
+            return self.matrix
+        return self._coupled(self.x.axes.whiten_rows, self.y.axes.whiten_columns)
+
+    @cached_property
+    def cross(self) -> Array:
+        """Inner products of the centred features of x and y, up to a rotation of each side.
+
+        In units of ``x.axes.unit * y.axes.unit``. Its singular values and its norm are those of
+        ``diag(sx) M diag(sy)``, without a decomposition where that is possible.
+        """
+        if self.product is not None:
+            return self._coupled(self.x.axes.scores_of_rows, self.y.axes.scores_of_columns)
+        x, y = self.x.axes, self.y.axes
+        sx, sy = x.principal.singular_values / x.unit, y.principal.singular_values / y.unit
+        scores: Array = sx[:, None] * self.matrix * sy
+        return scores
+
+    @property
+    def y_from_x(self) -> Array:
+        """What Q of x explains of y's centred features, up to rotations: ``M diag(sy)``.
+
+        In units of ``y.axes.unit``.
+        """
+        if self.product is not None:
+            return self._coupled(self.x.axes.whiten_rows, self.y.axes.scores_of_columns)
+        scores: Array = self.matrix * (self.y.singular_values / self.y.axes.unit)
+        return scores
+
+    def _coupled(
+        self, of_rows: Callable[[Array], Array], of_columns: Callable[[Array], Array]
+    ) -> Array:
+        """Turn the rows of `product` into axes of x, and its columns into axes of y."""
+        assert self.product is not None
+        return of_columns(of_rows(self.product))
+
+    @property
+    def _is_triangular(self) -> bool:
+        """Whether the bases of `whitened` are not those of PCA."""
+        return self.product is not None and any(
+            isinstance(side.axes, TriangularAxes) for side in (self.x, self.y)
+        )
+
+    @cached_property
     def _svd(self) -> SVD:
         """U, the correlations and W, with the columns of U and of W orthonormal to rounding."""
         if self.known_svd is not None:
@@ -172,12 +233,15 @@ class Overlap:
 
     @cached_property
     def _triplets(self) -> SVD:
-        """U, the correlations and W, cheaper; U or W may be less orthonormal than in `_svd`."""
+        """U, the correlations and W of `whitened`.
+
+        Cheaper than `_svd`; U or W may be less orthonormal.
+        """
         if self.known_triplets is not None:
             return self.known_triplets
-        if self.known_svd is not None or "_svd" in vars(self):
+        if not self._is_triangular and (self.known_svd is not None or "_svd" in vars(self)):
             return self._svd
-        (triplets,) = svds_of_cosines(array_namespace(self.matrix), self.matrix[None, ...])
+        (triplets,) = svds_of_cosines(array_namespace(self.whitened), self.whitened[None, ...])
         return triplets
 
     @property
@@ -264,12 +328,16 @@ class Overlap:
 
         ``alpha_i = sum_j |<h_i, z_j>|`` over x's features j, normalised.
         """
-        return projection_weights(self._triplets[0].T @ self.x.loadings)
+        return projection_weights(self._triplets[0].T @ self._loadings(self.x))
 
     @property
     def y_weights(self) -> Array:
         """Projection weights of y, (c,), non-negative, with sum 1."""
-        return projection_weights(self._triplets[2].T @ self.y.loadings)
+        return projection_weights(self._triplets[2].T @ self._loadings(self.y))
+
+    def _loadings(self, side: Basis) -> Array:
+        """Return the loadings of the axes of `whitened`."""
+        return side.axes.loadings if self._is_triangular else side.loadings
 
     def leading(self, x_rank: int, y_rank: int) -> Overlap:
         """Return the overlap of the leading principal components of both sides."""
@@ -289,8 +357,9 @@ class Overlap:
         return Overlap(
             self.y,
             self.x,
-            self.matrix.T,
+            None if self.known_matrix is None else self.known_matrix.T,
             jackknife_replicates if self.jackknife_replicates else None,
+            product=None if self.product is None else self.product.T,
             known_svd=_swapped(vars(self).get("_svd", self.known_svd)),
             known_triplets=_swapped(vars(self).get("_triplets", self.known_triplets)),
         )
@@ -422,12 +491,7 @@ def couple(x: Basis, y: Basis) -> Overlap:
             "x or y is known by its second moments alone: couple them by their cross moments, with "
             "Overlap.from_moments"
         )
-    matrix = x.factor.T @ y.factor
-    if x.rotation is not None:
-        matrix = x.rotation.T @ matrix
-    if y.rotation is not None:
-        matrix = matrix @ y.rotation
-    return Overlap(x, y, matrix)
+    return Overlap(x, y, None, product=x.factor.T @ y.factor)
 
 
 def _check_paired(x_shape: tuple[int, int], y_shape: tuple[int, int]) -> None:

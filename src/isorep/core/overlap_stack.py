@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from array_api_compat import array_namespace, device
@@ -65,6 +65,19 @@ class OverlapStack:
         """Rows of both representations."""
         return self.x.n_samples
 
+    @property
+    def cross(self) -> Array:
+        """``diag(sx) M diag(sy)`` of each overlap, in units of ``x.axes.unit * y.axes.unit``."""
+        sx = self.x.singular_values / self.x.axes.unit
+        sy = self.y.singular_values / self.y.axes.unit
+        scores: Array = sx[:, None] * self.matrix * sy
+        return scores
+
+    @property
+    def whitened(self) -> Array:
+        """The same as `matrix`."""
+        return self.matrix
+
     @cached_property
     def _triplets(self) -> tuple[Array, Array, Array]:
         """U (b, rx, c), the correlations (b, c) and W (b, ry, c)."""
@@ -113,13 +126,13 @@ class OverlapStack:
     @cached_property
     def _overlaps(self) -> list[Overlap]:
         # With the bases as factors, a permutation needs no rotation.
-        x, y = (replace(side, factor=side.q, rotation=None) for side in (self.x, self.y))
+        x, y = (side.with_factor(side.q) for side in (self.x, self.y))
         y_q = self.y.q
         xp = array_namespace(y_q)
         return [
             Overlap(
                 x,
-                replace(y, factor=xp.take(y_q, xp.asarray(order, device=device(y_q)), axis=0)),
+                y.with_factor(xp.take(y_q, xp.asarray(order, device=device(y_q)), axis=0)),
                 self.matrix[k, ...],
             )
             for k, order in enumerate(self.orders)

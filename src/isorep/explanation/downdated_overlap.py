@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from isorep._utils.arrays import to_numpy
 from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap
+from isorep.core.principal_axes import PrincipalAxes
 
 Floats = NDArray[np.float64]
 
@@ -52,11 +53,13 @@ def _downdated(basis: Basis, q: Floats, a: float) -> tuple[Basis, Floats]:
         basis,
         n_samples=basis.n_samples - 1,
         mean=to_numpy(basis.mean) - (q @ to_numpy(basis.loadings)) / (basis.n_samples - 1),
-        singular_values=values,
-        loadings=loadings,
-        whitening=to_numpy(basis.whitening) @ rotation,
-        factor=None,
-        rotation=None,
+        axes=PrincipalAxes(
+            singular_values=values,
+            loadings=loadings,
+            whitening=to_numpy(basis.whitening) @ rotation,
+            factor=None,
+            rotation=None,
+        ),
         structure=None,
         sample_ids=None,
     )

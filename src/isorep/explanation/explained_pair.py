@@ -203,6 +203,9 @@ def _rows_of_layers(
             sample_labels = sample_labels[positions.samples]
         names_of_samples = np.arange(x.n_samples) if sample_names is None else sample_names
         sample_names = names_of_samples[positions.samples]
+    elif len(x[x_layer]) != x.n_samples:  # rows are positions, of unknown samples
+        sample_names = None
+        sample_labels = sample_labels if labels is not None else None
     return _PairedRows(
         x=x[x_layer],
         y=y[y_layer],

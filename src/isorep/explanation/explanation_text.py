@@ -67,9 +67,10 @@ def _directions(explanation: Explanation) -> str:
         f"({_share(x[shared].sum())} of the variance of x, {_share(y[shared].sum())} of y)"
     )
     if not shared.all():
+        number = int((~shared).sum())
         text += (
-            f"; {int((~shared).sum())} are not ({_share(x[~shared].sum())} of x, "
-            f"{_share(y[~shared].sum())} of y)"
+            f"; {number} {'is' if number == 1 else 'are'} not "
+            f"({_share(x[~shared].sum())} of x, {_share(y[~shared].sum())} of y)"
         )
     unpaired = [
         f"{_share(table.attrs[f'{side}_unpaired_variance'])} of {side}"

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from isorep._utils.arrays import to_numpy
 from isorep._utils.parallel import check_stopped, one_thread
-from isorep.core.basis import GRAM_TOLERANCE
 from isorep.core.folds import assign_folds
 from isorep.core.orders import Orders
 from isorep.core.overlap import Overlap
+from isorep.core.principal_axes import GRAM_TOLERANCE
 from isorep.explanation.explained_pair import ExplainedPair
 from isorep.explanation.held_out_pairs import Floats, coordinates
 from isorep.explanation.ridge_fold import RidgeFold

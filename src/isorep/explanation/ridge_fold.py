@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep.core.basis import GRAM_TOLERANCE
+from isorep.core.principal_axes import GRAM_TOLERANCE
 from isorep.explanation.held_out_pairs import Floats
 
 PENALTIES = 10.0 ** np.arange(-6, 5)

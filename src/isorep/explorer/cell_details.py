@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,17 +12,12 @@ from numpy.typing import NDArray
 
 from isorep._utils.arrays import to_numpy
 from isorep._utils.progress import track
-from isorep._utils.validation import unknown_name
-from isorep.comparison.aligned_sides import aligned_sides
-from isorep.comparison.complete_samples import complete_samples
-from isorep.core.basis import Basis
 from isorep.core.coded_warning import FewSamplesWarning
-from isorep.core.overlap import Overlap, couple
-from isorep.core.prepare import Prepared, prepare
-from isorep.explorer.packing import coarse, floats, names
+from isorep.core.overlap import Overlap
+from isorep.explorer.matched_sides import MatchedSides
+from isorep.explorer.packing import coarse, floats, short
 from isorep.explorer.page import as_text
 from isorep.inference.random_matrix_edge import RandomMatrixEdge, random_matrix_edge
-from isorep.measures.registry import measure_named
 from isorep.random_matrix.tracy_widom import n_above_edge
 from isorep.random_matrix.wachter import Wachter
 from isorep.representations.representations import Representations
@@ -46,21 +40,17 @@ colour scale, and the rarest names become one class."""
 
 OTHERS = "others"
 
+NAME_LENGTH = 200
+"""Characters of a label or sample id that the page keeps."""
+
 OVERHEAD = 300
 """Bytes of JSON for each part of a cell, in addition to its numbers."""
-
-TOLERANCE = 1e-3
-"""Largest difference between a table's similarity and the recomputed one."""
-
-MAX_CHECKED = 4
-"""Number of cells at which the table is compared with the representations."""
 
 
 def cell_details(
     table: xarray.Dataset,
     measure: str,
-    a: Mapping[str, Any],
-    b: Mapping[str, Any],
+    sides: MatchedSides,
     *,
     room: int,
     progress: bool = True,
@@ -73,32 +63,18 @@ def cell_details(
     Parameters
     ----------
     table : xarray.Dataset
-        Table of `isorep.compare` for `a` and `b`, or a selection of its layers.
+        Table of `isorep.compare`, or a selection of its layers.
     measure : str
         Measure that orders the cells by similarity.
-    a, b : Representations or mapping of layer name to array
+    sides : MatchedSides
         Representations that `isorep.compare` compared.
     room : int
         Size limit of the JSON, in bytes.
     progress : bool
         Report the progress on standard error: a bar on a terminal, elsewhere a line a minute.
-
-    Raises
-    ------
-    ValueError
-        If `a` or `b` lacks a layer of the table, or does not match the numbers of the table.
     """
     table = table.transpose("x_layer", "y_layer")
-    x_layers, y_layers = (table[dim].to_numpy().tolist() for dim in ("x_layer", "y_layer"))
-    sides, _, _ = aligned_sides({"a": a, "b": b})
-    a, b = sides.values()
-    if table.attrs.get("n_omitted"):
-        a, b, _ = complete_samples(a, b, (x_layers, y_layers), None)
-    x = Representations.from_mapping(a)
-    y = x if b is a else Representations.from_mapping(b)
-    x.check_same_samples(y)
-    _check_layers(x_layers, x, "a")
-    _check_layers(y_layers, y, "b")
+    x, y = sides.x, sides.y
 
     cells = _by_interest(table, measure)
     n_samples = table["n_samples"].to_numpy()
@@ -106,26 +82,22 @@ def cell_details(
     room -= len(as_text(points))
     spectrum_room = room * SPECTRA_SHARE
     # How many independent samples dependent ones are worth differs between cells.
-    shared_laws = not (_has_structure(x, x_layers) or _has_structure(y, y_layers))
+    shared_laws = not (_has_structure(x, sides.x_layers) or _has_structure(y, sides.y_layers))
     sizes = _spectrum_sizes(table, cells, shared_laws)
     with_spectrum, unused = _fitting(cells, sizes, spectrum_room)
     scatter_room = unused + room * (1 - SPECTRA_SHARE)
     with_scatter, _ = _fitting(with_spectrum, _scatter_sizes(table, with_spectrum), scatter_room)
 
     scatter_cells = set(with_scatter)
-    # The most similar cell may compare a layer with itself, so it cannot reveal swapped a and b.
-    checked_cells = set(with_spectrum[:: -(-len(with_spectrum) // MAX_CHECKED) or 1])
     details: dict[str, Any] = {}
     laws: dict[str, Any] = {}
     for cell, overlap in track(
-        _overlaps(x, y, x_layers, y_layers, with_spectrum),
+        sides.overlaps(with_spectrum),
         "details",
         len(with_spectrum),
         progress,
         unit="cells",
     ):
-        if cell in checked_cells:
-            _check_match(table, measure, cell, overlap)
         n, x_rank, y_rank = overlap.n_samples, overlap.x.rank, overlap.y.rank
         law = f"{n},{x_rank},{y_rank}" if shared_laws else f"{n},{cell[0]},{cell[1]}"
         if law not in laws:
@@ -149,12 +121,6 @@ def cell_details(
         "points": points,
         "complete": len(with_spectrum) == len(cells),
     }
-
-
-def _check_layers(layers: Sequence[str], side: Representations, name: str) -> None:
-    for layer in layers:
-        if layer not in side:
-            raise ValueError(unknown_name(f"layer of {name}", str(layer), side))
 
 
 def _by_interest(table: xarray.Dataset, measure: str) -> list[tuple[int, int]]:
@@ -220,61 +186,6 @@ def _base64_size(n_bytes: int) -> int:
     return 4 * -(-n_bytes // 3)
 
 
-def _overlaps(
-    x: Representations,
-    y: Representations,
-    x_layers: Sequence[str],
-    y_layers: Sequence[str],
-    cells: Sequence[tuple[int, int]],
-) -> Iterator[tuple[tuple[int, int], Overlap]]:
-    """Yield each cell and its overlap. Each layer is prepared once, when first needed."""
-    prepared: dict[tuple[int, str], Prepared] = {}
-
-    def basis(side: Representations, layer: str, name: str) -> Basis:
-        key = id(side), layer
-        if key not in prepared:
-            prepared[key] = prepare(side, layer, name, "auto")
-        layer_basis = prepared[key]
-        if isinstance(layer_basis, Exception):
-            raise ValueError(f"{_NO_MATCH}: {layer_basis}") from layer_basis
-        return layer_basis
-
-    for i, j in cells:
-        yield (i, j), couple(basis(x, x_layers[i], "a"), basis(y, y_layers[j], "b"))
-
-
-_NO_MATCH = "a and b do not match this table"
-_PASS_THESE = (
-    "pass the representations that isorep.compare compared, in the same order, and with the "
-    "groups= and order= that it got: Representations.from_mapping(a, groups=...)"
-)
-
-
-def _check_match(
-    table: xarray.Dataset, measure: str, cell: tuple[int, int], overlap: Overlap
-) -> None:
-    """Raise ValueError if the overlap has another similarity than the cell of the table."""
-    i, j = cell
-    x_layer, y_layer = table["x_layer"].to_numpy()[i], table["y_layer"].to_numpy()[j]
-    n_samples = int(table["n_samples"].to_numpy()[cell])
-    if n_samples != overlap.n_samples:
-        raise ValueError(
-            f"{_NO_MATCH}: ({x_layer}, {y_layer}) has {n_samples} samples in the table, "
-            f"{overlap.n_samples} in a and b; {_PASS_THESE}"
-        )
-    similarity = float(table[measure].to_numpy()[cell])
-    if isnan(similarity):  # this measure does not apply to the cell
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FewSamplesWarning)
-        recomputed = measure_named(measure)(overlap).similarity
-    if not abs(similarity - recomputed) <= TOLERANCE:
-        raise ValueError(
-            f"{_NO_MATCH}: {measure} at ({x_layer}, {y_layer}) is {similarity:.4f} in the table, "
-            f"{recomputed:.4f} recomputed; {_PASS_THESE}"
-        )
-
-
 def _law(overlap: Overlap) -> dict[str, Any]:
     """Return the correlations of unrelated data of the same ranks, and the significance edges."""
     noise = Wachter.from_overlap(overlap).correlations()
@@ -306,7 +217,9 @@ def _points(x: Representations, y: Representations, n: int) -> dict[str, Any]:
         "rows": rows.tolist(),
         "n": n,
         "labels": _labels(labels[rows]) if rows_are_samples and labels is not None else None,
-        "ids": [ids[row] for row in rows] if rows_are_samples and ids is not None else None,
+        "ids": [short(ids[row], NAME_LENGTH) for row in rows]
+        if rows_are_samples and ids is not None
+        else None,
     }
 
 
@@ -319,7 +232,10 @@ def _labels(labels: NDArray[Any]) -> dict[str, Any]:
         rare = np.argsort(-np.bincount(codes), kind="stable")[MAX_CLASSES - 1 :]
         codes = np.where(np.isin(codes, rare), len(classes), codes)
         classes = np.append(classes, OTHERS)
-    return {"classes": names(classes.tolist()), "codes": codes.tolist()}
+    return {
+        "classes": [short(name, NAME_LENGTH) for name in classes.tolist()],
+        "codes": codes.tolist(),
+    }
 
 
 def _variates(overlap: Overlap, rows: Sequence[int]) -> dict[str, Any]:

@@ -62,6 +62,18 @@ def names(values: Iterable[Any]) -> list[str]:
     return [str(value) for value in values]
 
 
+def short(text: Any, length: int) -> str:
+    """Return a text of at most `length` characters, cut at its end.
+
+    Examples
+    --------
+    >>> short("a long name", 7)
+    'a long…'
+    """
+    text = str(text)
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
 def number(value: float) -> float | None:
     """Return a number for JSON: None if it is not finite."""
     return float(value) if np.isfinite(value) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import xarray
 
     from isorep.comparison.diff_result import Diff
+    from isorep.explanation.explanation import Explanation
+
+    Explained = int | Sequence[str | tuple[str, str]] | Mapping[tuple[str, str], Explanation]
 
 __all__ = ["report"]
 
@@ -23,6 +26,8 @@ def report(
     *,
     a: Mapping[str, Any] | None = None,
     b: Mapping[str, Any] | None = None,
+    explain: Explained | None = None,
+    samples: Any = None,
     groups: Mapping[Any, Hashable] | None = None,
     title: str = "Comparison of representations",
     progress: bool = True,
@@ -53,6 +58,19 @@ def report(
         cell: canonical correlations and their distribution for unrelated data, projection weights,
         and the leading variates of up to 400 samples with their labels, if known. If the page has
         no room for all cells, the most similar pairs come first.
+    explain : int, sequence of layers or pairs, or mapping of pair to Explanation, optional
+        Cells that open to the explanation of their pair (see `isorep.explain`), by the first
+        measure of the table; needs `a` and `b`. A number k explains k pairs of layers of the same
+        name, least similar first; if no names are the same, layers of x with their most similar
+        layer of y. A sequence names the cells: ``"conv1"`` or ``("conv1", "conv2")``, layer of x
+        and layer of y. Each explanation takes as long as `isorep.explain`. A mapping
+        ``{("conv1", "conv2"): explanation}`` holds explanations made with other options or
+        measures; it needs no `a` and `b`.
+    samples : array or list, optional
+        What the samples are, in the order of `a`, for the samples that explanations show: images
+        (n, height, width) or (n, height, width, 3), uint8 or floating point from 0 to 1; n texts;
+        or n lists of tokens. If rows of a layer are positions of tokens, tokens are coloured by
+        their contribution. Images become smaller and texts shorter until they fit into the page.
     groups : mapping of network to group, optional
         Group of each network of `isorep.pairwise`. The page then also shows the mean distance
         within each group and between groups at each layer (Morcos et al. 2018, figure 3).
@@ -65,9 +83,10 @@ def report(
     ------
     ValueError
         If a result is of another kind or too large for a page, if `a` and `b` do not match the
-        table, or if a network has no group.
+        table, a layer of `explain` is unknown, `samples` has another length, shape or dtype, or a
+        network has no group.
     TypeError
-        If a result is neither a Dataset nor a `Diff`.
+        If a result is neither a Dataset nor a `Diff`, or `samples` is no array or list of texts.
     FileNotFoundError
         If the folder of `path` does not exist.
     ImportError
@@ -100,9 +119,12 @@ def report(
         )
     if (a is None) != (b is None):
         raise ValueError("pass both a= and b=, in the order of the comparison")
-    if a is not None and len(grids) != 1:
+    if samples is not None and explain is None:
+        raise ValueError("samples= shows the samples of explanations: pass explain= too")
+    if (a is not None or explain is not None) and len(grids) != 1:
+        options = "a= and b= apply" if a is not None else "explain= applies"
         raise ValueError(
-            "a= and b= apply to exactly one table of isorep.compare or isorep.diff, but the result "
+            f"{options} to exactly one table of isorep.compare or isorep.diff, but the result "
             f"has {len(grids)}; write a page for each table"
         )
 
@@ -114,14 +136,42 @@ def report(
             f"{MAX_BYTES / 1e6:.0f} MB; select fewer layers or networks with table.sel, or compare "
             "with fewer measures"
         )
-    if a is not None and b is not None:
-        from isorep.explorer.cell_details import cell_details
-
+    if a is not None or explain is not None:
         (section, table), *_ = grids
-        section["details"] = cell_details(
-            table, section["measures"][0]["name"], a, b, room=room, progress=progress
+        section |= _opened_cells(
+            table, section["measures"][0]["name"], a, b, explain, samples, room, progress
         )
     _write(target, page(title, {"sections": sections}))
+
+
+def _opened_cells(
+    table: xarray.Dataset,
+    measure: str,
+    a: Mapping[str, Any] | None,
+    b: Mapping[str, Any] | None,
+    explain: Explained | None,
+    samples: Any,
+    room: int,
+    progress: bool,
+) -> dict[str, Any]:
+    """Return what the cells of a grid show when they are opened, of at most `room` bytes."""
+    from isorep.explorer.cell_details import cell_details
+    from isorep.explorer.explained_cells import explained_cells
+    from isorep.explorer.matched_sides import MatchedSides
+    from isorep.explorer.page import as_text
+    from isorep.explorer.shown_samples import ShownSamples
+
+    shown = None if samples is None else ShownSamples.from_any(samples)
+    sides = None if a is None or b is None else MatchedSides.from_sides(table, measure, a, b)
+    content: dict[str, Any] = {}
+    if explain is not None:
+        content = explained_cells(
+            table, measure, explain, sides, shown, room=room, progress=progress
+        )
+    if sides is not None:
+        room -= len(as_text(content))
+        content["details"] = cell_details(table, measure, sides, room=room, progress=progress)
+    return content
 
 
 _DIMS = {

@@ -10,9 +10,10 @@ from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from isorep._utils.arrays import Array, to_numpy
-from isorep.core.basis import Basis, NoVarianceError
+from isorep.core.basis import Basis
 from isorep.core.folds import assign_folds, rows_like, rows_of
 from isorep.core.overlap import Overlap
+from isorep.core.principal_axes import NoVarianceError
 from isorep.core.warning_text import WarningText, issue
 from isorep.inference.sequential import check_overlap
 from isorep.random_matrix.undeclared_dependence import dependence_warnings

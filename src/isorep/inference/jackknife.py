@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from isorep._utils.arrays import ArrayLike
 from isorep._utils.parallel import check_stopped, one_thread
 from isorep._utils.validation import as_integer
-from isorep.core.basis import NoVarianceError
 from isorep.core.folds import assign_folds, rows_of
 from isorep.core.overlap import Overlap
+from isorep.core.principal_axes import NoVarianceError
 
 BLOCKS = 20
 """Default number of blocks."""

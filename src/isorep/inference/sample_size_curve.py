@@ -15,11 +15,12 @@ from isorep._utils.arrays import ArrayLike
 from isorep._utils.progress import track
 from isorep._utils.validation import as_integer, check_seed
 from isorep._utils.version import __version__
-from isorep.core.basis import Basis, NoVarianceError, Solver
+from isorep.core.basis import Basis, Solver
 from isorep.core.coded_warning import FewSamplesWarning
 from isorep.core.folds import rows_of
 from isorep.core.orders import shifts_time
 from isorep.core.overlap import Overlap, overlap
+from isorep.core.principal_axes import NoVarianceError
 from isorep.inference.held_out import held_out
 from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec

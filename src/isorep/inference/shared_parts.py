@@ -16,6 +16,7 @@ from isorep.core.basis import Basis
 from isorep.core.folds import rows_like
 from isorep.core.orders import Orders
 from isorep.core.overlap import Overlap
+from isorep.core.principal_axes import PrincipalAxes
 from isorep.inference.jackknife import varying_without
 from isorep.representations.sample_structure import SampleStructure
 
@@ -101,7 +102,14 @@ class _Without:
         s = basis.singular_values / unit
         identity = xp.eye(basis.rank, dtype=s.dtype, device=device(s))
         components = replace(
-            basis, mean=0 * s, singular_values=s, loadings=identity * s, whitening=identity / s
+            basis,
+            mean=0 * s,
+            axes=replace(
+                basis.principal,
+                singular_values=s,
+                loadings=identity * s,
+                whitening=identity / s,
+            ),
         )
         rows = np.delete(np.arange(basis.n_samples), block)
         with varying_without(block, basis.n_samples):
@@ -111,11 +119,13 @@ class _Without:
             part,
             dtype=basis.dtype,
             mean=basis.mean + part.mean @ axes,
-            singular_values=part.singular_values * unit,
-            loadings=part.loadings @ axes,
-            whitening=basis.rotated_whitening(s[:, None] * part.whitening),
-            factor=None,
-            rotation=None,
+            axes=PrincipalAxes(
+                singular_values=part.singular_values * unit,
+                loadings=part.loadings @ axes,
+                whitening=basis.rotated_whitening(s[:, None] * part.whitening),
+                factor=None,
+                rotation=None,
+            ),
         )
         return cls(without, s[:, None] * part.whitening, part.mean @ part.whitening)
 

@@ -14,13 +14,13 @@ from isorep.measures.measure_function import measure
 
 def mean_correlation(overlap: Overlap | OverlapStack) -> Array:
     """Return the mean of the canonical correlations."""
-    mean: Array = array_namespace(overlap.matrix).mean(overlap.correlations, axis=-1)
+    mean: Array = array_namespace(overlap.correlations).mean(overlap.correlations, axis=-1)
     return mean
 
 
 def mean_squared_correlation(overlap: Overlap | OverlapStack) -> Array:
     """Return the mean of the squared canonical correlations, which needs no decomposition."""
-    total = array_namespace(overlap.matrix).sum(overlap.matrix**2, axis=(-2, -1))
+    total = array_namespace(overlap.whitened).sum(overlap.whitened**2, axis=(-2, -1))
     mean: Array = total / min(overlap.x.rank, overlap.y.rank)
     return mean
 

@@ -7,10 +7,9 @@ order have mean product 0 and mean squared product 1 / (n - 1).
 
 from __future__ import annotations
 
-from math import comb
+from math import comb, sqrt
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from isorep.core.overlap import Overlap
 from isorep.random_matrix.wachter import Wachter
@@ -37,11 +36,9 @@ def shared_span(overlap: Overlap) -> float:
 
 def linear_cka(overlap: Overlap) -> float:
     """Return the expected ``||diag(sx) M diag(sy)||_F^2 / (||sx^2|| ||sy^2||)``, exact."""
-    xp = array_namespace(overlap.matrix)
     share = 1.0
-    for side in (overlap.x, overlap.y):
-        squares = (side.singular_values / side.singular_values[0]) ** 2
-        share *= float(xp.sum(squares) / xp.sqrt(xp.sum(squares**2)))
+    for axes in (overlap.x.axes, overlap.y.axes):
+        share *= axes.squared_norm / sqrt(axes.gram_square)
     return share / (overlap.n_samples - 1)
 
 

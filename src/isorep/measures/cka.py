@@ -33,12 +33,9 @@ VANISHED = 1e-12
 
 
 def _alignment(overlap: Overlap | OverlapStack) -> Array:
-    xp = array_namespace(overlap.matrix)
-    # In units of the largest singular value: fourth powers of anything else could overflow.
-    sx = overlap.x.singular_values / overlap.x.singular_values[0]
-    sy = overlap.y.singular_values / overlap.y.singular_values[0]
-    shared = xp.sum((sx[:, None] * overlap.matrix * sy) ** 2, axis=(-2, -1))
-    alignment: Array = shared / xp.sqrt(xp.sum(sx**4) * xp.sum(sy**4))
+    cross = overlap.cross
+    shared = array_namespace(cross).sum(cross**2, axis=(-2, -1))
+    alignment: Array = shared / sqrt(overlap.x.axes.gram_square * overlap.y.axes.gram_square)
     return alignment
 
 
@@ -172,22 +169,20 @@ def cka_debiased(overlap: Overlap, *, features: Features = "all") -> MeasureValu
     n = overlap.n_samples
     if n < 4:
         raise ValueError(f"debiased CKA needs at least 4 samples, got {n}")
-    xp = array_namespace(overlap.matrix)
-    sx = overlap.x.singular_values / overlap.x.singular_values[0]
-    sy = overlap.y.singular_values / overlap.y.singular_values[0]
     # Squared norms of the samples: the diagonals that U-centring removes.
-    k, l = (xp.sum((b.q * s) ** 2, axis=1) for b, s in ((overlap.x, sx), (overlap.y, sy)))  # noqa: E741
+    k, l = overlap.x.row_squares, overlap.y.row_squares  # noqa: E741
+    cross, xp = overlap.cross, array_namespace(overlap.cross)
 
-    def inner(products: Array, k: Array, l: Array) -> float:  # noqa: E741
+    def inner(products: float, k: Array, l: Array) -> float:  # noqa: E741
         """Return ``n (n - 3)`` times the unbiased HSIC from ``||X^T Y||_F^2`` and diagonals."""
         both = float(xp.sum(k)) * float(xp.sum(l)) / ((n - 1) * (n - 2))
-        return float(products) - n / (n - 2) * float(xp.sum(k * l)) + both
+        return products - n / (n - 2) * float(xp.sum(k * l)) + both
 
-    xx, yy = xp.sum(sx**4), xp.sum(sy**4)
+    xx, yy = overlap.x.axes.gram_square, overlap.y.axes.gram_square
     x_norm, y_norm = inner(xx, k, k), inner(yy, l, l)
     for name, value, squares in (("x", x_norm, xx), ("y", y_norm, yy)):
-        _check_defined(name, value, float(squares), n)
-    shared = inner(xp.sum((sx[:, None] * overlap.matrix * sy) ** 2), k, l)
+        _check_defined(name, value, squares, n)
+    shared = inner(float(xp.sum(cross**2)), k, l)
     return MeasureValue(shared / sqrt(x_norm) / sqrt(y_norm), overlap)
 
 

@@ -12,8 +12,9 @@ from array_api_compat import array_namespace, is_array_api_obj
 
 from isorep._utils.arrays import Array, as_samples, check_finite
 from isorep._utils.validation import check_name
-from isorep.core.basis import Basis, NoVarianceError, Solver
+from isorep.core.basis import Basis, Solver
 from isorep.core.overlap import couple
+from isorep.core.principal_axes import NoVarianceError
 from isorep.measures.base import MeasureValue
 from isorep.measures.cca import mean_correlation
 from isorep.measures.measure_function import measure

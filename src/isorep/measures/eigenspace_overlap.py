@@ -42,6 +42,5 @@ def eigenspace_overlap(overlap: Overlap) -> MeasureValue:
     >>> round(isorep.measures.eigenspace_overlap(x, x[:, :3]).similarity, 9)
     0.75
     """
-    xp = array_namespace(overlap.matrix)
-    shared = float(xp.sum(overlap.matrix**2))
+    shared = float(array_namespace(overlap.whitened).sum(overlap.whitened**2))
     return MeasureValue(shared / max(overlap.x.rank, overlap.y.rank), overlap, whitened=True)

@@ -109,7 +109,6 @@ def linear_regression(overlap: Overlap, *, folds: int | None = None, seed: int =
     """
     if folds is not None:
         return MeasureValue(_held_out(overlap, folds, seed), overlap)
-    xp = array_namespace(overlap.matrix)
-    sy = overlap.y.singular_values / overlap.y.singular_values[0]
-    explained = xp.sum((overlap.matrix * sy) ** 2)
-    return MeasureValue(float(explained / xp.sum(sy**2)), overlap, warnings=_few_samples(overlap))
+    explained = float(array_namespace(overlap.y_from_x).sum(overlap.y_from_x**2))
+    r2 = explained / overlap.y.axes.squared_norm
+    return MeasureValue(r2, overlap, warnings=_few_samples(overlap))

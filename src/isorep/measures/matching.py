@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from isorep._utils.arrays import to_numpy
-from isorep.core.basis import GRAM_TOLERANCE
 from isorep.core.kernel import Matrix
 from isorep.core.overlap import Overlap
+from isorep.core.principal_axes import GRAM_TOLERANCE
 
 
 def covariances(overlap: Overlap) -> tuple[Matrix, Matrix, Matrix]:

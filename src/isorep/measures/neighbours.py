@@ -56,13 +56,19 @@ def nearest(kernel: Kernel, k: int, metric: Metric) -> Indices:
         distances[zeros[rows]] = distances[:, zeros] = 2.0  # the cosine of zeros is 0
         # No sample is its own neighbour.
         distances[np.arange(len(distances)), np.arange(rows.start, rows.stop)] = np.inf
-        last = np.partition(distances, k - 1, axis=1)[:, k - 1]
+        # The sample itself, at infinity, is the last of all.
+        near = np.argpartition(distances, (k - 1, k), axis=1)[:, : k + 1]
+        sizes = np.take_along_axis(distances, near, axis=1)
+        order = np.argsort(sizes, axis=1)
+        sizes = np.take_along_axis(sizes, order, axis=1)
+        neighbours[rows] = np.take_along_axis(near, order, axis=1)[:, :k]
+        last = sizes[:, k - 1]
         # The squared norm of a neighbour is at most 2 (square + last).
         norms = 3 * squares[rows] + 2 * last
         tie = TIE * norms + (UNIT_ROUNDING * np.sqrt(norms) if metric == "cosine" else 0.0)
-        for i, row in enumerate(distances):
-            near = np.flatnonzero(row <= last[i] + tie[i])
-            neighbours[rows.start + i] = _in_order(row, near, tie[i], k)
+        for i in np.flatnonzero((sizes[:, 1:] <= sizes[:, :-1] + tie[:, None]).any(axis=1)):
+            candidates = np.flatnonzero(distances[i] <= last[i] + tie[i])
+            neighbours[rows.start + i] = _in_order(distances[i], candidates, tie[i], k)
     return neighbours
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
 from array_api_compat import array_namespace
 
 from isorep._utils.arrays import Array
@@ -12,21 +14,25 @@ from isorep.measures.base import ANGLE, Distance, MeasureValue
 from isorep.measures.measure_function import measure
 
 
-def rotated_cosine(overlap: Overlap | OverlapStack, x_sizes: Array, y_sizes: Array) -> Array:
-    """Return the cosine of ``Qx diag(x_sizes)`` and ``Qy diag(y_sizes)`` after the best rotation.
+def rotated_cosine(cross: Array, x_square: float, y_square: float) -> Array:
+    """Return the cosine of two representations after the best rotation.
 
     It is the nuclear norm of their cross product over their Frobenius norms.
+
+    Parameters
+    ----------
+    cross : (..., p, q) array
+        Inner products of the features.
+    x_square, y_square : float
+        Squared Frobenius norms of the two sides.
     """
-    xp = array_namespace(overlap.matrix)
-    values = singular_values(xp, x_sizes[:, None] * overlap.matrix * y_sizes)
-    cosine: Array = xp.sum(values, axis=-1) / xp.sqrt(xp.sum(x_sizes**2) * xp.sum(y_sizes**2))
+    xp = array_namespace(cross)
+    cosine: Array = xp.sum(singular_values(xp, cross), axis=-1) / sqrt(x_square * y_square)
     return cosine
 
 
 def _of_scores(overlap: Overlap | OverlapStack) -> Array:
-    sx = overlap.x.singular_values / overlap.x.singular_values[0]
-    sy = overlap.y.singular_values / overlap.y.singular_values[0]
-    return rotated_cosine(overlap, sx, sy)
+    return rotated_cosine(overlap.cross, overlap.x.axes.squared_norm, overlap.y.axes.squared_norm)
 
 
 @measure(

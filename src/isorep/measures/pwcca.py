@@ -20,7 +20,7 @@ Side = Literal["x", "y", "both"]
 
 
 def _weighted_mean(overlap: Overlap | OverlapStack, side: str, weighting: Weighting) -> Array:
-    xp = array_namespace(overlap.matrix)
+    xp = array_namespace(overlap.whitened)
     if weighting == "variance":
         loadings = overlap.x_loadings if side == "x" else overlap.y_loadings
         # In units of the largest, so that squares neither overflow nor vanish.

@@ -22,7 +22,9 @@ def _sizes(basis: Basis, alpha: float) -> Array:
 
 
 def _cosine(overlap: Overlap | OverlapStack, alpha: float) -> Array:
-    return rotated_cosine(overlap, _sizes(overlap.x, alpha), _sizes(overlap.y, alpha))
+    x, y = _sizes(overlap.x, alpha), _sizes(overlap.y, alpha)
+    squares = (float(array_namespace(sizes).sum(sizes**2)) for sizes in (x, y))
+    return rotated_cosine(x[:, None] * overlap.matrix * y, *squares)
 
 
 @measure(

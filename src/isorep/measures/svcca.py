@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from array_api_compat import array_namespace
 
+from isorep._utils.linalg import singular_values
 from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap
 from isorep.core.overlap_stack import OverlapStack
@@ -89,7 +90,10 @@ def svcca(overlap: Overlap, *, variance: float = 0.99) -> MeasureValue:
     (2, 1.0, 0.24)
     """
     used = _leading(overlap, variance)
-    return MeasureValue(float(mean_correlation(used)), used, whitened=True)
+    # Nothing else needs the vectors of these correlations.
+    xp = array_namespace(used.matrix)
+    correlations = xp.clip(singular_values(xp, used.matrix), 0.0, 1.0)
+    return MeasureValue(float(xp.mean(correlations)), used, whitened=True)
 
 
 @measure(

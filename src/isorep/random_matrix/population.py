@@ -15,6 +15,7 @@ from isorep._utils.parallel import one_thread
 from isorep._utils.validation import check_seed
 from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap, couple
+from isorep.core.principal_axes import PrincipalAxes
 from isorep.random_matrix.bartlett_factor import BartlettFactor, Floats
 from isorep.random_matrix.effective_samples import effective_samples
 from isorep.random_matrix.population_spectrum import Spectrum, estimate_spectrum, n_simulations
@@ -306,11 +307,13 @@ def _bases(models: Sequence[Basis], coordinates: Floats) -> list[Basis]:
     return [
         replace(
             model,
-            singular_values=singular_values[i],
-            loadings=coefficients[i] @ model.loadings,
-            whitening=model.rotated_whitening(rotations[i]),
-            factor=factors[i],
-            rotation=None,
+            axes=PrincipalAxes(
+                singular_values=singular_values[i],
+                loadings=coefficients[i] @ model.loadings,
+                whitening=model.rotated_whitening(rotations[i]),
+                factor=factors[i],
+                rotation=None,
+            ),
             simulated_from=model.simulated_from or model,
         )
         for i, model in enumerate(models)
@@ -321,10 +324,6 @@ def _on_host(basis: Basis) -> Basis:
     return replace(
         basis,
         mean=to_numpy(basis.mean),
-        singular_values=to_numpy(basis.singular_values),
-        loadings=to_numpy(basis.loadings),
-        whitening=to_numpy(basis.whitening),
-        factor=None if basis.factor is None else to_numpy(basis.factor),
-        rotation=None if basis.rotation is None else to_numpy(basis.rotation),
+        axes=basis.principal.to_numpy(),
         structure=None,
     )

@@ -12,6 +12,7 @@ import zarr
 import isorep
 from isorep import Representations
 from isorep.comparison.streaming.accumulator import MomentAccumulator, Rows, assign_blocks
+from isorep.comparison.streaming.plan import Pass
 from isorep.comparison.streaming.sources import StoredRows
 from isorep.inference import jackknife
 from isorep.storage import open_store
@@ -120,7 +121,8 @@ def test_intervals_come_from_the_same_pass(tmp_path):
     found = []
     for n_rows in (1009, 250, 31):
         accumulator = MomentAccumulator([keys], 20, seed=3)
-        for chunk in source.chunks(keys, n_rows, 10**6, ""):
+        one_pass = Pass(("conv3",), ("conv2",), False, n_bytes=0, rows=n_rows, read=10**6)
+        for chunk in source.chunks(keys, one_pass, ""):
             assert all(isinstance(rows, Rows) for rows in chunk.values())
             accumulator.add(chunk)
         bases = accumulator.prepare()

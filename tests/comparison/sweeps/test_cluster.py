@@ -6,6 +6,7 @@ import threading
 import time
 from pathlib import Path
 
+import dask
 import numpy as np
 import pytest
 from helpers.sweeps import equal, networks, saved
@@ -23,11 +24,16 @@ MEASURES = ["pwcca", "cka"]
 
 @pytest.fixture(scope="module")
 def client():
-    cluster = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0
-    )
-    with cluster, distributed.Client(cluster, set_as_default=False) as client:
-        yield client
+    """Two worker processes, each a fork of one that has imported what they need."""
+    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+        distributed.utils.get_mp_context().set_forkserver_preload(
+            ["distributed.nanny", "isorep.comparison.sweeps.scheduler", "isorep.comparison.grid"]
+        )
+        cluster = distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", memory_limit=0
+        )
+        with cluster, distributed.Client(cluster, set_as_default=False) as client:
+            yield client
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,10 @@ import {
   describeMeasure,
   describeQuantity,
   formatNumber,
+  listNames,
   plotlyText,
   shorten,
+  signedNumber,
   visible,
   visibleLines,
 } from "../../../src/isorep/explorer/js/text.js";
@@ -71,4 +73,18 @@ test("CSV fields are quoted if necessary and read back as the same float32", () 
   for (const value of [0.1, 1 / 3, 1e-30, 16777215]) {
     assert.equal(Math.fround(Number(csvNumber(Math.fround(value)))), Math.fround(value));
   }
+});
+
+test("small numbers keep two digits and their sign", () => {
+  assert.deepEqual([0.00123, -0.5, 0, 1.23e-9].map(signedNumber), [
+    "+0.0012",
+    "\u22120.50",
+    "0.0",
+    "+1.2e-9",
+  ]);
+});
+
+test("long lists of names say how many more there are", () => {
+  assert.deepEqual(listNames(["a", "b", "c"], 3), ["a", "b", "c"]);
+  assert.deepEqual(listNames(["a", "b", "c"], 1), ["a", "and 2 more"]);
 });

@@ -8,9 +8,10 @@ from functools import partial, reduce
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
+from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
-from isorep._utils.arrays import as_samples, check_finite, to_numpy
+from isorep._utils.arrays import as_samples, check_finite
 from isorep.core.basis import Basis
 from isorep.core.moments import Centred, CrossMoments, Moments
 from isorep.core.overlap import Overlap
@@ -23,7 +24,11 @@ _PAGE = 1024
 
 
 class Rows(NamedTuple):
-    """The next rows of a layer, and the dtype in which its activations were computed."""
+    """The next rows of a layer, and the dtype in which its activations were computed.
+
+    The moments are added up where the values are. All values of an accumulator are of one library
+    and on one device.
+    """
 
     values: Any
     dtype: str
@@ -85,22 +90,27 @@ class MomentAccumulator:
             raise ValueError(f"{named(key)} gave no output with a row for each sample of a batch")
         start, (values, dtype) = self._n_rows[key], chunk[key]
         name = f"{named(key)}, rows {start} to {start + len(values) - 1},"
-        rows = to_numpy(as_samples(values, name, fewest=0)[0])
+        rows = as_samples(values, name, fewest=0)[0]
         if self._blocks == 1:
             return [Centred.from_rows(rows, dtype=dtype, name=name, first_row=start)]
-        if len(rows):  # while a row still has its number
-            check_finite(np, rows, name, start)
-        block_of = assign_blocks(start, start + len(rows), self._blocks, self._seed)
-        return [
-            Centred.from_rows(rows[block_of == block], dtype=dtype, name=name)
+        xp, n = array_namespace(rows), rows.shape[0]
+        if n:  # while a row still has its number
+            check_finite(xp, rows, name, start)
+        block_of = assign_blocks(start, start + n, self._blocks, self._seed)
+        rows_of_blocks = (
+            xp.asarray(np.flatnonzero(block_of == block), device=device(rows))
             for block in range(self._blocks)
+        )
+        return [
+            Centred.from_rows(xp.take(rows, chosen, axis=0), dtype=dtype, name=name)
+            for chosen in rows_of_blocks
         ]
 
     def prepare(self) -> dict[Key, Prepared]:
         """Return the basis of each layer, or its error. No more rows can be added afterwards."""
         bases: dict[Key, Prepared] = dict(self._failed)
         for key in list(self._moments):
-            blocks = self._moments.pop(key)
+            blocks = [block.to_numpy() for block in self._moments.pop(key)]
             bases[key] = _basis(reduce(Moments.merge, blocks), named(key))
             if len(blocks) > 1 and isinstance(bases[key], Basis):
                 self._bases_without_block[key] = [
@@ -128,7 +138,7 @@ class MomentAccumulator:
                 "not in each batch: reduce both layers by 'mean' instead of 'positions'"
             )
         total = reduce(CrossMoments.merge, self._cross[x_key, y_key])
-        return Overlap.from_moments(x, y, total, jackknife_replicates)
+        return Overlap.from_moments(x, y, total.to_numpy(), jackknife_replicates)
 
     def _without_each(self, x_key: Key, y_key: Key) -> Iterator[Overlap]:
         if x_key == y_key:
@@ -143,7 +153,7 @@ class MomentAccumulator:
             without_each(self._cross[x_key, y_key]),
             strict=True,
         ):
-            yield Overlap.from_moments(_basis_or_raise(x), _basis_or_raise(y), cross)
+            yield Overlap.from_moments(_basis_or_raise(x), _basis_or_raise(y), cross.to_numpy())
 
 
 def named(key: Key) -> str:

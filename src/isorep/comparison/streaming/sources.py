@@ -9,19 +9,21 @@ from itertools import chain, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from isorep._utils.arrays import to_numpy
 from isorep._utils.optional import import_optional
 from isorep._utils.progress import track
 from isorep.comparison.streaming.accumulator import Key, Rows, named
-from isorep.comparison.streaming.plan import Widths
+from isorep.comparison.streaming.plan import Pass, Widths
 from isorep.representations.lazy import LazyArray, LazyRepresentations
 from isorep.representations.representations import readable_dtype
 from isorep.representations.row_positions import RowPositions
 from isorep.representations.sample_structure import SampleStructure
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from isorep.activations.activation_batch import ActivationBatch
@@ -80,15 +82,15 @@ class StoredRows:
         """Do nothing: a store can be read any number of times."""
 
     def chunks(
-        self, keys: Collection[Key], n_rows: int, n_bytes: int, description: str
+        self, keys: Collection[Key], one_pass: Pass, description: str
     ) -> Generator[dict[Key, Rows], None, None]:
-        """Read layers from the first row to the last, `n_rows` at a time.
+        """Read layers from the first row to the last, the rows of the pass at a time.
 
         Whole chunks of the stores are read, and held, if those of all layers take at most
-        `n_bytes`.
+        ``one_pass.read``.
         """
         arrays = {key: self._layers[key][0] for key in keys}
-        n_read = _rows_per_read(n_rows, n_bytes, list(arrays.values()))
+        n_read = _rows_per_read(one_pass.rows, one_pass.read, list(arrays.values()))
         starts = range(0, max(1, *(array.shape[0] for array in arrays.values())), n_read)
         for start in track(starts, description, len(starts), self._progress, unit="parts"):
             rows = {
@@ -97,7 +99,7 @@ class StoredRows:
             }
             # zarr leaves the chunks it read in reference cycles, which only the collector frees.
             gc.collect(1)
-            yield from _cut(rows, n_rows)
+            yield from _cut(rows, one_pass.rows)
 
     def close(self) -> None:
         """Do nothing: stores are not kept open."""
@@ -173,7 +175,8 @@ class ModelRows:
         import_optional("torch", "torch")
         from isorep.activations.stream import stream
 
-        batches = stream(list(self._models.values()), self._data, **self._options)
+        models = list(self._models.values())
+        batches = stream(models, self._data, keep_on=None, **self._options)
         return next(batches), batches
 
     def structure(self, key: Key) -> SampleStructure | None:
@@ -226,13 +229,17 @@ class ModelRows:
             )
 
     def chunks(
-        self, keys: Collection[Key], n_rows: int, n_bytes: int, description: str
+        self, keys: Collection[Key], one_pass: Pass, description: str
     ) -> Generator[dict[Key, Rows], None, None]:
-        """Run the models on all data and yield the outputs of layers, `n_rows` rows at a time.
+        """Run the models on all data and yield the outputs of layers, a few rows at a time.
 
-        The size of the data's batches decides how much is read at a time.
+        The size of the data's batches decides how much is read at a time. Rows stay on the device
+        of the models if they share one that adds up their moments; else they are NumPy arrays.
         """
         first, others = self._start()
+        from isorep.activations.moments_device import moments_device
+
+        device = moments_device(first, one_pass.n_bytes)
         with closing(others):
             waiting: list[dict[Key, Rows]] = []
             n_waiting = n_samples = 0
@@ -240,14 +247,14 @@ class ModelRows:
             for batch in chain([first], others):
                 self._note_other_rows(batch)
                 self._note_samples(batch, n_samples)
-                waiting.append(self._wanted(batch, keys))
+                waiting.append(self._wanted(batch, keys, device))
                 n_waiting += max((len(values) for values, _ in waiting[-1].values()), default=0)
                 n_samples += batch.n_samples
-                if n_waiting >= n_rows:
-                    yield from _cut(_joined(waiting), n_rows)
+                if n_waiting >= one_pass.rows:
+                    yield from _cut(_joined(waiting), one_pass.rows)
                     waiting, n_waiting = [], 0
             if waiting:
-                yield from _cut(_joined(waiting), n_rows)
+                yield from _cut(_joined(waiting), one_pass.rows)
         if self._n_samples not in (None, n_samples):
             raise ValueError(
                 f"the data held {n_samples} samples in one pass and {self._n_samples} in the one "
@@ -257,9 +264,13 @@ class ModelRows:
         numbers = np.concatenate(self._sample_numbers)
         self._sample_structure = SampleStructure.from_ids(numbers.tolist())
 
-    def _wanted(self, batch: ActivationBatch, keys: Collection[Key]) -> dict[Key, Rows]:
+    def _wanted(
+        self, batch: ActivationBatch, keys: Collection[Key], device: torch.device | None
+    ) -> dict[Key, Rows]:
         return {
-            (name, layer): Rows(_readable(rows), batch.dtypes[i][layer])
+            (name, layer): Rows(
+                _readable(rows) if device is None else rows.to(device), batch.dtypes[i][layer]
+            )
             for i, name in enumerate(self._models)
             for layer, rows in batch.arrays[i].items()
             if (name, layer) in keys
@@ -292,7 +303,11 @@ def _readable(rows: Tensor) -> NDArray[Any]:
 def _joined(batches: list[dict[Key, Rows]]) -> dict[Key, Rows]:
     """Concatenate batches; a layer that is missing from a batch is left out."""
     return {
-        key: Rows(np.concatenate([rows[key].values for rows in batches]), batches[-1][key].dtype)
+        key: Rows(_concatenated([rows[key].values for rows in batches]), batches[-1][key].dtype)
         for key in batches[0]
         if all(key in rows for rows in batches)
     }
+
+
+def _concatenated(parts: list[Any]) -> Any:
+    return array_namespace(*parts).concat(parts)

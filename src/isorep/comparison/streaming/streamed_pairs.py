@@ -84,7 +84,7 @@ class StreamedPairs:
         pairs = [(("a", x_layer), (self._y_name, y_layer)) for x_layer, y_layer in one_pass.pairs]
         accumulator = MomentAccumulator(pairs, self._blocks, self._seed)
         keys = {key for pair in pairs for key in pair}
-        chunks = self._source.chunks(keys, one_pass.rows, one_pass.read, description)
+        chunks = self._source.chunks(keys, one_pass, description)
         with closing(chunks):
             for chunk in chunks:
                 accumulator.add(chunk)

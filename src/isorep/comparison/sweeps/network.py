@@ -9,10 +9,9 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
-from array_api_compat import device, is_array_api_obj, is_cupy_array, is_jax_array, is_torch_array
 from numpy.typing import NDArray
 
-from isorep._utils.arrays import Array, ArrayLike, to_numpy
+from isorep._utils.arrays import Array, ArrayLike, on_a_device, to_numpy
 from isorep._utils.layer_patterns import as_patterns
 from isorep._utils.validation import unknown_name
 from isorep.comparison.sides import layers_named, patterns_of_sides, with_structure
@@ -277,14 +276,3 @@ def networks_of(
 
 def _dtype(layers: Mapping[str, Any], layer: str) -> dict[str, str]:
     return {layer: layers.dtypes[layer]} if isinstance(layers, Layers) else {}
-
-
-def on_a_device(array: Any) -> bool:
-    """Return whether an array is on a device other than the CPU."""
-    if not is_array_api_obj(array) or isinstance(array, np.ndarray):
-        return False
-    if is_torch_array(array):
-        return bool(array.device.type != "cpu")
-    if is_jax_array(array):
-        return bool(device(array).platform != "cpu")
-    return bool(is_cupy_array(array))

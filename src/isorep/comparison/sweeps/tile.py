@@ -146,7 +146,7 @@ def prepare_layer(
         q = basis.q
         xp = array_namespace(q)
         # The entries of Q are O(1/sqrt n): rounding them moves a correlation by 1e-6 at most.
-        return replace(basis, factor=xp.astype(q, xp.float32), rotation=None)
+        return basis.with_factor(xp.astype(q, xp.float32))
 
 
 def compare_layers(

@@ -2,6 +2,7 @@
 
 import { addCellFigures } from "./cell_figures.js";
 import { element, nameElement, warning } from "./elements.js";
+import { explanationPanel } from "./explanation_panel.js";
 import { count, visible, visibleLines } from "./text.js";
 
 const code = (text) => element("code", {}, text);
@@ -28,12 +29,29 @@ export const cellPanel = (grid, fileName) => {
   const notes = element("div", { class: "notes" });
   const figureBox = element("div", { class: "figures" });
   const attributes = { class: "detail", "aria-label": "Details of the selected cell" };
-  const box = element("section", attributes, heading, table, notes, figureBox);
+  const explanation = grid.explained
+    ? explanationPanel(grid.explained, grid.samples, fileName)
+    : null;
+  const parts = [heading, table, notes, ...(explanation ? [explanation.box] : []), figureBox];
+  const box = element("section", attributes, ...parts);
   const figures = grid.details ? addCellFigures(grid.details, fileName, figureBox) : null;
 
   const headingOf = (i, j) => {
     const [x, y] = [nameElement(grid.xLayers[i]), nameElement(grid.yLayers[j])];
     return grid.isDiagonal ? [x, ", before (x) and after (y)"] : ["x: ", x, " and y: ", y];
+  };
+
+  /** How to get the explanation of a cell that has none on this page. */
+  const explanationNote = (i, j) => {
+    const [x, y] = [grid.xLayers[i], grid.yLayers[j]].map((name) => visible(JSON.stringify(name)));
+    const pair = `explain=[(${x}, ${y})]`;
+    return [
+      "To see which directions, samples and neurons of these layers differ, write this page with ",
+      code(`isorep.report(table, path, a=..., b=..., ${pair})`),
+      ", or call ",
+      code(`isorep.explain(a, b, "${grid.measures[0].name}", x_layer=${x}, y_layer=${y})`),
+      ".",
+    ];
   };
 
   const missingNote = (hasFigures, reason) => {
@@ -74,6 +92,9 @@ export const cellPanel = (grid, fileName) => {
     figureBox.hidden = !hasFigures;
     const missing = missingNote(hasFigures, reason);
     if (missing.length) notes.append(element("p", { class: "missing" }, ...missing));
+    if (!explanation?.show(i, j, warningText) && !reason) {
+      notes.append(element("p", { class: "missing" }, ...explanationNote(i, j)));
+    }
   };
   return { box, show };
 };

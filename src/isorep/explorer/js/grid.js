@@ -141,8 +141,16 @@ export const unpackGrid = (section) => {
         )
       : [];
 
-  /** The most similar cell, if possible one with details that is not a layer with itself. */
+  const explainedCells = Object.keys(section.explained ?? {}).map((key) =>
+    key.split(",").map(Number),
+  );
+
+  /**
+   * The first cell with an explanation, or else the most similar cell, if possible one with details
+   * that is not a layer with itself.
+   */
   const firstCell = (measure) => {
+    if (explainedCells.length) return explainedCells[0];
     if (isDiagonal) return cells[0];
     const similarity = (cell) => valueAt(measure.similarity, cell);
     const computed = cells.filter((cell) => Number.isFinite(similarity(cell)));
@@ -154,11 +162,14 @@ export const unpackGrid = (section) => {
     );
   };
 
+  const isExplained = ([i, j]) => Boolean(section.explained?.[`${i},${j}`]);
+
   const hoverText = (cell, measure, names) => {
     const lines = facts(cell, measure).map(([name, value]) => `${name}: ${value}`);
     if (mark(cell)) lines.push(plotlyText(mark(cell), 90));
     if (reason(cell)) lines.push(`not computed: ${plotlyText(reason(cell), 90)}`);
     else if (warning(cell)) lines.push("has a warning: select the cell to read it");
+    if (isExplained(cell)) lines.push("opens to an explanation");
     return [...names, ...lines].join("<br>");
   };
 
@@ -184,7 +195,9 @@ export const unpackGrid = (section) => {
   return {
     ...{ xLayers, yLayers, measures, cells, details, isDiagonal, maxChanceP },
     ...{ valueAt, valuesOf, reason, warning, mark, isJudged, facts, missingCells, chanceCells },
-    ...{ firstCell, hoverText, csv },
+    ...{ firstCell, hoverText, csv, explainedCells },
+    explained: section.explained,
+    samples: section.samples,
     xRank: section.x_rank,
     yRank: section.y_rank,
     samplesOf: (cell) => valueAt(nSamples, cell),

@@ -45,6 +45,18 @@ const cellMarks = (grid, measure) => {
   return { missing, chance, shapes };
 };
 
+/** Rings in the corner of the cells that have an explanation. */
+const rings = (cells) => ({
+  type: "scatter",
+  mode: "markers",
+  x: cells.map(([, j]) => j + 0.36),
+  y: cells.map(([i]) => i + 0.36),
+  // A light ring around a dark ring is visible on every colour.
+  marker: { size: 7, color: "#fff", line: { width: 2, color: "#222" } },
+  hoverinfo: "skip",
+  cliponaxis: false,
+});
+
 /** Side of a square heatmap, in pixels, in a figure of this width. */
 export const heatmapSide = (width) =>
   Math.min(Math.max(width - (isNarrow(width) ? 110 : 150), 180), 560);
@@ -65,6 +77,7 @@ export const addHeatmap = (grid, state, fileName, select) => {
       parts.push(`Hatched cells are not above chance (adjusted p > ${grid.maxChanceP}). `);
     } else if (pValues) parts.push("All cells are above chance. ");
     if (missing.length) parts.push("Grey cells with a cross could not be computed. ");
+    if (grid.explainedCells.length) parts.push("Cells with a ring open to an explanation. ");
     parts.push(hint("Click a cell, or use the arrow keys and Enter, to see its details."));
     return parts;
   };
@@ -104,7 +117,7 @@ export const addHeatmap = (grid, state, fileName, select) => {
       },
     };
     return {
-      traces: [heatmap],
+      traces: [heatmap, ...(grid.explainedCells.length ? [rings(grid.explainedCells)] : [])],
       layout: {
         height: height + 70 + longestLength(yLayers, maxLength) * 5,
         plot_bgcolor: "#e3e3e3",

@@ -7,7 +7,7 @@ import { addFigure } from "./figure.js";
 import { describeShown, describeValue, nameOf, rangeOf } from "./grid.js";
 import { finiteOrNull } from "./packing.js";
 import { colourOf, isNarrow, LEGEND_ABOVE, openSymbolOf, symbolOf } from "./style.js";
-import { count, describeMeasure, plotlyText, visible } from "./text.js";
+import { count, describeMeasure, listNames, plotlyText, visible } from "./text.js";
 
 export const addLayerPlot = (grid, state, fileName, select) => {
   const layers = grid.xLayers;
@@ -41,6 +41,14 @@ export const addLayerPlot = (grid, state, fileName, select) => {
     }
     if (!grid.cells.every(grid.isJudged)) {
       parts.push("Layers with an open point cannot be judged: see the list above. ");
+    }
+    if (grid.explainedCells.length) {
+      const names = listNames(
+        grid.explainedCells.map(([i]) => layers[i]),
+        12,
+      );
+      parts.push("Layers that open to an explanation: ");
+      parts.push(...names.flatMap((name, i) => [i ? ", " : "", nameElement(name)]), ". ");
     }
     parts.push(hint("Click a layer, or use the arrow keys and Enter, to see its details."));
     return parts;

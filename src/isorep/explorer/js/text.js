@@ -46,6 +46,14 @@ export const formatNumber = (value, digits = 3) => {
     : value.toFixed(digits);
 };
 
+/** A small number with its sign and two digits. */
+export const signedNumber = (value) =>
+  `${value > 0 ? "+" : ""}${value.toPrecision(2)}`.replace(/^-/, "\u2212");
+
+/** The first `most` names, followed by how many more there are. */
+export const listNames = (names, most) =>
+  names.length > most ? [...names.slice(0, most), `and ${names.length - most} more`] : names;
+
 /** A number of things, such as "1 layer" or "3 layers". */
 export const count = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;
 

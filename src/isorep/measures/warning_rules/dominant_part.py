@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from isorep.core.basis import Basis
-from isorep.core.dominance import Share
+from isorep.core.dominance import Dominance, Share
 from isorep.core.overlap import Overlap
 from isorep.core.warning_text import WarningText
 
@@ -52,21 +52,20 @@ def dominant_part(
 
 def _of_side(basis: Basis, name: str, emphasis: Emphasis) -> tuple[str, str] | None:
     """Return the code and the finding of a side, if one part decides."""
-    feature, sample, direction = (
-        basis.dominance.feature,
-        basis.dominance.sample,
-        basis.dominance.direction,
-    )
-    if _decides(feature, basis.rank, emphasis):
+    shares = basis.dominance
+    feature, sample = shares.feature, shares.sample
+    if _decides(shares, feature, basis.rank, emphasis):
         subject, share = f"feature {feature.index} of {name}", _percent(feature, emphasis)
         return "dominant-feature", f"{subject} carries {share}"
-    if sample is not None and _decides(sample, basis.n_samples, emphasis):
+    if sample is not None and _decides(shares, sample, basis.n_samples, emphasis):
         if emphasis == "distances":  # the other distances do not depend on this sample
             return None
         subject, share = f"row {sample.index} of {name}", _percent(sample, emphasis)
         return "dominant-sample", f"{subject} carries {share}"
-    large = direction.variance > ONE_DIRECTION and (emphasis != "norm" or direction.norm > MOST)
-    if large and basis.rank >= MANY_DIRECTIONS:
+    if basis.rank < MANY_DIRECTIONS or shares.most_of_direction <= ONE_DIRECTION:
+        return None
+    direction = shares.direction
+    if direction.variance > ONE_DIRECTION and (emphasis != "norm" or shares.norm(direction) > MOST):
         return "dominant-direction", (
             f"one direction of {name} carries {direction.variance:.0%} of the variance and is "
             f"strongest in feature {feature.index}"
@@ -74,9 +73,12 @@ def _of_side(basis: Basis, name: str, emphasis: Emphasis) -> tuple[str, str] | N
     return None
 
 
-def _decides(share: Share, n_parts: int, emphasis: Emphasis) -> bool:
-    parts = {"norm": share.norm, "squared variance": share.squared}
-    return parts.get(emphasis, share.variance) > MOST and share.variance > TIMES_EVEN / n_parts
+def _decides(shares: Dominance, share: Share, n_parts: int, emphasis: Emphasis) -> bool:
+    if share.variance <= TIMES_EVEN / n_parts:
+        return False
+    if emphasis == "norm":
+        return shares.most_of_norm(share) > MOST and shares.norm(share) > MOST
+    return (share.squared if emphasis == "squared variance" else share.variance) > MOST
 
 
 def _percent(share: Share, emphasis: Emphasis) -> str:

@@ -38,11 +38,8 @@ def few_neurons(overlap: Overlap) -> tuple[WarningText, ...]:
     limit = sqrt(_common(overlap.x) * _common(overlap.y))
     if not FAINT < limit < LIMITED:
         return ()
-    xp = array_namespace(overlap.matrix)
-    sx = overlap.x.singular_values / overlap.x.singular_values[0]
-    sy = overlap.y.singular_values / overlap.y.singular_values[0]
-    shared = float(xp.sum((sx[:, None] * overlap.matrix * sy) ** 2))
-    cka = shared / sqrt(float(xp.sum(sx**4)) * float(xp.sum(sy**4)))
+    shared = float(array_namespace(overlap.cross).sum(overlap.cross**2))
+    cka = shared / sqrt(overlap.x.axes.gram_square * overlap.y.axes.gram_square)
     low, high = NEAR_LIMIT
     if not low * limit < cka < high * limit:
         return ()

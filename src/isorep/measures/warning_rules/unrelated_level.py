@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import isinf
 from typing import TYPE_CHECKING
 
@@ -92,7 +91,7 @@ def _random_overlap(overlap: Overlap, rng: np.random.Generator) -> Overlap:
     narrow, wide = sorted(matrix.shape)
     frame = np.linalg.qr(rng.standard_normal((overlap.n_samples - 1, narrow)))[0][:wide]
     drawn = frame if matrix.shape == frame.shape else frame.T
-    x, y = (replace(side, factor=None, rotation=None) for side in (overlap.x, overlap.y))
+    x, y = (side.with_factor(None) for side in (overlap.x, overlap.y))
     return Overlap(x, y, array_namespace(matrix).asarray(drawn, device=device(matrix)))
 
 

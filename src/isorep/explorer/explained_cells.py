@@ -1,0 +1,288 @@
+"""Explained cells: the cells of a layer grid that open to the explanation of their pair."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isorep._utils.progress import track
+from isorep._utils.validation import as_integer, unknown_name
+from isorep.core.coded_warning import CodedWarning
+from isorep.explanation.explain import explain
+from isorep.explanation.explanation import Explanation
+from isorep.explorer.explanation_view import explanation_view, shown_numbers
+from isorep.explorer.matched_sides import TOLERANCE, MatchedSides
+from isorep.explorer.page import as_text
+from isorep.explorer.shown_samples import ShownSamples
+
+if TYPE_CHECKING:
+    import xarray
+
+Cell = tuple[int, int]
+
+EXPLANATIONS_SHARE = 0.7
+"""Largest share of the room for explanations."""
+
+SAMPLES_SHARE = 0.7
+"""Largest share of the room that explanations leave, for images and texts."""
+
+NO_ROOM = "the page has no room for this explanation: write a page that explains fewer cells"
+
+
+def explained_cells(
+    table: xarray.Dataset,
+    measure: str,
+    cells: Any,
+    sides: MatchedSides | None,
+    samples: ShownSamples | None,
+    *,
+    room: float,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Return the explanations of some cells, with the samples that they show.
+
+    Parameters
+    ----------
+    table : xarray.Dataset
+        Table of `isorep.compare` or `isorep.diff`.
+    measure : str
+        Measure to explain.
+    cells : int, sequence of layers or pairs of layers, or mapping of pair to Explanation
+        See `isorep.report`.
+    sides : MatchedSides or None
+        Representations that were compared. A mapping of explanations needs none.
+    samples : ShownSamples or None
+        What the samples are.
+    room : float
+        Size limit of the JSON, in bytes.
+    progress : bool
+        Report the progress on standard error: a bar on a terminal, elsewhere a line a minute.
+
+    Raises
+    ------
+    ValueError
+        If a layer is unknown, an explanation does not match the table, or `samples` does not have
+        one item for each sample.
+    """
+    table = table.transpose("x_layer", "y_layer")
+    sample_of_row: dict[Cell, NDArray[np.int64] | None] = {}
+    explanations: dict[Cell, Explanation | str]
+    if isinstance(cells, Mapping):
+        explanations = {
+            _cell_of(table, pair): _checked(table, pair, explanation)
+            for pair, explanation in cells.items()
+        }
+        for (i, j), explanation in explanations.items():
+            if samples is not None and isinstance(explanation, Explanation):
+                sample_of_row[i, j] = _samples_by_name(explanation, len(samples))
+    else:
+        if sides is None:
+            raise ValueError(
+                "explain= needs the representations that were compared: pass a= and b=, or a "
+                "mapping of (x_layer, y_layer) to the result of isorep.explain"
+            )
+        if samples is not None and len(samples) != sides.n_of_a:
+            raise ValueError(
+                f"samples has {len(samples)} items, and a has {sides.n_of_a} samples: pass one "
+                "item for each sample, in the order of a"
+            )
+        chosen = _chosen_cells(table, measure, cells)
+        explanations = {
+            cell: _explained(table, measure, cell, sides, samples)
+            for cell in track(chosen, "explanations", len(chosen), progress, unit="cells")
+        }
+        sample_of_row = {cell: _sample_of_row(sides, cell) for cell in chosen}
+
+    views: dict[Cell, dict[str, Any]] = {}
+    explanation_room = EXPLANATIONS_SHARE * room
+    for cell, explanation in explanations.items():
+        if isinstance(explanation, str):
+            view = {"reason": explanation}
+        else:
+            if samples is not None and samples.kind == "tokens":
+                _check_positions(explanation, sample_of_row.get(cell), samples.items)
+            view = explanation_view(explanation, sample_of_row.get(cell))
+            if len(as_text(view)) > explanation_room:
+                view = {"reason": NO_ROOM}
+        explanation_room -= len(as_text(view)) + 20
+        room -= len(as_text(view)) + 20
+        views[cell] = view
+    content: dict[str, Any] = {"explained": {f"{i},{j}": view for (i, j), view in views.items()}}
+    if samples is not None:
+        shown = [shown_numbers(view) for view in views.values() if "reason" not in view]
+        numbers = [n for ranks in zip_longest(*shown) for n in ranks if n is not None]
+        content["samples"] = samples.view(list(dict.fromkeys(numbers)), SAMPLES_SHARE * room)
+    return content
+
+
+def _chosen_cells(table: xarray.Dataset, measure: str, cells: Any) -> list[Cell]:
+    """Return the cells to explain.
+
+    A number means that many pairs of layers of the same name, least similar first. If no names are
+    the same, it means that many layers of x with the most similar layer of y.
+    """
+    if isinstance(cells, str):
+        cells = [cells]
+    if isinstance(cells, Iterable):
+        pairs = [(pair, pair) if isinstance(pair, str) else pair for pair in cells]
+        return list(dict.fromkeys(_cell_of(table, pair) for pair in pairs))
+    n_cells = as_integer(cells, "explain")
+    if n_cells < 1:
+        raise ValueError(f"explain must be 1 or more cells, got {cells}")
+    similarity = table[measure].to_numpy()
+    x_layers, y_layers = (table[dim].to_numpy().tolist() for dim in ("x_layer", "y_layer"))
+    candidates = [
+        (i, y_layers.index(layer)) for i, layer in enumerate(x_layers) if layer in y_layers
+    ]
+    if not candidates:
+        filled = np.where(np.isnan(similarity), -np.inf, similarity)
+        candidates = list(enumerate(filled.argmax(axis=1).tolist()))
+    computed = [cell for cell in candidates if np.isfinite(similarity[cell])]
+    return sorted(computed, key=lambda cell: similarity[cell])[:n_cells]
+
+
+def _cell_of(table: xarray.Dataset, pair: Any) -> Cell:
+    """Return the place of a pair of layers in the table."""
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise TypeError(
+            "explain: expected a number of cells, layers, or pairs (x_layer, y_layer), got "
+            f"{pair!r}"
+        )
+    places = []
+    for dim, layer in zip(("x_layer", "y_layer"), pair, strict=True):
+        layers = table[dim].to_numpy().tolist()
+        if layer not in layers:
+            raise ValueError(unknown_name(f"{dim} in explain", str(layer), map(str, layers)))
+        places.append(layers.index(layer))
+    return places[0], places[1]
+
+
+def _explained(
+    table: xarray.Dataset,
+    measure: str,
+    cell: Cell,
+    sides: MatchedSides,
+    samples: ShownSamples | None,
+) -> Explanation | str:
+    """Return the explanation of a cell, or why there is none."""
+    reason = str(table["reason"].to_numpy()[cell])
+    if not table["n_samples"].to_numpy()[cell] > 0:
+        return reason or "this cell could not be computed"
+    i, j = cell
+    token_text = None
+    if samples is not None and samples.kind == "tokens":
+        token_text = _token_texts(sides, cell, samples.items)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CodedWarning)  # the page shows it
+        try:
+            return explain(
+                sides.x,
+                sides.y,
+                measure,
+                x_layer=sides.x_layers[i],
+                y_layer=sides.y_layers[j],
+                token_text=token_text,
+            )
+        except (TypeError, ValueError) as error:  # too few samples, or a measure of maps
+            return str(error)
+
+
+def _token_texts(
+    sides: MatchedSides, cell: Cell, samples: Sequence[Sequence[str]]
+) -> Callable[[int], str] | None:
+    """Return the text of each token id, from the first row that has it; None without token ids."""
+    rows = sides.positions(cell)
+    if rows is None or rows.tokens is None:
+        return None
+    ids, first = np.unique(rows.tokens, return_index=True)
+    places, positions = sides.places[rows.samples[first]], rows.positions[first]
+    texts = {}
+    for token, place, position in zip(
+        ids.tolist(), places.tolist(), positions.tolist(), strict=True
+    ):
+        _check_position(samples, place, position)
+        texts[token] = samples[place][position]
+    return texts.__getitem__
+
+
+def _check_positions(
+    explanation: Explanation,
+    sample_of_row: NDArray[np.int64] | None,
+    samples: Sequence[Sequence[str]],
+) -> None:
+    """Raise ValueError if a sample has fewer tokens than rows say."""
+    if sample_of_row is None or "position" not in explanation.samples.coords:
+        return
+    lengths = np.array([len(tokens) for tokens in samples])
+    positions = explanation.samples["position"].to_numpy()
+    beyond = positions >= lengths[sample_of_row]
+    if beyond.any():
+        row = int(beyond.argmax())
+        _check_position(samples, int(sample_of_row[row]), int(positions[row]))
+
+
+def _check_position(samples: Sequence[Sequence[str]], number: int, position: int) -> None:
+    if position >= len(samples[number]):
+        raise ValueError(
+            f"samples[{number}] has {len(samples[number])} tokens, and a layer has a row at its "
+            f"position {position}: pass all tokens of each sample, with special tokens"
+        )
+
+
+def _checked(table: xarray.Dataset, pair: Any, explanation: Any) -> Explanation:
+    """Return an explanation, or raise an error if it is not that of the pair."""
+    if not isinstance(explanation, Explanation):
+        raise TypeError(
+            f"explain: expected the result of isorep.explain for {pair!r}, got "
+            f"{type(explanation).__name__}"
+        )
+    cell = _cell_of(table, pair)
+    score = explanation.score
+    n_samples = int(table["n_samples"].to_numpy()[cell])
+    if n_samples != score.n_samples:
+        raise ValueError(
+            f"the explanation of {pair!r} is of {score.n_samples} samples, and the cell of the "
+            f"table of {n_samples}: explain the layers that were compared"
+        )
+    if score.measure in table:
+        similarity = float(table[score.measure].to_numpy()[cell])
+        if abs(similarity - score.similarity) > TOLERANCE:
+            raise ValueError(
+                f"the explanation of {pair!r} is of a {score.measure} of {score.similarity:.4f}, "
+                f"and the table has {similarity:.4f}: explain the layers that were compared"
+            )
+    return explanation
+
+
+def _sample_of_row(sides: MatchedSides, cell: Cell) -> NDArray[np.int64] | None:
+    """Return the place in `a` of the sample of each row; None if rows are unknown positions."""
+    rows = sides.positions(cell)
+    if rows is not None:
+        places: NDArray[np.int64] = sides.places[rows.samples]
+        return places
+    return sides.places if len(sides.x[sides.x_layers[cell[0]]]) == sides.x.n_samples else None
+
+
+def _samples_by_name(explanation: Explanation, n_samples: int) -> NDArray[np.int64]:
+    """Return the number of the sample of each row, as far as an explanation alone says it."""
+    names = explanation.samples["sample_name"].to_numpy()
+    if "position" not in explanation.samples.coords and len(names) == n_samples:
+        return np.arange(n_samples)
+    if names.dtype.kind in "iu":  # without ids, names are numbers
+        if names.max() < n_samples:
+            return names.astype(np.int64)
+        n_needed: int = names.max() + 1
+    else:
+        distinct = {name: i for i, name in enumerate(dict.fromkeys(names.tolist()))}
+        if len(distinct) == n_samples:
+            return np.array([distinct[name] for name in names.tolist()])
+        n_needed = len(distinct)
+    raise ValueError(
+        f"samples has {n_samples} items, and an explanation has {n_needed} samples: pass one item "
+        "for each sample, in their order"
+    )

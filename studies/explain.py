@@ -5,7 +5,7 @@
 
 Two views of one latent representation, 300 samples of 12 directions, rotated, with normal noise of
 equal size (standard deviation 0.3 of the latent values' 1). One of these is changed in the second
-view: nothing; 3 latent directions, replaced by others; 20 samples, of which the latent values
+view: nothing; nothing, where the samples differ in size ("sizes"); 3 latent directions, replaced by others; 20 samples, of which the latent values
 change sign; one class of ten, whose latent values get noise of 0.7; or 10 neurons of noise are
 added. "unrelated" are two independent sides.
 
@@ -27,7 +27,7 @@ import numpy as np
 import isorep
 
 N, P, NOISE = 300, 12, 0.3
-CASES = ("unrelated", "unchanged", "directions", "samples", "class", "neurons")
+CASES = ("unrelated", "unchanged", "sizes", "directions", "samples", "class", "neurons")
 LABELS = np.arange(N) % 10
 MEASURES = ("pwcca", "cka")
 
@@ -35,6 +35,8 @@ MEASURES = ("pwcca", "cka")
 def draw(case, rng):
     """Return the two sides, and what is changed in each part."""
     latent = rng.standard_normal((N, P))
+    if case == "sizes":
+        latent *= np.exp(0.4 * rng.standard_normal((N, 1)))
     rotation = np.linalg.qr(rng.standard_normal((P, P)))[0]
     x = latent + NOISE * rng.standard_normal((N, P))
     changed = {part: set() for part in ("directions", "samples", "classes", "groups", "neurons")}
@@ -93,6 +95,7 @@ def judged(part, case):
     related = {
         "unrelated": {"directions", "neurons"},
         "unchanged": {"directions", "samples", "classes", "groups", "neurons"},
+        "sizes": {"directions", "samples", "classes"},
         "directions": {"directions", "samples", "classes"},
         "samples": {"directions", "samples", "neurons"},
         "class": {"directions", "classes", "neurons"},

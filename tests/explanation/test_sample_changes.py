@@ -90,3 +90,13 @@ def test_rounding_does_not_stand_out():
     y = (x @ rng.standard_normal((5, 5)).astype(np.float32)).astype(np.float32)
     y[:5] *= 1 + 1e-4
     assert outlying(x, y) == []
+
+
+def test_large_samples_do_not_stand_out_for_their_size():
+    rng = np.random.default_rng(5)
+    false = 0
+    for seed in range(10):
+        x = rng.standard_normal((200, 30)) * np.exp(0.4 * rng.standard_normal((200, 1)))
+        y = x @ rng.standard_normal((30, 30)) / 5 + 0.1 * rng.standard_normal((200, 30))
+        false += bool(outlying(x, y, seed))
+    assert false <= 2  # 5 % of 10 runs; 3 or more have probability 0.012

@@ -66,3 +66,10 @@ class RidgeFold(NamedTuple):
             best = np.where(better, criterion, best)
             chosen[:, better] = (shrinkage / self.s)[:, None] * coefficients[:, better]
         return self.held_scores @ chosen, y[self.held] - mean
+
+    def leverages(self) -> Floats:
+        """Return the leverages of the samples held out, without a penalty, (n - m,).
+
+        The prediction of a neuron with noise of variance v has an error of variance v h.
+        """
+        return np.asarray(np.sum((self.held_scores / self.s) ** 2, axis=1) + 1 / len(self.fitted))

@@ -48,9 +48,10 @@ def sample_changes(overlap: Overlap, *, folds: int, alpha: float, seed: int) -> 
     samples is the share of the variance that the other side does not predict: 0 if only the basis
     differs, and about 1 for unrelated sides. Few samples make it larger, for all samples alike.
 
-    The change is a sum of squares of residuals, and has a known law if they are normal and of one
-    covariance. Its normal scores are compared with those of most samples. Samples that stand out
-    are left out of the regressions and the covariance, and both are repeated until no more change.
+    The change is a sum of squares of residuals, and has a known law if they are normal and, but for
+    their leverages, of one covariance. Its normal scores are compared with those of most samples.
+    Samples that stand out are left out of the regressions and the covariance, and both are repeated
+    until no more change.
 
     Parameters
     ----------
@@ -79,11 +80,11 @@ def sample_changes(overlap: Overlap, *, folds: int, alpha: float, seed: int) -> 
     fold_of = assign_folds(n, folds, overlap.structure, seed)
     fitted = np.ones(n, dtype=bool)
     for _ in range(ROUNDS):
-        residuals = _residuals(sides[0], sides[1], fold_of, fitted)
+        residuals, scaled = _residuals(sides[0], sides[1], fold_of, fitted)
         values = np.sum(residuals**2, axis=1)
-        scales = np.linalg.svd(residuals[fitted], compute_uv=False) ** 2 / fitted.sum()
+        variances = np.linalg.svd(scaled[fitted], compute_uv=False) ** 2 / fitted.sum()
         scores = scores_against_bulk(
-            quadratic_scores(values, scales + NEGLIGIBLE / len(scales)),
+            quadratic_scores(np.sum(scaled**2, axis=1), variances + NEGLIGIBLE / len(variances))
         )
         bulk = scores.bulk(alpha)
         if bulk.sum() < n / 2 or np.array_equal(bulk, fitted):
@@ -94,18 +95,24 @@ def sample_changes(overlap: Overlap, *, folds: int, alpha: float, seed: int) -> 
 
 def _residuals(
     x: Floats, y: Floats, fold_of: NDArray[np.int64], fitted: NDArray[np.bool_]
-) -> Floats:
-    """Return held-out residuals of both sides, (n, p + q), whose squares add up to the change."""
-    residuals = []
+) -> tuple[Floats, Floats]:
+    """Return held-out residuals of both sides, (n, p + q), whose squares add up to the change.
+
+    Also return them over ``sqrt(1 + h)``, with the leverage h of the sample: the error of the
+    regression, which has no part in the change, makes the residual of a large sample larger.
+    """
+    residuals, scaled = [], []
     with one_thread():
         for side, other in ((x, y), (y, x)):
             scale = np.sqrt(2 * np.mean(np.sum(side**2, axis=1)))
-            of_side = np.empty_like(side)
+            of_side, leverages = np.empty_like(side), np.empty(len(side))
             for fold in np.unique(fold_of):
                 check_stopped()
                 held = fold_of == fold
                 ridge = RidgeFold.from_rows(other, fitted & ~held, held)
                 predicted, actual = ridge.predictions(side)
                 of_side[held] = (actual - predicted) / scale
+                leverages[held] = ridge.leverages()
             residuals.append(of_side)
-    return np.hstack(residuals)
+            scaled.append(of_side / np.sqrt(1 + leverages)[:, None])
+    return np.hstack(residuals), np.hstack(scaled)

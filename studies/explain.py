@@ -1,13 +1,13 @@
 """Whether `isorep.explain` finds exactly what was changed, and how often it finds what was not.
 
     python studies/explain.py --repeats 60 --out explain.csv
-    python studies/explain.py --repeats 60 --paragraphs
+    python studies/explain.py --repeats 200 --paragraphs
 
 Two views of one latent representation, 300 samples of 12 directions, rotated, with normal noise of
 equal size (standard deviation 0.3 of the latent values' 1). One of these is changed in the second
-view: nothing; nothing, where the samples differ in size ("sizes"); 3 latent directions, replaced by others; 20 samples, of which the latent values
-change sign; one class of ten, whose latent values get noise of 0.7; or 10 neurons of noise are
-added. "unrelated" are two independent sides.
+view: nothing; nothing, where the samples differ in size ("sizes"); 3 latent directions, replaced by
+others; 20 samples, of which the latent values change sign; one class of ten, whose latent values
+get noise of 0.7; or 10 neurons of noise are added. "unrelated" are two independent sides.
 
 For each part, the share of the runs in which the set found is exactly the set changed, the share of
 what was changed that is found, and the share of runs with a false finding. With ``--paragraphs``,

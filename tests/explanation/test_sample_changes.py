@@ -100,3 +100,13 @@ def test_large_samples_do_not_stand_out_for_their_size():
         y = x @ rng.standard_normal((30, 30)) / 5 + 0.1 * rng.standard_normal((200, 30))
         false += bool(outlying(x, y, seed))
     assert false <= 2  # 5 % of 10 runs; 3 or more have probability 0.012
+
+
+def test_noise_in_proportion_to_the_size_does_not_stand_out():
+    rng = np.random.default_rng(6)
+    sizes = np.exp(0.4 * rng.standard_normal((400, 1)))
+    x = rng.standard_normal((400, 10))
+    y = sizes * (x + 0.3 * rng.standard_normal((400, 10)))
+    changes = sample_changes(isorep.overlap(sizes * x, y), folds=5, alpha=0.05, seed=0)
+    assert (changes.p_values <= 0.05).sum() <= 2
+    assert changes.sizes.mean() == pytest.approx(1)

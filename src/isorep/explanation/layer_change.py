@@ -7,6 +7,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isorep.core.folds import rows_of
 from isorep.core.overlap import Overlap
@@ -104,13 +105,15 @@ class ClassChange:
     n_samples : int
         Its samples.
     change, low, high : float
-        Mean change of its samples, with a 95 % confidence interval; NaN for fewer than 3 samples.
+        Share of its own variance (about the mean of all samples) that the other side does not
+        predict, with a 95 % confidence interval; NaN for fewer than 3 samples.
     others : float
-        Mean change of all other samples.
+        The same share of all other samples.
     p_value : float
-        Of no larger change than that of the others, adjusted for the number of classes.
+        Of no larger residuals than those of the others, adjusted for the number of classes.
     changed_more : bool
-        Whether the p-value is at most 0.05 and the interval above the change of the others.
+        Whether the p-value is at most 0.05 and the interval above the share of the others. So a
+        class that is only larger than the others did not change more, nor one that is only smaller.
     """
 
     label: str
@@ -200,7 +203,9 @@ class LayerChange:
         overlap = pair.overlap
         _check_cost(overlap)
         options: dict[str, Any] = {"folds": FOLDS, "alpha": ALPHA, "seed": seed}
-        changes, scores, p_values = sample_changes(overlap, folds=FOLDS, alpha=ALPHA, seed=seed)
+        changes, sizes, scores, p_values = sample_changes(
+            overlap, folds=FOLDS, alpha=ALPHA, seed=seed
+        )
         # Samples that changed more would change, by chance, some directions more than others.
         bulk = p_values > ALPHA
         if not bulk.all():
@@ -210,12 +215,12 @@ class LayerChange:
         directions = shared_directions(pair, held_out, whiten=True, alpha=ALPHA)
         n = overlap.n_samples
         units = np.arange(n) if overlap.structure is None else overlap.structure.units(BLOCKS)
-        values = {"change": changes}
+        values = {"change": (changes, sizes)}
         of_layer = class_means("layer", np.zeros(n), values, scores, units, ALPHA)
         classes: tuple[ClassChange, ...] = ()
         if pair.labels is not None:
             table = class_means("class", pair.labels, values, scores, units, ALPHA)
-            classes = _classes(table, changes)
+            classes = _classes(table, pair.labels, changes, sizes)
         outlying = np.flatnonzero(~bulk)
         outlying = outlying[np.argsort(-changes[outlying], kind="stable")]
         return cls(
@@ -280,20 +285,21 @@ def _changed_directions(table: xarray.Dataset, bound: float, n_samples: int) -> 
     )
 
 
-def _classes(table: xarray.Dataset, changes: Floats) -> tuple[ClassChange, ...]:
+def _classes(
+    table: xarray.Dataset, labels: NDArray[Any], changes: Floats, sizes: Floats
+) -> tuple[ClassChange, ...]:
     """Return the classes, most changed first."""
-    n, total = len(changes), float(changes.sum())
     classes = []
     for name in table["class"].to_numpy():
         row = table.sel({"class": name})
-        size, mean = int(row["n_samples"]), float(row["change"])
-        others = (total - size * mean) / (n - size) if size < n else float("nan")
+        outside = labels != name
+        others = float(changes[outside].sum() / sizes[outside].sum()) if outside.any() else np.nan
         low = float(row["change_low"])
         classes.append(
             ClassChange(
                 label=str(name),
-                n_samples=size,
-                change=mean,
+                n_samples=int(row["n_samples"]),
+                change=float(row["change"]),
                 low=low,
                 high=float(row["change_high"]),
                 others=others,

@@ -30,13 +30,18 @@ class SampleChanges(NamedTuple):
     values : (n,) float64 array
         Share of the sample that the other side does not predict: the squared residual over the mean
         squared distance of the samples from their mean, averaged over the two sides.
+    sizes : (n,) float64 array
+        Squared distance of the sample from the mean of all samples, in the same unit; 1 on average.
     z_scores : (n,) float64 array
         The change, in standard deviations above that of most samples.
     p_values : (n,) float64 array
-        Probability of at least this change for most samples, adjusted for their number (Holm).
+        Probability of at least this change for most samples, adjusted for their number (Holm). 1
+        for samples that lost no larger share of their size than all samples together: they changed
+        more only because they are larger.
     """
 
     values: Floats
+    sizes: Floats
     z_scores: Floats
     p_values: Floats
 
@@ -78,6 +83,7 @@ def sample_changes(overlap: Overlap, *, folds: int, alpha: float, seed: int) -> 
     sides = [coordinates(side, whiten=False) for side in (overlap.x, overlap.y)]
     n = overlap.n_samples
     fold_of = assign_folds(n, folds, overlap.structure, seed)
+    sizes = sum(np.sum(side**2, axis=1) / np.mean(np.sum(side**2, axis=1)) for side in sides) / 2
     fitted = np.ones(n, dtype=bool)
     for _ in range(ROUNDS):
         residuals, scaled = _residuals(sides[0], sides[1], fold_of, fitted)
@@ -86,11 +92,13 @@ def sample_changes(overlap: Overlap, *, folds: int, alpha: float, seed: int) -> 
         scores = scores_against_bulk(
             quadratic_scores(np.sum(scaled**2, axis=1), variances + NEGLIGIBLE / len(variances))
         )
-        bulk = scores.bulk(alpha)
+        larger = values > sizes * values.sum() / n
+        p_values = np.where(larger, scores.p_values, 1.0)
+        bulk = p_values > alpha
         if bulk.sum() < n / 2 or np.array_equal(bulk, fitted):
             break
         fitted = bulk
-    return SampleChanges(values, scores.z_scores, scores.p_values)
+    return SampleChanges(values, sizes, scores.z_scores, p_values)
 
 
 def _residuals(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 from threadpoolctl import threadpool_limits
 
 Floats = NDArray[Any]
@@ -17,27 +18,38 @@ TILE = 16
 
 
 def pair(x: Floats, y: Floats) -> None:
-    """Grams, cross product, three decompositions."""
-    for gram in (x.T @ x, y.T @ y):
-        np.linalg.eigh(gram)
-    cross = x.T @ y
-    np.linalg.eigh(cross @ cross.T)
+    """PWCCA: Grams and their Cholesky factors, cross product, whitening, one decomposition."""
+    left, right = (np.linalg.cholesky(_gram(side)) for side in (x, y))
+    _directions(_whitened(x.T @ y, left, right))
+
+
+def alignment(x: Floats, y: Floats) -> None:
+    """CKA: three products in the precision of the arrays, and their norms."""
+    for product in (x.T @ x, y.T @ y, x.T @ y):
+        np.linalg.norm(product)
+
+
+def grid_of_pwcca(xs: Sequence[Floats], ys: Sequence[Floats]) -> None:
+    """Each layer's Gram and Cholesky factor; each pair's product, whitening and decomposition."""
+    lefts, rights = ([np.linalg.cholesky(_gram(layer)) for layer in side] for side in (xs, ys))
+    for x, left in zip(xs, lefts, strict=True):
+        for y, right in zip(ys, rights, strict=True):
+            _directions(_whitened(x.T @ y, left, right))
 
 
 def grid(xs: Sequence[Floats], ys: Sequence[Floats]) -> None:
     """Each layer's Gram and its decomposition; each pair's product and what measures decompose.
 
     PWCCA and mean CCA need the directions of M, SVCCA the correlations of its leading part, and
-    Procrustes the singular values of M between the spectra, whose small ones a Gram matrix loses.
+    Procrustes the singular values of the product, whose small ones a Gram matrix loses.
     """
     for layer in (*xs, *ys):
-        np.linalg.eigh(layer.T @ layer)
+        np.linalg.eigh(_gram(layer))
     for x in xs:
         for y in ys:
             cross = x.T @ y
-            small = cross @ cross.T if x.shape[1] <= y.shape[1] else cross.T @ cross
-            np.linalg.eigh(small)
-            np.linalg.eigvalsh(small)
+            _directions(cross)
+            np.linalg.svd(cross, compute_uv=False)
             np.linalg.svd(cross, compute_uv=False)
 
 
@@ -71,3 +83,18 @@ def sweep(networks: Sequence[Floats], threads: int) -> None:
             ]
             with threadpool_limits(1, "blas"):
                 list(pool.map(decompose, parts))
+
+
+def _gram(layer: Floats) -> Floats:
+    layer = layer.astype(np.float64)
+    return layer.T @ layer
+
+
+def _whitened(cross: Floats, left: Floats, right: Floats) -> Floats:
+    half = solve_triangular(left, cross.astype(np.float64), lower=True, check_finite=False)
+    return solve_triangular(right, half.T, lower=True, check_finite=False).T
+
+
+def _directions(matrix: Floats) -> None:
+    wide = matrix.shape[0] <= matrix.shape[1]
+    np.linalg.eigh(matrix @ matrix.T if wide else matrix.T @ matrix)

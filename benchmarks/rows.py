@@ -31,7 +31,11 @@ def rows(samples: int, networks: int, svcca: Path | None, device: str) -> Rows:
         "pair-128": partial(_pair, samples, 128, svcca),
         "pair-512": partial(_pair, samples, 512, svcca),
         "pair-2048": partial(_pair, samples, 2048, svcca),
+        "pair-4096": partial(_wide_pair, 8 * samples // 5, 4096),
+        "cka-4096": partial(_wide_cka, 8 * samples // 5, 4096),
         "grid": partial(_grid, samples, svcca),
+        "grid-pwcca": partial(_grid_of_pwcca, samples, svcca),
+        "blocks": partial(_blocks, samples // 2, 33, 1024),
         "sweep": partial(_sweep, samples, networks, svcca, device),
         "stream": partial(_stream, samples // 5),
         "rsa": partial(_rsa, 1000),
@@ -49,16 +53,52 @@ def _pair(n: int, p: int, svcca: Path | None) -> dict[str, Work]:
     }
 
 
+def _wide_pair(n: int, p: int) -> dict[str, Work]:
+    """One pair of layers of a language model by PWCCA, float32."""
+    x, y = (layer.astype(np.float32) for layer in _layers(n, (p, p), seed=0))
+    return {
+        "isorep": Work(partial(isorep.pwcca, x, y), rounds=1),
+        "floor": Work(partial(floors.pair, x, y), rounds=1),
+    }
+
+
+def _wide_cka(n: int, p: int) -> dict[str, Work]:
+    """Compare the same pair by CKA; its floor multiplies in float32."""
+    x, y = (layer.astype(np.float32) for layer in _layers(n, (p, p), seed=0))
+    return {
+        "isorep": Work(partial(isorep.cka, x, y), rounds=1),
+        "floor": Work(partial(floors.alignment, x, y), rounds=1),
+    }
+
+
+def _blocks(n: int, count: int, p: int) -> dict[str, Work]:
+    """All layers of a transformer with all of another, PWCCA and CKA, float32."""
+    a, b = (
+        [layer.astype(np.float32) for layer in _layers(n, (p,) * count, seed)] for seed in (0, 1)
+    )
+    compared = partial(isorep.compare, *_named(a, b), measures=["pwcca", "cka"], progress=False)
+    return {
+        "isorep": Work(compared, rounds=1),
+        "floor": Work(partial(floors.grid_of_pwcca, a, b), rounds=1),
+    }
+
+
 def _grid(n: int, svcca: Path | None) -> dict[str, Work]:
     """Twelve by twelve layers of the paper's CNNs, five measures at once; peers compute one."""
+    return _grid_by(list(MEASURES), floors.grid, n, svcca)
+
+
+def _grid_of_pwcca(n: int, svcca: Path | None) -> dict[str, Work]:
+    """Compare the same layers by PWCCA alone."""
+    return _grid_by(["pwcca"], floors.grid_of_pwcca, n, svcca)
+
+
+def _grid_by(
+    measures: list[str], floor: Callable[..., None], n: int, svcca: Path | None
+) -> dict[str, Work]:
     a, b = (_layers(n, WIDTHS, seed) for seed in (0, 1))
-    layers = [dict(zip(map(str, range(len(side))), side, strict=True)) for side in (a, b)]
-    works = {
-        "isorep": Work(
-            partial(isorep.compare, *layers, measures=list(MEASURES), progress=False),
-        ),
-        "floor": Work(partial(floors.grid, a, b)),
-    }
+    compared = partial(isorep.compare, *_named(a, b), measures=measures, progress=False)
+    works = {"isorep": Work(compared), "floor": Work(partial(floor, a, b))}
     peer = peers.google_svcca(svcca)
     if peer is not None:
 
@@ -133,6 +173,10 @@ def _rsa(n: int) -> dict[str, Work]:
         "isorep": Work(partial(rsa, x, y)),
         **_given("rsatoolbox", peers.rsatoolbox(), x, y),
     }
+
+
+def _named(*sides: list[NDArray[Any]]) -> list[dict[str, NDArray[Any]]]:
+    return [{str(i): layer for i, layer in enumerate(side)} for side in sides]
 
 
 def _given(name: str, peer: peers.Pair | None, x: Any, y: Any) -> dict[str, Work]:

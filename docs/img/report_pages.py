@@ -33,7 +33,7 @@ def write_pages(folder: Path) -> None:
     table = isorep.compare(
         a, b, measures=["pwcca", "cka"], correct=True, interval=True, chance=True
     )
-    title = "Two networks that learned the digits"
+    title = "Two networks that learned two digits"
     isorep.report({"Layers": table}, folder / "grid.html", a=a, b=b, title=title)
     sweep = isorep.pairwise(layers, measures=["pwcca", "cka"])
     groups = {name: GROUPS[name.partition("-")[0]] for name in layers}

@@ -50,6 +50,7 @@ DAMAGES = {
     "start": lambda content: b"\xff" * 16 + content[16:],
     "swapped": lambda content: content[::-1],
 }
+STORES = ("a.zarr", "sweep.zarr")
 FILES = ("a.npz", "a.npy", "a.safetensors", "a.h5", "table.json")
 
 
@@ -89,18 +90,25 @@ def parts(folder):
     return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
 
 
+@pytest.fixture(scope="module")
+def whole_stores(tmp_path_factory):
+    """A folder with a store of each kind, to copy."""
+    folder = tmp_path_factory.mktemp("whole")
+    for name in STORES:
+        make(folder / name)
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Object at .* is not recognized")
 @pytest.mark.parametrize("damage", ["missing", "empty", "text", "half", "zeros", "swapped"])
-@pytest.mark.parametrize("name", ["a.zarr", "sweep.zarr"])
-def test_stores(shell, tmp_path, name, damage):
-    (tmp_path / "whole").mkdir()
-    make(tmp_path / "whole" / name)
+@pytest.mark.parametrize("name", STORES)
+def test_stores(shell, tmp_path, whole_stores, name, damage):
     make_other(tmp_path)
     results = []
-    for number, part in enumerate(parts(tmp_path / "whole" / name)):
+    for number, part in enumerate(parts(whole_stores / name)):
         store = tmp_path / f"{number}.zarr"
-        shutil.copytree(tmp_path / "whole" / name, store)
+        shutil.copytree(whole_stores / name, store)
         if damage == "missing":
             (store / part).unlink()
         else:

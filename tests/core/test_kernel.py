@@ -46,7 +46,9 @@ def test_distances_and_inner_products_in_blocks(monkeypatch):
         )
     found = kernel(x)
     np.testing.assert_allclose(
-        found.pairs(found.squared_distances), scale_of(found, x) * pdist(x, "sqeuclidean"), **near
+        np.concatenate(list(found.pairs(found.squared_distances))),
+        scale_of(found, x) * pdist(x, "sqeuclidean"),
+        **near,
     )
     blocks = []
     for size in (1, 8 * 101 * 7, 2**20):
@@ -114,16 +116,6 @@ def test_huge_and_tiny_numbers(name):
     x, y = conditioned_pair(101, 7, 5, 20, seed=5)
     score = isorep.similarity(1e-180 * x, 1e180 * y, name)
     assert score.similarity == pytest.approx(isorep.similarity(x, y, name).similarity, abs=1e-12)
-
-
-@pytest.mark.parametrize(("name", "budget"), [("cka_rbf", 2**18), ("rsa", 2**20)])
-def test_too_many_samples_are_refused_before_the_work(name, budget, monkeypatch):
-    x, y = conditioned_pair(307, 7, 5, 20, seed=6)
-    monkeypatch.setattr(isorep.core.kernel, "BUDGET", budget)
-    match = f"{name} of 307 samples needs about 0.0 GiB .* pass max_samples=[12]00 or fewer to"
-    with pytest.raises(ValueError, match=match):
-        isorep.similarity(x, y, name)
-    isorep.similarity(x, y, name, max_samples=90)
 
 
 def test_wide_gaussians_are_linear():

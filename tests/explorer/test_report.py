@@ -114,6 +114,18 @@ class TestDetails:
         expected = isorep.inference.random_matrix_edge(overlap).edges[0]
         assert edges == pytest.approx(expected, rel=1e-6)
 
+    def test_significance_in_cells_is_that_of_the_table_for_long_samples(self, tmp_path):
+        rng = np.random.default_rng(0)
+        lengths = np.sqrt(rng.chisquare(2, (300, 1)))
+        a, b = ({"fc": rng.standard_normal((300, 20)) / lengths} for _ in range(2))
+        table = isorep.compare(a, b, measures="cka", chance=True, n_permutations=19)
+        (grid,) = written(tmp_path, table, a=a, b=b)
+        cell = grid["details"]["cells"]["0,0"]
+        assert cell["n_significant"] == table["n_significant"].item()
+        edges = numbers(grid["details"]["laws"][cell["law"]]["edges"])
+        above = np.argmax(numbers(cell["correlations"]) <= edges)
+        assert above > cell["n_significant"]  # so the page says why
+
     def test_variates_are_those_of_the_samples_chosen(self, tmp_path):
         rng = np.random.default_rng(3)
         x = rng.standard_normal((1000, 3))

@@ -92,7 +92,7 @@ def test_a_member_of_a_zip_that_does_not_fit_in_memory(tmp_path, compression, mo
     with zipfile.ZipFile(tmp_path / "a.npz", "w", compression) as archive:
         archive.writestr("x.npy", npy(np.zeros((1000, 1000))))
     monkeypatch.setattr(memory, "_ALWAYS_FITS", 0)
-    monkeypatch.setattr(memory, "_free", lambda: 10**6)
+    monkeypatch.setattr(memory, "free_memory", lambda: 10**6)
     member = members(tmp_path / "a.npz")["x"]
     with pytest.raises(ValueError, match=r"array 'x': it claims to hold 7.63 MiB, which do not f"):
         member[:1]  # decompresses all of it

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 from helpers.oracle import two_sharing
-from helpers.quick import slow_unless
+from helpers.quick import slow_unless, with_few_folds
 from scipy.stats import false_discovery_control
 
 import isorep
@@ -141,7 +141,7 @@ def test_what_cannot_be_inferred():
 )
 def test_infers_of_every_measure(name):
     x, y = two_sharing(2, 5, 80, seed=6)
-    found = isorep.infer(x, y, name, n_permutations=19)
+    found = isorep.infer(x, y, with_few_folds(MEASURES[name]).label, n_permutations=19)
     assert 0.05 <= found.p_value <= 1
     low, high = MEASURES[name].similarity_range
     assert low <= found.interval[0] <= found.interval[1] <= high

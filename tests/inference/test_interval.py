@@ -7,6 +7,7 @@ from scipy.stats import binom
 
 import isorep
 from isorep.inference import interval, jackknife
+from isorep.inference.interval import intervals
 from isorep.measures import MEASURES
 from isorep.random_matrix.population import Population
 
@@ -24,13 +25,15 @@ def test_covers_the_populations_value():
     """`studies/sample_size.py` has more cases; this catches an interval that is plainly wrong."""
     rng, rho = np.random.default_rng(0), np.concatenate([np.linspace(0.95, 0.8, 4), np.zeros(6)])
     measured = {"cca": np.mean(rho), "pwcca": np.mean(rho), "cka": np.mean(rho**2)}
+    rows = {name: MEASURES[name] for name in measured}
+    rows["pwcca"] = rows["pwcca"].with_options(weighting="variance")
     held = dict.fromkeys(measured, 0)
     for seed in range(N_DRAWS):
         o = drawn(rng, 500, rho)
         population = Population.estimate(o, seed)
+        bounds = intervals(o, rows.values(), level=0.95, seed=seed, population=population)
         for name, truth in measured.items():
-            options = {"weighting": "variance"} if name == "pwcca" else {}
-            found = interval(o, name, seed=seed, population=population, **options)
+            found = bounds[rows[name].label]
             held[name] += found.low <= truth <= found.high
             assert found.low <= found.estimate <= found.high
             assert found.high - found.low < 0.15

@@ -60,6 +60,15 @@ def test_squares_of_1_have_correlations_of_1():
     assert (weight, rho[0]) == (1.0, 1.0)
 
 
+@pytest.mark.parametrize("square", np.linspace(0.05, 0.6, 12))
+def test_populations_begin_at_exactly_0(square):
+    correlations, scores = populations_of_scores(square, 62, 30)
+    assert correlations[0] == 0
+    assert (np.diff(correlations) > 0).all()
+    assert scores[0] == pytest.approx(norm.ppf(probability_of_unrelated(
+        max(square, square_of_unrelated(0.02, 62, 30)), 62, 30)))  # fmt: skip
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("rho", [0.0, 0.3, 0.9])
 def test_intervals_of_one_correlation_cover_it_as_often_as_they_say(rho):

@@ -50,7 +50,7 @@ def memory_budget(memory: str | float | None) -> int:
     from dask.utils import parse_bytes
 
     if memory is None:
-        return _free() // 2
+        return free_memory() // 2
     try:
         # dask reads "" as 1 byte, "GB" as 1 GB and True as 1.
         if isinstance(memory, bool) or not any(character.isdigit() for character in str(memory)):
@@ -70,7 +70,7 @@ def check_fits(n_bytes: int) -> None:
 
     A damaged file may claim any shape, and some systems end a process that takes too much.
     """
-    if n_bytes > _ALWAYS_FITS and n_bytes > _free():
+    if n_bytes > _ALWAYS_FITS and n_bytes > free_memory():
         raise ValueError(f"it claims to hold {readable(n_bytes)}, which do not fit in free memory")
 
 
@@ -93,7 +93,7 @@ def read_whole(array: Any) -> NDArray[Any]:
     return np.asarray(array if hasattr(array, "__array__") else array[:])
 
 
-def _free() -> int:
+def free_memory() -> int:
     """Return the free memory in bytes; in a container (cgroup v2), that of the container."""
     import psutil
 

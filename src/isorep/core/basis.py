@@ -94,10 +94,11 @@ class Basis:
         x : (n, p) array
             Samples in rows. NumPy, PyTorch (any device with float64), JAX, CuPy, or array-like.
         solver : {"auto", "gram", "svd"}
-            "gram" uses the eigenvectors of the smaller Gram matrix; if the kept singular values
-            span a factor of more than 100, it whitens a second time or switches to the SVD. "svd"
-            decomposes the data. "auto" is the SVD for small data and "gram" otherwise, with the
-            rank rule of "gram".
+            "gram" whitens by the Cholesky factor of the Gram matrix if all features that vary are
+            clearly independent, and by the eigenvectors of the smaller Gram matrix otherwise. If
+            the singular values span a factor of more than 100, it whitens a second time or
+            switches to the SVD. "svd" decomposes the data. "auto" is the SVD for small data and
+            "gram" otherwise, with the rank rule of "gram".
         dtype : str, optional
             Name of the dtype that `x` was computed in, if it differs from the dtype of the array,
             such as "bfloat16" for activations stored as float32. Layers of `Representations` know

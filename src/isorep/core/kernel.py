@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isorep._utils.arrays import to_numpy
+from isorep._utils.cached_property import cached_property
 from isorep.core.basis import Basis
 
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
+Rows = slice | NDArray[np.int64]
 
 CHUNK = 2**26
 """Size in bytes of a block of rows of an n x n matrix."""
 
-BUDGET = 2**32
-"""Largest number of bytes of n x n numbers that one measure may hold."""
+MOST_ROWS = 512
+"""Most rows of a block: more are no faster, and leave more of a symmetric matrix to compute."""
 
 ROUNDING = 1e-12
 """Norm, relative to the largest, below which a sample is zero up to rounding."""
+
+
+class MatrixRows(Protocol):
+    """Function that returns some rows of an m x m matrix, from a first column on."""
+
+    def __call__(self, rows: slice, start: int = 0, /) -> Matrix:
+        """Return the rows, (rows, m - start); `start` is at most the first of the rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,60 +107,46 @@ class Kernel:
         nonzero = norms > ROUNDING * norms.max()
         return Kernel(np.divide(self.points, norms, out=np.zeros_like(self.points), where=nonzero))
 
+    @cached_property
+    def squares(self) -> Matrix:
+        """Squared norms of the samples, (m,)."""
+        squares: Matrix = np.einsum("ij,ij->i", self.points, self.points)
+        return squares
+
     def blocks(self) -> Iterator[slice]:
-        """Yield blocks of rows; a block of rows of an m x m matrix has about `CHUNK` bytes."""
-        size = max(1, CHUNK // (8 * self.n_samples))
+        """Yield blocks of rows; a block of an m x m matrix has at most about `CHUNK` bytes."""
+        size = min(MOST_ROWS, max(1, CHUNK // (8 * self.n_samples)))
         for start in range(0, self.n_samples, size):
             yield slice(start, min(start + size, self.n_samples))
 
-    def inner_products(self, rows: slice) -> Matrix:
-        """Return the inner products of some samples with all samples, (rows, m)."""
-        products: Matrix = self.points[rows] @ self.points.T
+    def inner_products(self, rows: Rows, start: int = 0) -> Matrix:
+        """Return the inner products of some samples with all from `start` on, (rows, m - start)."""
+        products: Matrix = self.points[rows] @ self.points[start:].T
         return products
 
-    def squared_distances(self, rows: slice) -> Matrix:
-        """Return the squared Euclidean distances of some samples to all samples, (rows, m)."""
-        squares = np.einsum("ij,ij->i", self.points, self.points)
-        distances = self.inner_products(rows)
+    def squared_distances(self, rows: Rows, start: int = 0) -> Matrix:
+        """Return the squared distances of some samples to all from `start` on, (rows, m - start).
+
+        `start` is at most the first of the rows.
+        """
+        distances = self.inner_products(rows, start)
         distances *= -2
-        distances += squares[rows, None]
-        distances += squares
+        distances += self.squares[rows, None]
+        distances += self.squares[start:]
         np.maximum(distances, 0, out=distances)
-        distances[np.arange(len(distances)), np.arange(rows.start, rows.stop)] = 0
+        itself = np.arange(self.n_samples)[rows] - start
+        distances[np.arange(len(distances)), itself] = 0
         return distances
 
-    def pairs(self, matrix: Callable[[slice], Matrix]) -> Matrix:
-        """Return the upper triangle, (m (m - 1) / 2,), of a matrix computed in blocks of rows."""
-        m = self.n_samples
-        triangle = np.empty(m * (m - 1) // 2)
-        end = 0
+    def pairs(self, matrix: MatrixRows) -> Iterator[Matrix]:
+        """Yield the upper triangle of a symmetric matrix, without its diagonal, in parts.
+
+        The m (m - 1) / 2 numbers come row by row. A part has at most about `CHUNK` bytes.
+        """
         for rows in self.blocks():
-            for i, row in enumerate(matrix(rows), start=rows.start):
-                start, end = end, end + m - 1 - i
-                triangle[start:end] = row[i + 1 :]
-        return triangle
+            if rows.start < self.n_samples - 1:
+                yield _right_of_diagonal(matrix(rows, rows.start))
 
 
-def check_memory(name: str, n_samples: int, numbers: float, max_samples: int | None) -> None:
-    """Raise ValueError if a measure would need more than `BUDGET` bytes for pairs of samples.
-
-    Parameters
-    ----------
-    name : str
-        Name of the measure.
-    n_samples : int
-        Number of samples.
-    numbers : float
-        Number of float64 values that the measure holds for each entry of an n x n matrix.
-    max_samples : int or None
-        The measure's option.
-    """
-    m = n_samples if max_samples is None else min(n_samples, max_samples)
-    needed = 8 * numbers * m * m
-    if needed > BUDGET:
-        fitting = int((BUDGET / (8 * numbers)) ** 0.5) // 100 * 100
-        raise ValueError(
-            f"{name} of {m} samples needs about {needed / 2**30:.1f} GiB for pairs of samples and "
-            f"may take {BUDGET / 2**30:.1f} GiB: pass max_samples={fitting} or fewer to compare a "
-            "random part of the samples"
-        )
+def _right_of_diagonal(block: Matrix) -> Matrix:
+    return np.concatenate([row[i + 1 :] for i, row in enumerate(block)])

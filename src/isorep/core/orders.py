@@ -8,10 +8,8 @@ from math import factorial, isqrt
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
-from isorep._utils.arrays import Array
 from isorep._utils.validation import as_integer, check_seed
 from isorep.representations.sample_structure import SampleStructure
 
@@ -153,13 +151,6 @@ def check_permutations(n_permutations: Any) -> None:
     """Raise TypeError unless the number is an integer, and ValueError if it is less than 1."""
     if as_integer(n_permutations, "n_permutations") < 1:
         raise ValueError(f"n_permutations must be 1 or more, got {n_permutations}")
-
-
-def rows_of_library(orders: Orders, like: Array) -> Iterator[Array]:
-    """Yield the orders one by one, as (n,) indices of an array's library and on its device."""
-    xp = array_namespace(like)
-    for (order,) in orders.batches(1):
-        yield xp.asarray(order, device=device(like))
 
 
 def _of_similar_size(members: list[Rows]) -> list[list[Rows]]:

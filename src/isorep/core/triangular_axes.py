@@ -109,7 +109,7 @@ class TriangularAxes:
             lower = cholesky(xp, gram_matrix(factor))
             if lower is None:
                 return None
-        row_squares = xp.sum(centred**2, axis=1)
+        row_squares = xp.vecdot(centred, centred)
         return cls(factor, lower, first, gram, columns, p, row_squares)
 
     @property

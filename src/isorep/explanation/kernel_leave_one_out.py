@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep.core.kernel import Kernel, Matrix
+from isorep.core.kernel import Kernel, MatrixRows
 
 Floats = NDArray[np.float64]
-MatrixRows = Callable[[slice], Matrix]
 
 
 class _Sums(NamedTuple):

@@ -12,6 +12,7 @@ from isorep._utils.parallel import check_stopped, one_thread
 from isorep.core.kernel import Kernel
 from isorep.core.overlap import Overlap
 from isorep.measures.neighbours import Indices, nearest
+from isorep.measures.neighbours import shared as shared_neighbours
 
 if TYPE_CHECKING:
     import pandas
@@ -112,7 +113,7 @@ def neighbour_changes(
     n = overlap.n_samples
     lists = [nearest(Kernel(side), k, "euclidean") for side in sides]
     graphs = [_graph(neighbours) for neighbours in lists]
-    kept = (lists[0][:, :, None] == lists[1][:, None, :]).sum(axis=(1, 2)) / k
+    kept = shared_neighbours(lists[0], lists[1]) / k
     rows = np.arange(n)
     if n > MOST_SAMPLES:
         rows = np.sort(np.random.default_rng(seed).choice(n, MOST_SAMPLES, replace=False))

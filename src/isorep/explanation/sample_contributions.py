@@ -140,8 +140,8 @@ def _gaussian(overlap: Overlap, measure: Measure) -> Floats | None:
     if unbiased and overlap.n_samples < FEWEST_OF_DEBIASED:
         return None
     bandwidth = measure.options["bandwidth"]
-    kernel, x = gaussian_kernel(measure.name, overlap.x, bandwidth, None, 0)
-    _, y = gaussian_kernel(measure.name, overlap.y, bandwidth, None, 0)
+    kernel, x = gaussian_kernel(overlap.x, bandwidth, None, 0)
+    _, y = gaussian_kernel(overlap.y, bandwidth, None, 0)
     return alignment_without(kernel, x, y, unbiased=unbiased)
 
 

@@ -18,7 +18,6 @@ from isorep.explorer.matched_sides import MatchedSides
 from isorep.explorer.packing import coarse, floats, short
 from isorep.explorer.page import as_text
 from isorep.inference.random_matrix_edge import RandomMatrixEdge, random_matrix_edge
-from isorep.random_matrix.tracy_widom import n_above_edge
 from isorep.random_matrix.wachter import Wachter
 from isorep.representations.representations import Representations
 
@@ -100,16 +99,15 @@ def cell_details(
     ):
         n, x_rank, y_rank = overlap.n_samples, overlap.x.rank, overlap.y.rank
         law = f"{n},{x_rank},{y_rank}" if shared_laws else f"{n},{cell[0]},{cell[1]}"
+        edge = _edge(overlap)
         if law not in laws:
-            laws[law] = _law(overlap)
+            laws[law] = _law(overlap, edge)
         cell_data = {
             "law": law,
             "correlations": floats(overlap.correlations),
             "x_weights": floats(overlap.x_weights),
             "y_weights": floats(overlap.y_weights),
-            "n_significant": n_above_edge(to_numpy(overlap.correlations), n, x_rank, y_rank)
-            if shared_laws
-            else _edge(overlap).n_significant,
+            "n_significant": edge.n_significant,
             "n_forced": overlap.n_forced,
         }
         if cell in scatter_cells:
@@ -186,10 +184,10 @@ def _base64_size(n_bytes: int) -> int:
     return 4 * -(-n_bytes // 3)
 
 
-def _law(overlap: Overlap) -> dict[str, Any]:
+def _law(overlap: Overlap, edge: RandomMatrixEdge) -> dict[str, Any]:
     """Return the correlations of unrelated data of the same ranks, and the significance edges."""
     noise = Wachter.from_overlap(overlap).correlations()
-    return {"noise": floats(noise), "edges": floats(_edge(overlap).edges)}
+    return {"noise": floats(noise), "edges": floats(edge.edges)}
 
 
 def _edge(overlap: Overlap) -> RandomMatrixEdge:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +18,24 @@ from isorep.explanation.explanation import Explanation
 from isorep.explorer.explanation_view import explanation_view, shown_numbers
 from isorep.explorer.matched_sides import TOLERANCE, MatchedSides
 from isorep.explorer.page import as_text
+from isorep.explorer.rows_of_samples import (
+    check_positions,
+    samples_by_name,
+    samples_of_rows,
+    token_texts,
+)
 from isorep.explorer.shown_samples import ShownSamples
 
 if TYPE_CHECKING:
     import xarray
 
 Cell = tuple[int, int]
+
+Explanations = dict[Cell, Explanation | str]
+"""The explanation of each cell, or why there is none."""
+
+SamplesOfRows = dict[Cell, NDArray[np.int64] | None]
+"""Number of the sample of each row, by cell."""
 
 EXPLANATIONS_SHARE = 0.7
 """Largest share of the room for explanations."""
@@ -70,33 +82,10 @@ def explained_cells(
         one item for each sample.
     """
     table = table.transpose("x_layer", "y_layer")
-    sample_of_row: dict[Cell, NDArray[np.int64] | None] = {}
-    explanations: dict[Cell, Explanation | str]
     if isinstance(cells, Mapping):
-        explanations = {
-            _cell_of(table, pair): _checked(table, pair, explanation)
-            for pair, explanation in cells.items()
-        }
-        for (i, j), explanation in explanations.items():
-            if samples is not None and isinstance(explanation, Explanation):
-                sample_of_row[i, j] = _samples_by_name(explanation, len(samples))
+        explanations, sample_of_row = _passed(table, cells, samples)
     else:
-        if sides is None:
-            raise ValueError(
-                "explain= needs the representations that were compared: pass a= and b=, or a "
-                "mapping of (x_layer, y_layer) to the result of isorep.explain"
-            )
-        if samples is not None and len(samples) != sides.n_of_a:
-            raise ValueError(
-                f"samples has {len(samples)} items, and a has {sides.n_of_a} samples: pass one "
-                "item for each sample, in the order of a"
-            )
-        chosen = _chosen_cells(table, measure, cells)
-        explanations = {
-            cell: _explained(table, measure, cell, sides, samples)
-            for cell in track(chosen, "explanations", len(chosen), progress, unit="cells")
-        }
-        sample_of_row = {cell: _sample_of_row(sides, cell) for cell in chosen}
+        explanations, sample_of_row = _computed(table, measure, cells, sides, samples, progress)
 
     views: dict[Cell, dict[str, Any]] = {}
     explanation_room = EXPLANATIONS_SHARE * room
@@ -105,7 +94,7 @@ def explained_cells(
             view = {"reason": explanation}
         else:
             if samples is not None and samples.kind == "tokens":
-                _check_positions(explanation, sample_of_row.get(cell), samples.items)
+                check_positions(explanation, sample_of_row.get(cell), samples.items)
             view = explanation_view(explanation, sample_of_row.get(cell))
             if len(as_text(view)) > explanation_room:
                 view = {"reason": NO_ROOM}
@@ -118,6 +107,49 @@ def explained_cells(
         numbers = [n for ranks in zip_longest(*shown) for n in ranks if n is not None]
         content["samples"] = samples.view(list(dict.fromkeys(numbers)), SAMPLES_SHARE * room)
     return content
+
+
+def _passed(
+    table: xarray.Dataset,
+    cells: Mapping[Any, Explanation],
+    samples: ShownSamples | None,
+) -> tuple[Explanations, SamplesOfRows]:
+    """Return explanations that were made before, and the sample of each of their rows."""
+    explanations: Explanations = {}
+    sample_of_row: SamplesOfRows = {}
+    for pair, explanation in cells.items():
+        cell = _cell_of(table, pair)
+        explanations[cell] = _checked(table, pair, explanation)
+        if samples is not None:
+            sample_of_row[cell] = samples_by_name(explanation, len(samples))
+    return explanations, sample_of_row
+
+
+def _computed(
+    table: xarray.Dataset,
+    measure: str,
+    cells: Any,
+    sides: MatchedSides | None,
+    samples: ShownSamples | None,
+    progress: bool,
+) -> tuple[Explanations, SamplesOfRows]:
+    """Return explanations of cells, or why there are none, and the sample of each of their rows."""
+    if sides is None:
+        raise ValueError(
+            "explain= needs the representations that were compared: pass a= and b=, or a mapping "
+            "of (x_layer, y_layer) to the result of isorep.explain"
+        )
+    if samples is not None and len(samples) != sides.n_of_a:
+        raise ValueError(
+            f"samples has {len(samples)} items, and a has {sides.n_of_a} samples: pass one item "
+            "for each sample, in the order of a"
+        )
+    chosen = _chosen_cells(table, measure, cells)
+    explanations: Explanations = {
+        cell: _explained(table, measure, cell, sides, samples)
+        for cell in track(chosen, "explanations", len(chosen), progress, unit="cells")
+    }
+    return explanations, {cell: samples_of_rows(sides, cell) for cell in chosen}
 
 
 def _chosen_cells(table: xarray.Dataset, measure: str, cells: Any) -> list[Cell]:
@@ -174,9 +206,9 @@ def _explained(
     if not table["n_samples"].to_numpy()[cell] > 0:
         return reason or "this cell could not be computed"
     i, j = cell
-    token_text = None
+    text_of_token = None
     if samples is not None and samples.kind == "tokens":
-        token_text = _token_texts(sides, cell, samples.items)
+        text_of_token = token_texts(sides, cell, samples.items)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CodedWarning)  # the page shows it
         try:
@@ -186,52 +218,10 @@ def _explained(
                 measure,
                 x_layer=sides.x_layers[i],
                 y_layer=sides.y_layers[j],
-                token_text=token_text,
+                token_text=text_of_token,
             )
         except (TypeError, ValueError) as error:  # too few samples, or a measure of maps
             return str(error)
-
-
-def _token_texts(
-    sides: MatchedSides, cell: Cell, samples: Sequence[Sequence[str]]
-) -> Callable[[int], str] | None:
-    """Return the text of each token id, from the first row that has it; None without token ids."""
-    rows = sides.positions(cell)
-    if rows is None or rows.tokens is None:
-        return None
-    ids, first = np.unique(rows.tokens, return_index=True)
-    places, positions = sides.places[rows.samples[first]], rows.positions[first]
-    texts = {}
-    for token, place, position in zip(
-        ids.tolist(), places.tolist(), positions.tolist(), strict=True
-    ):
-        _check_position(samples, place, position)
-        texts[token] = samples[place][position]
-    return texts.__getitem__
-
-
-def _check_positions(
-    explanation: Explanation,
-    sample_of_row: NDArray[np.int64] | None,
-    samples: Sequence[Sequence[str]],
-) -> None:
-    """Raise ValueError if a sample has fewer tokens than rows say."""
-    if sample_of_row is None or "position" not in explanation.samples.coords:
-        return
-    lengths = np.array([len(tokens) for tokens in samples])
-    positions = explanation.samples["position"].to_numpy()
-    beyond = positions >= lengths[sample_of_row]
-    if beyond.any():
-        row = int(beyond.argmax())
-        _check_position(samples, int(sample_of_row[row]), int(positions[row]))
-
-
-def _check_position(samples: Sequence[Sequence[str]], number: int, position: int) -> None:
-    if position >= len(samples[number]):
-        raise ValueError(
-            f"samples[{number}] has {len(samples[number])} tokens, and a layer has a row at its "
-            f"position {position}: pass all tokens of each sample, with special tokens"
-        )
 
 
 def _checked(table: xarray.Dataset, pair: Any, explanation: Any) -> Explanation:
@@ -257,32 +247,3 @@ def _checked(table: xarray.Dataset, pair: Any, explanation: Any) -> Explanation:
                 f"and the table has {similarity:.4f}: explain the layers that were compared"
             )
     return explanation
-
-
-def _sample_of_row(sides: MatchedSides, cell: Cell) -> NDArray[np.int64] | None:
-    """Return the place in `a` of the sample of each row; None if rows are unknown positions."""
-    rows = sides.positions(cell)
-    if rows is not None:
-        places: NDArray[np.int64] = sides.places[rows.samples]
-        return places
-    return sides.places if len(sides.x[sides.x_layers[cell[0]]]) == sides.x.n_samples else None
-
-
-def _samples_by_name(explanation: Explanation, n_samples: int) -> NDArray[np.int64]:
-    """Return the number of the sample of each row, as far as an explanation alone says it."""
-    names = explanation.samples["sample_name"].to_numpy()
-    if "position" not in explanation.samples.coords and len(names) == n_samples:
-        return np.arange(n_samples)
-    if names.dtype.kind in "iu":  # without ids, names are numbers
-        if names.max() < n_samples:
-            return names.astype(np.int64)
-        n_needed: int = names.max() + 1
-    else:
-        distinct = {name: i for i, name in enumerate(dict.fromkeys(names.tolist()))}
-        if len(distinct) == n_samples:
-            return np.array([distinct[name] for name in names.tolist()])
-        n_needed = len(distinct)
-    raise ValueError(
-        f"samples has {n_samples} items, and an explanation has {n_needed} samples: pass one item "
-        "for each sample, in their order"
-    )

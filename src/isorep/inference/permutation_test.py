@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from isorep._utils.arrays import Array, to_numpy
 from isorep._utils.parallel import one_thread
-from isorep.core.orders import Orders, rows_of_library
+from isorep.core.orders import Orders
 from isorep.core.overlap import Overlap
 from isorep.core.warning_text import issue
 from isorep.inference.sequential import check, first_not_rejected, forced_warning
@@ -20,6 +20,9 @@ FLOOR = 1e-8
 
 TIE = 1e-6
 """Difference of two statistics that rounding and `FLOOR` may cause; relative below 1."""
+
+BATCH = 2**20
+"""Size in bytes of the inner products that are decomposed at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,11 +127,14 @@ def permutation_test(
     reached, threshold = np.ones(c), observed - TIE * np.clip(observed, 0.0, 1.0)
     orders = Orders(overlap.structure or overlap.n_samples, n_permutations, seed)
     with one_thread():
-        for rows in rows_of_library(orders, v):
-            reordered = xp.take(v, rows, axis=0)
-            if not orders.are_permutations:
-                reordered = _orthonormal(reordered)
-            reached += _statistic(to_numpy(u.T @ reordered), c) >= threshold
+        for batch in orders.batches(max(1, BATCH // (8 * (u.shape[1] + v.shape[1]) ** 2))):
+            crosses = []
+            for order in batch:
+                reordered = xp.take(v, xp.asarray(order, device=device(v)), axis=0)
+                if not orders.are_permutations:
+                    reordered = _orthonormal(reordered)
+                crosses.append(to_numpy(u.T @ reordered))
+            reached += np.sum(_statistic(np.array(crosses), c) >= threshold, axis=0)
     p_values = np.maximum.accumulate(reached / (1 + n_permutations))
     return PermutationTest(
         statistic=observed,
@@ -158,13 +164,16 @@ def _orthonormal(variates: Array) -> Array:
 
 
 def _statistic(cross: NDArray[np.float64], c: int) -> NDArray[np.float64]:
-    """Return ``-log det(1 - C_k C_k^T)`` for ``C_k = cross[k:, k:]``, k = 0 to c - 1."""
-    a, b = cross.shape
-    gram = np.eye(a + b) * (1 + FLOOR)
-    gram[:a, a:], gram[a:, :a] = cross, cross.T
+    """Return ``-log det(1 - C_k C_k^T)`` for ``C_k = cross[k:, k:]``, k = 0 to c - 1.
+
+    For a stack of matrices, (..., a, b), the statistics are (..., c).
+    """
+    *stack, a, b = cross.shape
+    gram = np.zeros((*stack, a + b, a + b)) + np.eye(a + b) * (1 + FLOOR)
+    gram[..., :a, a:], gram[..., a:, :a] = cross, np.swapaxes(cross, -2, -1)
     # Directions without a partner come first, then the pairs, with the last pair first.
     pairs = np.stack([np.arange(c), a + np.arange(c)], axis=1)[::-1].ravel()
     order = np.concatenate([np.arange(c, a), np.arange(a + c, a + b), pairs])
-    diagonal = np.diag(np.linalg.cholesky(gram[np.ix_(order, order)]))
-    logarithms = np.cumsum(2 * np.log(diagonal))
-    return -logarithms[a + b - 2 * c + 1 :: 2][::-1]
+    factors = np.linalg.cholesky(gram[..., order[:, None], order])
+    logarithms = np.cumsum(2 * np.log(np.diagonal(factors, axis1=-2, axis2=-1)), axis=-1)
+    return -logarithms[..., a + b - 2 * c + 1 :: 2][..., ::-1]

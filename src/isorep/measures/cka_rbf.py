@@ -4,41 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import sqrt
-from typing import Any
 
 import numpy as np
 
 from isorep.core.basis import Basis
-from isorep.core.kernel import Kernel, Matrix, check_memory
+from isorep.core.kernel import Kernel, Matrix, MatrixRows
 from isorep.core.overlap import Overlap
 from isorep.measures.base import MeasureValue
 from isorep.measures.dependence import ZERO, Product, products
 from isorep.measures.measure_function import measure
+from isorep.measures.median_distance import median_distance
 
 
 def gaussian_kernel(
-    name: str, basis: Basis, bandwidth: float, max_samples: int | None, seed: int
-) -> Any:
+    basis: Basis, bandwidth: float, max_samples: int | None, seed: int
+) -> tuple[Kernel, MatrixRows]:
     """Return the samples, and a function of some rows that returns their Gaussians, minus 1."""
     if not bandwidth > 0:
         raise ValueError(
             f"bandwidth must be a share of the median distance, above 0, got {bandwidth}"
         )
-    check_memory(name, basis.n_samples, 0.5, max_samples)
     kernel = Kernel.from_basis(basis, max_samples=max_samples, seed=seed)
-    distances = kernel.pairs(kernel.squared_distances)
-    np.sqrt(distances, out=distances)
-    width = bandwidth * float(np.median(distances, overwrite_input=True))
+    width = bandwidth * median_distance(kernel)
     if width == 0:
         raise ValueError(
             f"the median distance between the {kernel.n_samples} samples is 0, so the kernel has "
             "no width: most samples are equal; drop the copies"
         )
 
-    def matrix(rows: slice) -> Matrix:
+    def matrix(rows: slice, start: int = 0) -> Matrix:
         # exp - 1 instead of exp: centring removes the constant, and wide kernels keep their digits.
-        values: Matrix = np.expm1(kernel.squared_distances(rows) / (-2 * width**2))
-        return values
+        values = kernel.squared_distances(rows, start)
+        values /= -2 * width**2
+        return np.expm1(values, out=values)
 
     return kernel, matrix
 
@@ -51,8 +49,8 @@ def _compute(
     max_samples: int | None,
     seed: int,
 ) -> MeasureValue:
-    kernel, x = gaussian_kernel(name, overlap.x, bandwidth, max_samples, seed)
-    _, y = gaussian_kernel(name, overlap.y, bandwidth, max_samples, seed)
+    kernel, x = gaussian_kernel(overlap.x, bandwidth, max_samples, seed)
+    _, y = gaussian_kernel(overlap.y, bandwidth, max_samples, seed)
     xy, xx, yy = products(kernel, x, y)
     for side, product in (("x", xx), ("y", yy)):
         if hsic(product) <= ZERO * product.total:
@@ -84,7 +82,8 @@ def cka_rbf(
     and y. A narrow kernel sees only the nearest samples; with a wide kernel, cka_rbf equals `cka`.
     It is biased upwards if samples are few; `cka_rbf_debiased` is not.
 
-    The exact median needs 4 n^2 bytes; the rest is computed in blocks. Time grows as n^2 (p + q).
+    It is computed in blocks of rows, without an n x n matrix; the median is exact. Time grows as
+    n^2 (p + q).
 
     Parameters
     ----------
@@ -102,8 +101,7 @@ def cka_rbf(
     Raises
     ------
     ValueError
-        If more than half of the distances are 0, or the distances need more than 4 GiB, above
-        32,000 samples.
+        If more than half of the distances are 0.
 
     References
     ----------

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from isorep._utils.arrays import ArrayLike, as_samples, to_numpy
 from isorep._utils.validation import check_name
-from isorep.core.kernel import BUDGET
 from isorep.representations.sample_structure import SampleStructure
 from isorep.representations.sample_table import rows_of
 
@@ -23,6 +22,9 @@ Noise = Literal["identity", "diagonal", "shrinkage"]
 
 NOISELESS = 1e-20
 """Share of the squared deviations below which what differs between repeats is rounding."""
+
+BUDGET = 2**32
+"""Largest number of bytes of the covariances."""
 
 COVARIANCES = 5
 """Matrices of the size of the residual covariance that are held at a time."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from isorep.core.kernel import Kernel, Matrix
+from isorep.core.kernel import Kernel, Matrix, MatrixRows
 
 ZERO = 1e-12
 """A centred matrix counts as zero if its squared norm is below this share of the uncentred one."""
@@ -57,18 +56,25 @@ class Product:
         )
 
 
-def products(
-    kernel: Kernel, x: Callable[[slice], Matrix], y: Callable[[slice], Matrix]
-) -> tuple[Product, Product, Product]:
-    """Return the products xy, xx and yy of two matrices, computed in blocks of rows."""
+def products(kernel: Kernel, x: MatrixRows, y: MatrixRows) -> tuple[Product, Product, Product]:
+    """Return the products xy, xx and yy of two symmetric matrices, computed in blocks of rows."""
     xy, xx, yy = 0.0, 0.0, 0.0
-    x_parts, y_parts = [], []
+    x_sums, y_sums = np.zeros((2, kernel.n_samples))
     for rows in kernel.blocks():
-        x_block, y_block = x(rows), y(rows)
-        xy += float(np.vdot(x_block, y_block))
-        xx += float(np.vdot(x_block, x_block))
-        yy += float(np.vdot(y_block, y_block))
-        x_parts.append(x_block.sum(axis=1))
-        y_parts.append(y_block.sum(axis=1))
-    x_sums, y_sums = np.concatenate(x_parts), np.concatenate(y_parts)
+        x_block, y_block = x(rows, rows.start), y(rows, rows.start)
+        xy += _both_triangles(x_block, y_block)
+        xx += _both_triangles(x_block, x_block)
+        yy += _both_triangles(y_block, y_block)
+        for sums, block in ((x_sums, x_block), (y_sums, y_block)):
+            sums[rows] += block.sum(axis=1)
+            sums[rows.stop :] += block[:, len(block) :].sum(axis=0)
     return Product(xy, x_sums, y_sums), Product(xx, x_sums, x_sums), Product(yy, y_sums, y_sums)
+
+
+def _both_triangles(x: Matrix, y: Matrix) -> float:
+    """Return the product of two blocks of rows, from the diagonal on; what is beyond counts twice.
+
+    Entries right of the square on the diagonal stand for those below it too.
+    """
+    own = len(x)
+    return float(2 * np.vdot(x, y) - np.vdot(x[:, :own], y[:, :own]))

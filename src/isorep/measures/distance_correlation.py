@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from math import sqrt
-from typing import Any
 
 import numpy as np
 
 from isorep.core.basis import Basis
-from isorep.core.kernel import Kernel, Matrix
+from isorep.core.kernel import Kernel, Matrix, MatrixRows
 from isorep.core.overlap import Overlap
 from isorep.measures.base import MeasureValue
 from isorep.measures.dependence import ZERO, products
 from isorep.measures.measure_function import measure
 
 
-def distance_kernel(basis: Basis, max_samples: int | None, seed: int) -> Any:
+def distance_kernel(basis: Basis, max_samples: int | None, seed: int) -> tuple[Kernel, MatrixRows]:
     """Return the samples, and a function of some rows that returns their distances to all."""
     kernel = Kernel.from_basis(basis, max_samples=max_samples, seed=seed)
 
-    def matrix(rows: slice) -> Matrix:
-        distances = kernel.squared_distances(rows)
+    def matrix(rows: slice, start: int = 0) -> Matrix:
+        distances = kernel.squared_distances(rows, start)
         return np.sqrt(distances, out=distances)
 
     return kernel, matrix

@@ -64,6 +64,6 @@ def jaccard_knn(
     0.75
     """
     x, y = neighbours(overlap.x, overlap.y, k, metric, max_samples, seed)
-    both = shared(x, y).sum(axis=(1, 2))
+    both = shared(x, y)
     similarity = float((both / (2 * k - both)).mean())
     return MeasureValue(similarity, overlap, chance=chance_levels.jaccard_of_neighbours(k, len(x)))

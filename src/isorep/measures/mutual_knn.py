@@ -75,5 +75,5 @@ def mutual_knn(
     0.24
     """
     x, y = neighbours(overlap.x, overlap.y, k, metric, max_samples, seed)
-    similarity = float(shared(x, y).sum(axis=(1, 2)).mean() / k)
+    similarity = float(shared(x, y).mean() / k)
     return MeasureValue(similarity, overlap, chance=chance_levels.shared_neighbours(k, len(x)))

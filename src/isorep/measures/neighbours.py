@@ -8,7 +8,7 @@ import numpy as np
 
 from isorep._utils.arrays import epsilon
 from isorep.core.basis import Basis
-from isorep.core.kernel import Kernel, Matrix
+from isorep.core.kernel import CHUNK, Kernel, Matrix
 
 Metric = Literal["cosine", "euclidean"]
 Indices = np.ndarray[Any, np.dtype[np.int64]]
@@ -49,7 +49,6 @@ def nearest(kernel: Kernel, k: int, metric: Metric) -> Indices:
         # Half the squared distance of unit vectors is 1 - cosine. Centring them keeps the digits of
         # their differences if all share a large common direction.
         kernel = Kernel(kernel.points - kernel.points.mean(axis=0))
-    squares = np.square(kernel.points).sum(axis=1)
     neighbours = np.empty((m, k), dtype=np.int64)
     for rows in kernel.blocks():
         distances = kernel.squared_distances(rows)
@@ -57,14 +56,14 @@ def nearest(kernel: Kernel, k: int, metric: Metric) -> Indices:
         # No sample is its own neighbour.
         distances[np.arange(len(distances)), np.arange(rows.start, rows.stop)] = np.inf
         # The sample itself, at infinity, is the last of all.
-        near = np.argpartition(distances, (k - 1, k), axis=1)[:, : k + 1]
+        near = np.argpartition(distances, k, axis=1)[:, : k + 1]
         sizes = np.take_along_axis(distances, near, axis=1)
         order = np.argsort(sizes, axis=1)
         sizes = np.take_along_axis(sizes, order, axis=1)
         neighbours[rows] = np.take_along_axis(near, order, axis=1)[:, :k]
         last = sizes[:, k - 1]
         # The squared norm of a neighbour is at most 2 (square + last).
-        norms = 3 * squares[rows] + 2 * last
+        norms = 3 * kernel.squares[rows] + 2 * last
         tie = TIE * norms + (UNIT_ROUNDING * np.sqrt(norms) if metric == "cosine" else 0.0)
         for i in np.flatnonzero((sizes[:, 1:] <= sizes[:, :-1] + tie[:, None]).any(axis=1)):
             candidates = np.flatnonzero(distances[i] <= last[i] + tie[i])
@@ -92,7 +91,16 @@ def neighbours(
     return nearest(x_kernel, k, metric), nearest(y_kernel, k, metric)
 
 
-def shared(x: Indices, y: Indices) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Return whether the i-th neighbour in x is the j-th neighbour in y, (m, k, k)."""
-    same: np.ndarray[Any, np.dtype[np.bool_]] = x[:, :, None] == y[:, None, :]
-    return same
+def shared(x: Indices, y: Indices, weights: Matrix | None = None) -> Matrix:
+    """Return the number of neighbours that each sample has in both x and y, (m,).
+
+    With `weights`, (k, k), sum the weight [i, j] if the i-th neighbour in x is the j-th in y.
+    """
+    m, k = x.shape
+    sums = np.empty(m)
+    size = max(1, CHUNK // (8 * k * k))
+    for start in range(0, m, size):
+        rows = slice(start, start + size)
+        same = x[rows, :, None] == y[rows, None, :]
+        sums[rows] = np.sum(same if weights is None else same * weights, axis=(1, 2))
+    return sums

@@ -69,10 +69,10 @@ def rank_similarity(
     ...     round(rank_similarity(x, y, k=2, metric="euclidean").similarity, 4)
     0.8148
     """
-    same = shared(*neighbours(overlap.x, overlap.y, k, metric, max_samples, seed))
+    x, y = neighbours(overlap.x, overlap.y, k, metric, max_samples, seed)
     rank = np.arange(1, k + 1)
     x_rank, y_rank = rank[:, None], rank
     weights = 2 / ((1 + np.abs(x_rank - y_rank)) * (x_rank + y_rank))
-    sums = (same * weights).sum(axis=(1, 2))
     greatest = np.concatenate([[1.0], np.cumsum(1 / rank)])  # no shared neighbour: 0 / 1
-    return MeasureValue(float((sums / greatest[same.sum(axis=(1, 2))]).mean()), overlap)
+    similarities = shared(x, y, weights) / greatest[shared(x, y).astype(np.int64)]
+    return MeasureValue(float(similarities.mean()), overlap)

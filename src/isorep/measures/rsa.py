@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from math import sqrt
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from isorep._utils.arrays import epsilon
 from isorep.core.basis import Basis
-from isorep.core.kernel import ROUNDING, Kernel, Matrix, check_memory
+from isorep.core.kernel import ROUNDING, Kernel, Matrix
 from isorep.core.overlap import Overlap
+from isorep.core.pair_memory import pair_memory
 from isorep.measures.base import MeasureValue
 from isorep.measures.measure_function import measure
+from isorep.measures.rank_correlation import spearman
 
 Dissimilarity = Literal["correlation", "cosine", "euclidean", "squared_euclidean"]
 Comparison = Literal["spearman", "pearson", "kendall", "cosine"]
@@ -22,35 +26,97 @@ DIGITS = 10
 SAME = 1e-13
 """Squared distance, relative to the squared norms that enter it, up to which it is rounding."""
 
-NUMBERS = 4.75
-"""Numbers held for each pair of samples: two ranked sides, and the memory to rank them."""
+BYTES_OF_PAIR = {"spearman": 16, "kendall": 92}
+"""Bytes held for each pair of samples: both sides, and for Kendall's tau the memory of SciPy."""
+
+PART = 2**21
+"""Dissimilarities that are rounded at a time."""
 
 
-def _dissimilarities(
-    basis: Basis, name: str, dissimilarity: Dissimilarity, max_samples: int | None, seed: int
-) -> Matrix:
-    """Return the dissimilarity of every pair of samples, over the largest, (m (m - 1) / 2,)."""
-    by_angle = dissimilarity in ("correlation", "cosine")
-    kernel = Kernel.from_basis(basis, centred=not by_angle, max_samples=max_samples, seed=seed)
-    if by_angle:
-        kernel = _patterns(kernel, name, dissimilarity, epsilon(basis.dtype))
-    squares = np.square(kernel.points).sum(axis=1)
+class _Dissimilarities(NamedTuple):
+    """The dissimilarities of all pairs of samples of one side, in units of the points.
 
-    def squared_distances(rows: slice) -> Matrix:
-        distances = kernel.squared_distances(rows)
-        distances[distances <= SAME * (squares[rows, None] + squares)] = 0.0
-        return distances
+    Attributes
+    ----------
+    name : str
+        "x" or "y".
+    kind : str
+        The dissimilarity.
+    kernel : Kernel
+        The samples.
+    """
 
-    # Half the squared distance of unit vectors is 1 - cosine.
-    distances = kernel.pairs(squared_distances)
-    largest = distances.max()
-    if largest == 0:
-        raise ValueError(
-            f"the {dissimilarity} dissimilarity of all samples of {name} is 0, so there is nothing "
-            "to compare; drop equal samples"
-        )
-    distances /= largest
-    return np.sqrt(distances, out=distances) if dissimilarity == "euclidean" else distances
+    name: str
+    kind: Dissimilarity
+    kernel: Kernel
+
+    @classmethod
+    def from_basis(
+        cls,
+        basis: Basis,
+        name: str,
+        kind: Dissimilarity,
+        max_samples: int | None,
+        seed: int,
+    ) -> _Dissimilarities:
+        by_angle = kind in ("correlation", "cosine")
+        kernel = Kernel.from_basis(basis, centred=not by_angle, max_samples=max_samples, seed=seed)
+        if by_angle:
+            kernel = _patterns(kernel, name, kind, epsilon(basis.dtype))
+        return cls(name, kind, kernel)
+
+    def squares(self) -> Iterator[Matrix]:
+        """Yield the squared distances of all pairs, in parts.
+
+        Half the squared distance of unit vectors is 1 - cosine.
+        """
+        norms = self.kernel.squares
+
+        def matrix(rows: slice, start: int = 0) -> Matrix:
+            distances = self.kernel.squared_distances(rows, start)
+            distances[distances <= SAME * (norms[rows, None] + norms[start:])] = 0.0
+            return distances
+
+        return self.kernel.pairs(matrix)
+
+    def parts(self) -> Iterator[Matrix]:
+        """Yield the dissimilarities, in parts."""
+        for part in self.squares():
+            yield np.sqrt(part, out=part) if self.kind == "euclidean" else part
+
+    def fill(self, values: Matrix) -> None:
+        """Write the dissimilarities over the largest, without digits that are rounding."""
+        end, largest = 0, 0.0
+        for part in self.squares():
+            start, end = end, end + len(part)
+            values[start:end] = part
+            largest = max(largest, float(part.max()))
+        self.check_largest(largest)
+        least, most = np.inf, -np.inf
+        for start in range(0, len(values), PART):
+            part = values[start : start + PART] / largest
+            if self.kind == "euclidean":
+                np.sqrt(part, out=part)
+            # Digits relative to each value: one outlier must not make all other pairs equal.
+            parts, powers = np.frexp(part)
+            part = np.ldexp(np.round(parts, DIGITS, out=parts), powers, out=parts)
+            values[start : start + PART] = part
+            least, most = min(least, float(part.min())), max(most, float(part.max()))
+        self.check_range(least, most)
+
+    def check_largest(self, largest: float) -> None:
+        if largest == 0:
+            raise ValueError(
+                f"the {self.kind} dissimilarity of all samples of {self.name} is 0, so there is "
+                "nothing to compare; drop equal samples"
+            )
+
+    def check_range(self, least: float, most: float) -> None:
+        if most - least < ROUNDING * most:
+            raise ValueError(
+                f"all pairs of samples of {self.name} are equally dissimilar, so their correlation "
+                "is 0/0; take other samples or another dissimilarity"
+            )
 
 
 def _patterns(kernel: Kernel, name: str, dissimilarity: Dissimilarity, eps: float) -> Kernel:
@@ -76,28 +142,29 @@ def _patterns(kernel: Kernel, name: str, dissimilarity: Dissimilarity, eps: floa
     return Kernel(points).directions()
 
 
-def _compared(dissimilarities: Matrix, name: str, comparison: Comparison) -> Matrix:
-    """Return the dissimilarities or their ranks, centred if the comparison centres them."""
-    values = dissimilarities
-    if comparison == "cosine":
-        return values
-    if comparison in ("spearman", "kendall"):
-        # Digits relative to each value: one outlier must not make all other pairs equal.
-        parts, powers = np.frexp(values)
-        values = np.ldexp(np.round(parts, DIGITS, out=parts), powers, out=parts)
-    if np.ptp(values) < ROUNDING:
-        raise ValueError(
-            f"all pairs of samples of {name} are equally dissimilar, so {comparison} is 0/0; take "
-            "other samples or another dissimilarity"
-        )
-    if comparison == "kendall":
-        return values
-    if comparison == "spearman":
-        from scipy.stats import rankdata
-
-        values = rankdata(values)
-    values -= values.mean()
-    return values
+def _in_parts(x: _Dissimilarities, y: _Dissimilarities, centred: bool) -> float:
+    """Return the correlation, or the cosine if not centred, of two lists; holds none of them."""
+    count, mean, products = 0, np.zeros(2), np.zeros((2, 2))
+    least, most = np.full(2, np.inf), np.zeros(2)
+    for both in zip(x.parts(), y.parts(), strict=True):
+        values = np.stack(both)
+        least, most = np.minimum(least, values.min(axis=1)), np.maximum(most, values.max(axis=1))
+        part_mean = values.mean(axis=1)
+        values -= part_mean[:, None]
+        # Merging means and centred products keeps digits that sums of squares would lose.
+        total = count + values.shape[1]
+        change = part_mean - mean
+        products += values @ values.T
+        products += np.outer(change, change) * (count * values.shape[1] / total)
+        mean += change * (values.shape[1] / total)
+        count = total
+    for i, side in enumerate((x, y)):
+        side.check_largest(most[i])
+        if centred:
+            side.check_range(least[i], most[i])
+    if not centred:
+        products += count * np.outer(mean, mean)
+    return float(products[0, 1] / sqrt(products[0, 0]) / sqrt(products[1, 1]))
 
 
 @measure(
@@ -124,8 +191,11 @@ def rsa(
     features, and the comparison is Spearman's rank correlation of the two lists.
 
     Dissimilarities that differ by less than 1e-10 of their size are tied; "spearman" gives them
-    their average rank, "kendall" is tau-b. Memory is up to 38 n^2 bytes; time grows as n^2 (p + q +
-    log n).
+    their average rank, "kendall" is tau-b. Time grows as n^2 (p + q + log n).
+
+    Ranks need all pairs at once: "spearman" holds 16 bytes for each of the n (n - 1) / 2 pairs of
+    samples, 3 GiB at n = 20,000, and "kendall" 92 bytes. "pearson" and "cosine" are computed in
+    blocks of rows and hold no pairs.
 
     Parameters
     ----------
@@ -148,7 +218,7 @@ def rsa(
     ------
     ValueError
         If `dissimilarity` or `comparison` is unknown, a dissimilarity is undefined or the same for
-        all pairs, or the memory needed is more than 4 GiB, above 10,000 samples.
+        all pairs, or the free memory cannot hold the pairs.
 
     References
     ----------
@@ -165,13 +235,21 @@ def rsa(
     >>> round(isorep.measures.rsa(x, rotated, dissimilarity="euclidean").similarity, 9)
     1.0
     """
-    check_memory("rsa", overlap.n_samples, NUMBERS, max_samples)
     x, y = (
-        _compared(_dissimilarities(side, name, dissimilarity, max_samples, seed), name, comparison)
+        _Dissimilarities.from_basis(side, name, dissimilarity, max_samples, seed)
         for side, name in ((overlap.x, "x"), (overlap.y, "y"))
     )
-    if comparison == "kendall":
+    if comparison in ("pearson", "cosine"):
+        return MeasureValue(_in_parts(x, y, comparison == "pearson"), overlap)
+    advice = ", or comparison='pearson', which holds none of them"
+    n = overlap.n_samples
+    with pair_memory("rsa", n, BYTES_OF_PAIR[comparison], max_samples, advice):
+        m = x.kernel.n_samples
+        pairs = np.empty(m * (m - 1) // 2, dtype=np.complex128)
+        x.fill(pairs.real)
+        y.fill(pairs.imag)
+        if comparison == "spearman":
+            return MeasureValue(spearman(pairs), overlap)
         from scipy.stats import kendalltau
 
-        return MeasureValue(float(kendalltau(x, y).statistic), overlap)
-    return MeasureValue(float(x @ y / (np.linalg.norm(x) * np.linalg.norm(y))), overlap)
+        return MeasureValue(float(kendalltau(pairs.real, pairs.imag).statistic), overlap)

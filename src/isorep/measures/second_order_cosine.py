@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from isorep.core.kernel import Kernel, Matrix
+from isorep.core.kernel import CHUNK, Kernel, Matrix
 from isorep.core.overlap import Overlap
 from isorep.measures.base import MeasureValue
 from isorep.measures.measure_function import measure
@@ -14,8 +14,10 @@ from isorep.measures.neighbours import Indices, kernel_of, nearest
 def _cosines(kernel: Kernel, near: Indices) -> Matrix:
     """Return the cosines of each sample with the samples in its row of `near`, (m, 2 k)."""
     cosines = np.empty(near.shape)
-    for rows in kernel.blocks():
-        cosines[rows] = np.take_along_axis(kernel.inner_products(rows), near[rows], axis=1)
+    size = max(1, CHUNK // (8 * near.shape[1] * kernel.points.shape[1]))
+    for start in range(0, len(near), size):
+        rows = slice(start, start + size)
+        cosines[rows] = np.einsum("ij,ikj->ik", kernel.points[rows], kernel.points[near[rows]])
     return cosines
 
 

@@ -89,7 +89,10 @@ def populations_of_scores(square: float, n_samples: float, rank: int) -> tuple[F
         middle = (low + high) / 2
         smaller = probability(middle) > ndtr(scores)
         low, high = np.where(smaller, middle, low), np.where(smaller, high, middle)
-    return np.sqrt(1 - scale * np.cosh(low) ** -2.0), scores
+    correlations = np.sqrt(1 - scale * np.cosh(low) ** -2.0)
+    if unrelated < SCORES and scale == 1.0:
+        correlations[0] = 0.0  # rounding of the probability would move it by some 1e-8
+    return correlations, scores
 
 
 def square_of_unrelated(probability: float, n_samples: float, rank: int) -> float:

@@ -10,6 +10,7 @@ from helpers.devices import each_device
 
 import isorep
 from isorep.activations import moments_device
+from isorep.activations.activation_batch import ActivationBatch
 from isorep.activations.distributed import capture_moments
 from isorep.comparison.streaming.accumulator import MomentAccumulator, Rows
 from isorep.core.moments import Centred, CrossMoments, Moments
@@ -145,6 +146,25 @@ def test_a_device_without_room_leaves_the_moments_to_the_host(scatters, monkeypa
     monkeypatch.setattr(moments_device, "_free_bytes", lambda _: 1000)
     isorep.compare(model(0, "cpu"), model(1, "cpu"), data=images(64), layers="3", progress=False)
     assert scatters == {np.ndarray}
+
+
+def test_models_on_two_devices_leave_the_moments_to_the_host(monkeypatch):
+    monkeypatch.setattr(moments_device, "on_a_device", torch.is_tensor)
+    rows = {device: {"fc": torch.empty(3, 2, device=device)} for device in ("cpu", "meta")}
+    for arrays, expected in (
+        ((rows["cpu"], rows["cpu"]), torch.device("cpu")),
+        ((rows["cpu"], rows["meta"]), None),
+        (({},), None),
+    ):
+        batch = ActivationBatch(arrays, (), None, (), (), ())
+        assert moments_device.moments_device(batch, 0) == expected
+
+
+def test_free_memory_includes_what_pytorch_keeps_for_later(monkeypatch):
+    for name, value in (("mem_get_info", (50, 100)), ("memory_reserved", 30)):
+        monkeypatch.setattr(torch.cuda, name, lambda _, value=value: value)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 20)
+    assert moments_device._free_bytes(torch.device("cuda", 0)) == 60
 
 
 def test_a_device_without_float64_leaves_the_moments_to_the_host(scatters, monkeypatch):

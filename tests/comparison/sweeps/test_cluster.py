@@ -157,7 +157,7 @@ class _Workers:
 
 def test_the_default_memory_is_half_of_the_workers_limits(monkeypatch):
     """Or half of the free memory of this machine, for threads and if a worker has no limit."""
-    monkeypatch.setattr("isorep._utils.memory._free", lambda: 10**9)
+    monkeypatch.setattr("isorep._utils.memory.free_memory", lambda: 10**9)
     assert DaskExecutor(_Workers(6 * 10**9, 2 * 10**9)).default_memory == 4 * 10**9
     assert DaskExecutor(_Workers(6 * 10**9, 0)).default_memory == 5 * 10**8
     with open_executor(None) as threads:

@@ -65,7 +65,7 @@ def test_the_default_limit_is_half_of_the_free_memory(prepared, monkeypatch):
         limited = isorep.pairwise(nets, layers="conv", memory=working + 16 * prepared_bytes)
         names.clear()
         most[0] = 0
-        half = "isorep._utils.memory._free"
+        half = "isorep._utils.memory.free_memory"
         monkeypatch.setattr(half, lambda: 2 * (working + 16 * prepared_bytes))
         assert equal(isorep.pairwise(nets, layers="conv"), limited)
         assert most[0] <= 16

@@ -7,7 +7,7 @@ import isorep
 from isorep import MEASURES
 from isorep.measures.warning_rules.few_neurons import few_neurons
 
-LATENT = np.random.default_rng(0).standard_normal((2000, 40)) * np.exp(-np.arange(40) / 12)
+LATENT = np.random.default_rng(0).standard_normal((1000, 40)) * np.exp(-np.arange(40) / 12)
 
 
 def population(n_neurons, seed):
@@ -46,8 +46,8 @@ def test_twenty_neurons_are_few_and_a_thousand_are_not(few_and_many, name):
 
 
 def test_different_populations_are_not_blamed_on_their_number():
-    other = np.random.default_rng(1).standard_normal((2000, 40)) @ np.ones((40, 20))
-    other += np.random.default_rng(2).standard_normal((2000, 20))
+    other = np.random.default_rng(1).standard_normal((1000, 40)) @ np.ones((40, 20))
+    other += np.random.default_rng(2).standard_normal((1000, 20))
     assert few_neurons(isorep.overlap(population(20, 100), other)) == ()
 
 
@@ -58,6 +58,6 @@ def test_other_measures_do_not_take_neurons_for_a_draw(name):
 
 
 def test_features_without_anything_in_common_are_no_population():
-    x = np.random.default_rng(3).standard_normal((2000, 20))
-    y = x + np.random.default_rng(4).standard_normal((2000, 20))
+    x = np.random.default_rng(3).standard_normal((1000, 20))
+    y = x + np.random.default_rng(4).standard_normal((1000, 20))
     assert few_neurons(isorep.overlap(x, y)) == ()

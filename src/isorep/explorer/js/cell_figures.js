@@ -31,7 +31,7 @@ const unpackCell = (packed, law) => ({
 
 const addSpectrum = (state, fileName) => {
   const caption = () => {
-    const { nSignificant, nForced, correlations } = state.cell;
+    const { nSignificant, nForced, correlations, edges } = state.cell;
     const significant = `${nSignificant} of ${correlations.length} significant`;
     const parts = [
       element("strong", { class: "significant" }, significant),
@@ -39,6 +39,13 @@ const addSpectrum = (state, fileName) => {
       "correlation exceeds the edge with probability 0.05. The grey area shows the correlations ",
       "of unrelated data (Wachter's law).",
     ];
+    const nAbove = [...correlations, 0].findIndex((value, i) => !(value > edges[i]));
+    if (nAbove !== nSignificant) {
+      parts.push(
+        ` Of those drawn, ${nAbove} are above it. A few samples are long on both sides, so the ` +
+          "significant ones are counted after scaling all samples to equal length.",
+      );
+    }
     if (nForced) {
       const verb = nForced === 1 ? "is" : "are";
       parts.push(` ${count(nForced, "correlation")} ${verb} 1 for any data: too few samples.`);

@@ -10,9 +10,9 @@ nothing, changed half to three quarters as much. The change that is specific to 
 is at the end: on their images, the output has similarity 0.63, and 0.99 in the control. Without the
 control, one would blame the middle of the network.
 
-The last lines explain the output and the layer before it, on images of all digits. Of the output
-they name the digits 5 to 9, and no others: half to four fifths of their variance is gone, and a
-tenth of that of 0 to 4. Of the control's output, they name no digit.
+The last lines explain the output and the layer before it, on images of all digits. Of both they
+name the digits 5 to 9, and no others: in the output, half to nine tenths of their variance is gone,
+and a tenth of that of 0 to 4. Of the control's output, they name no digit.
 
 Run it with ``python examples/finetune_half.py`` (a minute); ``--quick`` only shows that it works.
 """

@@ -16,7 +16,7 @@ from isorep.core.basis import Basis
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
 Rows = slice | NDArray[np.int64]
 
-CHUNK = 2**26
+CHUNK = 2**25
 """Size in bytes of a block of rows of an n x n matrix."""
 
 MOST_ROWS = 512
@@ -113,11 +113,15 @@ class Kernel:
         squares: Matrix = np.einsum("ij,ij->i", self.points, self.points)
         return squares
 
-    def blocks(self) -> Iterator[slice]:
-        """Yield blocks of rows; a block of an m x m matrix has at most about `CHUNK` bytes."""
+    def blocks(self, n_rows: int | None = None) -> Iterator[slice]:
+        """Yield blocks of rows; a block of an m x m matrix has at most about `CHUNK` bytes.
+
+        With `n_rows`, the matrix has only so many rows.
+        """
+        n_rows = self.n_samples if n_rows is None else n_rows
         size = min(MOST_ROWS, max(1, CHUNK // (8 * self.n_samples)))
-        for start in range(0, self.n_samples, size):
-            yield slice(start, min(start + size, self.n_samples))
+        for start in range(0, n_rows, size):
+            yield slice(start, min(start + size, n_rows))
 
     def inner_products(self, rows: Rows, start: int = 0) -> Matrix:
         """Return the inner products of some samples with all from `start` on, (rows, m - start)."""

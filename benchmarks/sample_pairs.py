@@ -24,7 +24,7 @@ NAMES = [
 ]
 
 
-def measure(name: str, n: int, p: int) -> tuple[str, float, float]:
+def measure(name: str, n: int, p: int, decay: float) -> tuple[str, float, float]:
     """Return the similarity or the error, processor seconds, and growth of the peak in MB."""
     import numpy as np
 
@@ -32,13 +32,14 @@ def measure(name: str, n: int, p: int) -> tuple[str, float, float]:
     from isorep.measures import MEASURES
 
     rng = np.random.default_rng(0)
-    both = rng.standard_normal((n, p))
-    overlap = isorep.overlap(*(both + rng.standard_normal((n, p)) for _ in range(2)))
+    both, *noises = rng.standard_normal((3, n, p)) / np.arange(1, p + 1) ** decay
+    overlap = isorep.overlap(*(both + noise for noise in noises))
     name, _, option = name.partition("(")
     options = dict([option[:-1].split("=")]) if option else {}
     start, before = time.process_time(), peak()
     try:
-        value = f"{MEASURES[name](overlap, **options).similarity:.12f}"
+        score = MEASURES[name](overlap, **options)
+        value = "  ".join((f"{score.similarity:.12f}", *score.warnings))
     except (ValueError, ImportError) as error:
         value = str(error)
     return value, time.process_time() - start, peak() - before
@@ -49,11 +50,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--samples", type=int, nargs="+", default=[5_000, 20_000])
     parser.add_argument("--features", type=int, default=128)
+    parser.add_argument(
+        "--decay", type=float, default=0.0, help="power by which standard deviations fall"
+    )
     parser.add_argument("--measures", nargs="+", default=NAMES)
     options = parser.parse_args()
     for n in options.samples:
         for name in options.measures:
-            (value, seconds, used), _, _ = alone(measure, name, n, options.features)
+            (value, seconds, used), _, _ = alone(measure, name, n, options.features, options.decay)
             print(f"{n:7,} {name:24} {seconds:6.1f} s {used:6.0f} MB  {value}", flush=True)
 
 

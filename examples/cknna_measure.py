@@ -20,6 +20,7 @@ noise.
 import argparse
 
 import numpy as np
+from scipy.sparse import csr_array
 
 import isorep
 
@@ -35,33 +36,51 @@ def cknna(x, y, *, k: int = 10):
     if not 1 <= k < len(x):
         raise ValueError(f"k should be from 1 to n - 1 = {len(x) - 1}, got {k}")
     # In units of the largest entry: squares could overflow.
-    kernels = [side @ side.T for side in (x / np.abs(x).max(), y / np.abs(y).max())]
-    near = [neighbours(kernel, k) for kernel in kernels]
-    both = near[0] & near[1]
-    alike = hsic(both * kernels[0], both * kernels[1])
+    sides = [x / np.abs(x).max(), y / np.abs(y).max()]
+    x_near, y_near = (neighbours(side, k) for side in sides)
+    both = x_near.multiply(y_near).tocsr()
+    alike = hsic(*(products(side, both) for side in sides))
     of_x, of_y = (
-        hsic(mask * kernel, mask * kernel) for mask, kernel in zip(near, kernels, strict=True)
+        hsic(kernel, kernel) for kernel in (products(sides[0], x_near), products(sides[1], y_near))
     )
     if of_x <= 0 or of_y <= 0:
         raise ValueError(f"too few samples are mutual neighbours: k = {k} of {len(x)} samples")
     return alike / np.sqrt(of_x * of_y)
 
 
-def neighbours(kernel, k):
-    """Return the mask (n, n) of the k greatest inner products of each sample with another."""
-    others = np.where(np.eye(len(kernel), dtype=bool), -np.inf, kernel)
-    mask = np.zeros(kernel.shape, dtype=bool)
-    np.put_along_axis(mask, np.argsort(-others, axis=1, kind="stable")[:, :k], True, axis=1)
-    return mask
+BLOCK = 500  # samples at a time, so that no (n, n) matrix is held
+
+
+def neighbours(side, k):
+    """Return the mask of the k greatest inner products of each sample with another, sparse."""
+    n = len(side)
+    columns = np.empty((n, k), dtype=np.int64)
+    for start in range(0, n, BLOCK):
+        rows = np.arange(start, min(start + BLOCK, n))
+        others = side[rows] @ side.T
+        others[rows - start, rows] = -np.inf
+        columns[rows] = np.argsort(-others, axis=1, kind="stable")[:, :k]
+    rows = np.repeat(np.arange(n), k)
+    return csr_array((np.ones(n * k), (rows, columns.ravel())), shape=(n, n))
+
+
+def products(side, mask):
+    """Return the inner products of the pairs of samples of a mask, sparse."""
+    rows, columns = mask.nonzero()
+    values = np.empty(len(rows))
+    for start in range(0, len(rows), BLOCK):
+        pairs = slice(start, start + BLOCK)
+        values[pairs] = np.einsum("ij,ij->i", side[rows[pairs]], side[columns[pairs]])
+    return csr_array((values, (rows, columns)), shape=mask.shape)
 
 
 def hsic(a, b):
-    """Return the unbiased HSIC of two matrices (n, n) with diagonals of 0."""
-    n = len(a)
-    products = np.sum(a * b.T)
+    """Return the unbiased HSIC of two sparse matrices (n, n) with diagonals of 0."""
+    n = a.shape[0]
+    within = a.multiply(b.T).sum()
     totals = a.sum() * b.sum() / ((n - 1) * (n - 2))
     chains = (a.sum(0) @ b.sum(1) + b.sum(0) @ a.sum(1)) / (n - 2)  # mean of both orders
-    return (products + totals - chains) / (n * (n - 3))
+    return (within + totals - chains) / (n * (n - 3))
 
 
 def main(arguments=None):

@@ -1,15 +1,17 @@
 """Whether `isorep.explain` finds exactly what was changed, and how often it finds what was not.
 
     python studies/explain.py --repeats 60 --out explain.csv
+    python studies/explain.py --repeats 200 --paragraphs
 
 Two views of one latent representation, 300 samples of 12 directions, rotated, with normal noise of
 equal size (standard deviation 0.3 of the latent values' 1). One of these is changed in the second
-view: nothing; 3 latent directions, replaced by others; 20 samples, of which the latent values
-change sign; one class of ten, whose latent values get noise of 0.7; or 10 neurons of noise are
-added. "unrelated" are two independent sides.
+view: nothing; nothing, where the samples differ in size ("sizes"); 3 latent directions, replaced by
+others; 20 samples, of which the latent values change sign; one class of ten, whose latent values
+get noise of 0.7; or 10 neurons of noise are added. "unrelated" are two independent sides.
 
 For each part, the share of the runs in which the set found is exactly the set changed, the share of
-what was changed that is found, and the share of runs with a false finding.
+what was changed that is found, and the share of runs with a false finding. With ``--paragraphs``,
+those of the paragraph that `isorep.diff(..., explain=1)` writes about the same layers.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import numpy as np
 import isorep
 
 N, P, NOISE = 300, 12, 0.3
-CASES = ("unrelated", "unchanged", "directions", "samples", "class", "neurons")
+CASES = ("unrelated", "unchanged", "sizes", "directions", "samples", "class", "neurons")
 LABELS = np.arange(N) % 10
 MEASURES = ("pwcca", "cka")
 
@@ -33,6 +35,8 @@ MEASURES = ("pwcca", "cka")
 def draw(case, rng):
     """Return the two sides, and what is changed in each part."""
     latent = rng.standard_normal((N, P))
+    if case == "sizes":
+        latent *= np.exp(0.4 * rng.standard_normal((N, 1)))
     rotation = np.linalg.qr(rng.standard_normal((P, P)))[0]
     x = latent + NOISE * rng.standard_normal((N, P))
     changed = {part: set() for part in ("directions", "samples", "classes", "groups", "neurons")}
@@ -57,14 +61,30 @@ def draw(case, rng):
     return x, y, changed
 
 
-def findings(explanation):
+def findings(x, y, measure, seed):
     """Return what an explanation calls changed in each part."""
+    explanation = isorep.explain(x, y, measure, labels=LABELS, n_permutations=39, seed=seed)
     return {
         "directions": set(np.flatnonzero(~explanation.directions["shared"]).tolist()),
         "samples": set(np.flatnonzero(explanation.samples["stands_out"]).tolist()),
         "classes": set(np.flatnonzero(explanation.classes["stands_out"]).tolist()),
         "groups": set(explanation.groups.index),
         "neurons": set(np.flatnonzero(~explanation.y_neurons["predicted"]).tolist()),
+    }
+
+
+def findings_of_paragraph(x, y, measure, seed):
+    """Return what a paragraph of a diff calls changed in each part."""
+    base, changed = (isorep.Representations({"fc": side}, labels=LABELS) for side in (x, y))
+    result = isorep.diff(
+        base, changed, measure=measure, explain=1, interval=False, seed=seed, progress=False
+    )
+    change = result.explanations["fc"].change
+    n_below = P if change.directions.are_mostly_unrelated else change.directions.n_below
+    return {
+        "directions": set(range(P - n_below, P)),
+        "samples": {int(item.sample) for item in change.samples},
+        "classes": {int(item.label) for item in change.classes if item.changed_more},
     }
 
 
@@ -75,6 +95,7 @@ def judged(part, case):
     related = {
         "unrelated": {"directions", "neurons"},
         "unchanged": {"directions", "samples", "classes", "groups", "neurons"},
+        "sizes": {"directions", "samples", "classes"},
         "directions": {"directions", "samples", "classes"},
         "samples": {"directions", "samples", "neurons"},
         "class": {"directions", "classes", "neurons"},
@@ -83,19 +104,18 @@ def judged(part, case):
     return part in related[case]
 
 
-def study(repeats, seed):
+def study(repeats, seed, of_paragraphs):
     """Return a row for each measure, case and part."""
     tallies = defaultdict(list)
     for case in CASES:
         for repeat in range(repeats):
             measure = MEASURES[repeat % len(MEASURES)]
             x, y, changed = draw(case, np.random.default_rng([seed, CASES.index(case), repeat]))
+            find = findings_of_paragraph if of_paragraphs else findings
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", isorep.CodedWarning)
-                result = isorep.explain(
-                    x, y, measure, labels=LABELS, n_permutations=39, seed=repeat
-                )
-            for part, found in findings(result).items():
+                parts = find(x, y, measure, repeat)
+            for part, found in parts.items():
                 if judged(part, case):
                     truth = changed[part]
                     hit = len(found & truth) / len(truth) if truth else np.nan
@@ -120,8 +140,9 @@ def main():
     parser.add_argument("--repeats", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=None)
+    parser.add_argument("--paragraphs", action="store_true")
     arguments = parser.parse_args()
-    rows = list(study(arguments.repeats, arguments.seed))
+    rows = list(study(arguments.repeats, arguments.seed, arguments.paragraphs))
     for row in rows:
         print(" ".join(f"{key}={value}" for key, value in row.items()))
     if arguments.out is not None:

@@ -18,7 +18,7 @@ def samples():
 def test_independent_samples_equal_scipy(samples):
     labels, contributions, misfit = samples
     table = class_means(
-        "class", labels, {"contribution": contributions}, misfit, np.arange(90), 0.1
+        "class", labels, {"contribution": (contributions, np.ones(90))}, misfit, np.arange(90), 0.1
     )
     p_values = []
     for name in ("cat", "dog", "owl"):
@@ -48,7 +48,9 @@ def test_independent_samples_equal_scipy(samples):
 def test_samples_of_a_group_are_left_out_together(samples):
     labels, contributions, misfit = samples
     units = np.arange(90) // 3
-    table = class_means("class", labels, {"contribution": contributions}, misfit, units, 0.05)
+    table = class_means(
+        "class", labels, {"contribution": (contributions, np.ones(90))}, misfit, units, 0.05
+    )
     inside = labels == "cat"
     values, groups = contributions[inside], units[inside]
     without = np.array([values[groups != g].mean() for g in np.unique(groups)])
@@ -64,7 +66,7 @@ def test_a_class_of_two_samples_is_not_tested(samples):
     labels, contributions, misfit = samples
     labels = np.where(np.arange(90) < 2, "rare", labels)
     row = class_means(
-        "class", labels, {"contribution": contributions}, misfit, np.arange(90), 0.05
+        "class", labels, {"contribution": (contributions, np.ones(90))}, misfit, np.arange(90), 0.05
     ).sel({"class": "rare"})
     assert np.isnan([row["contribution_low"].item(), row["p_value"].item()]).all()
     assert not row["stands_out"]
@@ -73,7 +75,12 @@ def test_a_class_of_two_samples_is_not_tested(samples):
 def test_one_class_alone_is_not_tested(samples):
     _, contributions, misfit = samples
     table = class_means(
-        "class", np.zeros(90), {"contribution": contributions}, misfit, np.arange(90), 0.05
+        "class",
+        np.zeros(90),
+        {"contribution": (contributions, np.ones(90))},
+        misfit,
+        np.arange(90),
+        0.05,
     )
     assert np.isnan(table["p_value"].to_numpy()).all()
 
@@ -101,3 +108,18 @@ def test_a_class_without_spread_is_an_exact_mean(exact):
     expected = scipy.stats.false_discovery_control(expected)
     names = [exact, "dog" if exact == "cat" else "cat"]
     np.testing.assert_allclose(table["p_value"].sel({"class": names}), expected, rtol=1e-9)
+
+
+def test_ratios_are_those_of_a_naive_jackknife(samples):
+    labels, above, misfit = samples
+    below = 1 + misfit**2
+    table = class_means("class", labels, {"share": (above, below)}, misfit, np.arange(90), 0.05)
+    inside = labels == "owl"
+    above, below = above[inside], below[inside]
+    without = [np.delete(above, i).sum() / np.delete(below, i).sum() for i in range(20)]
+    half = scipy.stats.t.isf(0.025, 19) * np.sqrt(19 * np.var(without))
+    row = table.sel({"class": "owl"})
+    ratio = above.sum() / below.sum()
+    np.testing.assert_allclose(
+        [row["share"], row["share_low"], row["share_high"]], [ratio, ratio - half, ratio + half]
+    )

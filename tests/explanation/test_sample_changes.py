@@ -44,8 +44,8 @@ def test_changes_are_those_of_naive_ridge_regressions():
             held = fold_of == fold
             residuals = side[held] - naive_predictions(other, side, held)
             expected[held] += np.sum(residuals**2, axis=1) / np.mean(np.sum(side**2, axis=1)) / 2
-    changes = sample_changes(isorep.overlap(x, y), folds=5, seed=0)
-    np.testing.assert_allclose(changes, expected, rtol=1e-8)
+    changes = sample_changes(isorep.overlap(x, y), folds=5, alpha=1e-9, seed=0)
+    np.testing.assert_allclose(changes.values, expected, rtol=1e-8)
 
 
 @pytest.mark.parametrize(("noise", "share"), [(0.0, 0.0), (0.5, 0.2), (None, 1.0)])
@@ -53,5 +53,60 @@ def test_the_mean_is_the_share_of_variance_that_is_not_predicted(noise, share):
     rng = np.random.default_rng(1)
     x, e = rng.standard_normal((2, 2000, 5))
     y = e if noise is None else 3 * (x + noise * e) @ rng.standard_normal((5, 5))
-    mean = sample_changes(isorep.overlap(x, y), folds=5, seed=0).mean()
+    mean = sample_changes(isorep.overlap(x, y), folds=5, alpha=1e-9, seed=0).values.mean()
     assert mean == pytest.approx(share, abs=0.02)
+
+
+def outlying(x, y, seed=0):
+    changes = sample_changes(isorep.overlap(x, y), folds=5, alpha=0.05, seed=seed)
+    return np.flatnonzero(changes.p_values <= 0.05).tolist()
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.2])
+@pytest.mark.parametrize("p", [3, 40])
+def test_moved_samples_stand_out_alone(p, noise):
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal((300, p))
+    y = x + noise * rng.standard_normal((300, p))
+    y[:6] += 2 * rng.standard_normal((6, p)) + 2
+    assert outlying(x, y @ rng.standard_normal((p, p))) == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("n_replaced", [0, 1, 3])
+def test_normal_noise_rarely_stands_out(n_replaced):
+    rng = np.random.default_rng(3)
+    false = 0
+    for seed in range(40):
+        x = rng.standard_normal((150, 8))
+        y = x + 0.3 * rng.standard_normal((150, 8)) * np.linspace(0.2, 2, 8)
+        y[:, :n_replaced] = rng.standard_normal((150, n_replaced))
+        false += bool(outlying(x, y, seed))
+    assert false <= 6  # 5 % of 40 runs; 7 or more have probability 0.003
+
+
+def test_rounding_does_not_stand_out():
+    rng = np.random.default_rng(4)
+    x = rng.standard_normal((200, 5)).astype(np.float32)
+    y = (x @ rng.standard_normal((5, 5)).astype(np.float32)).astype(np.float32)
+    y[:5] *= 1 + 1e-4
+    assert outlying(x, y) == []
+
+
+def test_large_samples_do_not_stand_out_for_their_size():
+    rng = np.random.default_rng(5)
+    false = 0
+    for seed in range(10):
+        x = rng.standard_normal((200, 30)) * np.exp(0.4 * rng.standard_normal((200, 1)))
+        y = x @ rng.standard_normal((30, 30)) / 5 + 0.1 * rng.standard_normal((200, 30))
+        false += bool(outlying(x, y, seed))
+    assert false <= 2  # 5 % of 10 runs; 3 or more have probability 0.012
+
+
+def test_noise_in_proportion_to_the_size_does_not_stand_out():
+    rng = np.random.default_rng(6)
+    sizes = np.exp(0.4 * rng.standard_normal((400, 1)))
+    x = rng.standard_normal((400, 10))
+    y = sizes * (x + 0.3 * rng.standard_normal((400, 10)))
+    changes = sample_changes(isorep.overlap(sizes * x, y), folds=5, alpha=0.05, seed=0)
+    assert (changes.p_values <= 0.05).sum() <= 2
+    assert changes.sizes.mean() == pytest.approx(1)

@@ -11,6 +11,7 @@ from helpers.oracle import (
     naive_cka_rbf,
     naive_distance_correlation,
     naive_knn,
+    naive_neighbours,
     naive_rsa,
     naive_second_order_cosine,
 )
@@ -161,3 +162,39 @@ def test_one_thread_at_a_time_holds_many_pairs(monkeypatch):
         assert not begun.wait(0.05)
     thread.join()
     assert begun.is_set()
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_few_columns_are_partitioned(metric):
+    """Among so many samples that the smallest distances are sought in groups of columns."""
+    rng = np.random.default_rng(7)
+    ties = rng.integers(0, 4, (307, 3)).astype(float)
+    copies = np.repeat([[1.0, 2.0], [-2.0, 1.0]], [7, 300], axis=0)
+    for points in (rng.standard_normal((307, 3)), ties[ties.any(axis=1)], copies):
+        for k in (1, 3, 7):
+            whole = neighbours.kernel_of(isorep.Basis.from_array(points), metric, None, 0)
+            assert neighbours.nearest(whole, k, metric).tolist() == naive_neighbours(
+                points, k, metric
+            )
+
+
+@pytest.mark.parametrize("library", ["torch", "array_api_strict"])
+@pytest.mark.parametrize("name", OF_SAMPLES)
+def test_samples_are_multiplied_where_they_are(name, library, monkeypatch):
+    xp = pytest.importorskip(library)
+    x, y = conditioned_pair(101, 7, 5, 20, seed=8)
+    expected = isorep.similarity(x, y, name)
+    small_parts(monkeypatch, 8 * 101 * 7)
+    shapes = []
+    move = Kernel._at_device
+
+    def moved(self, points):
+        array = move(self, points)
+        assert type(array) is type(xp.asarray(x))
+        shapes.append(array.shape)
+        return array
+
+    monkeypatch.setattr(Kernel, "_at_device", moved)
+    found = isorep.similarity(xp.asarray(x), xp.asarray(y), name)
+    assert found.similarity == pytest.approx(expected.similarity, abs=1e-12)
+    assert shapes

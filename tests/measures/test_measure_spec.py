@@ -27,6 +27,7 @@ OTHER = {
     "max_samples": 50,
     "k": 3,
     "metric": "euclidean",
+    "search": "approximate",
     "channels": "last",
     "seed": 7,
     "signed": True,

@@ -34,6 +34,7 @@ CODES: dict[str, type[CodedWarning]] = {
     "few-groups": CodedWarning,
     "unequal-groups": CodedWarning,
     "few-networks": CodedWarning,
+    "approximate-neighbours": CodedWarning,
     "uncorrected-interval": CodedWarning,
     "not-computed": CodedWarning,
     "negative-chance": CodedWarning,

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
+from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
-from isorep._utils.arrays import to_numpy
+from isorep._utils.arrays import Array, to_numpy
 from isorep._utils.cached_property import cached_property
 from isorep.core.basis import Basis
 
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
 Rows = slice | NDArray[np.int64]
 
-CHUNK = 2**26
+CHUNK = 2**25
 """Size in bytes of a block of rows of an n x n matrix."""
 
 MOST_ROWS = 512
@@ -44,9 +45,13 @@ class Kernel:
     ----------
     points : (m, r) float64 array
         The samples, in units of the largest coordinate.
+    like : array, optional
+        An array of the library and on the device that multiply samples by samples, such as a GPU.
+        By default NumPy does.
     """
 
     points: Matrix
+    like: Array | None = None
 
     @classmethod
     def from_basis(
@@ -88,13 +93,15 @@ class Kernel:
         """
         if max_samples is not None and max_samples < 2:
             raise ValueError(f"max_samples must be 2 or more, got {max_samples}")
-        points = to_numpy(basis.scores if centred else basis.samples)
+        samples = basis.scores if centred else basis.samples
+        points = to_numpy(samples)
         if max_samples is not None and max_samples < len(points):
             rng = np.random.default_rng(seed)
             points = points[np.sort(rng.choice(len(points), max_samples, replace=False))]
         largest = np.abs(points).max()
         # Squares of much larger or smaller values could overflow or underflow.
-        return cls(points / largest if largest > 0 else points)
+        like = None if isinstance(samples, np.ndarray) else samples[:1, :]
+        return cls(points / largest if largest > 0 else points, like)
 
     @property
     def n_samples(self) -> int:
@@ -105,7 +112,17 @@ class Kernel:
         """Return the samples scaled to unit norm; samples of zeros stay zero."""
         norms = np.linalg.norm(self.points, axis=1, keepdims=True)
         nonzero = norms > ROUNDING * norms.max()
-        return Kernel(np.divide(self.points, norms, out=np.zeros_like(self.points), where=nonzero))
+        zeros = np.zeros_like(self.points)
+        return replace(self, points=np.divide(self.points, norms, out=zeros, where=nonzero))
+
+    @cached_property
+    def _device_points(self) -> Array:
+        return self._at_device(self.points)
+
+    def _at_device(self, points: Matrix) -> Array:
+        xp = array_namespace(self.like)
+        moved: Array = xp.asarray(points, device=device(self.like))
+        return moved
 
     @cached_property
     def squares(self) -> Matrix:
@@ -113,16 +130,24 @@ class Kernel:
         squares: Matrix = np.einsum("ij,ij->i", self.points, self.points)
         return squares
 
-    def blocks(self) -> Iterator[slice]:
-        """Yield blocks of rows; a block of an m x m matrix has at most about `CHUNK` bytes."""
+    def blocks(self, n_rows: int | None = None) -> Iterator[slice]:
+        """Yield blocks of rows; a block of an m x m matrix has at most about `CHUNK` bytes.
+
+        With `n_rows`, the matrix has only so many rows.
+        """
+        n_rows = self.n_samples if n_rows is None else n_rows
         size = min(MOST_ROWS, max(1, CHUNK // (8 * self.n_samples)))
-        for start in range(0, self.n_samples, size):
-            yield slice(start, min(start + size, self.n_samples))
+        for start in range(0, n_rows, size):
+            yield slice(start, min(start + size, n_rows))
 
     def inner_products(self, rows: Rows, start: int = 0) -> Matrix:
         """Return the inner products of some samples with all from `start` on, (rows, m - start)."""
-        products: Matrix = self.points[rows] @ self.points[start:].T
-        return products
+        if self.like is None:
+            products: Matrix = self.points[rows] @ self.points[start:].T
+            return products
+        part = self._at_device(self.points[rows])
+        # Arrays of some libraries cannot be written to.
+        return np.require(to_numpy(part @ self._device_points[start:, :].T), requirements="W")
 
     def squared_distances(self, rows: Rows, start: int = 0) -> Matrix:
         """Return the squared distances of some samples to all from `start` on, (rows, m - start).

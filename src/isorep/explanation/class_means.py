@@ -23,17 +23,17 @@ SAME = 1e-9
 def class_means(
     name: str,
     labels: NDArray[Any],
-    values: Mapping[str, Floats],
+    values: Mapping[str, tuple[Floats, Floats]],
     misfit: Floats,
     units: NDArray[np.int64],
     alpha: float,
 ) -> xarray.Dataset:
-    """Return the means of each class.
+    """Return ratios of means of each class.
 
-    The interval of a mean is the mean plus and minus the t quantile times the jackknife's standard
-    error over the units. A class is tested by Welch's t-test of the misfit of
-    its units against that of all others, one-sided, adjusted for the number of classes. A class of
-    fewer than 3 units has no interval and no p-value.
+    The interval of a ratio is the ratio plus and minus the t quantile times the jackknife's
+    standard error over the units. A class is tested by Welch's t-test of the misfit of its units
+    against that of all others, one-sided, adjusted for the number of classes. A class of fewer than
+    3 units has no interval and no p-value.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ def class_means(
         Name of the dimension: "class", "token" or "position".
     labels : (n,) array
         Class of each sample.
-    values : mapping of name to (n,) float64 array
-        Values of each sample whose means get intervals, such as contributions.
+    values : mapping of name to pair of (n,) float64 arrays
+        Numerator and denominator of each sample; the denominators are 1 for a mean.
     misfit : (n,) float64 array
         Misfit of each sample.
     units : (n,) int64 array
@@ -53,7 +53,7 @@ def class_means(
     Returns
     -------
     xarray.Dataset
-        Over (name,): ``n_samples``; the mean of each of the values, with ``_low`` and ``_high``;
+        Over (name,): ``n_samples``; the ratio of each of the values, with ``_low`` and ``_high``;
         ``misfit``, ``p_value``, ``stands_out``.
 
     References
@@ -78,8 +78,10 @@ def class_means(
     for code in range(len(classes)):
         members = codes == code
         n_units = len(np.unique(units[members]))
-        for key, array in values.items():
-            intervals[key][code] = _interval(array[members], units[members], n_units, alpha)
+        for key, (above, below) in values.items():
+            intervals[key][code] = _interval(
+                above[members], below[members], units[members], n_units, alpha
+            )
         tests[code, 0] = misfit[members].mean()
         if n_units < FEWEST_UNITS:
             continue
@@ -103,16 +105,16 @@ def class_means(
 
 
 def _interval(
-    values: Floats, units: NDArray[np.int64], n_units: int, alpha: float
+    above: Floats, below: Floats, units: NDArray[np.int64], n_units: int, alpha: float
 ) -> tuple[float, float, float]:
-    """Return the mean of the values and its interval, NaN for too few units."""
+    """Return the ratio of two sums and its interval, NaN for too few units."""
     from scipy.stats import t
 
-    mean = float(values.mean())
+    ratio = float(above.sum() / below.sum())
     if n_units < FEWEST_UNITS:
-        return mean, np.nan, np.nan
-    half = float(t.isf(alpha / 2, n_units - 1)) * _jackknife_error(values, units)
-    return mean, mean - half, mean + half
+        return ratio, np.nan, np.nan
+    half = float(t.isf(alpha / 2, n_units - 1)) * _jackknife_error(above, below, units)
+    return ratio, ratio - half, ratio + half
 
 
 def _larger(inside: Floats, outside: Floats) -> float:
@@ -138,10 +140,10 @@ def _unit_means(values: Floats, units: NDArray[np.int64]) -> Floats:
     return np.bincount(codes, values) / np.bincount(codes)
 
 
-def _jackknife_error(values: Floats, units: NDArray[np.int64]) -> float:
-    """Return the jackknife's standard error of the mean, one unit left out at a time."""
+def _jackknife_error(above: Floats, below: Floats, units: NDArray[np.int64]) -> float:
+    """Return the jackknife's standard error of a ratio, one unit left out at a time."""
     codes = np.unique(units, return_inverse=True)[1]
-    sums, sizes = np.bincount(codes, values), np.bincount(codes)
+    sums, sizes = np.bincount(codes, above), np.bincount(codes, below)
     without = (sums.sum() - sums) / (sizes.sum() - sizes)
     g = len(sums)
     return float(np.sqrt((g - 1) / g * np.sum((without - without.mean()) ** 2)))

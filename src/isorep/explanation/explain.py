@@ -186,12 +186,12 @@ def explain(
     misfit = misfit_of_samples(*shared, alpha, scores.rounding)
     contributions = sample_contributions(overlap, seeded, labels=pair.labels, seed=seed)
     changes = neighbour_changes(overlap, shared, misfit.bulk(alpha), k=k, alpha=alpha, seed=seed)
-    moved = sample_changes(overlap, folds=folds, seed=seed)
+    moved = sample_changes(overlap, folds=folds, alpha=alpha, seed=seed)
     coords = _coordinates_of_samples(pair, token_text)
     samples = xarray.Dataset(
         {
             "contribution": ("sample", contributions.values),
-            "change": ("sample", moved),
+            "change": ("sample", moved.values),
             "misfit": ("sample", misfit.z_scores),
             "p_value": ("sample", misfit.p_values),
             "stands_out": ("sample", misfit.p_values <= alpha),
@@ -203,7 +203,10 @@ def explain(
     )
     n = overlap.n_samples
     units = np.arange(n) if overlap.structure is None else overlap.structure.units(BLOCKS)
-    values = {"contribution": contributions.values, "change": moved}
+    values = {
+        "contribution": (contributions.values, np.ones(n)),
+        "change": (moved.values, moved.sizes),
+    }
     means = {
         name: class_means(name, coords[key][1], values, misfit.z_scores, units, alpha)
         for name, key in (("class", "label"), ("token", "token"), ("position", "position"))

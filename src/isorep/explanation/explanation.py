@@ -67,8 +67,9 @@ class Explanation:
         computed.
     classes, tokens, positions : xarray.Dataset or None
         The same by label, token and position: ``n_samples``, mean ``contribution`` with
-        ``contribution_low`` and ``contribution_high``, mean ``change`` with its interval, mean
-        ``misfit``, ``p_value`` and ``stands_out``. None without labels, tokens or positions.
+        ``contribution_low`` and ``contribution_high``, ``change``, the share of the class's own
+        variance that is not predicted, with its interval, mean ``misfit``, ``p_value`` and
+        ``stands_out``. None without labels, tokens or positions.
     groups : pandas.DataFrame
         Groups of samples that one side links and the other does not: ``grouped_by`` ("x" or "y"),
         ``n_samples``, ``x_links`` and ``y_links`` (mean number of neighbours within the group), and

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.name_list import listed
+from isorep.explanation.readable_names import readable_names
 
 if TYPE_CHECKING:
     import xarray
@@ -87,11 +88,12 @@ def _samples(samples: xarray.Dataset, alpha: float) -> str:
     if not stands_out.any():
         return f"none of the {n} stands out (adjusted p <= {alpha:g})"
     order = np.argsort(-samples["misfit"].to_numpy(), kind="stable")
-    names = samples["sample_name"].to_numpy()[order][: int(stands_out.sum())]
+    rows = order[: int(stands_out.sum())]
+    names = readable_names(samples["sample_name"].to_numpy()[rows], rows)
     total = float(samples["contribution"].to_numpy()[stands_out].sum())
     return (
         f"{_standing_out(stands_out)} (adjusted p <= {alpha:g}): "
-        f"{listed([str(name) for name in names], MOST_NAMES)}. Left out one at a time, they change "
+        f"{listed(names, MOST_NAMES)}. Left out one at a time, they change "
         f"the similarity by {total:+.3g} in all"
     )
 
@@ -116,13 +118,16 @@ def _classes(name: str, table: xarray.Dataset) -> str:
 
 
 def _groups(explanation: Explanation) -> str:
-    groups, names = explanation.groups, explanation.samples["sample_name"].to_numpy()
-    numbers = explanation.samples["group"].to_numpy()
+    groups, samples = explanation.groups, explanation.samples
+    names = np.array(
+        readable_names(samples["sample_name"].to_numpy(), range(len(samples["sample"])))
+    )
+    numbers = samples["group"].to_numpy()
     if not len(groups):
         return "no group of samples is linked on one side alone"
     texts = []
     for number, row in groups.iterrows():
-        members = [str(name) for name in names[numbers == number]]
+        members = names[numbers == number].tolist()
         texts.append(
             f"{row['grouped_by']} links {row['n_samples']} samples ({listed(members)}): "
             f"{row['x_links']:.1f} neighbours within the group in x, {row['y_links']:.1f} in y"

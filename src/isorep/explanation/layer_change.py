@@ -7,15 +7,15 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isorep.core.folds import rows_of
 from isorep.core.overlap import Overlap
 from isorep.explanation.class_means import class_means
-from isorep.explanation.directions import shared_directions, shared_scores
+from isorep.explanation.directions import shared_directions
 from isorep.explanation.even_change import even_change_bound
 from isorep.explanation.explained_pair import ExplainedPair
 from isorep.explanation.held_out_pairs import Floats, held_out_pairs
-from isorep.explanation.outlying_samples import FEWEST_DEGREES, misfit_of_samples
 from isorep.explanation.sample_changes import sample_changes
 from isorep.inference.jackknife import BLOCKS
 
@@ -105,13 +105,15 @@ class ClassChange:
     n_samples : int
         Its samples.
     change, low, high : float
-        Mean change of its samples, with a 95 % confidence interval; NaN for fewer than 3 samples.
+        Share of its own variance (about the mean of all samples) that the other side does not
+        predict, with a 95 % confidence interval; NaN for fewer than 3 samples.
     others : float
-        Mean change of all other samples.
+        The same share of all other samples.
     p_value : float
-        Of no larger change than that of the others, adjusted for the number of classes.
+        Of no larger residuals than those of the others, adjusted for the number of classes.
     changed_more : bool
-        Whether the p-value is at most 0.05 and the interval above the change of the others.
+        Whether the p-value is at most 0.05 and the interval above the share of the others. So a
+        class that is only larger than the others did not change more, nor one that is only smaller.
     """
 
     label: str
@@ -132,23 +134,23 @@ class SampleChange:
     ----------
     sample : str
         Its id, or the number of its row.
+    row : int
+        Number of the sample, from 0.
     label : str or None
         Its class, if known.
     position : int or None
         Its position within its sample, if rows are positions.
     change : float
         Share of it that the other side does not predict, over the mean size of a sample.
-    misfit : float
-        How much worse its sides fit each other, in standard deviations of the other samples.
     p_value : float
-        Of the misfit, adjusted for the number of samples.
+        Of no larger change than those of most samples, adjusted for the number of samples.
     """
 
     sample: str
+    row: int
     label: str | None
     position: int | None
     change: float
-    misfit: float
     p_value: float
 
 
@@ -169,8 +171,6 @@ class LayerChange:
         All classes, most changed first; empty without labels.
     samples : tuple of SampleChange
         The samples that changed more, most changed first.
-    samples_needed : int
-        Number of samples from which on single samples can be tested; 0 if they were tested.
     """
 
     n_samples: int
@@ -180,7 +180,6 @@ class LayerChange:
     directions: ChangedDirections
     classes: tuple[ClassChange, ...]
     samples: tuple[SampleChange, ...]
-    samples_needed: int
 
     @classmethod
     def from_pair(cls, pair: ExplainedPair, seed: int = 0) -> LayerChange:
@@ -204,29 +203,26 @@ class LayerChange:
         overlap = pair.overlap
         _check_cost(overlap)
         options: dict[str, Any] = {"folds": FOLDS, "alpha": ALPHA, "seed": seed}
-        held_out = held_out_pairs(overlap, whiten=True, n_permutations=N_DRAWS, **options)
-        shared = held_out.p_values <= ALPHA
-        scores = shared_scores(overlap, True, shared)
-        misfit = misfit_of_samples(scores.x, scores.y, ALPHA, scores.rounding)
+        changes, sizes, scores, p_values = sample_changes(
+            overlap, folds=FOLDS, alpha=ALPHA, seed=seed
+        )
         # Samples that changed more would change, by chance, some directions more than others.
-        bulk = misfit.bulk(ALPHA)
+        bulk = p_values > ALPHA
         if not bulk.all():
             pair = replace(pair, overlap=rows_of(overlap, bulk))
-            held_out = held_out_pairs(pair.overlap, whiten=True, n_permutations=N_DRAWS, **options)
+        held_out = held_out_pairs(pair.overlap, whiten=True, n_permutations=N_DRAWS, **options)
         bound = even_change_bound(pair.overlap, held_out, n_draws=N_DRAWS, **options)
         directions = shared_directions(pair, held_out, whiten=True, alpha=ALPHA)
-        changes = sample_changes(overlap, folds=FOLDS, seed=seed)
         n = overlap.n_samples
         units = np.arange(n) if overlap.structure is None else overlap.structure.units(BLOCKS)
-        values = {"change": changes}
-        of_layer = class_means("layer", np.zeros(n), values, misfit.z_scores, units, ALPHA)
+        values = {"change": (changes, sizes)}
+        of_layer = class_means("layer", np.zeros(n), values, scores, units, ALPHA)
         classes: tuple[ClassChange, ...] = ()
         if pair.labels is not None:
-            table = class_means("class", pair.labels, values, misfit.z_scores, units, ALPHA)
-            classes = _classes(table, changes)
-        tested = np.isfinite(misfit.z_scores).any()
-        outlying = np.flatnonzero(misfit.p_values <= ALPHA)
-        outlying = outlying[np.argsort(-misfit.z_scores[outlying], kind="stable")]
+            table = class_means("class", pair.labels, values, scores, units, ALPHA)
+            classes = _classes(table, pair.labels, changes, sizes)
+        outlying = np.flatnonzero(~bulk)
+        outlying = outlying[np.argsort(-changes[outlying], kind="stable")]
         return cls(
             n_samples=n,
             change=of_layer["change"].item(),
@@ -237,15 +233,14 @@ class LayerChange:
             samples=tuple(
                 SampleChange(
                     sample=str(pair.sample_names[row]),
+                    row=int(row if pair.positions is None else pair.positions.samples[row]),
                     label=None if pair.labels is None else str(pair.labels[row]),
                     position=None if pair.positions is None else int(pair.positions.positions[row]),
                     change=float(changes[row]),
-                    misfit=float(misfit.z_scores[row]),
-                    p_value=float(misfit.p_values[row]),
+                    p_value=float(p_values[row]),
                 )
                 for row in outlying
             ),
-            samples_needed=0 if tested else 2 * int(shared.sum()) + 1 + FEWEST_DEGREES,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -258,7 +253,7 @@ def _check_cost(overlap: Overlap) -> None:
     """Raise ValueError if an explanation takes longer than `BUDGET`."""
     n, ranks = overlap.n_samples, (overlap.x.rank, overlap.y.rank)
     of_fit = DECOMPOSITION * min(ranks) ** 2 * max(ranks) + 4 * n * sum(ranks) * max(ranks)
-    cost = 3 * N_DRAWS * FOLDS * of_fit
+    cost = 2 * N_DRAWS * FOLDS * of_fit
     if cost > BUDGET:
         raise ValueError(
             f"{n} samples of {max(ranks)} directions would take about {cost / 1e13 * 5:.0f} "
@@ -290,20 +285,21 @@ def _changed_directions(table: xarray.Dataset, bound: float, n_samples: int) -> 
     )
 
 
-def _classes(table: xarray.Dataset, changes: Floats) -> tuple[ClassChange, ...]:
+def _classes(
+    table: xarray.Dataset, labels: NDArray[Any], changes: Floats, sizes: Floats
+) -> tuple[ClassChange, ...]:
     """Return the classes, most changed first."""
-    n, total = len(changes), float(changes.sum())
     classes = []
     for name in table["class"].to_numpy():
         row = table.sel({"class": name})
-        size, mean = int(row["n_samples"]), float(row["change"])
-        others = (total - size * mean) / (n - size) if size < n else float("nan")
+        outside = labels != name
+        others = float(changes[outside].sum() / sizes[outside].sum()) if outside.any() else np.nan
         low = float(row["change_low"])
         classes.append(
             ClassChange(
                 label=str(name),
-                n_samples=size,
-                change=mean,
+                n_samples=int(row["n_samples"]),
+                change=float(row["change"]),
                 low=low,
                 high=float(row["change_high"]),
                 others=others,

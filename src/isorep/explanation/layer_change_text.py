@@ -6,6 +6,8 @@ from collections import Counter
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from isorep.explanation.readable_names import readable_names
+
 if TYPE_CHECKING:
     from isorep.explanation.layer_change import ClassChange, LayerChange, SampleChange
 
@@ -20,6 +22,9 @@ MAIN_SHARE = 0.8
 
 FEWEST_PER_CLASS = 3
 """Fewest changed samples per class that is named beside them."""
+
+SMALL = 0.1
+"""Share below which percentages have two digits."""
 
 LITTLE = 0.01
 """Share of the variance below which directions are said to carry little."""
@@ -61,7 +66,7 @@ def layer_change_text(change: LayerChange) -> str:
     if alike:
         changed.append(f"No {_either(alike)} changed more than the others")
     share = (
-        f"{_percent(change.change)} [{100 * change.low:.0f}, {100 * change.high:.0f}] of its "
+        f"{_percent(change.change)} % [{_percent(change.low)}, {_percent(change.high)}] of its "
         "variance is not predicted from the other side"
     )
     return ". ".join([share, *changed, *untested]) + "."
@@ -94,13 +99,13 @@ def _directions(change: LayerChange) -> str | None:
     if max(before, after) < LITTLE:
         return (
             f"{among}{directions.n_below} of {n} directions changed more than the others, but "
-            f"{'carry' if directions.n_below > 1 else 'carries'} less than {_percent(LITTLE)} of "
+            f"{'carry' if directions.n_below > 1 else 'carries'} less than {_percent(LITTLE)} % of "
             "its variance"
         )
     return (
         f"{among}{'it' if among else 'It'} changed most in {k} of {n} directions, which {carry} "
-        f"{_percent(before)} of its variance before and {_percent(after)} after: {correlate} by at "
-        f"most {directions.largest_correlation:.2f} (median of all: "
+        f"{_percent(before)} % of its variance before and {_percent(after)} % after: "
+        f"{correlate} by at most {directions.largest_correlation:.2f} (median of all: "
         f"{directions.median_correlation:.2f})"
     )
 
@@ -118,7 +123,7 @@ def _classes(classes: tuple[ClassChange, ...], are_related: bool) -> str | None:
         (item,) = more
         return (
             f"Class {item.label} changed more than the others ({_interval(item)} against "
-            f"{item.others:.2f})"
+            f"{_number(item.others)})"
         )
     texts = [f"{item.label} ({_interval(item)})" for item in more]
     text = (
@@ -129,23 +134,19 @@ def _classes(classes: tuple[ClassChange, ...], are_related: bool) -> str | None:
     size = sum(item.n_samples for item in rest)
     if size:
         mean = sum(item.n_samples * item.change for item in rest) / size
-        text += f"; the others changed by {mean:.2f}"
+        text += f"; the others changed by {_number(mean)}"
     return text
 
 
 def _samples(change: LayerChange) -> str | None:
     """Return a sentence, or None if no sample changed more than the others."""
-    if change.samples_needed:
-        return (
-            f"{_TOO_FEW} ({change.n_samples}) to say which of them changed more than the others: "
-            f"take {change.samples_needed} or more"
-        )
     samples = change.samples
     if not samples:
         return None
+    names = readable_names((item.sample for item in samples), (item.row for item in samples))
     names = [
-        item.sample if item.position is None else f"{item.sample} at {item.position}"
-        for item in samples
+        name if item.position is None else f"{name} at {item.position}"
+        for name, item in zip(names, samples, strict=True)
     ]
     if len(samples) == 1:
         of_class = "" if samples[0].label is None else f" (class {samples[0].label})"
@@ -179,8 +180,14 @@ def _either(kinds: list[str]) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    """Return a share in percent, with two digits if it is below 10 %."""
+    return f"{100 * share:.0f}" if abs(share) >= SMALL or share == 0 else f"{100 * share:.2g}"
 
 
 def _interval(item: ClassChange) -> str:
-    return f"{item.change:.2f} [{item.low:.2f}, {item.high:.2f}]"
+    return f"{_number(item.change)} [{_number(item.low)}, {_number(item.high)}]"
+
+
+def _number(value: float) -> str:
+    """Return a share with two digits."""
+    return f"{value:#.2g}"

@@ -82,7 +82,10 @@ def predicted_neurons(
     for name, (side, names, other, other_names) in sides.items():
         neurons, alive = _standardised(side)
         predictors = coordinates(other, whiten=False)
-        prepared = [RidgeFold.from_rows(predictors, fold_of == fold) for fold in range(folds)]
+        prepared = [
+            RidgeFold.from_rows(predictors, fold_of != fold, fold_of == fold)
+            for fold in range(folds)
+        ]
         scores = _held_out(prepared, neurons)
         null = _null(prepared, neurons, overlap, n_permutations, seed)
         p_values = _adjusted(scores.correlations, null)

@@ -80,7 +80,7 @@ def misfit_of_samples(x: Floats, y: Floats, alpha: float, rounding: Floats | flo
     fitted = np.ones(n, dtype=bool)
     for _ in range(ROUNDS):
         sides = [_normal_scores(u, v, fitted, rounding) for u, v in ((x, y), (y, x))]
-        result = _of_bulk((sides[0] + sides[1]) / 2)
+        result = scores_against_bulk((sides[0] + sides[1]) / 2)
         inside = result.bulk(alpha)
         if inside.sum() < max(n / 2, 2 * k + 1 + FEWEST_DEGREES) or np.array_equal(inside, fitted):
             break
@@ -124,7 +124,12 @@ def _normal_scores(
     return np.asarray(np.clip(scores, -LARGEST_SCORE, LARGEST_SCORE))
 
 
-def _of_bulk(scores: Floats) -> Misfit:
+def scores_against_bulk(scores: Floats) -> Misfit:
+    """Return how far normal scores of spread 1 or more are above the bulk of the scores, (n,).
+
+    The bulk are the scores within two standard deviations of the centre. If they have a spread
+    below 1, it is taken to be 1.
+    """
     from scipy.stats import norm, t
 
     lower, centre, upper = np.quantile(scores, [0.25, 0.5, 0.75])

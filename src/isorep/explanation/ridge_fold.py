@@ -34,9 +34,11 @@ class RidgeFold(NamedTuple):
     held_scores: Floats
 
     @classmethod
-    def from_rows(cls, x: Floats, is_held: NDArray[np.bool_]) -> RidgeFold:
-        """Return the fold of samples x, (n, r), of which `is_held`, (n,), are held out."""
-        fitted, held = np.flatnonzero(~is_held), np.flatnonzero(is_held)
+    def from_rows(
+        cls, x: Floats, is_fitted: NDArray[np.bool_], is_held: NDArray[np.bool_]
+    ) -> RidgeFold:
+        """Return the fold of samples x, (n, r), which are fitted, held out, or neither, (n,)."""
+        fitted, held = np.flatnonzero(is_fitted), np.flatnonzero(is_held)
         mean = x[fitted].mean(axis=0)
         u, s, vt = np.linalg.svd(x[fitted] - mean, full_matrices=False)
         kept = s > GRAM_TOLERANCE * max(s[0], 1e-300)
@@ -64,3 +66,10 @@ class RidgeFold(NamedTuple):
             best = np.where(better, criterion, best)
             chosen[:, better] = (shrinkage / self.s)[:, None] * coefficients[:, better]
         return self.held_scores @ chosen, y[self.held] - mean
+
+    def leverages(self) -> Floats:
+        """Return the leverages of the samples held out, without a penalty, (n - m,).
+
+        The prediction of a neuron with noise of variance v has an error of variance v h.
+        """
+        return np.asarray(np.sum((self.held_scores / self.s) ** 2, axis=1) + 1 / len(self.fitted))

@@ -26,7 +26,7 @@ from isorep.explanation.neighbour_leave_one_out import shares_without
 from isorep.measures.base import Measure
 from isorep.measures.cka_rbf import gaussian_kernel
 from isorep.measures.distance_correlation import distance_kernel
-from isorep.measures.neighbours import neighbours
+from isorep.measures.neighbour_search import neighbours
 
 Floats = NDArray[np.float64]
 
@@ -155,7 +155,7 @@ def _neighbours(overlap: Overlap, measure: Measure) -> Floats | None:
     k, metric = measure.options["k"], measure.options["metric"]
     if k + 1 >= overlap.n_samples:
         return None
-    x, y = neighbours(overlap.x, overlap.y, k + 1, metric, None, 0)
+    x, y, _ = neighbours(overlap.x, overlap.y, k + 1, metric, None, 0)
     if measure.name == "mutual_knn":
         return shares_without(x, y, lambda common: common / k)
     return shares_without(x, y, lambda common: common / (2 * k - common))

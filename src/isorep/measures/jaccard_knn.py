@@ -6,7 +6,8 @@ from isorep.core.overlap import Overlap
 from isorep.measures import chance_levels
 from isorep.measures.base import MeasureValue
 from isorep.measures.measure_function import measure
-from isorep.measures.neighbours import Metric, neighbours, shared
+from isorep.measures.neighbour_search import Search, neighbours
+from isorep.measures.neighbours import Metric, shared
 
 
 @measure(
@@ -24,6 +25,7 @@ def jaccard_knn(
     k: int = 10,
     metric: Metric = "cosine",
     max_samples: int | None = None,
+    search: Search = "exact",
     seed: int = 0,
 ) -> MeasureValue:
     """Jaccard similarity of the samples' nearest neighbours.
@@ -34,7 +36,7 @@ def jaccard_knn(
 
     Parameters
     ----------
-    k, metric, max_samples, seed
+    k, metric, max_samples, search, seed
         As for `mutual_knn`.
 
     Returns
@@ -63,7 +65,12 @@ def jaccard_knn(
     ...     isorep.measures.jaccard_knn(x, y, k=1, metric="euclidean").similarity
     0.75
     """
-    x, y = neighbours(overlap.x, overlap.y, k, metric, max_samples, seed)
+    x, y, warnings = neighbours(overlap.x, overlap.y, k, metric, max_samples, seed, search)
     both = shared(x, y)
     similarity = float((both / (2 * k - both)).mean())
-    return MeasureValue(similarity, overlap, chance=chance_levels.jaccard_of_neighbours(k, len(x)))
+    return MeasureValue(
+        similarity,
+        overlap,
+        warnings=warnings,
+        chance=chance_levels.jaccard_of_neighbours(k, len(x)),
+    )

@@ -7,7 +7,8 @@ import numpy as np
 from isorep.core.overlap import Overlap
 from isorep.measures.base import MeasureValue
 from isorep.measures.measure_function import measure
-from isorep.measures.neighbours import Metric, neighbours, shared
+from isorep.measures.neighbour_search import Search, neighbours
+from isorep.measures.neighbours import Metric, shared
 
 
 @measure(
@@ -24,6 +25,7 @@ def rank_similarity(
     k: int = 10,
     metric: Metric = "cosine",
     max_samples: int | None = None,
+    search: Search = "exact",
     seed: int = 0,
 ) -> MeasureValue:
     """Rank similarity: whether shared neighbours have the same ranks; near ones count more.
@@ -38,7 +40,7 @@ def rank_similarity(
 
     Parameters
     ----------
-    k, metric, max_samples, seed
+    k, metric, max_samples, search, seed
         As for `mutual_knn`.
 
     Returns
@@ -69,10 +71,10 @@ def rank_similarity(
     ...     round(rank_similarity(x, y, k=2, metric="euclidean").similarity, 4)
     0.8148
     """
-    x, y = neighbours(overlap.x, overlap.y, k, metric, max_samples, seed)
+    x, y, warnings = neighbours(overlap.x, overlap.y, k, metric, max_samples, seed, search)
     rank = np.arange(1, k + 1)
     x_rank, y_rank = rank[:, None], rank
     weights = 2 / ((1 + np.abs(x_rank - y_rank)) * (x_rank + y_rank))
     greatest = np.concatenate([[1.0], np.cumsum(1 / rank)])  # no shared neighbour: 0 / 1
     similarities = shared(x, y, weights) / greatest[shared(x, y).astype(np.int64)]
-    return MeasureValue(float(similarities.mean()), overlap)
+    return MeasureValue(float(similarities.mean()), overlap, warnings=warnings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import sqrt
 from typing import Literal, NamedTuple
 
@@ -139,24 +140,25 @@ def _patterns(kernel: Kernel, name: str, dissimilarity: Dissimilarity, eps: floa
             f"row {flat[0]} of {name}{others} has {value} in every feature, so its {dissimilarity} "
             "dissimilarity is undefined; drop such samples, or use dissimilarity='euclidean'"
         )
-    return Kernel(points).directions()
+    return replace(kernel, points=points).directions()
 
 
 def _in_parts(x: _Dissimilarities, y: _Dissimilarities, centred: bool) -> float:
     """Return the correlation, or the cosine if not centred, of two lists; holds none of them."""
     count, mean, products = 0, np.zeros(2), np.zeros((2, 2))
     least, most = np.full(2, np.inf), np.zeros(2)
-    for both in zip(x.parts(), y.parts(), strict=True):
-        values = np.stack(both)
-        least, most = np.minimum(least, values.min(axis=1)), np.maximum(most, values.max(axis=1))
-        part_mean = values.mean(axis=1)
-        values -= part_mean[:, None]
+    for parts in zip(x.parts(), y.parts(), strict=True):
+        least = np.minimum(least, [part.min() for part in parts])
+        most = np.maximum(most, [part.max() for part in parts])
+        part_mean = np.array([part.mean() for part in parts])
+        for part, value in zip(parts, part_mean, strict=True):
+            part -= value
         # Merging means and centred products keeps digits that sums of squares would lose.
-        total = count + values.shape[1]
+        total = count + len(parts[0])
         change = part_mean - mean
-        products += values @ values.T
-        products += np.outer(change, change) * (count * values.shape[1] / total)
-        mean += change * (values.shape[1] / total)
+        products += [[np.vdot(a, b) for a in parts] for b in parts]
+        products += np.outer(change, change) * (count * len(parts[0]) / total)
+        mean += change * (len(parts[0]) / total)
         count = total
     for i, side in enumerate((x, y)):
         side.check_largest(most[i])

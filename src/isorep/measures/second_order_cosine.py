@@ -8,7 +8,8 @@ from isorep.core.kernel import CHUNK, Kernel, Matrix
 from isorep.core.overlap import Overlap
 from isorep.measures.base import MeasureValue
 from isorep.measures.measure_function import measure
-from isorep.measures.neighbours import Indices, kernel_of, nearest
+from isorep.measures.neighbour_search import Search, neighbours_of
+from isorep.measures.neighbours import Indices, kernel_of
 
 
 def _cosines(kernel: Kernel, near: Indices) -> Matrix:
@@ -31,7 +32,12 @@ def _cosines(kernel: Kernel, near: Indices) -> Matrix:
     similarity_range=(-1.0, 1.0),
 )
 def second_order_cosine(
-    overlap: Overlap, *, k: int = 10, max_samples: int | None = None, seed: int = 0
+    overlap: Overlap,
+    *,
+    k: int = 10,
+    max_samples: int | None = None,
+    search: Search = "exact",
+    seed: int = 0,
 ) -> MeasureValue:
     """Second-order cosine similarity of the samples, over their nearest neighbours.
 
@@ -46,7 +52,7 @@ def second_order_cosine(
 
     Parameters
     ----------
-    k, max_samples, seed
+    k, max_samples, search, seed
         As for `mutual_knn`.
 
     Returns
@@ -76,7 +82,8 @@ def second_order_cosine(
     0.4
     """
     kernels = [kernel_of(side, "cosine", max_samples, seed) for side in (overlap.x, overlap.y)]
-    near = np.hstack([nearest(kernel, k, "cosine") for kernel in kernels])
+    *sides, warnings = neighbours_of(kernels, k, "cosine", seed, search)
+    near = np.hstack(sides)
     near.sort(axis=1)
     # A neighbour on both sides counts once.
     once = np.diff(near, axis=1, prepend=-1) > 0
@@ -85,4 +92,4 @@ def second_order_cosine(
     # A sample without any similarity, such as a sample of zeros, only matches another such sample.
     empty = ~x.any(axis=1) & ~y.any(axis=1)
     cosines = ((x * y).sum(axis=1) + empty) / np.where(norms > 0, norms, 1.0)
-    return MeasureValue(float(cosines.mean()), overlap)
+    return MeasureValue(float(cosines.mean()), overlap, warnings=warnings)

@@ -173,6 +173,8 @@ def test_identity_passes_a_bar_of_one():
 def test_a_bar_out_of_range():
     with pytest.raises(ValueError, match="fail_below must be between 0 and 1 for pwcca, got 95"):
         isorep.diff(*layered(), fail_below=95)
+    with pytest.raises(TypeError, match="fail_below must be a number, got '0"):
+        isorep.diff(*layered(), fail_below="0.9")
 
 
 # --- Layers and sides ----------------------------------------------------------------------------

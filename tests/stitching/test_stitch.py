@@ -229,7 +229,9 @@ def test_intervals_over_seeds_and_repeatable():
 def test_test_data_are_used_whole():
     a, b = seeded(mlp), seeded(lambda: mlp(7))
     data, tests = batches((5,), 1), batches((5,), 3, seed=9)
-    table = stitch(a, "1", b, "1", data, test_data=tests)
+    with pytest.warns(isorep.FewSamplesWarning, match="pwcca, . to .: 40 samples are few"):
+        table = stitch(a, "1", b, "1", data, test_data=tests)
+    assert [text.code for text in table.attrs["warnings"]] == ["few-samples", "few-samples"]
     x, targets = (torch.cat(parts) for parts in zip(*tests, strict=True))
     expected = float((b(x).argmax(1) == targets).float().mean())
     np.testing.assert_allclose(table["original_accuracy"].sel(direction="a to b"), expected)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from numbers import Real
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Unpack, get_args
 
@@ -417,6 +418,8 @@ def checked_measure(measure: Spec, fail_below: float | None) -> Measure:
     """Return the measure of that name, after checking that the threshold is in its range."""
     row = one_measure(measure)
     low, high = row.similarity_range
+    if fail_below is not None and not isinstance(fail_below, Real):
+        raise TypeError(f"fail_below must be a number, got {fail_below!r}")
     if fail_below is not None and not low <= fail_below <= high:
         raise ValueError(
             f"fail_below must be between {low:g} and {high:g} for {row.label}, got {fail_below}"

@@ -17,7 +17,7 @@ from isorep._utils.validation import as_integer, check_seed
 from isorep._utils.version import __version__
 from isorep.activations.batches import as_batches, batches
 from isorep.activations.recorder import eager
-from isorep.core.warning_text import WarningText, issue
+from isorep.core.warning_text import WarningText, about, issue
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measures_named
 from isorep.stitching.layer_tensor import LayerTensor
@@ -197,7 +197,10 @@ def stitch(
         if k == 0:
             whole = pair.overlap(tasks)
             for row in rows:
-                similarities[row.label].append(row(whole).similarity)
+                score = row(whole)
+                similarities[row.label].append(score.similarity)
+                subject = f"{row.label}, {DIRECTIONS[direction]}"
+                warnings += [about(subject, text) for text in score.warnings]
             warnings += _bypass_warnings(pair, layer, first)
         results[direction, 0, k] = _finite(pair.evaluate(layer, held_out, loss))
         layer = pair.trained(

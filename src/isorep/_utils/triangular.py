@@ -1,19 +1,17 @@
-"""Triangular factors of Gram matrices, of NumPy arrays and PyTorch tensors."""
+"""Triangular factors of Gram matrices, of any array library."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from array_api_compat import is_numpy_array, is_torch_array
+from array_api_compat import array_namespace, is_torch_array
 
 from isorep._utils.arrays import Array
 
-
-def solves_triangular(array: Array) -> bool:
-    """Tell whether `solve_lower` takes arrays of this library."""
-    return is_numpy_array(array) or is_torch_array(array)
+LEAF = 64
+"""Rows of a triangular matrix that are solved at once."""
 
 
 def cholesky(xp: Any, matrix: Array) -> Array | None:
@@ -22,26 +20,48 @@ def cholesky(xp: Any, matrix: Array) -> Array | None:
         lower: Array = xp.linalg.cholesky(matrix)
     except (np.linalg.LinAlgError, RuntimeError):  # PyTorch's error is a RuntimeError
         return None
+    if not bool(xp.all(xp.isfinite(xp.linalg.diagonal(lower)))):  # JAX raises no error
+        return None
     return lower
 
 
 def solve_lower(lower: Array, right: Array) -> Array:
-    """Return ``lower^(-1) @ right`` of a lower triangular matrix, (k, k), and a matrix, (k, m)."""
-    return _solve(lower, right, transposed=False)
+    """Return ``lower^(-1) @ right`` of a lower triangular matrix, (k, k), and a matrix, (k, m).
+
+    By blocks, so that nearly all of it is products. SciPy has a routine, but its own threads, which
+    wait busily after each call and slow down NumPy's.
+    """
+    if is_torch_array(lower):
+        tensor: Array = sys.modules["torch"].linalg.solve_triangular(lower, right, upper=False)
+        return tensor
+    xp, k = array_namespace(lower), lower.shape[0]
+    if k <= LEAF:
+        leaf: Array = xp.linalg.solve(lower, right)
+        return leaf
+    half = _half(k)
+    first = solve_lower(lower[:half, :half], right[:half, :])
+    rest = right[half:, :] - lower[half:, :half] @ first
+    solved: Array = xp.concat([first, solve_lower(lower[half:, half:], rest)], axis=0)
+    return solved
 
 
 def solve_upper(lower: Array, right: Array) -> Array:
     """Return ``lower^(-T) @ right``; see `solve_lower`."""
-    return _solve(lower, right, transposed=True)
+    if is_torch_array(lower):
+        transposed: Any = lower.T
+        tensor: Array = sys.modules["torch"].linalg.solve_triangular(transposed, right, upper=True)
+        return tensor
+    xp, k = array_namespace(lower), lower.shape[0]
+    if k <= LEAF:
+        leaf: Array = xp.linalg.solve(lower.T, right)
+        return leaf
+    half = _half(k)
+    second = solve_upper(lower[half:, half:], right[half:, :])
+    rest = right[:half, :] - lower[half:, :half].T @ second
+    solved: Array = xp.concat([solve_upper(lower[:half, :half], rest), second], axis=0)
+    return solved
 
 
-def _solve(lower: Any, right: Any, *, transposed: bool) -> Array:
-    if is_numpy_array(lower):
-        from scipy.linalg import solve_triangular
-
-        trans: Literal["N", "T"] = "T" if transposed else "N"
-        solved: Array = solve_triangular(lower, right, lower=True, trans=trans, check_finite=False)
-        return solved
-    triangle = lower.mT if transposed else lower
-    tensor: Array = sys.modules["torch"].linalg.solve_triangular(triangle, right, upper=transposed)
-    return tensor
+def _half(k: int) -> int:
+    """Return about half of k, a multiple of `LEAF`."""
+    return -(-k // (2 * LEAF)) * LEAF

@@ -12,7 +12,7 @@ from array_api_compat import array_namespace, device
 from isorep._utils.arrays import Array
 from isorep._utils.cached_property import cached_property
 from isorep._utils.linalg import svd
-from isorep._utils.triangular import cholesky, solve_lower, solve_upper, solves_triangular
+from isorep._utils.triangular import cholesky, solve_lower, solve_upper
 from isorep.core.moments import gram_matrix
 from isorep.core.principal_axes import (
     GRAM_TOLERANCE,
@@ -53,10 +53,8 @@ class TriangularAxes:
         Lower triangular: the centred data are ``factor first^T``. None stands for the identity.
     gram : (k, k) array
         Gram matrix of the centred features that vary.
-    columns : (k,) array of int or None
-        Indices of the features that vary; None if all do.
-    n_features : int
-        Number of features, p.
+    places : (p,) array of int or None
+        Place of each feature among those that vary, k for a constant; None if all vary.
     row_squares : (n,) array
         Squared norm of each centred sample.
 
@@ -70,8 +68,7 @@ class TriangularAxes:
     lower: Array
     first: Array | None
     gram: Array
-    columns: Array | None
-    n_features: int
+    places: Array | None
     row_squares: Array
 
     unit = 1.0
@@ -87,11 +84,13 @@ class TriangularAxes:
         """
         xp = array_namespace(centred)
         largest = float(xp.max(xp.linalg.diagonal(gram)))
-        if not solves_triangular(gram) or not RANGE[0] < largest < RANGE[1]:
+        if not RANGE[0] < largest < RANGE[1]:
             return None
-        columns, mean, p = None, rule.mean, gram.shape[0]
+        places, mean, p = None, rule.mean, gram.shape[0]
         if not bool(xp.all(varies)):
             columns = xp.nonzero(varies)[0]
+            order = xp.cumulative_sum(xp.astype(varies, xp.int64)) - 1
+            places = xp.where(varies, order, columns.shape[0])
             centred, mean = xp.take(centred, columns, axis=1), xp.take(mean, columns, axis=0)
             gram = xp.take(xp.take(gram, columns, axis=0), columns, axis=1)
         lower = cholesky(xp, gram)
@@ -110,7 +109,7 @@ class TriangularAxes:
             if lower is None:
                 return None
         row_squares = xp.vecdot(centred, centred)
-        return cls(factor, lower, first, gram, columns, p, row_squares)
+        return cls(factor, lower, first, gram, places, row_squares)
 
     @property
     def rank(self) -> int:
@@ -179,15 +178,12 @@ class TriangularAxes:
 
     def _with_constants(self, rows: Array) -> Array:
         """Return rows, (m, k), with a 0 for each constant feature, (m, p)."""
-        if self.columns is None:
+        if self.places is None:
             return rows
         xp = array_namespace(rows)
-        wide: Any = xp.zeros(
-            (rows.shape[0], self.n_features), dtype=rows.dtype, device=device(rows)
-        )
-        wide[:, self.columns] = rows
-        filled: Array = wide
-        return filled
+        zero = xp.zeros((rows.shape[0], 1), dtype=rows.dtype, device=device(rows))
+        wide: Array = xp.take(xp.concat([rows, zero], axis=1), self.places, axis=1)
+        return wide
 
 
 def _extremes(xp: Any, gram: Array, lower: Array) -> tuple[float, float]:

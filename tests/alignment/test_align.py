@@ -195,6 +195,19 @@ def test_scores_of_other_samples_are_refused(pair):
         alignment.score(layers, y)
 
 
+def test_new_samples_with_nan_are_refused(pair):
+    alignment = isorep.align(*pair)
+    with pytest.raises(ValueError, match="x holds 7 NaN"):
+        alignment.transform(np.full((1, 7), np.nan))
+    with pytest.raises(ValueError, match="y holds 5 NaN"):
+        alignment.inverse_transform(np.full((1, 5), np.nan))
+
+
+def test_outputs_may_be_tables(pair):
+    alignment = Alignment().set_output(transform="pandas").fit(*pair)
+    assert list(alignment.transform(pair[0]).columns) == [f"alignment{i}" for i in range(5)]
+
+
 def test_scores_do_not_overflow(pair):
     x = 1e200 * pair[0]
     assert isorep.align(x, x).score(x, x) == pytest.approx(1)

@@ -212,6 +212,8 @@ def test_few_samples_are_said():
     ("options", "message"),
     [
         ({"alpha": 1.0}, "alpha must be between 0 and 1, got 1.0"),
+        ({"n_permutations": 18}, "n_permutations must be 19 or more for alpha=0.05, got 18"),
+        ({"alpha": 0.001}, "n_permutations must be 999 or more for alpha=0.001, got"),
         ({"neighbours": 60}, "neighbours must be from 1 to 59"),
         ({"measure": "dft_cca"}, "dft_cca compares maps"),
         ({"token_text": str}, "the rows of these layers know no tokens"),

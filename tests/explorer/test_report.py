@@ -281,6 +281,9 @@ class TestPage:
         for wrong in (table["pwcca"], {}, {"a": table["pwcca"]}, 3, [table]):
             with pytest.raises(TypeError, match=r"expected a result of isorep\.compare, "):
                 isorep.report(wrong, page)
+        explanation = isorep.explain(*np.random.default_rng(0).standard_normal((2, 40, 2)))
+        with pytest.raises(TypeError, match="got Explanation: pass its table, and explain="):
+            isorep.report(explanation, page)
         with pytest.raises(ValueError, match=r"result has dimensions \(x_layer\), expected "):
             isorep.report(table.isel(y_layer=0), page)
         with pytest.raises(ValueError, match="result 'mine' is empty"):

@@ -34,7 +34,8 @@ def test_bounds_are_those_of_mean_kernels():
         )
         for name, k in kernels.items()
     }
-    result = animal_ceiling(ANIMALS, "cka")
+    with isorep.silence("few-samples"):
+        result = animal_ceiling(ANIMALS, "cka")
     assert list(result.animals) == list(expected)
     for name, bounds in expected.items():
         assert result.animals[name] == pytest.approx(bounds, rel=1e-9)
@@ -73,16 +74,18 @@ def test_tables_are_brought_into_one_order():
     names = [f"im{i}" for i in range(40)]
     frames = {name: pd.DataFrame(x, index=names) for name, x in ANIMALS.items()}
     frames["mouse2"] = frames["mouse2"][::-1]
-    assert animal_ceiling(frames, "cka").lower == pytest.approx(
-        animal_ceiling(ANIMALS, "cka").lower, rel=1e-12
-    )
+    with isorep.silence("few-samples"):
+        assert animal_ceiling(frames, "cka").lower == pytest.approx(
+            animal_ceiling(ANIMALS, "cka").lower, rel=1e-12
+        )
     frames["mouse2"] = frames["mouse2"].rename({"im7": "im40"})
     with pytest.raises(ValueError, match="hold different samples"):
         animal_ceiling(frames, "cka")
 
 
 def test_measures_that_ignore_linear_maps_have_no_upper_bound():
-    with pytest.warns(isorep.CodedWarning, match="cca ignores linear maps, .*1 by construction"):
+    match = "cca ignores linear maps, .*1 by construction"
+    with isorep.silence("few-samples"), pytest.warns(isorep.CodedWarning, match=match):
         result = animal_ceiling(ANIMALS, "cca")
     assert result.upper == pytest.approx(1)
     assert result.lower <= 1
@@ -95,3 +98,16 @@ def test_animals_that_cannot_be_compared():
         animal_ceiling({"a": COMMON, "b": np.ones((40, 3))}, "cka")
     with pytest.raises(ValueError, match="one row, id, label and group per sample"):
         animal_ceiling({"a": COMMON, "b": COMMON[1:]}, "cka")
+
+
+def test_few_stimuli_are_said():
+    """Unrelated animals have a high bound if there are few stimuli."""
+    rng = np.random.default_rng(1)
+    animals = {f"mouse{i}": rng.standard_normal((40, 9)) for i in range(3)}
+    with isorep.silence("vacuous-ceiling"), pytest.warns(isorep.FewSamplesWarning) as issued:
+        result = animal_ceiling(animals, "pwcca")
+    assert result.lower > 0.5
+    assert [str(warning.message) for warning in issued] == list(result.warnings)
+    assert result.warnings[0].startswith(
+        "pwcca of mouse0 and the other animals: 40 samples are few"
+    )

@@ -314,6 +314,8 @@ def test_bad_layers_and_data():
         stitch(a, "1", a, "1", [x for x, _ in data])
     with pytest.raises(ValueError, match=r"class numbers from 0 to 2, .* got [34]"):
         stitch(a, "1", a, "1", [(x, targets + 2) for x, targets in data])
+    with pytest.raises(ValueError, match=r"layer '1' holds \d+ NaN"):
+        stitch(a, "1", a, "1", [(x * np.nan, targets) for x, targets in data])
     with pytest.raises(ValueError, match="all targets of a batch are -100"):
         stitch(a, "1", a, "1", [(x, torch.full_like(targets, -100)) for x, targets in data])
     shared = nn.Linear(5, 5)

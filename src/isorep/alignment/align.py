@@ -20,7 +20,7 @@ from isorep.core.warning_text import WarningText, issue
 from isorep.measures.sample_size_warnings import FEW_SAMPLES
 
 try:
-    from sklearn.base import BaseEstimator, TransformerMixin
+    from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 except ModuleNotFoundError:
     import_optional("sklearn", "align")
 
@@ -30,7 +30,9 @@ USED_BY = {"n_components": "cca", "scale": "procrustes", "penalty": "ridge", "se
 """The method that each option is for."""
 
 
-class Alignment(TransformerMixin, BaseEstimator):  # type: ignore[no-untyped-call]
+class Alignment(  # type: ignore[no-untyped-call]
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """Maps between the features of two representations, an estimator of scikit-learn.
 
     Parameters
@@ -103,6 +105,7 @@ class Alignment(TransformerMixin, BaseEstimator):  # type: ignore[no-untyped-cal
         self.x_mean_, self.y_mean_ = to_numpy(coupled.x.mean), to_numpy(coupled.y.mean)
         self.forward_, self.backward_ = maps
         self.n_features_in_ = coupled.x.n_features
+        self._n_features_out = coupled.y.n_features  # get_feature_names_out and set_output use it
         self.warnings_ = issue(self._few_samples(coupled), stacklevel=3)
         return self
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from isorep._utils.arrays import ArrayLike, as_samples, to_numpy
+from isorep._utils.arrays import ArrayLike, as_samples, check_finite, to_numpy
 from isorep._utils.linalg import svd
 
 Floats = NDArray[np.float64]
@@ -34,7 +34,8 @@ def centred(samples: ArrayLike, mean: Floats, name: str) -> Floats:
     Raises
     ------
     TypeError, ValueError
-        If `samples`, called `name`, is no array of real numbers with p features.
+        If `samples`, called `name`, is no array of real numbers with p features, or holds NaN or
+        infinity.
     """
     values: Floats = to_numpy(as_samples(samples, name, fewest=1)[0])
     if values.shape[1] != len(mean):
@@ -42,6 +43,7 @@ def centred(samples: ArrayLike, mean: Floats, name: str) -> Floats:
             f"{name} must have {len(mean)} features, as the samples that the maps were fitted to, "
             f"got {values.shape[1]}"
         )
+    check_finite(np, values, name)
     return values - mean
 
 

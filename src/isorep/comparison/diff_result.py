@@ -426,7 +426,10 @@ def diff_explanations(diff: Diff) -> list[str]:
     n = len(diff.not_explained)
     if n:
         layers = "1 more changed layer is" if n == 1 else f"{n} more changed layers are"
-        texts.append(f"{layers} not explained (explain={len(texts) + n} explains all)")
+        k = len(texts) + n
+        texts.append(
+            f"{layers} not explained (explain={k}, in the shell --explain {k}, explains all)"
+        )
     return texts
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -119,7 +120,8 @@ def explain(
     ------
     TypeError, ValueError
         See `isorep.overlap`; also if the measure compares maps, a layer is unknown or must be
-        named, there are too few samples or groups for the folds, or `alpha` is not in (0, 1).
+        named, there are too few samples or groups for the folds, `alpha` is not in (0, 1), or
+        `n_permutations` is less than ``1 / alpha - 1``.
 
     References
     ----------
@@ -151,6 +153,13 @@ def explain(
     check_permutations(n_permutations)
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must be between 0 and 1, got {alpha}")
+    fewest = ceil(1 / alpha - 1 - 1e-9)  # 19 of 0.05, whatever the rounding
+    if n_permutations < fewest:
+        raise ValueError(
+            f"n_permutations must be {fewest} or more for alpha={alpha:g}, got {n_permutations}: "
+            "the p-value of a direction is at least 1 / (n_permutations + 1), so none could be "
+            "shared"
+        )
     pair = ExplainedPair.from_sides(
         x,
         y,

@@ -196,7 +196,9 @@ def _tables(result: Any) -> Mapping[str, xarray.Dataset]:
     if hasattr(result, "data_vars") or isinstance(result, Diff):  # do not import xarray to check
         result = {"": result}
     if not isinstance(result, Mapping) or not result:
-        raise TypeError(f"{_EXPECTED}, got {type(result).__name__}")
+        name = type(result).__name__
+        hint = ": pass its table, and explain={(x_layer, y_layer): explanation}"
+        raise TypeError(f"{_EXPECTED}, got {name}{hint if name == 'Explanation' else ''}")
     tables: dict[str, xarray.Dataset] = {}
     for heading, table in result.items():
         if isinstance(table, Diff):

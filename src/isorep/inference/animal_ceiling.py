@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from isorep._utils.html_table import html_table
 from isorep._utils.parallel import one_thread
 from isorep.core.overlap import overlap
-from isorep.core.warning_text import WarningText, heard, issue
+from isorep.core.warning_text import WarningText, about, code_of, heard, issue
 from isorep.inference.noise_ceiling import ceiling_measure
 from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec
@@ -139,24 +139,28 @@ def animal_bounds(
     scaled = {name: _scaled(name, np.asarray(values)) for name, values in responses.items()}
     options = row.seeded({}, 0)
     bounds = {}
+    texts: dict[str, str] = {}
     with one_thread():
         for name, values in scaled.items():
             others = np.hstack([other for key, other in scaled.items() if key != name])
             lower, upper = (
-                row.clipped(row.compute(overlap(x, values), **options).similarity)
-                for x in (others, np.hstack([others, values]))
+                row(overlap(x, values), **options) for x in (others, np.hstack([others, values]))
             )
-            bounds[name] = (lower, upper)
+            bounds[name] = (lower.similarity, upper.similarity)
+            for text in lower.warnings:
+                # What affects one animal affects others too, in other numbers.
+                subject = f"{row.label} of {name} and the other animals"
+                texts.setdefault(code_of(text), about(subject, text))
     if row.invariance != "linear":
-        return bounds, ()
-    text = WarningText(
+        return bounds, heard(texts.values())
+    vacuous = WarningText(
         "vacuous-ceiling",
         f"{row.name} ignores linear maps, and all animals together contain each animal, so the "
         "upper bound is 1 by construction",
         "read the lower bound, or use a measure that is invariant to rotations only, such as "
         "cka_debiased",
     )
-    return bounds, heard([text])
+    return bounds, heard([*texts.values(), vacuous])
 
 
 def _scaled(name: str, responses: NDArray[Any]) -> NDArray[np.float64]:

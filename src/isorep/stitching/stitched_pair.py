@@ -77,7 +77,11 @@ class StitchedPair:
         with self.in_eval_mode():
             for batch, _ in tasks:
                 x, y = self._rows(batch)
-                new = Moments.from_batch(x), Moments.from_batch(y), CrossMoments.from_batch(x, y)
+                new = (
+                    Moments.from_batch(x, name=f"layer {self.source.name!r}"),
+                    Moments.from_batch(y, name=f"layer {self.target.name!r}"),
+                    CrossMoments.from_batch(x, y),
+                )
                 if moments is None:
                     moments = new
                 else:

@@ -55,7 +55,9 @@ def test_the_most_changed_layers_are_explained(sides):
     text = " ".join(str(result).split())
     for explanation in result.explanations.values():
         assert explanation.text in text
-    assert text.endswith("1 more changed layer is not explained (explain=3 explains all)")
+    assert text.endswith(
+        "1 more changed layer is not explained (explain=3, in the shell --explain 3, explains all)"
+    )
     assert max(map(len, str(result).splitlines())) <= 100
     assert directions.text in result._repr_html_()
 

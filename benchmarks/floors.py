@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 from threadpoolctl import threadpool_limits
+
+from isorep._utils.triangular import solve_lower
 
 Floats = NDArray[Any]
 
@@ -91,8 +92,8 @@ def _gram(layer: Floats) -> Floats:
 
 
 def _whitened(cross: Floats, left: Floats, right: Floats) -> Floats:
-    half = solve_triangular(left, cross.astype(np.float64), lower=True, check_finite=False)
-    return solve_triangular(right, half.T, lower=True, check_finite=False).T
+    # SciPy's routine would wait for threads of its own.
+    return solve_lower(right, solve_lower(left, cross.astype(np.float64)).T).T
 
 
 def _directions(matrix: Floats) -> None:

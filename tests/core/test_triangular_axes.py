@@ -165,3 +165,23 @@ def test_torch_tensors_stay_tensors():
     for name in ("pwcca", "cka", "procrustes", "svcca"):
         found = measure_named(name)(o).similarity
         assert found == pytest.approx(getattr(isorep, name)(x, y).similarity, abs=1e-11)
+
+
+def test_tables_compute_principal_components_only_for_measures_that_need_them(monkeypatch):
+    x, y = layer(60, 20, 1, n=6000), layer(60, 8, 2, n=6000)  # large enough for Gram matrices
+    seen = []
+    principal = TriangularAxes.principal
+
+    def noted(self):
+        seen.append(self.rank)
+        return type(principal).__get__(principal, self, TriangularAxes)
+
+    monkeypatch.setattr(TriangularAxes, "principal", property(noted))
+    options = {"progress": False}
+    isorep.compare({"l": x}, {"l": y}, measures=["pwcca", "cka", "procrustes"], **options)
+    assert seen == []
+    table = isorep.compare({"l": x}, {"l": y}, measures=["pwcca", "svcca", "cka"], **options)
+    assert seen == [60, 60]
+    for name in ("pwcca", "svcca", "cka"):
+        expected = getattr(isorep, name)(x, y, solver="svd").similarity
+        assert table[name].item() == pytest.approx(expected, abs=1e-11)

@@ -29,6 +29,8 @@ class PreparedPairs:
         How much memory this takes.
     solver
         See `isorep.Basis.from_array`.
+    principal
+        Whether principal components are needed.
     at_once
         Pairs to couple at the same time; by default as many as there are cores.
     progress
@@ -42,6 +44,7 @@ class PreparedPairs:
         *,
         plan: Plan,
         solver: Solver,
+        principal: bool,
         at_once: int | None,
         progress: bool,
     ) -> None:
@@ -50,6 +53,7 @@ class PreparedPairs:
         self.plan = plan
         self._x, self._y = x, y
         self._solver = solver
+        self._principal = principal
         self._at_once = at_once
         self._progress = progress
 
@@ -93,7 +97,7 @@ class PreparedPairs:
         """Prepare every layer; the error stands for a layer that cannot be prepared."""
 
         def prepare_layer(layer: str) -> Prepared:
-            return prepare(layers, layer, name, self._solver)
+            return prepare(layers, layer, name, self._solver, principal=self._principal)
 
         with closing(parallel_map(prepare_layer, list(layers))) as prepared:
             return list(

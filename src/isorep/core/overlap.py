@@ -188,7 +188,7 @@ class Overlap:
         In units of ``x.axes.unit * y.axes.unit``. Its singular values and its norm are those of
         ``diag(sx) M diag(sy)``, without a decomposition where that is possible.
         """
-        if self.product is not None:
+        if self._is_triangular:
             return self._coupled(self.x.axes.scores_of_rows, self.y.axes.scores_of_columns)
         x, y = self.x.axes, self.y.axes
         sx, sy = x.principal.singular_values / x.unit, y.principal.singular_values / y.unit
@@ -201,7 +201,7 @@ class Overlap:
 
         In units of ``y.axes.unit``.
         """
-        if self.product is not None:
+        if self._is_triangular:
             return self._coupled(self.x.axes.whiten_rows, self.y.axes.scores_of_columns)
         scores: Array = self.matrix * (self.y.singular_values / self.y.axes.unit)
         return scores

@@ -16,13 +16,19 @@ Coupled = Overlap | ValueError | TypeError
 """The overlap of two layers, or the error that explains why they cannot be compared."""
 
 
-def prepare(layers: Representations, layer: str, name: str, solver: Solver) -> Prepared:
-    """Return the basis of a layer of network `name`, or the error."""
+def prepare(
+    layers: Representations, layer: str, name: str, solver: Solver, *, principal: bool = False
+) -> Prepared:
+    """Return the basis of a layer of network `name`, or the error.
+
+    With `principal`, its axes are those of PCA from the start.
+    """
     try:
         basis = Basis.from_array(
             layers[layer], solver=solver, dtype=layers.dtypes[layer], name=f"{name}[{layer!r}]"
         )
-        return replace(basis, structure=layers.structure(layer))
+        axes = basis.principal if principal else basis.axes
+        return replace(basis, axes=axes, structure=layers.structure(layer))
     except (TypeError, ValueError) as error:
         return error
 

@@ -157,6 +157,9 @@ class Measure:
         "samples", every sample, so that time grows with their number; "repeats", every sample, with
         groups that are repeated conditions. "maps": (n, channels, height, width) arrays, which an
         overlap does not hold.
+    any_axes : bool
+        Whether the formula takes each side in any orthonormal axes. For tables of such measures
+        alone, no principal components are computed.
     unbiased_of_groups : bool
         Whether the formula of a measure of samples has no bias if samples of a group depend on each
         other, since it leaves out their pairs.
@@ -198,6 +201,7 @@ class Measure:
     invariance: Invariance
     metric: bool = False
     requires: Literal["moments", "samples", "repeats", "maps"] = "moments"
+    any_axes: bool = False
     unbiased_of_groups: bool = False
     similarity_range: tuple[float, float] = (0.0, 1.0)
     distance: Distance = COMPLEMENT

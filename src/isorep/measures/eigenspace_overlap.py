@@ -15,6 +15,7 @@ from isorep.measures.measure_function import measure
     description="squared overlap of the two spans, as a share of the larger",
     reference="May et al. 2019 (eigenspace overlap score, here of centred data)",
     invariance="linear",
+    any_axes=True,
     emphasis="equal",
     chance_rule=chance_levels.shared_span,
 )

@@ -56,6 +56,7 @@ def _chance(overlap: Overlap, folds: int | None, seed: int) -> float | None:
     holds_out_rule=lambda folds, **_: folds is not None,
     reference="Kornblith et al. 2019, table 1 (R^2_LR)",
     invariance="linear",
+    any_axes=True,
     chance_rule=_chance,
     direction_rule=lambda **_: PREDICTION,
     range_rule=lambda folds, **_: (0.0 if folds is None else -inf, 1.0),

@@ -40,6 +40,7 @@ def _of_scores(overlap: Overlap | OverlapStack) -> Array:
     description="cosine after the best rotation; the distance is its angle in radians",
     reference="Kendall 1984; Williams et al. 2021, equation 5",
     invariance="orthogonal",
+    any_axes=True,
     metric=True,
     distance=ANGLE,
     stack_rule=_of_scores,

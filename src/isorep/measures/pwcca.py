@@ -84,6 +84,7 @@ _DIRECTIONS = {"x": "weights of x", "y": "weights of y", "both": ""}
     description="projection weighted canonical correlation (weights from x by default)",
     reference="Morcos et al. 2018, section 2",
     invariance="linear",
+    any_axes=True,
     emphasis="norm",
     direction_rule=lambda weights_from, **_: _DIRECTIONS[weights_from],
     stack_rule=_stacked,

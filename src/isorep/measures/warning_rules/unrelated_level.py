@@ -72,9 +72,11 @@ def _simulated(measure: Measure, overlap: Overlap) -> float | None:
     n, x, y = overlap.n_samples, overlap.x, overlap.y
     by_moments = measure.from_moments({})
     work = n * x.rank * y.rank if by_moments else n * n * (x.rank + y.rank)
-    few = n - 1 < FEW_SAMPLES * max(_effective_rank(x), _effective_rank(y))
     in_sample = by_moments or (measure.requires == "samples" and overlap.knows_samples)
-    if not few or work > WORK or not in_sample:
+    # The effective rank is at most the rank, which needs no decomposition.
+    if work > WORK or not in_sample or n - 1 >= FEW_SAMPLES * max(x.rank, y.rank):
+        return None
+    if n - 1 >= FEW_SAMPLES * max(_effective_rank(x), _effective_rank(y)):
         return None
     rng = np.random.default_rng(0)
     if by_moments:

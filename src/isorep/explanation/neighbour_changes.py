@@ -179,7 +179,9 @@ def _null_eigenvalues(
     with one_thread():
         for i in range(N_DRAWS):
             check_stopped()
-            drawn = fitted + residuals[rng.integers(len(residuals), size=len(other))]
+            # As few residuals twice as possible: copies of a sample are neighbours.
+            order = rng.permutation(np.resize(np.arange(len(residuals)), len(other)))
+            drawn = fitted + residuals[order]
             values[i] = _largest((graph - _graph(_nearest(drawn, k))).tocsr(), 1, PRECISION)[0][0]
     return values
 

@@ -53,17 +53,17 @@ class Sizes:
     Attributes
     ----------
     networks, filters, samples : int
-        Of the sweep.
+        Size of the sweep.
     profiled : int
         Networks of the smaller sweep in which the time of each kind of kernel is measured.
     layers, width : int
-        Of the grid: layers of each of two networks, and features of each layer.
+        Size of the grid: layers of each of two networks, and features of each layer.
     grid_samples : tuple of int
         Numbers of samples of the grid, descending; see `fits_on`.
     grid_seconds : float
         Time after which no more cells of the grid begin; the first is always computed.
     hidden, blocks, heads, inner, vocabulary : int
-        Of the transformer.
+        Size of the transformer.
     every : int
         Blocks of the transformer from one that is compared to the next.
     texts, tokens, batch : int

@@ -60,6 +60,9 @@ def test_axes_are_orthonormal_and_their_loadings_rebuild_the_data(spread):
     np.testing.assert_allclose(axes.row_squares, (centred**2).sum(axis=1), rtol=1e-12)
     assert axes.squared_norm == pytest.approx((centred**2).sum(), rel=1e-12)
     assert axes.gram_square == pytest.approx(((centred.T @ centred) ** 2).sum(), rel=1e-12)
+    for same in (axes.principal, axes.principal.leading(11)):
+        squares = same.row_squares * same.unit**2
+        np.testing.assert_allclose(squares, (centred**2).sum(axis=1), rtol=1e-9)
     s = np.linalg.svd(centred, compute_uv=False)[:11]
     np.testing.assert_allclose(basis.singular_values, s, rtol=1e-11)
     np.testing.assert_allclose(basis.q.T @ basis.q, np.eye(11), rtol=0, atol=1e-12)
@@ -165,6 +168,14 @@ def test_torch_tensors_stay_tensors():
     for name in ("pwcca", "cka", "procrustes", "svcca"):
         found = measure_named(name)(o).similarity
         assert found == pytest.approx(getattr(isorep, name)(x, y).similarity, abs=1e-11)
+
+
+@pytest.mark.parametrize("spread", [8, 3e3])
+def test_norms_of_samples_are_those_of_the_data_in_tables_too(spread):
+    x, y = layer(60, spread, 1, n=6000), layer(60, 8, 2, n=6000)
+    table = isorep.compare({"l": x}, {"l": y}, measures=["cka_debiased", "svcca"], progress=False)
+    expected = measure_named("cka_debiased")(isorep.overlap(x, y, solver="svd")).similarity
+    assert table["cka_debiased"].item() == pytest.approx(expected, abs=1e-12)
 
 
 def test_tables_compute_principal_components_only_for_measures_that_need_them(monkeypatch):

@@ -300,19 +300,18 @@ class Basis:
             part,
             dtype=self.dtype,
             mean=self.mean + part.mean @ axes,
-            axes=PrincipalAxes(
-                singular_values=part.singular_values,
+            axes=replace(
+                part.principal,
                 loadings=part.loadings @ axes,
                 whitening=self.rotated_whitening(self.singular_values[:, None] * part.whitening),
-                factor=part.factor,
-                rotation=part.rotation,
             ),
             structure=None if self.structure is None else self.structure.take(to_numpy(rows)),
         )
 
     def with_factor(self, q: Array | None) -> Basis:
         """Return the basis with other samples, Q of shape (m, r), or with none."""
-        return replace(self, axes=replace(self.principal, factor=q, rotation=None))
+        axes = replace(self.principal, factor=q, rotation=None, factor_is_whitened=False)
+        return replace(self, axes=axes)
 
     def rotated_whitening(self, rotation: Array) -> Array:
         """Return ``whitening @ rotation``, which overflows for values near 1e-310."""

@@ -21,7 +21,8 @@ CHUNK = 2**25
 """Size in bytes of a block of rows of an n x n matrix."""
 
 MOST_ROWS = 512
-"""Most rows of a block: more are no faster, and leave more of a symmetric matrix to compute."""
+"""Largest number of rows of a block. Larger blocks are not faster, and of a symmetric matrix they
+compute more entries twice."""
 
 ROUNDING = 1e-12
 """Norm, relative to the largest, below which a sample is zero up to rounding."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Any
 
@@ -99,6 +99,8 @@ class PrincipalAxes:
         product of two bases needs no whitened copies. None if only second moments are known.
     rotation : (k, r) array or None
         None stands for the identity.
+    factor_is_whitened : bool
+        Whether the factor is neither the centred data nor Q, but a first whitening of the data.
     """
 
     singular_values: Array
@@ -106,6 +108,7 @@ class PrincipalAxes:
     whitening: Array
     factor: Array | None
     rotation: Array | None
+    factor_is_whitened: bool = False
 
     @classmethod
     def from_centred(
@@ -165,34 +168,35 @@ class PrincipalAxes:
         if scale == 1.0:
             return self
         with np.errstate(over="ignore"):  # the whitening of values near 1e-310 is infinite
-            return PrincipalAxes(
-                self.singular_values * scale,
-                self.loadings * scale,
-                self.whitening / scale,
-                self.factor,
-                self.rotation,
+            return replace(
+                self,
+                singular_values=self.singular_values * scale,
+                loadings=self.loadings * scale,
+                whitening=self.whitening / scale,
             )
 
     def leading(self, rank: int) -> PrincipalAxes:
         """Return the first `rank` axes."""
-        return PrincipalAxes(
-            self.singular_values[:rank],
-            self.loadings[:rank, :],
-            self.whitening[:, :rank],
-            self.factor[:, :rank]
+        return replace(
+            self,
+            singular_values=self.singular_values[:rank],
+            loadings=self.loadings[:rank, :],
+            whitening=self.whitening[:, :rank],
+            factor=self.factor[:, :rank]
             if self.factor is not None and self.rotation is None
             else self.factor,
-            None if self.rotation is None else self.rotation[:, :rank],
+            rotation=None if self.rotation is None else self.rotation[:, :rank],
         )
 
     def to_numpy(self) -> PrincipalAxes:
         """Return the axes as NumPy arrays."""
-        return PrincipalAxes(
-            to_numpy(self.singular_values),
-            to_numpy(self.loadings),
-            to_numpy(self.whitening),
-            None if self.factor is None else to_numpy(self.factor),
-            None if self.rotation is None else to_numpy(self.rotation),
+        return replace(
+            self,
+            singular_values=to_numpy(self.singular_values),
+            loadings=to_numpy(self.loadings),
+            whitening=to_numpy(self.whitening),
+            factor=None if self.factor is None else to_numpy(self.factor),
+            rotation=None if self.rotation is None else to_numpy(self.rotation),
         )
 
     @property
@@ -232,12 +236,21 @@ class PrincipalAxes:
         assert self.factor is not None
         xp = array_namespace(self.factor)
         n = self.factor.shape[0]
-        parts = [self.factor[start : min(start + ROWS, n), :] for start in range(0, n, ROWS)]
-        if self.rotation is None:
-            parts = [part * self._sizes for part in parts]
-        squares: Array = xp.concat([xp.sum(part**2, axis=1) for part in parts])
+        turned = self.rotation if self.factor_is_whitened else None
+
+        def of_rows(part: Array) -> Array:
+            if turned is not None:
+                part = part @ turned
+            if turned is not None or self.rotation is None:
+                part = part * self._sizes
+            squares: Array = xp.sum(part**2, axis=1)
+            return squares
+
+        all_squares: Array = xp.concat(
+            [of_rows(self.factor[start : min(start + ROWS, n), :]) for start in range(0, n, ROWS)]
+        )
         # The factor may be the data in another unit, but the sum is known.
-        return squares * (self.squared_norm / float(xp.sum(squares)))
+        return all_squares * (self.squared_norm / float(xp.sum(all_squares)))
 
     def whiten_rows(self, product: Array) -> Array:
         """Return ``Q^T z`` of ``product = factor^T z``."""

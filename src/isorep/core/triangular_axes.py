@@ -142,6 +142,7 @@ class TriangularAxes:
             whitening=self._with_constants((v / s).T).T,
             factor=self.factor,
             rotation=rotation,
+            factor_is_whitened=self.first is not None,
         )
 
     @cached_property

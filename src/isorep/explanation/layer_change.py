@@ -110,7 +110,8 @@ class ClassChange:
     others : float
         The same share of all other samples.
     p_value : float
-        Of no larger residuals than those of the others, adjusted for the number of classes.
+        P-value of the hypothesis that the residuals of the class are no larger than those of the
+        others, adjusted for the number of classes.
     changed_more : bool
         Whether the p-value is at most 0.05 and the interval above the share of the others. So a
         class that is only larger than the others did not change more, nor one that is only smaller.
@@ -143,7 +144,8 @@ class SampleChange:
     change : float
         Share of it that the other side does not predict, over the mean size of a sample.
     p_value : float
-        Of no larger change than those of most samples, adjusted for the number of samples.
+        P-value of the hypothesis that the sample changed no more than most samples, adjusted for
+        the number of samples.
     """
 
     sample: str

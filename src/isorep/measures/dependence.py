@@ -76,5 +76,5 @@ def _both_triangles(x: Matrix, y: Matrix) -> float:
 
     Entries right of the square on the diagonal stand for those below it too.
     """
-    own = len(x)
-    return float(2 * np.vdot(x, y) - np.vdot(x[:, :own], y[:, :own]))
+    n_rows = len(x)
+    return float(2 * np.vdot(x, y) - np.vdot(x[:, :n_rows], y[:, :n_rows]))

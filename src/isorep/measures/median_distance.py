@@ -21,8 +21,8 @@ BINS = 2**20
 def median_distance(kernel: Kernel) -> float:
     """Return the median of the distances between all pairs of samples.
 
-    Of more than `HELD` pairs, a first pass counts the squared distances in narrow ranges. If the
-    range of the median still has too many, further passes divide it; the last pass sorts it.
+    If there are more than `HELD` pairs, a first pass counts the squared distances in narrow ranges.
+    If the range of the median still has too many, further passes divide it; the last pass sorts it.
 
     Examples
     --------

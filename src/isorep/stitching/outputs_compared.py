@@ -42,7 +42,7 @@ def cross_entropy(output: Tensor, targets: Any) -> Tensor:
     Raises
     ------
     ValueError
-        If the targets are no class numbers that fit the output, or none counts.
+        If a target is not the number of a class of the output, or all targets are ignored.
     """
     pair = class_logits(output, targets)
     if pair is None:

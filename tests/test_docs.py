@@ -2,8 +2,11 @@
 
 import io
 import linecache
+import os
 import re
 import runpy
+import subprocess
+import sys
 import warnings
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -18,15 +21,17 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 # The figures' page is written by `isorep paper`, and has tests of its own.
 PAGES = sorted(page for page in DOCS.rglob("*.md") if DOCS / "paper" not in page.parents)
+TUTORIALS = [page for page in PAGES if page.parent == DOCS / "tutorials"]
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Example:
-    """A python block, and the output that the text block right after it shows: none without one."""
+    """A block of code, and the output that the text block right after it shows: none without one."""
 
     page: Path
     line: int
+    language: str
     code: str
     shown: str
 
@@ -34,19 +39,21 @@ class Example:
         return f"{self.page.name}:{self.line}"
 
 
-def examples(page):
+def examples(page, *languages):
     text = page.read_text()
     fences = list(FENCED.finditer(text))
     for fence, after in zip(fences, [*fences[1:], None], strict=False):  # a page may have none
-        if fence[1] != "python":
+        if fence[1] not in languages:
             continue
         beside = after is not None and after[1] == "text"
         beside = beside and not text[fence.end() : after.start()].strip()
         line = text.count("\n", 0, fence.start(2)) + 1
-        yield Example(page, line, fence[2], after[2] if beside else "")
+        yield Example(page, line, fence[1], fence[2], after[2] if beside else "")
 
 
-EXAMPLES = [example for page in PAGES for example in examples(page)]
+EXAMPLES = [
+    example for page in PAGES if page not in TUTORIALS for example in examples(page, "python")
+]
 
 
 @pytest.mark.slow
@@ -56,8 +63,29 @@ def test_an_example_prints_what_the_page_shows(example, tmp_path, monkeypatch):
     for library in re.findall(r"^import (flax|keras|nnsight|onnx)\b", example.code, re.MULTILINE):
         if find_spec(library) is None:  # importing Keras would choose its backend
             pytest.skip(f"{library} is not installed")
-    # In a namespace of its own: a reader may copy any block alone. Blank lines before keep a
-    # traceback's line number the page's. Libraries that read the source get Python, not the page.
+    # In a namespace of its own: a reader may copy any block alone.
+    assert trimmed(run_python(example, {"__name__": "__main__"})) == trimmed(example.shown)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
+def test_a_tutorial_works_from_top_to_bottom(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for library in re.findall(r"^(?:import|from) (torch|sklearn|transformers|mnist1d)\b", page.read_text(), re.MULTILINE):
+        pytest.importorskip(library)
+    namespace = {"__name__": "__main__"}
+    for example in examples(page, "python", "sh"):
+        if named := re.match(r"# (\w+\.py)\n", example.code):
+            (tmp_path / named[1]).write_text(example.code)
+            continue
+        run = run_shell if example.language == "sh" else run_python
+        assert trimmed(run(example, namespace)) == trimmed(example.shown), str(example)
+
+
+def run_python(example, namespace):
+    """Run a block in a namespace and return what it prints."""
+    # Blank lines before keep a traceback's line number the page's. Libraries that read the source
+    # get Python, not the page.
     source = "\n" * (example.line - 1) + example.code
     linecache.cache[f"<{example}>"] = (len(source), None, source.splitlines(True), f"<{example}>")
     code = compile(source, f"<{example}>", "exec")
@@ -65,8 +93,22 @@ def test_an_example_prints_what_the_page_shows(example, tmp_path, monkeypatch):
     with warnings.catch_warnings(), redirect_stdout(printed):
         warnings.simplefilter("ignore", isorep.CodedWarning)  # goes to stderr, not on the page
         warnings.filterwarnings("ignore", category=DeprecationWarning, module="keras")
-        exec(code, {"__name__": "__main__"})
-    assert trimmed(printed.getvalue()) == trimmed(example.shown)
+        exec(code, namespace)
+    return printed.getvalue()
+
+
+def run_shell(example, _):
+    """Run the lines of a block as a shell does and return what they print to standard output."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    ended = subprocess.run(
+        ["bash", "-c", example.code],
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in ended.stderr, ended.stderr
+    return ended.stdout
 
 
 def trimmed(text):

@@ -2,9 +2,9 @@
 
 import io
 import linecache
-import os
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 import warnings
@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import isorep
+from isorep.cli import main
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -71,12 +72,18 @@ def test_an_example_prints_what_the_page_shows(example, tmp_path, monkeypatch):
 @pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
 def test_a_tutorial_works_from_top_to_bottom(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for library in re.findall(r"^(?:import|from) (torch|sklearn|transformers|mnist1d)\b", page.read_text(), re.MULTILINE):
-        pytest.importorskip(library)
+    monkeypatch.syspath_prepend(tmp_path)
+    text = page.read_text()
+    for library in re.findall(r"^(?:import|from) (\w+)", text, flags=re.MULTILINE):
+        if library in ("sklearn", "torch", "transformers"):
+            pytest.importorskip(library)
     namespace = {"__name__": "__main__"}
     for example in examples(page, "python", "sh"):
         if named := re.match(r"# (\w+\.py)\n", example.code):
             (tmp_path / named[1]).write_text(example.code)
+            # Afterwards, other tests import modules of this name anew.
+            monkeypatch.setitem(sys.modules, Path(named[1]).stem, None)
+            monkeypatch.delitem(sys.modules, Path(named[1]).stem)
             continue
         run = run_shell if example.language == "sh" else run_python
         assert trimmed(run(example, namespace)) == trimmed(example.shown), str(example)
@@ -98,17 +105,25 @@ def run_python(example, namespace):
 
 
 def run_shell(example, _):
-    """Run the lines of a block as a shell does and return what they print to standard output."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    ended = subprocess.run(
-        ["bash", "-c", example.code],
-        env=os.environ | {"PATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "Traceback" not in ended.stderr, ended.stderr
-    return ended.stdout
+    """Run the lines of a block and return what they print to standard output.
+
+    Commands of isorep run in this process, which has imported PyTorch; a shell runs all others.
+    """
+    printed, status = io.StringIO(), 0
+    for line in example.code.replace("\\\n", " ").splitlines():
+        command = shlex.split(line.replace("$?", str(status)), comments=True)
+        if command[:1] == ["isorep"]:
+            with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
+                patch.setattr(sys, "argv", command)
+                with pytest.raises(SystemExit) as ended:
+                    main()
+            status = ended.value.code or 0
+        elif command:
+            command = [sys.executable, *command[1:]] if command[0] == "python" else command
+            ended = subprocess.run(command, capture_output=True, text=True, check=False)
+            printed.write(ended.stdout)
+            status = ended.returncode
+    return printed.getvalue()
 
 
 def trimmed(text):

@@ -20,6 +20,7 @@ from isorep.cli import (  # noqa: F401  # to register them
     contrast,
     demo,
     diff,
+    doctor,
     formats,
     measures,
     pairwise,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isorep.cli.app import app
+from isorep.cli.completion import complete_measure
 from isorep.cli.output import STDOUT, new_console, new_table, shown, write_text
 from isorep.cli.own_measures import import_measure
 
@@ -39,6 +40,7 @@ def measures(
         str | None,
         typer.Argument(
             metavar="MEASURE",
+            autocompletion=complete_measure,
             callback=lambda spec: None if spec is None else import_measure(spec),
             help="Measure to describe, with options if any.",
         ),

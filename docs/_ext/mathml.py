@@ -1,21 +1,44 @@
 """Formulas as MathML, which browsers show without a script or a font of the site."""
 
+import re
+from html import escape
+
 from docutils.nodes import Element, SkipNode
+from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.util.logging import getLogger
 from sphinx.util.typing import ExtensionMetadata
 from sphinx.writers.html5 import HTML5Translator
 
+_LOGGER = getLogger(__name__)
+_SYNONYMS = {r"\dots": r"\ldots"}
+"""Commands that docutils does not know -> those that it knows."""
+
 
 def _inline(writer: HTML5Translator, node: Element) -> None:
-    writer.body.append(tex2mathml(node.astext(), as_block=False))
+    writer.body.append(_mathml(node, node.astext(), as_block=False))
     raise SkipNode
 
 
 def _block(writer: HTML5Translator, node: Element) -> None:
-    writer.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>\n')
+    formula, *tags = re.split(r"\\tag\{(.*?)\}", node.astext())[:2]
+    number = "".join(f'<span class="eqno">({tag})</span>' for tag in tags)
+    writer.body.append(f'<div class="math">{_mathml(node, formula)}{number}</div>\n')
     raise SkipNode
+
+
+def _mathml(node: Element, formula: str, as_block: bool = True) -> str:
+    for command, known in _SYNONYMS.items():
+        formula = re.sub(
+            re.escape(command) + r"(?![a-z])", lambda match, known=known: known, formula
+        )
+    try:
+        return tex2mathml(formula, as_block=as_block)
+    except MathError as error:
+        _LOGGER.warning("formula %r: %s", formula, error, location=node)
+        return escape(formula)
 
 
 def _choose(app: Sphinx, config: Config) -> None:

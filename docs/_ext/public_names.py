@@ -67,7 +67,8 @@ def public_modules() -> list[ModuleType]:
 def _submodules(package: ModuleType) -> Iterator[ModuleType]:
     for found in pkgutil.iter_modules(getattr(package, "__path__", []), f"{package.__name__}."):
         spec = found.module_finder.find_spec(found.name, None)
-        if not found.ispkg and spec and spec.origin and _has_all(Path(spec.origin)):
+        hidden = found.name.rpartition(".")[2] in package.__all__  # by what has its name
+        if not (hidden or found.ispkg) and spec and spec.origin and _has_all(Path(spec.origin)):
             yield import_module(found.name)
 
 

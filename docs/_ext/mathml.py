@@ -30,10 +30,7 @@ def _block(writer: HTML5Translator, node: Element) -> None:
 
 
 def _mathml(node: Element, formula: str, as_block: bool = True) -> str:
-    for command, known in _SYNONYMS.items():
-        formula = re.sub(
-            re.escape(command) + r"(?![a-z])", lambda match, known=known: known, formula
-        )
+    formula = re.sub(r"\\[a-z]+", lambda command: _SYNONYMS.get(command[0], command[0]), formula)
     try:
         return tex2mathml(formula, as_block=as_block)
     except MathError as error:

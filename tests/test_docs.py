@@ -5,6 +5,7 @@ import linecache
 import re
 import runpy
 import shlex
+import shutil
 import subprocess
 import sys
 import warnings
@@ -77,6 +78,8 @@ def test_a_tutorial_works_from_top_to_bottom(page, tmp_path, monkeypatch):
     for library in re.findall(r"^(?:import|from) (\w+)", text, flags=re.MULTILINE):
         if library in ("sklearn", "torch", "transformers"):
             pytest.importorskip(library)
+    if page.stem == "paper":  # in place of `isorep paper fig2`, which has tests of its own
+        shutil.copytree(DOCS / "paper/fig2", tmp_path / "paper/fig2")
     namespace = {"__name__": "__main__"}
     for example in examples(page, "python", "sh"):
         if named := re.match(r"# (\w+\.py)\n", example.code):

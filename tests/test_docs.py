@@ -2,6 +2,7 @@
 
 import io
 import linecache
+import os
 import re
 import runpy
 import shlex
@@ -29,7 +30,7 @@ FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True)
 class Example:
-    """A block of code, and the output that the text block right after it shows: none without one."""
+    """A block of code, and the output that the text block after it shows: none without one."""
 
     page: Path
     line: int
@@ -123,7 +124,8 @@ def run_shell(example, _):
             status = ended.value.code or 0
         elif command:
             command = [sys.executable, *command[1:]] if command[0] == "python" else command
-            ended = subprocess.run(command, capture_output=True, text=True, check=False)
+            alone = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+            ended = subprocess.run(command, capture_output=True, text=True, env=alone, check=False)
             printed.write(ended.stdout)
             status = ended.returncode
     return printed.getvalue()

@@ -338,7 +338,7 @@ def _identity(sweep: Sweep, fingerprints: Sequence[str]) -> dict[str, Any]:
     tiles = [(t.layer, t.x.start, t.x.stop, t.y.start, t.y.stop) for t in sweep.tiles]
     return {
         "format": _FORMAT,
-        **sweep.table_attrs,
+        **sweep.identity_attrs,
         **inputs.inference.used,
         **({"versions": versions} if versions else {}),
         "solver": inputs.solver,

@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
+from array_api_compat import is_array_api_obj
 
 from isorep._utils.arrays import to_numpy
 
@@ -44,7 +45,9 @@ def array_digest(array: Any) -> str:
     digest = blake2b(f"{shape} {_dtype(array)}".encode(), digest_size=_DIGEST_BYTES)
     array = array if shape else array.reshape(1)
     for start in _starts(array.shape[0]):
-        rows = to_numpy(array[start : start + _ROWS])
+        part = slice(start, start + _ROWS)
+        # The standard of array libraries wants an index for each axis, and a store takes one.
+        rows = to_numpy(array[part, ...] if is_array_api_obj(array) else array[part])
         rows = rows.reshape(len(rows), -1)
         step = -(-rows.shape[1] // _VALUES) or 1
         digest.update(np.ascontiguousarray(rows[:, ::step]).tobytes())

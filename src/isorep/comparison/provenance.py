@@ -11,10 +11,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy
 
 from isorep._utils.array_digest import array_digest, text_digest
-from isorep._utils.version import __version__
+from isorep._utils.version import library_of, versions
 from isorep.comparison.sides import is_model
 from isorep.representations.representations import Layers
 
@@ -41,12 +40,7 @@ def provenance(
     """
     given = {name: value for name, value in options.items() if value is not None}
     content = {
-        "versions": {
-            "isorep": __version__,
-            "numpy": np.__version__,
-            "scipy": scipy.__version__,
-            **{name: _version(name) for name in sorted(set(libraries))},
-        },
+        "versions": versions(libraries),
         "options": {name: _plain(value) for name, value in given.items() if value is not False},
         "data": dict(sides),
     }
@@ -137,21 +131,11 @@ def libraries_of(*sides: Any) -> set[str]:
     >>> libraries_of({"fc": np.eye(3)}, {"fc": torch.eye(3)})
     {'torch'}
     """
-    libraries = set()
+    libraries: set[str] = set()
     for side in sides:
         first = next(iter(side.values()), None) if type(side) is dict else side
-        library = "torch" if is_model(side) else type(first).__module__.partition(".")[0]
-        libraries |= {library} & {"torch", "jax", "jaxlib", "cupy", "dask"}
+        libraries |= {"torch"} if is_model(side) else library_of(first)
     return libraries
-
-
-def _version(library: str) -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(library)
-    except PackageNotFoundError:  # distributions of CuPy have other names
-        return "unknown"
 
 
 def describe_reductions(known: Mapping[str, str], layers: Iterable[str]) -> dict[str, Any]:

@@ -61,13 +61,14 @@ browser:
 
 .venv/.dev: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(PIP) --editable '.[dev]'
+	$(PIP) pip  # Python 3.11 brings one that knows no dependency groups
+	$(PIP) --editable '.[all]' --group dev
 # Without torchvision, which timm requires: the tests put an empty module in its place.
 	$(PIP) --no-deps timm
 	$(COMPILE)
 	touch $@
 
-# Node.js comes from PyPI with the dev extra; package.json pins Biome, which lints the JavaScript.
+# Node.js comes from PyPI with the lint group; package.json pins Biome, which lints the JavaScript.
 node_modules/.biome: package.json | .venv/.dev
 	$(BIN)/npm install --no-package-lock --no-audit --no-fund --silent
 	touch $@

@@ -19,6 +19,7 @@ from isorep._formats.lock import locked
 from isorep._formats.zarr_codecs import check_codecs
 from isorep._utils.atomic import new_file, new_folder, writing
 from isorep._utils.caller import stacklevel_of_caller
+from isorep._utils.optional import import_optional
 from isorep._utils.progress import counted
 from isorep.comparison.grid import with_all_cells
 from isorep.comparison.sweeps.results import filled, write_cells
@@ -245,6 +246,7 @@ def open_sweep_store(
     """
     path = Path(os.path.realpath(path))
     check_name_of_store(path)
+    import_optional("zarr", "store")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot write {str(path)!r}: no folder {str(path.parent)!r}")
     identity = _identity(sweep, fingerprints)

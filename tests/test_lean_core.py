@@ -7,10 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-import numpy as np
 import pytest
-
-import isorep
 
 PYPROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
 REFUSED = [
@@ -148,15 +145,6 @@ def test_comparisons_need_no_extra_and_give_the_same_numbers(lean, tmp_path):
 @pytest.mark.parametrize("feature", FEATURES)
 def test_what_needs_an_extra_names_it(lean, feature):
     assert lean[1].get(feature) == f"this needs {FEATURES[feature]}"
-
-
-def test_a_file_of_bfloat16_names_its_extra(tmp_path, monkeypatch):
-    ml_dtypes = pytest.importorskip("ml_dtypes")
-    layers = {"fc": np.eye(3).astype(ml_dtypes.bfloat16)}
-    isorep.Representations(layers).save(tmp_path / "a.npz")
-    monkeypatch.setitem(sys.modules, "ml_dtypes", None)
-    with pytest.raises(ImportError, match=r"needs ml_dtypes: pip install 'isorep\[bfloat16\]'"):
-        isorep.load(tmp_path / "a.npz")
 
 
 def test_the_shell_says_in_one_line_what_to_install(tmp_path):

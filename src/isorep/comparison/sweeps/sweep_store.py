@@ -21,6 +21,7 @@ from isorep._utils.atomic import new_file, new_folder, writing
 from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.optional import import_optional
 from isorep._utils.progress import counted
+from isorep._utils.version import __version__, release_of
 from isorep.comparison.grid import with_all_cells
 from isorep.comparison.sweeps.results import filled, write_cells
 from isorep.comparison.sweeps.stored_chunks import StoredChunks
@@ -341,6 +342,7 @@ def _identity(sweep: Sweep, fingerprints: Sequence[str]) -> dict[str, Any]:
     return {
         "format": _FORMAT,
         **sweep.table_attrs,
+        "isorep_version": release_of(__version__),
         **inputs.inference.used,
         **({"versions": versions} if versions else {}),
         "solver": inputs.solver,

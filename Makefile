@@ -9,7 +9,7 @@ COMPILE := $(BIN)/python -W ignore -m compileall -qq -j 0 -x '/site-packages/.*/
 # Seconds that `make fuzz` takes.
 SECONDS ?= 600
 
-.PHONY: demo check test quick-tests all-tests fuzz bench lint types browser clean
+.PHONY: demo check test quick-tests all-tests docs fuzz bench lint types browser clean
 
 demo: .venv/.demo
 	$(BIN)/isorep demo
@@ -35,6 +35,11 @@ all-tests: .venv/.dev
 fuzz: .venv/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz --seconds $(SECONDS)
 
+# The site, in build/docs/html. Broken links and missing names are errors.
+docs: .venv/.dev
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build --builder html --jobs auto --fresh-env --nitpicky --fail-on-warning --keep-going \
+		--doctree-dir build/docs/doctrees --quiet docs build/docs/html
+
 bench: .venv/.dev
 	$(BIN)/python benchmarks $(BENCH)
 
@@ -43,6 +48,9 @@ lint: .venv/.dev node_modules/.biome
 	$(BIN)/ruff format --check .
 	$(BIN)/node node_modules/@biomejs/biome/bin/biome check --error-on-warnings
 	$(BIN)/lint-imports
+	$(BIN)/towncrier build --draft --version next >/dev/null
+	$(BIN)/node .github/lint_workflows.mjs
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 types: .venv/.dev
 	$(BIN)/mypy

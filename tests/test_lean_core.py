@@ -155,6 +155,7 @@ def test_the_shell_says_in_one_line_what_to_install(tmp_path):
 
 
 def test_the_shell_says_before_the_work_what_its_output_needs(tmp_path):
+    pytest.importorskip("typer")
     refused = REFUSE.replace("'typer', ", "").replace("'rich', ", "")
     script = refused + "from isorep.__main__ import main\nmain()"
     files = ["missing.npz", "missing.npz"]

@@ -48,3 +48,14 @@ def _version(library: str) -> str:
         return version(library)
     except PackageNotFoundError:  # distributions of CuPy have other names
         return "unknown"
+
+
+def release_of(version: str) -> str:
+    """Return the release that a version leads to, so that a sweep may go on after a commit.
+
+    Examples
+    --------
+    >>> release_of("0.3.1.dev17"), release_of("0.3.0")
+    ('0.3.1', '0.3.0')
+    """
+    return version.partition(".dev")[0]

@@ -120,9 +120,7 @@ def open_pairs(
                 f"the layers take {readable(needed)} in memory and memory= allows "
                 f"{readable(budget)}: save them as .zarr, which is read in parts, or allow more"
             )
-        structured = any(
-            side.structure(layer) is not None for side in (x, y) for layer in side
-        )
+        structured = any(side.structure(layer) is not None for side in (x, y) for layer in side)
         of_norms = not inference.names and all(
             row.takes_single(structured=structured) for row in measures
         )

@@ -241,7 +241,7 @@ class Basis:
 
     @cached_property
     def in_double(self) -> Basis:
-        """The same representation by float64 products: the basis itself, unless it is of float32."""
+        """The same basis by float64 products: itself, unless it is of float32 products."""
         if self.make_double is None:
             return self
         return replace(self.make_double(), structure=self.structure, sample_ids=self.sample_ids)
@@ -411,9 +411,7 @@ def _centre(
     return mean, varies, centred, scale, None if samples_alone else gram_matrix(centred)
 
 
-def harmless(
-    xp: Any, mean: Array, squares: Array, n: int, tolerance: float = CENTRED
-) -> Array:
+def harmless(xp: Any, mean: Array, squares: Array, n: int, tolerance: float = CENTRED) -> Array:
     """Tell for which features, (p,), the rounding of their mean leaves centred data accurate.
 
     It is an error relative to the size of the data, harmless if the spread is not much smaller.
@@ -428,7 +426,8 @@ def harmless(
         Largest mean left after centring, relative to the spread.
     """
     error = n * epsilon("float64") * xp.abs(mean)
-    return (n * error**2 <= tolerance**2 * squares) | (squares == 0.0)
+    accurate: Array = (n * error**2 <= tolerance**2 * squares) | (squares <= 0.0)
+    return accurate
 
 
 def _centre_carefully(xp: Any, x: Array, name: str) -> tuple[Array, Array, Array, float]:

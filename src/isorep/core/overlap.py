@@ -18,7 +18,7 @@ from isorep._utils.validation import check_name
 from isorep.core.basis import Basis, Solver
 from isorep.core.moments import CrossMoments
 from isorep.core.single_basis import Precision, choose_precision, single_basis
-from isorep.core.single_products import SingleErrors, product_error, single_product
+from isorep.core.single_products import PairErrors
 from isorep.core.triangular_axes import TriangularAxes
 from isorep.representations.missing_values import NanPolicy, complete_rows
 from isorep.representations.sample_order import difference
@@ -51,9 +51,9 @@ class Overlap:
         The product of the factors of both bases, from which `matrix` is computed otherwise.
     n_omitted : int
         Rows that were left out because they have NaN; see `isorep.overlap`.
-    product_error : float or None
-        Bound of the error of `product`, as its Frobenius norm, if it and the Gram matrices of both
-        bases are float32 products. Such an overlap is for measures of norms; see `in_double`.
+    single_errors : PairErrors or None
+        Errors of `product` and of the Gram matrices of both bases, if these are float32 products.
+        Such an overlap is for measures of norms alone; see `in_double`.
     """
 
     x: Basis
@@ -68,7 +68,7 @@ class Overlap:
     n_omitted: int = 0
     # Of samples that the jackknife keeps: the overlap of all samples, and the numbers of the rows.
     part_of: tuple[Overlap, NDArray[np.int64]] | None = None
-    product_error: float | None = None
+    single_errors: PairErrors | None = None
 
     @classmethod
     def from_moments(
@@ -159,8 +159,8 @@ class Overlap:
 
     @cached_property
     def in_double(self) -> Overlap:
-        """The same overlap by float64 products: the overlap itself, unless it is of float32."""
-        if self.product_error is None:
+        """The same overlap by float64 products: itself, unless it is of float32 products."""
+        if self.single_errors is None:
             return self
         return replace(couple(self.x.in_double, self.y.in_double), n_omitted=self.n_omitted)
 
@@ -372,7 +372,7 @@ class Overlap:
             None if self.known_matrix is None else self.known_matrix.T,
             jackknife_replicates if self.jackknife_replicates else None,
             product=None if self.product is None else self.product.T,
-            product_error=self.product_error,
+            single_errors=None if self.single_errors is None else self.single_errors.swap(),
             known_svd=_swapped(vars(self).get("_svd", self.known_svd)),
             known_triplets=_swapped(vars(self).get("_triplets", self.known_triplets)),
         )
@@ -522,22 +522,14 @@ def couple(x: Basis, y: Basis) -> Overlap:
             "x or y is known by its second moments alone: couple them by their cross moments, with "
             "Overlap.from_moments"
         )
-    x_errors, y_errors = (_single_errors(side) for side in (x, y))
-    if x_errors is None or y_errors is None:
-        x, y = x.in_double, y.in_double
-        assert x.factor is not None
-        assert y.factor is not None
-        return Overlap(x, y, None, product=x.factor.T @ y.factor)
-    if x is y:
-        gram = x.axes.gram
-        return Overlap(x, y, None, product=gram, product_error=x_errors.gram_error)
-    product = single_product(x.factor, y.factor)
-    error = product_error(product, x_errors.images, y_errors.images)
-    return Overlap(x, y, None, product=product, product_error=error)
-
-
-def _single_errors(side: Basis) -> SingleErrors | None:
-    return side.axes.single if isinstance(side.axes, TriangularAxes) else None
+    single = x.axes.single_product(y.axes) if isinstance(x.axes, TriangularAxes) else None
+    if single is not None:
+        product, errors = single
+        return Overlap(x, y, None, product=product, single_errors=errors)
+    x, y = x.in_double, y.in_double
+    assert x.factor is not None
+    assert y.factor is not None
+    return Overlap(x, y, None, product=x.factor.T @ y.factor)
 
 
 def check_paired(x_shape: tuple[int, int], y_shape: tuple[int, int]) -> None:

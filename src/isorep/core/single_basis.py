@@ -13,7 +13,7 @@ from array_api_compat import array_namespace, device
 from isorep._utils.arrays import Array, ArrayLike, as_numbers
 from isorep._utils.triangular import cholesky, solve_upper
 from isorep._utils.validation import check_name
-from isorep.core.basis import Basis, Solver, harmless, half_precision
+from isorep.core.basis import Basis, Solver, half_precision, harmless
 from isorep.core.principal_axes import GRAM_TOLERANCE, RankRule
 from isorep.core.single_products import (
     PROBES,
@@ -38,8 +38,8 @@ PAYS = 1e9
 """Smallest n * p^2 of the largest layer for which "auto" takes float32 products."""
 
 CERTAIN = 0.5
-"""Largest ``||Q^T Q - I||_F`` after whitening by a Gram matrix of float32 products. Squared singular
-values are then wrong by half at most."""
+"""Largest ``||Q^T Q - I||_F`` after whitening by a Gram matrix of float32 products. The squares of
+the singular values are then wrong by half at most."""
 
 CENTRED = 1e-7
 """Largest mean left after centring, relative to the spread; products err by its square."""
@@ -62,7 +62,8 @@ def choose_precision(precision: Precision, arrays: Iterable[Any]) -> ProductPrec
         return precision
     work = 0
     for x in arrays:
-        dtype, shape = getattr(x, "dtype", None), getattr(x, "shape", ())
+        dtype: Any = getattr(x, "dtype", None)
+        shape: Any = getattr(x, "shape", ())
         narrow = str(dtype).rpartition(".")[2] in NARROW
         if isinstance(x, Basis) or not narrow or len(shape) != 2 or shape[1] >= shape[0]:
             return "double"
@@ -121,7 +122,9 @@ def _single_axes(x: Array, dtype: str, name: str) -> tuple[Array, TriangularAxes
     whitened = solve_upper(lower, signs)
     rule = RankRule(GRAM_TOLERANCE, xp.where(varies, mean, 0 * mean), n, dtype, name)
     rounding = rule.factor(p) * sqrt(float(xp.max(rule.mean**2 + squares / n)))
-    bound = MARGIN * max(rounding, GRAM_TOLERANCE * sqrt(float(xp.sum(squares)))) / sqrt(1 - CERTAIN)
+    bound = (
+        MARGIN * max(rounding, GRAM_TOLERANCE * sqrt(float(xp.sum(squares)))) / sqrt(1 - CERTAIN)
+    )
     # The mean squared norm of whitened probes is the sum of all 1 / s^2.
     least = 1 / sqrt(float(xp.sum(whitened**2)) / PROBES)
     if not (least > bound or extremes(xp, gram, lower)[1] > bound):

@@ -38,6 +38,28 @@ class SingleErrors:
     gram_error: float
 
 
+@dataclass(frozen=True)
+class PairErrors:
+    """Bounds of the errors of a pair's float32 products, as Frobenius norms.
+
+    Attributes
+    ----------
+    product, x_gram, y_gram : float
+        Errors of ``X^T Y``, ``X^T X`` and ``Y^T Y``.
+    same : bool
+        Whether X and Y are one, so that the three have one error.
+    """
+
+    product: float
+    x_gram: float
+    y_gram: float
+    same: bool = False
+
+    def swap(self) -> PairErrors:
+        """Return the errors of y with x."""
+        return PairErrors(self.product, self.y_gram, self.x_gram, self.same)
+
+
 def probes(xp: Any, p: int, place: Any) -> Array:
     """Return vectors of random signs, (p, PROBES), always the same, on the device `place`."""
     signs = np.random.default_rng(0).integers(0, 2, (p, PROBES)) * 2.0 - 1.0

@@ -20,7 +20,12 @@ from isorep.core.principal_axes import (
     PrincipalAxes,
     RankRule,
 )
-from isorep.core.single_products import SingleErrors
+from isorep.core.single_products import (
+    PairErrors,
+    SingleErrors,
+    product_error,
+    single_product,
+)
 
 MARGIN = 2.0
 """Factor by which the smallest singular value must exceed the bounds of the rank rule, and the
@@ -163,6 +168,19 @@ class TriangularAxes:
         """Squared norm of each centred feature, (p,)."""
         squares = array_namespace(self.gram).linalg.diagonal(self.gram)
         return self._with_constants(squares[None, :])[0, :]
+
+    def single_product(
+        self, other: PrincipalAxes | TriangularAxes
+    ) -> tuple[Array, PairErrors] | None:
+        """Return the product of two float32 factors and the errors; None if one is float64."""
+        if not isinstance(other, TriangularAxes) or self.single is None or other.single is None:
+            return None
+        x, y = self.single, other.single
+        if other is self:
+            return self.gram, PairErrors(x.gram_error, x.gram_error, x.gram_error, same=True)
+        product = single_product(self.factor, other.factor)
+        error = product_error(product, x.images, y.images)
+        return product, PairErrors(error, x.gram_error, y.gram_error)
 
     def whiten_rows(self, product: Array) -> Array:
         """Return ``Q^T z`` of ``product = factor^T z``."""

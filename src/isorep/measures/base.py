@@ -504,7 +504,7 @@ class Measure:
 
 def is_double(coupled: Any) -> bool:
     """Tell whether a measure's first argument has no products of float32."""
-    return not isinstance(coupled, Overlap) or coupled.product_error is None
+    return not isinstance(coupled, Overlap) or coupled.single_errors is None
 
 
 def check_precision(

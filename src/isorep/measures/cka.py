@@ -41,7 +41,9 @@ def _squared_norm(overlap: Overlap | OverlapStack) -> Array:
 
 
 def _alignment(overlap: Overlap | OverlapStack) -> Array:
-    alignment: Array = _squared_norm(overlap) / sqrt(overlap.x.axes.gram_square * overlap.y.axes.gram_square)
+    alignment: Array = _squared_norm(overlap) / sqrt(
+        overlap.x.axes.gram_square * overlap.y.axes.gram_square
+    )
     return alignment
 
 
@@ -50,17 +52,19 @@ def _error(overlap: Overlap, added: Sequence[float] = (0.0, 0.0, 0.0)) -> float:
 
     Each of S, X and Y is the squared norm of a product, whose error is known, and what is `added`.
     """
-    if overlap.x is overlap.y:
-        return 0.0  # of one product, so that every error cancels
-    axes = overlap.x.axes, overlap.y.axes
-    errors = overlap.product_error, *(side.single.gram_error for side in axes)
-    squares = float(_squared_norm(overlap)), *(side.gram_square for side in axes)
+    errors = overlap.single_errors
+    assert errors is not None
+    if errors.same:
+        return 0.0  # S, X and Y are one, so that every error cancels
+    x, y = overlap.x.axes, overlap.y.axes
+    squares = float(_squared_norm(overlap)), x.gram_square, y.gram_square
+    sizes = errors.product, errors.x_gram, errors.y_gram
     low, middle, high = (
         [
-            max(sqrt(square) + times * error, 0.0) ** 2 + more
-            for square, error, more in zip(squares, errors, added, strict=True)
+            max(sqrt(square) + sign * size, 0.0) ** 2 + more
+            for square, size, more in zip(squares, sizes, added, strict=True)
         ]
-        for times in (-1, 0, 1)
+        for sign in (-1, 0, 1)
     )
     if not (low[1] > 0 and low[2] > 0):
         return inf

@@ -146,7 +146,7 @@ def test_precision_is_refused_where_it_has_no_meaning():
         isorep.similarity(x, y, "pwcca", precision="single")
     with pytest.raises(ValueError, match="for similarities alone: pass precision='double'"):
         isorep.cka(x, y, precision="single", correct=True)
-    with pytest.raises(ValueError, match="unknown precision 'half'. Known: auto, double, single"):
+    with pytest.raises(ValueError, match=r"unknown precision 'half'\. Known: auto, double, single"):
         isorep.cka(x, y, precision="half")
     with pytest.raises(TypeError, match="unexpected keyword argument 'precision'"):
         isorep.pwcca(x, y, precision="single")

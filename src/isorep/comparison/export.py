@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _ATTRIBUTES = ("a", "b", "n_omitted", "precision", "precision_error")
 """Attributes of a table that JSON has, where the table has them."""
 
+
 def to_json(table: xarray.Dataset) -> str:
     """Return a table of `isorep.compare` as JSON: each variable is a nested list.
 

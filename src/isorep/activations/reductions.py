@@ -88,6 +88,10 @@ def _takes_mask(function: Callable[..., Any]) -> bool:
 
 def _positions_before_features(output: Tensor, features: tuple[int, ...]) -> Tensor:
     """Return (n, positions, p)."""
+    if len(output) and features == (1,):  # a map or signal; the same view in fewer steps
+        return output.flatten(2).mT
+    if output.ndim == 3 and features == (2,):  # tokens
+        return output
     positions = [k for k in range(1, output.ndim) if k not in features]
     x = output.permute(0, *positions, *features)
     p = math.prod(output.shape[k] for k in features)

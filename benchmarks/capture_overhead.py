@@ -47,9 +47,7 @@ def rows(
     """Return what a capture of all layers, and one of the blocks, cost beside the forward."""
     alone = copy.deepcopy(model)
     passes = {
-        layers: stream(
-            [copy.deepcopy(model)], batches, keep_on=None, layers=layers, progress=False
-        )
+        layers: stream([copy.deepcopy(model)], batches, keep_on=None, layers=layers, progress=False)
         for layers in ("*", blocks)
     }
     moved = [_to(batch, device) for batch in batches]
@@ -88,11 +86,11 @@ def _to(batch: Batch, device: torch.device) -> Batch:
 
 
 def _seconds(function: Callable[[], Any], device: torch.device) -> tuple[Any, float]:
-    start = time.process_time()
+    start = time.perf_counter()
     result = function()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return result, time.process_time() - start
+    return result, time.perf_counter() - start
 
 
 def resnet(n_batches: int) -> tuple[nn.Module, list[Batch], str]:

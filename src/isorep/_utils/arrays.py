@@ -17,6 +17,7 @@ from array_api_compat import (
     is_torch_array,
 )
 
+from isorep._utils.optional import import_optional
 from isorep._utils.tables import dense_numbers
 
 
@@ -82,6 +83,19 @@ def as_samples(x: ArrayLike, name: str, *, fewest: int = 2) -> tuple[Array, str]
     ValueError
         If `x` is not (n_samples, n_features) with enough samples and at least one feature.
     """
+    array, dtype = as_numbers(x, name, fewest=fewest)
+    xp = array_namespace(array)
+    try:
+        samples: Array = xp.astype(array, xp.float64, copy=False)
+    except TypeError as error:
+        raise TypeError(
+            f"{name} is on a device without float64 ({error}); move it to the CPU first"
+        ) from error
+    return samples, dtype
+
+
+def as_numbers(x: ArrayLike, name: str, *, fewest: int = 2) -> tuple[Array, str]:
+    """Do as `as_samples`, and keep the dtype of the array."""
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
         raise ValueError(
             f"{name} is a masked array with masked values: drop those samples or fill them in first"
@@ -108,13 +122,7 @@ def as_samples(x: ArrayLike, name: str, *, fewest: int = 2) -> tuple[Array, str]
             f"{name} is a JAX array and JAX has float64 switched off; call "
             "jax.config.update('jax_enable_x64', True) at the start of the program"
         )
-    try:
-        samples: Array = xp.astype(array, xp.float64, copy=False)
-    except TypeError as error:
-        raise TypeError(
-            f"{name} is on a device without float64 ({error}); move it to the CPU first"
-        ) from error
-    return samples, getattr(x, "computed_dtype", None) or dtype
+    return array, getattr(x, "computed_dtype", None) or dtype
 
 
 def _check_dtype(xp: Any, x: Array, name: str, dtype: str) -> None:
@@ -181,11 +189,9 @@ def epsilon(dtype: str) -> float:
     >>> epsilon("float16"), epsilon("bfloat16"), epsilon("int64") == epsilon("float64")
     (0.0009765625, 0.0078125, True)
     """
-    from ml_dtypes import finfo  # also of bfloat16, which NumPy lacks
-
-    is_float = dtype.startswith(("float", "bfloat"))
-    info = finfo(dtype if is_float else "float64")  # type: ignore[no-untyped-call]
-    return float(info.eps)
+    if dtype == "bfloat16":  # NumPy lacks it; its fraction has 7 bits
+        return 2.0**-7
+    return float(np.finfo(dtype if dtype.startswith("float") else "float64").eps)
 
 
 def on_a_device(array: Any) -> bool:
@@ -204,8 +210,7 @@ def to_numpy(x: Any) -> np.ndarray[Any, Any]:
     if is_torch_array(x):
         x = x.detach().cpu()
         if str(x.dtype) == "torch.bfloat16":
-            from ml_dtypes import bfloat16
-
+            bfloat16 = import_optional("ml_dtypes", "bfloat16").bfloat16
             return np.asarray(x.contiguous().view(array_namespace(x).int16)).view(bfloat16)
     elif is_cupy_array(x):
         x = x.get()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from isorep._utils.optional import import_optional
 from isorep.cli.app import app
 from isorep.cli.completion import complete_layer
 from isorep.cli.file_sides import as_sides
@@ -23,6 +24,7 @@ from isorep.cli.options import (
     MemoryOption,
     NanPolicyOption,
     PermutationsOption,
+    PrecisionOption,
     SeedOption,
 )
 from isorep.cli.output import (
@@ -105,6 +107,7 @@ def compare(
     chance: ChanceOption = False,
     permutations: PermutationsOption = None,
     seed: SeedOption = 0,
+    precision: PrecisionOption = "auto",
     nan_policy: NanPolicyOption = "raise",
     memory: MemoryOption = None,
     dry_run: Annotated[
@@ -161,6 +164,7 @@ def compare(
         "n_permutations": permutations,
         **known.read(),
         "seed": seed,
+        "precision": precision,
         "nan_policy": nan_policy,
         "memory": memory,
     }
@@ -242,9 +246,7 @@ def _in_memory(
 def _draw(table: xarray.Dataset, target: Path, quantity: Quantity | InferredQuantity) -> None:
     import io
 
-    import matplotlib
-
-    matplotlib.use("Agg")
+    import_optional("matplotlib", "plot").use("Agg")
     from matplotlib import pyplot
 
     from isorep.plot.heatmap import heatmap

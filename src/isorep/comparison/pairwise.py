@@ -77,12 +77,12 @@ def pairwise(
         How layers are prepared; see `isorep.Basis.from_array`.
     precision : {"auto", "double", "single"}
         Precision of the products of two bases; everything else is float64. "double" gives the
-        numbers of `isorep.similarity`. "single", for measures that need only second moments, takes
-        about half of the time. It changes correlations by about 1e-7 and measures by less than
-        1e-5, except PWCCA of tied correlations, whose weights are arbitrary. "auto" is "single" for
-        more than 1,000 pairs (45 networks and more) if every measure allows it. In both, a network
-        compared with itself has correlations of 1, up to rounding. With `correct`, `interval` or
-        `chance`, "auto" is "double" and "single" is an error.
+        numbers of `isorep.similarity` with ``precision="double"``. "single", for measures that need
+        only second moments, takes about half of the time. It changes correlations by about 1e-7 and
+        measures by less than 1e-5, except PWCCA of tied correlations, whose weights are arbitrary.
+        "auto" is "single" for more than 1,000 pairs (45 networks and more) if every measure allows
+        it. In both, a network compared with itself has correlations of 1, up to rounding. With
+        `correct`, `interval` or `chance`, "auto" is "double" and "single" is an error.
     nan_policy : {"raise", "omit"}
         What to do with NaN: "raise" makes the cells of the layer NaN, with the reason; "omit"
         leaves out every sample that has NaN in a selected layer of any network, and
@@ -96,7 +96,8 @@ def pairwise(
         Dask cluster to compute on: the address of its scheduler, such as
         ``"tcp://10.0.0.1:8786"``, or its client. The workers must see the stores under the same
         paths; arrays in memory are sent to them. Default: threads of this process, one per core or
-        ``dask.config.set(num_workers=...)``, each with one BLAS thread.
+        ``dask.config.set(num_workers=...)`` (Dask comes with the extra cluster), each with one BLAS
+        thread.
     memory : int or str, optional
         Memory limit in bytes, or as text such as ``"8 GB"``, for what is held at a time beside
         arrays in `networks`; on a cluster for all workers together. With a lower limit, layers are

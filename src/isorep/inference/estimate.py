@@ -134,7 +134,7 @@ def excesses_of(
     The measures share the simulated samples.
     """
     similarities = Similarities(rows, seed)
-    excess = population.excess(similarities, seed)
+    excess = population.excess_of_stacks(similarities.of_stack, seed)
     return {
         row.label: similarities.errors[row.label]
         if row.label in similarities.errors

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from isorep._utils.arrays import Array, to_numpy
 from isorep.core.overlap import Overlap
-from isorep.core.overlap_stack import OverlapStack
+from isorep.core.sample_stack import Stack
 from isorep.core.warning_text import WarningText
 from isorep.measures import chance_levels
 from isorep.measures.base import MeasureValue
@@ -32,10 +32,11 @@ VANISHED = 1e-12
 """Share of a side's squared inner products below which the U-centred rest is rounding."""
 
 
-def _alignment(overlap: Overlap | OverlapStack) -> Array:
+def _alignment(overlap: Overlap | Stack) -> Array:
     cross = overlap.cross
     shared = array_namespace(cross).sum(cross**2, axis=(-2, -1))
-    alignment: Array = shared / sqrt(overlap.x.axes.gram_square * overlap.y.axes.gram_square)
+    norms = overlap.x.axes.gram_square * overlap.y.axes.gram_square
+    alignment: Array = shared / norms**0.5
     return alignment
 
 

@@ -10,12 +10,13 @@ from isorep._utils.linalg import singular_values
 from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap
 from isorep.core.overlap_stack import OverlapStack
+from isorep.core.sample_stack import SampleStack
 from isorep.measures import chance_levels
 from isorep.measures.base import MeasureValue
 from isorep.measures.cca import mean_correlation, mean_squared_correlation
 from isorep.measures.measure_function import measure
 
-Sides = TypeVar("Sides", Overlap, OverlapStack)
+Sides = TypeVar("Sides", Overlap, OverlapStack, SampleStack)
 
 
 def leading_rank(basis: Basis, variance: float) -> int:

@@ -9,7 +9,7 @@ COMPILE := $(BIN)/python -W ignore -m compileall -qq -j 0 -x '/site-packages/.*/
 # Seconds that `make fuzz` takes.
 SECONDS ?= 600
 
-.PHONY: demo check test quick-tests all-tests fuzz bench lint types browser clean
+.PHONY: demo check test quick-tests all-tests docs fuzz bench lint types browser clean
 
 demo: .venv/.demo
 	$(BIN)/isorep demo
@@ -34,6 +34,11 @@ all-tests: .venv/.dev
 # Damaged files, ugly arrays and odd options, at random; not a part of `make test`.
 fuzz: .venv/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz --seconds $(SECONDS)
+
+# The site, in build/docs/html. Broken links and missing names are errors.
+docs: .venv/.dev
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build --builder html --jobs auto --fresh-env --nitpicky --fail-on-warning --keep-going \
+		--doctree-dir build/docs/doctrees --quiet docs build/docs/html
 
 bench: .venv/.dev
 	$(BIN)/python benchmarks $(BENCH)

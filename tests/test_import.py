@@ -14,6 +14,7 @@ import isorep
 
 PACKAGE = Path(isorep.__file__).parent
 SUBMODULES = {
+    "activations",
     "alignment",
     "inference",
     "measures",

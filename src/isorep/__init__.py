@@ -7,7 +7,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import alignment, inference, measures, monitor, paper, plot, storage, testing
+    from . import (
+        activations,
+        alignment,
+        inference,
+        measures,
+        monitor,
+        paper,
+        plot,
+        storage,
+        testing,
+    )
     from ._utils.version import __version__
     from .activations.capture import capture
     from .alignment.align import align
@@ -49,6 +59,7 @@ __all__ = [
     "Representations",
     "Score",
     "__version__",
+    "activations",
     "align",
     "alignment",
     "bartlett",

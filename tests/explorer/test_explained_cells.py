@@ -112,6 +112,7 @@ class TestCells:
         [
             (0, ValueError, "explain must be 1 or more cells, got 0"),
             (["d"], ValueError, "unknown x_layer in explain 'd'"),
+            (("a", "b"), ValueError, r"one pair of layers or two layers: pass \[\('a', 'b'\)\]"),
             ([("a", "b", "c")], TypeError, r"or pairs \(x_layer, y_layer\), got \('a', 'b', 'c'\)"),
             ({("a", "a"): 3}, TypeError, "expected the result of isorep.explain for"),
         ],

@@ -222,3 +222,23 @@ def test_a_coordinate_of_a_table_names_the_groups():
         isorep.overlap(named, reordered, groups="session")
     with pytest.raises(ValueError, match=r"no coordinate 'image' .* they have: none"):
         isorep.overlap(x, y, groups="image")
+
+
+def test_repeated_rows_are_noticed_in_any_order():
+    x, y, groups = repeats(60, 3, 6, within=0.0)
+    order = np.random.default_rng(1).permutation(len(x))
+    x, y, groups = x[order], y[order], groups[order]
+    result = isorep.infer(x, y, n_permutations=19)
+    assert "only 60 of 180 rows differ" in result.warnings[-1]
+    assert result.warnings[-1].code == "dependent-samples"
+    assert not any("rows" in text for text in isorep.infer(x, y, groups=groups).warnings)
+
+
+def test_rows_with_few_values_are_no_repeats():
+    rng = np.random.default_rng(2)
+    labels = rng.integers(0, 8, (2, 300))
+    labels[1, :200] = labels[0, :200]
+    x, y = (isorep.one_hot(side) for side in labels)
+    for side in (x, y, rng.standard_normal((300, 4))):
+        warnings = isorep.infer(x, side, "cka", n_permutations=19).warnings
+        assert not any("rows differ" in text for text in warnings)

@@ -96,7 +96,7 @@ def test_the_page_opens_with_the_findings_of_the_abstract(folder):
     assert rows[2].endswith(
         "| [fig4](#fig4) | yes: 1 of 1 claims; p of claimed differences at most 0.0100 |"
     )
-    assert rows[3].endswith("| [fig6](#fig6), [figA3](#figa3) | yes: 1 of 1 claims |")
+    assert rows[3].endswith("| [fig6](#fig6), figA3 | yes: 1 of 1 claims |")
 
 
 def test_an_old_page_makes_way_for_the_new(folder):

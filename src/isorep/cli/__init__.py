@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from isorep._utils.version import __version__
 from isorep.cli import (  # noqa: F401  # to register them
@@ -20,6 +20,7 @@ from isorep.cli import (  # noqa: F401  # to register them
     contrast,
     demo,
     diff,
+    doctor,
     formats,
     measures,
     pairwise,
@@ -53,7 +54,7 @@ def main() -> None:
     try:
         with prompt_interrupts():
             try:
-                _command()()
+                _command()(prog_name="isorep")  # also as python -m isorep
             finally:
                 sys.stdout.flush()  # here, since Python would show a full disk as a traceback
     except KeyboardInterrupt:
@@ -73,9 +74,9 @@ def main() -> None:
 
 
 @cache
-def _command() -> TyperGroup:
+def _command() -> Callable[..., object]:
     """Build the commands, which takes longer than to run many of them, from their signatures."""
-    return typer.main.get_group(app)
+    return typer.main.get_command(app)
 
 
 def _fail(message: str, place: str | None = None) -> None:

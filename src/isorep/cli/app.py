@@ -8,7 +8,6 @@ app = typer.Typer(
     name="isorep",
     help="Compare representations of neural networks up to a change of basis.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )

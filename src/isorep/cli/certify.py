@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from isorep.cli.app import app
+from isorep.cli.completion import complete_measure
 from isorep.cli.output import new_console, new_table, say, shown
 from isorep.cli.own_measures import import_measure
 
@@ -20,6 +21,7 @@ def certify(
         str,
         typer.Argument(
             metavar="MEASURE",
+            autocompletion=complete_measure,
             callback=import_measure,
             help="Measure to check: module:name of what isorep.register returned, or the name of "
             "a measure, with options if any.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isorep.cli.app import app
+from isorep.cli.completion import complete_layer
 from isorep.cli.file_sides import as_sides
 from isorep.cli.inferred_cells import cell_listing, print_legend
 from isorep.cli.model_options import model_options
@@ -84,11 +85,19 @@ def compare(
     layers: LayersOption = None,
     layers_a: Annotated[
         list[str] | None,
-        typer.Option(metavar="GLOB", help="Pattern of layer names of A alone; may be repeated."),
+        typer.Option(
+            metavar="GLOB",
+            autocompletion=complete_layer,
+            help="Pattern of layer names of A alone; may be repeated.",
+        ),
     ] = None,
     layers_b: Annotated[
         list[str] | None,
-        typer.Option(metavar="GLOB", help="Pattern of layer names of B alone; may be repeated."),
+        typer.Option(
+            metavar="GLOB",
+            autocompletion=complete_layer,
+            help="Pattern of layer names of B alone; may be repeated.",
+        ),
     ] = None,
     measure: MeasuresOption = None,
     correct: CorrectOption = False,

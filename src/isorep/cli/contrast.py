@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from isorep.cli.app import app
+from isorep.cli.completion import complete_layer
 from isorep.cli.file_sides import as_file, file_options
 from isorep.cli.option_groups import with_options
 from isorep.cli.options import (
@@ -71,6 +72,7 @@ def contrast(
             "--other-layers",
             "--other-layer",
             metavar="GLOB",
+            autocompletion=complete_layer,
             help="Layers of A with which the layers of A are contrasted; may be repeated. "
             "\\[default: *]",
         ),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from isorep.cli.app import app
+from isorep.cli.completion import complete_layer
 from isorep.cli.file_sides import as_sides
 from isorep.cli.model_options import model_options
 from isorep.cli.option_groups import with_options
@@ -67,6 +68,7 @@ def diff(
         list[str] | None,
         typer.Option(
             metavar="GLOB",
+            autocompletion=complete_layer,
             help="Layers of the changed model, if its names differ from those of --layers; may be "
             "repeated.",
         ),

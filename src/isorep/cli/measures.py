@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isorep.cli.app import app
-from isorep.cli.output import new_console, new_table, shown
+from isorep.cli.completion import complete_measure
+from isorep.cli.output import STDOUT, new_console, new_table, shown, write_text
 from isorep.cli.own_measures import import_measure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from rich.table import Table
 
@@ -30,16 +31,28 @@ _INVARIANCE = {
 }
 
 
-@app.command(epilog="Examples:\n\nisorep measures\n\nisorep measures 'linear_regression(folds=10)'")
+@app.command(
+    epilog="Examples:\n\nisorep measures\n\nisorep measures 'linear_regression(folds=10)'\n\n"
+    "isorep measures pwcca --bibtex >> references.bib"
+)
 def measures(
     measure: Annotated[
         str | None,
         typer.Argument(
             metavar="MEASURE",
+            autocompletion=complete_measure,
             callback=lambda spec: None if spec is None else import_measure(spec),
             help="Measure to describe, with options if any.",
         ),
     ] = None,
+    bibtex: Annotated[
+        bool,
+        typer.Option(
+            "--bibtex",
+            help="Print the BibTeX entries of the works that the measures come from, or that the "
+            "one measure comes from.",
+        ),
+    ] = False,
 ) -> None:
     """List the measures, or describe one.
 
@@ -48,6 +61,10 @@ def measures(
     from isorep.measures.plugins import PLUGINS
     from isorep.measures.registry import MEASURES, measure_named
 
+    if bibtex:
+        rows = [*MEASURES.values()] if measure is None else [measure_named(measure)]
+        write_text(STDOUT, _bibtex(rows))
+        return
     console = new_console()
     if measure is None:
         console.print(_list(MEASURES.values()))
@@ -58,6 +75,22 @@ def measures(
     row = measure_named(measure)
     console.print(shown(row.label, "bold") + shown(f": {row.description}"))
     console.print(_description(row))
+
+
+def _bibtex(rows: Sequence[Measure]) -> str:
+    """Return the entries of all works that measures come from, each once."""
+    from isorep.measures.bibliography import cited_entries
+
+    entries: dict[str, str] = {}
+    for row in rows:
+        cited = cited_entries(row.reference)
+        if not cited and len(rows) == 1:
+            raise ValueError(
+                f"no BibTeX entry is known of the source of {row.name}: its reference is "
+                f"{row.reference!r}"
+            )
+        entries |= cited
+    return "\n\n".join(entries.values()) + "\n"
 
 
 def _list(rows: Iterable[Measure]) -> Table:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from isorep.cli.completion import complete_layer, complete_measure
 from isorep.cli.own_measures import import_measure, import_measures
 
 MeasureOption = Annotated[
@@ -14,6 +15,7 @@ MeasureOption = Annotated[
     typer.Option(
         "--measure",
         metavar="MEASURE",
+        autocompletion=complete_measure,
         callback=import_measure,
         help="Measure to compare by, e.g. cka, 'linear_regression(folds=10)', or module:name of "
         "what isorep.register returned.",
@@ -24,6 +26,7 @@ MeasuresOption = Annotated[
     typer.Option(
         "--measure",
         metavar="MEASURE",
+        autocompletion=complete_measure,
         callback=import_measures,
         help="Measure to compare by, e.g. cka, 'linear_regression(folds=10)', or module:name of "
         "what isorep.register returned; may be repeated. \\[default: pwcca]",
@@ -35,6 +38,7 @@ LayersOption = Annotated[
         "--layers",
         "--layer",
         metavar="GLOB",
+        autocompletion=complete_layer,
         help="Pattern of layer names, e.g. 'conv*', or '!fc' for all others; may be repeated. "
         "\\[default: *]",
     ),

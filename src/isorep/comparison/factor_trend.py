@@ -14,7 +14,7 @@ from isorep._utils.validation import check_seed
 from isorep.comparison.inferred import adjusted_p_values
 from isorep.comparison.network_distances import NetworkDistances, few_networks
 from isorep.comparison.network_groups import group_of_each
-from isorep.core.warning_text import issue
+from isorep.core.warning_text import WarningText, issue
 from isorep.inference.network_permutations import (
     Floats,
     exact_p_value,
@@ -79,7 +79,8 @@ def factor_trend(
     Warns
     -----
     CodedWarning
-        If a test of so few networks cannot have a p-value of 0.05 or less.
+        If a test of so few networks cannot have a p-value of 0.05 or less, or `within_trend` is
+        NaN because fewer than two levels have several networks.
 
     References
     ----------
@@ -108,13 +109,17 @@ def factor_trend(
     sizes = np.bincount(levels).tolist()
     order = np.argsort(levels, kind="stable")
     arrays = known.by_layer(lambda values: _trends(values[np.ix_(order, order)], sizes, seed))
-    tests = {name: text for name, text in _TESTS.items() if name in arrays}
+    tests = [name for name in _TESTS if name in arrays]
     for name in tests:
         p_values = arrays[f"{name}_p_value"]
         arrays[f"{name}_p_adjusted"] = adjusted_p_values(p_values, ~np.isnan(p_values))
     warnings = few_networks(arrays, tests, f"levels of {', '.join(map(str, sizes))} networks")
+    if "within_trend" not in arrays:
+        unknown = np.full_like(arrays["mantel"], np.nan)
+        arrays |= {name.replace("mantel", "within_trend"): unknown for name in arrays}
+        warnings.append(_no_pairs(sizes))
     attrs = {"kind": "factor_trend", "warnings": list(issue(warnings, stacklevel=2))}
-    return known.to_dataset(arrays, {}, attrs, tests)
+    return known.to_dataset(arrays, {}, attrs, _TESTS)
 
 
 _TESTS = {
@@ -138,6 +143,15 @@ def _levels(numbers: Sequence[Any], networks: Sequence[Any]) -> NDArray[np.int64
             "isorep.compare_groups for two groups"
         )
     return np.asarray(levels, dtype=np.int64)
+
+
+def _no_pairs(sizes: Sequence[int]) -> WarningText:
+    return WarningText(
+        "few-networks",
+        "within_trend is NaN: it compares networks of one level with each other, and only "
+        f"{sum(size > 1 for size in sizes)} of {len(sizes)} levels have two networks or more",
+        "train several networks of each level; mantel needs one of each",
+    )
 
 
 def _trends(distances: Floats, sizes: Sequence[int], seed: int) -> dict[str, Floats]:

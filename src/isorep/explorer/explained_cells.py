@@ -160,6 +160,11 @@ def _chosen_cells(table: xarray.Dataset, measure: str, cells: Any) -> list[Cell]
     """
     if isinstance(cells, str):
         cells = [cells]
+    if isinstance(cells, tuple) and len(cells) == 2 and all(isinstance(c, str) for c in cells):
+        raise ValueError(
+            f"explain={cells!r} can mean one pair of layers or two layers: pass [{cells!r}] for "
+            f"the pair, or {list(cells)!r} for each layer with the layer of the same name"
+        )
     if isinstance(cells, Iterable):
         pairs = [(pair, pair) if isinstance(pair, str) else pair for pair in cells]
         return list(dict.fromkeys(_cell_of(table, pair) for pair in pairs))

@@ -13,7 +13,7 @@ from isorep.measures.neighbours import Metric, shared
 @measure(
     formula="mean_i(|N_x(i) & N_y(i)| / |N_x(i) | N_y(i)|)",
     description="Jaccard similarity of each sample's nearest neighbours (10 by cosine by default)",
-    reference="Wang et al. 2020; Klabunde et al. 2025",
+    reference="Wang et al. 2022; Klabunde et al. 2025",
     invariance="rotation",
     emphasis="distances",
     metric=True,
@@ -53,8 +53,9 @@ def jaccard_knn(
 
     References
     ----------
-    Wang, Rao, Zhang, Qin and Wang 2020, Towards understanding the instability of network embedding.
-    Klabunde, Schumacher, Strohmaier and Lemmerich 2025, Similarity of neural network models.
+    Wang, Rao, Guo, Wang, Liu and Guan 2022, Towards understanding the instability of network
+    embedding. Klabunde, Schumacher, Strohmaier and Lemmerich 2025, Similarity of neural network
+    models.
 
     Examples
     --------

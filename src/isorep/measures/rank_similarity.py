@@ -14,7 +14,7 @@ from isorep.measures.neighbours import Metric, shared
 @measure(
     formula="mean_i(sum_j 2 / ((1 + |r_x - r_y|) (r_x + r_y)) / sum_(s <= |N_x & N_y|) 1/s)",
     description="agreement in order of shared nearest neighbours (of 10 by cosine by default)",
-    reference="Wang et al. 2020; Klabunde et al. 2025",
+    reference="Wang et al. 2022; Klabunde et al. 2025",
     invariance="rotation",
     emphasis="distances",
     requires="samples",
@@ -56,8 +56,9 @@ def rank_similarity(
 
     References
     ----------
-    Wang, Rao, Zhang, Qin and Wang 2020, Towards understanding the instability of network embedding.
-    Klabunde, Schumacher, Strohmaier and Lemmerich 2025, Similarity of neural network models.
+    Wang, Rao, Guo, Wang, Liu and Guan 2022, Towards understanding the instability of network
+    embedding. Klabunde, Schumacher, Strohmaier and Lemmerich 2025, Similarity of neural network
+    models.
 
     Examples
     --------

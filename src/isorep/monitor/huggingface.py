@@ -8,6 +8,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from isorep.monitor.monitor import Monitor
 
+__all__ = ["MonitorCallback"]
+
 
 class MonitorCallback(TrainerCallback):
     """Drive a monitor from a `Trainer` of transformers.

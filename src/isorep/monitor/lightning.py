@@ -8,6 +8,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from isorep.monitor.monitor import Monitor
 
+__all__ = ["MonitorCallback"]
+
 
 class MonitorCallback(Callback):
     """Drive a monitor from a Lightning `Trainer`.

@@ -49,11 +49,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+__all__ = ["FIGURES", "LANGUAGE", "SCALES", "Entry"]
+
 SCALES = {
     "laptop": "minutes on two cores, no download",
     "small": "real data at a size that takes two cores one or two hours a figure; needs --data",
     "paper": "the paper's set-up unchanged, on a GPU; needs --data",
 }
+"""Scales of a figure, each with what it takes."""
 
 
 class Entry(NamedTuple):

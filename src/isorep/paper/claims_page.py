@@ -78,7 +78,7 @@ def _lines(figures: dict[str, Any], by_hand: str) -> list[str]:
         *_table(
             ("finding", "figures", "does it come out?"),
             [
-                (words, ", ".join(f"[{name}](#{name.lower()})" for name in names), verdict)
+                (words, ", ".join(_link(name, figures) for name in names), verdict)
                 for words, names in FINDINGS.items()
                 if (verdict := _finding(figures, names))
             ],
@@ -104,6 +104,11 @@ def _lines(figures: dict[str, Any], by_hand: str) -> list[str]:
     for name, record in figures.items():
         lines += _figure(name, record)
     return [*lines, ""]
+
+
+def _link(name: str, figures: Mapping[str, Any]) -> str:
+    """Return a link to the figure's part of the page, or its name if the page has none."""
+    return f"[{name}](#{name.lower()})" if name in figures else name
 
 
 def _finding(figures: Mapping[str, Any], panels: Mapping[str, tuple[str, ...]]) -> str:

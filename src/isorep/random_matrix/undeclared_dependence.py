@@ -24,26 +24,72 @@ TRIVIAL_LOSS = 0.9
 """Share of the samples that they must at least be worth for dependence to do no harm."""
 
 FEWEST_SAMPLES = 20
-"""Samples below which no autocorrelation is looked for."""
+"""Samples below which no dependence is looked for."""
+
+SAME = 1e-8
+"""Difference of two whitened coordinates, relative to the largest, up to which it is rounding."""
 
 
 def dependence_warnings(overlap: Overlap) -> tuple[WarningText, ...]:
-    """Warn if neighbouring samples are alike on both sides and no structure was declared.
+    """Warn if samples depend on each other on both sides and no structure was declared.
 
-    The positive lag-1 autocorrelations r of the leading principal components, in row order, are
-    tested on each side: ``n sum r^2`` is at most chi-squared for independent samples. Samples that
-    depend on each other on one side only do no harm.
+    Samples that depend on each other on one side only do no harm.
 
     Parameters
     ----------
     overlap : Overlap
         If it has a structure or knows no samples, there is no warning.
     """
-    from scipy.special import chdtri
-
     n = overlap.n_samples
     if overlap.structure is not None or not overlap.knows_samples or n < FEWEST_SAMPLES:
         return ()
+    return _repeated_samples(overlap) or _alike_neighbours(overlap)
+
+
+def _repeated_samples(overlap: Overlap) -> tuple[WarningText, ...]:
+    """Warn if samples occur several times, in any order.
+
+    A repeated sample is the same on both sides. Samples that only have few values, such as labels,
+    are not repeats: they differ on the other side, or there are no more of them than directions.
+    """
+    n = overlap.n_samples
+    x, y = (_equal_rows(side) for side in (overlap.x, overlap.y))
+    numbers = {len(np.unique(x)), len(np.unique(y)), len(np.unique(np.stack([x, y]), axis=1).T)}
+    distinct = min(numbers)
+    few_values = distinct <= 1 + max(overlap.x.rank, overlap.y.rank)
+    if len(numbers) > 1 or distinct > TRIVIAL_LOSS * n or few_values:
+        return ()
+    return (
+        WarningText(
+            "dependent-samples",
+            f"only {distinct} of {n} rows differ: the others repeat a row on both sides, and "
+            "p-values, intervals and corrections that take them as independent are too good",
+            "drop repeated samples, or pass groups= with the same label for all repeats of one",
+        ),
+    )
+
+
+def _equal_rows(side: Basis) -> NDArray[np.int64]:
+    """Return a number for each sample that only samples with the same row share."""
+    q = to_numpy(side.leading(LEADING).q)
+    # One number for each row: equal rows have the same, others hardly ever.
+    values = q @ np.sqrt(np.arange(2.0, 2.0 + q.shape[1]))
+    order = np.argsort(values)
+    steps = np.diff(values[order]) > SAME * np.abs(values).max()
+    numbers = np.empty(len(values), dtype=np.int64)
+    numbers[order] = np.concatenate([[0], np.cumsum(steps)])
+    return numbers
+
+
+def _alike_neighbours(overlap: Overlap) -> tuple[WarningText, ...]:
+    """Warn if neighbouring samples are alike.
+
+    The positive lag-1 autocorrelations r of the leading principal components, in row order, are
+    tested on each side: ``n sum r^2`` is at most chi-squared for independent samples.
+    """
+    from scipy.special import chdtri
+
+    n = overlap.n_samples
     lags = [_lag_one(side) for side in (overlap.x, overlap.y)]
     if any(n * float(np.sum(lag**2)) <= chdtri(len(lag), RARE) for lag in lags):
         return ()

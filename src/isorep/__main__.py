@@ -1,0 +1,5 @@
+"""Run the shell as ``python -m isorep``."""
+
+from isorep.cli import main
+
+main()

@@ -162,7 +162,7 @@ def _products(
 ) -> Array:
     """Return ``fixed.T @ moved[order]`` for each order, (s, b, r) with the axes in another order.
 
-    It is one product. With the narrow side first, it would take twice as long.
+    It is one product. With the many reordered columns first, it would take twice as long.
     """
     xp = array_namespace(moved)
     n, r = moved.shape

@@ -107,8 +107,8 @@ class StackedSide:
         """Return the basis of each sample."""
         xp = array_namespace(self.roots)
         side, _ = self.principal
-        square = self.rank == side.roots.shape[2]
-        inverses = (xp.linalg.inv if square else xp.linalg.pinv)(side.roots)
+        invert = xp.linalg.inv if side.rank == side.roots.shape[2] else xp.linalg.pinv
+        inverses = (self.basis.singular_values / self.unit)[:, None] * invert(side.scores)
         loadings, s = side.roots @ self.basis.loadings, self.singular_values
         return [
             replace(

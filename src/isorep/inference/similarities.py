@@ -36,12 +36,15 @@ class Similarities:
 
     def __call__(self, sample: Overlap) -> NDArray[np.float64]:
         """Return the similarity by each measure."""
-        return self.of_stack([sample])[0]
+        values: NDArray[np.float64] = self.of_stack([sample])[0]
+        return values
 
     def of_stack(self, stack: Stack | Sequence[Overlap]) -> NDArray[np.float64]:
         """Return the similarity of each overlap by each measure, (b, n_measures)."""
         check_stopped()
-        return np.stack([self._of_measure(row, stack, options) for row, options in self._rows], 1)
+        columns = [self._of_measure(row, stack, options) for row, options in self._rows]
+        values: NDArray[np.float64] = np.stack(columns, axis=1)
+        return values
 
     def _of_measure(
         self, row: Measure, stack: Stack | Sequence[Overlap], options: dict[str, object]

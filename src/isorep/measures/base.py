@@ -329,7 +329,8 @@ class Measure:
             return np.array(
                 [self.clipped(self.compute(part, **options).similarity) for part in stack]
             )
-        return np.broadcast_to(np.clip(to_numpy(values), *self.similarity_range), len(stack))
+        clipped = np.clip(to_numpy(values), *self.similarity_range)
+        return np.asarray(np.broadcast_to(clipped, len(stack)))
 
     def __call__(self, coupled: Any, **options: Any) -> Score:
         """Compute the measure of an overlap.

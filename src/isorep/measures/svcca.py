@@ -10,7 +10,7 @@ from isorep._utils.linalg import singular_values
 from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap
 from isorep.core.overlap_stack import OverlapStack
-from isorep.core.sample_stack import SampleStack
+from isorep.core.sample_stack import SampleStack, StackedSide
 from isorep.measures import chance_levels
 from isorep.measures.base import MeasureValue
 from isorep.measures.cca import mean_correlation, mean_squared_correlation
@@ -19,12 +19,13 @@ from isorep.measures.measure_function import measure
 Sides = TypeVar("Sides", Overlap, OverlapStack, SampleStack)
 
 
-def leading_rank(basis: Basis, variance: float) -> int:
+def leading_rank(basis: Basis | StackedSide, variance: float) -> int:
     """Return the fewest leading principal components that hold a share of the variance.
 
     For a simulated sample, their number is that of the real sample behind it.
     """
     basis = basis.simulated_from or basis
+    assert isinstance(basis, Basis)  # stacks are of simulated samples
     xp = array_namespace(basis.singular_values)
     squares = (basis.singular_values / basis.singular_values[0]) ** 2
     sums = xp.cumulative_sum(squares)

@@ -39,11 +39,6 @@ class BartlettFactor:
         self.x = factor[:x_rank, :x_rank]
         self.rest = factor[:, x_rank:]
 
-    def y(self, correlations: Floats) -> tuple[Floats, Floats]:
-        """Return y's coordinates in the a rows of x, (a, b), and in the other rows, (b, b)."""
-        (rows,) = y_coordinates([self], correlations)
-        return rows[: len(self.x)], rows[len(self.x) :]
-
     def correlations(self, population: Floats) -> Floats:
         """Return the sample's correlations, descending, for the population's correlations."""
         (correlations,) = sample_correlations([self], population)

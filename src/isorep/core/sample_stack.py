@@ -32,6 +32,10 @@ class StackedSide:
         See `Basis`.
     is_principal : bool
         Whether the axes are those of PCA.
+    n_samples : tuple of int or None
+        Number of samples of each; None if it is that of `basis`.
+    offsets : (b, r) array or None
+        Mean of each sample minus that of `basis`, in the components of `basis`; None for 0.
     """
 
     basis: Basis
@@ -39,6 +43,8 @@ class StackedSide:
     rows: Array | None = None
     simulated_from: Basis | None = None
     is_principal: bool = False
+    n_samples: tuple[int, ...] | None = None
+    offsets: Array | None = None
 
     @property
     def rank(self) -> int:
@@ -110,9 +116,14 @@ class StackedSide:
         invert = xp.linalg.inv if side.rank == side.roots.shape[2] else xp.linalg.pinv
         inverses = (self.basis.singular_values / self.unit)[:, None] * invert(side.scores)
         loadings, s = side.roots @ self.basis.loadings, self.singular_values
+        offsets = self.offsets
+        means = None if offsets is None else self.basis.mean + offsets @ self.basis.loadings
         return [
             replace(
                 self.basis,
+                n_samples=self.basis.n_samples if self.n_samples is None else self.n_samples[i],
+                mean=self.basis.mean if means is None else means[i, :],
+                sample_ids=None,
                 axes=PrincipalAxes(
                     singular_values=s[i, :],
                     loadings=loadings[i, ...],
@@ -158,11 +169,6 @@ class SampleStack:
     y: StackedSide
     whitened: Array
     known_svd: SVD | None = None
-
-    @property
-    def n_samples(self) -> int:
-        """Number of samples behind each overlap."""
-        return self.x.basis.n_samples
 
     @property
     def matrix(self) -> Array:

@@ -14,6 +14,7 @@ from isorep._utils.damaged_file import damage_as_value_error
 from isorep._utils.memory import check_fits
 from isorep._utils.optional import import_optional
 from isorep.comparison.inferred import INFERRED
+from isorep.comparison.provenance import PROVENANCE
 from isorep.comparison.sweeps.sweep_store import check_whole
 
 if TYPE_CHECKING:
@@ -132,5 +133,6 @@ def _from_json(path: Path) -> xarray.Dataset:
             "isorep_version": content["isorep_version"],
             "measures": list(content["measures"]),
             **{side: content[side] for side in ("a", "b", "n_omitted") if side in content},
+            **({PROVENANCE: json.dumps(content[PROVENANCE])} if PROVENANCE in content else {}),
         },
     )

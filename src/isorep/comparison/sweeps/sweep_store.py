@@ -341,7 +341,7 @@ def _identity(sweep: Sweep, fingerprints: Sequence[str]) -> dict[str, Any]:
     tiles = [(t.layer, t.x.start, t.x.stop, t.y.start, t.y.stop) for t in sweep.tiles]
     return {
         "format": _FORMAT,
-        **sweep.table_attrs,
+        **sweep.identity_attrs,
         "isorep_version": release_of(__version__),
         **inputs.inference.used,
         **({"versions": versions} if versions else {}),

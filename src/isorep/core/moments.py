@@ -315,6 +315,11 @@ def gram_matrix(centred: Any) -> Any:
     return gram
 
 
+def cross_product(x: Any, y: Any) -> Any:
+    """Return ``x.T @ y``, the narrower side first: BLAS is then up to twice as fast."""
+    return x.T @ y if x.shape[1] <= y.shape[1] else (y.T @ x).T
+
+
 def _check_mergeable(moments: Moments | CrossMoments, other: Any) -> None:
     if type(other) is not type(moments):
         raise TypeError(

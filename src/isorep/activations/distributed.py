@@ -215,7 +215,8 @@ def _link(parts: Mapping[Any, Part], ranks: Mapping[int, Mapping[Any, Any]]) -> 
     backend = _backends().get(kind)
     if backend is None or (kind != "cpu" and backend == "gloo"):  # gloo sends through the host
         return _Link(_device(), is_home=False)
-    devices = [x.scatter.device for x in parts.values() if isinstance(x.scatter, Tensor)]
+    scatters: list[Any] = [x.scatter for x in parts.values()]
+    devices = [scatter.device for scatter in scatters if isinstance(scatter, Tensor)]
     return _Link(devices[0] if devices else _own_device(kind), is_home=True)
 
 

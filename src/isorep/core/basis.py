@@ -63,6 +63,16 @@ class Basis:
     simulated_from : Basis or None
         For a simulated sample, the basis of the real sample behind it. `svcca` keeps as many
         components as in that.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> x = np.random.default_rng(0).standard_normal((100, 3))
+    >>> basis = isorep.Basis.from_array(x)
+    >>> basis.n_samples, basis.rank
+    (100, 3)
+    >>> bool(np.allclose(basis.q.T @ basis.q, np.eye(3)))
+    True
     """
 
     n_samples: int

@@ -49,6 +49,16 @@ class Overlap:
         The product of the factors of both bases, from which `matrix` is computed otherwise.
     n_omitted : int
         Rows that were left out because they have NaN; see `isorep.overlap`.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> shared, x, y = np.random.default_rng(0).standard_normal((3, 1000, 2))
+    >>> o = isorep.overlap(np.hstack([shared, x]), np.hstack([y, shared]))
+    >>> o.matrix.shape, int((o.correlations > 0.99).sum())
+    ((4, 4), 2)
+    >>> round(isorep.cca(o.x, o.y).similarity, 1)
+    0.5
     """
 
     x: Basis

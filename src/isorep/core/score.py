@@ -33,6 +33,16 @@ class Score:
         none.
     n_omitted : int
         Rows that were left out because they have NaN, with ``nan_policy="omit"``.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> x, noise = np.random.default_rng(0).standard_normal((2, 1000, 4))
+    >>> score = isorep.pwcca(x, x + noise)
+    >>> score
+    Score(pwcca: similarity=0.7034, distance=0.2966, n_samples=1000, x_rank=4, y_rank=4)
+    >>> round(score.similarity + score.distance, 6), score.warnings
+    (1.0, ())
     """
 
     similarity: float

@@ -48,6 +48,9 @@ lint: .venv/.dev node_modules/.biome
 	$(BIN)/ruff format --check .
 	$(BIN)/node node_modules/@biomejs/biome/bin/biome check --error-on-warnings
 	$(BIN)/lint-imports
+	$(BIN)/towncrier build --draft --version next >/dev/null
+	$(BIN)/node .github/lint_workflows.mjs
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 types: .venv/.dev
 	$(BIN)/mypy
@@ -66,13 +69,14 @@ browser:
 
 .venv/.dev: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(PIP) --editable '.[dev]'
+	$(PIP) pip  # Python 3.11 brings one that knows no dependency groups
+	$(PIP) --editable '.[all]' --group dev
 # Without torchvision, which timm requires: the tests put an empty module in its place.
 	$(PIP) --no-deps timm
 	$(COMPILE)
 	touch $@
 
-# Node.js comes from PyPI with the dev extra; package.json pins Biome, which lints the JavaScript.
+# Node.js comes from PyPI with the lint group; package.json pins Biome, which lints the JavaScript.
 node_modules/.biome: package.json | .venv/.dev
 	$(BIN)/npm install --no-package-lock --no-audit --no-fund --silent
 	touch $@

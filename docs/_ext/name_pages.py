@@ -30,7 +30,7 @@ def _name_page(name: Name) -> str:
     if name.result_of:
         parts.append(f"What :py:obj:`{name.result_of}` returns.\n\n")
     if name.kind == "data":  # autodoc finds no docstring of a name that comes from another module
-        text = re.sub(r"^(\w+)\n-+$", r".. rubric:: \1", name.doc, flags=re.MULTILINE)
+        text = re.sub(r"^(\w+)\n-+$", r".. rubric:: \1\n", name.doc, flags=re.MULTILINE)
         parts.append(f".. py:data:: {name.path}\n\n{indent(text, '   ')}\n")
     else:
         parts.append(f".. auto{name.kind}:: {name.path}\n")

@@ -46,7 +46,8 @@ def test_a_score_as_plain_values_is_json():
 def test_the_dictionary_of_a_computed_score_is_plain():
     x, y = np.random.default_rng(1).standard_normal((2, 211, 3))
     values = isorep.cka(x, y).to_dict()
-    assert {type(value) for value in values.values()} <= {float, int, str, list, type(None)}
+    assert {type(value) for value in values.values()} <= {float, int, str, list, dict, type(None)}
+    assert json.loads(json.dumps(values)) == values
 
 
 def test_an_overlap_and_a_basis_are_shown_in_one_line_without_a_decomposition():

@@ -1,6 +1,7 @@
 """Shards of sparse-autoencoder tools: what they refuse, and how much of a file is read."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -33,6 +34,12 @@ def test_the_cache_of_one_layer_knows_the_sequences(cache):
     assert list(reps) == ["layer_2_out"]
     assert reps.dtypes == {"layer_2_out": "bfloat16"}
     np.testing.assert_array_equal(reps.groups, SEQUENCES)
+
+
+def test_bfloat16_without_its_library_names_the_extra(cache, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ml_dtypes", None)
+    with pytest.raises(ImportError, match=r"needs ml_dtypes: pip install 'isorep\[bfloat16\]'"):
+        load(cache / "layer_2_out")
 
 
 def test_a_cache_without_its_sequences_says_so(cache):

@@ -1,5 +1,7 @@
 """Threads: the limit of one BLAS thread, and work on many items in parallel."""
 
+import os
+import sys
 import threading
 import time
 
@@ -56,6 +58,11 @@ def test_many_share_the_cores_in_order_with_one_blas_thread_each():
     assert threading.main_thread() not in threads
     assert 1 < len(set(threads)) <= 3
     assert set(blas) == {frozenset({1})}
+
+
+def test_without_dask_every_core_that_the_process_may_use_works(monkeypatch):
+    monkeypatch.setitem(sys.modules, "dask", None)
+    assert 1 <= n_workers() <= os.cpu_count()
 
 
 @pytest.mark.parametrize(("workers", "count", "at_once"), [(3, 5, None), (1, 20, None), (3, 20, 1)])

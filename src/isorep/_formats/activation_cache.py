@@ -20,6 +20,7 @@ from isorep._formats.raw_values import RawValues
 from isorep._formats.torch_file import read_torch
 from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.natural_order import natural_key
+from isorep._utils.optional import import_optional
 
 _CONFIG = "config.json"
 _RANGES = "sequence_ranges.pt"
@@ -87,8 +88,8 @@ def _layer(folder: Path, config: dict[str, Any]) -> JoinedArray:
 
 
 def _numpy_dtype(name: str) -> np.dtype[Any]:
-    import ml_dtypes  # noqa: F401  gives NumPy the dtype "bfloat16", stored as int16 of its bits
-
+    if name == "bfloat16":  # stored as int16 of its bits; ml_dtypes gives NumPy the dtype
+        import_optional("ml_dtypes", "bfloat16")
     return np.dtype(name)
 
 

@@ -104,6 +104,7 @@ FORMATS = {
         open=open_any_zarr,
         write=write_zarr,
         ids=True,
+        extra="store",
     ),
     ".npy": Format("one layer, named after the file", read_npy, open_npy),
     ".safetensors": Format("a layer for each tensor", open=open_safetensors, extra="safetensors"),
@@ -162,6 +163,7 @@ FOLDERS = {
         open=open_any_zarr,
         ids=True,
         recognise=is_zarr,
+        extra="store",
     ),
     "files of arrays": Format(
         "files of .npy, .safetensors or .pt: a layer each, or parts of layers",

@@ -23,6 +23,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep._utils.optional import import_optional
 from isorep._utils.version import __version__
 
 HEADER = "isorep-header"
@@ -242,8 +243,7 @@ class _BFloat16:
     """An array of the bits of bfloat16 values, in memory or on disk, read as bfloat16."""
 
     def __init__(self, bits: Any) -> None:
-        from ml_dtypes import bfloat16
-
+        bfloat16 = import_optional("ml_dtypes", "bfloat16").bfloat16
         self.shape: tuple[int, ...] = bits.shape
         self.dtype: np.dtype[Any] = np.dtype(bfloat16)
         self.chunks: tuple[int, ...] | None = getattr(bits, "chunks", None)

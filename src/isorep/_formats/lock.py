@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from isorep._utils.optional import import_optional
+
 # A file system without locks, such as Lustre or NFS where they are switched off.
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}
 
@@ -20,13 +22,12 @@ def locked(folder: Path) -> Iterator[None]:
     ValueError
         Another process holds the lock.
     """
-    from filelock import FileLock, Timeout
-
+    filelock = import_optional("filelock", "store")
     # Without the fallback: a file that only marks the folder as taken would outlive a killed run.
-    lock = FileLock(folder / "lock", timeout=0, fallback_to_soft=False)
+    lock = filelock.FileLock(folder / "lock", timeout=0, fallback_to_soft=False)
     try:
         lock.acquire()
-    except Timeout:
+    except filelock.Timeout:
         raise ValueError(
             f"another process is writing to {str(folder)!r}; wait until it is done, or choose "
             "another name"

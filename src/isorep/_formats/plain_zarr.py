@@ -19,6 +19,7 @@ from isorep._formats.zarr_codecs import check_codecs
 from isorep._utils.damaged_file import damage_as
 from isorep._utils.memory import check_fits
 from isorep._utils.natural_order import natural_key
+from isorep._utils.optional import import_optional
 from isorep._utils.tables import as_labels
 
 _EXPECTED = "a zarr store"
@@ -34,6 +35,7 @@ def is_zarr(path: Path) -> bool:
 
 def open_any_zarr(path: Path) -> Contents:
     """Open a store of isorep's, or of another program."""
+    import_optional("zarr", "store")
     lost_header = any(path.glob(f"{layer_key(0, '')}*"))  # isorep's layers without it
     is_foreign = is_zarr(path) and not is_ours(path) and not lost_header
     return open_plain_zarr(path) if is_foreign else open_zarr(path)

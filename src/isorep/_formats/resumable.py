@@ -36,6 +36,7 @@ from isorep._formats.zarr import create, header_of, is_ours, rows_of_chunk
 from isorep._formats.zarr_codecs import check_codecs
 from isorep._utils.atomic import new_file, sync
 from isorep._utils.damaged_file import damage_as_value_error
+from isorep._utils.optional import import_optional
 
 if TYPE_CHECKING:
     from isorep._formats.zarr_writer import ZarrWriter
@@ -113,6 +114,7 @@ class ResumableStore:
             The store has another fingerprint, something else is at the path, or another process has
             the store open.
         """
+        import_optional("zarr", "store")
         from isorep._formats.zarr_writer import ZarrWriter  # imports zarr
 
         store = cls(path, fingerprint)

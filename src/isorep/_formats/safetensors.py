@@ -63,8 +63,8 @@ class _Tensor:
     """A tensor whose file is open only while rows are read."""
 
     def __init__(self, path: Path, name: str, shape: tuple[int, ...], dtype: str) -> None:
-        import ml_dtypes  # noqa: F401  gives NumPy the dtype "bfloat16", which safetensors asks for
-
+        if dtype == "BF16":  # its import gives NumPy the dtype, which safetensors asks for
+            import_optional("ml_dtypes", "bfloat16")
         self.shape = shape
         self.dtype = np.dtype(_NAMES[dtype])
         self._path = path

@@ -21,6 +21,7 @@ from isorep._formats.header import (
 from isorep._formats.zarr_codecs import check_codecs
 from isorep._utils.atomic import new_folder
 from isorep._utils.memory import check_fits
+from isorep._utils.optional import import_optional
 
 _CHUNK_BYTES = 2**22
 _CHUNK_ROWS = 2**12
@@ -28,7 +29,7 @@ _CHUNK_ROWS = 2**12
 
 def write_zarr(contents: Contents, path: Path) -> None:
     """Write `contents` to the folder `path`; only a store of isorep's is overwritten."""
-    import zarr
+    zarr = import_optional("zarr", "store")
 
     if path.exists() and not is_ours(path):
         raise ValueError(

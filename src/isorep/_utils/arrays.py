@@ -17,6 +17,7 @@ from array_api_compat import (
     is_torch_array,
 )
 
+from isorep._utils.optional import import_optional
 from isorep._utils.tables import dense_numbers
 
 
@@ -181,11 +182,9 @@ def epsilon(dtype: str) -> float:
     >>> epsilon("float16"), epsilon("bfloat16"), epsilon("int64") == epsilon("float64")
     (0.0009765625, 0.0078125, True)
     """
-    from ml_dtypes import finfo  # also of bfloat16, which NumPy lacks
-
-    is_float = dtype.startswith(("float", "bfloat"))
-    info = finfo(dtype if is_float else "float64")  # type: ignore[no-untyped-call]
-    return float(info.eps)
+    if dtype == "bfloat16":  # NumPy lacks it; its fraction has 7 bits
+        return 2.0**-7
+    return float(np.finfo(dtype if dtype.startswith("float") else "float64").eps)
 
 
 def on_a_device(array: Any) -> bool:
@@ -204,8 +203,7 @@ def to_numpy(x: Any) -> np.ndarray[Any, Any]:
     if is_torch_array(x):
         x = x.detach().cpu()
         if str(x.dtype) == "torch.bfloat16":
-            from ml_dtypes import bfloat16
-
+            bfloat16 = import_optional("ml_dtypes", "bfloat16").bfloat16
             return np.asarray(x.contiguous().view(array_namespace(x).int16)).view(bfloat16)
     elif is_cupy_array(x):
         x = x.get()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,10 @@ _ALWAYS_FITS = 2**28
 
 _POINTER_BYTES = 8
 
+_PREFIXES = ("", "k", "m", "g", "t", "p")
+_LIMIT = re.compile(r"(.*?[\d.])\s*([kmgtp]?)(i?)b?", re.IGNORECASE)
+"""A number with a unit such as GB, GiB or none."""
+
 
 def readable(n_bytes: float) -> str:
     """Return a number of bytes as text.
@@ -24,9 +30,13 @@ def readable(n_bytes: float) -> str:
     >>> readable(999), readable(481_900_000), readable(1.5e9)
     ('999 B', '459.58 MiB', '1.40 GiB')
     """
-    from dask.utils import format_bytes
-
-    return f"{n_bytes:.0f} B" if n_bytes < 1000 else format_bytes(int(n_bytes))
+    if n_bytes < 1000:
+        return f"{n_bytes:.0f} B"
+    value, unit = n_bytes / 2**10, "kiB"
+    for larger in ("MiB", "GiB", "TiB", "PiB"):
+        if value >= 0.9 * 2**10:
+            value, unit = value / 2**10, larger
+    return f"{value:.2f} {unit}"
 
 
 def memory_budget(memory: str | float | None) -> int:
@@ -47,17 +57,15 @@ def memory_budget(memory: str | float | None) -> int:
     >>> memory_budget("2 GB"), memory_budget("1.5GiB"), memory_budget(10**6)
     (2000000000, 1610612736, 1000000)
     """
-    from dask.utils import parse_bytes
-
     if memory is None:
         return free_memory() // 2
-    try:
-        # dask reads "" as 1 byte, "GB" as 1 GB and True as 1.
-        if isinstance(memory, bool) or not any(character.isdigit() for character in str(memory)):
-            raise ValueError
-        budget = parse_bytes(str(memory))
-    except (ValueError, OverflowError):
-        budget = 0
+    budget = 0
+    match = None if isinstance(memory, bool) else _LIMIT.fullmatch(str(memory).strip())
+    if match:
+        number, prefix, binary = match.groups()
+        base = 1024 if binary else 1000
+        with suppress(ValueError, OverflowError):
+            budget = int(float(number) * base ** _PREFIXES.index(prefix.lower()))
     if budget < 1:
         raise ValueError(
             f'memory must be a number of bytes or a text such as "2 GB", got {memory!r}'

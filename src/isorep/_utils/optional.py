@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 
@@ -20,4 +21,17 @@ def import_optional(module: str, extra: str) -> Any:
         top = module.partition(".")[0]
         if error.name is None or error.name.partition(".")[0] != top:
             raise
-        raise ImportError(f"this needs {top}: pip install 'isorep[{extra}]'") from error
+        raise _missing(top, extra) from error
+
+
+def check_installed(module: str, extra: str) -> None:
+    """Raise the ImportError of `import_optional` if a top-level module is missing; import nothing.
+
+    For work that needs the module only at its end.
+    """
+    if find_spec(module) is None:
+        raise _missing(module, extra)
+
+
+def _missing(module: str, extra: str) -> ImportError:
+    return ImportError(f"this needs {module}: pip install 'isorep[{extra}]'")

@@ -1,9 +1,10 @@
-"""Progress on standard error: a bar on a terminal, elsewhere a line a minute."""
+"""Progress on standard error: a bar on a terminal with rich, elsewhere a line a minute."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Generator, Iterable
+from importlib.util import find_spec
 from time import monotonic
 from typing import TypeVar
 
@@ -32,8 +33,9 @@ def track(
     """Yield `items` and, if `wanted`, report the progress on standard error.
 
     If the whole will take longer than `LONG`, a line says how long, after the first items. A
-    terminal shows a progress bar; elsewhere, such as in a log, a line a minute says how many items
-    are done. Closing the generator ends the bar, also after an exception in the loop over it.
+    terminal shows a progress bar, if rich is installed; elsewhere, such as in a log, a line a
+    minute says how many items are done. Closing the generator ends the bar, also after an exception
+    in the loop over it.
 
     Parameters
     ----------
@@ -56,7 +58,8 @@ def track(
     if not wanted:
         yield from items
         return
-    on_terminal = sys.stderr.isatty()
+    # Rich is an extra: without it a terminal shows the lines of a log.
+    on_terminal = sys.stderr.isatty() and find_spec("rich") is not None
     write = _write_line
     if on_terminal:
         from rich.console import Console

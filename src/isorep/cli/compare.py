@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from isorep._utils.optional import import_optional
 from isorep.cli.app import app
 from isorep.cli.completion import complete_layer
 from isorep.cli.file_sides import as_sides
@@ -242,9 +243,7 @@ def _in_memory(
 def _draw(table: xarray.Dataset, target: Path, quantity: Quantity | InferredQuantity) -> None:
     import io
 
-    import matplotlib
-
-    matplotlib.use("Agg")
+    import_optional("matplotlib", "plot").use("Agg")
     from matplotlib import pyplot
 
     from isorep.plot.heatmap import heatmap

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from isorep._utils.optional import check_installed
 from isorep._utils.printable import printable
 from isorep._utils.real_path import real_path
 
@@ -25,6 +26,13 @@ STDOUT = Path("-")
 
 _MOST_NOTES = 6
 """Number of distinct notes that are printed."""
+
+_NEEDED = {
+    ".zarr": ("zarr", "store"),
+    ".html": ("plotly", "report"),
+    **dict.fromkeys((".png", ".svg", ".pdf"), ("matplotlib", "plot")),
+}
+"""Library that writes the files of a suffix, and the extra that installs it."""
 
 _UNLIMITED = 100_000
 """Width of a console that cuts nothing."""
@@ -51,6 +59,8 @@ def check_targets(targets: Sequence[Path | None], sources: Sequence[Path | None]
         if resolved in resolved_targets:
             raise ValueError(f"cannot write {str(target)!r} twice: give each output its own file")
         resolved_targets.add(resolved)
+        if target.suffix.lower() in _NEEDED:
+            check_installed(*_NEEDED[target.suffix.lower()])
 
 
 def say(text: str, *, err: bool = False) -> None:

@@ -15,6 +15,7 @@ from isorep.comparison.complete_samples import complete_samples
 from isorep.comparison.grid import Grid
 from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.open_pairs import open_pairs
+from isorep.comparison.provenance import describe_model, libraries_of, provenance
 from isorep.comparison.sides import (
     is_file,
     is_model,
@@ -229,6 +230,8 @@ def compare(
     of_a, of_b = patterns_of_each(layers, 2)
     if of_a == of_b:
         of_a, of_b = patterns_of_sides((a, b), of_a)
+    models = {name: describe_model(side) for name, side in (("a", a), ("b", b)) if is_model(side)}
+    libraries = libraries_of(a, b)
     (a, of_a), (b, of_b) = with_patterns(a, of_a, options), with_patterns(b, of_b, options)
     layers = (of_a, of_b)
     sides, groups, order = aligned_sides({"a": a, "b": b}, groups, order)
@@ -265,11 +268,16 @@ def compare(
             grid.fill((i, j), coupled, mirror=mirror, same=pairs.same and i == j)
 
         ranks = pairs.couple(take, inference.work(len(rows)))
+        made_by = provenance(
+            {name: {**models.get(name, {}), **data} for name, data in pairs.data.items()},
+            {"solver": solver, **inference.used, "nan_policy": nan_policy, **options},
+            libraries,
+        )
     return make_table(
         {"x_layer": pairs.x_layers, "y_layer": pairs.y_layers},
         grid.arrays(),
         rows,
         {"x_rank": ("x_layer", ranks.x), "y_rank": ("y_layer", ranks.y)},
-        table_attributes("compare", rows) | names | omitted,
+        table_attributes("compare", rows) | names | omitted | made_by,
         inference,
     )

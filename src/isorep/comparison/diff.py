@@ -31,6 +31,7 @@ from isorep.comparison.diffing.layer_matching import (
 from isorep.comparison.diffing.side_capture import CapturedSide, LayerSelection, SideCapture
 from isorep.comparison.grid import Grid
 from isorep.comparison.inferred import InferenceOptions
+from isorep.comparison.provenance import describe_layers, provenance
 from isorep.comparison.sides import (
     is_file,
     is_model,
@@ -359,7 +360,18 @@ def diff_captured(
         },
         table_attributes("diff", [row])
         | dict(zip(("base", "changed"), names, strict=True))
-        | omitted,
+        | omitted
+        | provenance(
+            {
+                "base": {**base_side.model, **describe_layers(base, layers)},
+                "changed": {
+                    **changed_side.model,
+                    **describe_layers(changed, [partner for _, partner in pairs]),
+                },
+            },
+            {**options.used, "nan_policy": nan_policy, **base_side.options},
+            ["torch"] if base_side.model or changed_side.model else [],
+        ),
         options,
     ).drop_sel(layer=dead)
     notes = {**grid.warnings, **grid.reasons}

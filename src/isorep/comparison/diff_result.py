@@ -17,6 +17,7 @@ from isorep._utils.html_table import html_table
 from isorep._utils.printable import as_text_cells, encodable
 from isorep.comparison.diffing.divergence import first_above_tolerance
 from isorep.comparison.diffing.verdict import Verdict, verdict_of
+from isorep.comparison.provenance import provenance_content
 from isorep.core.warning_text import WarningText, line_of
 from isorep.measures.registry import measure_named
 
@@ -276,6 +277,7 @@ class Diff(Mapping[str, LayerDiff]):
             "isorep_version": self.table.attrs["isorep_version"],
             "base": self.table.attrs["base"],
             "changed": self.table.attrs["changed"],
+            **provenance_content(self.table),
             "measure": self.measure,
             "fail_below": self.fail_below,
             "layers": [

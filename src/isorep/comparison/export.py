@@ -9,6 +9,7 @@ import numpy as np
 
 from isorep._utils.printable import as_text_cells, encodable
 from isorep.comparison.inferred import CONTRASTED, INFERRED
+from isorep.comparison.provenance import provenance_content
 
 if TYPE_CHECKING:
     import xarray
@@ -31,6 +32,7 @@ def to_json(table: xarray.Dataset) -> str:
         "kind": table.attrs["kind"],
         "isorep_version": table.attrs["isorep_version"],
         **{key: table.attrs[key] for key in ("a", "b", "n_omitted") if key in table.attrs},
+        **provenance_content(table),
         "x_layers": table["x_layer"].to_numpy().tolist(),
         "y_layers": table["y_layer"].to_numpy().tolist(),
         "measures": {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from isorep.core.prepare import Coupled
 
@@ -32,12 +32,16 @@ class LayerPairs(Protocol):
         Whether both sides are one network. Each pair of layers is then coupled once, with i <= j.
     plan : Plan
         How the pairs will be coupled, and in how much memory.
+    data : dict
+        What identifies the data of "a" and "b", or of "a" alone for a network with itself, once
+        the pairs are coupled; see `isorep.comparison.provenance.describe_layers`.
     """
 
     x_layers: list[str]
     y_layers: list[str]
     same: bool
     plan: Plan
+    data: dict[str, dict[str, Any]]
 
     def couple(self, take: TakePair, work: str) -> Ranks:
         """Couple every pair, call `take` on each, and return the ranks of the layers.

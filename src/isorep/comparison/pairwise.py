@@ -96,7 +96,8 @@ def pairwise(
         Dask cluster to compute on: the address of its scheduler, such as
         ``"tcp://10.0.0.1:8786"``, or its client. The workers must see the stores under the same
         paths; arrays in memory are sent to them. Default: threads of this process, one per core or
-        ``dask.config.set(num_workers=...)``, each with one BLAS thread.
+        ``dask.config.set(num_workers=...)`` (Dask comes with the extra cluster), each with one BLAS
+        thread.
     memory : int or str, optional
         Memory limit in bytes, or as text such as ``"8 GB"``, for what is held at a time beside
         arrays in `networks`; on a cluster for all workers together. With a lower limit, layers are

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from isorep._utils.parallel import n_workers, parallel_map
 from isorep._utils.progress import track
 from isorep.comparison.pairs import Ranks, TakePair
+from isorep.comparison.provenance import describe_layers
 from isorep.core.basis import Solver
 from isorep.core.prepare import Coupled, Prepared, couple_prepared, prepare, ranks
 from isorep.representations.representations import Layers, Representations
@@ -51,6 +52,7 @@ class PreparedPairs:
         self.x_layers, self.y_layers = list(x), list(y)
         self.same = y is x
         self.plan = plan
+        self.data: dict[str, dict[str, Any]] = {}
         self._x, self._y = x, y
         self._solver = solver
         self._principal = principal
@@ -61,6 +63,7 @@ class PreparedPairs:
         """Couple every pair, call `take` on each, and return the ranks of the layers."""
         x = Representations.from_mapping(self._x)
         y = x if self.same else Representations.from_mapping(self._y)
+        self.data = {"a": describe_layers(x)} | ({} if self.same else {"b": describe_layers(y)})
         x_bases = self._prepare(x, "a")
         y_bases = x_bases if self.same else self._prepare(y, "b")
         cells = list(product(range(len(x)), range(len(y))))

@@ -12,7 +12,9 @@ import numpy as np
 from isorep._formats.zarr_codecs import check_codecs
 from isorep._utils.damaged_file import damage_as_value_error
 from isorep._utils.memory import check_fits
+from isorep._utils.optional import import_optional
 from isorep.comparison.inferred import INFERRED
+from isorep.comparison.provenance import PROVENANCE
 from isorep.comparison.sweeps.sweep_store import check_whole
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ def _not_a_result(path: Path) -> str:
 def _from_zarr(path: Path) -> xarray.Dataset:
     import xarray
 
+    import_optional("zarr", "store")
     check_codecs(path)
     # A store needs no consolidated metadata: it is not part of zarr's format 3.
     with xarray.open_zarr(path, consolidated=False) as table:
@@ -130,5 +133,6 @@ def _from_json(path: Path) -> xarray.Dataset:
             "isorep_version": content["isorep_version"],
             "measures": list(content["measures"]),
             **{side: content[side] for side in ("a", "b", "n_omitted") if side in content},
+            **({PROVENANCE: json.dumps(content[PROVENANCE])} if PROVENANCE in content else {}),
         },
     )

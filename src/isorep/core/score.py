@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from isorep._utils.html_table import html_table
 from isorep.core.warning_text import issue
+
+_LONG = ("warnings", "provenance")
+"""Attributes that are not in the table of a notebook as they are."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,9 @@ class Score:
         none.
     n_omitted : int
         Rows that were left out because they have NaN, with ``nan_policy="omit"``.
+    provenance : dict
+        Versions of libraries, options, and digests of both sides, of a measure that was called on
+        data; see docs/provenance.md. Two scores are equal whatever it says.
 
     Examples
     --------
@@ -54,6 +61,7 @@ class Score:
     uncorrected: float | None = None
     warnings: tuple[str, ...] = ()
     n_omitted: int = 0
+    provenance: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __repr__(self) -> str:
         uncorrected = "" if self.uncorrected is None else f", uncorrected={self.uncorrected:.4g}"
@@ -66,7 +74,7 @@ class Score:
         )
 
     def _repr_html_(self) -> str:
-        rows = {name: value for name, value in vars(self).items() if name != "warnings"}
+        rows = {name: value for name, value in vars(self).items() if name not in _LONG}
         warnings = [("warning", text) for text in self.warnings]
         return html_table("Score", [*rows.items(), *warnings])
 

@@ -22,6 +22,7 @@ from isorep.core.warning_text import code_of, heard
 from isorep.measures.data_warnings import data_warnings
 from isorep.measures.measure_spec import plain, spec_text
 from isorep.measures.sample_size_warnings import doubtful_correction, few_samples, lost_digits
+from isorep.measures.score_provenance import score_provenance
 from isorep.measures.warning_rules.dominant_part import Emphasis
 from isorep.random_matrix.population import Excess, Population
 from isorep.representations.missing_values import NanPolicy
@@ -462,8 +463,17 @@ class Measure:
             raise ValueError(f"{self.name} compares maps: groups= and order= do not apply to it")
         coupled = self.couple(x, y, **structure, solver=solver, nan_policy=nan_policy)
         score = measure.corrected(coupled, seed=seed) if correct else measure(coupled)
-        # Options of this call are not part of the label.
-        return replace(score, measure=self.label).warn(stacklevel=3)
+        return replace(
+            score,
+            measure=self.label,  # options of this call are not part of the label
+            provenance=score_provenance(
+                x,
+                y,
+                measure.options
+                | {"correct": correct, "seed": seed, "solver": solver, "nan_policy": nan_policy},
+                structure,
+            ),
+        ).warn(stacklevel=3)
 
 
 @cache

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from inspect import cleandoc
 from typing import TYPE_CHECKING, TypeVar
 
+from isorep._utils.optional import import_optional
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -37,8 +39,7 @@ def with_shared_parameters(function: Drawing) -> Drawing:
 def axes_to_draw_into(ax: Axes | None, width: float, height: float) -> Axes:
     """Return `ax`, or the axes of a new figure of this size in inches."""
     if ax is None:
-        from matplotlib import pyplot
-
+        pyplot = import_optional("matplotlib.pyplot", "plot")
         _, ax = pyplot.subplots(figsize=(width, height), layout="constrained")
     return ax
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +13,7 @@ from isorep._utils.layer_patterns import matching, unmatched
 from isorep._utils.validation import unknown_name
 from isorep.comparison.diffing.layer_matching import LayerMap, changed_patterns
 from isorep.comparison.diffing.needed_samples import n_samples_of, warn_of_few_samples
+from isorep.comparison.provenance import describe_model
 from isorep.comparison.sides import activations, is_file, is_model
 from isorep.representations.representations import Representations
 from isorep.storage import array_names
@@ -36,11 +37,17 @@ class CapturedSide(NamedTuple):
         unknown, None if the model is the same twice.
     names : sequence of str
         Names of all layers that could be selected: modules of a model, arrays of a file.
+    model : dict
+        What identifies a model; see `isorep.comparison.provenance.describe_model`.
+    options : dict
+        Options of the capture.
     """
 
     layers: Representations
     random_from: str | None
     names: Sequence[str]
+    model: Mapping[str, str]
+    options: ModelOptions
 
     def random_layers(self) -> list[str]:
         """Return the layers whose values may differ between two runs."""
@@ -119,7 +126,13 @@ class SideCapture:
                 side, name, self.data, layers=patterns, progress=self.progress, **self.options
             )
         random = [text for category, text in caught if category == "RandomModelWarning"]
-        return CapturedSide(layers, _layer_in(random[0]) if random else None, names or list(layers))
+        return CapturedSide(
+            layers,
+            _layer_in(random[0]) if random else None,
+            names or list(layers),
+            describe_model(side) if is_model(side) else {},
+            self.options,
+        )
 
     def _warn_by_widths(self, side: Any, n: int) -> None:
         try:

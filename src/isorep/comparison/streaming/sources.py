@@ -12,9 +12,11 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
+from isorep._utils.array_digest import TextDigest
 from isorep._utils.arrays import to_numpy
 from isorep._utils.optional import import_optional
 from isorep._utils.progress import track
+from isorep.comparison.provenance import describe_layers, describe_reductions
 from isorep.comparison.streaming.accumulator import Key, Rows, named
 from isorep.comparison.streaming.plan import Pass, Widths
 from isorep.representations.lazy import LazyArray, LazyRepresentations
@@ -42,6 +44,7 @@ class StoredRows:
     """
 
     def __init__(self, stores: Mapping[str, LazyRepresentations], progress: bool) -> None:
+        self._described = {name: describe_layers(stored) for name, stored in stores.items()}
         # Only arrays and dtypes are kept: a million sample ids would take more than the moments.
         self._layers = {
             (name, layer): (array, stored.dtypes[layer])
@@ -69,6 +72,10 @@ class StoredRows:
         of_x, of_y = self._row_positions.get(x), self._row_positions.get(y)
         if of_x is not None and of_y is not None:
             of_x.check_same(of_y, named(x), named(y))
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Return what identifies the data of each network."""
+        return self._described
 
     def widths(self, name: str) -> Widths:
         """Return the number of features of each layer of a network."""
@@ -158,6 +165,8 @@ class ModelRows:
         self._data = data
         self._options: dict[str, Any] = {**options, "layers": layers, "progress": progress}
         self._n_samples: int | None = None
+        self._sample_ids = ""  # a digest of those of the first pass
+        self._reductions: dict[str, dict[str, str]] = {}
         self._other_rows: dict[tuple[Key, Key], ValueError] = {}
         # Of one pass: a number for each sample, equal for equal ids, and the sample and position of
         # each row of the layers whose rows are positions.
@@ -213,6 +222,14 @@ class ModelRows:
             if (error := checked[arrays]) is not None:
                 self._other_rows[(first, x_layer), (last, y_layer)] = error
 
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Return what identifies the data of each model: the ids of the samples of a pass."""
+        samples = {"n_samples": self._n_samples, "sample_ids": self._sample_ids}
+        return {
+            name: samples | describe_reductions(reductions, reductions)
+            for name, reductions in self._reductions.items()
+        }
+
     def widths(self, name: str) -> Widths:
         """Return the number of features of each layer of a network."""
         assert self._started is not None
@@ -237,6 +254,7 @@ class ModelRows:
         of the models if they share one that adds up their moments; else they are NumPy arrays.
         """
         first, others = self._start()
+        self._reductions = dict(zip(self._models, first.reductions, strict=True))
         from isorep.activations.moments_device import moments_device
 
         device = moments_device(first, one_pass.n_bytes)
@@ -244,9 +262,11 @@ class ModelRows:
             waiting: list[dict[Key, Rows]] = []
             n_waiting = n_samples = 0
             self._sample_numbers, self._rows = [], {}
+            sample_ids = TextDigest()
             for batch in chain([first], others):
                 self._note_other_rows(batch)
                 self._note_samples(batch, n_samples)
+                sample_ids.add(batch.sample_ids)
                 waiting.append(self._wanted(batch, keys, device))
                 n_waiting += max((len(values) for values, _ in waiting[-1].values()), default=0)
                 n_samples += batch.n_samples
@@ -261,6 +281,7 @@ class ModelRows:
                 "before: it must yield the same samples each time, in any order"
             )
         self._n_samples = n_samples
+        self._sample_ids = self._sample_ids or sample_ids.hexdigest()
         numbers = np.concatenate(self._sample_numbers)
         self._sample_structure = SampleStructure.from_ids(numbers.tolist())
 

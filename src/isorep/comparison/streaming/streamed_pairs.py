@@ -6,6 +6,7 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from isorep._utils.progress import track
 from isorep.comparison.pairs import Ranks, TakePair
@@ -56,6 +57,7 @@ class StreamedPairs:
         x, y = source.widths("a"), source.widths(self._y_name)
         self.x_layers, self.y_layers = list(x), list(y)
         self.same = same
+        self.data: dict[str, dict[str, Any]] = {}
         self.plan = make_plan(
             x, None if same else y, blocks=blocks, memory=memory, inferred=inferred
         )
@@ -70,6 +72,7 @@ class StreamedPairs:
         for i, one_pass in enumerate(passes, 1):
             description = "gather" if len(passes) == 1 else f"gather, pass {i}"
             rank_of |= self._couple_pass(one_pass, description, take, work)
+        self.data = self._source.describe()
         for (x_layer, y_layer), reason in self.plan.too_wide.items():
             take(*self._cell(x_layer, y_layer), ValueError(reason))
         return Ranks(

@@ -67,7 +67,7 @@ def open_executor(scheduler: Any) -> Iterator[Executor]:
                 "expected the address of a scheduler, such as 'tcp://10.0.0.1:8786', got ''; leave "
                 "it out for threads"
             )
-        distributed = import_optional("distributed", "distributed")
+        distributed = import_optional("distributed", "cluster")
         try:
             client = distributed.Client(scheduler, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:

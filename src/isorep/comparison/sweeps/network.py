@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from isorep._utils.arrays import Array, ArrayLike, on_a_device, to_numpy
 from isorep._utils.layer_patterns import as_patterns
 from isorep._utils.validation import unknown_name
+from isorep.comparison.provenance import describe_layers
 from isorep.comparison.sides import layers_named, patterns_of_sides, with_structure
 from isorep.representations.activation_file import ActivationFile
 from isorep.representations.lazy import LazyArray, LazyRepresentations
@@ -42,6 +43,21 @@ class ReadLayer(NamedTuple):
     array: Array
     dtype: str | None
     structure: SampleStructure | None
+
+
+class Identity(NamedTuple):
+    """What tells the layers of one network from others.
+
+    Attributes
+    ----------
+    description : dict
+        For the table; see `isorep.comparison.provenance.describe_layers`.
+    fingerprint : str
+        Hash of all values, by which a resumed sweep sees that they changed; "" if not computed.
+    """
+
+    description: dict[str, Any]
+    fingerprint: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,11 +210,24 @@ class Network:
         in_any: NDArray[np.bool_] = np.any(missing, axis=0)
         return in_any
 
-    def fingerprint(self, layers: Sequence[str]) -> str:
-        """Return a hash of these layers; damaged layers have a hash of their own."""
-        summary = blake2b(digest_size=16)
+    def identify(self, layers: Sequence[str], whole: bool) -> Identity:
+        """Return what identifies these layers.
+
+        Parameters
+        ----------
+        layers
+            Names of the layers.
+        whole
+            Whether to read all values, for the fingerprint.
+        """
         layers = [self.only_layer] if self.only_layer else layers
         opened = self._open(layers)
+        fingerprint = self._fingerprint(opened, layers) if whole else ""
+        return Identity(describe_layers(opened, layers), fingerprint)
+
+    def _fingerprint(self, opened: Mapping[str, Any], layers: Sequence[str]) -> str:
+        """Return a hash of these layers; damaged layers have a hash of their own."""
+        summary = blake2b(digest_size=16)
         for layer in layers:
             try:
                 array, dtype = self._find_layer(opened, layer)

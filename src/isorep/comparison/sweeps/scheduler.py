@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from heapq import nlargest
 from itertools import groupby
 from math import ceil
@@ -15,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 from isorep._utils.memory import memory_budget, readable
 from isorep._utils.progress import track
 from isorep.comparison.inferred import InferenceOptions
+from isorep.comparison.provenance import describe_networks
 from isorep.comparison.sweeps.executor import Executor, Future, open_executor
+from isorep.comparison.sweeps.network import Identity
 from isorep.comparison.sweeps.results import Results, ResultsInMemory
 from isorep.comparison.sweeps.sweep import Sweep
 from isorep.comparison.sweeps.sweep_store import open_sweep_store
@@ -48,10 +51,14 @@ def run(
         limit = None if memory is None else memory_budget(memory)
         for layer_tiles in _by_layer(sweep.tiles):  # before anything is written
             max_prepared(sweep, layer_tiles, limit or executor.default_memory, executor.n_threads)
+        identities = _identities(sweep, executor, out is not None, progress)
+        names = [network.name for network in sweep.inputs.networks]
+        described = {name: x.description for name, x in zip(names, identities, strict=True)}
+        sweep = replace(sweep, data=describe_networks(described))
         if out is None:
             results: Results = ResultsInMemory(sweep)
         else:
-            results = open_sweep_store(sweep, out, _fingerprints(sweep, executor, progress))
+            results = open_sweep_store(sweep, out, [x.fingerprint for x in identities])
         with results:
             tiles = [tile for tile in sweep.tiles if not results.has(tile)]
             computed = _compute(sweep, tiles, executor, limit)
@@ -71,22 +78,26 @@ def run(
             return results.dataset()
 
 
-def _fingerprints(sweep: Sweep, executor: Executor, progress: bool) -> list[str]:
-    """Return the fingerprint of each network, computed where the network is read."""
+def _identities(sweep: Sweep, executor: Executor, whole: bool, progress: bool) -> list[Identity]:
+    """Return what identifies each network, computed where the network is read.
+
+    `whole` means that all values are read; see `Network.identify`.
+    """
     layers = sweep.inputs.layers
     tasks = [
-        executor.submit(network.fingerprint, layers)
+        executor.submit(network.identify, layers, whole)
         if network.in_store
-        else network.fingerprint(layers)
+        else network.identify(layers, whole)
         for network in sweep.inputs.networks
     ]
+    shown = progress and whole
     try:
         return [
-            task if isinstance(task, str) else executor.result(task)
-            for task in track(tasks, "checking the data", len(tasks), progress, unit="networks")
+            task if isinstance(task, Identity) else executor.result(task)
+            for task in track(tasks, "checking the data", len(tasks), shown, unit="networks")
         ]
     finally:
-        executor.cancel([task for task in tasks if not isinstance(task, str)])
+        executor.cancel([task for task in tasks if not isinstance(task, Identity)])
 
 
 def _by_layer(tiles: Sequence[Tile]) -> Iterator[list[Tile]]:

@@ -11,6 +11,7 @@ import numpy as np
 from isorep._utils.validation import check_name
 from isorep.comparison.inferred import NOTHING, InferenceOptions
 from isorep.comparison.inputs import Label, check_same_samples, layers_of_all
+from isorep.comparison.provenance import libraries_of, provenance
 from isorep.comparison.sweeps.network import Network
 from isorep.comparison.sweeps.tile import ProductPrecision, Region, Tile, tile_edge
 from isorep.comparison.table import table_attributes
@@ -136,6 +137,8 @@ class Sweep:
         Cells that no tile fills, with the reason.
     attrs : dict
         Further attributes of the table.
+    data : dict
+        What identifies the networks; see `isorep.comparison.provenance.describe_networks`.
     """
 
     kind: Literal["pairwise", "trajectory"]
@@ -145,6 +148,7 @@ class Sweep:
     tiles: Sequence[Tile]
     missing: Sequence[tuple[Region, str]] = ()
     attrs: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -154,6 +158,16 @@ class Sweep:
     @property
     def table_attrs(self) -> dict[str, Any]:
         """Attributes of the table."""
+        inputs = self.inputs
+        options: dict[str, Any] = {"solver": inputs.solver, **inputs.inference.used}
+        if inputs.n_omitted is not None:
+            options["nan_policy"] = "omit"
+        libraries = libraries_of(*(network.layers for network in inputs.networks))
+        return self.identity_attrs | provenance(self.data, options, libraries)
+
+    @property
+    def identity_attrs(self) -> dict[str, Any]:
+        """Attributes that a store must have to be resumed, unlike versions of libraries."""
         return {
             **table_attributes(self.kind, self.inputs.measures),
             "precision": self.inputs.precision,

@@ -19,7 +19,9 @@ from isorep._formats.lock import locked
 from isorep._formats.zarr_codecs import check_codecs
 from isorep._utils.atomic import new_file, new_folder, writing
 from isorep._utils.caller import stacklevel_of_caller
+from isorep._utils.optional import import_optional
 from isorep._utils.progress import counted
+from isorep._utils.version import __version__, release_of
 from isorep.comparison.grid import with_all_cells
 from isorep.comparison.sweeps.results import filled, write_cells
 from isorep.comparison.sweeps.stored_chunks import StoredChunks
@@ -245,6 +247,7 @@ def open_sweep_store(
     """
     path = Path(os.path.realpath(path))
     check_name_of_store(path)
+    import_optional("zarr", "store")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot write {str(path)!r}: no folder {str(path.parent)!r}")
     identity = _identity(sweep, fingerprints)
@@ -338,7 +341,8 @@ def _identity(sweep: Sweep, fingerprints: Sequence[str]) -> dict[str, Any]:
     tiles = [(t.layer, t.x.start, t.x.stop, t.y.start, t.y.stop) for t in sweep.tiles]
     return {
         "format": _FORMAT,
-        **sweep.table_attrs,
+        **sweep.identity_attrs,
+        "isorep_version": release_of(__version__),
         **inputs.inference.used,
         **({"versions": versions} if versions else {}),
         "solver": inputs.solver,

@@ -51,6 +51,8 @@ lint: .venv/.dev node_modules/.biome
 	$(BIN)/towncrier build --draft --version next >/dev/null
 	$(BIN)/node .github/lint_workflows.mjs
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.readthedocs .readthedocs.yaml
 
 types: .venv/.dev
 	$(BIN)/mypy

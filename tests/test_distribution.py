@@ -16,7 +16,10 @@ pytestmark = [
     pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs the repository"),
 ]
 
-ONLY_IN_REPOSITORY = r"\.ci/|\.github/|recipe/|\.git_archival\.txt|\.gitattributes|\.pre-commit-"
+ONLY_IN_REPOSITORY = re.compile(
+    r"\.ci/|\.github/|recipe/|action\.yml"
+    r"|\.git_archival\.txt|\.gitattributes|\.pre-commit-|\.readthedocs\.yaml"
+)
 """Tracked files that the sdist leaves out."""
 
 
@@ -59,7 +62,7 @@ def test_the_sdist_has_what_git_has(built):
         names = {name.partition("/")[2] for name in file.getnames()}
     listed = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     tracked = {name for name in listed.split("\0") if name and (ROOT / name).is_file()}
-    assert names == {x for x in tracked if not re.match(ONLY_IN_REPOSITORY, x)} | {"PKG-INFO"}
+    assert names == {x for x in tracked if not ONLY_IN_REPOSITORY.match(x)} | {"PKG-INFO"}
 
 
 def test_the_wheel_has_the_package_alone(wheel):

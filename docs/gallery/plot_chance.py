@@ -22,7 +22,7 @@ for n_samples in (100, 200, 400, 800):
 # %%
 # Four of twenty dimensions are the same, so mean CCA is 0.2 in the population. The raw similarity
 # (circles) falls to this value only slowly; at 100 samples it is hardly above the chance level
-# (dotted). The corrected value with its 95 % interval (bars) holds 0.2 at every size.
+# (dotted). The corrected value with its 95 % interval (bars) is near 0.2 at every size.
 fig, ax = plt.subplots(layout="constrained")
 sizes = list(results)
 corrected = np.array([result.corrected for result in results.values()])

@@ -35,11 +35,12 @@ diffs = [isorep.diff(activations(), activations(n), interval=False, progress=Fal
 print(diffs[1])
 
 # %%
-# One line per layer. Follow it to the left: the first point below the threshold is the number of
-# bits that the layer does not tolerate.
+# One line per layer. Follow it to the left, to fewer bits: the layer does not tolerate the first
+# point below the threshold. The first layer tolerates more than the others.
 fig, ax = plt.subplots(layout="constrained")
 for layer in activations():
     ax.plot(bits, [diff[layer].similarity for diff in diffs], "o-", label=layer)
 ax.axhline(0.95, color="black", linestyle="--", label="threshold")
-ax.set(xlabel="bits", ylabel="PWCCA, corrected", ylim=(0, 1.02))
+ax.set(xlabel="bits", ylabel="PWCCA, corrected", ylim=(0.88, 1.005))
+ax.set_xticks(bits)
 ax.legend()

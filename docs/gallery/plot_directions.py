@@ -24,9 +24,10 @@ with isorep.silence("few-neurons"):  # the 30 neurons are the whole layer, not a
 print(f"CKA {explanation.score.similarity:.2f}")
 
 # %%
-# The left picture shows pairs of directions, from shared to unshared: filled bars are above noise.
-# The right picture shows the classes: how much worse the two sides of a sample fit than on average,
-# in standard deviations. One class stands out, the four.
+# The left picture shows pairs of directions, from shared to unshared. A filled bar is above noise:
+# no direction is lost, but all are disturbed. The right picture says by what: how much worse the
+# two sides of a sample fit each other than on average, in standard deviations. One digit stands
+# out, the four.
 directions, classes = explanation.directions, explanation.classes
 shared = directions["shared"].to_numpy()
 fig, (left, right) = plt.subplots(ncols=2, figsize=(8, 3.5), layout="constrained")

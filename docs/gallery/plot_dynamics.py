@@ -33,5 +33,5 @@ table = isorep.trajectory(states, measures="pwcca", progress=False)
 
 # %%
 # One line per layer, dark for the first. A layer has settled when its line reaches 0. Read from the
-# right: which line leaves 0 first?
+# right: the line that leaves 0 first, here the last layer, is the one that settles last.
 isorep.plot.dynamics(table)

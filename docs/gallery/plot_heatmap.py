@@ -29,10 +29,10 @@ for seed in (0, 1):
     network = MLPClassifier((40, 40, 40), random_state=seed, tol=1e-2)
     networks.append(activations(network.fit(images / 16, digits), images / 16))
 
-table = isorep.compare(*networks, measures="cka_debiased", progress=False)
+table = isorep.compare(*networks, measures="procrustes", progress=False)
 
 # %%
-# Read a row: where is its brightest cell? On the diagonal, layers at the same depth are most
-# alike, so the two networks do the same things in the same order. The colours span the whole
+# Read a row: the brightest cells are near the diagonal, and the similarity falls with the distance
+# in depth. So the two networks do similar things in the same order. The colours span the whole
 # range of the measure; therefore, two pictures of one measure are comparable.
 isorep.plot.heatmap(table)

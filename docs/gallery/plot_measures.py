@@ -30,8 +30,8 @@ similarities = np.array(
 
 # %%
 # A cell with 1.00 is a change that the measure ignores. Read a column to see what a measure is
-# blind to: CCA sees no invertible map, CKA no rotation, and a matching of neurons only their
-# order. The last row differs most: CCA compares only as many directions as the smaller side has.
+# blind to: CCA ignores invertible maps, CKA rotations, and the matchings of neurons their order and
+# scales. In the last row, CCA compares only the directions that the smaller side has.
 fig, ax = plt.subplots(figsize=(7.5, 4), layout="constrained")
 ax.imshow(similarities, vmin=0, vmax=1, cmap="viridis", aspect="auto")
 ax.set_xticks(range(len(measures)), measures, rotation=30, ha="right")

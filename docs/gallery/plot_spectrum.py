@@ -23,7 +23,6 @@ for name, overlap in overlaps.items():
 
 # %%
 # Read it from left to right: the correlation of the most similar direction, of the second, and so
-# on. One spectrum falls from 1 to the level of noise after 15 directions; the other stays at 0.7.
-# The noise is not at 0: with 2000 samples, the best of 15 unrelated directions correlate by
-# chance.
+# on. One spectrum falls from 1 to the level of noise after 15 directions; the other stays near 0.7.
+# The noise is not at 0: in 2000 samples, the best of 15 unrelated directions correlate by chance.
 isorep.plot.spectrum(overlaps)

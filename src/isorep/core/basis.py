@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Any, Literal, get_args
@@ -63,6 +64,9 @@ class Basis:
     simulated_from : Basis or None
         For a simulated sample, the basis of the real sample behind it. `svcca` keeps as many
         components as in that.
+    make_double : callable or None
+        Function that prepares the representation again by float64 products, if its axes are those
+        of float32 products; see `in_double`.
 
     Examples
     --------
@@ -82,6 +86,7 @@ class Basis:
     structure: SampleStructure | None = None
     sample_ids: tuple[str, ...] | None = None
     simulated_from: Basis | None = None
+    make_double: Callable[[], Basis] | None = None
 
     @classmethod
     def from_array(
@@ -136,7 +141,7 @@ class Basis:
         check_name("solver", solver, get_args(Solver))
         x, sample_ids = rows_of(x, name)
         samples, held_dtype = as_samples(x, name)
-        dtype = dtype or _rounded_dtype(x, samples, held_dtype, name) or held_dtype
+        dtype = dtype or half_precision(x, samples, held_dtype, name) or held_dtype
         xp = array_namespace(samples)
         n, p = samples.shape
         small = n * p * min(n, p) <= SMALL_WORK
@@ -243,6 +248,13 @@ class Basis:
     def rotation(self) -> Array | None:
         """See `factor`; None stands for the identity."""
         return self.principal.rotation
+
+    @cached_property
+    def in_double(self) -> Basis:
+        """The same basis by float64 products: itself, unless it is of float32 products."""
+        if self.make_double is None:
+            return self
+        return replace(self.make_double(), structure=self.structure, sample_ids=self.sample_ids)
 
     @property
     def n_features(self) -> int:
@@ -362,7 +374,7 @@ class Basis:
         return self.factor
 
 
-def _rounded_dtype(x: ArrayLike, samples: Array, held_dtype: str, name: str) -> str | None:
+def half_precision(x: ArrayLike, samples: Array, held_dtype: str, name: str) -> str | None:
     """Return the half precision that a plain array is rounded to, after a warning; None if none."""
     if getattr(x, "computed_dtype", None) is not None or held_dtype not in ("float32", "float64"):
         return None
@@ -401,16 +413,31 @@ def _centre(
         centred = x - mean
         gram = None if samples_alone else gram_matrix(centred)
         squares = xp.sum(centred**2, axis=0) if gram is None else xp.linalg.diagonal(gram)
-        # The mean has a rounding error relative to the size of x. It is harmless if the spread is
-        # not much smaller than the mean.
-        n = x.shape[0]
-        error = n * epsilon("float64") * xp.abs(mean)
-        harmless = (n * error**2 <= CENTRED**2 * squares) | (squares == 0.0)
+        accurate = bool(xp.all(harmless(xp, mean, squares, x.shape[0])))
         largest = float(xp.max(squares))
-    if 1e-200 < largest < 1e200 and bool(xp.all(harmless)):
+    if 1e-200 < largest < 1e200 and accurate:
         return mean, squares > 0.0, centred, 1.0, gram
     mean, varies, centred, scale = _centre_carefully(xp, x, name)
     return mean, varies, centred, scale, None if samples_alone else gram_matrix(centred)
+
+
+def harmless(xp: Any, mean: Array, squares: Array, n: int, tolerance: float = CENTRED) -> Array:
+    """Tell for which features, (p,), the rounding of their mean leaves centred data accurate.
+
+    It is an error relative to the size of the data, harmless if the spread is not much smaller.
+
+    Parameters
+    ----------
+    mean, squares : (p,) arrays
+        Mean of each feature, and the squared norm of each centred feature.
+    n : int
+        Number of samples.
+    tolerance : float
+        Largest mean left after centring, relative to the spread.
+    """
+    error = n * epsilon("float64") * xp.abs(mean)
+    accurate: Array = (n * error**2 <= tolerance**2 * squares) | (squares <= 0.0)
+    return accurate
 
 
 def _centre_carefully(xp: Any, x: Array, name: str) -> tuple[Array, Array, Array, float]:

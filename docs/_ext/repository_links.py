@@ -38,6 +38,8 @@ def _rewritten(text: str, source: str, page: str) -> str:
         if words.endswith(".md"):  # the name of the file: the site shows the page's title
             quote = words = ""
         place = posixpath.relpath(target, posixpath.dirname(page)) + anchor
+        if not target.startswith("docs/"):
+            place = f"path:{place}"  # MyST's word for a download
         return f"[{quote}{words}{quote}]({place})"
 
     parts = _FENCED.split(text)  # those at odd places are fenced

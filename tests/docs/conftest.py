@@ -1,6 +1,5 @@
 """The site, built once for all tests."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +23,6 @@ def site(tmp_path_factory, worker_id):
             command = [sys.executable, "-m", "sphinx", "--builder", "html", "--quiet"]
             command += ["--fresh-env", "--nitpicky", "--fail-on-warning", "--keep-going"]
             command += ["--doctree-dir", folder / "doctrees", ROOT / "docs", folder / "site"]
-            environment = {**os.environ, "PYTHONWARNINGS": "default"}
-            done = subprocess.run(command, capture_output=True, text=True, env=environment)
+            done = subprocess.run(command, capture_output=True, text=True)
             assert done.returncode == 0, done.stdout + done.stderr
     return folder / "site"

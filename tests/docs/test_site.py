@@ -6,8 +6,8 @@ import pytest
 
 SEARCHES = {
     "confidence interval": "isorep.inference.interval",
-    "tokens": "capture",
-    "left padding": "capture",
+    "tokens": "tutorials/tokens",
+    "left padding": "tutorials/tokens",
     "mat file": "files",
 }
 LAPTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}

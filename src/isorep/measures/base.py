@@ -204,6 +204,13 @@ class Measure:
     version : str
         Version of a registered function, by which a resumed sweep sees that it changed; empty for
         isorep's own measures and where it is unknown.
+
+    Examples
+    --------
+    >>> import isorep
+    >>> measure = isorep.MEASURES["linear_regression"].with_options(folds=10)
+    >>> measure.label, measure.similarity_range
+    ('linear_regression_y_from_x(folds=10)', (-inf, 1.0))
     """
 
     name: str

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from isorep._utils.arrays import Array, to_numpy
 from isorep.core.overlap import Overlap
 from isorep.core.sample_stack import Stack
+from isorep.core.single_products import squared_norm
 from isorep.core.warning_text import WarningText
 from isorep.measures import chance_levels
 from isorep.measures.base import MeasureValue
@@ -34,8 +35,10 @@ VANISHED = 1e-12
 """Share of a side's squared inner products below which the U-centred rest is rounding."""
 
 
-def _squared_norm(overlap: Overlap | Stack) -> Array:
+def _squared_norm(overlap: Overlap | Stack) -> Array | float:
     cross = overlap.cross
+    if isinstance(overlap, Overlap) and overlap.single_errors is not None:
+        return squared_norm(cross)
     square: Array = array_namespace(cross).sum(cross**2, axis=(-2, -1))
     return square
 

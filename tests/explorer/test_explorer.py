@@ -149,7 +149,7 @@ def test_a_cell_that_could_not_be_computed_says_why(tab):
 
 def test_measure_and_quantity_can_be_switched(tab, table):
     section = tab.locator("main > section").first
-    section.get_by_label("Measure").select_option("cka")
+    section.get_by_label("Measure").select_option("CKA")
     section.get_by_label("Show").select_option("distance")
     assert "0 = same" in section.locator(".caption").first.inner_text()
     drawn = heat(tab).evaluate("gd => gd.data[0].z")
@@ -157,7 +157,7 @@ def test_measure_and_quantity_can_be_switched(tab, table):
     section.get_by_label("Show").select_option("calibrated similarity")
     drawn = heat(tab).evaluate("gd => gd.data[0].z")
     np.testing.assert_allclose(np.array(drawn, float), table["cka_calibrated"], atol=1e-6)
-    section.get_by_label("Measure").select_option("pwcca")
+    section.get_by_label("Measure").select_option("PWCCA")
     section.get_by_label("Show").select_option("similarity")
 
 
@@ -211,7 +211,7 @@ def test_a_grid_downloads_all_that_is_known(tab, table):
 
 def test_a_sweep_shows_another_layer_and_measure(tab, sweep_table):
     section = tab.locator("main > section").nth(1)
-    section.get_by_label("Measure").select_option("procrustes")
+    section.get_by_label("Measure").select_option("Procrustes")
     section.get_by_label("Layer", exact=True).select_option(NAMES[2])
     _, text = saved_file(tab, "Distances between networks", "CSV")
     lines = rows_of(text)

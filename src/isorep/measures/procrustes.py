@@ -36,6 +36,7 @@ def _of_scores(overlap: Overlap | OverlapStack) -> Array:
 
 
 @measure(
+    title="Procrustes",
     formula="||diag(sx) M diag(sy)||_* / (||sx|| ||sy||)",
     description="cosine after the best rotation; the distance is its angle in radians",
     reference="Kendall 1984; Williams et al. 2021, equation 5",
@@ -84,6 +85,7 @@ def _twice_complement(similarity: float) -> float:
 
 
 @measure(
+    title="squared Procrustes",
     formula="||diag(sx) M diag(sy)||_* / (||sx|| ||sy||)",
     description="cosine after the best rotation; the distance is the squared residual",
     reference="Ding et al. 2021",

@@ -5,7 +5,7 @@ import pytest
 from helpers.single_layers import UGLY, layers, nearly_duplicated
 
 from isorep.core import single_basis as single_basis_module
-from isorep.core import triangular_axes
+from isorep.core import single_products, triangular_axes
 from isorep.core.basis import Basis
 from isorep.core.overlap import couple, couple_arrays
 from isorep.core.single_basis import choose_precision, single_basis
@@ -25,7 +25,6 @@ def test_the_measured_error_is_that_of_the_product(shapes, n):
     signs = [single_basis_module.probes(np, side.shape[1], None) for side in exact]
     images = [side @ vectors for side, vectors in zip(exact, signs, strict=True)]
     true = np.linalg.norm(product - exact[0].T @ exact[1])
-    assert product.dtype == np.float64
     assert 0.5 * SAFETY * true <= product_error(product, *images) <= 2 * SAFETY * true
 
 
@@ -105,3 +104,17 @@ def test_auto_is_single_for_large_layers_of_float32(arrays, expected):
     assert choose_precision("auto", arrays) == expected
     for precision in ("double", "single"):
         assert choose_precision(precision, arrays) == precision
+
+
+def test_blocks_of_rows_are_added_in_float64(monkeypatch):
+    x, y = layers(n=1000)
+    whole = single_product(x, y)
+    monkeypatch.setattr(single_products, "ROWS_AT_ONCE", 300)
+    monkeypatch.setattr(single_products, "BLOCK", 64)
+    product = single_product(x, y)
+    assert (whole.dtype, product.dtype) == (np.float32, np.float64)
+    np.testing.assert_allclose(product, whole, rtol=1e-5)
+    assert single_products.squared_norm(x) == pytest.approx(np.sum(x.astype(float) ** 2), rel=1e-13)
+    basis = single_basis(x)
+    assert is_single(basis)
+    assert basis.axes.gram.dtype == np.float64

@@ -16,7 +16,7 @@ from isorep._utils.html_table import html_table
 from isorep._utils.linalg import svd, svds_of_cosines
 from isorep._utils.validation import check_name
 from isorep.core.basis import Basis, Solver
-from isorep.core.moments import CrossMoments
+from isorep.core.moments import CrossMoments, cross_product
 from isorep.core.single_basis import Precision, choose_precision, single_basis
 from isorep.core.single_products import PairErrors
 from isorep.core.triangular_axes import TriangularAxes
@@ -98,7 +98,7 @@ class Overlap:
         Examples
         --------
         >>> import numpy as np, isorep
-        >>> from isorep.core.moments import CrossMoments
+        >>> from isorep.core.moments import CrossMoments, cross_product
         >>> x, y = np.random.default_rng(0).standard_normal((2, 100, 3))
         >>> bases = [isorep.Basis.from_moments(isorep.Moments.from_batch(z)) for z in (x, y)]
         >>> o = Overlap.from_moments(*bases, CrossMoments.from_batch(x, y))
@@ -529,7 +529,7 @@ def couple(x: Basis, y: Basis) -> Overlap:
     x, y = x.in_double, y.in_double
     assert x.factor is not None
     assert y.factor is not None
-    return Overlap(x, y, None, product=x.factor.T @ y.factor)
+    return Overlap(x, y, None, product=cross_product(x.factor, y.factor))
 
 
 def check_paired(x_shape: tuple[int, int], y_shape: tuple[int, int]) -> None:

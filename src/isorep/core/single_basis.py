@@ -11,13 +11,14 @@ import numpy as np
 from array_api_compat import array_namespace, device
 
 from isorep._utils.arrays import Array, ArrayLike, as_numbers
-from isorep._utils.triangular import cholesky, solve_upper
+from isorep._utils.triangular import blocked_cholesky, solve_upper
 from isorep._utils.validation import check_name
 from isorep.core.basis import Basis, Solver, half_precision, harmless
 from isorep.core.principal_axes import GRAM_TOLERANCE, RankRule
 from isorep.core.single_products import (
     PROBES,
     SingleErrors,
+    float64_blocks,
     norm_of_error,
     probes,
     product_error,
@@ -46,9 +47,6 @@ CENTRED = 1e-7
 
 RANGE = (1e-20, 1e30)
 """Squared norms of features whose products float32 holds."""
-
-ROWS = 2048
-"""Rows that are in float64 at once, which then needs little memory."""
 
 
 def choose_precision(precision: Precision, arrays: Iterable[Any]) -> ProductPrecision:
@@ -106,7 +104,7 @@ def _single_axes(x: Array, dtype: str, name: str) -> tuple[Array, TriangularAxes
         mean = xp.sum(x, axis=0, dtype=xp.float64) / n
         centred = xp.astype(x, xp.float32, copy=False) - xp.astype(mean, xp.float32)
         gram = single_product(centred, centred)
-    squares = xp.linalg.diagonal(gram)
+    squares = xp.astype(xp.linalg.diagonal(gram), xp.float64)
     in_range = RANGE[0] < float(xp.max(squares)) < RANGE[1]
     if not (in_range and bool(xp.all(harmless(xp, mean, squares, n, CENTRED)))):
         return None
@@ -115,11 +113,12 @@ def _single_axes(x: Array, dtype: str, name: str) -> tuple[Array, TriangularAxes
     if columns is not None:
         x, centred = (xp.take(side, columns, axis=1) for side in (x, centred))
         gram = xp.take(xp.take(gram, columns, axis=0), columns, axis=1)
-    lower = cholesky(xp, gram)
+    lower = blocked_cholesky(xp.astype(gram, xp.float32, copy=False))
     if lower is None:
         return None
     signs = probes(xp, gram.shape[0], device(gram))
-    whitened = solve_upper(lower, signs)
+    # Errors of the factor and of the solution are parts of what is measured below.
+    whitened = xp.astype(solve_upper(lower, xp.astype(signs, xp.float32)), xp.float64)
     rule = RankRule(GRAM_TOLERANCE, xp.where(varies, mean, 0 * mean), n, dtype, name)
     rounding = rule.factor(p) * sqrt(float(xp.max(rule.mean**2 + squares / n)))
     bound = (
@@ -127,7 +126,7 @@ def _single_axes(x: Array, dtype: str, name: str) -> tuple[Array, TriangularAxes
     )
     # The mean squared norm of whitened probes is the sum of all 1 / s^2.
     least = 1 / sqrt(float(xp.sum(whitened**2)) / PROBES)
-    if not (least > bound or extremes(xp, gram, lower)[1] > bound):
+    if not (least > bound or _least_singular_value(gram, lower) > bound):
         return None
     shift = mean if columns is None else xp.take(mean, columns, axis=0)
     images, row_squares = _images(x, shift, xp.concat([signs, whitened], axis=1))
@@ -141,13 +140,17 @@ def _single_axes(x: Array, dtype: str, name: str) -> tuple[Array, TriangularAxes
     return mean, TriangularAxes(centred, lower, None, gram, places, row_squares, errors)
 
 
+def _least_singular_value(gram: Array, lower: Array) -> float:
+    xp = array_namespace(gram)
+    return extremes(xp, *(xp.astype(part, xp.float64, copy=False) for part in (gram, lower)))[1]
+
+
 def _images(x: Array, mean: Array, vectors: Array) -> tuple[Array, Array]:
     """Return ``(x - mean) @ vectors`` and the squared norms of ``x - mean``, in float64."""
     xp = array_namespace(x)
-    n = x.shape[0]
     images, squares = [], []
-    for start in range(0, n, ROWS):
-        centred = xp.astype(x[start : min(start + ROWS, n), :], xp.float64) - mean
+    for block in float64_blocks(x):
+        centred = block - mean
         images.append(centred @ vectors)
         squares.append(xp.vecdot(centred, centred))
     return xp.concat(images, axis=0), xp.concat(squares)

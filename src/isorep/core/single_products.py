@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -11,8 +12,11 @@ from array_api_compat import array_namespace, device
 
 from isorep._utils.arrays import Array
 
-ROWS_AT_ONCE = 2048
-"""Smallest number of rows whose products are added in float32."""
+ROWS_AT_ONCE = 16384
+"""Rows whose products are added in float32; fewer would be hardly more accurate."""
+
+BLOCK = 2**20
+"""Values that are in float64 at once, so few that processors keep them in their caches."""
 
 PROBES = 8
 """Random vectors that measure the error of a product."""
@@ -68,28 +72,45 @@ def probes(xp: Any, p: int, place: Any) -> Array:
 
 
 def single_product(x: Array, y: Array) -> Array:
-    """Return ``x.T @ y`` of float32 arrays in float64, the sum of float32 products of blocks."""
+    """Return ``x.T @ y`` of float32 arrays, the sum of float32 products of blocks of rows.
+
+    It is float32 if there is one block, and otherwise float64.
+    """
     xp = array_namespace(x, y)
-    n, p = x.shape
-    at_once = max(ROWS_AT_ONCE, 2 * min(p, y.shape[1]))  # additions then cost little
+    n = x.shape[0]
     total: Any = None
-    for start in range(0, n, at_once):
-        rows = slice(start, min(start + at_once, n))
-        left = x[rows, :]
-        part = left.T @ (left if y is x else y[rows, :])
+    for start in range(0, n, ROWS_AT_ONCE):
+        rows = slice(start, min(start + ROWS_AT_ONCE, n))
+        part = x[rows, :].T @ y[rows, :]
         if total is None:
-            total = xp.astype(part, xp.float64)
+            total = part if n <= ROWS_AT_ONCE else xp.astype(part, xp.float64)
         else:
             total += part
-    result: Array = total
-    return result
+    product: Array = total
+    return product
+
+
+def float64_blocks(matrix: Array) -> Iterator[Array]:
+    """Yield blocks of rows of a matrix in float64."""
+    xp = array_namespace(matrix)
+    n, p = matrix.shape
+    at_once = max(1, BLOCK // p)
+    for start in range(0, n, at_once):
+        yield xp.astype(matrix[start : min(start + at_once, n), :], xp.float64)
+
+
+def squared_norm(matrix: Array) -> float:
+    """Return ``||matrix||_F^2``, added in float64."""
+    xp = array_namespace(matrix)
+    return sum(float(xp.sum(block**2)) for block in float64_blocks(matrix))
 
 
 def product_error(product: Array, x_images: Array, y_images: Array) -> float:
     """Return a bound of ``||product - X^T Y||_F`` from the images of the probes under X and Y."""
     xp = array_namespace(product)
     left, right = (probes(xp, size, device(product)) for size in product.shape)
-    return norm_of_error(left.T @ (product @ right) - x_images.T @ y_images)
+    images = xp.concat([block @ right for block in float64_blocks(product)], axis=0)
+    return norm_of_error(left.T @ images - x_images.T @ y_images)
 
 
 def norm_of_error(forms: Array) -> float:

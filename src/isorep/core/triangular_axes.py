@@ -25,6 +25,7 @@ from isorep.core.single_products import (
     SingleErrors,
     product_error,
     single_product,
+    squared_norm,
 )
 
 MARGIN = 2.0
@@ -64,8 +65,8 @@ class TriangularAxes:
     row_squares : (n,) array
         Squared norm of each centred sample.
     single : SingleErrors or None
-        Errors of the products, if the factor and the products for `gram` are float32. Such axes are
-        accurate enough for norms, not for whitening.
+        Errors of the products, if the factor and `lower`, and often `gram`, are float32. Such axes
+        are accurate enough for norms, not for whitening.
 
     References
     ----------
@@ -135,7 +136,7 @@ class TriangularAxes:
         """The axes of PCA, with the same factor."""
         xp = array_namespace(self.gram)
         if self.first is None:
-            squares, vectors = xp.linalg.eigh(self.gram)
+            squares, vectors = xp.linalg.eigh(xp.astype(self.gram, xp.float64, copy=False))
             s = xp.flip(xp.sqrt(xp.clip(squares, 0.0, None)), axis=0)
             v = xp.flip(vectors, axis=1)
             rotation = v / s
@@ -161,12 +162,15 @@ class TriangularAxes:
     @cached_property
     def gram_square(self) -> float:
         """``||(x - mean)^T (x - mean)||_F^2``."""
+        if self.single is not None:
+            return squared_norm(self.gram)
         return float(array_namespace(self.gram).sum(self.gram**2))
 
     @property
     def feature_squares(self) -> Array:
         """Squared norm of each centred feature, (p,)."""
-        squares = array_namespace(self.gram).linalg.diagonal(self.gram)
+        xp = array_namespace(self.gram)
+        squares = xp.astype(xp.linalg.diagonal(self.gram), xp.float64, copy=False)
         return self._with_constants(squares[None, :])[0, :]
 
     def single_product(

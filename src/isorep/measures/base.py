@@ -17,7 +17,7 @@ from isorep._utils.parallel import full_precision
 from isorep._utils.validation import check_name
 from isorep.core.basis import Solver
 from isorep.core.overlap import Overlap, couple_arrays
-from isorep.core.overlap_stack import OverlapStack
+from isorep.core.sample_stack import Stack
 from isorep.core.score import Score
 from isorep.core.single_basis import Precision
 from isorep.core.warning_text import code_of, heard
@@ -353,17 +353,16 @@ class Measure:
         """Compute the formula of an overlap."""
         return self.function(coupled, **{**self.fixed_options, **options})
 
-    def similarities(
-        self, stack: OverlapStack | Sequence[Overlap], **options: Any
-    ) -> NDArray[np.float64]:
+    def similarities(self, stack: Stack | Sequence[Overlap], **options: Any) -> NDArray[np.float64]:
         """Return the similarity of each overlap of a stack, (b,)."""
-        rule = self.stack_rule if isinstance(stack, OverlapStack) else None
+        rule = self.stack_rule if isinstance(stack, Stack) else None
         values = rule(stack, **self.with_options(**options).options) if rule else None
         if values is None:
             return np.array(
                 [self.clipped(self.compute(part, **options).similarity) for part in stack]
             )
-        return np.asarray(np.clip(to_numpy(values), *self.similarity_range))
+        clipped = np.clip(to_numpy(values), *self.similarity_range)
+        return np.asarray(np.broadcast_to(clipped, len(stack)))
 
     def __call__(self, coupled: Any, **options: Any) -> Score:
         """Compute the measure of an overlap.
@@ -447,8 +446,9 @@ class Measure:
         options = self.seeded(options, seed)
         raw = self(overlap, **options)
         if excess is None:
-            excess = (population or Population.estimate(overlap, seed)).excess(
-                lambda sample: self.compute(sample, **options).similarity, seed
+            population = population or Population.estimate(overlap, seed)
+            excess = population.excess_of_stacks(
+                lambda stack: self.similarities(stack, **options), seed
             )
         measure = self.with_options(**options)
         similarity = measure.clipped(raw.similarity - float(excess.mean))

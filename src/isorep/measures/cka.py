@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from isorep._utils.arrays import Array, to_numpy
 from isorep.core.overlap import Overlap
-from isorep.core.overlap_stack import OverlapStack
+from isorep.core.sample_stack import Stack
+from isorep.core.single_products import squared_norm
 from isorep.core.warning_text import WarningText
 from isorep.measures import chance_levels
 from isorep.measures.base import MeasureValue
@@ -34,16 +35,17 @@ VANISHED = 1e-12
 """Share of a side's squared inner products below which the U-centred rest is rounding."""
 
 
-def _squared_norm(overlap: Overlap | OverlapStack) -> Array:
+def _squared_norm(overlap: Overlap | Stack) -> Array | float:
     cross = overlap.cross
+    if isinstance(overlap, Overlap) and overlap.single_errors is not None:
+        return squared_norm(cross)
     square: Array = array_namespace(cross).sum(cross**2, axis=(-2, -1))
     return square
 
 
-def _alignment(overlap: Overlap | OverlapStack) -> Array:
-    alignment: Array = _squared_norm(overlap) / sqrt(
-        overlap.x.axes.gram_square * overlap.y.axes.gram_square
-    )
+def _alignment(overlap: Overlap | Stack) -> Array:
+    norms = overlap.x.axes.gram_square * overlap.y.axes.gram_square
+    alignment: Array = _squared_norm(overlap) / norms**0.5
     return alignment
 
 

@@ -9,7 +9,7 @@ from math import sqrt
 from typing import Any, Literal, get_args
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
 from isorep._utils.arrays import Array, ArrayLike, as_samples, check_finite, epsilon, to_numpy
 from isorep._utils.cached_property import cached_property
@@ -167,7 +167,8 @@ class Basis:
         Parameters
         ----------
         moments : Moments
-            Moments of at least two samples.
+            Moments of at least two samples. If their scatter is of another array library, so is
+            the basis, on the device of the scatter.
         name : str
             Name of the representation in error messages.
 
@@ -186,14 +187,18 @@ class Basis:
         n, p = moments.n, moments.n_features
         if n < 2:
             raise ValueError(f"{name} has moments of {n} samples: at least 2 samples are needed")
-        varies = np.diagonal(moments.scatter) > 0
-        if not varies.any():
+        xp, scatter = array_namespace(moments.scatter), moments.scatter
+        squares = to_numpy(xp.linalg.diagonal(scatter))
+        if not (squares > 0).any():
             raise _no_variance(name, n, p)
-        scale = sqrt(moments.scatter.diagonal().max())
-        offset = np.where(varies, moments.mean, 0.0) / scale
+        scale = sqrt(squares.max())
+        offset, mean = (
+            xp.asarray(values, device=device(scatter))
+            for values in (np.where(squares > 0, moments.mean, 0.0) / scale, moments.mean)
+        )
         rule = RankRule(GRAM_TOLERANCE, offset, n, moments.dtype, name)
-        axes = PrincipalAxes.from_scatter(moments.scatter / scale / scale, rule).scaled(scale)
-        return cls(n_samples=n, dtype=moments.dtype, mean=moments.mean, axes=axes)
+        axes = PrincipalAxes.from_scatter(scatter / scale / scale, rule).scaled(scale)
+        return cls(n_samples=n, dtype=moments.dtype, mean=mean, axes=axes)
 
     def __repr__(self) -> str:
         return (

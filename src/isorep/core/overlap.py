@@ -83,7 +83,7 @@ class Overlap:
         Parameters
         ----------
         x, y : Basis
-            Bases of the same samples, of NumPy arrays; `Basis.from_moments` makes them.
+            Bases of the same samples, of one array library; `Basis.from_moments` makes them.
         cross : CrossMoments
             Cross moments of the features of `x` and `y` over these samples.
         jackknife_replicates : callable, optional

@@ -67,6 +67,16 @@ class Basis:
     make_double : callable or None
         Function that prepares the representation again by float64 products, if its axes are those
         of float32 products; see `in_double`.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> x = np.random.default_rng(0).standard_normal((100, 3))
+    >>> basis = isorep.Basis.from_array(x)
+    >>> basis.n_samples, basis.rank
+    (100, 3)
+    >>> bool(np.allclose(basis.q.T @ basis.q, np.eye(3)))
+    True
     """
 
     n_samples: int

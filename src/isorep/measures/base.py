@@ -206,6 +206,13 @@ class Measure:
         isorep's own measures and where it is unknown.
     title : str
         Its name in figures, if that is not `name` with spaces; see `display_name`.
+
+    Examples
+    --------
+    >>> import isorep
+    >>> measure = isorep.MEASURES["linear_regression"].with_options(folds=10)
+    >>> measure.label, measure.similarity_range
+    ('linear_regression_y_from_x(folds=10)', (-inf, 1.0))
     """
 
     name: str

@@ -79,6 +79,7 @@ def _mean_square_of_stack(stack: Stack, variance: float) -> Array | None:
 
 
 @measure(
+    title="SVCCA",
     formula="mean(rho) of M[:kx, :ky]",
     description="mean canonical correlation of leading components (99 % of variance by default)",
     reference="Raghu et al. 2017, section 2",
@@ -134,6 +135,7 @@ def svcca(overlap: Overlap, *, variance: float = 0.99) -> MeasureValue:
 
 
 @measure(
+    title="mean squared SVCCA",
     formula="||M[:kx, :ky]||_F^2 / min(kx, ky)",
     description="mean squared canonical correlation of leading components (99 % by default)",
     reference="Kornblith et al. 2019, table 1 (R^2_SVCCA)",

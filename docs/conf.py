@@ -37,6 +37,7 @@ myst_heading_anchors = 4
 myst_links_external_new_tab = False
 
 autodoc_typehints = "none"  # the docstrings name the types
+toc_object_entries_show_parents = "hide"
 autodoc_member_order = "groupwise"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False

@@ -265,11 +265,15 @@ class Basis:
         """See `factor`; None stands for the identity."""
         return self.principal.rotation
 
-    @cached_property
+    @property
     def in_double(self) -> Basis:
         """The same basis by float64 products: itself, unless it is of float32 products."""
-        if self.make_double is None:
-            return self
+        # A basis that cached itself would stay in memory until a collection of cycles.
+        return self if self.make_double is None else self._double
+
+    @cached_property
+    def _double(self) -> Basis:
+        assert self.make_double is not None
         return replace(self.make_double(), structure=self.structure, sample_ids=self.sample_ids)
 
     @property

@@ -203,6 +203,8 @@ class Measure:
     version : str
         Version of a registered function, by which a resumed sweep sees that it changed; empty for
         isorep's own measures and where it is unknown.
+    title : str
+        Its name in figures, if that is not `name` with spaces; see `display_name`.
 
     Examples
     --------
@@ -234,6 +236,7 @@ class Measure:
     emphasis: Emphasis = "variance"
     fixed_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     version: str = ""
+    title: str = ""
 
     @property
     def label(self) -> str:
@@ -244,6 +247,15 @@ class Measure:
         """
         suffix = PREDICTION_SUFFIX if self.direction == PREDICTION else ""
         return spec_text(self.name + suffix, self.fixed_options)
+
+    @property
+    def display_name(self) -> str:
+        """Name of the measure in figures and pages, with the options that differ from defaults.
+
+        Such as "PWCCA" or "PWCCA (weights_from=y)".
+        """
+        title = self.title or self.name.replace("_", " ")
+        return spec_text(f"{title} ", self.fixed_options).strip()
 
     @property
     def options(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import nan
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,16 @@ class Contestant:
         How much of the work was timed; the rest is extrapolated.
     memory : float
         MiB that its process grew by, at the peak.
+    processor : float
+        Processor seconds of the run whose memory was measured, for the whole work. Other work on
+        the machine changes them less than the seconds.
     """
 
     name: str
     seconds: float
     part: float
     memory: float
+    processor: float
 
 
 @dataclass(frozen=True)
@@ -53,13 +57,19 @@ def compete(works: Mapping[str, Work], rounds: int) -> list[Contestant]:
         if (work.rounds or rounds) > 1:
             work.run()
         else:
-            seconds[name].append(alone[name][1])
+            seconds[name].append(alone[name].seconds)
     for i in range(rounds):
         for name, work in works.items():
             if 1 < (work.rounds or rounds) > i:
                 seconds[name].append(_seconds(work.run))
     return [
-        Contestant(name, statistics.median(seconds[name]) / work.part, work.part, alone[name][0])
+        Contestant(
+            name,
+            statistics.median(seconds[name]) / work.part,
+            work.part,
+            alone[name].memory,
+            alone[name].processor / work.part,
+        )
         for name, work in works.items()
     ]
 
@@ -70,24 +80,31 @@ def _seconds(run: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def _alone(run: Callable[[], Any]) -> tuple[float, float]:
-    """Return MiB that a process of its own grows by, at the peak, and seconds."""
+class _Alone(NamedTuple):
+    """MiB that a process of its own grew by, at the peak, its seconds and processor seconds."""
+
+    memory: float
+    seconds: float
+    processor: float
+
+
+def _alone(run: Callable[[], Any]) -> _Alone:
+    """Run in a process of its own."""
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
 
     def measured() -> None:
         before = _resident()
         seconds = _seconds(run)
-        sender.send((_peak() - before, seconds))
+        sender.send((_peak() - before, seconds, time.process_time()))
 
     process = context.Process(target=measured)
     process.start()
     sender.close()
     try:
-        memory, seconds = receiver.recv()
-        return memory, seconds
+        return _Alone(*receiver.recv())
     except EOFError:  # it died; its own message is on stderr
-        return nan, nan
+        return _Alone(nan, nan, nan)
     finally:
         process.join()
 

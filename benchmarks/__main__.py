@@ -6,16 +6,16 @@ Ratios of one run are what to quote: seconds depend on what else the machine doe
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import platform
 import sys
-import warnings
 from datetime import date
 from pathlib import Path
 
 import numpy as np
-from contest import Contestant, compete
-from rows import MEASURES, rows
+from one_row import run_row
+from rows import rows
 from threadpoolctl import threadpool_info
 
 import isorep
@@ -35,34 +35,15 @@ def main() -> None:
     unknown = [name for name in options.rows if name not in known]
     if unknown:
         parser.error(f"unknown rows {', '.join(unknown)}; known: {', '.join(known)}")
-    # How many samples a number would need is not what is asked here.
-    warnings.simplefilter("ignore", isorep.FewSamplesWarning)
-    _load_libraries()
     print(_machine(), flush=True)
     print("\n| work | program | seconds | over isorep | over the floor | peak MiB | processor s |")
     print("|---|---|---|---|---|---|---|", flush=True)
+    # Each row in a process of its own: threads of one row do not survive the forks of the next.
+    spawn = multiprocessing.get_context("spawn")
     for name in options.rows or known:
-        found = compete(known[name](), options.rounds)
-        for contestant in found:
-            print(_line(name, contestant, found), flush=True)
-
-
-def _load_libraries() -> None:
-    """Use what is imported late, so that no contestant pays for it."""
-    x = {"layer": np.random.default_rng(0).standard_normal((50, 3))}
-    isorep.compare(x, x, measures=[*MEASURES, "rsa"], progress=False)
-    isorep.pairwise({"a": x, "b": x}, progress=False)
-
-
-def _line(row: str, one: Contestant, found: list[Contestant]) -> str:
-    seconds = {contestant.name: contestant.seconds for contestant in found}
-    floor = f"{one.seconds / seconds['floor']:.2f}" if "floor" in seconds else ""
-    partly = "" if one.part == 1 else f" (of {one.part:.2%} of the work)"
-    return (
-        f"| {row} | {one.name}{partly} | {one.seconds:.3g} | "
-        f"{one.seconds / seconds['isorep']:.2f} | {floor} | {one.memory:.0f} | "
-        f"{one.processor:.3g} |"
-    )
+        process = spawn.Process(target=run_row, args=(name, options))
+        process.start()
+        process.join()
 
 
 def _machine() -> str:

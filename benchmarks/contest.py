@@ -45,13 +45,18 @@ class Work:
     rounds: int | None = None
 
 
-def compete(works: Mapping[str, Work], rounds: int) -> list[Contestant]:
+def compete(
+    works: Mapping[str, Work], rounds: int, load: Callable[[], Any] = lambda: None
+) -> list[Contestant]:
     """Time the programs in turns, so that whatever else the machine does slows all of them.
+
+    Each process calls `load` first, for what nobody is to pay for.
 
     Memory is that of a run in a process of its own, which is all there is of what runs once, and
     the rehearsal of what is timed in several rounds.
     """
-    alone = {name: _alone(work.run) for name, work in works.items()}
+    alone = {name: _alone(work.run, load) for name, work in works.items()}
+    load()
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for name, work in works.items():
         if (work.rounds or rounds) > 1:
@@ -88,15 +93,16 @@ class _Alone(NamedTuple):
     processor: float
 
 
-def _alone(run: Callable[[], Any]) -> _Alone:
+def _alone(run: Callable[[], Any], load: Callable[[], Any]) -> _Alone:
     """Run in a process of its own."""
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
 
     def measured() -> None:
-        before = _resident()
+        load()
+        before, start = _resident(), time.process_time()
         seconds = _seconds(run)
-        sender.send((_peak() - before, seconds, time.process_time()))
+        sender.send((_peak() - before, seconds, time.process_time() - start))
 
     process = context.Process(target=measured)
     process.start()

@@ -171,6 +171,11 @@ def test_the_table_of_measures_lists_every_measure():
     assert re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE) == list(isorep.MEASURES)
 
 
+def test_the_equations_are_of_every_measure():
+    text = (DOCS / "equations.md").read_text()
+    assert sorted(re.findall(r"\*\*`(\w+)`\*\*", text)) == sorted(isorep.MEASURES)
+
+
 def test_the_formulas_of_other_tools_give_the_numbers_of_the_page():
     script = runpy.run_path(str(ROOT / "benchmarks/other_formulas.py"))
     *table, mean = script["rows"]()

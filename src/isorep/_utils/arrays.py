@@ -84,14 +84,19 @@ def as_samples(x: ArrayLike, name: str, *, fewest: int = 2) -> tuple[Array, str]
         If `x` is not (n_samples, n_features) with enough samples and at least one feature.
     """
     array, dtype = as_numbers(x, name, fewest=fewest)
+    return in_float64(array, name), dtype
+
+
+def in_float64(array: Array, name: str) -> Array:
+    """Return an array in float64: itself, or a copy if it is of another dtype."""
     xp = array_namespace(array)
     try:
-        samples: Array = xp.astype(array, xp.float64, copy=False)
+        converted: Array = xp.astype(array, xp.float64, copy=False)
     except TypeError as error:
         raise TypeError(
             f"{name} is on a device without float64 ({error}); move it to the CPU first"
         ) from error
-    return samples, dtype
+    return converted
 
 
 def as_numbers(x: ArrayLike, name: str, *, fewest: int = 2) -> tuple[Array, str]:

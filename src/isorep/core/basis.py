@@ -11,7 +11,15 @@ from typing import Any, Literal, get_args
 import numpy as np
 from array_api_compat import array_namespace, device
 
-from isorep._utils.arrays import Array, ArrayLike, as_samples, check_finite, epsilon, to_numpy
+from isorep._utils.arrays import (
+    Array,
+    ArrayLike,
+    as_numbers,
+    check_finite,
+    epsilon,
+    in_float64,
+    to_numpy,
+)
 from isorep._utils.cached_property import cached_property
 from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.computed_array import rounded_dtype, rounding_text
@@ -67,6 +75,16 @@ class Basis:
     make_double : callable or None
         Function that prepares the representation again by float64 products, if its axes are those
         of float32 products; see `in_double`.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> x = np.random.default_rng(0).standard_normal((100, 3))
+    >>> basis = isorep.Basis.from_array(x)
+    >>> basis.n_samples, basis.rank
+    (100, 3)
+    >>> bool(np.allclose(basis.q.T @ basis.q, np.eye(3)))
+    True
     """
 
     n_samples: int
@@ -130,13 +148,16 @@ class Basis:
         """
         check_name("solver", solver, get_args(Solver))
         x, sample_ids = rows_of(x, name)
-        samples, held_dtype = as_samples(x, name)
+        numbers, held_dtype = as_numbers(x, name)
+        samples = in_float64(numbers, name)
         dtype = dtype or half_precision(x, samples, held_dtype, name) or held_dtype
         xp = array_namespace(samples)
         n, p = samples.shape
         small = n * p * min(n, p) <= SMALL_WORK
         by_svd = solver == "svd" or (solver == "auto" and small)
-        mean, varies, centred, scale, gram = _centre(xp, samples, name, by_svd or p > n)
+        mean, varies, centred, scale, gram = _centre(
+            xp, numbers, samples, name, samples_alone=by_svd or p > n
+        )
         if not bool(xp.any(varies)):
             raise _no_variance(name, n, p)
         rounding = max(n, p) * epsilon("float64")
@@ -244,11 +265,15 @@ class Basis:
         """See `factor`; None stands for the identity."""
         return self.principal.rotation
 
-    @cached_property
+    @property
     def in_double(self) -> Basis:
         """The same basis by float64 products: itself, unless it is of float32 products."""
-        if self.make_double is None:
-            return self
+        # A basis that cached itself would stay in memory until a collection of cycles.
+        return self if self.make_double is None else self._double
+
+    @cached_property
+    def _double(self) -> Basis:
+        assert self.make_double is not None
         return replace(self.make_double(), structure=self.structure, sample_ids=self.sample_ids)
 
     @property
@@ -395,24 +420,37 @@ def _samples_unknown() -> ValueError:
 
 
 def _centre(
-    xp: Any, x: Array, name: str, samples_alone: bool
+    xp: Any, numbers: Array, samples: Array, name: str, *, samples_alone: bool
 ) -> tuple[Array, Array, Array, float, Array | None]:
     """Return mean, which features vary, centred data over a scale, the scale, and the Gram matrix.
 
-    The Gram matrix, (p, p), is None if `samples_alone`. Passes over the data are expensive, so the
-    first attempt makes few; it is accurate for most data. NaN and infinity survive a mean, so it
-    sends them to the careful attempt.
+    Passes over the data are expensive, so the first attempt makes few; it is accurate for most
+    data. NaN and infinity survive a mean, so it sends them to the careful attempt.
+
+    Parameters
+    ----------
+    numbers : (n, p) array
+        The representation, as it is.
+    samples : (n, p) float64 array
+        The same in float64. If it is a copy, it is centred in place.
+    name : str
+    samples_alone : bool
+        Leave out the Gram matrix, (p, p).
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = xp.mean(x, axis=0)
-        centred = x - mean
+        mean = xp.mean(samples, axis=0)
+        if numbers.dtype == samples.dtype:
+            centred = samples - mean
+        else:
+            samples -= mean
+            centred = samples
         gram = None if samples_alone else gram_matrix(centred)
         squares = xp.sum(centred**2, axis=0) if gram is None else xp.linalg.diagonal(gram)
-        accurate = bool(xp.all(harmless(xp, mean, squares, x.shape[0])))
+        accurate = bool(xp.all(harmless(xp, mean, squares, samples.shape[0])))
         largest = float(xp.max(squares))
     if 1e-200 < largest < 1e200 and accurate:
         return mean, squares > 0.0, centred, 1.0, gram
-    mean, varies, centred, scale = _centre_carefully(xp, x, name)
+    mean, varies, centred, scale = _centre_carefully(xp, in_float64(numbers, name), name)
     return mean, varies, centred, scale, None if samples_alone else gram_matrix(centred)
 
 

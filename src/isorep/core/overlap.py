@@ -54,6 +54,16 @@ class Overlap:
     single_errors : PairErrors or None
         Errors of `product` and of the Gram matrices of both bases, if these are float32 products.
         Such an overlap is for measures of norms alone; see `in_double`.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> shared, x, y = np.random.default_rng(0).standard_normal((3, 1000, 2))
+    >>> o = isorep.overlap(np.hstack([shared, x]), np.hstack([y, shared]))
+    >>> o.matrix.shape, int((o.correlations > 0.99).sum())
+    ((4, 4), 2)
+    >>> round(isorep.cca(o.x, o.y).similarity, 1)
+    0.5
     """
 
     x: Basis
@@ -157,11 +167,14 @@ class Overlap:
             ],
         )
 
-    @cached_property
+    @property
     def in_double(self) -> Overlap:
         """The same overlap by float64 products: itself, unless it is of float32 products."""
-        if self.single_errors is None:
-            return self
+        # An overlap that cached itself would stay in memory until a collection of cycles.
+        return self if self.single_errors is None else self._double
+
+    @cached_property
+    def _double(self) -> Overlap:
         return replace(couple(self.x.in_double, self.y.in_double), n_omitted=self.n_omitted)
 
     @property

@@ -44,6 +44,16 @@ class Score:
     provenance : dict
         Versions of libraries, options, and digests of both sides, of a measure that was called on
         data; see docs/provenance.md. Two scores are equal whatever it says.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> x, noise = np.random.default_rng(0).standard_normal((2, 1000, 4))
+    >>> score = isorep.pwcca(x, x + noise)
+    >>> score
+    Score(pwcca: similarity=0.7034, distance=0.2966, n_samples=1000, x_rank=4, y_rank=4)
+    >>> round(score.similarity + score.distance, 6), score.warnings
+    (1.0, ())
     """
 
     similarity: float

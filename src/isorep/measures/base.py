@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.arrays import Array, ArrayLike, to_numpy
-from isorep._utils.parallel import full_precision
 from isorep._utils.validation import check_name
 from isorep.core.basis import Solver
 from isorep.core.overlap import Overlap, couple_arrays
@@ -204,6 +203,15 @@ class Measure:
     version : str
         Version of a registered function, by which a resumed sweep sees that it changed; empty for
         isorep's own measures and where it is unknown.
+    title : str
+        Its name in figures, if that is not `name` with spaces; see `display_name`.
+
+    Examples
+    --------
+    >>> import isorep
+    >>> measure = isorep.MEASURES["linear_regression"].with_options(folds=10)
+    >>> measure.label, measure.similarity_range
+    ('linear_regression_y_from_x(folds=10)', (-inf, 1.0))
     """
 
     name: str
@@ -228,6 +236,7 @@ class Measure:
     emphasis: Emphasis = "variance"
     fixed_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     version: str = ""
+    title: str = ""
 
     @property
     def label(self) -> str:
@@ -238,6 +247,15 @@ class Measure:
         """
         suffix = PREDICTION_SUFFIX if self.direction == PREDICTION else ""
         return spec_text(self.name + suffix, self.fixed_options)
+
+    @property
+    def display_name(self) -> str:
+        """Name of the measure in figures and pages, with the options that differ from defaults.
+
+        Such as "PWCCA" or "PWCCA (weights_from=y)".
+        """
+        title = self.title or self.name.replace("_", " ")
+        return spec_text(f"{title} ", self.fixed_options).strip()
 
     @property
     def options(self) -> dict[str, Any]:
@@ -494,10 +512,7 @@ class Measure:
         check_precision(precision, [measure], inferred=correct)
         takes_single = measure.takes_single(structured=bool(structure)) and not correct
         products = {"precision": precision} if takes_single else {}
-        with full_precision():
-            coupled = self.couple(
-                x, y, **structure, **products, solver=solver, nan_policy=nan_policy
-            )
+        coupled = self.couple(x, y, **structure, **products, solver=solver, nan_policy=nan_policy)
         score = measure.corrected(coupled, seed=seed) if correct else measure(coupled)
         return replace(
             score,

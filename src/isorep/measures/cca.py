@@ -26,6 +26,7 @@ def mean_squared_correlation(overlap: Overlap | Stack) -> Array:
 
 
 @measure(
+    title="mean CCA",
     formula="mean(rho)",
     description="mean canonical correlation",
     reference="Hotelling 1936; Raghu et al. 2017; Morcos et al. 2018, section 2",
@@ -64,6 +65,7 @@ def cca(overlap: Overlap) -> MeasureValue:
 
 
 @measure(
+    title="mean squared CCA",
     formula="mean(rho^2) = ||M||_F^2 / min(rx, ry)",
     description="mean squared canonical correlation",
     reference="Kornblith et al. 2019, table 1 (R^2_CCA)",

@@ -79,6 +79,7 @@ def _ratio(shared: float, x: float, y: float) -> float:
 
 
 @measure(
+    title="CKA",
     formula="||diag(sx) M diag(sy)||_F^2 / (||sx^2|| ||sy^2||)",
     description="linear centred kernel alignment (biased, as usually reported)",
     reference="Kornblith et al. 2019, equation 5 and table 1",
@@ -119,6 +120,7 @@ def cka(overlap: Overlap) -> MeasureValue:
 
 
 @measure(
+    title="debiased CKA",
     formula="HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)), HSIC unbiased",
     description="linear centred kernel alignment without the bias of few samples",
     reference="Song et al. 2007; Szekely and Rizzo 2014; Nguyen et al. 2021",

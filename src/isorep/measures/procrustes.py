@@ -34,6 +34,7 @@ def _of_scores(overlap: Overlap | Stack) -> Array:
 
 
 @measure(
+    title="Procrustes",
     formula="||diag(sx) M diag(sy)||_* / (||sx|| ||sy||)",
     description="cosine after the best rotation; the distance is its angle in radians",
     reference="Kendall 1984; Williams et al. 2021, equation 5",
@@ -82,6 +83,7 @@ def _twice_complement(similarity: float) -> float:
 
 
 @measure(
+    title="squared Procrustes",
     formula="||diag(sx) M diag(sy)||_* / (||sx|| ||sy||)",
     description="cosine after the best rotation; the distance is the squared residual",
     reference="Ding et al. 2021",

@@ -80,6 +80,7 @@ _DIRECTIONS = {"x": "weights of x", "y": "weights of y", "both": ""}
 
 
 @measure(
+    title="PWCCA",
     formula="sum(alpha rho), alpha_i = sum_j |<h_i, z_j>| normalised",
     description="projection weighted canonical correlation (weights from x by default)",
     reference="Morcos et al. 2018, section 2",

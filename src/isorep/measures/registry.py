@@ -80,7 +80,17 @@ _ROWS: dict[str, Measure] = {
     )
 }
 MEASURES: Mapping[str, Measure] = MappingProxyType(_ROWS)
-"""Every measure by name, registered ones last; `isorep measures` prints the table."""
+"""Every measure by name, registered ones last; `isorep measures` prints the table.
+
+Examples
+--------
+>>> import isorep
+>>> measure = isorep.MEASURES["pwcca"]
+>>> measure.formula, measure.direction, measure.invariance
+('sum(alpha rho), alpha_i = sum_j |<h_i, z_j>| normalised', 'weights of x', 'linear')
+>>> [name for name, measure in isorep.MEASURES.items() if measure.requires == "maps"]
+['dft_cca']
+"""
 
 
 def add_measure(row: Measure) -> None:

@@ -37,6 +37,7 @@ fuzz: .venv/.dev
 
 # The site, in build/docs/html. Broken links and missing names are errors.
 docs: .venv/.dev
+	rm -rf docs/auto_gallery  # the examples run again, whatever changed
 	OMP_NUM_THREADS=1 $(BIN)/sphinx-build --builder html --jobs auto --fresh-env --nitpicky --fail-on-warning --keep-going \
 		--doctree-dir build/docs/doctrees --quiet docs build/docs/html
 
@@ -51,6 +52,7 @@ lint: .venv/.dev node_modules/.biome
 	$(BIN)/towncrier build --draft --version next >/dev/null
 	$(BIN)/node .github/lint_workflows.mjs
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.readthedocs .readthedocs.yaml
 
 types: .venv/.dev

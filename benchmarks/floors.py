@@ -30,6 +30,20 @@ def alignment(x: Floats, y: Floats) -> None:
         np.linalg.norm(product)
 
 
+def rotation(x: Floats, y: Floats) -> None:
+    """Procrustes: the cross product and its singular values."""
+    np.linalg.svd(x.T @ y, compute_uv=False)
+
+
+def grid_of_alignment(xs: Sequence[Floats], ys: Sequence[Floats]) -> None:
+    """CKA: the norms of each layer's Gram and of each pair's product."""
+    for layer in (*xs, *ys):
+        np.linalg.norm(layer.T @ layer)
+    for x in xs:
+        for y in ys:
+            np.linalg.norm(x.T @ y)
+
+
 def grid_of_pwcca(xs: Sequence[Floats], ys: Sequence[Floats]) -> None:
     """Each layer's Gram and Cholesky factor; each pair's product, whitening and decomposition."""
     lefts, rights = ([np.linalg.cholesky(_gram(layer)) for layer in side] for side in (xs, ys))

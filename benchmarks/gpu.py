@@ -292,7 +292,7 @@ def run_model(sizes: Sizes, device: torch.device) -> Measured:
         {
             "forward passes": passes,
             "the rest of capture and moments": max(0.0, sum(gathering) - passes),
-            "bases and pairs, on the host": seconds - sum(gathering),
+            "bases and pairs": seconds - sum(gathering),
         }
     )
     millions = sum(x.numel() for x in models[0].parameters()) / 1e6

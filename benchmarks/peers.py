@@ -43,6 +43,48 @@ def cca_zoo() -> Pair | None:
     return run
 
 
+def anatome() -> Pair | None:
+    """``pwcca_distance`` of the package anatome: QR decompositions, in single precision."""
+    distances = _anatome()
+    return None if distances is None else _of_tensors(distances.pwcca_distance, backend="qr")
+
+
+def anatome_cka() -> Pair | None:
+    """``linear_cka_distance`` of the package anatome, in single precision."""
+    distances = _anatome()
+    return None if distances is None else _of_tensors(distances.linear_cka_distance, False)
+
+
+def _anatome() -> Any:
+    if importlib.util.find_spec("anatome") is None:
+        return None
+    from anatome import distance
+
+    return distance
+
+
+def _of_tensors(distance: Callable[..., Any], *arguments: Any, **options: Any) -> Pair:
+    import torch
+
+    def run(x: NDArray[Any], y: NDArray[Any]) -> Any:
+        tensors = [torch.from_numpy(side.astype(np.float32, copy=False)) for side in (x, y)]
+        return distance(*tensors, *arguments, **options)
+
+    return run
+
+
+def netrep(alpha: float) -> Pair | None:
+    """``LinearMetric`` of the package netrep: Procrustes with alpha = 1, CCA with alpha = 0."""
+    if importlib.util.find_spec("netrep") is None:
+        return None
+    from netrep.metrics import LinearMetric
+
+    def run(x: NDArray[Any], y: NDArray[Any]) -> Any:
+        return LinearMetric(alpha=alpha).fit_score(x, y)
+
+    return run
+
+
 def rsatoolbox() -> Pair | None:
     """RSA of the package rsatoolbox: correlation distance, Spearman's rho of the two matrices."""
     if importlib.util.find_spec("rsatoolbox") is None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import combinations, product
+from itertools import combinations, islice, product
 from pathlib import Path
 from typing import Any
 
 import floors
 import numpy as np
 import peers
+import streams
 from contest import Work
 from numpy.typing import NDArray
 
@@ -33,11 +34,16 @@ def rows(samples: int, networks: int, svcca: Path | None, device: str) -> Rows:
         "pair-2048": partial(_pair, samples, 2048, svcca),
         "pair-4096": partial(_wide_pair, 8 * samples // 5, 4096),
         "cka-4096": partial(_wide_cka, 8 * samples // 5, 4096),
+        "procrustes-512": partial(_procrustes, samples, 512),
         "grid": partial(_grid, samples, svcca),
         "grid-pwcca": partial(_grid_of_pwcca, samples, svcca),
-        "blocks": partial(_blocks, samples // 2, 33, 1024),
-        "sweep": partial(_sweep, samples, networks, svcca, device),
-        "stream": partial(_stream, samples // 5),
+        "grid-cka": partial(_grid_of_cka, samples),
+        "blocks": partial(_blocks, samples // 2, 33, 1024, svcca),
+        "sweep": partial(_sweep, samples, networks, 256, svcca, device),
+        "sweep-64": partial(_sweep, samples // 2, 5 * networks, 64, svcca, device),
+        "stream": partial(streams.of_images, samples // 5),
+        "stream-texts": partial(streams.of_texts, samples // 10),
+        "infer": partial(_infer, samples // 10),
         "rsa": partial(_rsa, 1000),
     }
 
@@ -49,37 +55,58 @@ def _pair(n: int, p: int, svcca: Path | None) -> dict[str, Work]:
         "isorep": Work(partial(isorep.pwcca, x, y)),
         "floor": Work(partial(floors.pair, x, y)),
         **_given("google/svcca", peers.google_svcca(svcca), x, y),
+        **_given("anatome, float32", peers.anatome(), x, y),
+        **_given("netrep", peers.netrep(alpha=0.0), x, y),
         **_given("cca-zoo", peers.cca_zoo(), x, y),
     }
 
 
 def _wide_pair(n: int, p: int) -> dict[str, Work]:
     """One pair of layers of a language model by PWCCA, float32."""
-    x, y = (layer.astype(np.float32) for layer in _layers(n, (p, p), seed=0))
+    x, y = _in_single_precision(_layers(n, (p, p), seed=0))
     return {
         "isorep": Work(partial(isorep.pwcca, x, y), rounds=1),
         "floor": Work(partial(floors.pair, x, y), rounds=1),
+        **_given("anatome", peers.anatome(), x, y, rounds=1),
     }
 
 
 def _wide_cka(n: int, p: int) -> dict[str, Work]:
     """Compare the same pair by CKA; its floor multiplies in float32."""
-    x, y = (layer.astype(np.float32) for layer in _layers(n, (p, p), seed=0))
+    x, y = _in_single_precision(_layers(n, (p, p), seed=0))
     return {
         "isorep": Work(partial(isorep.cka, x, y), rounds=1),
         "floor": Work(partial(floors.alignment, x, y), rounds=1),
+        **_given("anatome", peers.anatome_cka(), x, y, rounds=1),
     }
 
 
-def _blocks(n: int, count: int, p: int) -> dict[str, Work]:
-    """All layers of a transformer with all of another, PWCCA and CKA, float32."""
-    a, b = (
-        [layer.astype(np.float32) for layer in _layers(n, (p,) * count, seed)] for seed in (0, 1)
-    )
+def _procrustes(n: int, p: int) -> dict[str, Work]:
+    """One pair by the Procrustes distance, float64."""
+    x, y = _layers(n, (p, p), seed=0)
+    return {
+        "isorep": Work(partial(isorep.procrustes, x, y)),
+        "floor": Work(partial(floors.rotation, x, y)),
+        **_given("netrep", peers.netrep(alpha=1.0), x, y),
+    }
+
+
+def _blocks(n: int, count: int, p: int, svcca: Path | None) -> dict[str, Work]:
+    """All layers of a transformer with all of another, PWCCA and CKA, float32.
+
+    The floor does a third of the layers of either side, a ninth of the pairs; peers do three pairs,
+    by PWCCA.
+    """
+    a, b = (_in_single_precision(_layers(n, (p,) * count, seed)) for seed in (0, 1))
     compared = partial(isorep.compare, *_named(a, b), measures=["pwcca", "cka"], progress=False)
+    few = -(-count // 3)
+    part = (few / count) ** 2
+    some = list(zip(a, b, strict=True))[: min(3, count)]
     return {
         "isorep": Work(compared, rounds=1),
-        "floor": Work(partial(floors.grid_of_pwcca, a, b), rounds=1),
+        "floor": Work(partial(floors.grid_of_pwcca, a[:few], b[:few]), part=part, rounds=1),
+        **_some_pairs("google/svcca", peers.google_svcca(svcca), some, count**2),
+        **_some_pairs("anatome", peers.anatome(), some, count**2),
     }
 
 
@@ -98,71 +125,61 @@ def _grid_by(
 ) -> dict[str, Work]:
     a, b = (_layers(n, WIDTHS, seed) for seed in (0, 1))
     compared = partial(isorep.compare, *_named(a, b), measures=measures, progress=False)
-    works = {"isorep": Work(compared), "floor": Work(partial(floor, a, b))}
-    peer = peers.google_svcca(svcca)
-    if peer is not None:
-
-        def all_pairs() -> None:
-            for x, y in product(a, b):
-                peer(x, y)
-
-        works["google/svcca"] = Work(all_pairs, rounds=1)
-    return works
+    pairs = list(product(a, b))
+    return {
+        "isorep": Work(compared),
+        "floor": Work(partial(floor, a, b)),
+        **_some_pairs("google/svcca, PWCCA", peers.google_svcca(svcca), pairs, len(pairs)),
+        **_some_pairs("anatome, PWCCA, float32", peers.anatome(), pairs, len(pairs)),
+    }
 
 
-def _sweep(n: int, networks: int, svcca: Path | None, device: str) -> dict[str, Work]:
-    """All pairs of networks, 256 filters each, by PWCCA. Peers do a part of the pairs.
+def _grid_of_cka(n: int) -> dict[str, Work]:
+    """Compare the same layers by CKA alone."""
+    a, b = (_layers(n, WIDTHS, seed) for seed in (0, 1))
+    compared = partial(isorep.compare, *_named(a, b), measures=["cka"], progress=False)
+    pairs = list(product(a, b))
+    return {
+        "isorep": Work(compared),
+        "floor": Work(partial(floors.grid_of_alignment, a, b)),
+        **_some_pairs("anatome, float32", peers.anatome_cka(), pairs, len(pairs)),
+    }
+
+
+def _sweep(n: int, networks: int, p: int, svcca: Path | None, device: str) -> dict[str, Work]:
+    """All pairs of networks, p filters each, by PWCCA. Peers do 20 of the pairs.
 
     Only isorep can leave the CPU: then its layers are tensors that lie on the device, which a
     forked process cannot use, so that there is no figure for memory.
     """
-    given = _layers(n, (256,) * networks, seed=0)
+    given = _layers(n, (p,) * networks, seed=0)
     placed: list[Any] = given
     if device != "cpu":
         import torch
 
         placed = [torch.from_numpy(layer).to(device) for layer in given]
     named = {f"network{i}": {"conv": layer} for i, layer in enumerate(placed)}
-    compared = partial(isorep.pairwise, named, measure="pwcca", progress=False)
-    works = {
+    compared = partial(isorep.pairwise, named, measures="pwcca", progress=False)
+    count = networks * (networks - 1) // 2
+    some = list(islice(combinations(given, 2), 0, None, max(1, count // 20)))[:20]
+    return {
         "isorep": Work(compared, rounds=1 if device == "cpu" else None),
         "floor": Work(partial(floors.sweep, given, os.cpu_count() or 1), rounds=1),
+        **_some_pairs("google/svcca", peers.google_svcca(svcca), some, count),
+        **_some_pairs("netrep", peers.netrep(alpha=0.0), some, count),
     }
-    peer = peers.google_svcca(svcca)
-    if peer is not None:
-        pairs = list(combinations(given, 2))
-        some = pairs[:: max(1, len(pairs) // 20)][:20]
-
-        def some_pairs() -> None:
-            for x, y in some:
-                peer(x, y)
-
-        works["google/svcca"] = Work(some_pairs, part=len(some) / len(pairs), rounds=1)
-    return works
 
 
-def _stream(n: int) -> dict[str, Work]:
-    """Compare two models of the size of a ResNet-18 on images of 32 x 32, all blocks with all."""
-    import torch
+def _infer(n: int) -> dict[str, Work]:
+    """Correct a table of 12 x 12 layers by two measures, with intervals and chance levels.
 
-    from isorep.paper.models.resnet import ResNet
-
-    torch.manual_seed(0)
-    models = [ResNet(2, (64, 128, 256, 512), channels=3, classes=10).eval() for _ in range(2)]
-    batches = torch.split(torch.rand(n, 3, 32, 32), 100)
-
-    def forward() -> None:
-        with torch.no_grad():
-            for batch in batches:
-                for model in models:
-                    model(batch)
-
+    Beside the same table without them.
+    """
+    a, b = (_layers(n, (16, 32, 64) * 4, seed) for seed in (0, 1))
+    compared = partial(isorep.compare, *_named(a, b), measures=["pwcca", "cka"], progress=False)
     return {
-        "isorep": Work(
-            partial(isorep.compare, *models, data=batches, layers="block?", progress=False),
-            rounds=3,
-        ),
-        "floor": Work(forward, rounds=3),
+        "isorep": Work(partial(compared, correct=True, interval=True, chance=True), rounds=1),
+        "without inference": Work(compared),
     }
 
 
@@ -179,8 +196,28 @@ def _named(*sides: list[NDArray[Any]]) -> list[dict[str, NDArray[Any]]]:
     return [{str(i): layer for i, layer in enumerate(side)} for side in sides]
 
 
-def _given(name: str, peer: peers.Pair | None, x: Any, y: Any) -> dict[str, Work]:
-    return {} if peer is None else {name: Work(partial(peer, x, y))}
+def _given(
+    name: str, peer: peers.Pair | None, x: Any, y: Any, rounds: int | None = None
+) -> dict[str, Work]:
+    return {} if peer is None else {name: Work(partial(peer, x, y), rounds=rounds)}
+
+
+def _some_pairs(
+    name: str, peer: peers.Pair | None, some: Sequence[tuple[Any, Any]], count: int
+) -> dict[str, Work]:
+    """Return what a peer does once: some of `count` pairs, one after the other."""
+    if peer is None:
+        return {}
+
+    def run() -> None:
+        for x, y in some:
+            peer(x, y)
+
+    return {name: Work(run, part=len(some) / count, rounds=1)}
+
+
+def _in_single_precision(layers: Sequence[NDArray[Any]]) -> list[NDArray[np.float32]]:
+    return [layer.astype(np.float32) for layer in layers]
 
 
 def _layers(n: int, widths: tuple[int, ...], seed: int) -> list[NDArray[np.float64]]:

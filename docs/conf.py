@@ -37,6 +37,7 @@ myst_heading_anchors = 4
 myst_links_external_new_tab = False
 
 autodoc_typehints = "none"  # the docstrings name the types
+toc_object_entries_show_parents = "hide"
 autodoc_member_order = "groupwise"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
@@ -50,7 +51,6 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_gallery",
     "filename_pattern": r"plot_",
     "within_subsection_order": "FileNameSortKey",
-    "abort_on_example_error": True,
     "download_all_examples": False,
     "show_signature": False,
     "min_reported_time": 60,
@@ -69,6 +69,7 @@ html_favicon = "_static/favicon.svg"
 html_theme_options = {
     "logo": {"text": "isorep"},
     "header_links_before_dropdown": 6,
+    "navbar_persistent": ["search-button"],
     "navbar_end": ["theme-switcher"],
     "navigation_with_keys": False,
     "show_prev_next": True,

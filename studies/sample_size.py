@@ -135,7 +135,7 @@ def study(case: Case, repeats: int, seed: int) -> Iterator[Row]:
         for stream in np.random.SeedSequence([seed, ratio]).spawn(repeats):
             sample = case.draw(n, np.random.default_rng(stream))
             inferences = examine(sample, rows, chance=False, seed=int(stream.generate_state(1)[0]))
-            estimates.append([_numbers(inferences[row.label]) for row in rows])
+            estimates.append([_numbers(inferences[row.label].inference) for row in rows])
         raw, corrected, low, high = np.moveaxis(np.array(estimates), -1, 0)
         for i, measure in enumerate(MEASURES):
             numbers = (

@@ -3,6 +3,7 @@
 import gc
 import math
 import os
+import shutil
 
 import pytest
 
@@ -32,3 +33,21 @@ def fsync():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", os.fstat)  # which fails where there is no such file either
         yield original
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium; tests of the page in it are skipped where there is none."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="needs Playwright for Python: pip install playwright"
+    )
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(
+            executable_path=chromium,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield opened
+        opened.close()

@@ -152,14 +152,15 @@ def _results(function: Any) -> Iterator[type]:
     if not inspect.isfunction(function):
         return
     returned = function.__annotations__.get("return", "")
-    for word in re.findall(r"[A-Z]\w+", returned if isinstance(returned, str) else ""):
-        classes = {
-            value
-            for module in _modules()
-            if inspect.isclass(value := vars(module).get(word))
-            and value.__module__.startswith("isorep.")
-        }
-        yield from sorted(classes, key=str)
+    words = set(re.findall(r"(?<![.\w])[A-Z]\w+", returned if isinstance(returned, str) else ""))
+    for node in ast.walk(ast.parse(inspect.getsource(sys.modules[function.__module__]))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("isorep."):
+            for imported in node.names:
+                value = getattr(import_module(node.module), imported.name)
+                if imported.name in words and inspect.isclass(value):
+                    yield value
+        elif isinstance(node, ast.ClassDef) and node.name in words:
+            yield getattr(sys.modules[function.__module__], node.name)
 
 
 def _modules() -> list[ModuleType]:

@@ -2,7 +2,8 @@
 
 A few pages stand for a file of the repository, such as `docs/changelog.md` for `CHANGELOG.md`: on a
 code host the page links to the file; on the site it shows the file's text. Links to such a file
-lead to its page. A link to another file of the repository is a download.
+lead to its page. A link to another file of the repository is a download. A link whose text is the
+name of a page has the page's title on the site.
 """
 
 import posixpath
@@ -20,7 +21,7 @@ PAGES = {
 }
 """File of the repository -> page of the site."""
 
-_LINK = re.compile(r"(?<=\]\()([^)\s#]+)((?:#[^)\s]*)?\))")
+_LINK = re.compile(r"\[(`?)([^]`]*)\1\]\(([^)\s#]+)((?:#[^)\s]*)?)\)")
 _FENCED = re.compile(r"^(```.*?^```$)", flags=re.MULTILINE | re.DOTALL)
 
 
@@ -28,12 +29,18 @@ def _rewritten(text: str, source: str, page: str) -> str:
     """Return Markdown of the file `source` with links that work on `page`."""
 
     def link(match: re.Match[str]) -> str:
-        if re.match(r"\w+:", match[1]):
+        quote, words, path, anchor = match.groups()
+        if re.match(r"\w+:", path):
             return match[0]
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(source), match[1]))
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(source), path))
         if target in PAGES:
             target = f"docs/{PAGES[target]}.md"
-        return posixpath.relpath(target, posixpath.dirname(page)) + match[2]
+        if words.endswith(".md"):  # the name of the file: the site shows the page's title
+            quote = words = ""
+        place = posixpath.relpath(target, posixpath.dirname(page)) + anchor
+        if not target.startswith("docs/"):
+            place = f"path:{place}"  # MyST's word for a download
+        return f"[{quote}{words}{quote}]({place})"
 
     parts = _FENCED.split(text)  # those at odd places are fenced
     parts[::2] = [_LINK.sub(link, part) for part in parts[::2]]

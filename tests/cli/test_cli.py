@@ -80,6 +80,21 @@ class TestCompare:
         assert status == 0
         assert (tmp_path / "page.html").exists()
 
+    def test_products_of_float32_are_taken_or_refused(self, shell, tmp_path):
+        x = np.random.default_rng(0).standard_normal((200, 6)).astype(np.float32)
+        np.save(tmp_path / "a.npy", x)
+        np.save(tmp_path / "b.npy", x[:, :4])
+        files = [str(tmp_path / name) for name in ("a.npy", "b.npy")]
+        similarities = {}
+        for precision in ("single", "double"):
+            command = ["compare", *files, "--measure", "cka", "--precision", precision]
+            status, out, _ = shell(*command, "--json", "-")
+            assert status == 0
+            table = json.loads(out)
+            assert table["precision"] == precision
+            similarities[precision] = np.array(table["measures"]["cka"]["similarity"])
+        assert 0 < abs(similarities["single"] - similarities["double"]).max() < 1e-6
+
     @pytest.mark.slow
     def test_stores_larger_than_memory(self, shell, tmp_path):
         for name in "ab":

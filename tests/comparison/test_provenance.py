@@ -37,6 +37,7 @@ def test_a_table_says_versions_options_and_data():
     assert made["versions"]["numpy"] == np.__version__
     assert made["options"] == {
         "solver": "auto",
+        "precision": "auto",
         "interval": True,
         "seed": 3,
         "nan_policy": "raise",

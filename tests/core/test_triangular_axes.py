@@ -7,7 +7,7 @@ import pytest
 
 import isorep
 from isorep.core.principal_axes import PrincipalAxes
-from isorep.core.triangular_axes import TriangularAxes, _extremes
+from isorep.core.triangular_axes import TriangularAxes, extremes
 from isorep.measures.registry import measure_named
 
 MEASURES = ("pwcca", "pwcca(weights_from=y)", "pwcca(weighting=variance)", "cca", "cca_squared",
@@ -107,7 +107,7 @@ def test_the_estimated_spread_is_within_its_margin(spread, seed):
     s = np.sort(np.r_[1.0, 1 / spread, np.geomspace(1, 1 / spread, 198)])
     v = np.linalg.qr(rng.standard_normal((200, 200)))[0]
     gram = (v * s**2) @ v.T
-    top, bottom = _extremes(np, gram, np.linalg.cholesky(gram))
+    top, bottom = extremes(np, gram, np.linalg.cholesky(gram))
     assert 1 / 1.5 < top <= 1 + 1e-12
     assert 1 - 1e-6 <= bottom * spread < 1.5
 

@@ -1,7 +1,5 @@
 """One browser for all tests of the page, and one page with a section of each kind."""
 
-import shutil
-
 import numpy as np
 import pytest
 from helpers.harmful import DEAD, NAMES, layers_of
@@ -76,21 +74,3 @@ def page(tmp_path_factory, pair, table, sweep_table, path_table):
     results = {"Grid": table, "Sweep <b>": sweep_table, "Path": path_table}
     isorep.report(results, target, a=a, b=b, groups=groups, title="A & <b>B</b>", progress=False)
     return target
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Headless Chromium; tests of the page in it are skipped where there is none."""
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="needs Playwright for Python: pip install playwright"
-    )
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(
-            executable_path=chromium,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield opened
-        opened.close()

@@ -149,7 +149,7 @@ def test_a_cell_that_could_not_be_computed_says_why(tab):
 
 def test_measure_and_quantity_can_be_switched(tab, table):
     section = tab.locator("main > section").first
-    section.get_by_label("Measure").select_option("cka")
+    section.get_by_label("Measure").select_option("CKA")
     section.get_by_label("Show").select_option("distance")
     assert "0 = same" in section.locator(".caption").first.inner_text()
     drawn = heat(tab).evaluate("gd => gd.data[0].z")
@@ -157,7 +157,7 @@ def test_measure_and_quantity_can_be_switched(tab, table):
     section.get_by_label("Show").select_option("calibrated similarity")
     drawn = heat(tab).evaluate("gd => gd.data[0].z")
     np.testing.assert_allclose(np.array(drawn, float), table["cka_calibrated"], atol=1e-6)
-    section.get_by_label("Measure").select_option("pwcca")
+    section.get_by_label("Measure").select_option("PWCCA")
     section.get_by_label("Show").select_option("similarity")
 
 
@@ -211,7 +211,7 @@ def test_a_grid_downloads_all_that_is_known(tab, table):
 
 def test_a_sweep_shows_another_layer_and_measure(tab, sweep_table):
     section = tab.locator("main > section").nth(1)
-    section.get_by_label("Measure").select_option("procrustes")
+    section.get_by_label("Measure").select_option("Procrustes")
     section.get_by_label("Layer", exact=True).select_option(NAMES[2])
     _, text = saved_file(tab, "Distances between networks", "CSV")
     lines = rows_of(text)
@@ -403,3 +403,36 @@ def test_names_that_are_shortened_still_differ(browser, tmp_path):
             assert len(ticks) == len(set(ticks)) == len(names)
             for name, tick in zip(names[1:], ticks[1:], strict=True):
                 assert f".{name.split('.')[2]}." in tick
+
+
+def test_a_sweep_opens_at_its_widest_layer_and_steps_by_factors_are_logarithmic(browser, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((60, 3))
+    networks = {
+        f"seed{i}": {
+            "first": rng.standard_normal((60, 3)),
+            "last": x + 0.1 * i**3 * rng.standard_normal((60, 3)),
+        }
+        for i in range(4)
+    }
+    sweep = isorep.pairwise(networks, progress=False)
+    steps = [0, 1, 4, 16, 64, 256]
+    states = {step: {"fc": x + rng.standard_normal((60, 3)) / (1 + step)} for step in steps}
+    path = isorep.trajectory(states, progress=False)
+    grid = isorep.compare(networks["seed0"], networks["seed1"], progress=False)
+    grid = grid.assign_attrs(a="seed <0>", b="seed 1")
+    isorep.report({"sweep": sweep, "path": path, "grid": grid}, tmp_path / "page.html")
+    with opened(browser, tmp_path / "page.html") as tab:
+        menu = tab.get_by_label("Layer", exact=True)
+        assert menu.evaluate("select => select.selectedOptions[0].text") == "last"
+        assert "last" in tab.locator("main .caption").first.inner_text()
+        layouts = tab.evaluate(
+            "[...document.querySelectorAll('.js-plotly-plot')].map(gd => gd.layout)"
+        )
+        (logarithmic,) = [x for x in layouts if x["xaxis"].get("type") == "log"]
+        assert logarithmic["xaxis"]["ticktext"] == [str(step) for step in steps]
+        assert logarithmic["xaxis"]["tickvals"] == [0.25, *steps[1:]]
+        assert logarithmic["shapes"][0]["x0"] == 0.25
+        titles = [x["xaxis"]["title"]["text"] for x in layouts]
+        assert "layer of y, seed 1" in titles
+        assert "layer of x, seed &lt;0&gt;" in [x["yaxis"]["title"]["text"] for x in layouts]

@@ -9,7 +9,7 @@ from scipy.stats import ortho_group
 
 import isorep
 from isorep.explorer.embedding import embedding
-from isorep.explorer.sweep_view import branches, comparable, curves
+from isorep.explorer.sweep_view import branches, comparable, curves, widest_layer
 
 pytest.importorskip("plotly")
 
@@ -154,3 +154,26 @@ def test_the_page_says_why_there_is_no_test(tmp_path, sweep_table):
     (sweep,) = content(tmp_path / "page.html")
     assert "group '0' has one network" in sweep["measures"][0]["tests"]["reason"]
     assert sweep["measures"][0]["curves"]
+
+
+def test_the_page_opens_at_the_layer_whose_networks_differ_most_in_distance(tmp_path, sweep_table):
+    names = sweep_table["x"].values.tolist()
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal((200, 4))
+    networks = {
+        name: {
+            "equally far": rng.standard_normal((200, 4)),
+            "some close": x + rng.standard_normal((200, 4)) * (0.1 if i < 2 else 9.0),
+            "dead": np.ones((200, 2)),
+        }
+        for i, name in enumerate(names)
+    }
+    table = isorep.pairwise(networks, measures=["cka", "pwcca"], progress=False)
+    isorep.report(table, tmp_path / "page.html")
+    (sweep,) = content(tmp_path / "page.html")
+    assert sweep["layers"][sweep["opened"]] == "some close"
+
+
+def test_two_networks_have_no_spread():
+    assert widest_layer(np.array([[[0, 0.3], [0.3, 0]], [[0, 0.5], [0.5, 0]]])) == 0
+    assert widest_layer(np.full((2, 3, 3), np.nan)) == 0

@@ -144,6 +144,18 @@ def test_single_precision_in_every_library(library):
     assert found.similarity == pytest.approx(isorep.cca(x, y).similarity, abs=1e-6)
 
 
+def test_float32_products_in_every_library(library):
+    make, _ = library
+    x, y = (z.astype("float32") for z in conditioned_pair(211, 7, 5, 10, seed=3))
+    x[:, 2] = 0.5
+    expected = isorep.cka(x, y)
+    for precision, error in (("single", 1e-5), ("double", 1e-12)):
+        found = isorep.cka(make(x), make(y), precision=precision)
+        assert found.precision == precision
+        assert (found.x_rank, found.y_rank) == (6, 5)
+        assert found.similarity == pytest.approx(expected.similarity, abs=found.error or error)
+
+
 def test_a_dtype_has_no_library_in_its_name(library):
     make, _ = library
     x = make(conditioned_pair(211, 7, 5, 10, seed=5)[0].astype("float32"))

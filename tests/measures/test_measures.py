@@ -42,6 +42,7 @@ from helpers.quick import slow_unless
 
 import isorep
 from isorep.measures import MEASURES
+from isorep.measures.registry import measure_named
 
 NAIVE = {
     "cca": lambda x, y: naive_cca(x, y)[0].mean(),
@@ -386,3 +387,13 @@ def test_controls_of_huge_and_tiny_numbers():
         assert cosine == pytest.approx(naive_cosine(x, y), abs=1e-12)
         euclidean = isorep.measures.euclidean(scale * x, scale * y).distance
         assert euclidean == pytest.approx(scale * np.linalg.norm(x - y), rel=1e-11)
+
+
+def test_every_measure_has_a_name_for_figures_that_no_other_has():
+    names = [measure.display_name for measure in isorep.MEASURES.values()]
+    assert len(set(names)) == len(names)
+    assert not any("_" in name for name in names)
+    assert measure_named("pwcca(weights_from=y)").display_name == "PWCCA (weights_from=y)"
+    assert measure_named("linear_regression(folds=9)").display_name == "linear regression (folds=9)"
+    isorep.register(lambda x, y: 1.0, name="my_own")
+    assert isorep.MEASURES["my_own"].display_name == "my own"

@@ -63,3 +63,23 @@ def test_products_are_in_double_precision(device, dtype):
         assert score.similarity == pytest.approx(
             measure_named(name)(expected).similarity, abs=1e-10
         )
+
+
+@each_device
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_float32_products_are_no_coarser_where_training_allows_it(device, dtype):
+    tensors = [torch.as_tensor(side, dtype=dtype, device=device) for side in sides()]
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        score = isorep.cka(*tensors, precision="single")
+        table = isorep.compare(
+            *({"l": side} for side in tensors), measures="cka", precision="single", progress=False
+        )
+        assert torch.get_float32_matmul_precision() == "high"
+    finally:
+        torch.set_float32_matmul_precision(before)
+    expected = isorep.cka(*(side.double().cpu().numpy() / 3 for side in tensors))
+    assert (score.precision, table.attrs["precision"]) == ("single", "single")
+    assert abs(score.similarity - expected.similarity) <= score.error < 2e-6
+    assert table["cka"].item() == pytest.approx(score.similarity, abs=score.error)

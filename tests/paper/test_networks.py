@@ -120,6 +120,53 @@ def test_goes_on_after_an_interruption(tmp_path, trained, monkeypatch):
         torch.set_num_threads(threads)
 
 
+@pytest.mark.parametrize("plan", [ConvNetPlan((3, 4), (1, 2)), ResNetPlan(1, (3, 4, 5))], ids=str)
+def test_a_killed_training_continues_to_the_same_network(tmp_path, monkeypatch, plan):
+    changes = {"plan": plan, "recipe": Recipe(max_epochs=4, target_loss=0.0), "keep": (1, 3)}
+    (expected,) = get(tmp_path / "whole", 1, **changes).values()
+    monkeypatch.setattr(networks, "SAVED_EVERY", 0.0)
+    write = networks._write_checkpoint
+    for expected_epochs in ([1, 2], [2, 3]):  # the second run begins where the first one ended
+        epochs = []
+
+        def killed(folder, checkpoint, epochs=epochs):
+            write(folder, checkpoint)
+            epochs.append(len(checkpoint.history) - 1)
+            if len(epochs) == 2:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(networks, "_write_checkpoint", killed)
+        with pytest.raises(KeyboardInterrupt):
+            get(tmp_path, 1, **changes)
+        assert epochs == expected_epochs
+        assert [path.suffix for path in tmp_path.iterdir() if path.name != "whole"] == [".part"]
+    (continued,) = get(tmp_path, 1, **changes).values()
+    assert not list(tmp_path.glob("*.part"))
+    assert continued.history == expected.history
+    for name, state in expected.states.items():
+        for weights, same_weights in zip(
+            state.values(), continued.states[name].values(), strict=True
+        ):
+            assert torch.equal(weights, same_weights)
+
+
+def test_a_damaged_network_in_training_is_named(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(networks, "SAVED_EVERY", 0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(networks, "write", full)
+        with pytest.raises(OSError, match="disk full"):
+            get(tmp_path, 1)
+    (part,) = tmp_path.iterdir()
+    part.write_bytes(part.read_bytes()[:200])
+    with pytest.raises(
+        ValueError, match=r"cannot read the network in training in .*\.part.*Remove"
+    ):
+        get(tmp_path, 1)
+
+
 def test_a_failure_while_writing_leaves_nothing(tmp_path, monkeypatch):
     def full(*_):
         raise OSError("disk full")

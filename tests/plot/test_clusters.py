@@ -46,7 +46,7 @@ def test_draws_the_reordered_matrix_into_the_given_axes(table):
     for labels in (ax.get_xticklabels(), ax.get_yticklabels()):
         assert [label.get_text() for label in labels] == names
     assert (ax.get_ylabel(), ax.get_xlabel()) == ("network x", "network y")
-    assert ax.child_axes[0].get_ylabel() == "pwcca (weights of x)\ndistance, 0 is the same"
+    assert ax.child_axes[0].get_ylabel() == "PWCCA (weights of x)\ndistance, 0 is the same"
 
 
 def test_the_tree_is_scipys_drawing_of_it(table):

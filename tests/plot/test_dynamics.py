@@ -36,8 +36,8 @@ def test_draws_a_line_a_layer_into_the_given_axes():
         np.testing.assert_array_equal(line.get_xdata(), [0, 1, 10])  # to scale
         np.testing.assert_array_equal(line.get_ydata(), expected)
     assert ax.get_ylim() == (0, 1)
-    assert ax.get_title() == "pwcca distance to step 10"
-    assert ax.get_ylabel() == "pwcca (weights of x)\ndistance, 0 is the same"
+    assert ax.get_title() == "PWCCA distance to step 10"
+    assert ax.get_ylabel() == "PWCCA (weights of x)\ndistance, 0 is the same"
     legend = ax.get_legend()
     assert legend.get_title().get_text() == "layer"
     assert [text.get_text() for text in legend.get_texts()] == ["lstm0", "lstm1", "lstm2"]
@@ -73,13 +73,13 @@ def test_names_as_steps_other_measures_and_a_given_reference():
     assert ax.get_ylim() == pytest.approx((0, np.pi / 2))
     assert ax.get_ylabel() == "distance (radians), 0 is the same"
     ax = isorep.plot.dynamics(found, quantity="similarity")
-    assert ax.get_title() == "cka similarity to step late"
+    assert ax.get_title() == "CKA similarity to step late"
     assert ax.get_ylabel() == "similarity, 1 is the same"
     ax = isorep.plot.dynamics(found, "euclidean")
     assert ax.get_ylim() == pytest.approx((0, found["euclidean_distance"].max().item()))
     reps = {"lstm0": np.random.default_rng(1).standard_normal((101, 3))}
     ax = isorep.plot.dynamics(table(reference=reps, layers=1))
-    assert ax.get_title() == "pwcca distance to the reference"
+    assert ax.get_title() == "PWCCA distance to the reference"
 
 
 def test_the_interval_is_a_band_and_unrelated_data_are_dotted():
@@ -108,7 +108,7 @@ def test_the_interval_is_a_band_and_unrelated_data_are_dotted():
     ]
     ax = isorep.plot.dynamics(drawn, quantity="corrected")
     assert (len(ax.lines), len(ax.collections)) == (1, 1)
-    assert ax.get_title() == "procrustes corrected similarity to step 1"
+    assert ax.get_title() == "Procrustes corrected similarity to step 1"
     ax = isorep.plot.dynamics(drawn, quantity="calibrated")
     assert (len(ax.lines), len(ax.collections)) == (1, 0)
     assert ax.get_ylim() == pytest.approx((values.min() - 0.9, 1))
@@ -155,3 +155,25 @@ def test_the_ceiling_of_a_recorded_reference_is_dashed():
         assert ax.lines[-1].get_ydata()[0] == pytest.approx(expected)
         assert ax.lines[-1].get_linestyle() == "--"
         assert ax.get_xlabel() == "step\ndashed: ceiling"
+
+
+def test_steps_that_grow_by_factors_have_a_logarithmic_axis():
+    found = table(steps=(0, 1, 4, 16, 64, 256), layers=1)
+    ax = isorep.plot.dynamics(found)
+    assert ax.get_xscale() == "log"
+    np.testing.assert_allclose(ax.lines[0].get_xdata(), [0.25, 1, 4, 16, 64, 256])
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["0", "1", "4", "16", "64", "256"]
+    linear = isorep.plot.dynamics(found, scale="linear")
+    assert linear.get_xscale() == "linear"
+    np.testing.assert_array_equal(linear.lines[0].get_xdata(), found["step"])
+
+
+def test_the_scale_of_the_steps_can_be_chosen():
+    found = table(steps=(0, 1, 10), layers=1)
+    assert isorep.plot.dynamics(found).get_xscale() == "linear"
+    assert isorep.plot.dynamics(found, scale="log").get_xscale() == "log"
+    with pytest.raises(ValueError, match=r"unknown scale 'logarithmic'"):
+        isorep.plot.dynamics(found, scale="logarithmic")
+    for steps in (("early", "late"), (-1, 1, 2)):
+        with pytest.raises(ValueError, match=r"scale='log' needs steps that are numbers from 0"):
+            isorep.plot.dynamics(table(steps=steps, layers=1), scale="log")

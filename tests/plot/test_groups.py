@@ -33,9 +33,9 @@ def test_draws_means_and_spreads_into_the_given_axes():
 @pytest.mark.parametrize(
     ("measure", "top", "label"),
     [
-        ("svcca", 1, "svcca distance, 0 is the same"),
+        ("svcca", 1, "SVCCA distance, 0 is the same"),
         ("cosine", 2, "cosine distance, 0 is the same"),
-        ("procrustes", np.pi / 2, "procrustes distance (radians),\n0 is the same"),
+        ("procrustes", np.pi / 2, "Procrustes distance (radians),\n0 is the same"),
     ],
 )
 def test_axis_spans_the_measures_range(measure, top, label):
@@ -76,7 +76,7 @@ def test_refuses_an_unknown_measure():
 
 def test_the_direction_and_the_options_are_on_the_axis():
     ax = groups({"all": pairs()}, LAYERS, "linear_regression(folds=10)", ax=Figure().subplots())
-    label = "linear_regression_y_from_x(folds=10)\n(y predicted from x)\ndistance, 0 is the same"
+    label = "linear regression (folds=10)\n(y predicted from x)\ndistance, 0 is the same"
     assert ax.get_ylabel() == label
 
 
@@ -106,7 +106,7 @@ def test_a_table_is_drawn_within_and_between_groups(table):
 def test_a_table_is_drawn_by_measure_and_layers(table):
     ax = groups(table, ["fc", "conv1"], "procrustes", groups=GROUPS, ax=Figure().subplots())
     assert [label.get_text() for label in ax.get_xticklabels()] == ["fc", "conv1"]
-    assert ax.get_ylabel().startswith("procrustes distance (radians)")
+    assert ax.get_ylabel().startswith("Procrustes distance (radians)")
 
 
 def test_wrong_uses_of_tables(table):

@@ -42,7 +42,7 @@ def test_it_draws_the_table_into_the_given_axes(table):
 def test_distances_have_the_measures_bounds_and_units(table):
     ax = isorep.plot.heatmap(table, "procrustes", quantity="distance")
     assert ax.get_images()[0].get_clim() == (0, np.arccos(0))
-    assert ax.get_title() == "procrustes distance"
+    assert ax.get_title() == "Procrustes distance"
     bar = ax.get_figure().axes[-1]
     assert bar.get_ylabel() == "distance (radians), 0 is the same"
 
@@ -169,14 +169,14 @@ def test_a_diff_is_drawn_on_the_diagonal():
 def test_the_direction_and_the_options_are_on_the_colour_bar():
     rng = np.random.default_rng(3)
     a = {f"conv{i}": rng.standard_normal((90, 4)) for i in range(3)}
-    measure = "linear_regression_y_from_x(folds=5)"
+    measure, name = "linear_regression_y_from_x(folds=5)", "linear regression (folds=5)"
     table = isorep.compare(a, a, measures=[measure, "cka"])
     ax = isorep.plot.heatmap(table)
-    assert ax.get_title() == f"{measure} similarity"
+    assert ax.get_title() == f"{name} similarity"
     label = ax.get_figure().axes[-1].get_ylabel()
-    assert label == f"{measure}\n(y predicted from x)\nsimilarity, 1 is the same"
+    assert label == f"{name}\n(y predicted from x)\nsimilarity, 1 is the same"
     spec = "linear_regression(folds=5)"
-    assert isorep.plot.heatmap(table, spec).get_title() == f"{measure} similarity"
+    assert isorep.plot.heatmap(table, spec).get_title() == f"{name} similarity"
     ax = isorep.plot.heatmap(table, "cka")
     assert ax.get_figure().axes[-1].get_ylabel() == "similarity, 1 is the same"
 
@@ -225,7 +225,7 @@ def test_shares_of_the_ceiling(with_ceilings, table):
     share = with_ceilings["cka_debiased_of_ceiling"]
     np.testing.assert_array_equal(image.get_array(), share)
     assert image.get_clim() == share.attrs["range"]
-    assert ax.get_title() == "cka_debiased share of the ceiling"
+    assert ax.get_title() == "debiased CKA share of the ceiling"
     assert ax.get_figure().axes[-1].get_ylabel() == "share of the ceiling,\n1 is the ceiling"
     with pytest.raises(ValueError, match=r"add ceilings with isorep\.inference\.with_ceilings"):
         isorep.plot.heatmap(table, quantity="of_ceiling")

@@ -36,7 +36,7 @@ def test_draws_means_and_the_bands_of_the_repeats():
         assert edges.max() == pytest.approx(curve[name].max().item())
     assert ax.get_xscale() == "log"
     assert [label.get_text() for label in ax.get_xticklabels()] == ["20", "60", "200"]
-    assert ax.get_title() == "cca of 4 and 4 directions"
+    assert ax.get_title() == "mean CCA of 4 and 4 directions"
 
 
 def test_what_could_not_be_computed_is_left_out():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.canonical_samples import sampled_correlations
 
-from isorep.random_matrix.bartlett_factor import BartlettFactor
+from isorep.random_matrix.bartlett_factor import BartlettFactor, y_coordinates
 
 
 @pytest.mark.slow
@@ -43,8 +43,8 @@ def test_the_scatter_is_that_of_the_samples():
     total = np.zeros((a + b, a + b))
     for _ in range(draws):
         factor = BartlettFactor(n, a, b, rng)
-        shared, specific = factor.y(rho)
-        rows = np.block([[factor.x, shared], [np.zeros((b, a)), specific]])
+        (y_rows,) = y_coordinates([factor], rho)
+        rows = np.hstack([np.vstack([factor.x, np.zeros((b, a))]), y_rows])
         total += rows.T @ rows
     expected = np.eye(a + b)
     expected[[0, 1], [a, a + 1]] = expected[[a, a + 1], [0, 1]] = rho
@@ -60,4 +60,4 @@ def test_a_correlation_that_rounding_carried_past_one():
     correlations = np.linspace(1, 0.9, 20)
     correlations[0] = 1 + 2.2e-16
     factor = BartlettFactor(100, 20, 20, np.random.default_rng(0))
-    assert all(np.isfinite(part).all() for part in factor.y(correlations))
+    assert np.isfinite(y_coordinates([factor], correlations)).all()

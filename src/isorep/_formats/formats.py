@@ -61,6 +61,14 @@ class Format:
         Whether such files can say which samples they hold.
     extra
         Extra of isorep that installs the library that reads the format; empty if none is needed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isorep.storage import Contents, Format
+    >>> text = Format("a table of numbers", read=lambda path: Contents({"table": np.loadtxt(path)}))
+    >>> text.holds, text.write is None
+    ('a table of numbers', True)
     """
 
     holds: str = ""

@@ -58,6 +58,14 @@ class Contents:
     reasons
         Name of an array that cannot be a layer to the reason, where the file says more than its
         dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isorep.storage import Contents
+    >>> contents = Contents({"layer": np.zeros((3, 2))})
+    >>> list(contents.layers)
+    ['layer']
     """
 
     layers: Mapping[str, Any]

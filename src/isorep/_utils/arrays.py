@@ -83,6 +83,24 @@ def as_samples(x: ArrayLike, name: str, *, fewest: int = 2) -> tuple[Array, str]
     ValueError
         If `x` is not (n_samples, n_features) with enough samples and at least one feature.
     """
+    array, dtype = as_numbers(x, name, fewest=fewest)
+    return in_float64(array, name), dtype
+
+
+def in_float64(array: Array, name: str) -> Array:
+    """Return an array in float64: itself, or a copy if it is of another dtype."""
+    xp = array_namespace(array)
+    try:
+        converted: Array = xp.astype(array, xp.float64, copy=False)
+    except TypeError as error:
+        raise TypeError(
+            f"{name} is on a device without float64 ({error}); move it to the CPU first"
+        ) from error
+    return converted
+
+
+def as_numbers(x: ArrayLike, name: str, *, fewest: int = 2) -> tuple[Array, str]:
+    """Do as `as_samples`, and keep the dtype of the array."""
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
         raise ValueError(
             f"{name} is a masked array with masked values: drop those samples or fill them in first"
@@ -109,13 +127,7 @@ def as_samples(x: ArrayLike, name: str, *, fewest: int = 2) -> tuple[Array, str]
             f"{name} is a JAX array and JAX has float64 switched off; call "
             "jax.config.update('jax_enable_x64', True) at the start of the program"
         )
-    try:
-        samples: Array = xp.astype(array, xp.float64, copy=False)
-    except TypeError as error:
-        raise TypeError(
-            f"{name} is on a device without float64 ({error}); move it to the CPU first"
-        ) from error
-    return samples, getattr(x, "computed_dtype", None) or dtype
+    return array, getattr(x, "computed_dtype", None) or dtype
 
 
 def _check_dtype(xp: Any, x: Array, name: str, dtype: str) -> None:

@@ -25,6 +25,33 @@ def cholesky(xp: Any, matrix: Array) -> Array | None:
     return lower
 
 
+def blocked_cholesky(matrix: Array) -> Array | None:
+    """Do as `cholesky`, by blocks, so that nearly all of it is products.
+
+    NumPy's routine copies the matrix from rows to columns and back, which takes as long as the
+    factorisation.
+    """
+    xp, k = array_namespace(matrix), matrix.shape[0]
+    if k <= 4 * LEAF or is_torch_array(matrix):
+        return cholesky(xp, matrix)
+    half = _half(k)
+    first = blocked_cholesky(matrix[:half, :half])
+    if first is None:
+        return None
+    corner = solve_lower(first, matrix[:half, half:])
+    second = blocked_cholesky(matrix[half:, half:] - corner.T @ corner)
+    if second is None:
+        return None
+    lower: Array = xp.concat(
+        [
+            xp.concat([first, xp.zeros_like(corner)], axis=1),
+            xp.concat([corner.T, second], axis=1),
+        ],
+        axis=0,
+    )
+    return lower
+
+
 def solve_lower(lower: Array, right: Array) -> Array:
     """Return ``lower^(-1) @ right`` of a lower triangular matrix, (k, k), and a matrix, (k, m).
 

@@ -7,6 +7,14 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 __version__ = version("isorep")
+"""Version of isorep.
+
+Examples
+--------
+>>> import isorep
+>>> isorep.__version__[0].isdigit()
+True
+"""
 
 _LIBRARIES = frozenset(("torch", "jax", "cupy", "dask"))
 

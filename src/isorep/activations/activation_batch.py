@@ -31,6 +31,14 @@ class ActivationBatch:
     row_positions
         For each model, layer name to an array (rows, 3) for layers whose rows are positions: the
         number of the sample in the batch, the position, and the token id or -1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from isorep.activations import stream
+    >>> batch = next(stream([torch.nn.Sequential(torch.nn.Linear(3, 4))], torch.rand(300, 3)))
+    >>> batch.n_samples, batch.arrays[0]["0"].shape, len(batch.sample_ids)
+    (256, torch.Size([256, 4]), 256)
     """
 
     arrays: tuple[dict[str, Any], ...]

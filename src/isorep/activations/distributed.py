@@ -4,7 +4,8 @@ It works with processes that torchrun starts, or anything else that initialises 
 gloo, NCCL or MPI. If `torch.distributed` is not initialised, the one process has all the data.
 
 Processes exchange only numbers and JSON. Every process merges the parts in the order of the ranks,
-so that all have the same moments, to the last bit.
+so that all have the same moments, to the last bit. Moments that are on GPUs stay there until they
+are merged, if the processes can send them from there (NCCL).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import fields
 from hashlib import blake2b
-from typing import Any, TypeVar, Unpack
+from typing import Any, NamedTuple, TypeVar, Unpack
 
 import numpy as np
 import torch
@@ -105,11 +106,11 @@ def capture_moments(
         pass  # other processes may have some
     except Exception as error:
         failure = error
-    merged = _merged({name: part.to_numpy() for name, part in (moments or {}).items()}, failure)
+    merged = _merged(moments or {}, failure)
     if not merged:
         raise NoSamplesError("no process had any samples; an iterator can be used only once")
     _warn_of_repeated(np.frombuffer(b"".join(ids), np.int64))
-    return merged
+    return {name: part.to_numpy() for name, part in merged.items()}
 
 
 def merge_over_ranks(parts: Mapping[Any, Part]) -> dict[Any, Part]:
@@ -167,12 +168,14 @@ def _merged(parts: Mapping[Any, Part], failure: Exception | None) -> dict[Any, P
         if report["parts"]
     }
     _check_alike(ranks)
+    link = _link(parts, ranks)
     merged: dict[Any, Part] = {}
     # One layer of one rank at a time: no process ever holds more than two parts of a layer.
     for name in next(iter(ranks.values()), {}):
         for rank, described in ranks.items():
-            part = _broadcast(parts.get(name), described[name], rank)
+            part = _broadcast(parts.get(name), described[name], rank, link)
             merged[name] = merged[name].merge(part) if name in merged else part
+        merged[name] = merged[name].to_numpy()
     return merged
 
 
@@ -181,24 +184,56 @@ def _several() -> bool:
 
 
 def _described(part: Part) -> dict[str, Any]:
-    """Return the type of `part`, the shapes of its arrays and its other fields, as JSON."""
+    """Return the type of `part`, its device, the shapes of its arrays and its other fields."""
     values = {field.name: getattr(part, field.name) for field in fields(part)}
-    arrays = {name: x.shape for name, x in values.items() if isinstance(x, np.ndarray)}
+    arrays = {name: x.shape for name, x in values.items() if hasattr(x, "shape")}
     others = {name: x for name, x in values.items() if name not in arrays}
-    return {"kind": type(part).__name__, "arrays": arrays, "others": others}
+    scatter = values["scatter"]
+    device = scatter.device.type if isinstance(scatter, Tensor) else "cpu"
+    return {"kind": type(part).__name__, "device": device, "arrays": arrays, "others": others}
 
 
-def _broadcast(part: Part | None, described: Mapping[str, Any], rank: int) -> Part:
+class _Link(NamedTuple):
+    """How arrays travel from one process to all others.
+
+    Attributes
+    ----------
+    device : torch.device
+        Device that they are on while they are sent.
+    is_home : bool
+        Whether the moments are on that device anyway, and are merged there.
+    """
+
+    device: torch.device
+    is_home: bool
+
+
+def _link(parts: Mapping[Any, Part], ranks: Mapping[int, Mapping[Any, Any]]) -> _Link:
+    """Return the link for the parts of all ranks, the same kind of device in each process."""
+    homes = {x["device"] for described in ranks.values() for x in described.values()}
+    kind = homes.pop() if len(homes) == 1 else ""
+    backend = _backends().get(kind)
+    if backend is None or (kind != "cpu" and backend == "gloo"):  # gloo sends through the host
+        return _Link(_device(), is_home=False)
+    scatters: list[Any] = [x.scatter for x in parts.values()]
+    devices = [scatter.device for scatter in scatters if isinstance(scatter, Tensor)]
+    return _Link(devices[0] if devices else _own_device(kind), is_home=True)
+
+
+def _broadcast(part: Part | None, described: Mapping[str, Any], rank: int, link: _Link) -> Part:
     """Send the part of process number `rank`, as `described`, to every process."""
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for name, shape in described["arrays"].items():
         if rank == dist.get_rank():
-            numbers = torch.from_numpy(np.ascontiguousarray(getattr(part, name)))
+            values = getattr(part, name)
+            if not isinstance(values, Tensor):
+                values = torch.from_numpy(np.ascontiguousarray(values))
+            numbers = values.to(link.device).contiguous()
         else:
-            numbers = torch.empty(shape, dtype=torch.float64)
-        numbers = numbers.to(_device())
+            numbers = torch.empty(shape, dtype=torch.float64, device=link.device)
         dist.broadcast(numbers, src=rank)
-        arrays[name] = numbers.cpu().numpy()
+        stays = link.is_home and name == "scatter"  # means are vectors, of NumPy everywhere
+        arrays[name] = numbers if stays else numbers.cpu().numpy()
     received: Part = _KINDS[described["kind"]](**arrays, **described["others"])
     return received
 
@@ -260,7 +295,19 @@ def _gathered(vector: Tensor) -> list[Tensor]:
 
 
 def _device() -> torch.device:
-    """Return the device that tensors must be on to be sent."""
+    """Return the device that small tensors must be on to be sent."""
+    kinds = _backends()
+    return torch.device("cpu") if "cpu" in kinds else _own_device(next(iter(kinds)))
+
+
+def _own_device(kind: str) -> torch.device:
+    """Return this process's own device of a kind, such as "cuda"."""
+    bound = getattr(dist.group.WORLD, "bound_device_id", None)  # of init_process_group(device_id=)
+    return bound if bound is not None and bound.type == kind else torch.device(kind)
+
+
+def _backends() -> dict[str, str]:
+    """Return the backend for the tensors of each kind of device."""
     # The configuration is, for example, "cpu:gloo,cuda:nccl" if the caller named no backend.
-    kinds = [backend.partition(":")[0] for backend in dist.get_backend_config().split(",")]
-    return torch.device("cpu" if "cpu" in kinds else kinds[0])
+    pairs = (backend.partition(":") for backend in dist.get_backend_config().split(","))
+    return {kind: backend for kind, _, backend in pairs}

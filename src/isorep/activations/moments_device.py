@@ -27,7 +27,12 @@ def moments_device(batch: ActivationBatch, n_bytes: int) -> torch.device | None:
         torch.empty(0, dtype=torch.float64, device=device)
     except TypeError:
         return None
-    return device if SHARE * n_bytes <= _free_bytes(device) else None
+    return device if has_room(device, n_bytes) else None
+
+
+def has_room(device: torch.device, n_bytes: int) -> bool:
+    """Return whether `n_bytes` fit on a device beside the models."""
+    return SHARE * n_bytes <= _free_bytes(device)
 
 
 def _free_bytes(device: torch.device) -> float:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,7 @@ class Recorder:
         # None while this model does not run: another model may share the modules with the hooks.
         self._batch: Batch | None = None
         self._record = Record()
+        self._masks: dict[str, Tensor] = {}  # of this batch
         self._known_positions: dict[Any, NDArray[np.int64]] = {}  # of this batch
         self._failure: Exception | None = None  # raised by a hook, and passed on by the model
         self._first: int | None = None  # number of the first batch
@@ -117,7 +119,7 @@ class Recorder:
         try:
             if self._evidence is None:
                 self._evidence = gather_evidence(self.model, batch, self._channels, self._probe)
-            self._batch, self._record = batch, Record()
+            self._batch, self._record, self._masks = batch, Record(), batch.masks()
             self._calls.clear()
             self._known_positions.clear()
             call_model(self.model, batch)
@@ -223,7 +225,7 @@ class Recorder:
         if isinstance(tensors[0], PackedSequence):
             tensor, lengths = padded(tensors[0])
             lengths = layer.skip.kept(lengths, None) if layer.skip else lengths
-            positions = self._positions(layer, tensor, (2,), lengths, None)
+            positions = self._positions(layer, tensor, tensor.shape[1], lengths, None)
             yield "", tensor, layer.reduction.rows(tensor, (2,), lengths), positions
             return
         assert self._evidence is not None
@@ -247,8 +249,9 @@ class Recorder:
         if layout.is_guess and not layer.reduction.custom:
             self.guessed[name] = f"axis {layout.features[0]} of {tuple(x.shape)}"
         tokens = None if layout.tokens is None else batch.named_inputs()[layout.tokens]
-        mask = self._mask(batch, name, layer, layout, tensor, tokens)
-        positions = self._positions(layer, tensor, layout.features, mask, tokens)
+        n_positions = _n_positions(tensor, layout.features)
+        mask = self._mask(batch, name, layer, layout, tensor, tokens, n_positions)
+        positions = self._positions(layer, tensor, n_positions, mask, tokens)
         if not layer.heads:
             yield "", tensor, layer.reduction.rows(tensor, layout.features, mask), positions
             return
@@ -267,10 +270,10 @@ class Recorder:
         layout: Layout,
         tensor: Tensor,
         tokens: Tensor | None,
+        n_positions: int | None,
     ) -> Tensor | None:
         """Return the mask of the positions of a layer's output, without those to skip."""
         custom = layer.reduction.custom and not layer.reduction.takes_mask
-        n_positions = _n_positions(tensor, layout.features)
         if custom and layer.skip:
             raise ValueError("skip needs a named reduction, or a callable with a parameter mask")
         if custom or n_positions is None:
@@ -294,7 +297,7 @@ class Recorder:
         """Return the mask of the positions that are no padding; None if all are."""
         if layer.mask is None:
             return None
-        masks = batch.masks()
+        masks = self._masks
         if layer.mask != AUTO:
             mask, mask_name = batch.mask_named(layer.mask), layer.mask
         else:
@@ -317,7 +320,7 @@ class Recorder:
         self,
         layer: Layer,
         tensor: Tensor,
-        features: Sequence[int],
+        n_positions: int | None,
         mask: Tensor | None,
         tokens: Tensor | None,
     ) -> NDArray[np.int64] | None:
@@ -325,7 +328,6 @@ class Recorder:
 
         Layers with the same mask and tokens share it.
         """
-        n_positions = _n_positions(tensor, features)
         if not layer.reduction.keeps_positions or n_positions is None:
             return None
         key = (n_positions, None if mask is None else mask.cpu().numpy().tobytes(), id(tokens))
@@ -356,18 +358,28 @@ class Recorder:
             )
         keeps_dtype = rows.dtype in _KEPT or rows.dtype == torch.bfloat16
         dtype = self._dtype or (rows.dtype if keeps_dtype else torch.float32)
-        # Always a copy: rows may be a view of a tensor that a later layer overwrites in place, and
-        # would keep all of that tensor in memory.
-        kept = rows.to(device=self._keep_on, dtype=dtype, copy=True)
-        if torch.finfo(dtype).max < torch.finfo(rows.dtype).max:
+        # A copy unless a reduction made them: rows may be a view of a tensor that a later layer
+        # overwrites in place, and would keep all of that tensor in memory.
+        is_new = not layer.reduction.custom and _storage(rows) != _storage(output)
+        kept = rows.to(device=self._keep_on, dtype=dtype, copy=not is_new)
+        if dtype != rows.dtype and torch.finfo(dtype).max < torch.finfo(rows.dtype).max:
             _check_fits(name, rows, kept)
-        # Rows are as exact as the coarsest dtype that they passed through.
-        coarsest = max(output.dtype, dtype, key=lambda dtype: torch.finfo(dtype).eps)
         self._record.arrays[name] = kept
-        self._record.dtypes[name] = str(coarsest).removeprefix("torch.")
+        self._record.dtypes[name] = _coarsest(output.dtype, dtype)
         self._record.reductions[name] = layer.reduction.name
         if positions is not None:
             self._record.row_positions[name] = positions
+
+
+def _storage(tensor: Tensor) -> int:
+    """Return where the memory of a tensor begins."""
+    return tensor.untyped_storage().data_ptr()
+
+
+@cache
+def _coarsest(*dtypes: torch.dtype) -> str:
+    """Return the name of the coarsest dtype: rows are as exact as what they passed through."""
+    return str(max(dtypes, key=lambda dtype: torch.finfo(dtype).eps)).removeprefix("torch.")
 
 
 def _check_fits(name: str, rows: Tensor, kept: Tensor) -> None:
@@ -384,7 +396,8 @@ def _check_fits(name: str, rows: Tensor, kept: Tensor) -> None:
 
 def _n_positions(tensor: Tensor, features: Sequence[int]) -> int | None:
     """Return the number of positions of a sample; None if it has no axis of them."""
-    sizes = [size for k, size in enumerate(tensor.shape) if k and k not in features]
+    shape = tensor.shape
+    sizes = [shape[k] for k in range(1, len(shape)) if k not in features]
     return math.prod(sizes) if sizes else None
 
 

@@ -41,6 +41,16 @@ class CommonSpace:
         Matrices from the centred features to the space, (p, k), and back, (k, p).
     warnings : tuple of str
         What may mislead, such as too few samples for "cca".
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> rng = np.random.default_rng(0)
+    >>> shared = rng.standard_normal((300, 2))
+    >>> networks = {name: shared + 0.1 * rng.standard_normal((300, 2)) for name in "abc"}
+    >>> space = isorep.alignment.common_space(networks)
+    >>> space.average.shape, bool((space.agreement > 0.98).all())
+    ((300, 2), True)
     """
 
     average: Floats

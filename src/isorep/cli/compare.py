@@ -24,6 +24,7 @@ from isorep.cli.options import (
     MemoryOption,
     NanPolicyOption,
     PermutationsOption,
+    PrecisionOption,
     SeedOption,
 )
 from isorep.cli.output import (
@@ -106,6 +107,7 @@ def compare(
     chance: ChanceOption = False,
     permutations: PermutationsOption = None,
     seed: SeedOption = 0,
+    precision: PrecisionOption = "auto",
     nan_policy: NanPolicyOption = "raise",
     memory: MemoryOption = None,
     dry_run: Annotated[
@@ -162,6 +164,7 @@ def compare(
         "n_permutations": permutations,
         **known.read(),
         "seed": seed,
+        "precision": precision,
         "nan_policy": nan_policy,
         "memory": memory,
     }

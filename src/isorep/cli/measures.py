@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from isorep.measures.base import Measure
 
-_INVARIANCE = {
+INVARIANCE_WORDS = {
     "linear": "invertible linear maps, translation and scaling of one side",
     "orthogonal": "rotations, reflections, translation and scaling of one side",
     "rotation": "rotations and reflections about the origin, and scaling of one side",
@@ -113,7 +113,7 @@ def _description(measure: Measure) -> Table:
         "distance": f"{measure.distance.formula}{units}",
         "metric": "yes" if measure.metric else "no",
         "direction": measure.direction or "symmetric",
-        "invariant to": _INVARIANCE[measure.invariance],
+        "invariant to": INVARIANCE_WORDS[measure.invariance],
         "options": options or "none",
         "reference": measure.reference,
     }

@@ -42,6 +42,13 @@ class Clustering:
         The merges in SciPy's format, with the leaves in `order`.
     order : tuple of int
         The items in the order of the leaves, which minimises the distances between neighbours.
+
+    Examples
+    --------
+    >>> import isorep
+    >>> tree = isorep.cluster([[0, 1, 9], [1, 0, 9], [9, 9, 0]])
+    >>> tree.names, tree.labels(2)
+    ((0, 1, 2), array([1, 1, 0]))
     """
 
     names: tuple[Hashable, ...]

@@ -28,6 +28,7 @@ from isorep.comparison.streaming.plan import Plan
 from isorep.comparison.table import make_table, table_attributes
 from isorep.core.basis import Solver
 from isorep.core.prepare import Coupled
+from isorep.core.single_basis import Precision
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measures_named
 from isorep.representations.missing_values import NanPolicy
@@ -53,6 +54,7 @@ class CompareOptions(ModelOptions, total=False):
     order: ArrayLike | str | None
     seed: int
     solver: Solver
+    precision: Precision
     nan_policy: NanPolicy
     memory: str | float | None
     progress: bool
@@ -85,6 +87,7 @@ def compare(
     order: ArrayLike | str | None = None,
     seed: int = 0,
     solver: Solver = "auto",
+    precision: Precision = "auto",
     nan_policy: NanPolicy = "raise",
     memory: str | float | None = None,
     plan_only: bool = False,
@@ -150,6 +153,14 @@ def compare(
         Random seed for the correction, intervals and p-values.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
+    precision : {"auto", "double", "single"}
+        Precision of the products of layers in memory. "auto" takes float32 products, in about half
+        of the time, if all measures are `cka` or `cka_debiased` without groups, all layers are
+        float32, float16 or bfloat16, and one is large (``n_samples * n_features^2`` of 1e9).
+        The error of each product is measured. Where it leaves the rank of a layer uncertain, or
+        could change a similarity by more than 1e-5, or by more than 1 % of its distance from 1, the
+        products are float64. "single" takes float32 products of all layers of these measures, under
+        the same conditions; "double" takes none. Streams are always in double precision.
     nan_policy : {"raise", "omit"}
         What to do with NaN: "raise" makes the cells of the layer NaN, with the reason; "omit"
         leaves out every sample that has NaN in a selected layer of either side, and
@@ -182,6 +193,8 @@ def compare(
           canonical correlations beyond the edge of noise;
         - ``x_rank`` (x_layer) and ``y_rank`` (y_layer), the directions of each layer;
         - ``n_samples`` (x_layer, y_layer), the rows that were compared;
+        - ``table.attrs["precision"]``, "single" if any cell is of float32 products, and
+          ``["precision_error"]``, the bound of the error that these cause in any similarity;
         - ``table.attrs["a"]`` and ``["b"]``, the names of networks given by a path or name, and
           the classes of models;
         - ``warnings`` (x_layer, y_layer), why to read a cell with care, and ``reason``, why a cell
@@ -254,6 +267,7 @@ def compare(
         groups=groups,
         order=order,
         solver=solver,
+        precision=precision,
         memory=memory,
         progress=progress and not plan_only,
     ) as pairs:
@@ -270,7 +284,13 @@ def compare(
         ranks = pairs.couple(take, inference.work(len(rows)))
         made_by = provenance(
             {name: {**models.get(name, {}), **data} for name, data in pairs.data.items()},
-            {"solver": solver, **inference.used, "nan_policy": nan_policy, **options},
+            {
+                "solver": solver,
+                "precision": precision,
+                **inference.used,
+                "nan_policy": nan_policy,
+                **options,
+            },
             libraries,
         )
     return make_table(
@@ -278,6 +298,6 @@ def compare(
         grid.arrays(),
         rows,
         {"x_rank": ("x_layer", ranks.x), "y_rank": ("y_layer", ranks.y)},
-        table_attributes("compare", rows) | names | omitted | made_by,
+        table_attributes("compare", rows) | grid.precision | names | omitted | made_by,
         inference,
     )

@@ -122,6 +122,17 @@ class Diff(Mapping[str, LayerDiff]):
         is 1.0000 or NaN has none.
     not_explained : tuple of str
         With ``explain=``, the other layers that changed, most changed first.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> x, y = np.random.default_rng(0).standard_normal((2, 500, 4))
+    >>> diff = isorep.diff({"a": x, "b": x}, {"a": x, "b": x + y}, interval=False)
+    >>> print(diff)
+    layer  similarity  max error  rel error
+    b          0.7009    3.3e+00    8.4e-01
+    a          1.0000    0.0e+00    0.0e+00
+    first layer that diverges: b (relative error 8.4e-01, tolerance 1.5e-08)
     """
 
     table: xarray.Dataset

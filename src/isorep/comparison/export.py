@@ -14,6 +14,9 @@ from isorep.comparison.provenance import provenance_content
 if TYPE_CHECKING:
     import xarray
 
+JSON_ATTRIBUTES = ("a", "b", "n_omitted", "precision", "precision_error")
+"""Attributes of a table that JSON has, where the table has them."""
+
 
 def to_json(table: xarray.Dataset) -> str:
     """Return a table of `isorep.compare` as JSON: each variable is a nested list.
@@ -31,7 +34,7 @@ def to_json(table: xarray.Dataset) -> str:
     content: dict[str, Any] = {
         "kind": table.attrs["kind"],
         "isorep_version": table.attrs["isorep_version"],
-        **{key: table.attrs[key] for key in ("a", "b", "n_omitted") if key in table.attrs},
+        **{key: table.attrs[key] for key in JSON_ATTRIBUTES if key in table.attrs},
         **provenance_content(table),
         "x_layers": table["x_layer"].to_numpy().tolist(),
         "y_layers": table["y_layer"].to_numpy().tolist(),

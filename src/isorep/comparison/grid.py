@@ -70,6 +70,7 @@ class Grid:
         self._lock = Lock()
         self.warnings: dict[Index, Notes] = {}
         self.reasons: dict[Index, Notes] = {}
+        self._errors: list[float] = []
 
     def fill(
         self, at: Index, coupled: Coupled, *, mirror: Index | None = None, same: bool = False
@@ -106,6 +107,13 @@ class Grid:
                 for measure, score in zip(self._measures, scores, strict=True)
             ]
             self._write(mirror, swapped, scores, self._infer(swapped, scores, symmetric))
+
+    @property
+    def precision(self) -> dict[str, Any]:
+        """Precision of the products, and the bound of the error, as attributes of the table."""
+        if not self._errors:
+            return {"precision": "double"}
+        return {"precision": "single", "precision_error": max(self._errors)}
 
     def arrays(self) -> Arrays:
         """Return the cells by variable, as `isorep.comparison.table.make_table` takes them."""
@@ -158,6 +166,8 @@ class Grid:
                 reasons[measure.label] = [str(score)]
                 continue
             arrays[measure.label][at] = score.similarity
+            if score.precision == "single":
+                self._errors.append(score.error)
             arrays[distance_variable(measure)][at] = score.distance
             examined = inferred.get(measure.label)
             if isinstance(examined, Examined):

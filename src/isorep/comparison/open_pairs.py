@@ -29,8 +29,9 @@ from isorep.comparison.streaming.sources import (
 )
 from isorep.comparison.streaming.streamed_pairs import StreamedPairs
 from isorep.core.basis import Solver
+from isorep.core.single_basis import Precision
 from isorep.inference.jackknife import BLOCKS
-from isorep.measures.base import Measure
+from isorep.measures.base import Measure, check_precision
 from isorep.representations.label_agreement import check_same_labels
 from isorep.representations.lazy import LazyRepresentations
 from isorep.representations.representations import Layers
@@ -55,6 +56,7 @@ def open_pairs(
     groups: ArrayLike | None,
     order: ArrayLike | None,
     solver: Solver,
+    precision: Precision,
     memory: str | float | None,
     progress: bool,
 ) -> Iterator[LayerPairs]:
@@ -68,6 +70,7 @@ def open_pairs(
     """
     budget = memory_budget(memory)
     check_name("solver", solver, get_args(Solver))
+    check_precision(precision, measures, inferred=bool(inference.names))
     # A reason why second moments do not suffice, if there is one.
     sample_readers = [f"{row.label} reads" for row in measures if not row.from_moments({})]
     sample_readers += ["solver='svd' decomposes"] if solver == "svd" else []
@@ -117,6 +120,10 @@ def open_pairs(
                 f"the layers take {readable(needed)} in memory and memory= allows "
                 f"{readable(budget)}: save them as .zarr, which is read in parts, or allow more"
             )
+        structured = any(side.structure(layer) is not None for side in (x, y) for layer in side)
+        of_norms = not inference.names and all(
+            row.takes_single(structured=structured) for row in measures
+        )
         if needed <= allowed or not stored:
             yield PreparedPairs(
                 x,
@@ -124,6 +131,7 @@ def open_pairs(
                 plan=Plan(budget, needed),
                 solver=solver,
                 principal=bool(inference.names) or not all(row.any_axes for row in measures),
+                precision=precision if of_norms else "double",
                 # A measure that reads samples may hold an n x n matrix for each pair.
                 at_once=None if all(row.requires == "moments" for row in measures) else 1,
                 progress=progress,

@@ -77,12 +77,12 @@ def pairwise(
         How layers are prepared; see `isorep.Basis.from_array`.
     precision : {"auto", "double", "single"}
         Precision of the products of two bases; everything else is float64. "double" gives the
-        numbers of `isorep.similarity`. "single", for measures that need only second moments, takes
-        about half of the time. It changes correlations by about 1e-7 and measures by less than
-        1e-5, except PWCCA of tied correlations, whose weights are arbitrary. "auto" is "single" for
-        more than 1,000 pairs (45 networks and more) if every measure allows it. In both, a network
-        compared with itself has correlations of 1, up to rounding. With `correct`, `interval` or
-        `chance`, "auto" is "double" and "single" is an error.
+        numbers of `isorep.similarity` with ``precision="double"``. "single", for measures that need
+        only second moments, takes about half of the time. It changes correlations by about 1e-7 and
+        measures by less than 1e-5, except PWCCA of tied correlations, whose weights are arbitrary.
+        "auto" is "single" for more than 1,000 pairs (45 networks and more) if every measure allows
+        it. In both, a network compared with itself has correlations of 1, up to rounding. With
+        `correct`, `interval` or `chance`, "auto" is "double" and "single" is an error.
     nan_policy : {"raise", "omit"}
         What to do with NaN: "raise" makes the cells of the layer NaN, with the reason; "omit"
         leaves out every sample that has NaN in a selected layer of any network, and

@@ -7,12 +7,13 @@ from itertools import product
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from isorep._utils.parallel import n_workers, parallel_map
+from isorep._utils.parallel import full_precision, n_workers, parallel_map
 from isorep._utils.progress import track
 from isorep.comparison.pairs import Ranks, TakePair
 from isorep.comparison.provenance import describe_layers
 from isorep.core.basis import Solver
 from isorep.core.prepare import Coupled, Prepared, couple_prepared, prepare, ranks
+from isorep.core.single_basis import Precision, choose_precision
 from isorep.representations.representations import Layers, Representations
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ class PreparedPairs:
         See `isorep.Basis.from_array`.
     principal
         Whether principal components are needed.
+    precision
+        Precision of the products; see `isorep.core.single_basis.choose_precision`. For measures
+        that need more than norms, "double".
     at_once
         Pairs to couple at the same time; by default as many as there are cores.
     progress
@@ -46,6 +50,7 @@ class PreparedPairs:
         plan: Plan,
         solver: Solver,
         principal: bool,
+        precision: Precision,
         at_once: int | None,
         progress: bool,
     ) -> None:
@@ -56,6 +61,8 @@ class PreparedPairs:
         self._x, self._y = x, y
         self._solver = solver
         self._principal = principal
+        layers = list(x.values()) if self.same else [*x.values(), *y.values()]
+        self._precision = choose_precision(precision, layers)
         self._at_once = at_once
         self._progress = progress
 
@@ -76,7 +83,7 @@ class PreparedPairs:
             i, j = cell
             take(i, j, self._coupled(i, j, x_bases[i], y_bases[j]))
 
-        with closing(parallel_map(couple_cell, cells, self._at_once)) as coupled:
+        with full_precision(), closing(parallel_map(couple_cell, cells, self._at_once)) as coupled:
             for _ in track(
                 coupled,
                 "compare",
@@ -100,9 +107,16 @@ class PreparedPairs:
         """Prepare every layer; the error stands for a layer that cannot be prepared."""
 
         def prepare_layer(layer: str) -> Prepared:
-            return prepare(layers, layer, name, self._solver, principal=self._principal)
+            return prepare(
+                layers,
+                layer,
+                name,
+                self._solver,
+                principal=self._principal,
+                precision=self._precision,
+            )
 
-        with closing(parallel_map(prepare_layer, list(layers))) as prepared:
+        with full_precision(), closing(parallel_map(prepare_layer, list(layers))) as prepared:
             return list(
                 track(prepared, f"prepare {name}", len(layers), self._progress, unit="layers")
             )

@@ -13,6 +13,7 @@ from isorep._formats.zarr_codecs import check_codecs
 from isorep._utils.damaged_file import damage_as_value_error
 from isorep._utils.memory import check_fits
 from isorep._utils.optional import import_optional
+from isorep.comparison.export import JSON_ATTRIBUTES
 from isorep.comparison.inferred import INFERRED
 from isorep.comparison.provenance import PROVENANCE
 from isorep.comparison.sweeps.sweep_store import check_whole
@@ -132,7 +133,7 @@ def _from_json(path: Path) -> xarray.Dataset:
             "kind": content["kind"],
             "isorep_version": content["isorep_version"],
             "measures": list(content["measures"]),
-            **{side: content[side] for side in ("a", "b", "n_omitted") if side in content},
+            **{name: content[name] for name in JSON_ATTRIBUTES if name in content},
             **({PROVENANCE: json.dumps(content[PROVENANCE])} if PROVENANCE in content else {}),
         },
     )

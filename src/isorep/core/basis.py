@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Any, Literal, get_args
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
-from isorep._utils.arrays import Array, ArrayLike, as_samples, check_finite, epsilon, to_numpy
+from isorep._utils.arrays import (
+    Array,
+    ArrayLike,
+    as_numbers,
+    check_finite,
+    epsilon,
+    in_float64,
+    to_numpy,
+)
 from isorep._utils.cached_property import cached_property
 from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.computed_array import rounded_dtype, rounding_text
@@ -63,6 +72,19 @@ class Basis:
     simulated_from : Basis or None
         For a simulated sample, the basis of the real sample behind it. `svcca` keeps as many
         components as in that.
+    make_double : callable or None
+        Function that prepares the representation again by float64 products, if its axes are those
+        of float32 products; see `in_double`.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> x = np.random.default_rng(0).standard_normal((100, 3))
+    >>> basis = isorep.Basis.from_array(x)
+    >>> basis.n_samples, basis.rank
+    (100, 3)
+    >>> bool(np.allclose(basis.q.T @ basis.q, np.eye(3)))
+    True
     """
 
     n_samples: int
@@ -72,6 +94,7 @@ class Basis:
     structure: SampleStructure | None = None
     sample_ids: tuple[str, ...] | None = None
     simulated_from: Basis | None = None
+    make_double: Callable[[], Basis] | None = None
 
     @classmethod
     def from_array(
@@ -125,13 +148,16 @@ class Basis:
         """
         check_name("solver", solver, get_args(Solver))
         x, sample_ids = rows_of(x, name)
-        samples, held_dtype = as_samples(x, name)
-        dtype = dtype or _rounded_dtype(x, samples, held_dtype, name) or held_dtype
+        numbers, held_dtype = as_numbers(x, name)
+        samples = in_float64(numbers, name)
+        dtype = dtype or half_precision(x, samples, held_dtype, name) or held_dtype
         xp = array_namespace(samples)
         n, p = samples.shape
         small = n * p * min(n, p) <= SMALL_WORK
         by_svd = solver == "svd" or (solver == "auto" and small)
-        mean, varies, centred, scale, gram = _centre(xp, samples, name, by_svd or p > n)
+        mean, varies, centred, scale, gram = _centre(
+            xp, numbers, samples, name, samples_alone=by_svd or p > n
+        )
         if not bool(xp.any(varies)):
             raise _no_variance(name, n, p)
         rounding = max(n, p) * epsilon("float64")
@@ -162,7 +188,8 @@ class Basis:
         Parameters
         ----------
         moments : Moments
-            Moments of at least two samples.
+            Moments of at least two samples. If their scatter is of another array library, so is
+            the basis, on the device of the scatter.
         name : str
             Name of the representation in error messages.
 
@@ -181,14 +208,18 @@ class Basis:
         n, p = moments.n, moments.n_features
         if n < 2:
             raise ValueError(f"{name} has moments of {n} samples: at least 2 samples are needed")
-        varies = np.diagonal(moments.scatter) > 0
-        if not varies.any():
+        xp, scatter = array_namespace(moments.scatter), moments.scatter
+        squares = to_numpy(xp.linalg.diagonal(scatter))
+        if not (squares > 0).any():
             raise _no_variance(name, n, p)
-        scale = sqrt(moments.scatter.diagonal().max())
-        offset = np.where(varies, moments.mean, 0.0) / scale
+        scale = sqrt(squares.max())
+        offset, mean = (
+            xp.asarray(values, device=device(scatter))
+            for values in (np.where(squares > 0, moments.mean, 0.0) / scale, moments.mean)
+        )
         rule = RankRule(GRAM_TOLERANCE, offset, n, moments.dtype, name)
-        axes = PrincipalAxes.from_scatter(moments.scatter / scale / scale, rule).scaled(scale)
-        return cls(n_samples=n, dtype=moments.dtype, mean=moments.mean, axes=axes)
+        axes = PrincipalAxes.from_scatter(scatter / scale / scale, rule).scaled(scale)
+        return cls(n_samples=n, dtype=moments.dtype, mean=mean, axes=axes)
 
     def __repr__(self) -> str:
         return (
@@ -233,6 +264,13 @@ class Basis:
     def rotation(self) -> Array | None:
         """See `factor`; None stands for the identity."""
         return self.principal.rotation
+
+    @cached_property
+    def in_double(self) -> Basis:
+        """The same basis by float64 products: itself, unless it is of float32 products."""
+        if self.make_double is None:
+            return self
+        return replace(self.make_double(), structure=self.structure, sample_ids=self.sample_ids)
 
     @property
     def n_features(self) -> int:
@@ -352,7 +390,7 @@ class Basis:
         return self.factor
 
 
-def _rounded_dtype(x: ArrayLike, samples: Array, held_dtype: str, name: str) -> str | None:
+def half_precision(x: ArrayLike, samples: Array, held_dtype: str, name: str) -> str | None:
     """Return the half precision that a plain array is rounded to, after a warning; None if none."""
     if getattr(x, "computed_dtype", None) is not None or held_dtype not in ("float32", "float64"):
         return None
@@ -378,29 +416,57 @@ def _samples_unknown() -> ValueError:
 
 
 def _centre(
-    xp: Any, x: Array, name: str, samples_alone: bool
+    xp: Any, numbers: Array, samples: Array, name: str, *, samples_alone: bool
 ) -> tuple[Array, Array, Array, float, Array | None]:
     """Return mean, which features vary, centred data over a scale, the scale, and the Gram matrix.
 
-    The Gram matrix, (p, p), is None if `samples_alone`. Passes over the data are expensive, so the
-    first attempt makes few; it is accurate for most data. NaN and infinity survive a mean, so it
-    sends them to the careful attempt.
+    Passes over the data are expensive, so the first attempt makes few; it is accurate for most
+    data. NaN and infinity survive a mean, so it sends them to the careful attempt.
+
+    Parameters
+    ----------
+    numbers : (n, p) array
+        The representation, as it is.
+    samples : (n, p) float64 array
+        The same in float64. If it is a copy, it is centred in place.
+    name : str
+    samples_alone : bool
+        Leave out the Gram matrix, (p, p).
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = xp.mean(x, axis=0)
-        centred = x - mean
+        mean = xp.mean(samples, axis=0)
+        if numbers.dtype == samples.dtype:
+            centred = samples - mean
+        else:
+            samples -= mean
+            centred = samples
         gram = None if samples_alone else gram_matrix(centred)
         squares = xp.sum(centred**2, axis=0) if gram is None else xp.linalg.diagonal(gram)
-        # The mean has a rounding error relative to the size of x. It is harmless if the spread is
-        # not much smaller than the mean.
-        n = x.shape[0]
-        error = n * epsilon("float64") * xp.abs(mean)
-        harmless = (n * error**2 <= CENTRED**2 * squares) | (squares == 0.0)
+        accurate = bool(xp.all(harmless(xp, mean, squares, samples.shape[0])))
         largest = float(xp.max(squares))
-    if 1e-200 < largest < 1e200 and bool(xp.all(harmless)):
+    if 1e-200 < largest < 1e200 and accurate:
         return mean, squares > 0.0, centred, 1.0, gram
-    mean, varies, centred, scale = _centre_carefully(xp, x, name)
+    mean, varies, centred, scale = _centre_carefully(xp, in_float64(numbers, name), name)
     return mean, varies, centred, scale, None if samples_alone else gram_matrix(centred)
+
+
+def harmless(xp: Any, mean: Array, squares: Array, n: int, tolerance: float = CENTRED) -> Array:
+    """Tell for which features, (p,), the rounding of their mean leaves centred data accurate.
+
+    It is an error relative to the size of the data, harmless if the spread is not much smaller.
+
+    Parameters
+    ----------
+    mean, squares : (p,) arrays
+        Mean of each feature, and the squared norm of each centred feature.
+    n : int
+        Number of samples.
+    tolerance : float
+        Largest mean left after centring, relative to the spread.
+    """
+    error = n * epsilon("float64") * xp.abs(mean)
+    accurate: Array = (n * error**2 <= tolerance**2 * squares) | (squares <= 0.0)
+    return accurate
 
 
 def _centre_carefully(xp: Any, x: Array, name: str) -> tuple[Array, Array, Array, float]:

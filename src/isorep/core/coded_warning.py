@@ -13,6 +13,16 @@ class CodedWarning(UserWarning):
     ----------
     code : str
         The code.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep, warnings
+    >>> x, y = np.random.default_rng(0).standard_normal((2, 100, 90))
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     score = isorep.cca(x, y)
+    >>> issubclass(caught[0].category, isorep.CodedWarning), caught[0].message.code
+    (True, 'few-samples')
     """
 
     def __init__(self, text: str, code: str = "") -> None:
@@ -21,7 +31,17 @@ class CodedWarning(UserWarning):
 
 
 class FewSamplesWarning(CodedWarning):
-    """The samples are so few that the number depends on how many there are."""
+    """The samples are so few that the number depends on how many there are.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep, warnings
+    >>> x, y = np.random.default_rng(0).standard_normal((2, 100, 90))
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", isorep.FewSamplesWarning)
+    ...     print(isorep.cca(x, y).warnings[0].code)
+    few-samples
+    """
 
 
 CODES: dict[str, type[CodedWarning]] = {

@@ -7,7 +7,7 @@ from math import sqrt
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace, device, is_numpy_array
 from numpy.typing import NDArray
 
 from isorep._utils.arrays import ArrayLike, as_samples, check_finite, epsilon, to_numpy
@@ -244,7 +244,11 @@ class Centred:
             zero = np.zeros(rows.shape[1])
             return cls(rows, zero, zero, dtype or held_dtype)
         xp = array_namespace(rows)
-        low, high = to_numpy(xp.min(rows, axis=0)), to_numpy(xp.max(rows, axis=0))
+        # At once, since a copy from a device waits for all of its work.
+        with np.errstate(over="ignore", invalid="ignore"):  # large values are refused below
+            low, high, mean = to_numpy(
+                xp.stack([xp.min(rows, axis=0), xp.max(rows, axis=0), xp.mean(rows, axis=0)])
+            )
         if not (np.isfinite(low).all() and np.isfinite(high).all()):
             check_finite(xp, rows, name, first_row)
         largest = max(-low.min(), high.max())
@@ -260,7 +264,7 @@ class Centred:
             )
         # The mean of a constant feature is exactly the constant, so its scatter is exactly 0, also
         # after a merge with a batch of the same constant.
-        mean = np.where(low == high, low, to_numpy(xp.mean(rows, axis=0)))
+        mean = np.where(low == high, low, mean)
         centred = rows - xp.asarray(mean, device=device(rows))
         # The first mean has a rounding error relative to x, the second relative to the spread.
         rest = to_numpy(xp.mean(centred, axis=0))
@@ -302,13 +306,22 @@ def gram_matrix(centred: Any) -> Any:
     n, p = centred.shape
     at_once = max(ROWS_AT_ONCE, p)  # additions of blocks then cost little beside the products
     gram: Any = None
+    product: Any = None
     for start in range(0, max(n, 1), at_once):
         part = centred[start : min(start + at_once, n), :]
         if gram is None:
             gram = part.T @ part
+        elif is_numpy_array(part):  # new memory for each product would take a tenth of the time
+            product = np.matmul(part.T, part, out=product)
+            gram += product
         else:
             gram += part.T @ part
     return gram
+
+
+def cross_product(x: Any, y: Any) -> Any:
+    """Return ``x.T @ y``, the narrower side first: BLAS is then up to twice as fast."""
+    return x.T @ y if x.shape[1] <= y.shape[1] else (y.T @ x).T
 
 
 def _check_mergeable(moments: Moments | CrossMoments, other: Any) -> None:

@@ -16,7 +16,9 @@ from isorep._utils.html_table import html_table
 from isorep._utils.linalg import svd, svds_of_cosines
 from isorep._utils.validation import check_name
 from isorep.core.basis import Basis, Solver
-from isorep.core.moments import CrossMoments
+from isorep.core.moments import CrossMoments, cross_product
+from isorep.core.single_basis import Precision, choose_precision, single_basis
+from isorep.core.single_products import PairErrors
 from isorep.core.triangular_axes import TriangularAxes
 from isorep.representations.missing_values import NanPolicy, complete_rows
 from isorep.representations.sample_order import difference
@@ -49,6 +51,19 @@ class Overlap:
         The product of the factors of both bases, from which `matrix` is computed otherwise.
     n_omitted : int
         Rows that were left out because they have NaN; see `isorep.overlap`.
+    single_errors : PairErrors or None
+        Errors of `product` and of the Gram matrices of both bases, if these are float32 products.
+        Such an overlap is for measures of norms alone; see `in_double`.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> shared, x, y = np.random.default_rng(0).standard_normal((3, 1000, 2))
+    >>> o = isorep.overlap(np.hstack([shared, x]), np.hstack([y, shared]))
+    >>> o.matrix.shape, int((o.correlations > 0.99).sum())
+    ((4, 4), 2)
+    >>> round(isorep.cca(o.x, o.y).similarity, 1)
+    0.5
     """
 
     x: Basis
@@ -63,6 +78,7 @@ class Overlap:
     n_omitted: int = 0
     # Of samples that the jackknife keeps: the overlap of all samples, and the numbers of the rows.
     part_of: tuple[Overlap, NDArray[np.int64]] | None = None
+    single_errors: PairErrors | None = None
 
     @classmethod
     def from_moments(
@@ -77,7 +93,7 @@ class Overlap:
         Parameters
         ----------
         x, y : Basis
-            Bases of the same samples, of NumPy arrays; `Basis.from_moments` makes them.
+            Bases of the same samples, of one array library; `Basis.from_moments` makes them.
         cross : CrossMoments
             Cross moments of the features of `x` and `y` over these samples.
         jackknife_replicates : callable, optional
@@ -92,7 +108,7 @@ class Overlap:
         Examples
         --------
         >>> import numpy as np, isorep
-        >>> from isorep.core.moments import CrossMoments
+        >>> from isorep.core.moments import CrossMoments, cross_product
         >>> x, y = np.random.default_rng(0).standard_normal((2, 100, 3))
         >>> bases = [isorep.Basis.from_moments(isorep.Moments.from_batch(z)) for z in (x, y)]
         >>> o = Overlap.from_moments(*bases, CrossMoments.from_batch(x, y))
@@ -150,6 +166,13 @@ class Overlap:
                 ("correlations", ", ".join(first) + more),
             ],
         )
+
+    @cached_property
+    def in_double(self) -> Overlap:
+        """The same overlap by float64 products: itself, unless it is of float32 products."""
+        if self.single_errors is None:
+            return self
+        return replace(couple(self.x.in_double, self.y.in_double), n_omitted=self.n_omitted)
 
     @property
     def n_samples(self) -> int:
@@ -359,6 +382,7 @@ class Overlap:
             None if self.known_matrix is None else self.known_matrix.T,
             jackknife_replicates if self.jackknife_replicates else None,
             product=None if self.product is None else self.product.T,
+            single_errors=None if self.single_errors is None else self.single_errors.swap(),
             known_svd=_swapped(vars(self).get("_svd", self.known_svd)),
             known_triplets=_swapped(vars(self).get("_triplets", self.known_triplets)),
         )
@@ -441,6 +465,20 @@ def overlap(
     >>> o.x_directions.shape, o.y_variates.shape
     ((3, 2), (100, 2))
     """
+    return couple_arrays(x, y, groups=groups, order=order, solver=solver, nan_policy=nan_policy)
+
+
+def couple_arrays(
+    x: ArrayLike | Basis,
+    y: ArrayLike | Basis,
+    *,
+    groups: ArrayLike | None = None,
+    order: ArrayLike | None = None,
+    solver: Solver = "auto",
+    nan_policy: NanPolicy = "raise",
+    precision: Precision = "double",
+) -> Overlap:
+    """Do as `overlap`; by float32 products, for measures of norms, if `precision` allows it."""
     check_name("nan_policy", nan_policy, get_args(NanPolicy))
     pair = paired(x, y)
     x, y, ids = pair.x, pair.y, pair.ids
@@ -456,8 +494,12 @@ def overlap(
     if nan_policy == "omit":
         sides, kept = complete_rows({"x": x, "y": y})
         x, y = sides.values()
-    x_basis = x if isinstance(x, Basis) else Basis.from_array(x, solver=solver, name="x")
-    y_basis = y if isinstance(y, Basis) else Basis.from_array(y, solver=solver, name="y")
+    single = choose_precision(precision, (x, y)) == "single"
+    prepare = single_basis if single else Basis.from_array
+    x_basis, y_basis = (
+        side if isinstance(side, Basis) else prepare(side, solver=solver, name=name)
+        for side, name in ((x, "x"), (y, "y"))
+    )
     structure = None if ids is None else SampleStructure.from_ids(ids)
     if groups is not None or order is not None:
         n = x_basis.n_samples if kept is None else len(kept)
@@ -490,7 +532,14 @@ def couple(x: Basis, y: Basis) -> Overlap:
             "x or y is known by its second moments alone: couple them by their cross moments, with "
             "Overlap.from_moments"
         )
-    return Overlap(x, y, None, product=x.factor.T @ y.factor)
+    single = x.axes.single_product(y.axes) if isinstance(x.axes, TriangularAxes) else None
+    if single is not None:
+        product, errors = single
+        return Overlap(x, y, None, product=product, single_errors=errors)
+    x, y = x.in_double, y.in_double
+    assert x.factor is not None
+    assert y.factor is not None
+    return Overlap(x, y, None, product=cross_product(x.factor, y.factor))
 
 
 def check_paired(x_shape: tuple[int, int], y_shape: tuple[int, int]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from isorep.core.basis import Basis, Solver
 from isorep.core.overlap import Overlap, couple
+from isorep.core.single_basis import ProductPrecision, single_basis
 from isorep.representations.representations import Representations
 
 Prepared = Basis | ValueError | TypeError
@@ -17,14 +18,21 @@ Coupled = Overlap | ValueError | TypeError
 
 
 def prepare(
-    layers: Representations, layer: str, name: str, solver: Solver, *, principal: bool = False
+    layers: Representations,
+    layer: str,
+    name: str,
+    solver: Solver,
+    *,
+    principal: bool = False,
+    precision: ProductPrecision = "double",
 ) -> Prepared:
     """Return the basis of a layer of network `name`, or the error.
 
-    With `principal`, its axes are those of PCA from the start.
+    With `principal`, its axes are those of PCA from the start. `precision` is that of its products.
     """
+    prepare_array = single_basis if precision == "single" else Basis.from_array
     try:
-        basis = Basis.from_array(
+        basis = prepare_array(
             layers[layer], solver=solver, dtype=layers.dtypes[layer], name=f"{name}[{layer!r}]"
         )
         axes = basis.principal if principal else basis.axes

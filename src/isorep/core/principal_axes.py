@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
-from numpy.typing import NDArray
 
 from isorep._utils.arrays import Array, epsilon, to_numpy
 from isorep._utils.cached_property import cached_property
@@ -150,12 +149,13 @@ class PrincipalAxes:
         return cls(s, loadings, whitening, centred if q is None else q, rotation)
 
     @classmethod
-    def from_scatter(cls, scatter: NDArray[np.float64], rule: RankRule) -> PrincipalAxes:
+    def from_scatter(cls, scatter: Array, rule: RankRule) -> PrincipalAxes:
         """Factorise samples of which only the scatter ``centred.T @ centred``, (p, p), is known."""
-        squares, vectors = np.linalg.eigh(scatter)
-        s, v = np.sqrt(np.clip(squares[::-1], 0.0, None)), vectors[:, ::-1]
-        kept = to_numpy(rule.kept(s, v))
-        s, v = s[kept], v[:, kept]
+        xp = array_namespace(scatter)
+        squares, vectors = xp.linalg.eigh(scatter)
+        s, v = xp.sqrt(xp.clip(xp.flip(squares, axis=0), 0.0, None)), xp.flip(vectors, axis=1)
+        kept = rule.kept(s, v)
+        s, v = xp.take(s, kept, axis=0), xp.take(v, kept, axis=1)
         return cls(s, s[:, None] * v.T, v / s, None, None)
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from isorep._utils.html_table import html_table
 from isorep.core.warning_text import issue
@@ -37,9 +37,23 @@ class Score:
         none.
     n_omitted : int
         Rows that were left out because they have NaN, with ``nan_policy="omit"``.
+    precision : str
+        "single" if the similarity was computed from float32 products, else "double".
+    error : float
+        Bound of the error of the similarity that float32 products cause; 0 in double precision.
     provenance : dict
         Versions of libraries, options, and digests of both sides, of a measure that was called on
         data; see docs/provenance.md. Two scores are equal whatever it says.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> x, noise = np.random.default_rng(0).standard_normal((2, 1000, 4))
+    >>> score = isorep.pwcca(x, x + noise)
+    >>> score
+    Score(pwcca: similarity=0.7034, distance=0.2966, n_samples=1000, x_rank=4, y_rank=4)
+    >>> round(score.similarity + score.distance, 6), score.warnings
+    (1.0, ())
     """
 
     similarity: float
@@ -51,15 +65,18 @@ class Score:
     uncorrected: float | None = None
     warnings: tuple[str, ...] = ()
     n_omitted: int = 0
+    precision: Literal["double", "single"] = "double"
+    error: float = 0.0
     provenance: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __repr__(self) -> str:
         uncorrected = "" if self.uncorrected is None else f", uncorrected={self.uncorrected:.4g}"
         warnings = f", warnings={len(self.warnings)}" if self.warnings else ""
         omitted = f", n_omitted={self.n_omitted}" if self.n_omitted else ""
+        error = f", error<{self.error:.1g}" if self.error else ""
         return (
             f"Score({self.measure}: similarity={self.similarity:.4g}, distance={self.distance:.4g}"
-            f"{uncorrected}, n_samples={self.n_samples}{omitted}, x_rank={self.x_rank}, "
+            f"{error}{uncorrected}, n_samples={self.n_samples}{omitted}, x_rank={self.x_rank}, "
             f"y_rank={self.y_rank}{warnings})"
         )
 

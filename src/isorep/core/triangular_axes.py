@@ -20,6 +20,13 @@ from isorep.core.principal_axes import (
     PrincipalAxes,
     RankRule,
 )
+from isorep.core.single_products import (
+    PairErrors,
+    SingleErrors,
+    product_error,
+    single_product,
+    squared_norm,
+)
 
 MARGIN = 2.0
 """Factor by which the smallest singular value must exceed the bounds of the rank rule, and the
@@ -57,6 +64,9 @@ class TriangularAxes:
         Place of each feature among those that vary, k for a constant; None if all vary.
     row_squares : (n,) array
         Squared norm of each centred sample.
+    single : SingleErrors or None
+        Errors of the products, if the factor and `lower`, and often `gram`, are float32. Such axes
+        are accurate enough for norms, not for whitening.
 
     References
     ----------
@@ -70,6 +80,7 @@ class TriangularAxes:
     gram: Array
     places: Array | None
     row_squares: Array
+    single: SingleErrors | None = None
 
     unit = 1.0
 
@@ -86,17 +97,15 @@ class TriangularAxes:
         largest = float(xp.max(xp.linalg.diagonal(gram)))
         if not RANGE[0] < largest < RANGE[1]:
             return None
-        places, mean, p = None, rule.mean, gram.shape[0]
-        if not bool(xp.all(varies)):
-            columns = xp.nonzero(varies)[0]
-            order = xp.cumulative_sum(xp.astype(varies, xp.int64)) - 1
-            places = xp.where(varies, order, columns.shape[0])
+        mean, p = rule.mean, gram.shape[0]
+        columns, places = varying_columns(xp, varies)
+        if columns is not None:
             centred, mean = xp.take(centred, columns, axis=1), xp.take(mean, columns, axis=0)
             gram = xp.take(xp.take(gram, columns, axis=0), columns, axis=1)
         lower = cholesky(xp, gram)
         if lower is None:
             return None
-        top, bottom = _extremes(xp, gram, lower)
+        top, bottom = extremes(xp, gram, lower)
         spread = MARGIN * top / bottom
         mean_square = float(xp.max(mean**2 + xp.linalg.diagonal(gram) / rule.n))
         rounding = rule.factor(p) * sqrt(mean_square)
@@ -127,7 +136,7 @@ class TriangularAxes:
         """The axes of PCA, with the same factor."""
         xp = array_namespace(self.gram)
         if self.first is None:
-            squares, vectors = xp.linalg.eigh(self.gram)
+            squares, vectors = xp.linalg.eigh(xp.astype(self.gram, xp.float64, copy=False))
             s = xp.flip(xp.sqrt(xp.clip(squares, 0.0, None)), axis=0)
             v = xp.flip(vectors, axis=1)
             rotation = v / s
@@ -153,13 +162,29 @@ class TriangularAxes:
     @cached_property
     def gram_square(self) -> float:
         """``||(x - mean)^T (x - mean)||_F^2``."""
+        if self.single is not None:
+            return squared_norm(self.gram)
         return float(array_namespace(self.gram).sum(self.gram**2))
 
     @property
     def feature_squares(self) -> Array:
         """Squared norm of each centred feature, (p,)."""
-        squares = array_namespace(self.gram).linalg.diagonal(self.gram)
+        xp = array_namespace(self.gram)
+        squares = xp.astype(xp.linalg.diagonal(self.gram), xp.float64, copy=False)
         return self._with_constants(squares[None, :])[0, :]
+
+    def single_product(
+        self, other: PrincipalAxes | TriangularAxes
+    ) -> tuple[Array, PairErrors] | None:
+        """Return the product of two float32 factors and the errors; None if one is float64."""
+        if not isinstance(other, TriangularAxes) or self.single is None or other.single is None:
+            return None
+        x, y = self.single, other.single
+        if other is self:
+            return self.gram, PairErrors(x.gram_error, x.gram_error, x.gram_error, same=True)
+        product = single_product(self.factor, other.factor)
+        error = product_error(product, x.images, y.images)
+        return product, PairErrors(error, x.gram_error, y.gram_error)
 
     def whiten_rows(self, product: Array) -> Array:
         """Return ``Q^T z`` of ``product = factor^T z``."""
@@ -187,7 +212,19 @@ class TriangularAxes:
         return wide
 
 
-def _extremes(xp: Any, gram: Array, lower: Array) -> tuple[float, float]:
+def varying_columns(xp: Any, varies: Array) -> tuple[Array | None, Array | None]:
+    """Return the columns that vary, and the place of each column among them (see `places`).
+
+    None and None if all vary.
+    """
+    if bool(xp.all(varies)):
+        return None, None
+    columns = xp.nonzero(varies)[0]
+    order = xp.cumulative_sum(xp.astype(varies, xp.int64)) - 1
+    return columns, xp.where(varies, order, columns.shape[0])
+
+
+def extremes(xp: Any, gram: Array, lower: Array) -> tuple[float, float]:
     """Estimate the largest and the smallest singular value from below and above.
 
     By power iterations with the Gram matrix and with its inverse, from a few random vectors.

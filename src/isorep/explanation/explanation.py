@@ -89,6 +89,14 @@ class Explanation:
         Names of the two sides.
     warnings : tuple of str
         Reasons to read the explanation with care; empty if there are none.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> x, y = np.random.default_rng(0).standard_normal((2, 200, 4))
+    >>> explanation = isorep.explain(x, np.hstack([x[:, :2], y[:, :2]]), "cka", n_permutations=39)
+    >>> explanation.directions["shared"].to_numpy()
+    array([ True,  True, False, False])
     """
 
     score: Score

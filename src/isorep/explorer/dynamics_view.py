@@ -10,7 +10,8 @@ from scipy.special import stdtrit
 from isorep.explorer.packing import ends, floats, names, texts
 from isorep.inference.jackknife import BLOCKS
 from isorep.measures.registry import measure_named
-from isorep.plot.axis import bounds, inferred_values
+from isorep.plot.axis import bounds, display_name, inferred_values
+from isorep.plot.step_scale import is_geometric, log_positions
 
 if TYPE_CHECKING:
     import xarray
@@ -33,6 +34,7 @@ def convergence(table: xarray.Dataset) -> dict[str, Any]:
     lowest, highest = spec.distance_range
     measure = {
         "name": spec.label,
+        "title": spec.display_name,
         "description": spec.description,
         "direction": spec.direction,
         "units": distance.attrs["units"],
@@ -70,6 +72,8 @@ def _section(
         "kind": "trajectory",
         "steps": names(steps.tolist()),
         "positions": steps.astype(float).tolist() if are_numbers else None,
+        # Places on a logarithmic axis, if the steps grow by factors.
+        "log_positions": log_positions(steps).tolist() if is_geometric(steps) else None,
         "layers": names(table["layer"].to_numpy().tolist()),
         "reference": None if str(reference) == "given" else str(reference),
         "warnings": texts(warnings.to_numpy()),
@@ -82,6 +86,7 @@ def _measure(table: xarray.Dataset, name: str) -> dict[str, Any]:
     similarity, distance = table[name], table[f"{name}_distance"]
     section = {
         "name": name,
+        "title": display_name(name),
         "description": similarity.attrs["long_name"],
         "direction": similarity.attrs["direction"],
         "units": distance.attrs["units"],

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from isorep.explanation.explanation import Explanation
 from isorep.explanation.explanation_text import explanation_lines
 from isorep.explorer.packing import floats, number, short
+from isorep.plot.axis import display_name
 
 if TYPE_CHECKING:
     import xarray
@@ -71,7 +72,7 @@ def explanation_view(
     rows = {*listed["misfit"], *listed["contribution"], *(row for g in members for row in g)}
     rows |= {*pairs["sample"].tolist(), *pairs["other"].tolist()}
     return {
-        "measure": score.measure,
+        "measure": display_name(score.measure),
         "similarity": number(score.similarity),
         "n_rows": samples.sizes["sample"],
         "alpha": explanation.alpha,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from isorep.comparison.read_result import INFERRED_SHOWN
 from isorep.explorer.packing import ends, floats, names, texts
 from isorep.inference.ceilings import CEILINGS
-from isorep.plot.axis import bounds, side_labels
+from isorep.plot.axis import bounds, display_name, side_labels
 from isorep.plot.heatmap import NOT_ABOVE_CHANCE
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def _measure(table: xarray.Dataset, name: str) -> dict[str, Any]:
     similarity, distance = table[name], table[f"{name}_distance"]
     return {
         "name": name,
+        "title": display_name(name),
         "description": similarity.attrs["long_name"],
         "direction": similarity.attrs["direction"],
         "units": distance.attrs["units"],

@@ -15,7 +15,7 @@ from isorep.comparison.network_groups import group_of_each, pairs_by_group
 from isorep.core.coded_warning import CodedWarning
 from isorep.explorer.embedding import embedding
 from isorep.explorer.packing import ends, floats, names
-from isorep.plot.axis import bounds, inferred_values
+from isorep.plot.axis import bounds, display_name, inferred_values
 
 if TYPE_CHECKING:
     import xarray
@@ -32,6 +32,7 @@ def sweep(
         "kind": "sweep",
         "networks": networks,
         "layers": names(table["layer"].to_numpy().tolist()),
+        "opened": widest_layer(table[f"{measures[0]}_distance"].to_numpy()),
         "groups": group_of,
         "measures": [_measure(table, name, networks, group_of) for name in measures],
     }
@@ -65,6 +66,7 @@ def _measure(
     inferred = _inferred(table, name)
     return {
         "name": name,
+        "title": display_name(name),
         "description": table[name].attrs["long_name"],
         "direction": table[name].attrs["direction"],
         "units": distance.attrs["units"],
@@ -132,6 +134,24 @@ def _layer(
         "points": floats(points),
         "share": share,
     }
+
+
+def widest_layer(distances: NDArray[np.float64]) -> int:
+    """Return the layer whose distances between different networks have the largest spread.
+
+    The spread is their standard deviation: a layer at which all networks are equally far apart
+    says little about them.
+
+    Examples
+    --------
+    >>> distances = np.zeros((2, 3, 3))
+    >>> distances[1, 0, 1:] = 0.5, 0.7
+    >>> widest_layer(distances)
+    1
+    """
+    between = distances[:, ~np.eye(distances.shape[1], dtype=bool)]
+    known = np.ma.masked_invalid(between)
+    return int(np.argmax(known.std(axis=1).filled(-1.0)))
 
 
 def comparable(distances: NDArray[np.float64]) -> tuple[list[int], list[int]]:

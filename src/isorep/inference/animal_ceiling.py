@@ -37,6 +37,16 @@ class AnimalCeiling:
         Number of stimuli.
     warnings : tuple of str
         Reasons to read the numbers with care; empty if there are none.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> rng = np.random.default_rng(0)
+    >>> common = rng.standard_normal((60, 10))
+    >>> animals = {name: common + 0.5 * rng.standard_normal((60, 10)) for name in "abc"}
+    >>> ceiling = isorep.inference.animal_ceiling(animals, "cka_debiased")
+    >>> 0 < ceiling.lower < ceiling.upper < 1, list(ceiling.animals)
+    (True, ['a', 'b', 'c'])
     """
 
     lower: float

@@ -34,6 +34,14 @@ class Bartlett:
         Level of the tests; a hypothesis is rejected if ``p < alpha``.
     warnings : tuple of str
         Reasons to read the result with care; empty if there are none.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> shared, x, y = np.random.default_rng(0).standard_normal((3, 1000, 2))
+    >>> result = isorep.bartlett(isorep.overlap(np.hstack([shared, x]), np.hstack([shared, y])))
+    >>> result.n_significant, result.dof
+    (2, array([16,  9,  4,  1]))
     """
 
     statistic: NDArray[np.float64]

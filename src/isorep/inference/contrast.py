@@ -60,6 +60,14 @@ class Contrast:
         As in `isorep.Score`.
     warnings : tuple of str
         Reasons to read the numbers with care; empty if there are none.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> a, b, c = np.random.default_rng(0).standard_normal((3, 500, 4))
+    >>> result = isorep.contrast((a + b, b), (c, b), "cca")
+    >>> result.first > result.second, result.interval[0] > 0, result.p_value < 0.001
+    (True, True, True)
     """
 
     difference: float

@@ -89,13 +89,15 @@ def estimates(
     elif excesses is None:
         excesses = excesses_of(population, of_moments, seed)
     similarities = Similarities(rows, seed)
+    if len(of_moments) < len(rows):
+        without_each = None
     try:
         deviations = leave_out(
             overlap,
             similarities,
             n_blocks(overlap),
             seed=seed,
-            without_each=without_each if len(of_moments) == len(rows) else None,
+            stacked=None if without_each is None else (without_each, similarities.of_stack),
         )
     except ValueError as error:
         return {row.label: error for row in rows}
@@ -134,7 +136,7 @@ def excesses_of(
     The measures share the simulated samples.
     """
     similarities = Similarities(rows, seed)
-    excess = population.excess(similarities, seed)
+    excess = population.excess_of_stacks(similarities.of_stack, seed)
     return {
         row.label: similarities.errors[row.label]
         if row.label in similarities.errors

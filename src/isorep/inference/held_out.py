@@ -34,6 +34,14 @@ class HeldOut:
         Fold in which each sample was held out.
     warnings : tuple of str
         Reasons to read the result with care; empty if there are none.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> x, y = np.random.default_rng(0).standard_normal((2, 200, 20))
+    >>> held_out = isorep.inference.held_out(isorep.overlap(x, y))
+    >>> abs(held_out.cca) < 0.1 < isorep.cca(x, y).similarity, held_out.folds.shape
+    (True, (200,))
     """
 
     correlations: NDArray[np.float64]

@@ -71,6 +71,16 @@ class Inference:
         As in `isorep.Score`.
     warnings : tuple of str
         Reasons to read the numbers with care; empty if there are none.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> x, noise = np.random.default_rng(0).standard_normal((2, 500, 4))
+    >>> result = isorep.infer(x, x + noise, "pwcca")
+    >>> result.interval[0] < result.corrected < result.interval[1]
+    True
+    >>> result.p_value, result.n_significant
+    (0.005, 4)
     """
 
     similarity: float

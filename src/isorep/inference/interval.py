@@ -37,6 +37,14 @@ class Interval:
         Name of the measure, with options that differ from their defaults.
     warnings : tuple of str
         Reasons to read the bounds with care; empty if there are none.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> x, noise = np.random.default_rng(0).standard_normal((2, 500, 4))
+    >>> result = isorep.inference.interval(isorep.overlap(x, x + noise), "cca")
+    >>> result.low < result.estimate < result.high, result.level
+    (True, 0.95)
     """
 
     estimate: float

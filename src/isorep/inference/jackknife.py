@@ -15,12 +15,16 @@ from isorep._utils.validation import as_integer
 from isorep.core.folds import assign_folds, rows_of
 from isorep.core.overlap import Overlap
 from isorep.core.principal_axes import NoVarianceError
+from isorep.core.sample_stack import SampleStack
 
 BLOCKS = 20
 """Default number of blocks."""
 
-WithoutEach = Callable[[Overlap, Sequence[NDArray[np.int64]]], Iterator[Overlap]]
-"""``(overlap, blocks)``: yields the overlap of the samples outside each block."""
+WithoutEach = Callable[[Overlap, Sequence[NDArray[np.int64]]], Iterator[SampleStack]]
+"""``(overlap, blocks)``: yields the overlaps of the samples outside each block, in stacks."""
+
+Statistic = Callable[[Overlap], ArrayLike]
+StackStatistic = Callable[[SampleStack], NDArray[np.float64]]
 
 
 def jackknife(
@@ -82,16 +86,17 @@ def jackknife(
 
 def leave_out(
     overlap: Overlap,
-    statistic: Callable[[Overlap], ArrayLike],
+    statistic: Statistic,
     blocks: int = BLOCKS,
     *,
     seed: int = 0,
-    without_each: WithoutEach | None = None,
+    stacked: tuple[WithoutEach, StackStatistic] | None = None,
 ) -> NDArray[np.float64]:
     """Return the blocks' deviations, (g, ...); their mean square is the squared standard error.
 
-    ``(t_b* - t*) / sqrt(h_b - 1)``; see `jackknife`. The overlaps of the samples outside each block
-    are computed by `without_each`; by default they know their samples.
+    ``(t_b* - t*) / sqrt(h_b - 1)``; see `jackknife`. With `stacked`, the overlaps of the samples
+    outside each block and their statistics are computed together; by default one by one, and the
+    overlaps know their samples.
     """
     n, structure = overlap.n_samples, overlap.structure
     n_blocks = as_integer(blocks, "blocks")
@@ -101,25 +106,38 @@ def leave_out(
         raise ValueError(
             f"the jackknife needs at least {blocks} {kind}, one for each block, got {n_parts}"
         )
+    full = np.asarray(statistic(overlap), dtype=np.float64)
+    rows: list[NDArray[np.int64]] = []
     if overlap.jackknife_replicates is None:
         block_of = assign_folds(n, blocks, structure, seed)
         rows = [np.flatnonzero(block_of == block) for block in range(blocks)]
-        parts = (without_each or _without_each)(overlap, rows)
-    else:
-        parts = overlap.jackknife_replicates()
-    full = np.asarray(statistic(overlap), dtype=np.float64)
-    replicates, block_sizes = [], []
     with one_thread():
-        for part in parts:
-            check_stopped()
-            block_size = n - part.n_samples
-            replicates.append(_of_shape(full.shape, statistic(part), n, block_size))
-            block_sizes.append(block_size)
+        if rows and stacked is not None:
+            without_each, of_stack = stacked
+            replicates = np.concatenate([of_stack(part) for part in without_each(overlap, rows)])
+            block_sizes = [len(block) for block in rows]
+        else:
+            known = overlap.jackknife_replicates
+            parts = _without_each(overlap, rows) if known is None else known()
+            replicates, block_sizes = _replicates(parts, statistic, full.shape, n)
     sizes = np.reshape(block_sizes, (-1, *[1] * full.ndim))
     ratios = n / sizes
     pseudovalues = ratios * full - (ratios - 1) * replicates
     centre = len(sizes) * full - np.sum((1 - sizes / n) * replicates, axis=0)
     return np.asarray((pseudovalues - centre) / np.sqrt(ratios - 1))
+
+
+def _replicates(
+    parts: Iterator[Overlap], statistic: Statistic, shape: tuple[int, ...], n: int
+) -> tuple[NDArray[np.float64], list[int]]:
+    """Return the statistic of each part of n samples, and how many samples each lacks."""
+    replicates, block_sizes = [], []
+    for part in parts:
+        check_stopped()
+        block_size = n - part.n_samples
+        replicates.append(_of_shape(shape, statistic(part), n, block_size))
+        block_sizes.append(block_size)
+    return np.array(replicates), block_sizes
 
 
 def _without_each(overlap: Overlap, blocks: Sequence[NDArray[np.int64]]) -> Iterator[Overlap]:

@@ -28,6 +28,14 @@ class FTest:
         Degrees of freedom of F; the second is 0 if there are too few samples.
     p_value : float
         Probability of a larger F if the sides are independent; 1 if there are too few samples.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> x, y = np.random.default_rng(0).standard_normal((2, 100, 3))
+    >>> test = isorep.inference.manova(isorep.overlap(x, x + y)).pillai
+    >>> test.numerator_dof, test.p_value < 0.001
+    (9.0, True)
     """
 
     statistic: float
@@ -54,6 +62,14 @@ class Manova:
         Roy's largest root, ``rho_1^2 / (1 - rho_1^2)``.
     warnings : tuple of str
         Reasons to read the result with care; empty if there are none.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> x, y = np.random.default_rng(0).standard_normal((2, 100, 3))
+    >>> result = isorep.inference.manova(isorep.overlap(x, x + y))
+    >>> len(result.wilks_by_index), result.roy.statistic < result.hotelling_lawley.statistic
+    (3, True)
     """
 
     wilks_by_index: tuple[FTest, ...]

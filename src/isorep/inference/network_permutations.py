@@ -35,7 +35,17 @@ ROUNDING = 1e-12
 
 
 class Exact(NamedTuple):
-    """A permutation p-value, and the smallest one that this number of networks allows."""
+    """A permutation p-value, and the smallest one that this number of networks allows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from isorep.inference import mean_between, permute_labels
+    >>> far = np.array([[0, 1, 5, 5], [1, 0, 5, 5], [5, 5, 0, 1], [5, 5, 1, 0.0]])
+    >>> exact = permute_labels(lambda a, b: mean_between(far, a, b), (2, 2))
+    >>> round(exact.p_value, 3), round(exact.smallest, 3)
+    (0.333, 0.167)
+    """
 
     p_value: float
     smallest: float

@@ -36,6 +36,18 @@ class NoiseCeiling:
         Sizes of the recording.
     warnings : tuple of str
         Reasons to read the numbers with care; empty if there are none.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> rng = np.random.default_rng(0)
+    >>> stimulus = np.repeat(np.arange(60), 4)
+    >>> trials = rng.standard_normal((60, 20))[stimulus] + rng.standard_normal((240, 20))
+    >>> ceiling = isorep.inference.noise_ceiling(trials, "cka_debiased", repeats=stimulus)
+    >>> ceiling.interval[0] < ceiling.ceiling < ceiling.interval[1]
+    True
+    >>> ceiling.n_stimuli, ceiling.n_trials, ceiling.n_neurons
+    (60, 240, 20)
     """
 
     ceiling: float

@@ -51,6 +51,15 @@ class NullDistribution:
         Name of the measure, with options that differ from their defaults.
     warnings : tuple of str
         Reasons to read the p-value with care; empty if there are none.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> x, y = np.random.default_rng(0).standard_normal((2, 100, 5))
+    >>> o = isorep.overlap(x, x + y)
+    >>> null = isorep.inference.null_distribution(o, "cca", n_permutations=199)
+    >>> null.draws.shape, bool(null.draws.max() < null.similarity), null.p_value
+    ((199,), True, 0.005)
     """
 
     similarity: float

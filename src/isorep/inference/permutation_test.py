@@ -42,6 +42,15 @@ class PermutationTest:
         Level of the tests; a hypothesis is rejected if ``p < alpha``.
     warnings : tuple of str
         Reasons to read the result with care; empty if there are none.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> x, noise = np.random.default_rng(0).standard_normal((2, 50, 2))
+    >>> o = isorep.overlap(x, x + 0.3 * noise)
+    >>> result = isorep.inference.permutation_test(o, n_permutations=199)
+    >>> result.n_significant, result.p_values
+    (2, array([0.005, 0.005]))
     """
 
     statistic: NDArray[np.float64]

@@ -33,6 +33,15 @@ class RandomMatrixEdge:
         Level of each test.
     warnings : tuple of str
         Reasons to read the result with care; empty if there are none.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> shared, x, y = np.random.default_rng(0).standard_normal((3, 200, 10))
+    >>> o = isorep.overlap(np.hstack([shared, x]), np.hstack([shared, y]))
+    >>> result = isorep.inference.random_matrix_edge(o)
+    >>> result.n_significant, bool((result.edges[:10] < o.correlations[:10]).all())
+    (10, True)
     """
 
     edges: NDArray[np.float64]

@@ -47,6 +47,16 @@ class Reliability:
         Numbers of splits, stimuli and trials.
     warnings : tuple of str
         Reasons to read the numbers with care; empty if there are none.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> rng = np.random.default_rng(0)
+    >>> stimulus = np.repeat(np.arange(100), 4)
+    >>> trials = rng.standard_normal((100, 30))[stimulus] + rng.standard_normal((400, 30))
+    >>> result = isorep.inference.reliability(trials, "cka_debiased", repeats=stimulus)
+    >>> result.neurons.shape, result.split_half < result.whole, result.n_trials
+    ((30,), True, 400)
     """
 
     split_half: float

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -16,12 +17,16 @@ from isorep.core.basis import Basis
 from isorep.core.folds import rows_like
 from isorep.core.orders import Orders
 from isorep.core.overlap import Overlap
-from isorep.core.principal_axes import PrincipalAxes
+from isorep.core.sample_stack import SampleStack, StackedSide
 from isorep.inference.jackknife import varying_without
 from isorep.representations.sample_structure import SampleStructure
 
 KEPT = 2**27
 """Largest size in bytes of the bases without a block that are kept for the next pair."""
+
+
+AT_ONCE = 2**24
+"""Size in bytes of the overlaps without a block that are computed at a time."""
 
 
 class SharedParts:
@@ -49,20 +54,28 @@ class SharedParts:
 
     def without_each(
         self, overlap: Overlap, blocks: Sequence[NDArray[np.int64]]
-    ) -> Iterator[Overlap]:
-        """Yield the overlap without each of the blocks of samples, the same for all pairs.
+    ) -> Iterator[SampleStack]:
+        """Yield the overlaps without each of the blocks of samples, the same for all pairs.
 
-        The bases of these overlaps know no samples, which suffices for measures of second moments.
-        Each is computed once per layer; a pair then costs a few small products.
+        These overlaps know no samples, which suffices for measures of second moments. Each layer is
+        decomposed once per block; a pair then costs a few small products.
 
         Raises
         ------
         ValueError
             If a side is constant without a block.
         """
-        xs, ys = (self._without_blocks(side, blocks) for side in (overlap.x, overlap.y))
-        for block, x, y in zip(blocks, xs, ys, strict=True):
-            yield _coupled(overlap, rows_like(overlap.matrix, block), x, y)
+        x, y = overlap.x, overlap.y
+        xs, ys = (self._without_blocks(side, blocks) for side in (x, y))
+        widest = max(x.rank, y.rank)
+        size = max(1, AT_ONCE // (64 * widest * max(widest, x.n_features, y.n_features)))
+        start = 0
+        for _, alike in groupby(zip(xs, ys, strict=True), key=_ranks):
+            count = len(list(alike))
+            for first in range(start, start + count, size):
+                part = slice(first, min(first + size, start + count))
+                yield _coupled(overlap, blocks[part], xs[part], ys[part])
+            start += count
 
     def _without_blocks(
         self, basis: Basis, blocks: Sequence[NDArray[np.int64]]
@@ -70,7 +83,7 @@ class SharedParts:
         kept = self._without.get(basis)
         if kept is None:
             kept = [_Without.from_block(basis, block) for block in blocks]
-            n_bytes = sum(part.n_bytes for part in kept)
+            n_bytes = len(kept) * 16 * basis.rank**2
             if self._kept_bytes + n_bytes <= KEPT:
                 self._kept_bytes += n_bytes
                 self._without[basis] = kept
@@ -83,13 +96,19 @@ class _Without:
 
     Attributes
     ----------
-    basis : Basis
-        The basis, without its samples.
+    n_samples : int
+        Number of samples that are left.
+    roots : (r_b, r) array
+        Loadings of the axes of PCA of these samples, in the components of the basis.
+    offset : (r,) array
+        Mean of these samples minus that of the basis, in its components.
     rotation : (r, r_b) array
     mean : (r_b,) array
     """
 
-    basis: Basis
+    n_samples: int
+    roots: Array
+    offset: Array
     rotation: Array
     mean: Array
 
@@ -98,8 +117,7 @@ class _Without:
         """Leave out the samples with the indices `block`."""
         check_stopped()
         xp = array_namespace(basis.mean)
-        unit = basis.singular_values[0]  # without a unit, reciprocals could overflow
-        s = basis.singular_values / unit
+        s = basis.singular_values / basis.singular_values[0]  # reciprocals could overflow
         identity = xp.eye(basis.rank, dtype=s.dtype, device=device(s))
         components = replace(
             basis,
@@ -114,31 +132,46 @@ class _Without:
         rows = np.delete(np.arange(basis.n_samples), block)
         with varying_without(block, basis.n_samples):
             part = components.take(rows_like(basis.mean, rows))
-        axes = basis.loadings / s[:, None]
-        without = replace(
-            part,
-            dtype=basis.dtype,
-            mean=basis.mean + part.mean @ axes,
-            axes=PrincipalAxes(
-                singular_values=part.singular_values * unit,
-                loadings=part.loadings @ axes,
-                whitening=basis.rotated_whitening(s[:, None] * part.whitening),
-                factor=None,
-                rotation=None,
-            ),
+        return cls(
+            n_samples=len(rows),
+            roots=part.loadings / s,
+            offset=part.mean / s,
+            rotation=s[:, None] * part.whitening,
+            mean=part.mean @ part.whitening,
         )
-        return cls(without, s[:, None] * part.whitening, part.mean @ part.whitening)
-
-    @property
-    def n_bytes(self) -> int:
-        """Size of the arrays."""
-        r, p = self.basis.rank, self.basis.n_features
-        return 8 * r * (2 * p + int(self.rotation.shape[0]))
 
 
-def _coupled(overlap: Overlap, block: Array, x: _Without, y: _Without) -> Overlap:
+def _ranks(pair: tuple[_Without, _Without]) -> list[int]:
+    return [side.roots.shape[0] for side in pair]
+
+
+def _coupled(
+    overlap: Overlap,
+    blocks: Sequence[NDArray[np.int64]],
+    xs: Sequence[_Without],
+    ys: Sequence[_Without],
+) -> SampleStack:
+    """Couple both sides without each of some blocks, if these have the same ranks."""
     xp = array_namespace(overlap.matrix)
-    x_q, y_q = (xp.take(side.q, block, axis=0) for side in (overlap.x, overlap.y))
-    products = overlap.matrix - x_q.T @ y_q
-    means = x.basis.n_samples * x.mean[:, None] * y.mean
-    return Overlap(x.basis, y.basis, x.rotation.T @ products @ y.rotation - means)
+    products = []
+    for block in blocks:
+        rows = rows_like(overlap.matrix, block)
+        x_q, y_q = (xp.take(side.q, rows, axis=0) for side in (overlap.x, overlap.y))
+        products.append(overlap.matrix - x_q.T @ y_q)
+    x_rotations, y_rotations = (xp.stack([part.rotation for part in side]) for side in (xs, ys))
+    x_means, y_means = (xp.stack([part.mean * part.n_samples**0.5 for part in side])
+                        for side in (xs, ys))  # fmt: skip
+    matrix = xp.matrix_transpose(x_rotations) @ xp.stack(products) @ y_rotations
+    matrix = matrix - x_means[:, :, None] * y_means[:, None, :]
+    return SampleStack(_side(overlap.x, xs), _side(overlap.y, ys), matrix)
+
+
+def _side(basis: Basis, parts: Sequence[_Without]) -> StackedSide:
+    xp = array_namespace(basis.mean)
+    return StackedSide(
+        basis,
+        xp.stack([part.roots for part in parts]),
+        is_principal=True,
+        n_samples=tuple(part.n_samples for part in parts),
+        offsets=xp.stack([part.offset for part in parts]),
+    )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from isorep._utils.parallel import check_stopped
 from isorep.core.overlap import Overlap
+from isorep.core.sample_stack import Stack
 from isorep.measures.base import Measure
 
 
@@ -35,14 +36,22 @@ class Similarities:
 
     def __call__(self, sample: Overlap) -> NDArray[np.float64]:
         """Return the similarity by each measure."""
-        check_stopped()
-        return np.array([self._similarity(row, sample, options) for row, options in self._rows])
+        values: NDArray[np.float64] = self.of_stack([sample])[0]
+        return values
 
-    def _similarity(self, row: Measure, sample: Overlap, options: dict[str, object]) -> float:
-        if row.label in self.errors:
-            return nan
-        try:
-            return row.compute(sample, **options).similarity
-        except (TypeError, ValueError) as error:
-            self.errors[row.label] = error
-            return nan
+    def of_stack(self, stack: Stack | Sequence[Overlap]) -> NDArray[np.float64]:
+        """Return the similarity of each overlap by each measure, (b, n_measures)."""
+        check_stopped()
+        columns = [self._of_measure(row, stack, options) for row, options in self._rows]
+        values: NDArray[np.float64] = np.stack(columns, axis=1)
+        return values
+
+    def _of_measure(
+        self, row: Measure, stack: Stack | Sequence[Overlap], options: dict[str, object]
+    ) -> NDArray[np.float64]:
+        if row.label not in self.errors:
+            try:
+                return row.similarities(stack, **options)
+            except (TypeError, ValueError) as error:
+                self.errors[row.label] = error
+        return np.full(len(stack), nan)

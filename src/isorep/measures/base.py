@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.arrays import Array, ArrayLike, to_numpy
+from isorep._utils.parallel import full_precision
 from isorep._utils.validation import check_name
 from isorep.core.basis import Solver
-from isorep.core.overlap import Overlap, overlap
-from isorep.core.overlap_stack import OverlapStack
+from isorep.core.overlap import Overlap, couple_arrays
+from isorep.core.sample_stack import Stack
 from isorep.core.score import Score
+from isorep.core.single_basis import Precision
 from isorep.core.warning_text import code_of, heard
 from isorep.measures.data_warnings import data_warnings
 from isorep.measures.measure_spec import plain, spec_text
@@ -102,6 +104,12 @@ Invariance = Literal[
     "scaling",
     "none",
 ]
+LARGEST_ERROR = 1e-5
+"""Largest bound of the error of a similarity from float32 products."""
+
+SHARE_OF_DISTANCE = 0.01
+"""Largest bound of this error, as a share of the distance of the similarity from 1."""
+
 INVARIANCES: tuple[str, ...] = get_args(Invariance)
 
 
@@ -180,6 +188,10 @@ class Measure:
     stack_rule : callable, optional
         ``(stack, **options) -> (b,) array``: the similarities of a stack, computed together. None
         for options with which they are not.
+    single_rule : callable, optional
+        ``(**options) -> callable or None``: a function of an overlap of float32 products that
+        bounds the error of its similarity, infinite if the similarity is not certain to be defined.
+        Of measures of norms alone; None for options with which the measure is none.
     couple : callable
         ``(x, y, solver=, nan_policy=) -> first argument of the formula``.
     emphasis : {"equal", "norm", "variance", "squared variance", "distances"}
@@ -192,6 +204,15 @@ class Measure:
     version : str
         Version of a registered function, by which a resumed sweep sees that it changed; empty for
         isorep's own measures and where it is unknown.
+    title : str
+        Its name in figures, if that is not `name` with spaces; see `display_name`.
+
+    Examples
+    --------
+    >>> import isorep
+    >>> measure = isorep.MEASURES["linear_regression"].with_options(folds=10)
+    >>> measure.label, measure.similarity_range
+    ('linear_regression_y_from_x(folds=10)', (-inf, 1.0))
     """
 
     name: str
@@ -211,10 +232,12 @@ class Measure:
     direction_rule: Callable[..., str] | None = None
     range_rule: Callable[..., tuple[float, float]] | None = None
     stack_rule: Callable[..., Array | None] | None = None
-    couple: Callable[..., Any] = overlap
+    single_rule: Callable[..., Callable[[Overlap], float] | None] | None = None
+    couple: Callable[..., Any] = couple_arrays
     emphasis: Emphasis = "variance"
     fixed_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     version: str = ""
+    title: str = ""
 
     @property
     def label(self) -> str:
@@ -225,6 +248,15 @@ class Measure:
         """
         suffix = PREDICTION_SUFFIX if self.direction == PREDICTION else ""
         return spec_text(self.name + suffix, self.fixed_options)
+
+    @property
+    def display_name(self) -> str:
+        """Name of the measure in figures and pages, with the options that differ from defaults.
+
+        Such as "PWCCA" or "PWCCA (weights_from=y)".
+        """
+        title = self.title or self.name.replace("_", " ")
+        return spec_text(f"{title} ", self.fixed_options).strip()
 
     @property
     def options(self) -> dict[str, Any]:
@@ -299,6 +331,12 @@ class Measure:
         """Tell whether second moments, which can be simulated, are all that the measure needs."""
         return self.requires == "moments" and not self.holds_out(**options)
 
+    def takes_single(self, *, structured: bool = False, **options: Any) -> bool:
+        """Tell whether float32 products suffice; of samples that depend on each other, or not."""
+        if self.single_rule is None or (structured and self.unbiased_of_groups):
+            return False
+        return self.single_rule(**self.with_options(**options).options) is not None
+
     def chance(self, overlap: Overlap, **options: Any) -> float | None:
         """Return the similarity to expect of independent samples with these spectra.
 
@@ -322,17 +360,16 @@ class Measure:
         """Compute the formula of an overlap."""
         return self.function(coupled, **{**self.fixed_options, **options})
 
-    def similarities(
-        self, stack: OverlapStack | Sequence[Overlap], **options: Any
-    ) -> NDArray[np.float64]:
+    def similarities(self, stack: Stack | Sequence[Overlap], **options: Any) -> NDArray[np.float64]:
         """Return the similarity of each overlap of a stack, (b,)."""
-        rule = self.stack_rule if isinstance(stack, OverlapStack) else None
+        rule = self.stack_rule if isinstance(stack, Stack) else None
         values = rule(stack, **self.with_options(**options).options) if rule else None
         if values is None:
             return np.array(
                 [self.clipped(self.compute(part, **options).similarity) for part in stack]
             )
-        return np.asarray(np.clip(to_numpy(values), *self.similarity_range))
+        clipped = np.clip(to_numpy(values), *self.similarity_range)
+        return np.asarray(np.broadcast_to(clipped, len(stack)))
 
     def __call__(self, coupled: Any, **options: Any) -> Score:
         """Compute the measure of an overlap.
@@ -348,7 +385,7 @@ class Measure:
                 f"not hold: call isorep.measures.{self.name}(x, y) with the maps themselves"
             )
         measure = self.with_options(**options)
-        value = measure.compute(coupled)
+        coupled, value, error = measure._in_certain_precision(coupled)
         similarity = measure.clipped(value.similarity)
         distance = value.distance
         noticed = data_warnings(measure, coupled, value) if isinstance(coupled, Overlap) else ()
@@ -362,7 +399,24 @@ class Measure:
             x_rank=x_rank,
             y_rank=y_rank,
             warnings=heard((*value.sample_size_warnings(coupled.n_samples), *noticed)),
+            precision="double" if is_double(coupled) else "single",
+            error=error,
         )
+
+    def _in_certain_precision(self, coupled: Any) -> tuple[Any, MeasureValue, float]:
+        """Compute the formula, by float64 products if float32 products are not accurate enough.
+
+        Returns the overlap that was used, the value, and the bound of the similarity's error.
+        """
+        if not is_double(coupled):
+            bound = self.single_rule(**self.options) if self.single_rule else None
+            error = inf if bound is None else bound(coupled)
+            if error <= LARGEST_ERROR:
+                value = self.compute(coupled)
+                if error <= SHARE_OF_DISTANCE * (1 - self.clipped(value.similarity)):
+                    return coupled, value, error
+            coupled = coupled.in_double
+        return coupled, self.compute(coupled), 0.0
 
     def clipped(self, similarity: float) -> float:
         """Return the similarity, in the measure's range, which only rounding leaves."""
@@ -399,8 +453,9 @@ class Measure:
         options = self.seeded(options, seed)
         raw = self(overlap, **options)
         if excess is None:
-            excess = (population or Population.estimate(overlap, seed)).excess(
-                lambda sample: self.compute(sample, **options).similarity, seed
+            population = population or Population.estimate(overlap, seed)
+            excess = population.excess_of_stacks(
+                lambda stack: self.similarities(stack, **options), seed
             )
         measure = self.with_options(**options)
         similarity = measure.clipped(raw.similarity - float(excess.mean))
@@ -442,6 +497,7 @@ class Measure:
         groups: ArrayLike | None = None,
         order: ArrayLike | None = None,
         solver: Solver = "auto",
+        precision: Precision = "auto",
         nan_policy: NanPolicy = "raise",
         correct: bool = False,
         seed: int = 0,
@@ -454,7 +510,13 @@ class Measure:
         structure = {} if groups is None and order is None else {"groups": groups, "order": order}
         if structure and self.requires == "maps":
             raise ValueError(f"{self.name} compares maps: groups= and order= do not apply to it")
-        coupled = self.couple(x, y, **structure, solver=solver, nan_policy=nan_policy)
+        check_precision(precision, [measure], inferred=correct)
+        takes_single = measure.takes_single(structured=bool(structure)) and not correct
+        products = {"precision": precision} if takes_single else {}
+        with full_precision():
+            coupled = self.couple(
+                x, y, **structure, **products, solver=solver, nan_policy=nan_policy
+            )
         score = measure.corrected(coupled, seed=seed) if correct else measure(coupled)
         return replace(
             score,
@@ -463,10 +525,37 @@ class Measure:
                 x,
                 y,
                 measure.options
-                | {"correct": correct, "seed": seed, "solver": solver, "nan_policy": nan_policy},
+                | {"correct": correct, "seed": seed, "solver": solver, "nan_policy": nan_policy}
+                | products,
                 structure,
             ),
         ).warn(stacklevel=3)
+
+
+def is_double(coupled: Any) -> bool:
+    """Tell whether a measure's first argument has no products of float32."""
+    return not isinstance(coupled, Overlap) or coupled.single_errors is None
+
+
+def check_precision(
+    precision: Precision, measures: Iterable[Measure], *, inferred: bool = False
+) -> None:
+    """Raise ValueError if `precision` is unknown, or "single" and a measure does not take it."""
+    check_name("precision", precision, get_args(Precision))
+    if precision != "single":
+        return
+    needing = [measure.label for measure in measures if not measure.takes_single()]
+    if needing:
+        taking = "cka and cka_debiased"
+        raise ValueError(
+            f"precision='single' is for measures of norms, {taking}, and {', '.join(needing)} "
+            "needs more digits: pass precision='auto' or 'double'"
+        )
+    if inferred:
+        raise ValueError(
+            "precision='single' is for similarities alone: pass precision='double', or leave out "
+            "correct=, interval= and chance="
+        )
 
 
 @cache

@@ -6,19 +6,19 @@ from array_api_compat import array_namespace
 
 from isorep._utils.arrays import Array
 from isorep.core.overlap import Overlap
-from isorep.core.overlap_stack import OverlapStack
+from isorep.core.sample_stack import Stack
 from isorep.measures import chance_levels
 from isorep.measures.base import MeasureValue
 from isorep.measures.measure_function import measure
 
 
-def mean_correlation(overlap: Overlap | OverlapStack) -> Array:
+def mean_correlation(overlap: Overlap | Stack) -> Array:
     """Return the mean of the canonical correlations."""
     mean: Array = array_namespace(overlap.correlations).mean(overlap.correlations, axis=-1)
     return mean
 
 
-def mean_squared_correlation(overlap: Overlap | OverlapStack) -> Array:
+def mean_squared_correlation(overlap: Overlap | Stack) -> Array:
     """Return the mean of the squared canonical correlations, which needs no decomposition."""
     total = array_namespace(overlap.whitened).sum(overlap.whitened**2, axis=(-2, -1))
     mean: Array = total / min(overlap.x.rank, overlap.y.rank)
@@ -26,6 +26,7 @@ def mean_squared_correlation(overlap: Overlap | OverlapStack) -> Array:
 
 
 @measure(
+    title="mean CCA",
     formula="mean(rho)",
     description="mean canonical correlation",
     reference="Hotelling 1936; Raghu et al. 2017; Morcos et al. 2018, section 2",
@@ -64,6 +65,7 @@ def cca(overlap: Overlap) -> MeasureValue:
 
 
 @measure(
+    title="mean squared CCA",
     formula="mean(rho^2) = ||M||_F^2 / min(rx, ry)",
     description="mean squared canonical correlation",
     reference="Kornblith et al. 2019, table 1 (R^2_CCA)",

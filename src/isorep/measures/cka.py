@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from collections.abc import Sequence
+from itertools import product
+from math import inf, sqrt
 from typing import Literal
 
 import numpy as np
@@ -11,7 +13,8 @@ from numpy.typing import NDArray
 
 from isorep._utils.arrays import Array, to_numpy
 from isorep.core.overlap import Overlap
-from isorep.core.overlap_stack import OverlapStack
+from isorep.core.sample_stack import Stack
+from isorep.core.single_products import squared_norm
 from isorep.core.warning_text import WarningText
 from isorep.measures import chance_levels
 from isorep.measures.base import MeasureValue
@@ -32,14 +35,51 @@ VANISHED = 1e-12
 """Share of a side's squared inner products below which the U-centred rest is rounding."""
 
 
-def _alignment(overlap: Overlap | OverlapStack) -> Array:
+def _squared_norm(overlap: Overlap | Stack) -> Array | float:
     cross = overlap.cross
-    shared = array_namespace(cross).sum(cross**2, axis=(-2, -1))
-    alignment: Array = shared / sqrt(overlap.x.axes.gram_square * overlap.y.axes.gram_square)
+    if isinstance(overlap, Overlap) and overlap.single_errors is not None:
+        return squared_norm(cross)
+    square: Array = array_namespace(cross).sum(cross**2, axis=(-2, -1))
+    return square
+
+
+def _alignment(overlap: Overlap | Stack) -> Array:
+    norms = overlap.x.axes.gram_square * overlap.y.axes.gram_square
+    alignment: Array = _squared_norm(overlap) / norms**0.5
     return alignment
 
 
+def _error(overlap: Overlap, added: Sequence[float] = (0.0, 0.0, 0.0)) -> float:
+    """Bound the error of ``S / sqrt(X Y)`` of float32 products.
+
+    Each of S, X and Y is the squared norm of a product, whose error is known, and what is `added`.
+    """
+    errors = overlap.single_errors
+    assert errors is not None
+    if errors.same:
+        return 0.0  # S, X and Y are one, so that every error cancels
+    x, y = overlap.x.axes, overlap.y.axes
+    squares = float(_squared_norm(overlap)), x.gram_square, y.gram_square
+    sizes = errors.product, errors.x_gram, errors.y_gram
+    low, middle, high = (
+        [
+            max(sqrt(square) + sign * size, 0.0) ** 2 + more
+            for square, size, more in zip(squares, sizes, added, strict=True)
+        ]
+        for sign in (-1, 0, 1)
+    )
+    if not (low[1] > 0 and low[2] > 0):
+        return inf
+    value = _ratio(*middle)
+    return max(abs(_ratio(*corner) - value) for corner in product(*zip(low, high, strict=True)))
+
+
+def _ratio(shared: float, x: float, y: float) -> float:
+    return shared / sqrt(x) / sqrt(y)
+
+
 @measure(
+    title="CKA",
     formula="||diag(sx) M diag(sy)||_F^2 / (||sx^2|| ||sy^2||)",
     description="linear centred kernel alignment (biased, as usually reported)",
     reference="Kornblith et al. 2019, equation 5 and table 1",
@@ -48,6 +88,7 @@ def _alignment(overlap: Overlap | OverlapStack) -> Array:
     emphasis="squared variance",
     chance_rule=chance_levels.linear_cka,
     stack_rule=_alignment,
+    single_rule=lambda: _error,
 )
 def cka(overlap: Overlap) -> MeasureValue:
     """Linear CKA: how well the samples' inner products on one side match those on the other.
@@ -79,6 +120,7 @@ def cka(overlap: Overlap) -> MeasureValue:
 
 
 @measure(
+    title="debiased CKA",
     formula="HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)), HSIC unbiased",
     description="linear centred kernel alignment without the bias of few samples",
     reference="Song et al. 2007; Szekely and Rizzo 2014; Nguyen et al. 2021",
@@ -89,6 +131,7 @@ def cka(overlap: Overlap) -> MeasureValue:
     unbiased_of_groups=True,
     similarity_range=(-1.0, 1.0),
     chance_rule=lambda overlap, **_: 0.0,
+    single_rule=lambda features: _error_of_debiased if features == "all" else None,
 )
 def cka_debiased(overlap: Overlap, *, features: Features = "all") -> MeasureValue:
     """Linear CKA of unbiased estimates: about 0 for unrelated data, with any number of samples.
@@ -173,19 +216,26 @@ def cka_debiased(overlap: Overlap, *, features: Features = "all") -> MeasureValu
         raise ValueError(f"debiased CKA needs at least 4 samples, got {n}")
     # Squared norms of the samples: the diagonals that U-centring removes.
     k, l = overlap.x.row_squares, overlap.y.row_squares  # noqa: E741
-    cross, xp = overlap.cross, array_namespace(overlap.cross)
-
-    def inner(products: float, k: Array, l: Array) -> float:  # noqa: E741
-        """Return ``n (n - 3)`` times the unbiased HSIC from ``||X^T Y||_F^2`` and diagonals."""
-        both = float(xp.sum(k)) * float(xp.sum(l)) / ((n - 1) * (n - 2))
-        return products - n / (n - 2) * float(xp.sum(k * l)) + both
-
     xx, yy = overlap.x.axes.gram_square, overlap.y.axes.gram_square
-    x_norm, y_norm = inner(xx, k, k), inner(yy, l, l)
+    x_norm, y_norm = _inner(xx, k, k), _inner(yy, l, l)
     for name, value, squares in (("x", x_norm, xx), ("y", y_norm, yy)):
         _check_defined(name, value, squares, n)
-    shared = inner(float(xp.sum(cross**2)), k, l)
-    return MeasureValue(shared / sqrt(x_norm) / sqrt(y_norm), overlap)
+    shared = _inner(float(_squared_norm(overlap)), k, l)
+    return MeasureValue(_ratio(shared, x_norm, y_norm), overlap)
+
+
+def _inner(products: float, k: Array, l: Array) -> float:  # noqa: E741
+    """Return ``n (n - 3)`` times the unbiased HSIC from ``||X^T Y||_F^2`` and diagonals."""
+    xp, n = array_namespace(k), k.shape[0]
+    both = float(xp.sum(k)) * float(xp.sum(l)) / ((n - 1) * (n - 2))
+    return products - n / (n - 2) * float(xp.sum(k * l)) + both
+
+
+def _error_of_debiased(overlap: Overlap) -> float:
+    if overlap.structure is not None or overlap.n_samples < 4:
+        return inf
+    k, l = overlap.x.row_squares, overlap.y.row_squares  # noqa: E741
+    return _error(overlap, [_inner(0.0, *pair) for pair in ((k, l), (k, k), (l, l))])
 
 
 def _of_populations(overlap: Overlap) -> MeasureValue:

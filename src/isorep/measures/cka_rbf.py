@@ -64,6 +64,7 @@ def _compute(
 
 
 @measure(
+    title="RBF CKA",
     formula="HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)), K_ij = exp(-d_ij^2 / (2 median(d)^2))",
     description="kernel alignment by Gaussians as wide as the median distance (biased)",
     reference="Kornblith et al. 2019, section 3 and table 2",
@@ -122,6 +123,7 @@ def cka_rbf(
 
 
 @measure(
+    title="debiased RBF CKA",
     formula="cka_rbf with the unbiased HSIC",
     description="RBF kernel alignment around 0 for unrelated data, from any number of samples",
     reference="Kornblith et al. 2019, section 3; Song et al. 2007",

@@ -150,6 +150,7 @@ def _frequencies(x: tuple[int, int], y: tuple[int, int]) -> Iterator[tuple[int, 
 
 
 @measure(
+    title="DFT-CCA",
     formula="mean(rho) of M at each spatial frequency, and the mean of these",
     description="mean canonical correlation of convolutional maps, frequency by frequency",
     reference="Raghu et al. 2017, theorem 1 (discrete Fourier transform CCA)",

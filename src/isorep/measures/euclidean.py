@@ -32,6 +32,7 @@ def _residual(overlap: Overlap, unit: float) -> float:
 
 
 @measure(
+    title="Euclidean",
     formula="1 / (1 + ||X - Y||_F), not centred",
     description="Euclidean distance of the raw activations, neuron j with neuron j (a control)",
     reference="Morcos et al. 2018, figures A2, A3, A5, A6 and A8",

@@ -36,6 +36,7 @@ def _residual(overlap: Overlap, gx: Array, gy: Array) -> float:
 
 
 @measure(
+    title="GULP",
     formula="1 / (1 + ||Hx - Hy||_F), H = Q diag(v / (v + penalty)) Q^T, v = s^2 / ||s||^2",
     description="distance between the predictions of ridge regressions, over all targets",
     reference="Boix-Adsera et al. 2022, proposition 1",

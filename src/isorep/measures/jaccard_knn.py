@@ -11,6 +11,7 @@ from isorep.measures.neighbours import Metric, shared
 
 
 @measure(
+    title="Jaccard k-NN",
     formula="mean_i(|N_x(i) & N_y(i)| / |N_x(i) | N_y(i)|)",
     description="Jaccard similarity of each sample's nearest neighbours (10 by cosine by default)",
     reference="Wang et al. 2022; Klabunde et al. 2025",

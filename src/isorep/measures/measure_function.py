@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, cast, get_type_hints, 
 from isorep._utils.arrays import ArrayLike
 from isorep.core.basis import Solver
 from isorep.core.score import Score
+from isorep.core.single_basis import Precision
 from isorep.measures.base import Measure, MeasureValue
 from isorep.representations.missing_values import NanPolicy
 
@@ -41,6 +42,9 @@ seed : int
     "solver": """\
 solver : {"auto", "gram", "svd"}
     See `isorep.Basis.from_array`.""",
+    "precision": """\
+precision : {"auto", "double", "single"}
+    Precision of the products of large float32 layers; see `isorep.compare`.""",
     "nan_policy": """\
 nan_policy : {"raise", "omit"}
     Whether rows with NaN raise an error or are left out; see `isorep.overlap`.""",
@@ -121,6 +125,8 @@ class MeasureFunction(Protocol[Options]):
     def __call__(self, x: Any, y: Any, *, solver: Solver, **options: Any) -> Score: ...
     @overload
     def __call__(self, x: Any, y: Any, *, nan_policy: NanPolicy, **options: Any) -> Score: ...
+    @overload
+    def __call__(self, x: Any, y: Any, *, precision: Precision, **options: Any) -> Score: ...
 
 
 class _Decorator(Protocol):
@@ -150,7 +156,7 @@ Put it on a formula ``name(overlap, *, options...) -> MeasureValue``, with the f
 but its name and function. The name then stands for the public function ``name(x, y, *, options...,
 correct=False, seed=0, solver="auto", nan_policy="raise") -> Score``, whose ``.measure`` is the row
 for `isorep.MEASURES`. ``correct`` is a parameter of measures of second moments only, ``seed`` of
-those and of measures with an option of this name.
+those and of measures with an option of this name, ``precision`` of measures with a `single_rule`.
 
 The formula's docstring is written for the public function, in numpydoc format. It need not describe
 parameters that many measures share, nor the errors of `isorep.overlap`: the decorator adds them.
@@ -184,6 +190,8 @@ def _public_signature(row: Measure) -> inspect.Signature:
         "solver": (Solver, "auto"),
         "nan_policy": (NanPolicy, "raise"),
     }
+    if row.single_rule is not None:
+        shared["precision"] = (Precision, "auto")
     if row.follows_structure:
         optional = (ArrayLike | None, None)
         shared = {"groups": optional, "order": optional, **shared}

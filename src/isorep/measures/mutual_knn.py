@@ -11,6 +11,7 @@ from isorep.measures.neighbours import Metric, shared
 
 
 @measure(
+    title="mutual k-NN",
     formula="mean_i(|N_x(i) & N_y(i)| / k)",
     description="share of nearest neighbours (10 by cosine by default) that both sides have",
     reference="Huh et al. 2024, appendix A",

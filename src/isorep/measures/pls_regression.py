@@ -90,6 +90,7 @@ def pls_scores(
 
 
 @measure(
+    title="PLS regression",
     formula="median over neurons of r(y_j, prediction of y_j), in samples held out",
     description="how well a few components of x, by PLS, predict each neuron of y, held out",
     reference="Wold 1975; Yamins et al. 2014; Schrimpf et al. 2018",

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from math import sqrt
-
 from array_api_compat import array_namespace
 
 from isorep._utils.arrays import Array
 from isorep._utils.linalg import singular_values
 from isorep.core.overlap import Overlap
-from isorep.core.overlap_stack import OverlapStack
+from isorep.core.sample_stack import Stack
 from isorep.measures.base import ANGLE, Distance, MeasureValue
 from isorep.measures.measure_function import measure
 
 
-def rotated_cosine(cross: Array, x_square: float, y_square: float) -> Array:
+def rotated_cosine(cross: Array, x_square: float | Array, y_square: float | Array) -> Array:
     """Return the cosine of two representations after the best rotation.
 
     It is the nuclear norm of their cross product over their Frobenius norms.
@@ -23,19 +21,20 @@ def rotated_cosine(cross: Array, x_square: float, y_square: float) -> Array:
     ----------
     cross : (..., p, q) array
         Inner products of the features.
-    x_square, y_square : float
+    x_square, y_square : float or (...,) array
         Squared Frobenius norms of the two sides.
     """
     xp = array_namespace(cross)
-    cosine: Array = xp.sum(singular_values(xp, cross), axis=-1) / sqrt(x_square * y_square)
-    return cosine
+    nuclear_norm: Array = xp.sum(singular_values(xp, cross), axis=-1)
+    return nuclear_norm / (x_square * y_square) ** 0.5
 
 
-def _of_scores(overlap: Overlap | OverlapStack) -> Array:
+def _of_scores(overlap: Overlap | Stack) -> Array:
     return rotated_cosine(overlap.cross, overlap.x.axes.squared_norm, overlap.y.axes.squared_norm)
 
 
 @measure(
+    title="Procrustes",
     formula="||diag(sx) M diag(sy)||_* / (||sx|| ||sy||)",
     description="cosine after the best rotation; the distance is its angle in radians",
     reference="Kendall 1984; Williams et al. 2021, equation 5",
@@ -84,6 +83,7 @@ def _twice_complement(similarity: float) -> float:
 
 
 @measure(
+    title="squared Procrustes",
     formula="||diag(sx) M diag(sy)||_* / (||sx|| ||sy||)",
     description="cosine after the best rotation; the distance is the squared residual",
     reference="Ding et al. 2021",

@@ -11,7 +11,7 @@ from array_api_compat import array_namespace
 from isorep._utils.arrays import Array, to_numpy
 from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap
-from isorep.core.overlap_stack import OverlapStack
+from isorep.core.sample_stack import Stack
 from isorep.measures.base import MeasureValue
 from isorep.measures.measure_function import measure
 
@@ -19,7 +19,7 @@ Weighting = Literal["paper", "variance", "google"]
 Side = Literal["x", "y", "both"]
 
 
-def _weighted_mean(overlap: Overlap | OverlapStack, side: str, weighting: Weighting) -> Array:
+def _weighted_mean(overlap: Overlap | Stack, side: str, weighting: Weighting) -> Array:
     xp = array_namespace(overlap.whitened)
     if weighting == "variance":
         loadings = overlap.x_loadings if side == "x" else overlap.y_loadings
@@ -33,7 +33,7 @@ def _weighted_mean(overlap: Overlap | OverlapStack, side: str, weighting: Weight
     return weighted
 
 
-def _stacked(stack: OverlapStack, weights_from: Side, weighting: Weighting) -> Array | None:
+def _stacked(stack: Stack, weights_from: Side, weighting: Weighting) -> Array | None:
     if weighting == "google":
         return None
     first, *others = (_weighted_mean(stack, side, weighting) for side in _sides(weights_from))
@@ -80,6 +80,7 @@ _DIRECTIONS = {"x": "weights of x", "y": "weights of y", "both": ""}
 
 
 @measure(
+    title="PWCCA",
     formula="sum(alpha rho), alpha_i = sum_j |<h_i, z_j>| normalised",
     description="projection weighted canonical correlation (weights from x by default)",
     reference="Morcos et al. 2018, section 2",

@@ -10,6 +10,7 @@ from isorep._utils.arrays import ArrayLike
 from isorep._utils.validation import unknown_name
 from isorep.core.basis import Solver
 from isorep.core.score import Score
+from isorep.core.single_basis import Precision
 from isorep.measures.base import PREDICTION, PREDICTION_SUFFIX, Measure
 from isorep.measures.cca import cca, cca_squared
 from isorep.measures.cka import cka, cka_debiased
@@ -79,7 +80,17 @@ _ROWS: dict[str, Measure] = {
     )
 }
 MEASURES: Mapping[str, Measure] = MappingProxyType(_ROWS)
-"""Every measure by name, registered ones last; `isorep measures` prints the table."""
+"""Every measure by name, registered ones last; `isorep measures` prints the table.
+
+Examples
+--------
+>>> import isorep
+>>> measure = isorep.MEASURES["pwcca"]
+>>> measure.formula, measure.direction, measure.invariance
+('sum(alpha rho), alpha_i = sum_j |<h_i, z_j>| normalised', 'weights of x', 'linear')
+>>> [name for name, measure in isorep.MEASURES.items() if measure.requires == "maps"]
+['dft_cca']
+"""
 
 
 def add_measure(row: Measure) -> None:
@@ -187,6 +198,7 @@ def similarity(
     order: ArrayLike | None = None,
     seed: int = 0,
     solver: Solver = "auto",
+    precision: Precision = "auto",
     nan_policy: NanPolicy = "raise",
     **options: Any,
 ) -> Score:
@@ -212,6 +224,9 @@ def similarity(
         Random seed of the simulated samples, and of the measure if it draws at random.
     solver : {"auto", "gram", "svd"}
         See `isorep.Basis.from_array`.
+    precision : {"auto", "double", "single"}
+        Precision of the products of large float32 layers, for `cka` and `cka_debiased`; see
+        `isorep.compare`. All other measures are computed from float64 products.
     nan_policy : {"raise", "omit"}
         Whether rows with NaN raise an error or are left out; see `isorep.overlap`.
     **options
@@ -251,6 +266,7 @@ def similarity(
         groups=groups,
         order=order,
         solver=solver,
+        precision=precision,
         nan_policy=nan_policy,
         correct=correct,
         seed=seed,

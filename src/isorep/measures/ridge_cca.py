@@ -107,6 +107,7 @@ def _direction(penalty: Penalty, **_: Any) -> str:
 
 
 @measure(
+    title="ridge CCA",
     formula="||diag(dx) M diag(dy)||_* / sum(dx dy), d = sqrt(s^2 / (s^2 + penalty mean(s^2)))",
     description="penalised canonical correlations, as a share of their maximum for the two spectra",
     direction_rule=_direction,

@@ -170,6 +170,7 @@ def _in_parts(x: _Dissimilarities, y: _Dissimilarities, centred: bool) -> float:
 
 
 @measure(
+    title="RSA",
     formula="spearman(d_x, d_y), d_ij = 1 - corr(sample i, sample j) over features, i < j",
     description="rank correlation of the dissimilarities of all pairs of samples",
     reference="Kriegeskorte et al. 2008",

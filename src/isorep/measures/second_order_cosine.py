@@ -23,6 +23,7 @@ def _cosines(kernel: Kernel, near: Indices) -> Matrix:
 
 
 @measure(
+    title="second-order cosine",
     formula="mean_i(cos(s_x(i), s_y(i))), s(i) = cosines of i with N_x(i) | N_y(i)",
     description="cosine between each sample's similarities to its nearest (10 a side by default)",
     reference="Hamilton et al. 2016; Klabunde et al. 2025",

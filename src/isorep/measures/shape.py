@@ -7,24 +7,24 @@ from array_api_compat import array_namespace
 from isorep._utils.arrays import Array
 from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap
-from isorep.core.overlap_stack import OverlapStack
+from isorep.core.sample_stack import Stack, StackedSide
 from isorep.measures.base import ANGLE, MeasureValue
 from isorep.measures.measure_function import measure
 from isorep.measures.procrustes import rotated_cosine
 
 
-def _sizes(basis: Basis, alpha: float) -> Array:
-    """Return the singular values of the partly whitened representation, (r,)."""
+def _sizes(basis: Basis | StackedSide, alpha: float) -> Array:
+    """Return the singular values of the partly whitened representation, (..., r)."""
     xp = array_namespace(basis.singular_values)
-    s = basis.singular_values / basis.singular_values[0]
-    root_mean_square: Array = xp.sqrt(xp.mean(s**2))
+    s = basis.singular_values / basis.singular_values[..., :1]
+    root_mean_square: Array = xp.sqrt(xp.mean(s**2, axis=-1, keepdims=True))
     return alpha * s / root_mean_square + (1 - alpha)
 
 
-def _cosine(overlap: Overlap | OverlapStack, alpha: float) -> Array:
+def _cosine(overlap: Overlap | Stack, alpha: float) -> Array:
     x, y = _sizes(overlap.x, alpha), _sizes(overlap.y, alpha)
-    squares = (float(array_namespace(sizes).sum(sizes**2)) for sizes in (x, y))
-    return rotated_cosine(x[:, None] * overlap.matrix * y, *squares)
+    squares = (array_namespace(sizes).sum(sizes**2, axis=-1) for sizes in (x, y))
+    return rotated_cosine(x[..., :, None] * overlap.matrix * y[..., None, :], *squares)
 
 
 @measure(

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from array_api_compat import array_namespace
 
+from isorep._utils.arrays import Array
 from isorep._utils.linalg import singular_values
 from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap
-from isorep.core.overlap_stack import OverlapStack
+from isorep.core.sample_stack import Stack, StackedSide
 from isorep.measures import chance_levels
 from isorep.measures.base import MeasureValue
 from isorep.measures.cca import mean_correlation, mean_squared_correlation
 from isorep.measures.measure_function import measure
-
-Sides = TypeVar("Sides", Overlap, OverlapStack)
 
 
 def leading_rank(basis: Basis, variance: float) -> int:
@@ -24,21 +21,57 @@ def leading_rank(basis: Basis, variance: float) -> int:
     For a simulated sample, their number is that of the real sample behind it.
     """
     basis = basis.simulated_from or basis
-    xp = array_namespace(basis.singular_values)
-    squares = (basis.singular_values / basis.singular_values[0]) ** 2
+    return _leading_rank(basis.singular_values, variance)
+
+
+def _leading_rank(singular_values: Array, variance: float) -> int:
+    xp = array_namespace(singular_values)
+    squares = (singular_values / singular_values[0]) ** 2
     sums = xp.cumulative_sum(squares)
     # With variance=1, rounding in the sum must not add a component.
     n_below = int(xp.count_nonzero(sums < variance * sums[-1] * (1 - 1e-12)))
-    return min(n_below + 1, basis.rank)
+    return min(n_below + 1, singular_values.shape[0])
 
 
-def _leading(overlap: Sides, variance: float) -> Sides:
-    if not 0 < variance <= 1:
-        raise ValueError(f"variance must be a share to keep, in (0, 1], got {variance}")
+def _leading_ranks(side: Basis | StackedSide, variance: float) -> set[int]:
+    """Return the different numbers of leading components of a side of a stack."""
+    if isinstance(side, Basis):
+        return {leading_rank(side, variance)}
+    if side.simulated_from is not None:
+        return {leading_rank(side.simulated_from, variance)}
+    s = side.singular_values
+    return {_leading_rank(s[i, :], variance) for i in range(s.shape[0])}
+
+
+def _leading(overlap: Overlap, variance: float) -> Overlap:
+    _check_share(variance)
     return overlap.leading(leading_rank(overlap.x, variance), leading_rank(overlap.y, variance))
 
 
+def _leading_stack(stack: Stack, variance: float) -> Stack | None:
+    """Return the leading components of all samples, or None if their numbers differ."""
+    _check_share(variance)
+    xs, ys = (_leading_ranks(side, variance) for side in (stack.x, stack.y))
+    return stack.leading(*xs, *ys) if len(xs) == len(ys) == 1 else None
+
+
+def _check_share(variance: float) -> None:
+    if not 0 < variance <= 1:
+        raise ValueError(f"variance must be a share to keep, in (0, 1], got {variance}")
+
+
+def _mean_of_stack(stack: Stack, variance: float) -> Array | None:
+    leading = _leading_stack(stack, variance)
+    return None if leading is None else mean_correlation(leading)
+
+
+def _mean_square_of_stack(stack: Stack, variance: float) -> Array | None:
+    leading = _leading_stack(stack, variance)
+    return None if leading is None else mean_squared_correlation(leading)
+
+
 @measure(
+    title="SVCCA",
     formula="mean(rho) of M[:kx, :ky]",
     description="mean canonical correlation of leading components (99 % of variance by default)",
     reference="Raghu et al. 2017, section 2",
@@ -47,7 +80,7 @@ def _leading(overlap: Sides, variance: float) -> Sides:
     chance_rule=lambda overlap, variance: chance_levels.mean_correlation(
         _leading(overlap, variance)
     ),
-    stack_rule=lambda stack, variance: mean_correlation(_leading(stack, variance)),
+    stack_rule=_mean_of_stack,
 )
 def svcca(overlap: Overlap, *, variance: float = 0.99) -> MeasureValue:
     """Mean canonical correlation of the leading principal components of each side.
@@ -97,6 +130,7 @@ def svcca(overlap: Overlap, *, variance: float = 0.99) -> MeasureValue:
 
 
 @measure(
+    title="mean squared SVCCA",
     formula="||M[:kx, :ky]||_F^2 / min(kx, ky)",
     description="mean squared canonical correlation of leading components (99 % by default)",
     reference="Kornblith et al. 2019, table 1 (R^2_SVCCA)",
@@ -105,7 +139,7 @@ def svcca(overlap: Overlap, *, variance: float = 0.99) -> MeasureValue:
     chance_rule=lambda overlap, variance: chance_levels.mean_squared_correlation(
         _leading(overlap, variance)
     ),
-    stack_rule=lambda stack, variance: mean_squared_correlation(_leading(stack, variance)),
+    stack_rule=_mean_square_of_stack,
 )
 def svcca_squared(overlap: Overlap, *, variance: float = 0.99) -> MeasureValue:
     """Mean squared canonical correlation of the leading principal components of each side.

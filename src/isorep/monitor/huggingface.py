@@ -21,6 +21,13 @@ class MonitorCallback(TrainerCallback):
     ----------
     monitor : Monitor
         Monitor that is not started.
+
+    Examples
+    --------
+    >>> import isorep, torch
+    >>> from isorep.monitor.huggingface import MonitorCallback
+    >>> monitor = isorep.monitor.Monitor(torch.rand(200, 4), store="run.zarr", every=10)
+    >>> callbacks = [MonitorCallback(monitor)]  # Trainer(..., callbacks=callbacks).train()
     """
 
     def __init__(self, monitor: Monitor) -> None:

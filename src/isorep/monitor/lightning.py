@@ -22,6 +22,13 @@ class MonitorCallback(Callback):
     ----------
     monitor : Monitor
         Monitor that is not started.
+
+    Examples
+    --------
+    >>> import isorep, torch
+    >>> from isorep.monitor.lightning import MonitorCallback
+    >>> monitor = isorep.monitor.Monitor(torch.rand(200, 4), store="run.zarr", every=10)
+    >>> callbacks = [MonitorCallback(monitor)]  # Trainer(callbacks=callbacks).fit(model, batches)
     """
 
     def __init__(self, monitor: Monitor) -> None:

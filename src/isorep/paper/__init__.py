@@ -56,7 +56,14 @@ SCALES = {
     "small": "real data at a size that takes two cores one or two hours a figure; needs --data",
     "paper": "the paper's set-up unchanged, on a GPU; needs --data",
 }
-"""Scales of a figure, each with what it takes."""
+"""Scales of a figure, each with what it takes.
+
+Examples
+--------
+>>> import isorep
+>>> list(isorep.paper.SCALES)
+['laptop', 'small', 'paper']
+"""
 
 
 class Entry(NamedTuple):
@@ -72,6 +79,12 @@ class Entry(NamedTuple):
         Name of the module that has the parts that `module` does not define.
     laptop : str
         What the set-up at laptop scale does otherwise than the paper's, and what it cannot show.
+
+    Examples
+    --------
+    >>> import isorep
+    >>> isorep.paper.FIGURES["fig4"].title
+    'Width'
     """
 
     module: str
@@ -188,8 +201,23 @@ FIGURES = {
         "fig3",
     ),
 }
+"""Figures of the paper by name.
+
+Examples
+--------
+>>> import isorep
+>>> list(isorep.paper.FIGURES)[:4]
+['fig1', 'fig1-language', 'fig2', 'fig3']
+"""
 
 LANGUAGE = frozenset(
     {"fig1_language", "fig6", "figa1_language", "figa2", "figa3", "figa4", "figa8"}
 )
-"""Modules with figures of recurrent networks."""
+"""Modules with figures of recurrent networks.
+
+Examples
+--------
+>>> import isorep
+>>> isorep.paper.FIGURES["fig6"].module in isorep.paper.LANGUAGE
+True
+"""

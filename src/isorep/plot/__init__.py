@@ -7,5 +7,15 @@ from isorep.plot.groups import groups
 from isorep.plot.heatmap import heatmap
 from isorep.plot.profile import profile
 from isorep.plot.sample_size import sample_size
+from isorep.plot.style import style
 
-__all__ = ["clusters", "dynamics", "groups", "heatmap", "profile", "sample_size", "spectrum"]
+__all__ = [
+    "clusters",
+    "dynamics",
+    "groups",
+    "heatmap",
+    "profile",
+    "sample_size",
+    "spectrum",
+    "style",
+]

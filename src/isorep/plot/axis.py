@@ -65,16 +65,16 @@ def axis_label(quantity: str, units: str = "1", measure: str = "", direction: st
     units : str
         Units of the quantity; "1" for a plain number.
     measure : str
-        Label of the measure.
+        Name of the measure in figures.
     direction : str
         Direction of the measure; empty if the measure is symmetric.
 
     Examples
     --------
-    >>> axis_label("pwcca distance"), axis_label("distance", "radians")
-    ('pwcca distance, 0 is the same', 'distance (radians), 0 is the same')
-    >>> print(axis_label("calibrated similarity", "1", "linear_regression", "y predicted from x"))
-    linear_regression
+    >>> axis_label("PWCCA distance"), axis_label("distance", "radians")
+    ('PWCCA distance, 0 is the same', 'distance (radians), 0 is the same')
+    >>> print(axis_label("calibrated similarity", "1", "linear regression", "y predicted from x"))
+    linear regression
     (y predicted from x)
     calibrated similarity,
     0 is chance, 1 is the same
@@ -107,7 +107,23 @@ def _joined(parts: Sequence[str]) -> list[str]:
 def label_of(variable: xarray.DataArray, quantity: str) -> str:
     """Return the axis label of a variable of a table."""
     attrs = variable.attrs
-    return axis_label(quantity, attrs["units"], attrs["measure"], attrs["direction"])
+    return axis_label(quantity, attrs["units"], display_name(attrs["measure"]), attrs["direction"])
+
+
+def display_name(measure: str) -> str:
+    """Return the name of a measure of a table in figures.
+
+    A measure that is not registered in this process keeps the name that the table has.
+
+    Examples
+    --------
+    >>> display_name("pwcca(weights_from=y)"), display_name("of_a_colleague")
+    ('PWCCA (weights_from=y)', 'of_a_colleague')
+    """
+    try:
+        return measure_named(measure).display_name
+    except (TypeError, ValueError):
+        return measure
 
 
 def side_labels(table: xarray.Dataset) -> tuple[str, str]:

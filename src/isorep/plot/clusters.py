@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from isorep._utils.validation import check_name
 from isorep.comparison.clustering import Clustering, Method, cluster
-from isorep.plot.axis import check_kind, label_of, select_variable
+from isorep.plot.axis import check_kind, display_name, label_of, select_variable
 from isorep.plot.frame import axes_to_draw_into, figure_of, with_shared_parameters
 from isorep.plot.sequence import ordered_colours
+from isorep.plot.style import letters, sized
 
 if TYPE_CHECKING:
     import xarray
@@ -100,12 +101,14 @@ def clusters(
     else:
         ax.set_xticks([])
         ax.set_yticks([])
-    ax.tick_params(length=0, labelsize=8)
+    ax.tick_params(length=0, labelsize=letters(8))
     ax.spines[:].set_visible(False)
     ax.set(xlabel="network y", ylabel="network x")
     # Inset axes follow the square matrix, whatever room it leaves in the axes.
     bar = ax.inset_axes((1.03, 0, 0.04, 1 if groups is None else 0.5))
-    figure_of(ax).colorbar(image, cax=bar, label=label_of(distances, f"{name} distance"))
+    figure_of(ax).colorbar(
+        image, cax=bar, label=label_of(distances, f"{display_name(name)} distance")
+    )
     bottom = 1.01
     if groups is not None:
         _draw_groups(ax, [groups[network] for network in names], groups_title, bottom)
@@ -185,7 +188,7 @@ def _draw_tree(ax: Axes, clustering: Clustering, bottom: float) -> None:
             [x1, x1, x2, x2],
             [height1, height, height, height2],
             color="0.3",
-            linewidth=0.8,
+            linewidth=sized(0.8),
             solid_joinstyle="miter",
         )
     tree.set_xlim(-0.5, n - 0.5)

@@ -12,6 +12,7 @@ from isorep._utils.arrays import to_numpy
 from isorep.core.overlap import Overlap
 from isorep.plot.frame import axes_to_draw_into, style_lines, with_shared_parameters
 from isorep.plot.sequence import add_colour_key, ordered_colours
+from isorep.plot.style import sized
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +64,7 @@ def spectrum(
     colours = ordered_colours(len(spectra))
     for (label, values), colour in zip(spectra.items(), colours, strict=True):
         index = np.arange(1, len(values) + 1)
-        ax.plot(index, values, color=colour, label=str(label), linewidth=1.6, clip_on=False)
+        ax.plot(index, values, color=colour, label=str(label), linewidth=sized(1.6), clip_on=False)
     ax.set_ylim(0, 1)
     ax.set_xlim(1, max(2, *(len(values) for values in spectra.values())))
     style_lines(ax)

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
+from isorep._utils.validation import check_name
 from isorep.plot.axis import (
     InferredQuantity,
     Quantity,
     bounds,
     check_kind,
+    display_name,
     inferred_values,
     label_of,
     select_variable,
 )
-from isorep.plot.frame import axes_to_draw_into, style_lines, with_shared_parameters
+from isorep.plot.frame import (
+    axes_to_draw_into,
+    set_log_ticks,
+    style_lines,
+    with_shared_parameters,
+)
 from isorep.plot.sequence import add_colour_key, ordered_colours
+from isorep.plot.step_scale import Scale, is_geometric, log_positions
+from isorep.plot.style import sized
 
 if TYPE_CHECKING:
     import xarray
@@ -32,6 +42,7 @@ def dynamics(
     measure: str | None = None,
     *,
     quantity: Quantity | InferredQuantity = "distance",
+    scale: Scale = "auto",
     ax: Axes | None = None,
 ) -> Axes:
     """Draw one line per layer over the steps, dark for the first layer, light for the last.
@@ -53,13 +64,16 @@ def dynamics(
     quantity : {"distance", "similarity", "corrected", "calibrated"}
         Numbers to draw. "corrected" is the similarity corrected for finite-sample bias,
         "calibrated" the similarity rescaled so that chance is 0; the table must hold them.
+    scale : {"auto", "linear", "log"}
+        Axis of the steps. "auto" is logarithmic for steps that grow by factors, such as 1, 2, 5,
+        10, 20, 50. Step 0 is drawn one gap left of the least other step.
     {ax}
 
     Raises
     ------
     TypeError, ValueError
-        If the table was not made by `isorep.trajectory` or lacks the measure or the quantity, or if
-        `quantity` is unknown.
+        If the table was not made by `isorep.trajectory` or lacks the measure or the quantity, if
+        `quantity` or `scale` is unknown, or steps are not numbers from 0 and `scale` is "log".
 
     Examples
     --------
@@ -68,7 +82,7 @@ def dynamics(
     >>> states = {epoch: {"lstm": end + (4 - epoch) * noise} for epoch in range(5)}
     >>> ax = isorep.plot.dynamics(isorep.trajectory(states))
     >>> ax.get_title()
-    'pwcca distance to step 4'
+    'PWCCA distance to step 4'
     """
     check_kind(trajectory, ["trajectory"], ("step", "layer"))
     name, grid = select_variable(
@@ -81,7 +95,9 @@ def dynamics(
 
     ax = axes_to_draw_into(ax, 6, 3.8)
     to_scale = steps.dtype.kind in "iuf"
+    logarithmic = _is_logarithmic(steps, scale)
     positions = steps if to_scale else np.arange(len(steps))
+    positions = log_positions(steps) if logarithmic else positions
     colours = ordered_colours(len(layers))
     for line, layer, colour in zip(values.T, layers, colours, strict=True):
         ax.plot(
@@ -89,9 +105,9 @@ def dynamics(
             line,
             color=colour,
             marker="o" if len(steps) <= MOST_MARKERS else "",
-            markersize=4,
+            markersize=sized(4),
             markeredgecolor="white",
-            markeredgewidth=0.5,
+            markeredgewidth=sized(0.5),
             label=layer,
             clip_on=False,  # a marker on the edge of the axes stays whole
         )
@@ -107,7 +123,7 @@ def dynamics(
     if chance is not None and quantity != "corrected":
         notes.append("dotted: unrelated data")
         for line, colour in zip(chance.T, colours, strict=True):
-            ax.plot(positions, line, color=colour, linestyle=":", linewidth=1.2)
+            ax.plot(positions, line, color=colour, linestyle=":", linewidth=sized(1.2))
     ceilings = None
     if quantity != "calibrated":
         key = "corrected_ceiling" if quantity == "corrected" else "ceiling"
@@ -115,7 +131,9 @@ def dynamics(
     if ceilings is not None:
         notes.append("dashed: ceiling")
         for ceiling, colour in zip(ceilings, colours, strict=True):
-            ax.axhline(float(ceiling), color=colour, linestyle="--", linewidth=1.2)
+            ax.axhline(float(ceiling), color=colour, linestyle="--", linewidth=sized(1.2))
+    if logarithmic:
+        set_log_ticks(ax, positions, [str(step) for step in steps.tolist()])
     if not to_scale:
         ax.set_xticks(
             positions,
@@ -136,7 +154,21 @@ def dynamics(
     ax.set(
         xlabel="\n".join(["step", *notes]),
         ylabel=label_of(grid, words),
-        title=f"{name} {words} to {end}",
+        title=f"{display_name(name)} {words} to {end}",
     )
     add_colour_key(ax, layers, colours, "layer")
     return ax
+
+
+def _is_logarithmic(steps: NDArray[Any], scale: Scale) -> bool:
+    check_name("scale", scale, get_args(Scale))
+    if scale == "auto":
+        return is_geometric(steps)
+    if scale == "log" and (
+        steps.dtype.kind not in "iuf" or not (steps >= 0).all() or not (steps > 0).any()
+    ):
+        raise ValueError(
+            "scale='log' needs steps that are numbers from 0, got "
+            f"{', '.join(map(str, steps[:4].tolist()))}; leave scale out"
+        )
+    return scale == "log"

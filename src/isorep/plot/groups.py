@@ -13,6 +13,7 @@ from isorep.comparison.network_groups import group_of_each, pairs_by_group
 from isorep.measures.registry import measure_named
 from isorep.plot.axis import axis_label, bounds, check_kind, select_variable
 from isorep.plot.frame import axes_to_draw_into, style_lines, with_shared_parameters
+from isorep.plot.style import sized
 
 if TYPE_CHECKING:
     import xarray
@@ -71,7 +72,7 @@ def groups(
     >>> far = np.random.default_rng(0).uniform(0.5, 0.9, (20, 3))
     >>> ax = groups({"trained": far / 2, "untrained": far}, ["conv1", "conv2", "fc"], "cka")
     >>> ax.get_ylabel()
-    'cka distance, 0 is the same'
+    'CKA distance, 0 is the same'
 
     From a table:
 
@@ -121,9 +122,9 @@ def groups(
             dashes,
             color=colour,
             marker=marker,
-            markersize=size,
+            markersize=sized(size),
             markeredgecolor="white",
-            markeredgewidth=0.6,
+            markeredgewidth=sized(0.6),
             label=name,
             clip_on=False,  # a marker on the edge of the axes stays whole
         )
@@ -139,7 +140,9 @@ def groups(
         parse_math=False,
     )
     style_lines(ax)
-    label = axis_label(f"{row.label} distance", row.distance.units, row.label, row.direction)
+    label = axis_label(
+        f"{row.display_name} distance", row.distance.units, row.display_name, row.direction
+    )
     ax.set(xlabel="layer", ylabel=label)
     ax.legend(frameon=False)
     return ax

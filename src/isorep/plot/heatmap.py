@@ -15,11 +15,13 @@ from isorep.plot.axis import (
     Quantity,
     bounds,
     check_kind,
+    display_name,
     label_of,
     select_variable,
     side_labels,
 )
 from isorep.plot.frame import axes_to_draw_into, figure_of, with_shared_parameters
+from isorep.plot.style import letters
 
 if TYPE_CHECKING:
     import xarray
@@ -31,6 +33,12 @@ MOST_NUMBERS = 15
 
 NOT_ABOVE_CHANCE = 0.05
 """Adjusted p-value above which a cell does not differ from unrelated data."""
+
+_SMALLEST_LETTERS = 4
+"""Points below which numbers are not written."""
+
+_PART_OF_FIGURE = 0.75
+"""Share of the room of axes that the cells have; names and the colour bar have the rest."""
 
 CEILING_GAP = 0.4
 """Distance of the row of ceilings from the layers, in cells."""
@@ -80,7 +88,7 @@ def heatmap(
     >>> a = {f"conv{i}": np.random.default_rng(i).standard_normal((99, 5)) for i in range(3)}
     >>> ax = isorep.plot.heatmap(isorep.compare(a, a, measures="cka"))
     >>> ax.get_title()
-    'cka similarity'
+    'CKA similarity'
     """
     check_kind(table, ["compare", "diff"], ("x_layer", "y_layer"))
     name, grid = select_variable(
@@ -134,7 +142,7 @@ def heatmap(
     x_name, y_name = side_labels(table)
     ax.set_xlabel(f"layer of {y_name}", parse_math=False)
     ax.set_ylabel(f"layer of {x_name}", parse_math=False)
-    ax.set_title(f"{name} {words}")
+    ax.set_title(f"{display_name(name)} {words}")
     hatched = "\nhatched: not above chance" if tests_chance else ""
     figure_of(ax).colorbar(image, ax=ax, label=label_of(grid, words) + hatched)
     return ax
@@ -189,6 +197,14 @@ def _hatch(ax: Axes, column: int, row: int, colour: str) -> None:
     )
 
 
+def _letters_that_fit(ax: Axes, texts: Sequence[str]) -> float:
+    """Return the size of letters, in points, at which the longest text fits into a cell."""
+    columns = abs(np.diff(ax.get_xlim()).item())
+    room = ax.get_position().width * figure_of(ax).get_size_inches()[0] * _PART_OF_FIGURE
+    characters = max(map(len, texts), default=1)
+    return letters(min(8.0, 1.3 * 72 * room / columns / characters))
+
+
 def _write_numbers(
     ax: Axes,
     values: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
@@ -198,7 +214,13 @@ def _write_numbers(
     dark_is_low: bool,
     bottom: float = 0.0,
 ) -> None:
-    """Write each number into its cell, in white if the cell is dark; the first row is at bottom."""
+    """Write each number into its cell, in white if the cell is dark; the first row is at bottom.
+
+    Letters are as large as the cells allow. Too small ones are left out.
+    """
+    size = _letters_that_fit(ax, [f"{value:{digits}}" for value in values.ravel().tolist()])
+    if size < _SMALLEST_LETTERS:
+        return
     for (i, j), value in np.ndenumerate(values):
         if not np.isnan(value):
             on_dark = (value < middle) == dark_is_low
@@ -208,6 +230,6 @@ def _write_numbers(
                 f"{value:{digits}}",
                 ha="center",
                 va="center",
-                fontsize=8,
+                fontsize=size,
                 color="white" if on_dark else "black",
             )

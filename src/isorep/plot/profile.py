@@ -13,6 +13,7 @@ from isorep.plot.axis import (
     Quantity,
     bounds,
     check_kind,
+    display_name,
     inferred_values,
     label_of,
     select_variable,
@@ -21,6 +22,7 @@ from isorep.plot.axis import (
 from isorep.plot.frame import axes_to_draw_into, style_lines, with_shared_parameters
 from isorep.plot.heatmap import ceiling_variable
 from isorep.plot.sequence import add_colour_key, ordered_colours
+from isorep.plot.style import sized
 
 if TYPE_CHECKING:
     import xarray
@@ -64,7 +66,7 @@ def profile(
     >>> model = {f"conv{i}": np.tanh(x * i) for i in range(1, 4)}
     >>> ax = isorep.plot.profile(isorep.compare(model, {"V4": x}, measures="cka"))
     >>> ax.get_title()
-    'cka similarity'
+    'CKA similarity'
     """
     check_kind(table, ["compare"], ("x_layer", "y_layer"))
     name, grid = select_variable(
@@ -87,9 +89,9 @@ def profile(
             line,
             color=colour,
             marker="o",
-            markersize=5,
+            markersize=sized(5),
             markeredgecolor="white",
-            markeredgewidth=0.5,
+            markeredgewidth=sized(0.5),
             label=area,
             clip_on=False,
         )
@@ -103,17 +105,19 @@ def profile(
     if low is not None and high is not None:
         notes.append("bars: 95 % interval of the population value")
         for lower, upper, colour in zip(low.T, high.T, colours, strict=True):
-            ax.vlines(positions, lower, upper, color=colour, linewidth=1.2)
+            ax.vlines(positions, lower, upper, color=colour, linewidth=sized(1.2))
     ceiling = ceiling_variable(name, quantity)
     if ceiling in table:
         notes.append("dashed: ceiling, with its interval")
         for i, colour in enumerate(colours):
-            ax.axhline(table[ceiling].to_numpy()[i], color=colour, linestyle="--", linewidth=1.2)
+            ax.axhline(
+                table[ceiling].to_numpy()[i], color=colour, linestyle="--", linewidth=sized(1.2)
+            )
             ends = [table[f"{ceiling}_{end}"].to_numpy()[i] for end in ("low", "high")]
             if np.isfinite(ends).all():
                 ax.axhspan(*ends, color=colour, alpha=0.12, linewidth=0)
     elif quantity in CEILING_WORDS:
-        ax.axhline(1, color="0.4", linestyle="--", linewidth=1.2)
+        ax.axhline(1, color="0.4", linestyle="--", linewidth=sized(1.2))
     ax.set_xticks(positions, [str(x) for x in layers], rotation=45, ha="right", parse_math=False)
     least, greatest = bounds(grid.attrs["range"], values)
     finite = values[np.isfinite(values)]
@@ -124,6 +128,6 @@ def profile(
     x_name, y_name = side_labels(table)
     ax.set_xlabel("\n".join([f"layer of {x_name}", *notes]), parse_math=False)
     ax.set_ylabel(label_of(grid, words))
-    ax.set_title(f"{name} {words}")
+    ax.set_title(f"{display_name(name)} {words}")
     add_colour_key(ax, areas, colours, f"layer of {y_name}")
     return ax

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from isorep.plot.axis import axis_label, check_kind
-from isorep.plot.frame import axes_to_draw_into, style_lines, with_shared_parameters
+from isorep.plot.axis import axis_label, check_kind, display_name
+from isorep.plot.frame import axes_to_draw_into, set_log_ticks, style_lines, with_shared_parameters
+from isorep.plot.style import sized
 
 if TYPE_CHECKING:
     import xarray
@@ -71,14 +72,14 @@ def sample_size(curve: xarray.Dataset, *, ax: Axes | None = None) -> Axes:
             np.nanmean(values, axis=1),
             color=colour,
             marker=marker,
-            markersize=5,
+            markersize=sized(5),
             markeredgecolor="white",
-            markeredgewidth=0.5,
+            markeredgewidth=sized(0.5),
             label=label,
         )
-    _set_logarithmic(ax, sizes.tolist())
+    set_log_ticks(ax, sizes, [f"{size:,}" for size in sizes.tolist()])
     style_lines(ax)
-    measure = curve.attrs["measure"]
+    measure = display_name(curve.attrs["measure"])
     ax.set(
         xlabel="samples",
         ylabel=axis_label("similarity", "1", measure, curve.attrs["direction"]),
@@ -86,14 +87,3 @@ def sample_size(curve: xarray.Dataset, *, ax: Axes | None = None) -> Axes:
     )
     ax.legend(frameon=False)
     return ax
-
-
-def _set_logarithmic(ax: Axes, sizes: list[int]) -> None:
-    """Make the horizontal axis logarithmic, with ticks at some of `sizes`."""
-    from matplotlib.ticker import NullLocator
-
-    ax.set_xscale("log")
-    step = -(-len(sizes) // 8)
-    shown = sizes[::-1][::step][::-1]  # includes the greatest size
-    ax.set_xticks(shown, [f"{size:,}" for size in shown])
-    ax.xaxis.set_minor_locator(NullLocator())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,19 +33,11 @@ class BartlettFactor:
         self, n_samples: float, x_rank: int, y_rank: int, rng: np.random.Generator
     ) -> None:
         size = x_rank + y_rank
-        factor = np.triu(rng.standard_normal((size, size)), 1)
+        factor = rng.standard_normal((size, size))
+        factor *= _above_diagonal(size)
         np.fill_diagonal(factor, np.sqrt(rng.chisquare(n_samples - 1 - np.arange(size))))
         self.x = factor[:x_rank, :x_rank]
-        self._shared, self._specific = factor[:x_rank, x_rank:], factor[x_rank:, x_rank:]
-
-    def y(self, correlations: Floats) -> tuple[Floats, Floats]:
-        """Return y's coordinates in the a rows of x, (a, b), and in the other rows, (b, b)."""
-        c = len(correlations)
-        scale = np.sqrt(np.maximum(1 - correlations**2, 0.0))  # rounding may make a one exceed 1
-        shared, specific = self._shared.copy(), self._specific.copy()
-        shared[:, :c] = shared[:, :c] * scale + self.x[:, :c] * correlations
-        specific[:, :c] *= scale
-        return shared, specific
+        self.rest = factor[:, x_rank:]
 
     def correlations(self, population: Floats) -> Floats:
         """Return the sample's correlations, descending, for the population's correlations."""
@@ -52,9 +45,24 @@ class BartlettFactor:
         return np.asarray(correlations)
 
 
+@lru_cache(maxsize=8)
+def _above_diagonal(size: int) -> Floats:
+    """Return 1 above the diagonal and 0 elsewhere, (size, size)."""
+    return np.triu(np.ones((size, size)), 1)
+
+
+def y_coordinates(factors: Sequence[BartlettFactor], correlations: Floats) -> Floats:
+    """Return y's coordinates of each sample, (n, a + b, b): first in the a rows of x."""
+    x, y = (np.array([getattr(factor, part) for factor in factors]) for part in ("x", "rest"))
+    a, c = x.shape[1], len(correlations)
+    y[:, :, :c] *= np.sqrt(np.maximum(1 - correlations**2, 0.0))  # rounding may make one exceed 1
+    y[:, :a, :c] += x[:, :, :c] * correlations
+    return y
+
+
 def sample_correlations(factors: Sequence[BartlettFactor], population: Floats) -> Floats:
     """Return the correlations of each sample, (b, c), for the population's correlations."""
-    y = np.array([np.concatenate(factor.y(population)) for factor in factors])
+    y = y_coordinates(factors, population)
     lower = np.linalg.cholesky(y.mT @ y)
     matrix = np.linalg.solve(lower, y[:, : len(factors[0].x)].mT)
     wide = matrix.shape[1] <= matrix.shape[2]

@@ -14,9 +14,9 @@ from isorep._utils.arrays import to_numpy
 from isorep._utils.parallel import one_thread
 from isorep._utils.validation import check_seed
 from isorep.core.basis import Basis
-from isorep.core.overlap import Overlap, couple
-from isorep.core.principal_axes import PrincipalAxes
-from isorep.random_matrix.bartlett_factor import BartlettFactor, Floats
+from isorep.core.overlap import Overlap
+from isorep.core.sample_stack import SampleStack, StackedSide
+from isorep.random_matrix.bartlett_factor import BartlettFactor, Floats, y_coordinates
 from isorep.random_matrix.effective_samples import effective_samples
 from isorep.random_matrix.population_spectrum import Spectrum, estimate_spectrum, n_simulations
 
@@ -73,6 +73,13 @@ class Excess(NamedTuple):
                 share = (misfit - misfits[i]) / (misfits[i + 1] - misfits[i])
                 reached.append(values[i] + share * (values[i + 1] - values[i]))
         return np.min(reached, axis=0), np.max(reached, axis=0)
+
+
+class _Loadings(NamedTuple):
+    """Loadings of canonical coordinates, (b, rx, rx) and (b, ry, ry), in components of x and y."""
+
+    x: Floats
+    y: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,20 +148,12 @@ class Population:
                 f"independent ones, too few to correct {rx} and {ry} directions; take more groups, "
                 "or keep fewer directions"
             )
-        x_rotation, rho, y_rotation = _coordinates(x, y, to_numpy(sample.matrix))
+        x_sums, y_sums = (to_numpy(side.loadings).sum(axis=1) for side in (x, y))
+        coordinates = _coordinates(x_sums[None], y_sums[None], to_numpy(sample.matrix)[None])
+        x_rotation, rho, y_rotation = (part[0] for part in coordinates)
         with one_thread():
             spectrum = estimate_spectrum(rho, n, rx, ry, np.random.default_rng(seed))
         return cls(x, y, x_rotation, y_rotation, spectrum, n)
-
-    def value(self, measure: Callable[[Overlap], ArrayLike]) -> Floats:
-        """Return the population value of a function of overlaps."""
-        return sum(
-            (
-                weight * np.asarray(measure(self.overlap(correlations)))
-                for weight, correlations in self.spectrum.parts
-            ),
-            start=np.zeros(()),
-        )
 
     def excess(self, measure: Callable[[Overlap], ArrayLike], seed: int = 0) -> Excess:
         """Return the mean difference between the value of a sample and the population value.
@@ -166,6 +165,20 @@ class Population:
         in variances, and with their square root if it does not, as in the absolute values of the
         paper's weights; the extrapolation takes the middle.
         """
+        return self.excess_of_stacks(lambda stack: np.array([measure(o) for o in stack]), seed)
+
+    def excess_of_stacks(
+        self, measure: Callable[[SampleStack], ArrayLike], seed: int = 0
+    ) -> Excess:
+        """Return the excess of a measure that takes many samples at a time; see `excess`.
+
+        Parameters
+        ----------
+        measure : callable
+            Function that returns the values of a stack of b overlaps, (b, ...).
+        seed : int
+            Random seed of the simulated samples.
+        """
         n = n_simulations(len(self.spectrum))
         # Both rounds use the same random numbers, each in another order, so that the rounds do not
         # differ by chance.
@@ -173,30 +186,25 @@ class Population:
             self._factor(np.random.default_rng(stream))
             for stream in np.random.SeedSequence(seed).spawn(n)
         ]
+        loadings = self._loadings
         with one_thread():
-            middle = self.value(measure)
+            exact = self._values(measure, np.array([rho for _, rho in self.spectrum.parts]))
+            weights = [weight for weight, _ in self.spectrum.parts]
+            middle = np.tensordot(weights, exact, axes=1)
             profiles = tuple(
-                (
-                    profile.misfits,
-                    np.array(
-                        [np.asarray(measure(self.overlap(rho))) - middle for rho in profile.spectra]
-                    ),
-                )
+                (profile.misfits, self._values(measure, profile.spectra) - middle)
                 for profile in self.spectrum.profiles
             )
             rounds = np.zeros((2, n, *middle.shape))
-            for weight, correlations in self.spectrum.parts:
-                exact = np.asarray(measure(self.overlap(correlations)))
+            for (weight, rho), population_value in zip(self.spectrum.parts, exact, strict=True):
                 for batch in self._batches(n):
-                    next_batch = [(i + 1) % n for i in batch]
-                    samples = _draw([self] * len(batch), correlations, [factors[i] for i in batch])
-                    populations = [self.with_loadings(sample) for sample in samples]
-                    for i, sample in zip(batch, samples, strict=True):
-                        rounds[0, i] += weight * (np.asarray(measure(sample)) - exact)
-                    samples = _draw(populations, correlations, [factors[i] for i in next_batch])
-                    for i, population, sample in zip(next_batch, populations, samples, strict=True):
-                        own_exact = np.asarray(measure(population.overlap(correlations)))
-                        rounds[1, i] += weight * (np.asarray(measure(sample)) - own_exact)
+                    following = [(i + 1) % n for i in batch]
+                    samples = self._draw(loadings, rho, [factors[i] for i in batch])
+                    samples, sample_loadings = _canonical(samples)
+                    rounds[0, batch] += weight * (np.asarray(measure(samples)) - population_value)
+                    own_values = measure(self._populations(sample_loadings, rho[None, :]))
+                    samples = self._draw(sample_loadings, rho, [factors[i] for i in following])
+                    rounds[1, following] += weight * (np.asarray(measure(samples)) - own_values)
         change = rounds[1] - rounds[0]
         excess = rounds[0] - ROUNDS_BACK * change
         # The change of the next draw estimates the excess due to a sample's own loadings. If the
@@ -214,11 +222,6 @@ class Population:
             n_samples=self.n_samples,
         )
 
-    def with_loadings(self, sample: Overlap) -> Population:
-        """Return a population of the same correlations, with the loadings of a sample."""
-        x_rotation, _, y_rotation = _coordinates(sample.x, sample.y, to_numpy(sample.matrix))
-        return replace(self, x=sample.x, y=sample.y, x_rotation=x_rotation, y_rotation=y_rotation)
-
     def overlap(self, correlations: Floats) -> Overlap:
         """Return the overlap of the population, with the given correlations."""
         # The paper's projection weights depend on the directions of equal correlations, which a new
@@ -230,48 +233,97 @@ class Population:
 
     def draw(self, correlations: Floats, rng: np.random.Generator) -> Overlap:
         """Draw a new sample of size `n_samples`, as rx + ry rows with its second moments."""
-        (sample,) = _draw([self], correlations, [self._factor(rng)])
+        (sample,) = self._draw(self._loadings, correlations, [self._factor(rng)])
         return sample
 
     def _factor(self, rng: np.random.Generator) -> BartlettFactor:
         return BartlettFactor(self.n_samples, self.x.rank, self.y.rank, rng)
 
-    def _batches(self, n: int) -> list[range]:
+    @property
+    def _loadings(self) -> _Loadings:
+        """Loadings of the canonical coordinates in the components of `x` and `y`."""
+        return _Loadings(self.x_rotation.T[None, ...], self.y_rotation.T[None, ...])
+
+    def _values(self, measure: Callable[[SampleStack], ArrayLike], spectra: Floats) -> Floats:
+        """Return the population value for each spectrum, (m, c): (m, ...)."""
+        parts = [
+            np.asarray(measure(self._populations(self._loadings, spectra[batch])))
+            for batch in self._batches(len(spectra))
+        ]
+        return np.concatenate(parts)
+
+    def _populations(self, loadings: _Loadings, correlations: Floats) -> SampleStack:
+        """Return the overlaps of populations, with (1 or b) loadings and (b or 1, c) spectra."""
+        a, b, c = self.x.rank, self.y.rank, correlations.shape[1]
+        matrix = np.zeros((len(correlations), a, b))
+        matrix[:, range(c), range(c)] = correlations
+        # The paper's projection weights depend on the directions of equal correlations, which a new
+        # decomposition would choose arbitrarily.
+        svd = (np.eye(a, c)[None, ...], correlations, np.eye(b, c)[None, ...])
+        return SampleStack(
+            _simulated(self.x, loadings.x), _simulated(self.y, loadings.y), matrix, svd
+        )
+
+    def _draw(
+        self, loadings: _Loadings, correlations: Floats, factors: Sequence[BartlettFactor]
+    ) -> SampleStack:
+        """Draw a sample with each factor, as rx + ry rows with its second moments."""
+        a, b, scale = self.x.rank, self.y.rank, sqrt(self.n_samples - 1)
+        # In canonical coordinates, the rows of x are those of an identity times its factor.
+        x_rows, x_factors = np.eye(a + b, a)[None, ...], np.array([factor.x for factor in factors])
+        y_rows, y_factors = np.linalg.qr(y_coordinates(factors, correlations))
+        return SampleStack(
+            _simulated(self.x, x_factors @ loadings.x / scale, x_rows),
+            _simulated(self.y, y_factors @ loadings.y / scale, y_rows),
+            y_rows[:, :a],
+        )
+
+    def _batches(self, n: int) -> list[list[int]]:
         """Return parts of n samples, each so small that its loadings do not need much memory."""
         n_bytes = 16 * (self.x.rank * self.x.n_features + self.y.rank * self.y.n_features)
         size = max(1, BATCH // n_bytes)
-        return [range(start, min(start + size, n)) for start in range(0, n, size)]
+        return [list(range(start, min(start + size, n))) for start in range(0, n, size)]
 
 
-def _draw(
-    populations: Sequence[Population], correlations: Floats, factors: Sequence[BartlettFactor]
-) -> list[Overlap]:
-    """Draw a sample of each population, as rx + ry rows with its second moments."""
-    x, y = [], []
-    for population, factor in zip(populations, factors, strict=True):
-        scale = sqrt(population.n_samples - 1)
-        no_rows = np.zeros((population.y.rank, population.x.rank))
-        x.append(np.concatenate([factor.x @ population.x_rotation.T / scale, no_rows]))
-        y.append(np.concatenate(factor.y(correlations)) @ population.y_rotation.T / scale)
-    x_bases = _bases([population.x for population in populations], np.array(x))
-    y_bases = _bases([population.y for population in populations], np.array(y))
-    return [couple(*pair) for pair in zip(x_bases, y_bases, strict=True)]
+def _simulated(basis: Basis, roots: Floats, rows: Floats | None = None) -> StackedSide:
+    return StackedSide(basis, roots, rows, basis.simulated_from or basis)
 
 
-def _coordinates(x: Basis, y: Basis, matrix: Floats) -> tuple[Floats, Floats, Floats]:
+def _canonical(samples: SampleStack) -> tuple[SampleStack, _Loadings]:
+    """Return samples with their decompositions, and the loadings of all canonical coordinates."""
+    x, y = (to_numpy(side.roots) for side in (samples.x, samples.y))
+    x_sums, y_sums = (
+        roots @ to_numpy(side.basis.loadings).sum(axis=1)
+        for roots, side in ((x, samples.x), (y, samples.y))
+    )
+    u, rho, w = _coordinates(x_sums, y_sums, to_numpy(samples.whitened))
+    c = rho.shape[1]
+    svd = (u[:, :, :c], rho, w[:, :, :c])
+    return replace(samples, known_svd=svd), _Loadings(u.mT @ x, w.mT @ y)
+
+
+def _coordinates(x_sums: Floats, y_sums: Floats, matrices: Floats) -> tuple[Floats, Floats, Floats]:
     """Return all canonical coordinates of both sides, as rotations, and their correlations.
 
     Signs make the sum of the loadings positive. Otherwise rounding would choose them, and the same
     seed could draw other samples.
+
+    Parameters
+    ----------
+    x_sums, y_sums : (b, rx) and (b, ry) arrays
+        Sums of the loadings of each axis.
+    matrices : (b, rx, ry) array
+        Overlap matrices.
     """
-    u, rho, wt = np.linalg.svd(matrix)
-    w = wt.T
+    u, rho, wt = np.linalg.svd(matrices)
+    w = wt.mT
     x_signs, y_signs = (
-        np.where(np.sum(rotation.T @ to_numpy(side.loadings), axis=1) < 0, -1.0, 1.0)
-        for rotation, side in ((u, x), (w, y))
+        np.where((rotation.mT @ sums[:, :, None])[:, :, 0] < 0, -1.0, 1.0)
+        for rotation, sums in ((u, x_sums), (w, y_sums))
     )
-    y_signs[: len(rho)] = x_signs[: len(rho)]
-    return u * x_signs, np.clip(rho, 0.0, 1.0), w * y_signs
+    c = rho.shape[1]
+    y_signs[:, :c] = x_signs[:, :c]
+    return u * x_signs[:, None, :], np.clip(rho, 0.0, 1.0), w * y_signs[:, None, :]
 
 
 def shared_scale(sample: Overlap) -> float:
@@ -290,34 +342,6 @@ def shared_scale(sample: Overlap) -> float:
     return float(np.mean(lengths[0] * lengths[1])) / product - linear / (
         sample.x.rank * sample.y.rank
     )
-
-
-def _bases(models: Sequence[Basis], coordinates: Floats) -> list[Basis]:
-    """Return bases of samples from their coordinates, (b, n, r), in the models' components."""
-    q, upper = np.linalg.qr(coordinates)
-    s = np.array([to_numpy(model.singular_values) for model in models])
-    units = s[:, :1]  # without a unit, squares could overflow
-    scaled = upper * (s / units)[:, None, :]
-    # Left vectors are orthonormal also for tiny singular values.
-    squares, vectors = np.linalg.eigh(scaled @ scaled.mT)
-    squares, vectors = squares[:, ::-1], vectors[:, :, ::-1]
-    singular_values = units * np.sqrt(np.clip(squares, 0.0, None))
-    coefficients = vectors.mT @ scaled / (s / units)[:, None, :]
-    rotations, factors = np.linalg.solve(upper, vectors), q @ vectors
-    return [
-        replace(
-            model,
-            axes=PrincipalAxes(
-                singular_values=singular_values[i],
-                loadings=coefficients[i] @ model.loadings,
-                whitening=model.rotated_whitening(rotations[i]),
-                factor=factors[i],
-                rotation=None,
-            ),
-            simulated_from=model.simulated_from or model,
-        )
-        for i, model in enumerate(models)
-    ]
 
 
 def _on_host(basis: Basis) -> Basis:

@@ -142,6 +142,53 @@ def test_two_models_add_up_their_moments_where_they_are(device, reduce, scatters
         np.testing.assert_allclose(table[name], variable, rtol=0, atol=atol, err_msg=name)
 
 
+@each_device
+@pytest.mark.parametrize("same", [False, True])
+def test_bases_and_overlaps_stay_where_the_moments_are(device, same, scatters, monkeypatch):
+    a = model(0, device)
+    b = a if same else model(1, device)
+    measures = ["pwcca", "cka", "svcca", "procrustes", "linear_regression", "shape"]
+    options = {
+        "data": images(),
+        "layers": ["0", "3"],
+        "progress": False,
+        "measures": measures,
+        "correct": not same,
+        "chance": True,
+    }
+    homes = set()
+    couple = MomentAccumulator.couple
+
+    def noted(self, *arguments):
+        overlap = couple(self, *arguments)
+        homes.add(type(overlap.matrix))
+        return overlap
+
+    monkeypatch.setattr(MomentAccumulator, "couple", noted)
+    table = isorep.compare(a, b, **options)
+    assert homes == {torch.Tensor}
+    homes.clear()
+    monkeypatch.setattr(moments_device, "on_a_device", lambda _: False)
+    expected = isorep.compare(a, b, **options)
+    assert homes == {np.ndarray}
+    for name, variable in expected.variables.items():
+        if variable.dtype.kind != "f":
+            np.testing.assert_array_equal(table[name], variable, err_msg=name)
+            continue
+        atol = 1e-7 if "corrected" in name else 1e-10  # an equation is solved up to a tolerance
+        np.testing.assert_allclose(table[name], variable, rtol=0, atol=atol, err_msg=name)
+
+
+def test_a_device_without_room_for_bases_leaves_them_to_the_host(monkeypatch):
+    accumulator = MomentAccumulator([KEYS], 1, seed=0)
+    sides_of = zip(KEYS, map(torch.as_tensor, sides()), strict=True)
+    accumulator.add({key: Rows(side, "float64") for key, side in sides_of})
+    monkeypatch.setattr(moments_device, "_free_bytes", lambda _: 1000)
+    bases = accumulator.prepare()
+    assert {type(basis.whitening) for basis in bases.values()} == {np.ndarray}
+    assert type(accumulator.couple(*KEYS, *bases.values()).matrix) is np.ndarray
+
+
 def test_a_device_without_room_leaves_the_moments_to_the_host(scatters, monkeypatch):
     monkeypatch.setattr(moments_device, "_free_bytes", lambda _: 1000)
     isorep.compare(model(0, "cpu"), model(1, "cpu"), data=images(64), layers="3", progress=False)

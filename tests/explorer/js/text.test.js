@@ -51,10 +51,10 @@ test("quantities say which value means same", () => {
 });
 
 test("asymmetric measures say their direction", () => {
-  assert.equal(describeMeasure({ name: "cka", direction: "" }), "cka");
+  assert.equal(describeMeasure({ title: "CKA", direction: "" }), "CKA");
   assert.equal(
-    describeMeasure({ name: "pwcca", direction: "weights of x" }),
-    "pwcca (weights of x)",
+    describeMeasure({ title: "PWCCA", direction: "weights of x" }),
+    "PWCCA (weights of x)",
   );
 });
 

@@ -41,6 +41,8 @@ class SamplesAxis:
     def first(self, x: Tensor, n: int) -> Tensor:
         """Return a tensor with its `n` samples as first axis of their own."""
         axis = self.axis
+        if self.order == "alone" and axis == 0:
+            return x
         if self.order == "before positions":
             x = x.reshape(*x.shape[:axis], n, *self.others, *x.shape[axis + 1 :])
         elif self.order == "after positions":

@@ -59,6 +59,7 @@ class MomentAccumulator:
         self._cross: dict[tuple[Key, Key], list[CrossMoments]] = {}
         self._failed: dict[Key, ValueError | TypeError] = {}
         self._bases_without_block: dict[Key, list[Prepared]] = {}
+        self._stays = False
 
     def add(self, chunk: Mapping[Key, Rows]) -> None:
         """Add the next rows of the layers."""
@@ -109,8 +110,9 @@ class MomentAccumulator:
     def prepare(self) -> dict[Key, Prepared]:
         """Return the basis of each layer, or its error. No more rows can be added afterwards."""
         bases: dict[Key, Prepared] = dict(self._failed)
+        self._stays = self._has_room()
         for key in list(self._moments):
-            blocks = [block.to_numpy() for block in self._moments.pop(key)]
+            blocks = [self._placed(block) for block in self._moments.pop(key)]
             bases[key] = _basis(reduce(Moments.merge, blocks), named(key))
             if len(blocks) > 1 and isinstance(bases[key], Basis):
                 self._bases_without_block[key] = [
@@ -118,6 +120,24 @@ class MomentAccumulator:
                     for moments in without_each(blocks)
                 ]
         return bases
+
+    def _has_room(self) -> bool:
+        """Return whether bases and overlaps are computed where the moments are.
+
+        Not if the moments are in blocks: their jackknife is one of small matrices on the host.
+        """
+        scatters = [blocks[0].scatter for blocks in self._moments.values()]
+        if self._blocks > 1 or not scatters or isinstance(scatters[0], np.ndarray):
+            return False
+        from isorep.activations.moments_device import has_room
+
+        widths = [scatter.shape[0] for scatter in scatters]
+        # Loadings and whitening of each layer; the scaled scatter, decompositions and an overlap.
+        n_numbers = sum(2 * p**2 for p in widths) + 12 * max(widths) ** 2
+        return has_room(device(scatters[0]), 8 * n_numbers)
+
+    def _placed(self, moments: Part) -> Part:
+        return moments if self._stays else moments.to_numpy()
 
     def couple(self, x_key: Key, y_key: Key, x: Basis, y: Basis) -> Overlap:
         """Couple two of these bases.
@@ -131,14 +151,16 @@ class MomentAccumulator:
             partial(self._without_each, x_key, y_key) if self._bases_without_block else None
         )
         if x_key == y_key:
-            return Overlap(x, x, np.eye(x.rank), jackknife_replicates=jackknife_replicates)
+            xp = array_namespace(x.mean)
+            matrix = xp.eye(x.rank, dtype=x.mean.dtype, device=device(x.mean))
+            return Overlap(x, x, matrix, jackknife_replicates=jackknife_replicates)
         if (x_key, y_key) not in self._cross:
             raise ValueError(
                 f"{named(x_key)} and {named(y_key)} have the same number of rows in all, but "
                 "not in each batch: reduce both layers by 'mean' instead of 'positions'"
             )
         total = reduce(CrossMoments.merge, self._cross[x_key, y_key])
-        return Overlap.from_moments(x, y, total.to_numpy(), jackknife_replicates)
+        return Overlap.from_moments(x, y, self._placed(total), jackknife_replicates)
 
     def _without_each(self, x_key: Key, y_key: Key) -> Iterator[Overlap]:
         if x_key == y_key:
@@ -194,6 +216,9 @@ class Mergeable(Protocol):
 
     def merge(self, other: Any, /) -> Any:
         """Return both merged."""
+
+    def to_numpy(self) -> Any:
+        """Return the same, with NumPy arrays."""
 
 
 Part = TypeVar("Part", bound=Mergeable)

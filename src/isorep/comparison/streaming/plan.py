@@ -65,6 +65,14 @@ class Plan:
         Passes over the data, in order; empty if all layers are read into memory.
     too_wide : mapping
         Pair of layers that no pass can hold to the reason. Their cells will be NaN.
+
+    Examples
+    --------
+    >>> import numpy as np, isorep
+    >>> x = np.random.default_rng(0).standard_normal((100, 3))
+    >>> plan = isorep.compare({"layer": x}, {"layer": x}, plan_only=True)
+    >>> plan.passes, plan.too_wide
+    ((), {})
     """
 
     memory: int

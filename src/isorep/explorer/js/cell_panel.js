@@ -10,7 +10,7 @@ const code = (text) => element("code", {}, text);
 /** A table of the facts of a cell, with a column for each measure. */
 const factRows = (measures, factsByMeasure) => {
   const header = element("tr", {}, element("td", {}));
-  for (const { name } of measures) header.append(element("th", { scope: "col" }, name));
+  for (const { title } of measures) header.append(element("th", { scope: "col" }, title));
   const longest = factsByMeasure.reduce(
     (best, facts) => (facts.length > best.length ? facts : best),
     [],

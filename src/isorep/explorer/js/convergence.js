@@ -10,16 +10,13 @@ const unpackConvergence = (packed) =>
 
 /** A point on the curve of each layer, with the interval of its step. */
 export const convergenceTrace = (trajectory, packed, errorBars) => {
-  const { layers, positions } = trajectory;
+  const { layers, positions, places } = trajectory;
   const { converged, converged_low: low, converged_high: high } = unpackConvergence(packed);
   const values = trajectory.values();
   const converging = layers.map((_, k) => k).filter((k) => Number.isFinite(converged[k]));
-  const steps = converging.map((k) => converged[k]);
-  const bars = errorBars(
-    steps,
-    converging.map((k) => low[k]),
-    converging.map((k) => high[k]),
-  );
+  const placesOf = (ends) => converging.map((k) => places[positions.indexOf(ends[k])] ?? ends[k]);
+  const steps = placesOf(converged);
+  const bars = errorBars(steps, placesOf(low), placesOf(high));
   return {
     type: "scatter",
     mode: "markers",

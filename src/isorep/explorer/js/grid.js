@@ -53,7 +53,7 @@ export const describeValue = (grid, { measure, quantity }, cell) => {
     return `not computed: ${visible(grid.reason(cell) || "see the other measures")}`;
   }
   const name = isShare(quantity) ? nameOf(quantity) : describeQuantity(quantity, measure.units);
-  return `${measure.name} ${name} ${formatNumber(value)}`;
+  return `${measure.title} ${name} ${formatNumber(value)}`;
 };
 
 const unpackMeasure = (packed) =>
@@ -198,6 +198,8 @@ export const unpackGrid = (section) => {
     ...{ firstCell, hoverText, csv, explainedCells },
     explained: section.explained,
     samples: section.samples,
+    xName: section.x_name,
+    yName: section.y_name,
     xRank: section.x_rank,
     yRank: section.y_rank,
     samplesOf: (cell) => valueAt(nSamples, cell),

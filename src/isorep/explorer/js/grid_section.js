@@ -62,7 +62,7 @@ export const gridSection = (section, fileName) => {
     setOptions(quantityDropdown.select, quantities.map(nameOf));
     quantityDropdown.select.value = quantities.indexOf(state.quantity);
   };
-  const measureNames = measures.map(({ name }) => name);
+  const measureNames = measures.map(({ title }) => title);
   const measureDropdown = dropdown("Measure", measureNames, (i) => {
     state.measure = measures[i];
     offerQuantities();

@@ -91,6 +91,8 @@ export const addHeatmap = (grid, state, fileName, select) => {
       return grid.hoverText(cell, measure, names);
     });
     const maxLength = tickLength(width);
+    const nameLength = isNarrow(width) ? 24 : 48;
+    const barTitle = `${plotlyText(measure.title, 40)} ${nameOf(quantity)}`;
     const size = Math.max(xLayers.length, yLayers.length);
     const gap = size <= MAX_TICKS ? 1 : 0;
     const side = heatmapSide(width);
@@ -113,7 +115,7 @@ export const addHeatmap = (grid, state, fileName, select) => {
         len: 1,
         exponentformat: "power",
         outlinewidth: 0,
-        title: { text: isNarrow(width) ? "" : nameOf(quantity), side: "right" },
+        title: { text: isNarrow(width) ? "" : barTitle, side: "right" },
       },
     };
     return {
@@ -122,14 +124,14 @@ export const addHeatmap = (grid, state, fileName, select) => {
         height: height + 70 + longestLength(yLayers, maxLength) * 5,
         plot_bgcolor: "#e3e3e3",
         margin: { l: 40, r: 8, t: 12, b: 40 },
-        xaxis: axis("layer of y", {
+        xaxis: axis(`layer of ${plotlyText(grid.yName, nameLength)}`, {
           ...ticks(yLayers, fittingTicks(side), maxLength),
           showgrid: false,
           tickangle: -45,
           range: [-0.5, yLayers.length - 0.5],
           constrain: "domain",
         }),
-        yaxis: axis("layer of x", {
+        yaxis: axis(`layer of ${plotlyText(grid.xName, nameLength)}`, {
           ...ticks(xLayers, fittingTicks(height), maxLength),
           showgrid: false,
           range: [-0.5, xLayers.length - 0.5],

@@ -28,7 +28,7 @@ const inferredFacts = ({ low, high, chance, p_adjusted, p_max }, i, j) => [
   ...(p_max ? [`p-value against the maximum: ${formatNumber(p_max[i][j])}`] : []),
 ];
 
-const matrixTrace = (distances, hover, width) => {
+const matrixTrace = (distances, title, hover, width) => {
   const [least, greatest] = distanceRange(distances);
   // If all networks are equally far apart, the scale still needs a width.
   const top = greatest - least > ROUNDING ? greatest : least + 1;
@@ -48,7 +48,7 @@ const matrixTrace = (distances, hover, width) => {
       exponentformat: "power",
       yanchor: "bottom",
       outlinewidth: 0,
-      title: { text: isNarrow(width) ? "" : "distance", side: "right" },
+      title: { text: isNarrow(width) ? "" : title, side: "right" },
     },
   };
 };
@@ -101,8 +101,9 @@ export const addNetworkMatrix = (layers, state, quantity, fileName) => {
         ? ticks(names, fittingTicks(side), tickLength(width))
         : { showticklabels: false, tickvals: [] };
     const [, greatest] = distanceRange(distances);
+    const title = `${plotlyText(state.measure.title, 40)} distance`;
     return {
-      traces: [matrixTrace(distances, hover, width), treeTrace(state.networks)],
+      traces: [matrixTrace(distances, title, hover, width), treeTrace(state.networks)],
       layout: {
         height: side / MATRIX_SHARE + 110,
         margin: { l: 40, r: 8, t: 8, b: 40 },

@@ -105,8 +105,8 @@ const addGroupCurves = (layers, state, quantity, fileName) => {
   });
 };
 
-export const sweepSection = ({ networks, layers, groups, measures }, fileName) => {
-  const state = { measure: measures[0], layer: 0, networks: null };
+export const sweepSection = ({ networks, layers, opened, groups, measures }, fileName) => {
+  const state = { measure: measures[0], layer: opened, networks: null };
   const quantity = () =>
     describeQuantity(`${describeMeasure(state.measure)} distance`, state.measure.units);
   const distinctGroups = groups ? [...new Set(groups)] : [];
@@ -124,7 +124,7 @@ export const sweepSection = ({ networks, layers, groups, measures }, fileName) =
     if (curves) curves.update();
     if (tests) tests.update();
   };
-  const measureNames = measures.map(({ name }) => name);
+  const measureNames = measures.map(({ title }) => title);
   const measureDropdown = dropdown("Measure", measureNames, (i) => {
     state.measure = measures[i];
     update();
@@ -133,6 +133,7 @@ export const sweepSection = ({ networks, layers, groups, measures }, fileName) =
     state.layer = i;
     update();
   });
+  layerDropdown.select.value = opened;
   return {
     title: "Networks",
     summary:

@@ -64,8 +64,8 @@ export const describeQuantity = (quantity, units) => {
 };
 
 /** A measure's name, with its direction if it is not symmetric: "y predicted from x". */
-export const describeMeasure = ({ name, direction }) =>
-  direction ? `${name} (${direction})` : name;
+export const describeMeasure = ({ title, direction }) =>
+  direction ? `${title} (${direction})` : title;
 
 const csvField = (value) => {
   if (value === null || value === undefined || Number.isNaN(value)) return "";

@@ -19,6 +19,9 @@ const unpackTrajectory = (section) => {
   return {
     ...{ steps, layers, state, shades },
     positions: section.positions || steps.map((_, i) => i),
+    /** Where each step is drawn: a logarithmic axis has another place for step 0. */
+    places: section.log_positions || section.positions || steps.map((_, i) => i),
+    isLogarithmic: Boolean(section.log_positions),
     hasPositions: Boolean(section.positions),
     /** Values of all steps (rows) and layers, and the bounds of their intervals, if any. */
     values: () => unpack(state.measure[state.quantity]),
@@ -74,13 +77,13 @@ const missingNote = (reasons) => {
 
 export const trajectorySection = (section, fileName) => {
   const trajectory = unpackTrajectory(section);
-  const { steps, layers, state, positions } = trajectory;
+  const { steps, layers, state, places } = trajectory;
   const curves = addStepCurves(trajectory, section, fileName);
   const bars = addLayerBars(trajectory, fileName);
 
   const slider = stepSlider(steps, (i) => {
     state.step = i;
-    const position = positions[i];
+    const position = places[i];
     Plotly.relayout(curves.canvas, { "shapes[0].x0": position, "shapes[0].x1": position });
     bars.update();
   });
@@ -90,7 +93,7 @@ export const trajectorySection = (section, fileName) => {
     curves.update();
     bars.update();
   };
-  const measureNames = section.measures.map(({ name }) => name);
+  const measureNames = section.measures.map(({ title }) => title);
   const measureDropdown = dropdown("Measure", measureNames, (i) => {
     state.measure = section.measures[i];
     update();

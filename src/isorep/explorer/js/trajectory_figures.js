@@ -53,15 +53,15 @@ const chanceTrace = (x, level, color) => ({
 });
 
 /** Ticks at as many steps as fit beside each other. */
-const stepTicks = (steps, positions, pixels) => {
+const stepTicks = (steps, places, pixels) => {
   const tickPixels = 8 * longestLength(steps, 14) + 10;
   const stepNames = ticks(steps, Math.max(2, Math.floor(pixels / tickPixels)), 14);
-  const tickvals = stepNames.tickvals.map((i) => positions[i]);
+  const tickvals = stepNames.tickvals.map((i) => places[i]);
   return { ...stepNames, tickvals, tickangle: 0 };
 };
 
 export const addStepCurves = (trajectory, section, fileName) => {
-  const { steps, layers, state, positions, shades } = trajectory;
+  const { steps, layers, state, places, shades } = trajectory;
   const { reference, convergence, level } = section;
   const legendNames = shortNames(layers, 22);
 
@@ -113,7 +113,7 @@ export const addStepCurves = (trajectory, section, fileName) => {
         type: "scatter",
         mode: steps.length <= MAX_MARKERS ? "lines+markers" : "lines",
         name: legendNames[k],
-        x: positions,
+        x: places,
         y: finiteOrNull(curve),
         connectgaps: false,
         cliponaxis: false,
@@ -130,12 +130,13 @@ export const addStepCurves = (trajectory, section, fileName) => {
     const traces = [
       ...curves,
       ...(low
-        ? shades.map((shade, k) => intervalTrace(positions, column(low, k), column(high, k), shade))
+        ? shades.map((shade, k) => intervalTrace(places, column(low, k), column(high, k), shade))
         : []),
-      ...(chance ? shades.map((shade, k) => chanceTrace(positions, column(chance, k), shade)) : []),
+      ...(chance ? shades.map((shade, k) => chanceTrace(places, column(chance, k), shade)) : []),
     ];
     if (convergence) traces.push(convergenceTrace(trajectory, convergence, errorBars));
-    const isScale = trajectory.hasPositions && steps.length > 12;
+    const { isLogarithmic } = trajectory;
+    const isScale = trajectory.hasPositions && !isLogarithmic && steps.length > 12;
     const room = width - (isNarrow(width) ? 110 : 300);
     return {
       traces,
@@ -148,15 +149,18 @@ export const addStepCurves = (trajectory, section, fileName) => {
           traceorder: "normal",
           ...(isNarrow(width) ? LEGEND_BELOW : {}),
         },
-        xaxis: axis("step", isScale ? {} : stepTicks(steps, positions, room)),
+        xaxis: axis("step", {
+          ...(isScale ? {} : stepTicks(steps, places, room)),
+          ...(isLogarithmic ? { type: "log" } : {}),
+        }),
         yaxis: axis(wrapTitle(trajectory.title(), width), { range: trajectory.range() }),
         shapes: [
           {
             type: "line",
             xref: "x",
             yref: "paper",
-            x0: positions[state.step],
-            x1: positions[state.step],
+            x0: places[state.step],
+            x1: places[state.step],
             y0: 0,
             y1: 1,
             line: { color: "#c40000", width: 1.5, dash: "dot" },

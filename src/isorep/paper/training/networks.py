@@ -2,7 +2,8 @@
 
 The folder of a network is named by a hash of everything that determines it: its architecture, its
 recipe, its seed, the images and labels, the kind of device and the version of PyTorch. If one of
-them changes, a new network is trained; otherwise the stored one is read.
+them changes, a new network is trained; otherwise the stored one is read. Beside it, ``.part`` is a
+network in training, from which a run continues that was killed.
 """
 
 from __future__ import annotations
@@ -10,24 +11,28 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import torch
 from rich.console import Console
 
 import isorep
-from isorep._utils.atomic import new_folder
+from isorep._utils.atomic import new_file, new_folder
 from isorep.paper.data.image_data import ImageData
 from isorep.paper.models.classifier import Classifier
 from isorep.paper.training.recipe import Wanted
-from isorep.paper.training.train import Epoch, State, Task, Training, train
+from isorep.paper.training.train import Checkpoint, Epoch, State, Task, Training, train
 from isorep.paper.training.training_progress import training_bars
 
 _END = "end"
+
+SAVED_EVERY = 60.0
+"""Seconds of training that a kill loses, beside the epoch that it interrupts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +130,9 @@ def obtain(
 ) -> dict[str, Trained]:
     """Read the networks that are stored, and train the others.
 
-    Each network is written as soon as it is trained.
+    Each network is written as soon as it is trained, and its training about once a minute: after a
+    kill, the same call continues with the epoch after the one that was written, to the same
+    network.
 
     Parameters
     ----------
@@ -165,9 +172,17 @@ def obtain(
                 wanted[name].seed,
                 wanted[name].recipe,
                 wanted[name].keep,
+                _read_checkpoint(folders[name]),
             )
             for name in missing
         ]
+        saved = [perf_counter()] * len(missing)
+
+        def save(index: int, make: Callable[[], Checkpoint]) -> None:
+            network_folder = folders[missing[index]]
+            if network_folder is not None and perf_counter() - saved[index] >= SAVED_EVERY:
+                _write_checkpoint(network_folder, make())
+                saved[index] = perf_counter()
 
         def store(index: int, training: Training) -> None:
             name = missing[index]
@@ -177,6 +192,7 @@ def obtain(
             network_folder = folders[name]
             if network_folder is not None:
                 write(network_folder, result, describe(wanted[name], data, device))
+                _part(network_folder).unlink(missing_ok=True)
             trained[name] = result
 
         recipes = [task.recipe for task in tasks]
@@ -186,10 +202,35 @@ def obtain(
                 data.train_images,
                 on_epoch,
                 on_end=store,
+                on_checkpoint=save,
                 test=(data.test_images, data.test_labels),
                 device=device,
             )
     return {name: trained[name] for name in wanted}
+
+
+def _part(folder: Path) -> Path:
+    """Return the file of a network in training, beside its folder."""
+    return folder.with_name(f"{folder.name}.part")
+
+
+def _write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with new_file(_part(folder)) as file:
+        torch.save(checkpoint._asdict(), file)
+
+
+def _read_checkpoint(folder: Path | None) -> Checkpoint | None:
+    """Return where the training of a network stopped; None for a new training."""
+    if folder is None or not _part(folder).exists():
+        return None
+    try:
+        return Checkpoint(**torch.load(_part(folder), weights_only=True, map_location="cpu"))
+    except Exception as error:
+        raise ValueError(
+            f"cannot read the network in training in {str(_part(folder))!r} ({error}). Remove the "
+            "file to train the network from the start"
+        ) from error
 
 
 def _effort(wanted: Wanted) -> tuple[bool, int]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Event
 from typing import Any, NamedTuple
 
@@ -27,6 +28,37 @@ leaves most of a GPU idle; with more than four, they wait for Python."""
 EVALUATED_AT_ONCE = 2048
 
 
+class Epoch(NamedTuple):
+    """Loss and accuracy after an epoch; without test images, the last two are NaN."""
+
+    train_loss: float
+    train_accuracy: float
+    test_loss: float
+    test_accuracy: float
+
+
+class Checkpoint(NamedTuple):
+    """A training after some epochs, from which it continues as if it had not stopped.
+
+    Attributes
+    ----------
+    network, optimizer : dict
+        State of the network and of Adam.
+    generator : Tensor
+        State of the generator of the order of the batches.
+    history : list of tuple
+        Loss and accuracy of each `Epoch`.
+    states : dict of epoch to state dict
+        The stored weights.
+    """
+
+    network: State
+    optimizer: dict[str, Any]
+    generator: Tensor
+    history: list[tuple[float, ...]]
+    states: dict[int, State]
+
+
 @dataclass(frozen=True)
 class Task:
     """A network to train.
@@ -43,6 +75,8 @@ class Task:
         Training.
     keep : tuple of int
         Epochs after which the weights are stored.
+    checkpoint : Checkpoint, optional
+        Where an earlier training of the network stopped.
     """
 
     network: Classifier
@@ -50,15 +84,7 @@ class Task:
     seed: int
     recipe: Recipe
     keep: tuple[int, ...] = ()
-
-
-class Epoch(NamedTuple):
-    """Loss and accuracy after an epoch; without test images, the last two are NaN."""
-
-    train_loss: float
-    train_accuracy: float
-    test_loss: float
-    test_accuracy: float
+    checkpoint: Checkpoint | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +117,7 @@ def train(
     on_epoch: Callable[[int, int, float], Any] = lambda task, epoch, loss: None,
     *,
     on_end: Callable[[int, Training], Any] = lambda task, training: None,
+    on_checkpoint: Callable[[int, Callable[[], Checkpoint]], Any] = lambda task, make: None,
     test: tuple[NDArray[np.float32], NDArray[np.int64]] | None = None,
     device: str = "cpu",
 ) -> list[Training]:
@@ -113,6 +140,9 @@ def train(
     on_end : callable
         Called as ``on_end(index of the task, training)`` when a network is trained, from the
         training thread.
+    on_checkpoint : callable
+        Called as ``on_checkpoint(index of the task, make)`` after every epoch but the last, from
+        the training thread; ``make()`` returns a `Checkpoint`.
     test : (images, labels), optional
         Test images, for the test loss and accuracy after each epoch.
     device : str
@@ -135,6 +165,7 @@ def train(
                 on_test,
                 stop,
                 lambda *state: on_epoch(index, *state),
+                partial(on_checkpoint, index),
             )
         on_end(index, training)
         return training
@@ -176,6 +207,7 @@ def _train_one(
     test: tuple[Tensor, Tensor] | None,
     stop: Event,
     on_epoch: Callable[[int, float], Any],
+    on_checkpoint: Callable[[Callable[[], Checkpoint]], Any],
 ) -> Training:
     network, recipe = task.network.to(images.device), task.recipe
     labels = torch.as_tensor(task.labels, device=images.device)
@@ -188,8 +220,24 @@ def _train_one(
         on_test = (np.nan, np.nan) if test is None else evaluate(network, *test)
         return Epoch(*evaluate(network, images, labels), *on_test)
 
-    history = [measure()]
-    states: dict[int, State] = {}
+    def checkpoint() -> Checkpoint:
+        return Checkpoint(
+            _copy(network),
+            optimizer.state_dict(),
+            generator.get_state(),
+            [tuple(epoch) for epoch in history],
+            states,
+        )
+
+    if task.checkpoint is None:
+        history = [measure()]
+        states: dict[int, State] = {}
+    else:
+        network.load_state_dict(dict(task.checkpoint.network))
+        optimizer.load_state_dict(task.checkpoint.optimizer)
+        generator.set_state(task.checkpoint.generator)
+        history = [Epoch(*epoch) for epoch in task.checkpoint.history]
+        states = dict(task.checkpoint.states)
     while True:
         epochs, loss = len(history) - 1, history[-1].train_loss
         if epochs in task.keep:
@@ -198,6 +246,8 @@ def _train_one(
             on_epoch(epochs, loss)
         if loss < recipe.target_loss or epochs >= recipe.max_epochs:
             break
+        if epochs:
+            on_checkpoint(checkpoint)
         network.train()
         order = torch.randperm(len(images), generator=generator).to(images.device)
         for batch in torch.split(order, recipe.batch_size):

@@ -1,0 +1,66 @@
+"""The built site works without a network, and its search finds what readers look for."""
+
+import re
+
+import pytest
+
+SEARCHES = {
+    "confidence interval": "isorep.inference.interval",
+    "tokens": "tutorials/tokens",
+    "left padding": "tutorials/tokens",
+    "mat file": "files",
+}
+LAPTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+WIDE = ["index.html", "files.html", "correction.html", "reference/api/isorep.compare.html"]
+
+
+@pytest.mark.slow  # builds the site
+def test_no_page_loads_anything_from_elsewhere(site):
+    pages = sorted(site.rglob("*.html"))
+    assert len(pages) > 100
+    for page in pages:
+        text = page.read_text()
+        loaded = re.findall(r"<(?:script|img|link|iframe)\b[^>]*?(?:src|href)=\"([^\"]*)\"", text)
+        assert not [url for url in loaded if re.match(r"(\w+:)?//", url)], page
+    for style in site.rglob("*.css"):
+        assert not re.search(r"(@import|url\()\s*['\"]?(\w+:)?//", style.read_text()), style
+
+
+@pytest.mark.slow
+def test_formulas_are_rendered(site):
+    text = (site / "correction.html").read_text()
+    assert text.count("<math") > 20
+    assert "$" not in re.sub(r"<pre>.*?</pre>", "", text, flags=re.DOTALL)
+
+
+@pytest.mark.slow
+def test_gallery_pages_offer_a_script_and_a_notebook(site):
+    pages = sorted((site / "auto_gallery").glob("plot_*.html"))
+    assert len(pages) >= 12
+    for page in pages:
+        text = page.read_text()
+        assert f"{page.stem}.ipynb" in text
+        assert f"{page.stem}.py" in text
+        assert "sphx_glr_plot_" in text  # a picture
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("words", SEARCHES)
+def test_search_finds(site, browser, words):
+    tab = browser.new_page(viewport=LAPTOP)
+    tab.goto(f"{(site / 'search.html').as_uri()}?q={words.replace(' ', '+')}")
+    results = tab.locator("#search-results ul.search li a")
+    results.first.wait_for(timeout=60_000)
+    found = results.evaluate_all("links => links.slice(0, 10).map(link => link.href)")
+    tab.close()
+    assert any(f"/{SEARCHES[words]}.html" in link for link in found), found
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("viewport", [LAPTOP, PHONE], ids=["laptop", "phone"])
+def test_pages_fit_the_screen(site, browser, viewport):
+    tab = browser.new_page(viewport=viewport)
+    for page in WIDE:
+        tab.goto((site / page).as_uri())
+        assert tab.evaluate("document.documentElement.scrollWidth") <= viewport["width"], page
+    tab.close()

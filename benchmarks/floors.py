@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -26,8 +26,8 @@ def pair(x: Floats, y: Floats) -> None:
 
 def alignment(x: Floats, y: Floats) -> None:
     """CKA: three products in the precision of the arrays, and their norms."""
-    for product in (x.T @ x, y.T @ y, x.T @ y):
-        np.linalg.norm(product)
+    for gram_or_cross in (x.T @ x, y.T @ y, x.T @ y):
+        np.linalg.norm(gram_or_cross)
 
 
 def rotation(x: Floats, y: Floats) -> None:
@@ -68,6 +68,27 @@ def grid(xs: Sequence[Floats], ys: Sequence[Floats]) -> None:
             np.linalg.svd(cross, compute_uv=False)
 
 
+def permutations(xs: Sequence[Floats], ys: Sequence[Floats], count: int) -> None:
+    """PWCCA after permutations: for each pair and permutation, one product and one decomposition.
+
+    The layers stand for their whitened variates, which cost nothing beside this.
+    """
+    rng = np.random.default_rng(0)
+    orders = np.array([rng.permutation(len(xs[0])) for _ in range(count)])
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor() as pool:
+        for _ in pool.map(lambda pair: _permuted(*pair, orders), product(xs, ys)):
+            pass
+
+
+def _permuted(x: Floats, y: Floats, orders: NDArray[np.int64]) -> None:
+    fixed, moved = (x, y) if y.shape[1] <= x.shape[1] else (y, x)
+    n, p = moved.shape
+    for part in np.array_split(orders, -(-len(orders) * n * p // 2**20)):
+        rows = moved[np.ascontiguousarray(part.T).ravel()].reshape(n, -1)
+        matrices = (fixed.T @ rows).reshape(-1, len(part), p).transpose(1, 2, 0)
+        np.linalg.eigh(matrices @ matrices.mT)
+
+
 def sweep(networks: Sequence[Floats], threads: int) -> None:
     """Loop over tiles of pairs: a float32 product each, small decompositions on all cores.
 
@@ -89,9 +110,9 @@ def sweep(networks: Sequence[Floats], threads: int) -> None:
 
     with ThreadPoolExecutor(threads) as pool:
         for i, j in [*((i, i) for i in range(len(tiles))), *combinations(range(len(tiles)), 2)]:
-            product = stacked[i].T @ stacked[j]
+            cross = stacked[i].T @ stacked[j]
             parts = [
-                product[a * p : (a + 1) * p, b * p : (b + 1) * p]
+                cross[a * p : (a + 1) * p, b * p : (b + 1) * p]
                 for a in range(len(tiles[i]))
                 for b in range(len(tiles[j]))
                 if i != j or a < b

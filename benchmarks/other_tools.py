@@ -76,7 +76,11 @@ def anatome() -> list[Line]:
     from anatome.distance import linear_cka_distance, pwcca_distance, svcca_distance
 
     x, y = (torch.from_numpy(side) for side in inputs())
+    moved = x.clone().requires_grad_()
+    linear_cka_distance(moved, y, False).backward()
+    assert moved.grad is not None
     return [
+        ("norm of a gradient of cka", moved.grad.norm().item()),
         ("1 - pwcca", 1 - pwcca_distance(x, y, "svd").item()),
         ("1 - svcca", 1 - svcca_distance(x, y, 0.99, "svd").item()),
         ("1 - cka", 1 - linear_cka_distance(x, y, False).item()),

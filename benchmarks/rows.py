@@ -173,12 +173,14 @@ def _sweep(n: int, networks: int, p: int, svcca: Path | None, device: str) -> di
 def _infer(n: int) -> dict[str, Work]:
     """Correct a table of 12 x 12 layers by two measures, with intervals and chance levels.
 
-    Beside the same table without them.
+    Beside the same table without them. The floor is that of the permutations alone, their number
+    that of a table of this size.
     """
     a, b = (_layers(n, (16, 32, 64) * 4, seed) for seed in (0, 1))
     compared = partial(isorep.compare, *_named(a, b), measures=["pwcca", "cka"], progress=False)
     return {
         "isorep": Work(partial(compared, correct=True, interval=True, chance=True), rounds=1),
+        "floor": Work(partial(floors.permutations, a, b, 1999), rounds=1),
         "without inference": Work(compared),
     }
 

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from isorep._utils.parallel import (
     StoppedError,
     check_stopped,
+    full_precision,
     n_workers,
     one_thread,
     parallel_map,
@@ -43,6 +44,23 @@ def test_an_error_lifts_the_limit_too():
         with pytest.raises(RuntimeError), one_thread():
             raise RuntimeError
         assert _blas_threads() == before
+
+
+def test_the_last_to_leave_restores_what_training_allows():
+    torch = pytest.importorskip("torch")
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        first, second = full_precision(), full_precision()
+        first.__enter__()
+        second.__enter__()
+        assert torch.get_float32_matmul_precision() == "highest"
+        first.__exit__(None, None, None)
+        assert torch.get_float32_matmul_precision() == "highest"
+        second.__exit__(None, None, None)
+        assert torch.get_float32_matmul_precision() == "high"
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def _where(item):

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, lru_cache
 from pathlib import Path
 from threading import Event, Lock, local
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
@@ -25,6 +25,8 @@ _lock = Lock()
 _this_thread = local()
 _open_blocks = 0
 _limit = ExitStack()
+_full_blocks = 0
+_full = ExitStack()
 
 
 @contextmanager
@@ -57,16 +59,33 @@ def _thread_pools(n_modules: int) -> ThreadpoolController:
 
 @contextmanager
 def full_precision() -> Iterator[None]:
-    """Make PyTorch multiply float32 matrices in full precision inside the block.
+    """Make PyTorch multiply float32 matrices in full precision while such a block is open.
 
     After ``torch.set_float32_matmul_precision("high")``, usual in training, GPUs multiply in
     TensorFloat-32. Its 10 bits would move a correlation by about 1e-3 rather than 1e-7. The
-    setting holds for the whole process.
+    setting holds for the whole process. If several threads open blocks, the first changes it and
+    the last restores it.
     """
+    global _full_blocks
     torch = sys.modules.get("torch")  # if it is not loaded, no array is a tensor
     if torch is None:
         yield
         return
+    with _lock:
+        if _full_blocks == 0:
+            _full.callback(_set_full_precision(torch))
+        _full_blocks += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _full_blocks -= 1
+            if _full_blocks == 0:
+                _full.close()
+
+
+def _set_full_precision(torch: Any) -> Callable[[], None]:
+    """Set full precision, and return the function that restores what was set before."""
     try:
         precision = torch.get_float32_matmul_precision()
     except RuntimeError:  # the precision was set for single backends, as PyTorch 2.9 allows
@@ -74,12 +93,13 @@ def full_precision() -> Iterator[None]:
     matmuls = [torch.backends.cuda.matmul, getattr(torch.backends.mkldnn, "matmul", None)]
     by_backend = [(x, x.fp32_precision) for x in matmuls if hasattr(x, "fp32_precision")]
     torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
+
+    def restore() -> None:
         torch.set_float32_matmul_precision(precision)
         for matmul, backend_precision in by_backend:
             matmul.fp32_precision = backend_precision
+
+    return restore
 
 
 def n_workers() -> int:

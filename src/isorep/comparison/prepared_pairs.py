@@ -7,7 +7,7 @@ from itertools import product
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from isorep._utils.parallel import full_precision, n_workers, parallel_map
+from isorep._utils.parallel import n_workers, parallel_map
 from isorep._utils.progress import track
 from isorep.comparison.pairs import Ranks, TakePair
 from isorep.comparison.provenance import describe_layers
@@ -83,7 +83,7 @@ class PreparedPairs:
             i, j = cell
             take(i, j, self._coupled(i, j, x_bases[i], y_bases[j]))
 
-        with full_precision(), closing(parallel_map(couple_cell, cells, self._at_once)) as coupled:
+        with closing(parallel_map(couple_cell, cells, self._at_once)) as coupled:
             for _ in track(
                 coupled,
                 "compare",
@@ -116,7 +116,7 @@ class PreparedPairs:
                 precision=self._precision,
             )
 
-        with full_precision(), closing(parallel_map(prepare_layer, list(layers))) as prepared:
+        with closing(parallel_map(prepare_layer, list(layers))) as prepared:
             return list(
                 track(prepared, f"prepare {name}", len(layers), self._progress, unit="layers")
             )

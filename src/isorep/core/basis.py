@@ -265,11 +265,15 @@ class Basis:
         """See `factor`; None stands for the identity."""
         return self.principal.rotation
 
-    @cached_property
+    @property
     def in_double(self) -> Basis:
         """The same basis by float64 products: itself, unless it is of float32 products."""
-        if self.make_double is None:
-            return self
+        # A basis that cached itself would stay in memory until a collection of cycles.
+        return self if self.make_double is None else self._double
+
+    @cached_property
+    def _double(self) -> Basis:
+        assert self.make_double is not None
         return replace(self.make_double(), structure=self.structure, sample_ids=self.sample_ids)
 
     @property
@@ -293,7 +297,7 @@ class Basis:
     @cached_property
     def q(self) -> Array:
         """The orthonormal basis Q, (n, r)."""
-        factor = self._factor()
+        factor = self._factor_in_double()
         return factor if self.rotation is None else factor @ self.rotation
 
     @property
@@ -379,7 +383,7 @@ class Basis:
 
     def combine(self, coefficients: Array) -> Array:
         """Return ``Q @ coefficients``, (n, k), without computing Q."""
-        factor = self._factor()
+        factor = self._factor_in_double()
         if self.rotation is None:
             return factor @ coefficients
         return factor @ (self.rotation @ coefficients)
@@ -388,6 +392,15 @@ class Basis:
         if self.factor is None:
             raise _samples_unknown()
         return self.factor
+
+    def _factor_in_double(self) -> Array:
+        """Return the factor in float64, which that of float32 products is not."""
+        factor = self._factor()
+        if self.make_double is None:
+            return factor
+        xp = array_namespace(factor)
+        converted: Array = xp.astype(factor, xp.float64)
+        return converted
 
 
 def half_precision(x: ArrayLike, samples: Array, held_dtype: str, name: str) -> str | None:

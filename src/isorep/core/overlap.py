@@ -167,11 +167,14 @@ class Overlap:
             ],
         )
 
-    @cached_property
+    @property
     def in_double(self) -> Overlap:
         """The same overlap by float64 products: itself, unless it is of float32 products."""
-        if self.single_errors is None:
-            return self
+        # An overlap that cached itself would stay in memory until a collection of cycles.
+        return self if self.single_errors is None else self._double
+
+    @cached_property
+    def _double(self) -> Overlap:
         return replace(couple(self.x.in_double, self.y.in_double), n_omitted=self.n_omitted)
 
     @property

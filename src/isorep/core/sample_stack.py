@@ -87,11 +87,14 @@ class StackedSide:
         norms: Array = xp.sqrt(xp.sum(side.scores**2, axis=2))
         return norms * self.unit
 
-    @cached_property
+    @property
     def principal(self) -> tuple[StackedSide, Array | None]:
         """The side with the axes of PCA, and the rotations to them, (b, k, k); None for none."""
-        if self.is_principal:
-            return self, None
+        # A side that cached itself would stay in memory until a collection of cycles.
+        return (self, None) if self.is_principal else self._principal
+
+    @cached_property
+    def _principal(self) -> tuple[StackedSide, Array]:
         xp = array_namespace(self.roots)
         # Left vectors are orthonormal also for tiny singular values.
         rotations = xp.flip(xp.linalg.eigh(self._gram)[1], axis=-1)

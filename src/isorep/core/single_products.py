@@ -11,6 +11,7 @@ import numpy as np
 from array_api_compat import array_namespace, device
 
 from isorep._utils.arrays import Array
+from isorep._utils.parallel import full_precision
 
 ROWS_AT_ONCE = 16384
 """Rows whose products are added in float32; fewer would be hardly more accurate."""
@@ -81,7 +82,8 @@ def single_product(x: Array, y: Array) -> Array:
     total: Any = None
     for start in range(0, n, ROWS_AT_ONCE):
         rows = slice(start, min(start + ROWS_AT_ONCE, n))
-        part = x[rows, :].T @ y[rows, :]
+        with full_precision():
+            part = x[rows, :].T @ y[rows, :]
         if total is None:
             total = part if n <= ROWS_AT_ONCE else xp.astype(part, xp.float64)
         else:

@@ -25,6 +25,12 @@ KEPT = 2**27
 """Largest size in bytes of the bases without a block that are kept for the next pair."""
 
 
+LEAST_SIZE = 1e-5
+"""Least singular value, relative to the largest, of directions that stay without a block."""
+
+MOST_LOST = 100.0
+"""Sum of reciprocals by which the variances of whitened directions may fall without a block."""
+
 AT_ONCE = 2**24
 """Size in bytes of the overlaps without a block that are computed at a time."""
 
@@ -82,7 +88,9 @@ class SharedParts:
     ) -> Sequence[_Without]:
         kept = self._without.get(basis)
         if kept is None:
-            kept = [_Without.from_block(basis, block) for block in blocks]
+            kept = _downdated(basis, blocks) or [
+                _Without.from_block(basis, block) for block in blocks
+            ]
             n_bytes = len(kept) * 16 * basis.rank**2
             if self._kept_bytes + n_bytes <= KEPT:
                 self._kept_bytes += n_bytes
@@ -99,7 +107,7 @@ class _Without:
     n_samples : int
         Number of samples that are left.
     roots : (r_b, r) array
-        Loadings of the axes of PCA of these samples, in the components of the basis.
+        Loadings of the axes of these samples, in the components of the basis.
     offset : (r,) array
         Mean of these samples minus that of the basis, in its components.
     rotation : (r, r_b) array
@@ -141,6 +149,40 @@ class _Without:
         )
 
 
+def _downdated(basis: Basis, blocks: Sequence[NDArray[np.int64]]) -> list[_Without] | None:
+    """Leave out each block by the Cholesky factor of the Gram matrix of the other rows of Q.
+
+    None unless all directions are certain to stay, with the digits they have.
+    """
+    if float(basis.singular_values[-1] / basis.singular_values[0]) < LEAST_SIZE:
+        return None
+    xp = array_namespace(basis.q)
+    taken = [xp.take(basis.q, rows_like(basis.q, block), axis=0) for block in blocks]
+    counts = [basis.n_samples - len(block) for block in blocks]
+    # The columns of Q have a mean of 0 over all samples.
+    means = xp.stack([-xp.sum(q, axis=0) / n for q, n in zip(taken, counts, strict=True)])
+    identity = xp.eye(basis.rank, dtype=means.dtype, device=device(means))
+    grams = xp.stack(
+        [
+            identity - q.T @ q - n * means[i, :, None] * means[i, None, :]
+            for i, (q, n) in enumerate(zip(taken, counts, strict=True))
+        ]
+    )
+    try:
+        lowers = xp.linalg.cholesky(grams)
+    except (np.linalg.LinAlgError, RuntimeError):
+        return None
+    rotations = xp.matrix_transpose(xp.linalg.inv(lowers))
+    # The sum of the reciprocal eigenvalues, which are 1 of a block without samples; NaN fails.
+    if not bool(xp.all(xp.sum(rotations**2, axis=(1, 2)) < basis.rank + MOST_LOST)):
+        return None
+    roots = xp.matrix_transpose(lowers)
+    return [
+        _Without(n, roots[i, ...], means[i, :], rotations[i, ...], means[i, :] @ rotations[i, ...])
+        for i, n in enumerate(counts)
+    ]
+
+
 def _ranks(pair: tuple[_Without, _Without]) -> list[int]:
     return [side.roots.shape[0] for side in pair]
 
@@ -171,7 +213,6 @@ def _side(basis: Basis, parts: Sequence[_Without]) -> StackedSide:
     return StackedSide(
         basis,
         xp.stack([part.roots for part in parts]),
-        is_principal=True,
         n_samples=tuple(part.n_samples for part in parts),
         offsets=xp.stack([part.offset for part in parts]),
     )

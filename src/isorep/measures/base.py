@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._utils.arrays import Array, ArrayLike, to_numpy
-from isorep._utils.parallel import full_precision
 from isorep._utils.validation import check_name
 from isorep.core.basis import Solver
 from isorep.core.overlap import Overlap, couple_arrays
@@ -513,10 +512,7 @@ class Measure:
         check_precision(precision, [measure], inferred=correct)
         takes_single = measure.takes_single(structured=bool(structure)) and not correct
         products = {"precision": precision} if takes_single else {}
-        with full_precision():
-            coupled = self.couple(
-                x, y, **structure, **products, solver=solver, nan_policy=nan_policy
-            )
+        coupled = self.couple(x, y, **structure, **products, solver=solver, nan_policy=nan_policy)
         score = measure.corrected(coupled, seed=seed) if correct else measure(coupled)
         return replace(
             score,

@@ -11,7 +11,7 @@ from isorep.core.overlap import Overlap
 from isorep.core.sample_stack import Stack, StackedSide
 from isorep.measures import chance_levels
 from isorep.measures.base import MeasureValue
-from isorep.measures.cca import mean_correlation, mean_squared_correlation
+from isorep.measures.cca import mean_squared_correlation
 from isorep.measures.measure_function import measure
 
 
@@ -24,13 +24,13 @@ def leading_rank(basis: Basis, variance: float) -> int:
     return _leading_rank(basis.singular_values, variance)
 
 
-def _leading_rank(singular_values: Array, variance: float) -> int:
-    xp = array_namespace(singular_values)
-    squares = (singular_values / singular_values[0]) ** 2
+def _leading_rank(s: Array, variance: float) -> int:
+    xp = array_namespace(s)
+    squares = (s / s[0]) ** 2
     sums = xp.cumulative_sum(squares)
     # With variance=1, rounding in the sum must not add a component.
     n_below = int(xp.count_nonzero(sums < variance * sums[-1] * (1 - 1e-12)))
-    return min(n_below + 1, singular_values.shape[0])
+    return min(n_below + 1, s.shape[0])
 
 
 def _leading_ranks(side: Basis | StackedSide, variance: float) -> set[int]:
@@ -60,9 +60,17 @@ def _check_share(variance: float) -> None:
         raise ValueError(f"variance must be a share to keep, in (0, 1], got {variance}")
 
 
+def _mean(leading: Overlap | Stack) -> Array:
+    """Return the mean correlation, without vectors: no other measure shares the decomposition."""
+    xp = array_namespace(leading.matrix)
+    correlations = xp.clip(singular_values(xp, leading.matrix), 0.0, 1.0)  # cosines
+    mean: Array = xp.mean(correlations, axis=-1)
+    return mean
+
+
 def _mean_of_stack(stack: Stack, variance: float) -> Array | None:
     leading = _leading_stack(stack, variance)
-    return None if leading is None else mean_correlation(leading)
+    return None if leading is None else _mean(leading)
 
 
 def _mean_square_of_stack(stack: Stack, variance: float) -> Array | None:
@@ -123,10 +131,7 @@ def svcca(overlap: Overlap, *, variance: float = 0.99) -> MeasureValue:
     (2, 1.0, 0.24)
     """
     used = _leading(overlap, variance)
-    # Nothing else needs the vectors of these correlations.
-    xp = array_namespace(used.matrix)
-    correlations = xp.clip(singular_values(xp, used.matrix), 0.0, 1.0)
-    return MeasureValue(float(xp.mean(correlations)), used, whitened=True)
+    return MeasureValue(float(_mean(used)), used, whitened=True)
 
 
 @measure(

@@ -27,6 +27,9 @@ excess grew with the rounds and 1 + sqrt(2) if it grew with their root; this is 
 ROUNDS_ERROR = sqrt(1 / 6)
 """Standard error of `ROUNDS_BACK`, if the true factor may be anywhere between 1 and 1 + sqrt(2)."""
 
+PERFECT = 1 - 1e-9
+"""Correlation of the population above which one counts as 1."""
+
 BATCH = 2**20
 """Size in bytes of the loadings of the samples that are simulated at a time."""
 
@@ -148,9 +151,12 @@ class Population:
                 f"independent ones, too few to correct {rx} and {ry} directions; take more groups, "
                 "or keep fewer directions"
             )
+        u, rho, wt = np.linalg.svd(to_numpy(sample.matrix))
         x_sums, y_sums = (to_numpy(side.loadings).sum(axis=1) for side in (x, y))
-        coordinates = _coordinates(x_sums[None], y_sums[None], to_numpy(sample.matrix)[None])
-        x_rotation, rho, y_rotation = (part[0] for part in coordinates)
+        x_rotation, y_rotation = (
+            rotation[0] for rotation in _with_signs(u[None], wt.T[None], x_sums[None], y_sums[None])
+        )
+        rho = np.clip(rho, 0.0, 1.0)
         with one_thread():
             spectrum = estimate_spectrum(rho, n, rx, ry, np.random.default_rng(seed))
         return cls(x, y, x_rotation, y_rotation, spectrum, n)
@@ -197,13 +203,16 @@ class Population:
             )
             rounds = np.zeros((2, n, *middle.shape))
             for (weight, rho), population_value in zip(self.spectrum.parts, exact, strict=True):
+                n_perfect = int(np.count_nonzero(rho > PERFECT))
                 for batch in self._batches(n):
                     following = [(i + 1) % n for i in batch]
                     samples = self._draw(loadings, rho, [factors[i] for i in batch])
-                    samples, sample_loadings = _canonical(samples)
+                    samples, sample_loadings = _canonical(samples, n_perfect)
                     rounds[0, batch] += weight * (np.asarray(measure(samples)) - population_value)
                     own_values = measure(self._populations(sample_loadings, rho[None, :]))
                     samples = self._draw(sample_loadings, rho, [factors[i] for i in following])
+                    if n_perfect > 1:
+                        samples, _ = _canonical(samples, n_perfect)
                     rounds[1, following] += weight * (np.asarray(measure(samples)) - own_values)
         change = rounds[1] - rounds[0]
         excess = rounds[0] - ROUNDS_BACK * change
@@ -289,41 +298,49 @@ def _simulated(basis: Basis, roots: Floats, rows: Floats | None = None) -> Stack
     return StackedSide(basis, roots, rows, basis.simulated_from or basis)
 
 
-def _canonical(samples: SampleStack) -> tuple[SampleStack, _Loadings]:
-    """Return samples with their decompositions, and the loadings of all canonical coordinates."""
+def _canonical(samples: SampleStack, n_perfect: int) -> tuple[SampleStack, _Loadings]:
+    """Return samples with their decompositions, and the loadings of all canonical coordinates.
+
+    Correlations that are 1 in the population are 1 in a sample, so rounding would choose their
+    coordinates. They are those of the population instead, which the sample's rows are in.
+    """
     x, y = (to_numpy(side.roots) for side in (samples.x, samples.y))
+    u, rho, w = np.linalg.svd(to_numpy(samples.whitened))
+    w = w.mT
+    if n_perfect > 1:
+        first = slice(0, n_perfect)
+        left, _, right = np.linalg.svd(u[:, first, first])
+        turn = (left @ right).mT
+        u[:, :, first], w[:, :, first] = u[:, :, first] @ turn, w[:, :, first] @ turn
     x_sums, y_sums = (
         roots @ to_numpy(side.basis.loadings).sum(axis=1)
         for roots, side in ((x, samples.x), (y, samples.y))
     )
-    u, rho, w = _coordinates(x_sums, y_sums, to_numpy(samples.whitened))
+    u, w = _with_signs(u, w, x_sums, y_sums)
     c = rho.shape[1]
-    svd = (u[:, :, :c], rho, w[:, :, :c])
+    svd = (u[:, :, :c], np.clip(rho, 0.0, 1.0), w[:, :, :c])
     return replace(samples, known_svd=svd), _Loadings(u.mT @ x, w.mT @ y)
 
 
-def _coordinates(x_sums: Floats, y_sums: Floats, matrices: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return all canonical coordinates of both sides, as rotations, and their correlations.
+def _with_signs(u: Floats, w: Floats, x_sums: Floats, y_sums: Floats) -> tuple[Floats, Floats]:
+    """Return rotations to canonical coordinates with signs that make sums of loadings positive.
 
-    Signs make the sum of the loadings positive. Otherwise rounding would choose them, and the same
-    seed could draw other samples.
+    Otherwise rounding would choose them, and the same seed could draw other samples.
 
     Parameters
     ----------
+    u, w : (b, rx, rx) and (b, ry, ry) arrays
+        Rotations, from a singular value decomposition.
     x_sums, y_sums : (b, rx) and (b, ry) arrays
         Sums of the loadings of each axis.
-    matrices : (b, rx, ry) array
-        Overlap matrices.
     """
-    u, rho, wt = np.linalg.svd(matrices)
-    w = wt.mT
     x_signs, y_signs = (
         np.where((rotation.mT @ sums[:, :, None])[:, :, 0] < 0, -1.0, 1.0)
         for rotation, sums in ((u, x_sums), (w, y_sums))
     )
-    c = rho.shape[1]
+    c = min(u.shape[1], w.shape[1])
     y_signs[:, :c] = x_signs[:, :c]
-    return u * x_signs[:, None, :], np.clip(rho, 0.0, 1.0), w * y_signs[:, None, :]
+    return u * x_signs[:, None, :], w * y_signs[:, None, :]
 
 
 def shared_scale(sample: Overlap) -> float:

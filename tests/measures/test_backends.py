@@ -154,6 +154,13 @@ def test_float32_products_in_every_library(library):
         assert found.precision == precision
         assert (found.x_rank, found.y_rank) == (6, 5)
         assert found.similarity == pytest.approx(expected.similarity, abs=found.error or error)
+    column = np.repeat(np.arange(5), 43)[:211, None].astype("float32")  # as labels, with a warning
+    with pytest.warns(isorep.CodedWarning, match="y is one column of 5 distinct integers"):
+        isorep.cka(make(x), make(column), precision="single")
+    noise = np.random.default_rng(0).standard_normal((211, 12)).astype("float32")
+    dominated = noise + 30 * x[:, :1] / x[:, 0].std()
+    with pytest.warns(isorep.CodedWarning, match="one direction of x carries 100% of the variance"):
+        isorep.cka(make(dominated), make(y), precision="single")
 
 
 def test_a_dtype_has_no_library_in_its_name(library):

@@ -297,7 +297,7 @@ class Basis:
     @cached_property
     def q(self) -> Array:
         """The orthonormal basis Q, (n, r)."""
-        factor = self._factor()
+        factor = self._factor_in_double()
         return factor if self.rotation is None else factor @ self.rotation
 
     @property
@@ -383,7 +383,7 @@ class Basis:
 
     def combine(self, coefficients: Array) -> Array:
         """Return ``Q @ coefficients``, (n, k), without computing Q."""
-        factor = self._factor()
+        factor = self._factor_in_double()
         if self.rotation is None:
             return factor @ coefficients
         return factor @ (self.rotation @ coefficients)
@@ -392,6 +392,15 @@ class Basis:
         if self.factor is None:
             raise _samples_unknown()
         return self.factor
+
+    def _factor_in_double(self) -> Array:
+        """Return the factor in float64, which that of float32 products is not."""
+        factor = self._factor()
+        if self.make_double is None:
+            return factor
+        xp = array_namespace(factor)
+        converted: Array = xp.astype(factor, xp.float64)
+        return converted
 
 
 def half_precision(x: ArrayLike, samples: Array, held_dtype: str, name: str) -> str | None:

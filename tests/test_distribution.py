@@ -91,6 +91,7 @@ def test_the_core_is_lean(metadata):
     assert sorted(re.split(r"[>=]", text)[0] for text in required) == [
         "array-api-compat",
         "numpy",
+        "pandas",
         "psutil",
         "scipy",
         "threadpoolctl",

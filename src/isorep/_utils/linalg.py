@@ -73,9 +73,9 @@ def stacked_svds_of_cosines(xp: Any, matrices: Array) -> tuple[Array, Array, Arr
     good = s[:, -1] >= SMALL
     if s.shape[1] > 1:
         good = good & (xp.min(s[:, :-1] - s[:, 1:], axis=1) >= TIED)
-    far = far / xp.maximum(s, SMALL)[:, None, :]
+    far = far / xp.clip(s, min=SMALL)[:, None, :]
     u, w = (near, far) if wide else (far, near)
-    s = xp.minimum(s, 1.0)  # only rounding makes a cosine exceed 1
+    s = xp.clip(s, max=1.0)  # only rounding makes a cosine exceed 1
     usable = to_numpy(good)
     if usable.all():
         return u, s, w
@@ -95,4 +95,4 @@ def _stacked(parts: list[tuple[Array, Array, Array]], xp: Any) -> tuple[Array, A
 
 def _thin(xp: Any, matrix: Array) -> tuple[Array, Array, Array]:
     u, s, vt = svd(xp, matrix)
-    return u, xp.minimum(s, 1.0), vt.T
+    return u, xp.clip(s, max=1.0), vt.T

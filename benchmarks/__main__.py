@@ -6,15 +6,15 @@ Ratios of one run are what to quote: seconds depend on what else the machine doe
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import platform
 import sys
-import warnings
 from datetime import date
 from pathlib import Path
 
 import numpy as np
-from contest import Contestant, compete
+from one_row import run_row
 from rows import rows
 from threadpoolctl import threadpool_info
 
@@ -35,25 +35,15 @@ def main() -> None:
     unknown = [name for name in options.rows if name not in known]
     if unknown:
         parser.error(f"unknown rows {', '.join(unknown)}; known: {', '.join(known)}")
-    # How many samples a number would need is not what is asked here.
-    warnings.simplefilter("ignore", isorep.FewSamplesWarning)
     print(_machine(), flush=True)
-    print("\n| work | program | seconds | over isorep | over the floor | peak MiB |")
-    print("|---|---|---|---|---|---|", flush=True)
+    print("\n| work | program | seconds | over isorep | over the floor | peak MiB | processor s |")
+    print("|---|---|---|---|---|---|---|", flush=True)
+    # Each row in a process of its own: threads of one row do not survive the forks of the next.
+    spawn = multiprocessing.get_context("spawn")
     for name in options.rows or known:
-        found = compete(known[name](), options.rounds)
-        for contestant in found:
-            print(_line(name, contestant, found), flush=True)
-
-
-def _line(row: str, one: Contestant, found: list[Contestant]) -> str:
-    seconds = {contestant.name: contestant.seconds for contestant in found}
-    floor = f"{one.seconds / seconds['floor']:.2f}" if "floor" in seconds else ""
-    partly = "" if one.part == 1 else f" (of {one.part:.2%} of the work)"
-    return (
-        f"| {row} | {one.name}{partly} | {one.seconds:.3g} | "
-        f"{one.seconds / seconds['isorep']:.2f} | {floor} | {one.memory:.0f} |"
-    )
+        process = spawn.Process(target=run_row, args=(name, options))
+        process.start()
+        process.join()
 
 
 def _machine() -> str:

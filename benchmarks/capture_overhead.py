@@ -1,10 +1,12 @@
 """Time that a capture adds to the forward passes of a model.
 
-``OMP_NUM_THREADS=2 python benchmarks/capture_overhead.py [--batches 12] [--device cuda]``
+``OMP_NUM_THREADS=1 python benchmarks/capture_overhead.py [--batches 12] [--device cuda]``
 
 Each batch goes through copies of the model in turn: alone, with the hooks of all its layers, and
-with those of its blocks. The median over the batches counts. The first batch of a capture, in which
-the first samples run again to find the axes, is a column of its own: it is paid once.
+with those of its blocks. The median over the batches counts: of processor time on a CPU, which
+other work on the machine changes little on one thread, and of seconds on a GPU. The first batch of
+a capture, in which the first samples run again to find the axes, is a column of its own: it is paid
+once.
 """
 
 from __future__ import annotations
@@ -86,11 +88,13 @@ def _to(batch: Batch, device: torch.device) -> Batch:
 
 
 def _seconds(function: Callable[[], Any], device: torch.device) -> tuple[Any, float]:
-    start = time.perf_counter()
+    on_gpu = device.type == "cuda"
+    clock = time.perf_counter if on_gpu else time.process_time
+    start = clock()
     result = function()
-    if device.type == "cuda":
+    if on_gpu:
         torch.cuda.synchronize(device)
-    return result, time.perf_counter() - start
+    return result, clock() - start
 
 
 def resnet(n_batches: int) -> tuple[nn.Module, list[Batch], str]:

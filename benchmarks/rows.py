@@ -147,7 +147,9 @@ def _grid_of_cka(n: int) -> dict[str, Work]:
 
 
 def _sweep(n: int, networks: int, p: int, svcca: Path | None, device: str) -> dict[str, Work]:
-    """All pairs of networks, p filters each, by PWCCA. Peers do 20 of the pairs.
+    """All pairs of networks, p filters each, by PWCCA.
+
+    Peers do 20 of the pairs, and the floor those of the first 200 networks.
 
     Only isorep can leave the CPU: then its layers are tensors that lie on the device, which a
     forked process cannot use, so that there is no figure for memory.
@@ -160,11 +162,15 @@ def _sweep(n: int, networks: int, p: int, svcca: Path | None, device: str) -> di
         placed = [torch.from_numpy(layer).to(device) for layer in given]
     named = {f"network{i}": {"conv": layer} for i, layer in enumerate(placed)}
     compared = partial(isorep.pairwise, named, measures="pwcca", progress=False)
-    count = networks * (networks - 1) // 2
+    count, few = networks * (networks - 1) // 2, given[:200]
     some = list(islice(combinations(given, 2), 0, None, max(1, count // 20)))[:20]
     return {
         "isorep": Work(compared, rounds=1 if device == "cpu" else None),
-        "floor": Work(partial(floors.sweep, given, os.cpu_count() or 1), rounds=1),
+        "floor": Work(
+            partial(floors.sweep, few, os.cpu_count() or 1),
+            part=len(few) * (len(few) - 1) / (networks * (networks - 1)),
+            rounds=1,
+        ),
         **_some_pairs("google/svcca", peers.google_svcca(svcca), some, count),
         **_some_pairs("netrep", peers.netrep(alpha=0.0), some, count),
     }

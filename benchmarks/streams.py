@@ -49,4 +49,4 @@ def _compared(models: Sequence[nn.Module], batches: Sequence[Any], layers: str) 
     compared = partial(
         isorep.compare, *models, data=batches, layers=layers, measures="pwcca", progress=False
     )
-    return {"isorep": Work(compared, rounds=3), "floor": Work(forward, rounds=3)}
+    return {"isorep": Work(compared), "floor": Work(forward)}

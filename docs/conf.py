@@ -29,6 +29,7 @@ extensions = [
 exclude_patterns = ["gallery", "auto_gallery/*.ipynb", "auto_gallery/*.py"]
 # A name that stands alone in backquotes, in docstrings.
 default_role = "name"
+smartquotes = False  # it makes a dash of the two hyphens of an option
 nitpicky = True
 nitpick_ignore = [("py:obj", "isorep.readers")]  # a group of entry points
 

@@ -1,5 +1,6 @@
 """The pages of the shell's commands, from the application itself."""
 
+import re
 from collections.abc import Iterator
 from textwrap import indent
 from typing import Any
@@ -62,7 +63,8 @@ def _command_page(name: str, command: Any) -> str:
 
 
 def _argument(record: tuple[str, str]) -> str:
-    return f"``{record[0]}``\n   {_help(record[1])}\n\n"
+    name = re.sub(r" <.*>$", "", record[0])  # the type in Python
+    return f"``{name}``\n   {_help(record[1])}\n\n"
 
 
 def _option(record: tuple[str, str]) -> str:

@@ -34,6 +34,14 @@ def test_formulas_are_rendered(site):
 
 
 @pytest.mark.slow
+def test_options_are_shown_as_they_are_typed(site):
+    pages = sorted((site / "reference" / "shell").glob("isorep-*.html"))
+    assert len(pages) >= 10
+    for page in pages:
+        assert not re.search("[\N{EN DASH}\N{RIGHT SINGLE QUOTATION MARK}]", page.read_text()), page
+
+
+@pytest.mark.slow
 def test_gallery_pages_offer_a_script_and_a_notebook(site):
     pages = sorted((site / "auto_gallery").glob("plot_*.html"))
     assert len(pages) >= 12

@@ -53,8 +53,8 @@ def _digest(model: nn.Module) -> str:
 def model_digest(model: nn.Module) -> str:
     """Return a digest of a model's structure and of some values of each of its tensors.
 
-    A table keeps it. It costs about 0.1 ms a tensor, whatever the sizes; see `array_digest`, whose
-    rows are here those of the tensor's first axis.
+    A table keeps it. The cost does not grow with the sizes of tensors; see `array_digest`, whose
+    rows are here those of a tensor's first axis.
     """
     digest = _structure_digest(model)
     for name, x in _tensors(model):

@@ -194,12 +194,16 @@ class Population:
         ]
         loadings = self._loadings
         with one_thread():
-            exact = self._values(measure, np.array([rho for _, rho in self.spectrum.parts]))
+            parts = np.array([rho for _, rho in self.spectrum.parts])
+            spectra = [parts, *(profile.spectra for profile in self.spectrum.profiles)]
+            ends = np.cumsum([len(some) for some in spectra])[:-1]
+            values = self._values(measure, np.concatenate(spectra))
+            exact, *of_profiles = np.split(values, ends)
             weights = [weight for weight, _ in self.spectrum.parts]
             middle = np.tensordot(weights, exact, axes=1)
             profiles = tuple(
-                (profile.misfits, self._values(measure, profile.spectra) - middle)
-                for profile in self.spectrum.profiles
+                (profile.misfits, some - middle)
+                for profile, some in zip(self.spectrum.profiles, of_profiles, strict=True)
             )
             rounds = np.zeros((2, n, *middle.shape))
             for (weight, rho), population_value in zip(self.spectrum.parts, exact, strict=True):
@@ -209,7 +213,7 @@ class Population:
                     samples = self._draw(loadings, rho, [factors[i] for i in batch])
                     samples, sample_loadings = _canonical(samples, n_perfect)
                     rounds[0, batch] += weight * (np.asarray(measure(samples)) - population_value)
-                    own_values = measure(self._populations(sample_loadings, rho[None, :]))
+                    own_values = measure(_populations(*self._sides(sample_loadings), rho[None, :]))
                     samples = self._draw(sample_loadings, rho, [factors[i] for i in following])
                     if n_perfect > 1:
                         samples, _ = _canonical(samples, n_perfect)
@@ -255,23 +259,15 @@ class Population:
 
     def _values(self, measure: Callable[[SampleStack], ArrayLike], spectra: Floats) -> Floats:
         """Return the population value for each spectrum, (m, c): (m, ...)."""
+        x, y = self._sides(self._loadings)  # of all batches, so that each decomposes once
         parts = [
-            np.asarray(measure(self._populations(self._loadings, spectra[batch])))
+            np.asarray(measure(_populations(x, y, spectra[batch])))
             for batch in self._batches(len(spectra))
         ]
         return np.concatenate(parts)
 
-    def _populations(self, loadings: _Loadings, correlations: Floats) -> SampleStack:
-        """Return the overlaps of populations, with (1 or b) loadings and (b or 1, c) spectra."""
-        a, b, c = self.x.rank, self.y.rank, correlations.shape[1]
-        matrix = np.zeros((len(correlations), a, b))
-        matrix[:, range(c), range(c)] = correlations
-        # The paper's projection weights depend on the directions of equal correlations, which a new
-        # decomposition would choose arbitrarily.
-        svd = (np.eye(a, c)[None, ...], correlations, np.eye(b, c)[None, ...])
-        return SampleStack(
-            _simulated(self.x, loadings.x), _simulated(self.y, loadings.y), matrix, svd
-        )
+    def _sides(self, loadings: _Loadings) -> tuple[StackedSide, StackedSide]:
+        return _simulated(self.x, loadings.x), _simulated(self.y, loadings.y)
 
     def _draw(
         self, loadings: _Loadings, correlations: Floats, factors: Sequence[BartlettFactor]
@@ -292,6 +288,17 @@ class Population:
         n_bytes = 16 * (self.x.rank * self.x.n_features + self.y.rank * self.y.n_features)
         size = max(1, BATCH // n_bytes)
         return [list(range(start, min(start + size, n))) for start in range(0, n, size)]
+
+
+def _populations(x: StackedSide, y: StackedSide, correlations: Floats) -> SampleStack:
+    """Return the overlaps of populations, of (1 or b) loadings and (b or 1, c) spectra."""
+    a, b, c = x.rank, y.rank, correlations.shape[1]
+    matrix = np.zeros((len(correlations), a, b))
+    matrix[:, range(c), range(c)] = correlations
+    # The paper's projection weights depend on the directions of equal correlations, which a new
+    # decomposition would choose arbitrarily.
+    svd = (np.eye(a, c)[None, ...], correlations, np.eye(b, c)[None, ...])
+    return SampleStack(x, y, matrix, svd)
 
 
 def _simulated(basis: Basis, roots: Floats, rows: Floats | None = None) -> StackedSide:

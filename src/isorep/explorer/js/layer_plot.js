@@ -136,7 +136,9 @@ export const addLayerPlot = (grid, state, fileName, select) => {
         hoverdistance: 40,
         showlegend: traces.length > 1,
         legend: LEGEND_ABOVE,
-        xaxis: axis(nameOf(quantity), { range: zoomedRange(values) }),
+        xaxis: axis(`${plotlyText(measure.title, 40)} ${nameOf(quantity)}`, {
+          range: zoomedRange(values),
+        }),
         yaxis: axis("", {
           ...ticks(layers, fittingTicks(height), isNarrow(width) ? 12 : 28),
           range: [layers.length - 0.5, -0.5],

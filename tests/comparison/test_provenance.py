@@ -6,6 +6,7 @@ import json
 import socket
 
 import numpy as np
+import pandas
 import pytest
 import xarray
 
@@ -63,6 +64,13 @@ def test_digests_follow_values_names_and_order_of_layers():
     )
     digests = {provenance(compare(a))["data"]["a"]["digest"] for a in others}
     assert len(digests | {first["a"]["digest"]}) == len(others) + 1
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32"])
+def test_a_digest_does_not_depend_on_layout_or_byte_order(dtype):
+    x = np.round(100 * X["conv"]).astype(dtype)
+    same = [np.asfortranarray(x), np.repeat(x, 2, axis=0)[::2], x.astype(x.dtype.newbyteorder())]
+    assert {array_digest(layout) for layout in same} == {array_digest(x)}
 
 
 def test_one_network_with_itself_is_described_once():
@@ -183,3 +191,10 @@ def test_a_score_says_options_and_data():
     assert made["data"]["x"] == array_digest(x)
     assert isorep.cka(isorep.Basis.from_array(x), y).provenance["data"].keys() == {"y"}
     assert "provenance" not in score._repr_html_()
+
+
+def test_a_score_has_one_digest_of_a_data_frame_whatever_holds_its_numbers():
+    x = X["conv"]
+    frames = [pandas.DataFrame(x), *[pandas.DataFrame(x).astype("Float64") for _ in range(2)]]
+    made = [isorep.cka(frame, Y["conv"]).provenance["data"]["x"] for frame in frames]
+    assert made == [array_digest(x)] * 3

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from isorep._utils.optional import import_optional
 from isorep.activations.capture import capture
 from isorep.activations.paired_data import PairedData
 from isorep.activations.random_model import RandomModelWarning
@@ -23,6 +24,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import the functions that need PyTorch when they are asked for."""
     if name in ("capture_moments", "merge_over_ranks"):
+        import_optional("torch", "torch")
         from isorep.activations import distributed
 
         return getattr(distributed, name)

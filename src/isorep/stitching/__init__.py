@@ -1,1 +1,5 @@
 """Stitching: a network that continues from the activations of another."""
+
+from isorep._utils.optional import import_optional
+
+import_optional("torch", "torch")  # before a module below imports it

@@ -93,8 +93,8 @@ FEATURES = {
     "isorep.capture(type('Net', (), {'named_modules': None})(), x)": (
         "torch: pip install 'isorep[torch]'"
     ),
-    "isorep.stitch(None, 'fc', None, 'fc', x)": "torch: pip install 'isorep[torch]'",
-    "isorep.activations.capture_moments(None, x)": "torch: pip install 'isorep[torch]'",
+    "isorep.stitch": "torch: pip install 'isorep[torch]'",
+    "isorep.activations.capture_moments": "torch: pip install 'isorep[torch]'",
     "isorep.load(empty('a.safetensors'))": "safetensors: pip install 'isorep[safetensors]'",
     "isorep.load(empty('a.h5'))": "h5py: pip install 'isorep[hdf5]'",
     "isorep.load(empty('a.pt'))": "torch: pip install 'isorep[torch]'",

@@ -9,6 +9,7 @@ import pytest
 from helpers.shell import command_runner
 
 import isorep
+from isorep._utils.cores import available_cores
 from isorep.cli import installation
 
 
@@ -51,7 +52,7 @@ def test_json_says_everything(shell):
     assert found["ok"] is True
     assert found["problems"] == []
     assert found["isorep"] == isorep.__version__
-    assert found["cores"] >= 1
+    assert found["cores"] == available_cores()
     packages = {(package["extra"], package["name"]): package for package in found["packages"]}
     assert packages["", "numpy"]["installed"] == importlib.metadata.version("numpy")
     assert packages["torch", "torch"]["needed"].startswith(">=")
@@ -100,7 +101,8 @@ def test_helpers_that_are_missing_leave_gaps(shell, monkeypatch):
     for module in ("psutil", "threadpoolctl"):
         monkeypatch.setitem(sys.modules, module, None)
     status, out, _ = shell("doctor")
-    assert status == 0
+    assert status == 1
+    assert "problem: psutil cannot be imported (ModuleNotFoundError: " in out
     assert "memory   unknown without psutil" in out
     assert ": unknown without threadpoolctl" in out
 
@@ -110,3 +112,20 @@ def test_python_m_isorep_is_the_shell():
         [sys.executable, "-m", "isorep", "--version"], capture_output=True, text=True, check=True
     )
     assert ended.stdout == f"isorep {isorep.__version__}\n"
+
+
+@pytest.mark.parametrize("package", ["psutil", "threadpoolctl", "xarray"])
+def test_a_needed_package_that_cannot_be_imported_is_a_problem(tmp_path, package):
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "__init__.py").write_text("raise OSError('a library is damaged')\n")
+    command = "import sys; sys.path.insert(0, sys.argv.pop(1)); from isorep.__main__ import main"
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{command}; main()", str(tmp_path), "doctor"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1, ended.stderr
+    problem = f"problem: {package} cannot be imported (OSError: a library is damaged): pip install"
+    assert problem in ended.stdout
+    assert ended.stdout.splitlines()[-1] == "isorep has a problem here"

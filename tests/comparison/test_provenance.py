@@ -1,10 +1,12 @@
 """Provenance: a table says of what and how it was made, wherever it is saved."""
 
 import getpass
+import importlib.metadata
 import json
 import socket
 
 import numpy as np
+import pandas
 import pytest
 import xarray
 
@@ -62,6 +64,13 @@ def test_digests_follow_values_names_and_order_of_layers():
     )
     digests = {provenance(compare(a))["data"]["a"]["digest"] for a in others}
     assert len(digests | {first["a"]["digest"]}) == len(others) + 1
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32"])
+def test_a_digest_does_not_depend_on_layout_or_byte_order(dtype):
+    x = np.round(100 * X["conv"]).astype(dtype)
+    same = [np.asfortranarray(x), np.repeat(x, 2, axis=0)[::2], x.astype(x.dtype.newbyteorder())]
+    assert {array_digest(layout) for layout in same} == {array_digest(x)}
 
 
 def test_one_network_with_itself_is_described_once():
@@ -157,7 +166,7 @@ def test_models_have_digests_of_their_weights():
     same.load_state_dict(model.state_dict())
     data = [torch.rand(30, 3) for _ in range(3)]
     made = provenance(isorep.compare(model, other, data=data, measures="cka", progress=False))
-    assert made["versions"]["torch"] == torch.__version__
+    assert made["versions"]["torch"] == importlib.metadata.version("torch")
     a, b = made["data"].values()
     assert a["model"] == "Sequential"
     assert a["model_digest"] != b["model_digest"]
@@ -182,3 +191,10 @@ def test_a_score_says_options_and_data():
     assert made["data"]["x"] == array_digest(x)
     assert isorep.cka(isorep.Basis.from_array(x), y).provenance["data"].keys() == {"y"}
     assert "provenance" not in score._repr_html_()
+
+
+def test_a_score_has_one_digest_of_a_data_frame_whatever_holds_its_numbers():
+    x = X["conv"]
+    frames = [pandas.DataFrame(x), *[pandas.DataFrame(x).astype("Float64") for _ in range(2)]]
+    made = [isorep.cka(frame, Y["conv"]).provenance["data"]["x"] for frame in frames]
+    assert made == [array_digest(x)] * 3

@@ -68,6 +68,8 @@ def test_groups_lose_the_same_rows(sides):
         n_permutations=19,
     )
     assert table.attrs.pop("n_omitted") == 2
+    for one in (table, expected):
+        del one.attrs["provenance"]  # the digest is that of the data with NaN
     assert table.identical(expected)
 
 

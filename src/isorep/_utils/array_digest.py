@@ -50,7 +50,9 @@ def array_digest(array: Any) -> str:
         rows = to_numpy(array[part, ...] if is_array_api_obj(array) else array[part])
         rows = rows.reshape(len(rows), -1)
         step = -(-rows.shape[1] // _VALUES) or 1
-        digest.update(np.ascontiguousarray(rows[:, ::step]).tobytes())
+        selected = rows[:, ::step]
+        native = selected.dtype.newbyteorder("=")
+        digest.update(np.ascontiguousarray(selected, dtype=native).tobytes())
     return digest.hexdigest()
 
 
@@ -61,7 +63,10 @@ def _starts(n_rows: int) -> list[int]:
 
 
 def _dtype(array: Any) -> str:
-    return str(array.dtype).rpartition(".")[2]  # torch.float32 is float32
+    dtype = array.dtype
+    if isinstance(dtype, np.dtype):
+        return str(dtype.newbyteorder("="))
+    return str(dtype).rpartition(".")[2]  # torch.float32 is float32
 
 
 def text_digest(texts: Iterable[object]) -> str:

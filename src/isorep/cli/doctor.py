@@ -27,7 +27,7 @@ def doctor(
 
     Also computes the PWCCA of a pair whose PWCCA is known. The exit status is 0
     if isorep works, and 1 if there is a problem: a package that isorep needs is
-    missing or too old, PyTorch does not start, or a number is wrong. An extra
+    missing, too old or broken, PyTorch does not start, or a number is wrong. An extra
     that is not installed is no problem; its line says how to install it.
     """
     from isorep.cli.installation import inspect_installation

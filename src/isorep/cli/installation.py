@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import TYPE_CHECKING, Any
 
+from isorep._utils.cores import available_cores
 from isorep._utils.version import __version__
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def inspect_installation() -> Installation:
     memory, free = _memory()
     problems = [
         *(package.problem for package in packages if package.problem),
+        *_import_problems(packages),
         *(check.problem for check in checks if check.problem),
         *([gpu["problem"]] if gpu["problem"] else []),
     ]
@@ -123,9 +125,7 @@ def inspect_installation() -> Installation:
         isorep=__version__,
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
-        cores=len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count() or 1,
+        cores=available_cores(),
         memory=memory,
         free_memory=free,
         blas=_blas(),
@@ -145,7 +145,7 @@ def _packages() -> Iterator[Package]:
         if requirement.name == "isorep" or extra in _DEVELOPMENT:
             continue
         yield _package(requirement, extra)
-        if _version(requirement.name) is not None:  # what extras of the package bring, if any
+        if requirement.extras and _version(requirement.name) is not None:
             for further, its_extra in _requirements(requirement.name):
                 if its_extra in requirement.extras:
                     yield _package(further, extra)
@@ -169,6 +169,20 @@ def _package(requirement: Requirement, extra: str) -> Package:
     return Package(requirement.name, str(requirement.specifier), installed, extra, suitable)
 
 
+def _import_problems(packages: Iterable[Package]) -> Iterator[str]:
+    """Import the packages that isorep needs, and say which of them fail."""
+    for package in packages:
+        if package.extra or package.installed is None:
+            continue
+        try:
+            import_module(package.name.replace("-", "_"))
+        except Exception as error:  # a broken package raises anything
+            yield (
+                f"{package.name} cannot be imported ({type(error).__name__}: {error}): "
+                f"pip install --force-reinstall '{package.name}{package.needed}'"
+            )
+
+
 def _version(package: str) -> str | None:
     try:
         return version(package)
@@ -184,7 +198,7 @@ def _memory() -> tuple[int | None, int | None]:
         from isorep._utils.memory import free_memory
 
         return int(psutil.virtual_memory().total), free_memory()
-    except ImportError:
+    except Exception:  # missing, or broken in any way
         return None, None
 
 
@@ -195,7 +209,7 @@ def _blas() -> tuple[dict[str, Any], ...]:
     """
     import numpy as np
 
-    with suppress(ImportError):
+    with suppress(Exception):  # missing, or broken in any way
         import scipy.linalg  # noqa: F401  # may bring another library than NumPy
         from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
@@ -253,14 +267,14 @@ def _self_check(device: str, to_device: Callable[[Any], Any]) -> SelfCheck:
     """
     import numpy as np
 
-    from isorep.measures.pwcca import pwcca
-
     # Four of the columns of a Hadamard matrix, which are orthogonal and centred.
     signs = [np.tile(np.repeat([1.0, -1.0], length), 32 // length) for length in (1, 2, 4, 8)]
     x = np.stack([signs[0], 2 * signs[1]], axis=1)
     y = np.stack([0.6 * signs[0] + 0.8 * signs[2], 0.8 * signs[1] + 0.6 * signs[3]], axis=1)
     expected = (0.6 + 2 * 0.8) / 3
     try:
+        from isorep.measures.pwcca import pwcca
+
         computed = pwcca(to_device(x), to_device(y)).similarity
     except Exception as error:  # broken libraries and drivers raise anything
         problem = f"the self-check by {device} failed ({type(error).__name__}: {error})"

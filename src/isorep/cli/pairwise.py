@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     import xarray
     from rich.table import Table
 
-    from isorep.comparison.sweeps.sweep import Precision
+    from isorep.core.single_basis import Precision
     from isorep.representations.missing_values import NanPolicy
 
 

@@ -13,9 +13,10 @@ from isorep.comparison.inferred import InferenceOptions
 from isorep.comparison.inputs import Label, labelled
 from isorep.comparison.sweeps.network import networks_of
 from isorep.comparison.sweeps.scheduler import run
-from isorep.comparison.sweeps.sweep import Precision, Sweep, SweepInputs
+from isorep.comparison.sweeps.sweep import Sweep, SweepInputs
 from isorep.comparison.sweeps.tile import Tile, tile_sides
 from isorep.core.basis import Solver
+from isorep.core.single_basis import Precision
 from isorep.measures.measure_spec import Spec
 from isorep.representations.missing_values import NanPolicy
 

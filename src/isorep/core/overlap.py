@@ -108,7 +108,7 @@ class Overlap:
         Examples
         --------
         >>> import numpy as np, isorep
-        >>> from isorep.core.moments import CrossMoments, cross_product
+        >>> from isorep.core.moments import CrossMoments
         >>> x, y = np.random.default_rng(0).standard_normal((2, 100, 3))
         >>> bases = [isorep.Basis.from_moments(isorep.Moments.from_batch(z)) for z in (x, y)]
         >>> o = Overlap.from_moments(*bases, CrossMoments.from_batch(x, y))

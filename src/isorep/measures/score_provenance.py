@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from isorep._utils.array_digest import array_digest, text_digest
+from isorep._utils.tables import dense_numbers
 from isorep._utils.version import library_of, versions
 from isorep.core.basis import Basis
 
@@ -45,6 +46,7 @@ def score_provenance(
 
 
 def _digest(values: Any) -> str:
+    values = dense_numbers(values, "values")
     if hasattr(values, "shape") and hasattr(values, "dtype"):
         return array_digest(values)
     return array_digest(np.asarray(values))

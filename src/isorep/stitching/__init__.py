@@ -2,4 +2,4 @@
 
 from isorep._utils.optional import import_optional
 
-import_optional("torch", "torch")  # before a module below imports it
+import_optional("torch", "torch")

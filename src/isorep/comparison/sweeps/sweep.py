@@ -13,17 +13,16 @@ from isorep.comparison.inferred import NOTHING, InferenceOptions
 from isorep.comparison.inputs import Label, check_same_samples, layers_of_all
 from isorep.comparison.provenance import libraries_of, provenance
 from isorep.comparison.sweeps.network import Network
-from isorep.comparison.sweeps.tile import ProductPrecision, Region, Tile, tile_edge
+from isorep.comparison.sweeps.tile import Region, Tile, tile_edge
 from isorep.comparison.table import table_attributes
 from isorep.core.basis import Solver
+from isorep.core.single_basis import Precision, ProductPrecision
 from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec
 from isorep.measures.registry import measures_named
 from isorep.representations.label_agreement import LabelAgreement
 from isorep.representations.missing_values import NanPolicy, kept_samples
 from isorep.representations.representations import Layers
-
-Precision = Literal["auto", "double", "single"]
 
 _ONLY_LAYER = "array"
 """Name of the layer of networks that have one layer each, of different names."""

@@ -18,10 +18,8 @@ from isorep.comparison.sweeps.batched_overlap import BatchedOverlap
 from isorep.comparison.sweeps.network import Network
 from isorep.core.basis import Basis, Solver
 from isorep.core.prepare import Coupled, Prepared, couple_prepared, ranks
+from isorep.core.single_basis import ProductPrecision
 from isorep.measures.registry import measure_named
-
-ProductPrecision = Literal["double", "single"]
-"""Precision of the products of two bases."""
 
 Region = tuple[int | slice, ...]
 """Index of a tile's cells in the table."""

@@ -59,6 +59,7 @@ sphinx_gallery_conf = {
     "default_thumb_file": None,
     "reset_modules": ("matplotlib",),
     "plot_gallery": "True",
+    "capture_repr": (),  # a picture is shown, not the axes that the last line returns
 }
 
 html_theme = "pydata_sphinx_theme"

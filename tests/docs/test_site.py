@@ -12,7 +12,10 @@ SEARCHES = {
 }
 LAPTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 WIDE = ["index.html", "files.html", "correction.html"]
-WIDE += ["reference/api/isorep.compare.html", "reference/api/isorep.inference.Inference.html"]
+WIDE += [
+    f"reference/api/isorep.{name}.html"
+    for name in ("compare", "inference.Inference", "representations.lazy.LazyRepresentations")
+]
 
 
 @pytest.mark.slow  # builds the site
@@ -68,6 +71,7 @@ def test_gallery_pages_offer_a_script_and_a_notebook(site):
         assert f"{page.stem}.ipynb" in text
         assert f"{page.stem}.py" in text
         assert "sphx_glr_plot_" in text  # a picture
+        assert "&lt;Axes" not in text
 
 
 @pytest.mark.browser

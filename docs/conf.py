@@ -62,6 +62,7 @@ sphinx_gallery_conf = {
 }
 
 html_theme = "pydata_sphinx_theme"
+html_context = {"default_mode": "auto"}  # light or dark, as the browser prefers
 html_title = "isorep"
 html_static_path = ["_static"]
 html_css_files = ["isorep.css"]

@@ -11,7 +11,8 @@ SEARCHES = {
     "mat file": "files",
 }
 LAPTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
-WIDE = ["index.html", "files.html", "correction.html", "reference/api/isorep.compare.html"]
+WIDE = ["index.html", "files.html", "correction.html"]
+WIDE += ["reference/api/isorep.compare.html", "reference/api/isorep.inference.Inference.html"]
 
 
 @pytest.mark.slow  # builds the site
@@ -31,6 +32,23 @@ def test_formulas_are_rendered(site):
     text = (site / "correction.html").read_text()
     assert text.count("<math") > 20
     assert "$" not in re.sub(r"<pre>.*?</pre>", "", text, flags=re.DOTALL)
+
+
+def test_fences_have_one_height():
+    pytest.importorskip("sphinx")
+    from mathml import _mathml
+
+    text = _mathml(None, r"\lVert M \rVert_F^2 + \lvert \langle h, z \rangle \rvert")
+    assert text.count('stretchy="false">') == 6
+    assert "stretchy" not in _mathml(None, r"\left| \frac12 \right|")
+
+
+def test_operators_stand_apart_from_what_is_before_them():
+    pytest.importorskip("sphinx")
+    from mathml import _mathml
+
+    assert "<mspace" in _mathml(None, r"U \operatorname{diag}(s)")
+    assert "<mspace" not in _mathml(None, r"\operatorname{diag}(s)")
 
 
 @pytest.mark.slow
@@ -70,5 +88,7 @@ def test_pages_fit_the_screen(site, browser, viewport):
     tab = browser.new_page(viewport=viewport)
     for page in WIDE:
         tab.goto((site / page).as_uri())
-        assert tab.evaluate("document.documentElement.scrollWidth") <= viewport["width"], page
+        for part in ("html", ".bd-article-container"):
+            width = tab.locator(part).first.evaluate("part => part.scrollWidth - part.clientWidth")
+            assert width <= 0, (page, part)
     tab.close()

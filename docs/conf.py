@@ -59,9 +59,11 @@ sphinx_gallery_conf = {
     "default_thumb_file": None,
     "reset_modules": ("matplotlib",),
     "plot_gallery": "True",
+    "capture_repr": (),  # a picture is shown, not the axes that the last line returns
 }
 
 html_theme = "pydata_sphinx_theme"
+html_context = {"default_mode": "auto"}  # light or dark, as the browser prefers
 html_title = "isorep"
 html_static_path = ["_static"]
 html_css_files = ["isorep.css"]

@@ -119,6 +119,7 @@ def run_shell(example, _):
         if command[:1] == ["isorep"]:
             with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
                 patch.setattr(sys, "argv", command)
+                patch.delenv("COLUMNS", raising=False)
                 with pytest.raises(SystemExit) as ended:
                     main()
             status = ended.value.code or 0

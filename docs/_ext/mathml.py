@@ -16,6 +16,9 @@ _LOGGER = getLogger(__name__)
 _SYNONYMS = {r"\dots": r"\ldots"}
 """Commands that docutils does not know -> those that it knows."""
 
+_FENCE = re.compile('<mo( class="\\w+")?>([|‖⟨⟩])</mo>')
+_OPERATOR = re.compile(r"([\w})])\s+(?=\\operatorname)")
+
 
 def _inline(writer: HTML5Translator, node: Element) -> None:
     writer.body.append(_mathml(node, node.astext(), as_block=False))
@@ -31,11 +34,17 @@ def _block(writer: HTML5Translator, node: Element) -> None:
 
 def _mathml(node: Element, formula: str, as_block: bool = True) -> str:
     formula = re.sub(r"\\[a-z]+", lambda command: _SYNONYMS.get(command[0], command[0]), formula)
+    # Browsers leave no space before the name of an operator.
+    formula = _OPERATOR.sub(r"\1\\, ", formula)
     try:
-        return tex2mathml(formula, as_block=as_block)
+        text = tex2mathml(formula, as_block=as_block)
     except MathError as error:
         _LOGGER.warning("formula %r: %s", formula, error, location=node)
         return escape(formula)
+    if r"\left" in formula:
+        return text
+    # Of two fences, browsers would stretch the one that has no index, and leave the other small.
+    return _FENCE.sub(r'<mo\1 stretchy="false">\2</mo>', text)
 
 
 def _choose(app: Sphinx, config: Config) -> None:

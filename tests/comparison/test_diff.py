@@ -572,6 +572,7 @@ def test_the_grid_for_a_report_is_that_of_compare_on_its_diagonal():
     assert found.attrs["provenance"] == result.table.attrs["provenance"]
     found, whole = map(without_provenance, (found, whole))  # the sides have other names
     names = {"base": "dict", "changed": "dict"}
+    assert whole.attrs.pop("precision") == "double"  # diff has no other
     assert found.attrs == whole.attrs | {"kind": "diff"} | names
     assert whole.attrs["kind"] == "compare"
     assert set(found) == set(whole)

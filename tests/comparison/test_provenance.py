@@ -198,3 +198,11 @@ def test_a_score_has_one_digest_of_a_data_frame_whatever_holds_its_numbers():
     frames = [pandas.DataFrame(x), *[pandas.DataFrame(x).astype("Float64") for _ in range(2)]]
     made = [isorep.cka(frame, Y["conv"]).provenance["data"]["x"] for frame in frames]
     assert made == [array_digest(x)] * 3
+
+
+def test_options_that_are_scalars_of_numpy_are_plain_numbers():
+    options = {"seed": np.int64(3), "interval": np.bool_(True), "chance": np.bool_(False)}
+    made = provenance(compare(**options))["options"]
+    assert (made["seed"], made["interval"], "chance" in made) == (3, True, False)
+    score = isorep.cka(X["conv"], Y["conv"], correct=True, seed=np.int64(3))
+    assert json.loads(json.dumps(score.to_dict()))["provenance"]["options"]["seed"] == 3

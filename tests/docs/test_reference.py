@@ -43,6 +43,15 @@ def test_every_public_name_has_a_summary_and_an_example():
             doctest.DebugRunner().run(examples)
 
 
+def test_no_class_has_a_function_that_is_no_method():
+    from public_names import public_names
+
+    for name in public_names():
+        for member, value in vars(name.value).items() if inspect.isclass(name.value) else ():
+            is_method = not inspect.isfunction(value) or "." in value.__qualname__
+            assert is_method, f"autodoc would show {name.path}.{member} without its first parameter"
+
+
 def test_every_command_has_a_page_with_an_example(pages):
     from command_pages import commands, examples
 

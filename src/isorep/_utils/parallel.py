@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
-import os
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
-from functools import cache, lru_cache
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from threading import Event, Lock, local
 from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+from isorep._utils.cores import available_cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -110,23 +109,8 @@ def n_workers() -> int:
     try:
         import dask
     except ModuleNotFoundError:
-        return _available_cores()
-    return int(dask.config.get("num_workers", None) or _available_cores())
-
-
-@cache
-def _available_cores() -> int:
-    """Return the number of cores that this process may use, also in a container (cgroup v2)."""
-    if sys.version_info >= (3, 13):
-        cores = os.process_cpu_count() or 1
-    elif hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:  # macOS and Windows
-        cores = os.cpu_count() or 1
-    with suppress(OSError, ValueError):  # ValueError: the quota is "max"
-        quota, period = map(int, Path("/sys/fs/cgroup/cpu.max").read_text().split())
-        cores = min(cores, math.ceil(quota / period))
-    return cores
+        return available_cores()
+    return int(dask.config.get("num_workers", None) or available_cores())
 
 
 def parallel_map(

@@ -14,6 +14,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import TYPE_CHECKING, Any
 
+from isorep._utils.cores import available_cores
 from isorep._utils.version import __version__
 
 if TYPE_CHECKING:
@@ -124,9 +125,7 @@ def inspect_installation() -> Installation:
         isorep=__version__,
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
-        cores=len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count() or 1,
+        cores=available_cores(),
         memory=memory,
         free_memory=free,
         blas=_blas(),

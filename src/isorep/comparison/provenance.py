@@ -15,6 +15,7 @@ import numpy as np
 from isorep._utils.array_digest import array_digest, text_digest
 from isorep._utils.version import library_of, versions
 from isorep.comparison.sides import is_model
+from isorep.measures.measure_spec import plain
 from isorep.representations.representations import Layers
 
 if TYPE_CHECKING:
@@ -38,10 +39,10 @@ def provenance(
     libraries
         Libraries besides NumPy and SciPy that computed arrays; see `libraries_of`.
     """
-    given = {name: value for name, value in options.items() if value is not None}
+    values = {name: _plain(value) for name, value in options.items() if value is not None}
     content = {
         "versions": versions(libraries),
-        "options": {name: _plain(value) for name, value in given.items() if value is not False},
+        "options": {name: value for name, value in values.items() if value is not False},
         "data": dict(sides),
     }
     return {PROVENANCE: json.dumps(content)}
@@ -151,6 +152,7 @@ def describe_reductions(known: Mapping[str, str], layers: Iterable[str]) -> dict
 
 def _plain(value: Any) -> Any:
     """Return an option as JSON; what JSON does not have is named by its type."""
+    value = plain(value)
     if isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, Mapping):

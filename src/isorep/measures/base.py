@@ -142,8 +142,8 @@ class Measure:
     name : str
         Its name in the literature.
     function : callable
-        ``(overlap, *, options...) -> MeasureValue``, the formula. Of a measure of maps, the first
-        argument is what `couple` returns.
+        ``(overlap, *, options...) -> MeasureValue``, the formula. The first
+        argument of a measure of maps is what `couple` returns.
     formula : str
         Formula of the similarity, in the symbols of `Overlap`.
     description : str
@@ -166,8 +166,8 @@ class Measure:
         groups that are repeated conditions. "maps": (n, channels, height, width) arrays, which an
         overlap does not hold.
     any_axes : bool
-        Whether the formula takes each side in any orthonormal axes. For tables of such measures
-        alone, no principal components are computed.
+        Whether the formula has the same value in any orthonormal axes of either side. A table of
+        only such measures computes no principal components.
     unbiased_of_groups : bool
         Whether the formula of a measure of samples has no bias if samples of a group depend on each
         other, since it leaves out their pairs.
@@ -185,12 +185,13 @@ class Measure:
     range_rule : callable, optional
         ``(**options) -> (float, float)``: the similarity's range, if it depends on options.
     stack_rule : callable, optional
-        ``(stack, **options) -> (b,) array``: the similarities of a stack, computed together. None
-        for options with which they are not.
+        ``(stack, **options) -> (b,) array``: the similarities of a stack, computed together, or
+        None for options with which each is computed alone.
     single_rule : callable, optional
         ``(**options) -> callable or None``: a function of an overlap of float32 products that
         bounds the error of its similarity, infinite if the similarity is not certain to be defined.
-        Of measures of norms alone; None for options with which the measure is none.
+        Only measures of norms have it; it returns None for options with which the measure needs
+        more than norms.
     couple : callable
         ``(x, y, solver=, nan_policy=) -> first argument of the formula``.
     emphasis : {"equal", "norm", "variance", "squared variance", "distances"}
@@ -232,7 +233,8 @@ class Measure:
     range_rule: Callable[..., tuple[float, float]] | None = None
     stack_rule: Callable[..., Array | None] | None = None
     single_rule: Callable[..., Callable[[Overlap], float] | None] | None = None
-    couple: Callable[..., Any] = couple_arrays
+    # A factory, since the reference would take a function in the class for a method.
+    couple: Callable[..., Any] = field(default_factory=lambda: couple_arrays)
     emphasis: Emphasis = "variance"
     fixed_options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     version: str = ""

@@ -11,6 +11,7 @@ from isorep._utils.array_digest import array_digest, text_digest
 from isorep._utils.tables import dense_numbers
 from isorep._utils.version import library_of, versions
 from isorep.core.basis import Basis
+from isorep.measures.measure_spec import plain
 
 
 def score_provenance(
@@ -31,7 +32,7 @@ def score_provenance(
     """
     return {
         "versions": versions(library_of(x) | library_of(y)),
-        "options": {name: value for name, value in options.items() if value is not None},
+        "options": {name: plain(value) for name, value in options.items() if value is not None},
         "data": {
             side: _digest(values)
             for side, values in (("x", x), ("y", y))

@@ -164,7 +164,7 @@ def _checkpoint(epoch: float) -> str:
 
 def _write_arrays(path: Path, arrays: Weights) -> None:
     with new_file(path) as file:
-        np.savez(file, allow_pickle=False, **arrays)  # type: ignore[arg-type, unused-ignore]
+        np.savez(file, **arrays)  # type: ignore[arg-type, unused-ignore]
 
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:

@@ -53,10 +53,10 @@ def _layers(path: Path) -> list[str]:
     from isorep.storage import open_or_load
 
     try:
-        found = find_format(path)
-        if found is None or path.suffix.lower() in _SLOW:
+        known = find_format(path)
+        if known is None or path.suffix.lower() in _SLOW:
             return []
-        if found.open is None and path.stat().st_size > _LARGEST_READ:
+        if known.open is None and path.stat().st_size > _LARGEST_READ:
             return []
         return [*open_or_load(path)]
     except Exception:  # a damaged file, or a library that is missing: the command will say so

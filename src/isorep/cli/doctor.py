@@ -32,49 +32,50 @@ def doctor(
     """
     from isorep.cli.installation import inspect_installation
 
-    found = inspect_installation()
+    installation = inspect_installation()
     if as_json:
-        write_text(STDOUT, json.dumps(found.to_dict(), indent=2) + "\n")
+        write_text(STDOUT, json.dumps(installation.to_dict(), indent=2) + "\n")
     else:
-        for line in _lines(found):
+        for line in _lines(installation):
             say(line)
-    if found.problems:
+    if installation.problems:
         raise typer.Exit(1)
 
 
-def _lines(found: Installation) -> Iterator[str]:
-    yield f"isorep {found.isorep}, Python {found.python}, {found.platform} ({sys.executable})"
-    yield f"  cores    {found.cores}"
-    yield f"  memory   {_memory(found)}"
-    for library in found.blas:
+def _lines(installation: Installation) -> Iterator[str]:
+    python = f"Python {installation.python}, {installation.platform} ({sys.executable})"
+    yield f"isorep {installation.isorep}, {python}"
+    yield f"  cores    {installation.cores}"
+    yield f"  memory   {_memory(installation)}"
+    for library in installation.blas:
         yield f"  threads  {_library(library)}"
-    for name, value in found.thread_variables.items():
+    for name, value in installation.thread_variables.items():
         yield f"  threads  {name}={value}"
-    yield f"  GPU      {_gpu(found.gpu)}"
+    yield f"  GPU      {_gpu(installation.gpu)}"
     yield "needed"
-    width = max(len(package.name) for package in found.packages)
-    for package in found.packages:
+    width = max(len(package.name) for package in installation.packages)
+    for package in installation.packages:
         if not package.extra:
             yield f"  {_package(package, width)}"
     yield "extras"
-    for extra, packages in found.extras.items():
+    for extra, packages in installation.extras.items():
         missing = any(package.installed is None for package in packages)
         advice = f": pip install 'isorep[{extra}]'" if missing else ""
         yield f"  [{extra}]{advice}"
         for package in packages:
             yield f"    {_package(package, width)}"
-    for check in found.self_checks:
+    for check in installation.self_checks:
         if not check.problem:
             yield f"self-check by {check.device}: PWCCA of a known pair is right"
-    for problem in found.problems:
+    for problem in installation.problems:
         yield f"problem: {problem}"
-    yield "isorep has a problem here" if found.problems else "isorep works here"
+    yield "isorep has a problem here" if installation.problems else "isorep works here"
 
 
-def _memory(found: Installation) -> str:
-    if found.memory is None or found.free_memory is None:
+def _memory(installation: Installation) -> str:
+    if installation.memory is None or installation.free_memory is None:
         return "unknown without psutil"
-    return f"{_gib(found.memory)}, {_gib(found.free_memory)} free"
+    return f"{_gib(installation.memory)}, {_gib(installation.free_memory)} free"
 
 
 def _library(library: dict[str, Any]) -> str:

@@ -110,8 +110,8 @@ class ClassChange:
     others : float
         The same share of all other samples.
     p_value : float
-        P-value of the hypothesis that the residuals of the class are no larger than those of the
-        others, adjusted for the number of classes.
+        P-value of the null hypothesis that the class has no larger residuals than all other
+        samples, adjusted for the number of classes.
     changed_more : bool
         Whether the p-value is at most 0.05 and the interval above the share of the others. So a
         class that is only larger than the others did not change more, nor one that is only smaller.

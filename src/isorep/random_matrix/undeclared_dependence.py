@@ -49,8 +49,9 @@ def dependence_warnings(overlap: Overlap) -> tuple[WarningText, ...]:
 def _repeated_samples(overlap: Overlap) -> tuple[WarningText, ...]:
     """Warn if samples occur several times, in any order.
 
-    A repeated sample is the same on both sides. Samples that only have few values, such as labels,
-    are not repeats: they differ on the other side, or there are no more of them than directions.
+    A repeated sample has the same row on both sides. Equal rows on one side only, such as the
+    labels of a class, are not repeats. If hardly more rows differ than a side has directions, both
+    sides are taken for labels.
     """
     n = overlap.n_samples
     x, y = (_equal_rows(side) for side in (overlap.x, overlap.y))

@@ -1,7 +1,9 @@
 """Parquet, Arrow and saved datasets: what they refuse, and how much of a file is read."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 
 import numpy as np
 import pyarrow
@@ -9,7 +11,7 @@ import pyarrow.parquet
 import pytest
 from helpers import format_files as files
 
-from isorep._formats import batch_cursors
+from isorep._formats import batch_cursors, parquet
 from isorep._formats.arrow import _BatchFile, open_arrow
 from isorep._formats.pandas_index import PandasIndex
 from isorep._formats.parquet import open_parquet
@@ -459,4 +461,32 @@ def test_a_pass_over_the_rows_reads_each_batch_once(tmp_path, monkeypatch, suffi
         np.testing.assert_array_equal(columns[0][rows], x[rows])
     with ThreadPoolExecutor(4) as pool:
         parts = pool.map(lambda i: columns[0][i : i + 50], range(0, 1000, 50))
+        np.testing.assert_array_equal(np.concatenate(list(parts)), x)
+
+
+def test_threads_take_turns_at_a_parquet_file(tmp_path, monkeypatch):
+    x = np.arange(4000.0).reshape(1000, 4)
+    opened, reading = parquet._opened, Lock()
+
+    class File:
+        """A file that refuses what makes pyarrow crash: a second thread in the same file."""
+
+        def __init__(self, path):
+            self._file = opened(path)
+
+        def iter_batches(self, *arguments, **options):
+            batches = self._file.iter_batches(*arguments, **options)
+            while True:
+                assert reading.acquire(blocking=False)
+                time.sleep(0.001)
+                batch = next(batches, None)
+                reading.release()
+                if batch is None:
+                    return
+                yield batch
+
+    column = open_parquet(written(tmp_path, ".parquet", fc=list(x))).layers["fc"]
+    monkeypatch.setattr(parquet, "_opened", File)
+    with ThreadPoolExecutor(4) as pool:
+        parts = pool.map(lambda i: column[i : i + 50], range(0, 1000, 50))
         np.testing.assert_array_equal(np.concatenate(list(parts)), x)

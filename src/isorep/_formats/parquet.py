@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Generator, Iterator
 from itertools import accumulate
@@ -137,7 +138,8 @@ def _open_files(paths: list[Path], table: str) -> Contents:
 class _RowGroup:
     """A row group of a file, whose rows are decoded a few thousand at a time.
 
-    So memory is not taken by a whole row group.
+    So memory is not taken by a whole row group. Threads take turns: pyarrow crashes where two of
+    them read from one file object.
     """
 
     def __init__(self, path: Path, number: int, n_rows: int) -> None:
@@ -146,6 +148,7 @@ class _RowGroup:
         self._number = number
         self._cursors = BatchCursors(n_rows, self._batches)
         self._opened: weakref.ref[Any] | None = None
+        self._turn = threading.Lock()
 
     def read(
         self, columns: list[str], start: int, stop: int
@@ -158,17 +161,23 @@ class _RowGroup:
 
     def _batches(self, columns: list[str], n_rows: int) -> Generator[Any, None, None]:
         file = self._file()
-        with damage_as(_EXPECTED):
-            yield from file.iter_batches(n_rows, [self._number], columns, use_threads=False)
+        batches = file.iter_batches(n_rows, [self._number], columns, use_threads=False)
+        while True:
+            with self._turn, damage_as(_EXPECTED):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
 
     def _file(self) -> Any:
         """Return the file, which stays open while any rows are being read."""
-        file = None if self._opened is None else self._opened()
-        if file is None:
-            with damage_as(_EXPECTED):
-                file = _opened(self._path)
-            self._opened = weakref.ref(file)
-        return file
+        with self._turn:
+            file = None if self._opened is None else self._opened()
+            if file is None:
+                with damage_as(_EXPECTED):
+                    file = _opened(self._path)
+                self._opened = weakref.ref(file)
+            return file
 
 
 def _opened(path: Path) -> Any:

@@ -107,7 +107,7 @@ class _Variable:
                     "samples: rename that dimension to 'sample' before you save the array"
                 )
             dim = dim or variable.dims[0]
-        self._dim = dim
+        self._dim = str(dim)
         sizes = dict(zip(variable.dims, variable.shape, strict=True))
         self.shape: tuple[int, ...] = (sizes.pop(dim), *sizes.values())
         self.dims: tuple[str, ...] = (str(dim), *map(str, sizes))

@@ -221,8 +221,7 @@ def _load(
     path: Path, row: Format, options: ReadOptions, names: Collection[str] = ()
 ) -> Representations:
     if row.read is None:
-        with datasets_open():
-            return Representations.from_mapping(_open(path, row, options, names))
+        return Representations.from_mapping(_open(path, row, options, names))
     contents = select_arrays(_contents(row.read, path), names=names, **options)
     with damage_as_value_error():
         layers = {name: read_whole(array) for name, array in contents.layers.items()}

@@ -216,3 +216,7 @@ def test_a_load_of_many_layers_opens_netcdf_for_all_of_them(wide_file):
     path, notes, x = wide_file
     np.testing.assert_array_equal(load(path)["layer7"], x + 7)
     assert len(notes) == 3  # the list of arrays, a look at the first rows, all rows
+    stored = open_store(path)
+    notes.clear()
+    assert Representations.from_mapping(stored)["layer9"].shape == (20, 3)
+    assert len(notes) == 1

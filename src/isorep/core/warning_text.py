@@ -7,15 +7,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
-from threading import Lock
 
+from isorep._utils.turn import Turn
 from isorep._utils.validation import check_name
 from isorep.core.coded_warning import CODES, CodedWarning
 
 _silenced: Counter[str] = Counter()
 """Calls of `silence` that hold for each code: blocks of several threads may end in any order."""
 
-_counting = Lock()
+_counting = Turn()
 
 _not_issued: ContextVar[tuple[type[CodedWarning], ...]] = ContextVar("not_issued", default=())
 

@@ -75,6 +75,17 @@ def test_a_file_that_was_deleted_is_read_no_further(tmp_path, name):
         first[2:4]
 
 
+def test_a_file_added_to_a_folder_changes_nothing_that_was_there(tmp_path):
+    for name, x in (("a", np.eye(3)), ("b", 2 * np.eye(3))):
+        np.save(tmp_path / f"{name}.npy", x)
+    stored = open_store(tmp_path)
+    stored["a"][:2]
+    np.save(tmp_path / "c.npy", np.eye(3))
+    np.testing.assert_array_equal(stored["b"][:], 2 * np.eye(3))
+    with pytest.raises(KeyError):
+        stored["c"]
+
+
 def test_a_store_of_ours_is_not_read_after_another_took_its_place(tmp_path):
     path = tmp_path / "a.zarr"
     save(Representations({"fc": np.eye(3)}), path)

@@ -15,6 +15,7 @@ from isorep._formats.batch_cursors import BatchCursors
 from isorep._formats.header import Contents
 from isorep._formats.joined_rows import JoinedRows
 from isorep._utils.damaged_file import damage_as
+from isorep._utils.file_state import FileState
 from isorep._utils.optional import import_optional
 
 _FILE_MAGIC = b"ARROW1"
@@ -44,6 +45,7 @@ class _BatchFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._state = FileState(path)
         with path.open("rb") as file:
             self._is_stream = file.read(len(_FILE_MAGIC)) != _FILE_MAGIC
         with self._reader() as reader:
@@ -62,6 +64,8 @@ class _BatchFile:
         self, columns: list[str], start: int, stop: int
     ) -> Generator[tuple[str, Any], None, None]:
         """Yield the rows of columns from `start` to `stop`, as far as this file has them."""
+        if start < min(stop, self.n_rows):
+            self._state.check()  # a waiting cursor has mapped the file
         if self._is_stream:
             yield from self._cursors.read(columns, start, stop)
             return

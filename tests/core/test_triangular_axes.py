@@ -131,7 +131,7 @@ def test_one_decomposition_for_pwcca(monkeypatch):
     eigh = np.linalg.eigh
     monkeypatch.setattr(np.linalg, "eigh", lambda m: shapes.append(m.shape) or eigh(m))
     assert isorep.pwcca(x, y, solver="gram").similarity == pytest.approx(expected, abs=1e-12)
-    assert shapes == [(1, 20, 20)]
+    assert shapes == [(20, 20)]
 
 
 def test_variates_and_weights_agree_after_any_access():

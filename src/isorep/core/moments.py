@@ -304,7 +304,7 @@ def gram_matrix(centred: Any) -> Any:
     that they pass for a direction.
     """
     n, p = centred.shape
-    at_once = max(ROWS_AT_ONCE, p)  # additions of blocks then cost little beside the products
+    at_once = max(ROWS_AT_ONCE, 2 * p)  # additions of blocks then cost little beside the products
     gram: Any = None
     product: Any = None
     for start in range(0, max(n, 1), at_once):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device
 
-from isorep._utils.arrays import Array
+from isorep._utils.arrays import Array, epsilon
 from isorep._utils.cached_property import cached_property
 from isorep._utils.linalg import svd
 from isorep._utils.triangular import cholesky, solve_lower, solve_upper
@@ -41,6 +41,12 @@ RANGE = (1e-60, 1e60)
 PROBES, STEPS = 4, 6
 """Random vectors, and steps of a power iteration with them, that estimate the spread within a
 factor of `MARGIN`."""
+
+FEW_FEATURES = 256
+"""Features up to which the eigenvalues of the Gram matrix are cheaper than this estimate."""
+
+FEATURES = 256
+"""Features that are projected at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,8 +134,27 @@ class TriangularAxes:
     @cached_property
     def loadings(self) -> Array:
         """``R = Q^T (x - mean)``, (k, p)."""
-        root = self.lower.T if self.first is None else self.lower.T @ self.first.T
-        return self._with_constants(root)
+        return self._with_constants(self._root)
+
+    @property
+    def _root(self) -> Array:
+        """Upper triangular loadings of the features that vary, (k, k)."""
+        return self.lower.T if self.first is None else self.lower.T @ self.first.T
+
+    def projection_sums(self, rotation: Array) -> Array:
+        """Return ``sum_j |<Q u_i, z_j>|``, (c,), over the centred features z_j.
+
+        `rotation` has the columns u_i, (k, c). By blocks of features, since the loadings of one
+        block are 0 from its last direction on.
+        """
+        xp, root, k = array_namespace(self.lower), self._root, self.rank
+        sums: Any = 0.0
+        for start in range(0, k, FEATURES):
+            stop = min(start + FEATURES, k)
+            projections = rotation[:stop, :].T @ root[:stop, start:stop]
+            sums = sums + xp.sum(xp.abs(projections), axis=1)
+        total: Array = sums
+        return total
 
     @cached_property
     def principal(self) -> PrincipalAxes:
@@ -142,7 +167,7 @@ class TriangularAxes:
             rotation = v / s
         else:
             # The triangle has the singular values to full precision, unlike the Gram matrix.
-            u, s, vt = svd(xp, self.lower.T @ self.first.T)
+            u, s, vt = svd(xp, self._root)
             v = vt.T
             rotation = solve_upper(self.lower, u)
         return PrincipalAxes(
@@ -225,10 +250,15 @@ def varying_columns(xp: Any, varies: Array) -> tuple[Array | None, Array | None]
 
 
 def extremes(xp: Any, gram: Array, lower: Array) -> tuple[float, float]:
-    """Estimate the largest and the smallest singular value from below and above.
+    """Return the largest and the smallest singular value; for many features, an estimate.
 
-    By power iterations with the Gram matrix and with its inverse, from a few random vectors.
+    It is from below and above, by power iterations with the Gram matrix and with its inverse, from
+    a few random vectors.
     """
+    if gram.shape[0] <= FEW_FEATURES:
+        squares = xp.linalg.eigvalsh(gram)
+        highest = float(squares[-1])
+        return sqrt(highest), sqrt(max(float(squares[0]), epsilon("float64") * highest))
     start = np.random.default_rng(0).standard_normal((gram.shape[0], PROBES))
     probes = xp.asarray(start[:, : gram.shape[0]], dtype=gram.dtype, device=device(gram))
 

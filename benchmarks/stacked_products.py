@@ -3,8 +3,9 @@
     OMP_NUM_THREADS=1 python benchmarks/stacked_products.py
 
 The products of all pairs of the 12 x 12 layers of the row `grid-cka`: each pair alone, as isorep
-computes them, and layers side by side in arrays of up to 512, 1,024 and 2,048 columns, whose product is
-then cut into pairs. Beside them, the whole table of CKA and of PWCCA, to which a saving counts.
+computes them, and layers side by side in arrays of up to 512, 1,024 and 2,048 columns, whose
+product is then cut into pairs. Beside them, the whole table of CKA and of PWCCA, to which a saving
+counts.
 """
 
 from __future__ import annotations

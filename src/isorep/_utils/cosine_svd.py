@@ -57,7 +57,8 @@ class CosineSVD:
         m = self.matrix.T if self.wide else self.matrix
         xp = array_namespace(m)
         images = m @ self.near
-        return images / xp.sqrt(xp.sum(images**2, axis=0))
+        far: Array = images / xp.sqrt(xp.sum(images**2, axis=0))
+        return far
 
     def swap(self) -> CosineSVD:
         """Return the decomposition of the transposed matrix, with what is computed so far."""

@@ -67,7 +67,9 @@ def stacked_svds_of_cosines(xp: Any, matrices: Array) -> tuple[Array, Array, Arr
     try:
         near = xp.flip(xp.linalg.eigh(m @ transposed)[1], axis=-1)
     except (np.linalg.LinAlgError, RuntimeError):
-        return _stacked([svd_of_cosines(xp, matrices[k, ...]) for k in range(matrices.shape[0])], xp)
+        return _stacked(
+            [svd_of_cosines(xp, matrices[k, ...]) for k in range(matrices.shape[0])], xp
+        )
     far = transposed @ near
     s = xp.sqrt(xp.sum(far**2, axis=1))
     good = s[:, -1] >= SMALL

@@ -22,6 +22,8 @@ from isorep.core.principal_axes import PrincipalAxes
 from isorep.core.single_basis import Precision, choose_precision, single_basis
 from isorep.core.single_products import PairErrors
 from isorep.core.triangular_axes import TriangularAxes
+from isorep.core.unwhitened_axes import UnwhitenedAxes
+from isorep.core.unwhitened_basis import unwhitened_basis
 from isorep.representations.missing_values import NanPolicy, complete_rows
 from isorep.representations.sample_order import difference
 from isorep.representations.sample_structure import SampleStructure, common_structure
@@ -244,8 +246,8 @@ class Overlap:
     @property
     def _is_triangular(self) -> bool:
         """Whether the bases of `whitened` are not those of PCA."""
-        return self.product is not None and any(
-            isinstance(side.axes, TriangularAxes) for side in (self.x, self.y)
+        return self.product is not None and not all(
+            isinstance(side.axes, PrincipalAxes) for side in (self.x, self.y)
         )
 
     @cached_property
@@ -362,7 +364,7 @@ class Overlap:
         """Projection weights of y, (c,), non-negative, with sum 1."""
         return _shares(self._axes(self.y).projection_sums(self._triplets[2]))
 
-    def _axes(self, side: Basis) -> PrincipalAxes | TriangularAxes:
+    def _axes(self, side: Basis) -> PrincipalAxes | TriangularAxes | UnwhitenedAxes:
         """Return the axes of `whitened`."""
         return side.axes if self._is_triangular else side.principal
 
@@ -491,8 +493,13 @@ def couple_arrays(
     solver: Solver = "auto",
     nan_policy: NanPolicy = "raise",
     precision: Precision = "double",
+    whitened: bool = True,
 ) -> Overlap:
-    """Do as `overlap`; by float32 products, for measures of norms, if `precision` allows it."""
+    """Do as `overlap`, for measures that need less.
+
+    By float32 products, for measures of norms, if `precision` allows it; without whitening, for
+    measures of products, unless `whitened`.
+    """
     check_name("nan_policy", nan_policy, get_args(NanPolicy))
     pair = paired(x, y)
     x, y, ids = pair.x, pair.y, pair.ids
@@ -509,7 +516,7 @@ def couple_arrays(
         sides, kept = complete_rows({"x": x, "y": y})
         x, y = sides.values()
     single = choose_precision(precision, (x, y)) == "single"
-    prepare = single_basis if single else Basis.from_array
+    prepare = single_basis if single else Basis.from_array if whitened else unwhitened_basis
     x_basis, y_basis = (
         side if isinstance(side, Basis) else prepare(side, solver=solver, name=name)
         for side, name in ((x, "x"), (y, "y"))
@@ -541,12 +548,16 @@ def couple(x: Basis, y: Basis) -> Overlap:
                 if_different="select the same samples on both sides by their labels",
             )
         )
+    if isinstance(x.axes, UnwhitenedAxes) and isinstance(y.axes, UnwhitenedAxes):
+        return Overlap(x, y, None, product=x.axes.product(y.axes))
     if x.factor is None or y.factor is None:
         raise ValueError(
             "x or y is known by its second moments alone: couple them by their cross moments, with "
             "Overlap.from_moments"
         )
-    single = x.axes.single_product(y.axes) if isinstance(x.axes, TriangularAxes) else None
+    single = None
+    if isinstance(x.axes, TriangularAxes) and isinstance(y.axes, TriangularAxes):
+        single = x.axes.single_product(y.axes)
     if single is not None:
         product, errors = single
         return Overlap(x, y, None, product=product, single_errors=errors)

@@ -234,6 +234,11 @@ class PrincipalAxes:
         return self.singular_values / self.singular_values[0]
 
     @property
+    def most_of_direction(self) -> float:
+        """A bound of the largest direction's share of the variance."""
+        return sqrt(self.gram_square) / self.squared_norm
+
+    @property
     def feature_squares(self) -> Array:
         """Squared norm of each centred feature, (p,), in units of ``unit^2``."""
         scaled = self.loadings / self.singular_values[0]

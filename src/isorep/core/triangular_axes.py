@@ -134,7 +134,7 @@ class TriangularAxes:
     @cached_property
     def loadings(self) -> Array:
         """``R = Q^T (x - mean)``, (k, p)."""
-        return self._with_constants(self._root)
+        return with_constants(self._root, self.places)
 
     @property
     def _root(self) -> Array:
@@ -172,8 +172,8 @@ class TriangularAxes:
             rotation = solve_upper(self.lower, u)
         return PrincipalAxes(
             singular_values=s,
-            loadings=self._with_constants(s[:, None] * v.T),
-            whitening=self._with_constants((v / s).T).T,
+            loadings=with_constants(s[:, None] * v.T, self.places),
+            whitening=with_constants((v / s).T, self.places).T,
             factor=self.factor,
             rotation=rotation,
             factor_is_whitened=self.first is not None,
@@ -192,17 +192,20 @@ class TriangularAxes:
         return float(array_namespace(self.gram).sum(self.gram**2))
 
     @property
+    def most_of_direction(self) -> float:
+        """A bound of the largest direction's share of the variance, without a decomposition."""
+        return sqrt(self.gram_square) / self.squared_norm
+
+    @property
     def feature_squares(self) -> Array:
         """Squared norm of each centred feature, (p,)."""
         xp = array_namespace(self.gram)
         squares = xp.astype(xp.linalg.diagonal(self.gram), xp.float64, copy=False)
-        return self._with_constants(squares[None, :])[0, :]
+        return with_constants(squares[None, :], self.places)[0, :]
 
-    def single_product(
-        self, other: PrincipalAxes | TriangularAxes
-    ) -> tuple[Array, PairErrors] | None:
+    def single_product(self, other: TriangularAxes) -> tuple[Array, PairErrors] | None:
         """Return the product of two float32 factors and the errors; None if one is float64."""
-        if not isinstance(other, TriangularAxes) or self.single is None or other.single is None:
+        if self.single is None or other.single is None:
             return None
         x, y = self.single, other.single
         if other is self:
@@ -227,15 +230,6 @@ class TriangularAxes:
         """Return the inner products of z with the centred features, of ``z^T factor``."""
         return product if self.first is None else product @ self.first.T
 
-    def _with_constants(self, rows: Array) -> Array:
-        """Return rows, (m, k), with a 0 for each constant feature, (m, p)."""
-        if self.places is None:
-            return rows
-        xp = array_namespace(rows)
-        zero = xp.zeros((rows.shape[0], 1), dtype=rows.dtype, device=device(rows))
-        wide: Array = xp.take(xp.concat([rows, zero], axis=1), self.places, axis=1)
-        return wide
-
 
 def varying_columns(xp: Any, varies: Array) -> tuple[Array | None, Array | None]:
     """Return the columns that vary, and the place of each column among them (see `places`).
@@ -247,6 +241,16 @@ def varying_columns(xp: Any, varies: Array) -> tuple[Array | None, Array | None]
     columns = xp.nonzero(varies)[0]
     order = xp.cumulative_sum(xp.astype(varies, xp.int64)) - 1
     return columns, xp.where(varies, order, columns.shape[0])
+
+
+def with_constants(rows: Array, places: Array | None) -> Array:
+    """Return rows, (m, k), with a 0 for each constant feature, (m, p); see `places`."""
+    if places is None:
+        return rows
+    xp = array_namespace(rows)
+    zero = xp.zeros((rows.shape[0], 1), dtype=rows.dtype, device=device(rows))
+    wide: Array = xp.take(xp.concat([rows, zero], axis=1), places, axis=1)
+    return wide
 
 
 def extremes(xp: Any, gram: Array, lower: Array) -> tuple[float, float]:

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import torch
+from helpers.devices import each_device
 
 import isorep
 from isorep.core import triangular_axes, unwhitened_axes, unwhitened_basis
@@ -105,6 +107,19 @@ def test_no_gram_matrix_of_all_samples(monkeypatch, name):
     assert function(x, y).similarity == pytest.approx(expected, abs=1e-13)
     table = isorep.compare({"a": x}, {"b": y}, measures=name, progress=False)
     assert table[name].item() == pytest.approx(expected, abs=1e-13)
+
+
+@each_device
+@pytest.mark.parametrize("case", SURE)
+def test_tensors_have_the_numbers_of_numpy(device, case):
+    x, y = SURE[case](layer(60, 1)), layer(52, 2).astype(np.float32)
+    tensors = [torch.as_tensor(side, device=device) for side in (x, y)]
+    found, expected = (couple_arrays(*pair, whitened=False) for pair in (tensors, (x, y)))
+    assert isinstance(found.x.axes, UnwhitenedAxes)
+    assert found.cross.device.type == device
+    score, reference = (measure_named("procrustes")(pair) for pair in (found, expected))
+    assert score.similarity == pytest.approx(reference.similarity, abs=1e-13)
+    assert score.warnings == reference.warnings
 
 
 def test_few_samples_and_bad_values_are_left_to_the_whitened_basis():

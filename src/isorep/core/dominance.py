@@ -27,18 +27,18 @@ class Share:
         Its column, its row or its place among the directions.
     variance : float
         Its share of the variance, ``a / sum(s^2)`` with a its sum of squares.
-    whole : Dominance
-        All of the representation.
+    axes : PrincipalAxes, TriangularAxes or UnwhitenedAxes
+        The axes of the representation.
     """
 
     index: int
     variance: float
-    whole: Dominance
+    axes: PrincipalAxes | TriangularAxes | UnwhitenedAxes
 
     @property
     def squared(self) -> float:
         """Its share of the squared inner products of all samples, ``a^2 / sum(s^4)``."""
-        return self.variance**2 * self.whole.effective_directions
+        return self.variance**2 * _effective_directions(self.axes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ class Dominance:
     @cached_property
     def effective_directions(self) -> float:
         """``sum(s^2)^2 / sum(s^4)``: the effective number of directions."""
-        return self.axes.squared_norm**2 / self.axes.gram_square
+        return _effective_directions(self.axes)
 
     def norm(self, share: Share) -> float:
         """Return what share of the norms of all directions a part carries: ``sqrt(a) / sum(s)``."""
@@ -106,4 +106,8 @@ class Dominance:
         xp = array_namespace(parts)
         parts = parts / xp.max(parts)
         index = int(xp.argmax(parts))
-        return Share(index, float(parts[index] / xp.sum(parts)), self)
+        return Share(index, float(parts[index] / xp.sum(parts)), self.axes)
+
+
+def _effective_directions(axes: PrincipalAxes | TriangularAxes | UnwhitenedAxes) -> float:
+    return axes.squared_norm**2 / axes.gram_square

@@ -221,11 +221,15 @@ def _load(
     path: Path, row: Format, options: ReadOptions, names: Collection[str] = ()
 ) -> Representations:
     if row.read is None:
-        with datasets_open():
-            return Representations.from_mapping(_open(path, row, options, names))
-    contents = select_arrays(_contents(row.read, path), names=names, **options)
-    with damage_as_value_error():
-        layers = {name: read_whole(array) for name, array in contents.layers.items()}
+        return Representations.from_mapping(_open(path, row, options, names))
+    state = FileState(path)
+    try:
+        contents = select_arrays(_contents(row.read, path), names=names, **options)
+        with damage_as_value_error():
+            layers = {name: read_whole(array) for name, array in contents.layers.items()}
+    except ValueError:
+        state.check()  # half of another file looks like damage
+        raise
     return Representations(layers, **contents.metadata)
 
 

@@ -15,6 +15,7 @@ import torch
 import xarray
 from helpers import format_files as files
 
+from isorep._formats import npz
 from isorep._formats.kept_dataset import KeptDataset
 from isorep._utils.turn import Turn
 from isorep.representations.representations import Representations
@@ -75,6 +76,17 @@ def test_a_file_that_was_deleted_is_read_no_further(tmp_path, name):
         first[2:4]
 
 
+def test_a_file_added_to_a_folder_changes_nothing_that_was_there(tmp_path):
+    for name, x in (("a", np.eye(3)), ("b", 2 * np.eye(3))):
+        np.save(tmp_path / f"{name}.npy", x)
+    stored = open_store(tmp_path)
+    stored["a"][:2]
+    np.save(tmp_path / "c.npy", np.eye(3))
+    np.testing.assert_array_equal(stored["b"][:], 2 * np.eye(3))
+    with pytest.raises(KeyError):
+        stored["c"]
+
+
 def test_a_store_of_ours_is_not_read_after_another_took_its_place(tmp_path):
     path = tmp_path / "a.zarr"
     save(Representations({"fc": np.eye(3)}), path)
@@ -83,6 +95,33 @@ def test_a_store_of_ours_is_not_read_after_another_took_its_place(tmp_path):
     os.utime(path, (1, 1))
     with pytest.raises(ValueError, match=r"of layer 'fc' of '.*a.zarr': it was changed or repl"):
         stored["fc"][:]
+
+
+def test_a_chunk_that_went_missing_is_not_zeros(tmp_path):
+    x = np.ones((5000, 3))
+    save(Representations({"fc": x}), tmp_path / "a.zarr")
+    stored = open_store(tmp_path / "a.zarr")["fc"]
+    (chunk,) = (tmp_path / "a.zarr").rglob("c/1/0")
+    chunk.unlink()
+    np.testing.assert_array_equal(stored[:4096], x[:4096])
+    for rows in (slice(4096, None), slice(4000, 4100), slice(None)):
+        with pytest.raises(ValueError, match="the store is damaged: chunk c/1/0 is missing"):
+            stored[rows]
+
+
+def test_a_file_that_is_replaced_while_it_is_loaded(tmp_path, monkeypatch):
+    path = tmp_path / "a.npz"
+    save(Representations({"fc": np.eye(3)}), path)
+    members = npz.members
+
+    def replaced_meanwhile(path):
+        found = members(path)
+        save(Representations({"fc": np.ones((3, 3)), "other": np.eye(3)}), path)
+        return found
+
+    monkeypatch.setattr(npz, "members", replaced_meanwhile)
+    with pytest.raises(ValueError, match=r"cannot load '.*a.npz': it was changed or replaced"):
+        load(path)
 
 
 def write_tensors(path, x):
@@ -216,3 +255,7 @@ def test_a_load_of_many_layers_opens_netcdf_for_all_of_them(wide_file):
     path, notes, x = wide_file
     np.testing.assert_array_equal(load(path)["layer7"], x + 7)
     assert len(notes) == 3  # the list of arrays, a look at the first rows, all rows
+    stored = open_store(path)
+    notes.clear()
+    assert Representations.from_mapping(stored)["layer9"].shape == (20, 3)
+    assert len(notes) == 1

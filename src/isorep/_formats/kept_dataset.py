@@ -76,7 +76,13 @@ _block: ContextVar[set[KeptDataset] | None] = ContextVar("block", default=None)
 
 @contextmanager
 def datasets_open() -> Iterator[None]:
-    """Keep the datasets that this thread reads in the block open until its end, then close them."""
+    """Keep the datasets that this thread reads in the block open until its end, then close them.
+
+    A block within another one leaves them open.
+    """
+    if _block.get() is not None:
+        yield
+        return
     datasets: set[KeptDataset] = set()
     token = _block.set(datasets)
     try:

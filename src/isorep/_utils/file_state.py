@@ -11,7 +11,9 @@ _MOST_ENTRIES = 1000
 
 
 class FileState:
-    """Size and time of change of a file, or of a folder and what lies directly in it.
+    """Size and time of change of a file, or of what lies directly in a folder.
+
+    Entries that were added to the folder since are no change.
 
     Parameters
     ----------
@@ -35,6 +37,7 @@ class FileState:
 
     def __init__(self, path: Path) -> None:
         self._path = path.absolute()  # the working folder may change
+        self._entries = _entries(self._path) if path.is_dir() else []
         self._stamps = self._read()
 
     def check(self) -> None:
@@ -42,12 +45,14 @@ class FileState:
         if self._read() != self._stamps:
             raise ValueError("it was changed or replaced after it was opened; open it again")
 
-    def _read(self) -> dict[str, tuple[int, int]]:
-        stamps = {"": _stamp(os.stat(self._path))}
-        if self._path.is_dir():
-            with os.scandir(self._path) as entries:
-                stamps |= {x.name: _stamp(x.stat()) for x in islice(entries, _MOST_ENTRIES)}
-        return stamps
+    def _read(self) -> list[tuple[int, int]]:
+        # New entries do not matter, so the state of the folder itself, which they change, does not.
+        return [_stamp(os.stat(path)) for path in self._entries or [self._path]]
+
+
+def _entries(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        return [folder / entry.name for entry in islice(entries, _MOST_ENTRIES)]
 
 
 def _stamp(state: os.stat_result) -> tuple[int, int]:

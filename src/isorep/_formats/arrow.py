@@ -100,11 +100,12 @@ class _BatchFile:
         pyarrow = import_optional("pyarrow", "arrow")
         ipc = import_optional("pyarrow.ipc", "arrow")
         open_reader = ipc.open_stream if self._is_stream else ipc.open_file
-        with (
-            damage_as("an Arrow file or stream"),
-            pyarrow.memory_map(str(self.path)) as source,
-        ):
-            yield open_reader(source, options=ipc.IpcReadOptions(included_fields=list(numbers)))
+        with damage_as("an Arrow file or stream"):
+            # The mapping outlives the file object, which would count as an open file.
+            with pyarrow.memory_map(str(self.path)) as source:
+                content = pyarrow.BufferReader(source.read_buffer())
+            options = ipc.IpcReadOptions(included_fields=list(numbers))
+            yield open_reader(content, options=options)
 
 
 def _cheapest_column(schema: Any) -> list[str]:

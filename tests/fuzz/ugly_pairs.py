@@ -107,6 +107,6 @@ def check_table(name, x, y):
     except REFUSALS as error:
         check_refusal(error)
         return
-    nan = np.isnan(table[name].values)
+    nan = np.isnan(table[MEASURES[name].label].values)
     reasons = table["reason"].values
     assert (reasons[nan] != "").all(), f"{name}: NaN without a reason"

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 BAG = 16
-"""Positions of a sample that are added one by one, before the sums of bags are added."""
+"""Positions of a sample that are added one by one; then the sums of bags are added."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,14 +37,20 @@ class PositionMask:
 
     @cached_property
     def counts(self) -> Tensor:
-        """How many positions of each sample count, (n, 1)."""
-        return self.values.sum(1, keepdim=True)
+        """How many positions of each sample count, (n, 1), as floats."""
+        return self.values.sum(1, keepdim=True).float()
 
     @cached_property
     def bags(self) -> Tensor:
         """Where in `kept` each bag of `BAG` positions begins, and where the last one ends."""
         whole = pad(self.values, (0, -self.values.shape[1] % BAG))
         return pad(whole.view(-1, BAG).sum(1).cumsum(0), (1, 0))
+
+    @cached_property
+    def of_bags(self) -> PositionMask:
+        """The mask of the sums of bags: all of them count."""
+        shape = self.values.shape[0], -(-self.values.shape[1] // BAG)
+        return PositionMask(self.values.new_ones(shape))
 
     @cached_property
     def bytes(self) -> bytes:
@@ -74,11 +80,14 @@ class PositionMask:
         in_bags = x.device.type == "cpu" and x.dtype == dtype and x.is_contiguous()
         if not in_bags or x.shape[2] % 32:
             return self.set_padding(0, x).sum(1, dtype=dtype)
-        # The same sum in the same order as that of a copy with zeros, without the copy: PyTorch
-        # adds full vectors of features, 32 at a time, in bags too.
+        # The sum of a copy with zeros, without the copy. It is the same to the last bit, since the
+        # sum of PyTorch adds full vectors of features, up to 32 at a time, in bags of bags too.
         flat = self._flat(x)
         sums: Tensor = torch.embedding_bag(flat, self.kept, self.bags, include_last_offset=True)[0]
-        return sums.view(x.shape[0], -1, x.shape[2]).sum(1)
+        n_bags = self.of_bags.values.shape[1]
+        if n_bags == 1:
+            return sums
+        return self.of_bags.sum(sums.view(x.shape[0], n_bags, x.shape[2]), dtype)
 
     def _flat(self, x: Tensor) -> Tensor:
         """Return x (n, T, p) as (n * T, p), where `kept` and `padding` are numbers of rows."""

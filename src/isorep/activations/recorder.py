@@ -43,6 +43,14 @@ class Record:
     dtypes: dict[str, str] = field(default_factory=dict)
     reductions: dict[str, str] = field(default_factory=dict)
 
+    def copy(self, layer: str, name: str) -> None:
+        """Record the rows of a layer for another one, named `name`, too."""
+        self.arrays[name] = self.arrays[layer].clone()
+        self.dtypes[name] = self.dtypes[layer]
+        self.reductions[name] = self.reductions[layer]
+        if layer in self.row_positions:
+            self.row_positions[name] = self.row_positions[layer]
+
 
 class Recorder:
     """Reduces the outputs of the selected layers of one model, batch by batch.
@@ -204,10 +212,22 @@ class Recorder:
         if name in self.skipped:
             return
         try:
-            for suffix, tensor, rows, positions in self._rows(
-                batch, name, layer, (module, call), output
-            ):
+            tensors = tensors_in(output)
+            if not tensors:
+                raise Unusable(f"returns {type(output).__name__}; expected a tensor")
+            if isinstance(tensors[0], PackedSequence):
+                self._keep(name, layer, *self._packed_rows(layer, tensors[0]))
+                return
+            x, layout = self._tensor(tensors, (module, call), output)
+            before = self._repeated.layer_before(name, x)
+            if before is not None:
+                self._record.copy(before, name)
+                return
+            for suffix, tensor, rows, positions in self._rows(batch, name, layer, x, layout):
                 self._keep(f"{name}{suffix}", layer, tensor, rows, positions)
+            if not (layer.reduction.custom or layer.heads or layout.includes_padding):
+                how = (layer.reduction, layer.mask, layer.skip, layout)
+                self._repeated.add(name, x, how, self._record.arrays[name])
         except Unusable as reason:
             if layer.exact:
                 raise ValueError(
@@ -218,23 +238,19 @@ class Recorder:
         except ValueError as error:
             raise ValueError(f"layer {name!r}: {error}") from error
 
-    def _rows(
-        self, batch: Batch, name: str, layer: Layer, call: Call, output: Any
-    ) -> Iterator[tuple[str, Tensor, Tensor, NDArray[np.int64] | None]]:
-        """Yield the tensor of an output, samples first, its rows, and their positions.
+    def _packed_rows(
+        self, layer: Layer, sequence: PackedSequence
+    ) -> tuple[Tensor, Tensor, NDArray[np.int64] | None]:
+        """Return the padded tensor of a packed sequence, its rows, and their positions."""
+        tensor, lengths = padded(sequence)
+        mask = PositionMask(layer.skip.kept(lengths, None) if layer.skip else lengths)
+        positions = self._positions(layer, tensor, tensor.shape[1], mask, None)
+        return tensor, layer.reduction.rows(tensor, (2,), mask), positions
 
-        With heads, each head is yielded with the end of its name.
-        """
-        tensors = tensors_in(output)
-        if not tensors:
-            raise Unusable(f"returns {type(output).__name__}; expected a tensor")
-        if isinstance(tensors[0], PackedSequence):
-            tensor, lengths = padded(tensors[0])
-            lengths = layer.skip.kept(lengths, None) if layer.skip else lengths
-            mask: PositionMask | None = PositionMask(lengths)
-            positions = self._positions(layer, tensor, tensor.shape[1], mask, None)
-            yield "", tensor, layer.reduction.rows(tensor, (2,), mask), positions
-            return
+    def _tensor(
+        self, tensors: Sequence[Tensor | PackedSequence], call: Call, output: Any
+    ) -> tuple[Tensor, Layout]:
+        """Return which of the tensors of an output is reduced, and its layout."""
         assert self._evidence is not None
         layout = self._evidence.layouts.get(call)
         if layout is None:
@@ -247,6 +263,15 @@ class Recorder:
         if not isinstance(x, Tensor) or x.ndim != len(layout.shape):
             came = tuple(x.shape) if isinstance(x, Tensor) else type(output).__name__
             raise Unusable(f"had shape {layout.shape} at first and now has {came}")
+        return x, layout
+
+    def _rows(
+        self, batch: Batch, name: str, layer: Layer, x: Tensor, layout: Layout
+    ) -> Iterator[tuple[str, Tensor, Tensor, NDArray[np.int64] | None]]:
+        """Yield the tensor of an output, samples first, its rows, and their positions.
+
+        With heads, each head is yielded with the end of its name.
+        """
         if not layout.samples.fits(x, batch.n):
             raise Unusable(
                 f"has shape {tuple(x.shape)}, whose axis {layout.samples.axis} does not hold the "
@@ -260,7 +285,7 @@ class Recorder:
         mask = self._mask(batch, name, layer, layout, tensor, tokens, n_positions)
         positions = self._positions(layer, tensor, n_positions, mask, tokens)
         if not layer.heads:
-            yield "", tensor, self._reduced(name, layer, layout, x, tensor, mask), positions
+            yield "", tensor, layer.reduction.rows(tensor, layout.features, mask), positions
             return
         if len(layout.features) < 2:
             raise Unusable(f"has shape {tuple(x.shape)}, and no axis for its heads")
@@ -268,25 +293,6 @@ class Recorder:
         features = [k - (k > heads) for k in others]
         for i, head in enumerate(tensor.unbind(heads)):
             yield f".head{i}", head, layer.reduction.rows(head, features, mask), positions
-
-    def _reduced(
-        self,
-        name: str,
-        layer: Layer,
-        layout: Layout,
-        x: Tensor,
-        tensor: Tensor,
-        mask: PositionMask | None,
-    ) -> Tensor:
-        """Return the rows of an output `x`, which is `tensor` with the samples first."""
-
-        def reduce() -> Tensor:
-            return layer.reduction.rows(tensor, layout.features, mask)
-
-        if layer.reduction.custom:  # may return something else each time
-            return reduce()
-        depends_on = (layer.reduction, layout.samples, layout.features, mask)
-        return self._repeated.rows(name, x, depends_on, reduce)
 
     def _mask(
         self,
@@ -424,8 +430,7 @@ def _check_fits(name: str, rows: Tensor, kept: Tensor) -> None:
 
 def _n_positions(tensor: Tensor, features: Sequence[int]) -> int | None:
     """Return the number of positions of a sample; None if it has no axis of them."""
-    shape = tensor.shape
-    sizes = [shape[k] for k in range(1, len(shape)) if k not in features]
+    sizes = [size for k, size in enumerate(tensor.shape) if k and k not in features]
     return math.prod(sizes) if sizes else None
 
 

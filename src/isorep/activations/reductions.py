@@ -94,7 +94,7 @@ def _takes_mask(function: Callable[..., Any]) -> bool:
 
 def _positions_before_features(output: Tensor, features: tuple[int, ...]) -> Tensor:
     """Return (n, positions, p)."""
-    if len(output) and features == (1,):  # a map or signal; the same view in fewer steps
+    if features == (1,) and len(output):  # a map or signal; the same view in fewer steps
         return output.flatten(2).mT
     if output.ndim == 3 and features == (2,):  # tokens
         return output

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,66 +11,83 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class _Reduced:
-    """An output that was reduced, with the count of its changes in place, and its rows."""
+class _Output:
+    """A tensor that a layer returned, with the count of its changes in place."""
 
-    output: weakref.ref[Tensor]
+    layer: str
+    tensor: weakref.ref[Tensor]
     version: int
     address: int
-    reduction: Any
+    how: Any
     rows: Tensor
 
-    def is_of(self, output: Tensor, reduction: Any) -> bool:
+    def is_still(self, tensor: Tensor) -> bool:
         return (
-            self.output() is output
-            and self.version == output._version
-            and self.address == output.data_ptr()
-            and self.reduction == reduction
+            self.tensor() is tensor
+            and self.version == tensor._version
+            and self.address == tensor.data_ptr()
         )
 
 
 class RepeatedOutputs:
-    """The rows of the layer before, which are those of a layer that returns the same tensor.
+    """Which layers return the tensor of the layer before them, unchanged.
 
     A block returns what its last layer returned, and dropout in eval mode returns its input. Such
-    an output is reduced once. PyTorch does not count changes in place by ``x.data`` or by kernels
-    of others, so the rows of a layer are reused only if they were found to be the same once.
+    a tensor is reduced once, and its rows are copied.
+
+    PyTorch counts changes in place, but not by ``x.data``, by NumPy or by kernels of others. So
+    both rows are computed in the first batch, and copied from then on only if they were the same.
     """
 
     def __init__(self) -> None:
-        self._last: _Reduced | None = None
-        self._are_same: dict[str, bool] = {}
+        self._last: _Output | None = None
+        self._same_as: dict[str, str | None] = {}
 
-    def rows(
-        self, name: str, output: Tensor, reduction: Any, reduce: Callable[[], Tensor]
-    ) -> Tensor:
-        """Return the rows of the output of layer `name`, in memory of their own if they are reused.
+    def layer_before(self, name: str, tensor: Tensor) -> str | None:
+        """Return the layer whose rows of this batch are those of layer `name`, if they are known.
 
         Parameters
         ----------
         name
             Name of the layer, with the number of its call.
-        output
-            Tensor that the layer returned.
-        reduction
-            Everything that the rows depend on besides the output.
-        reduce
-            Function that computes the rows.
+        tensor
+            Tensor that it returned.
         """
-        if output.is_inference():  # its changes in place are not counted
+        before, last = self._same_as.get(name), self._last
+        if before is None or last is None or last.layer != before or not last.is_still(tensor):
+            return None
+        return before
+
+    def add(self, name: str, tensor: Tensor, how: Any, rows: Tensor) -> None:
+        """Add the rows of a layer that were computed.
+
+        Parameters
+        ----------
+        name
+            Name of the layer, with the number of its call.
+        tensor
+            Tensor that it returned.
+        how
+            Everything that the rows of the layer depend on besides the tensor and the batch.
+        rows
+            Rows of the layer in this batch.
+        """
+        if tensor.is_inference():  # its changes in place are not counted
             self._last = None
-            return reduce()
+            return
         last = self._last
-        is_repeated = last is not None and last.is_of(output, reduction)
-        if last is not None and is_repeated and self._are_same.get(name):
-            return last.rows.clone()
-        rows = reduce()
-        if last is not None and is_repeated and name not in self._are_same:
-            self._are_same[name] = torch.equal(rows, last.rows)
-        address = output.data_ptr()
-        self._last = _Reduced(weakref.ref(output), output._version, address, reduction, rows)
-        return rows
+        if name not in self._same_as:
+            is_same = (
+                last is not None
+                and last.how == how
+                and last.is_still(tensor)
+                and torch.equal(last.rows, rows)
+            )
+            self._same_as[name] = last.layer if last and is_same else None
+        if last is None or self._same_as[name] != last.layer:
+            version, address = tensor._version, tensor.data_ptr()
+            self._last = _Output(name, weakref.ref(tensor), version, address, how, rows)
 
     def forget(self) -> None:
-        """Keep no rows of the batch that ended."""
+        """Forget the batch that ended."""
         self._last = None

@@ -4,10 +4,10 @@
 
 Each batch goes through copies of the model in turn: alone, captured, and with hooks that only copy
 the outputs of the same layers; for all layers and for the blocks. The copy is what a capture of all
-positions cannot do without. The median over the batches counts: of processor time on a CPU, which
-other work on the machine changes little on one thread, and of seconds on a GPU. The first batch of
-a capture, in which the first samples run again to find the axes, is a column of its own: it is paid
-once.
+positions cannot do without. Times are processor time on a CPU, which other work on the machine
+changes little on one thread, and seconds on a GPU. The median over the batches counts, also of what
+takes how many times as long as the forward of the same batch. The first batch of a capture, in
+which the first samples run again to find the axes, is a column of its own: it is paid once.
 """
 
 from __future__ import annotations
@@ -76,15 +76,20 @@ def rows(
     base = statistics.median(forward[1:])
     lines = []
     for layers, seconds in captured.items():
-        usual = statistics.median(seconds[1:])
+        ratio = _over(forward, seconds)
         lines.append(
             f"{counts[layers]} ({'all' if layers == '*' else layers}) | {1e3 * base:.1f} | "
-            f"{1e3 * usual:.1f} | {usual / base:.3f} | "
-            f"{1e6 * (usual - base) / counts[layers]:.0f} | {seconds[0] / base:.2f} | "
-            f"{statistics.median(copied[layers][1:]) / base:.3f} |"
+            f"{1e3 * statistics.median(seconds[1:]):.1f} | {ratio:.3f} | "
+            f"{1e6 * (ratio - 1) * base / counts[layers]:.0f} | {seconds[0] / base:.2f} | "
+            f"{_over(forward, copied[layers]):.3f} |"
         )
         passes[layers].close()
     return lines
+
+
+def _over(forward: Sequence[float], seconds: Sequence[float]) -> float:
+    """Return the median over all batches but the first, over the forward of the same batch."""
+    return statistics.median(x / base for x, base in zip(seconds[1:], forward[1:], strict=True))
 
 
 def _copying(model: nn.Module, layers: str) -> nn.Module:

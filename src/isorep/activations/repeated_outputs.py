@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Output:
     """A tensor that a layer returned, with the count of its changes in place."""
 

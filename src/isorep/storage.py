@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, TypeVar, Unpack
 
 from isorep._formats.formats import FORMATS, Format, find_format, has_format, one_of, suffixes
 from isorep._formats.header import Contents
+from isorep._formats.kept_dataset import datasets_open
+from isorep._formats.unchanged_array import UnchangedArray
 from isorep._utils.atomic import interrupted_swap
 from isorep._utils.damaged_file import damage_as_value_error
+from isorep._utils.file_state import FileState
 from isorep._utils.memory import read_whole
 from isorep._utils.name_list import listed
 from isorep._utils.real_path import real_path
@@ -162,6 +165,7 @@ def open_store(path: str | PathLike[str], **options: Unpack[ReadOptions]) -> Laz
         A read-only mapping of layer name to an array that is read by slices of rows. It knows its
         samples as `Representations` do; ``Representations.from_mapping`` reads all of it into
         memory. bfloat16 is read as float32. Checksums of ``.zarr`` are compared as chunks are read.
+        If the file is changed or replaced meanwhile, reading raises ValueError.
 
     Raises
     ------
@@ -230,9 +234,12 @@ def _open(
     from isorep.representations.lazy import LazyRepresentations
 
     assert row.open is not None
+    state = FileState(path)
     contents = select_arrays(_contents(row.open, path), names=names, **options)
+    layers = {name: UnchangedArray(array, state) for name, array in contents.layers.items()}
     place = ActivationFile(str(path), options)
-    return LazyRepresentations(contents.layers, place=place, **contents.metadata)
+    with datasets_open():  # the first rows of each layer are looked at
+        return LazyRepresentations(layers, place=place, **contents.metadata)
 
 
 def _open_or_load(

@@ -3,6 +3,7 @@
 import pickle
 import re
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,14 @@ import pytest
 
 import isorep
 from isorep.core.coded_warning import CODES
-from isorep.core.warning_text import WarningText, about, issue, line_of, not_computed
+from isorep.core.warning_text import (
+    WarningText,
+    about,
+    in_results_alone,
+    issue,
+    line_of,
+    not_computed,
+)
 
 PAGE = Path(__file__).parents[2] / "docs" / "warnings.md"
 SOURCES = Path(isorep.__file__).parent
@@ -75,6 +83,41 @@ def test_silence_for_a_block_and_for_good():
     assert isorep.MEASURES["cka"](isorep.overlap(*FEW)).warnings == ()
     silenced.close()
     assert len(isorep.MEASURES["cka"](isorep.overlap(*FEW)).warnings) == 1
+
+
+def test_silences_of_two_threads_end_in_any_order():
+    overlap = isorep.overlap(*FEW)
+    first, second = isorep.silence("few-samples"), isorep.silence("few-samples", "few-neurons")
+    first.close()
+    first.close()  # once more changes nothing
+    assert isorep.MEASURES["cka"](overlap).warnings == ()
+    second.close()
+    assert len(isorep.MEASURES["cka"](overlap).warnings) == 1
+
+
+def test_a_block_without_pythons_warnings_leaves_other_threads_alone():
+    text, other = WarningText("few-samples", "9"), WarningText("few-neurons", "3")
+    with warnings.catch_warnings(record=True) as caught, ThreadPoolExecutor(1) as thread:
+        warnings.simplefilter("always")
+        filters = list(warnings.filters)
+        with in_results_alone(isorep.FewSamplesWarning):
+            assert issue([text, other], stacklevel=1) == (text, other)
+            assert [str(x.message) for x in caught] == [other]
+            assert thread.submit(issue, [text], 1).result() == (text,)
+            assert [str(x.message) for x in caught] == [other, text]
+        issue([text], stacklevel=1)
+        assert warnings.filters == filters
+    assert [str(x.message) for x in caught] == [other, text, text]
+
+
+def test_the_packages_own_filters_are_not_of_its_warnings():
+    """Filters are of the process: blocks of two threads would leave them changed for good."""
+    users = {
+        path.relative_to(SOURCES).as_posix()
+        for path in SOURCES.rglob("*.py")
+        if re.search(r"simplefilter\(.*(Coded|FewSamples)Warning", path.read_text())
+    }
+    assert users <= {"core/coded_warning.py"}  # an example
 
 
 def test_silence_wants_codes_that_exist():

@@ -270,6 +270,7 @@ def test_debiased_cka_is_centred_on_zero_where_cka_is_not():
     assert 0.3 < np.mean(np.array(values) < 0) < 0.7
 
 
+@pytest.mark.filterwarnings("ignore::isorep.FewSamplesWarning")
 def test_debiased_cka_reaches_both_ends():
     """U-centred matrices of 4 samples have 2 degrees of freedom only."""
     rng = np.random.default_rng(14)

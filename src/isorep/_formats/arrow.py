@@ -13,6 +13,7 @@ import numpy as np
 from isorep._formats.arrow_column import columns_of
 from isorep._formats.batch_cursors import BatchCursors
 from isorep._formats.header import Contents
+from isorep._formats.joined_rows import JoinedRows
 from isorep._utils.damaged_file import damage_as
 from isorep._utils.optional import import_optional
 
@@ -33,14 +34,9 @@ def open_arrow_files(paths: list[Path], table: str) -> Contents:
                 f"expected the same columns in all files, got {_words(files[0].schema)} in "
                 f"{paths[0].name} and {_words(file.schema)} in {file.path.name}"
             )
-    starts = np.cumsum([0, *(file.n_rows for file in files)]).tolist()
-
-    def read(columns: list[str], start: int, stop: int) -> Generator[tuple[str, Any], None, None]:
-        for file, first in zip(files, starts, strict=False):
-            yield from file.read(columns, max(0, start - first), stop - first)
-
     chunk = max(file.largest_batch for file in files)
-    return Contents(*columns_of(files[0].schema, starts[-1], read, chunk), table)
+    read = JoinedRows(files)
+    return Contents(*columns_of(files[0].schema, read.n_rows, read, chunk), table)
 
 
 class _BatchFile:
@@ -58,6 +54,9 @@ class _BatchFile:
         self.n_rows: int = self._starts[-1]
         self.largest_batch = max(sizes, default=1)
         self._cursors = BatchCursors(self.n_rows, self._stream)
+
+    def __reduce__(self) -> tuple[type[_BatchFile], tuple[Path]]:
+        return _BatchFile, (self.path,)
 
     def read(
         self, columns: list[str], start: int, stop: int

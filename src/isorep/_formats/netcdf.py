@@ -22,14 +22,11 @@ def open_netcdf(path: Path) -> Contents:
         is_classic = file.read(len(_CLASSIC)) == _CLASSIC
     if not is_classic:
         import_optional("h5netcdf", "netcdf")
-
-    def open_group(group: str) -> Any:
-        if is_classic:
-            return open_dataset(path, "scipy")
-        return open_dataset(path, "h5netcdf", group=group or None)
-
-    groups = [""] if is_classic else _groups(path)
-    openers = {group: partial(open_group, group) for group in groups}
+    openers = (
+        {"": partial(open_dataset, path, "scipy")}
+        if is_classic
+        else {x: partial(open_dataset, path, "h5netcdf", group=x or None) for x in _groups(path)}
+    )
     return open_groups(openers, path.stem, _EXPECTED)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Generator, Iterator
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -16,10 +14,12 @@ from numpy.typing import NDArray
 from isorep._formats.arrow_column import columns_of
 from isorep._formats.batch_cursors import BatchCursors
 from isorep._formats.header import Contents
+from isorep._formats.joined_rows import JoinedRows
 from isorep._formats.shard_names import shards_of_layers
 from isorep._utils.damaged_file import damage_as
 from isorep._utils.natural_order import natural_key
 from isorep._utils.optional import import_optional
+from isorep._utils.turn import Turn
 
 _EXPECTED = "a parquet file"
 _NAMES = "[!._]*.parquet"
@@ -124,15 +124,9 @@ def _open_files(paths: list[Path], table: str) -> Contents:
                 f"{paths[0].name}"
             )
         groups += [_RowGroup(path, i, size) for i, size in enumerate(sizes)]
-    starts = list(accumulate((group.n_rows for group in groups), initial=0))
-
-    def read(columns: list[str], start: int, stop: int) -> Generator[tuple[str, Any], None, None]:
-        for group, first in zip(groups, starts, strict=False):
-            if start < first + group.n_rows and first < stop:
-                yield from group.read(columns, max(0, start - first), stop - first)
-
     chunk = max((group.n_rows for group in groups), default=1)
-    return Contents(*columns_of(schemas[0], starts[-1], read, chunk), table)
+    read = JoinedRows(groups)
+    return Contents(*columns_of(schemas[0], read.n_rows, read, chunk), table)
 
 
 class _RowGroup:
@@ -148,7 +142,10 @@ class _RowGroup:
         self._number = number
         self._cursors = BatchCursors(n_rows, self._batches)
         self._opened: weakref.ref[Any] | None = None
-        self._turn = threading.Lock()
+        self._turn = Turn()
+
+    def __reduce__(self) -> tuple[type[_RowGroup], tuple[Path, int, int]]:
+        return _RowGroup, (self._path, self._number, self.n_rows)
 
     def read(
         self, columns: list[str], start: int, stop: int

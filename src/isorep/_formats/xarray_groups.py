@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isorep._formats.header import Contents
+from isorep._formats.kept_dataset import KeptDataset
 from isorep._utils.caller import stacklevel_of_caller
 from isorep._utils.damaged_file import damage_as
 from isorep._utils.memory import check_fits
@@ -50,11 +51,12 @@ def open_groups(groups: Mapping[str, OpenGroup], name: str, expected: str) -> Co
     ids: dict[str, tuple[str, ...]] = {}
     described = []
     for group, open_group in groups.items():
+        kept = KeptDataset(open_group)
         with damage_as(expected), open_group() as dataset:
             dim = _sample_dim(dataset)
             for key, variable in dataset.variables.items():
                 path = f"{group}/{key if key != _NAMELESS else name}".lstrip("/")
-                arrays[path] = _array(open_group, key, path, variable, dim)
+                arrays[path] = _array(kept, key, path, variable, dim)
             is_result = "isorep_version" in dataset.attrs
             index = dataset.indexes.get(dim)
             coordinates = {
@@ -89,12 +91,12 @@ def open_groups(groups: Mapping[str, OpenGroup], name: str, expected: str) -> Co
 
 
 class _Variable:
-    """A variable with its samples on the first axis, read from a file that is open only then."""
+    """A variable with its samples on the first axis."""
 
     def __init__(
-        self, open_group: OpenGroup, key: str, path: str, variable: Any, dim: str | None
+        self, dataset: KeptDataset, key: str, path: str, variable: Any, dim: str | None
     ) -> None:
-        self._open = open_group
+        self._dataset = dataset
         self._key = key
         self.refusal = ""
         if dim not in variable.dims:
@@ -105,7 +107,7 @@ class _Variable:
                     "samples: rename that dimension to 'sample' before you save the array"
                 )
             dim = dim or variable.dims[0]
-        self._dim = dim
+        self._dim = str(dim)
         sizes = dict(zip(variable.dims, variable.shape, strict=True))
         self.shape: tuple[int, ...] = (sizes.pop(dim), *sizes.values())
         self.dims: tuple[str, ...] = (str(dim), *map(str, sizes))
@@ -116,19 +118,17 @@ class _Variable:
     def __getitem__(self, rows: slice) -> NDArray[Any]:
         if not range(*rows.indices(self.shape[0])):  # which not every xarray reads
             return np.empty((0, *self.shape[1:]), dtype=self.dtype)
-        with self._open() as dataset:
-            variable = dataset.variables[self._key].isel({self._dim: rows})
-            return np.array(variable.transpose(self._dim, ...).to_numpy())
+        return self._dataset.read(self._key, self._dim, rows)
 
 
 def _array(
-    open_group: OpenGroup, key: str, path: str, variable: Any, dim: str | None
+    dataset: KeptDataset, key: str, path: str, variable: Any, dim: str | None
 ) -> NDArray[Any] | _Variable:
     # Texts have the dtype object in some files, which only their values tell from other objects.
     if variable.ndim == 0 or variable.dtype.kind in "OT" or key in variable.dims:
         check_fits(variable.nbytes)
         return as_labels(variable.to_numpy())
-    return _Variable(open_group, key, path, variable, dim)
+    return _Variable(dataset, key, path, variable, dim)
 
 
 def _sample_dim(dataset: Any) -> str | None:

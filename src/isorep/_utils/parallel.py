@@ -7,12 +7,13 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
-from threading import Event, Lock, local
+from threading import Event, local
 from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from isorep._utils.cores import available_cores
+from isorep._utils.turn import Turn
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -20,7 +21,7 @@ Result = TypeVar("Result")
 ITEMS_PER_WORKER = 2
 """With at least this many items per worker, no worker is idle for long."""
 
-_lock = Lock()
+_lock = Turn()
 _this_thread = local()
 _open_blocks = 0
 _limit = ExitStack()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
 
 from isorep._utils import memory
+from isorep._utils.turn import Turn
 
 ALWAYS_FITS = 2**28
 """Bytes that any number of threads may hold at the same time."""
 
-_large = Lock()
+_large = Turn()
 
 
 @contextmanager

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 
+from isorep._utils.turn import Turn
 from isorep._utils.validation import check_name
-from isorep.core.coded_warning import CODES
+from isorep.core.coded_warning import CODES, CodedWarning
 
-_silenced: set[str] = set()
+_silenced: Counter[str] = Counter()
+"""Calls of `silence` that hold for each code: blocks of several threads may end in any order."""
+
+_counting = Turn()
+
+_not_issued: ContextVar[tuple[type[CodedWarning], ...]] = ContextVar("not_issued", default=())
 
 
 class WarningText(str):
@@ -96,7 +104,8 @@ def silence(*codes: str) -> ExitStack:
     Returns
     -------
     context manager
-        At its end, or after its ``close()``, the codes that this call silenced are heard again.
+        At its end, or after its ``close()``, the codes are heard again, unless another call still
+        silences them.
 
     Raises
     ------
@@ -120,16 +129,35 @@ def silence(*codes: str) -> ExitStack:
                 'call silence("few-samples", "lost-digits"), or silence(*codes) for a list'
             )
         check_name("warning code", code, CODES)
-    added = set(codes) - _silenced
-    _silenced.update(added)
+    with _counting:
+        _silenced.update(set(codes))
     stack = ExitStack()
-    stack.callback(_silenced.difference_update, added)
+    stack.callback(_end_silence, set(codes))
     return stack
+
+
+def _end_silence(codes: set[str]) -> None:
+    with _counting:
+        _silenced.subtract(codes)
+
+
+@contextmanager
+def in_results_alone(category: type[CodedWarning]) -> Iterator[None]:
+    """Issue no Python warnings of a category in the block: results and tables alone have them.
+
+    Only this thread is affected. `warnings.catch_warnings` changes the filters of all threads, and
+    they stay changed if two threads leave such blocks in the order in which they entered them.
+    """
+    token = _not_issued.set((*_not_issued.get(), category))
+    try:
+        yield
+    finally:
+        _not_issued.reset(token)
 
 
 def heard(texts: Iterable[str]) -> tuple[str, ...]:
     """Return the distinct texts, without those whose code is silenced."""
-    return tuple(text for text in dict.fromkeys(texts) if code_of(text) not in _silenced)
+    return tuple(text for text in dict.fromkeys(texts) if not _silenced[code_of(text)])
 
 
 def issue(texts: Iterable[str], stacklevel: int) -> tuple[str, ...]:
@@ -137,7 +165,9 @@ def issue(texts: Iterable[str], stacklevel: int) -> tuple[str, ...]:
     kept = heard(texts)
     for text in kept:
         if isinstance(text, WarningText):
-            warnings.warn(CODES[text.code](text, text.code), stacklevel=stacklevel + 1)
+            category = CODES[text.code]
+            if not issubclass(category, _not_issued.get()):
+                warnings.warn(category(text, text.code), stacklevel=stacklevel + 1)
         else:
             warnings.warn(text, stacklevel=stacklevel + 1)
     return kept

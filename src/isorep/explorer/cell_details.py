@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from isorep._utils.arrays import to_numpy
 from isorep._utils.progress import track
 from isorep.core.coded_warning import FewSamplesWarning
 from isorep.core.overlap import Overlap
+from isorep.core.warning_text import in_results_alone
 from isorep.explorer.matched_sides import MatchedSides
 from isorep.explorer.packing import coarse, floats, short
 from isorep.explorer.page import as_text
@@ -191,8 +191,7 @@ def _law(overlap: Overlap, edge: RandomMatrixEdge) -> dict[str, Any]:
 
 
 def _edge(overlap: Overlap) -> RandomMatrixEdge:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FewSamplesWarning)
+    with in_results_alone(FewSamplesWarning):
         return random_matrix_edge(overlap)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from isorep._utils.progress import track
 from isorep._utils.validation import as_integer, unknown_name
 from isorep.core.coded_warning import CodedWarning
+from isorep.core.warning_text import in_results_alone
 from isorep.explanation.explain import explain
 from isorep.explanation.explanation import Explanation
 from isorep.explorer.explanation_view import explanation_view, shown_numbers
@@ -214,8 +214,7 @@ def _explained(
     text_of_token = None
     if samples is not None and samples.kind == "tokens":
         text_of_token = token_texts(sides, cell, samples.items)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CodedWarning)  # the page shows it
+    with in_results_alone(CodedWarning):  # the page shows it
         try:
             return explain(
                 sides.x,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isnan
@@ -15,7 +14,6 @@ from isorep._utils.validation import unknown_name
 from isorep.comparison.aligned_sides import aligned_sides
 from isorep.comparison.complete_samples import complete_samples
 from isorep.core.basis import Basis
-from isorep.core.coded_warning import FewSamplesWarning
 from isorep.core.overlap import Overlap, couple
 from isorep.core.prepare import Prepared, prepare
 from isorep.measures.registry import measure_named
@@ -163,9 +161,7 @@ def _check_match(
     similarity = float(table[measure].to_numpy()[cell])
     if isnan(similarity):  # this measure does not apply to the cell
         return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FewSamplesWarning)
-        recomputed = measure_named(measure)(overlap).similarity
+    recomputed = measure_named(measure)(overlap).similarity
     if not abs(similarity - recomputed) <= TOLERANCE:
         raise ValueError(
             f"{_NO_MATCH}: {measure} at ({x_layer}, {y_layer}) is {similarity:.4f} in the table, "

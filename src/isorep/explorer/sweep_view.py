@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from isorep.comparison.clustering import Clustering, cluster
 from isorep.comparison.compare_groups import compare_groups
 from isorep.comparison.network_groups import group_of_each, pairs_by_group
 from isorep.core.coded_warning import CodedWarning
+from isorep.core.warning_text import in_results_alone
 from isorep.explorer.embedding import embedding
 from isorep.explorer.packing import ends, floats, names
 from isorep.plot.axis import bounds, display_name, inferred_values
@@ -42,8 +42,7 @@ def _tests(
     table: xarray.Dataset, measure: str, networks: Sequence[str], group_of: Sequence[str]
 ) -> dict[str, Any]:
     """Return the tests of the groups at each layer, or why there are none."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CodedWarning)  # the page shows it
+    with in_results_alone(CodedWarning):  # the page shows it
         try:
             tests = compare_groups(
                 table, dict(zip(networks, group_of, strict=True)), measure=measure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from numbers import Real
@@ -21,6 +20,7 @@ from isorep.core.folds import rows_of
 from isorep.core.orders import shifts_time
 from isorep.core.overlap import Overlap, overlap
 from isorep.core.principal_axes import NoVarianceError
+from isorep.core.warning_text import in_results_alone
 from isorep.inference.held_out import held_out
 from isorep.measures.base import Measure
 from isorep.measures.measure_spec import Spec
@@ -235,7 +235,6 @@ def _similarities(
         if row.name == "linear_regression":
             unseen = row(subset, folds=folds, seed=seed).similarity
         elif row.label in ("cca", "pwcca"):
-            with warnings.catch_warnings():  # the curve shows the effect of few samples
-                warnings.simplefilter("ignore", FewSamplesWarning)
+            with in_results_alone(FewSamplesWarning):  # the curve shows the effect
                 unseen = getattr(held_out(subset, folds, seed=seed), row.label)
     return raw, corrected, unseen

@@ -243,7 +243,8 @@ def rsa(
         for side, name in ((overlap.x, "x"), (overlap.y, "y"))
     )
     if comparison in ("pearson", "cosine"):
-        return MeasureValue(_in_parts(x, y, comparison == "pearson"), overlap)
+        chance = 0.0 if comparison == "pearson" else None
+        return MeasureValue(_in_parts(x, y, comparison == "pearson"), overlap, chance=chance)
     advice = ", or comparison='pearson', which holds none of them"
     n = overlap.n_samples
     with pair_memory("rsa", n, BYTES_OF_PAIR[comparison], max_samples, advice):
@@ -252,7 +253,8 @@ def rsa(
         x.fill(pairs.real)
         y.fill(pairs.imag)
         if comparison == "spearman":
-            return MeasureValue(spearman(pairs), overlap)
+            return MeasureValue(spearman(pairs), overlap, chance=0.0)
         from scipy.stats import kendalltau
 
-        return MeasureValue(float(kendalltau(pairs.real, pairs.imag).statistic), overlap)
+        tau = float(kendalltau(pairs.real, pairs.imag).statistic)
+        return MeasureValue(tau, overlap, chance=0.0)

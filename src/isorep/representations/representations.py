@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep._formats.kept_dataset import datasets_open
 from isorep._utils.arrays import to_numpy
 from isorep._utils.cached_property import cached_property
 from isorep._utils.caller import stacklevel_of_caller
@@ -484,9 +485,10 @@ class Representations(Layers[NDArray[Any]]):
             metadata = representations.metadata()
             if isinstance(representations, cls) and groups is None and order is None:
                 return representations
-            arrays: Mapping[str, Any] = {
-                name: np.asarray(array) for name, array in representations.items()
-            }
+            with datasets_open():
+                arrays: Mapping[str, Any] = {
+                    name: np.asarray(array) for name, array in representations.items()
+                }
         elif isinstance(representations, Mapping):
             check_no_splits(
                 representations,

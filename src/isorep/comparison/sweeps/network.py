@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep._formats.kept_dataset import datasets_open
 from isorep._utils.arrays import Array, ArrayLike, on_a_device, to_numpy
 from isorep._utils.layer_patterns import as_patterns
 from isorep._utils.validation import unknown_name
@@ -184,10 +185,11 @@ class Network:
             If the store cannot be read.
         """
         layer = self.only_layer or layer
-        layers = self._take(self._open([layer]), layer)
-        array, dtype = self._find_layer(layers, layer)
-        structure = self._structure(layers, layer)
-        values = np.asarray(array) if isinstance(array, LazyArray) else array
+        with datasets_open():
+            layers = self._take(self._open([layer]), layer)
+            array, dtype = self._find_layer(layers, layer)
+            structure = self._structure(layers, layer)
+            values = np.asarray(array) if isinstance(array, LazyArray) else array
         return ReadLayer(values, dtype, structure)
 
     def samples_with_nan(self, layers: Sequence[str]) -> NDArray[np.bool_]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from math import isinf
+from functools import cache
+from itertools import count
+from math import isinf, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
 from array_api_compat import array_namespace, device
+from scipy.special import stdtrit
 
 from isorep.core.basis import Basis
 from isorep.core.overlap import Overlap
@@ -35,7 +38,7 @@ WORK = 2e8
 def unrelated_level(
     measure: Measure, overlap: Overlap, computed: float | None
 ) -> tuple[WarningText, ...]:
-    """Warn if unrelated data with these spectra would show a high similarity.
+    """Warn if unrelated data with these spectra would show a high similarity, or may by chance.
 
     Parameters
     ----------
@@ -47,20 +50,70 @@ def unrelated_level(
     level, high = measure.chance(overlap), HIGH
     if level is None:
         level, high = computed, HIGH_ROOT
+    if level == 0:
+        return _wide_spread(measure, overlap)
     digits = ".2f"
     if level is None:
         level, digits = _simulated(measure, overlap), ".1f"
-    if level is None or level <= high or isinf(measure.distance_range[1]):
-        return ()  # if distances have no bound, the similarity of unrelated data is never 0
+    if level is None:
+        return ()
+    without_bias, many = 0.0, ""
+    if isinf(measure.distance_range[1]):
+        # The similarity of unrelated data is never 0 then, however many samples there are.
+        without_bias = measure.compute(_uncoupled(overlap)).similarity
+        high, many = HIGH, f", and {without_bias:.1f} with many samples"
+    if level - without_bias <= high:
+        return ()
     n, p, q = overlap.n_samples, overlap.x.n_features, overlap.y.n_features
     return (
         WarningText(
             "few-samples",
             f"{n} samples of {p} and {q} features are few: unrelated data would show a "
-            f"{measure.name} of {level:{digits}}",
+            f"{measure.name} of {level:{digits}}{many}",
             "take more samples, use cka_debiased, or compare with this level (isorep.infer)",
         ),
     )
+
+
+def _wide_spread(measure: Measure, overlap: Overlap) -> tuple[WarningText, ...]:
+    """Warn if unrelated data, whose mean similarity is 0, may show a high similarity by chance.
+
+    The similarity is the cosine, or correlation, of two U-centred n x n matrices, which have n (n -
+    3) / 2 degrees of freedom. For independent directions it is distributed as a correlation is.
+    """
+    n = min(overlap.n_samples, measure.options.get("max_samples") or overlap.n_samples)
+    items = "samples"
+    structure = overlap.structure
+    if structure is not None and structure.order is None and structure.n_groups < n:
+        n, items = structure.n_groups, "groups of samples"
+    spread = _spread(n)
+    if spread <= HIGH:
+        return ()
+    enough = next(m for m in count(n) if _spread(m) <= HIGH)
+    return (
+        WarningText(
+            "few-samples",
+            f"{n} {items} are few: the {measure.name} of unrelated data would lie between about "
+            f"-{spread:.1f} and {spread:.1f}, by chance",
+            f"take {enough} {items} or more, or report the p-value (isorep.infer)",
+        ),
+    )
+
+
+@cache
+def _spread(n: int) -> float:
+    """Return the similarity that about one in 20 unrelated pairs of layers exceeds.
+
+    Examples
+    --------
+    >>> [round(_spread(n), 2) for n in (4, 5, 8, 10, 11, 100)]
+    [0.99, 0.73, 0.37, 0.28, 0.25, 0.02]
+    """
+    freedom = n * (n - 3) // 2 - 1
+    if freedom < 1:  # 3 samples: the similarity is -1 or 1
+        return 1.0
+    t = float(stdtrit(freedom, 0.95))
+    return t / sqrt(freedom + t**2)
 
 
 def _simulated(measure: Measure, overlap: Overlap) -> float | None:
@@ -95,6 +148,11 @@ def _random_overlap(overlap: Overlap, rng: np.random.Generator) -> Overlap:
     drawn = frame if matrix.shape == frame.shape else frame.T
     x, y = (side.with_factor(None) for side in (overlap.x, overlap.y))
     return Overlap(x, y, array_namespace(matrix).asarray(drawn, device=device(matrix)))
+
+
+def _uncoupled(overlap: Overlap) -> Overlap:
+    """Return the overlap of populations with these spectra that have nothing in common."""
+    return Overlap(overlap.x, overlap.y, 0 * overlap.matrix)
 
 
 def _effective_rank(basis: Basis) -> float:

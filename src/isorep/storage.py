@@ -222,9 +222,14 @@ def _load(
 ) -> Representations:
     if row.read is None:
         return Representations.from_mapping(_open(path, row, options, names))
-    contents = select_arrays(_contents(row.read, path), names=names, **options)
-    with damage_as_value_error():
-        layers = {name: read_whole(array) for name, array in contents.layers.items()}
+    state = FileState(path)
+    try:
+        contents = select_arrays(_contents(row.read, path), names=names, **options)
+        with damage_as_value_error():
+            layers = {name: read_whole(array) for name, array in contents.layers.items()}
+    except ValueError:
+        state.check()  # half of another file looks like damage
+        raise
     return Representations(layers, **contents.metadata)
 
 

@@ -100,9 +100,9 @@ def test_each_unordered_pair_is_decomposed_once(monkeypatch):
     import isorep.core.overlap
 
     computed = []
-    original = isorep.core.overlap.svds_of_cosines
+    original = isorep.core.overlap.cosine_svd
     monkeypatch.setattr(
-        isorep.core.overlap, "svds_of_cosines", lambda *m: computed.append(1) or original(*m)
+        isorep.core.overlap, "cosine_svd", lambda *m: computed.append(1) or original(*m)
     )
     isorep.pairwise(networks(), measures=["pwcca", "cca"])
     assert len(computed) == 2 * (3 * 4 // 2)

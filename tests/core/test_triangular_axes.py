@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import isorep
+from isorep.core import triangular_axes
 from isorep.core.principal_axes import PrincipalAxes
 from isorep.core.triangular_axes import TriangularAxes, extremes
 from isorep.measures.registry import measure_named
@@ -101,8 +102,9 @@ def test_what_is_not_certain_is_decomposed(change):
 
 @pytest.mark.parametrize("spread", [1, 10, 1e4])
 @pytest.mark.parametrize("seed", range(5))
-def test_the_estimated_spread_is_within_its_margin(spread, seed):
+def test_the_estimated_spread_is_within_its_margin(spread, seed, monkeypatch):
     """The margin is 2; a dense cluster of values at either end is the hardest case."""
+    monkeypatch.setattr(triangular_axes, "FEW_FEATURES", 0)
     rng = np.random.default_rng(seed)
     s = np.sort(np.r_[1.0, 1 / spread, np.geomspace(1, 1 / spread, 198)])
     v = np.linalg.qr(rng.standard_normal((200, 200)))[0]
@@ -110,6 +112,8 @@ def test_the_estimated_spread_is_within_its_margin(spread, seed):
     top, bottom = extremes(np, gram, np.linalg.cholesky(gram))
     assert 1 / 1.5 < top <= 1 + 1e-12
     assert 1 - 1e-6 <= bottom * spread < 1.5
+    monkeypatch.undo()
+    assert extremes(np, gram, None) == pytest.approx((1.0, 1 / spread), rel=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +122,7 @@ def test_the_estimated_spread_is_within_its_margin(spread, seed):
 def test_measures_of_norms_decompose_nothing(name, monkeypatch):
     x, y = layer(30, 20, 1), layer(20, 8, 2)
     expected = measure_named(name)(isorep.overlap(x, y)).similarity
+    monkeypatch.setattr(triangular_axes, "FEW_FEATURES", 0)
     for routine in ("eigh", "eigvalsh", "svd", "svdvals"):
         monkeypatch.delattr(np.linalg, routine)
     found = measure_named(name)(isorep.overlap(x, y, solver="gram"))
@@ -131,7 +136,17 @@ def test_one_decomposition_for_pwcca(monkeypatch):
     eigh = np.linalg.eigh
     monkeypatch.setattr(np.linalg, "eigh", lambda m: shapes.append(m.shape) or eigh(m))
     assert isorep.pwcca(x, y, solver="gram").similarity == pytest.approx(expected, abs=1e-12)
-    assert shapes == [(1, 20, 20)]
+    assert shapes == [(20, 20)]
+
+
+@pytest.mark.parametrize("spread", [20, 3e3])
+def test_features_are_projected_in_blocks(monkeypatch, spread):
+    x, y = layer(30, spread, 1, constants=(3,)), layer(20, 8, 2)
+    expected = isorep.overlap(x, y, solver="svd")
+    monkeypatch.setattr(triangular_axes, "FEATURES", 7)
+    o = isorep.overlap(x, y, solver="gram")
+    np.testing.assert_allclose(o.x_weights, expected.x_weights, rtol=0, atol=1e-11)
+    np.testing.assert_allclose(o.y_weights, expected.y_weights, rtol=0, atol=1e-11)
 
 
 def test_variates_and_weights_agree_after_any_access():

@@ -6,6 +6,7 @@ import pickle
 import shutil
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import h5netcdf
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 import xarray
 from helpers import format_files as files
 
+from isorep._formats import npz
 from isorep._formats.kept_dataset import KeptDataset
 from isorep._utils.turn import Turn
 from isorep.representations.representations import Representations
@@ -58,7 +60,8 @@ def test_a_file_that_was_changed_is_read_no_further(tmp_path, name):
     path, stored = opened(tmp_path, name)
     first = next(iter(stored.values()))
     first[:2]
-    os.utime(next(path.iterdir()) if path.is_dir() else path, (1, 1))
+    for file in (path, *path.rglob("*")):
+        os.utime(file, (1, 1))
     with pytest.raises(ValueError, match=r"was changed or replaced after it was opened; open it"):
         first[2:4]
 
@@ -91,9 +94,45 @@ def test_a_store_of_ours_is_not_read_after_another_took_its_place(tmp_path):
     save(Representations({"fc": np.eye(3)}), path)
     stored = open_store(path)
     save(Representations({"fc": np.eye(3) + 1}), path)
-    os.utime(path, (1, 1))
-    with pytest.raises(ValueError, match=r"of layer 'fc' of '.*a.zarr': it was changed or repl"):
+    os.utime(path / "zarr.json", (1, 1))
+    with pytest.raises(ValueError, match=r"of layer 'fc' of .*: a.zarr was changed or"):
         stored["fc"][:]
+
+
+@pytest.mark.parametrize("name", ["plain2.zarr", "plain3.zarr"])
+def test_an_array_that_was_deleted_is_not_zeros(tmp_path, name):
+    path, stored = opened(tmp_path, name)
+    shutil.rmtree(path / "net" / "fc2")
+    with pytest.raises(ValueError, match=r"cannot read rows 0 to 1 of layer 'net/fc2' .*No such"):
+        stored["net/fc2"][:2]
+    assert stored["net/fc10"][:2].shape == (2, 5)
+
+
+def test_a_chunk_that_went_missing_is_not_zeros(tmp_path):
+    x = np.ones((5000, 3))
+    save(Representations({"fc": x}), tmp_path / "a.zarr")
+    stored = open_store(tmp_path / "a.zarr")["fc"]
+    (chunk,) = (tmp_path / "a.zarr").rglob("c/1/0")
+    chunk.unlink()
+    np.testing.assert_array_equal(stored[:4096], x[:4096])
+    for rows in (slice(4096, None), slice(4000, 4100), slice(None)):
+        with pytest.raises(ValueError, match="the store is damaged: chunk c/1/0 is missing"):
+            stored[rows]
+
+
+def test_a_file_that_is_replaced_while_it_is_loaded(tmp_path, monkeypatch):
+    path = tmp_path / "a.npz"
+    save(Representations({"fc": np.eye(3)}), path)
+    members = npz.members
+
+    def replaced_meanwhile(path):
+        found = members(path)
+        save(Representations({"fc": np.ones((3, 3)), "other": np.eye(3)}), path)
+        return found
+
+    monkeypatch.setattr(npz, "members", replaced_meanwhile)
+    with pytest.raises(ValueError, match=r"cannot load '.*a.npz': a.npz was changed or replaced"):
+        load(path)
 
 
 def write_tensors(path, x):
@@ -115,6 +154,20 @@ def test_a_mapped_file_that_became_shorter_does_not_end_the_process(tmp_path, na
     os.truncate(tmp_path / name, 0)
     with pytest.raises(ValueError, match="was changed or replaced"):
         column[15_000:]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="the system lists no open files")
+def test_columns_of_a_stream_that_are_read_in_step_are_no_open_files(tmp_path):
+    x = np.arange(80.0).reshape(20, 4)
+    column = pyarrow.FixedSizeListArray.from_arrays(x.ravel(), 4)
+    table = pyarrow.table({f"layer{i}": column for i in range(10)})
+    with pyarrow.ipc.new_stream(tmp_path / "a.arrow", table.schema) as writer:
+        writer.write_table(table, max_chunksize=5)
+    n_open = len(os.listdir("/proc/self/fd"))
+    stored = open_store(tmp_path / "a.arrow")
+    for array in stored.values():
+        np.testing.assert_array_equal(array[2:7], x[2:7])
+    assert len(os.listdir("/proc/self/fd")) == n_open
 
 
 @each_file

@@ -15,6 +15,7 @@ from isorep._formats.batch_cursors import BatchCursors
 from isorep._formats.header import Contents
 from isorep._formats.joined_rows import JoinedRows
 from isorep._utils.damaged_file import damage_as
+from isorep._utils.file_state import FileState
 from isorep._utils.optional import import_optional
 
 _FILE_MAGIC = b"ARROW1"
@@ -44,6 +45,7 @@ class _BatchFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._state = FileState(path)
         with path.open("rb") as file:
             self._is_stream = file.read(len(_FILE_MAGIC)) != _FILE_MAGIC
         with self._reader() as reader:
@@ -62,6 +64,8 @@ class _BatchFile:
         self, columns: list[str], start: int, stop: int
     ) -> Generator[tuple[str, Any], None, None]:
         """Yield the rows of columns from `start` to `stop`, as far as this file has them."""
+        if start < min(stop, self.n_rows):
+            self._state.check()  # a waiting cursor has mapped the file
         if self._is_stream:
             yield from self._cursors.read(columns, start, stop)
             return
@@ -96,11 +100,12 @@ class _BatchFile:
         pyarrow = import_optional("pyarrow", "arrow")
         ipc = import_optional("pyarrow.ipc", "arrow")
         open_reader = ipc.open_stream if self._is_stream else ipc.open_file
-        with (
-            damage_as("an Arrow file or stream"),
-            pyarrow.memory_map(str(self.path)) as source,
-        ):
-            yield open_reader(source, options=ipc.IpcReadOptions(included_fields=list(numbers)))
+        with damage_as("an Arrow file or stream"):
+            # The mapping outlives the file object, which would count as an open file.
+            with pyarrow.memory_map(str(self.path)) as source:
+                content = pyarrow.BufferReader(source.read_buffer())
+            options = ipc.IpcReadOptions(included_fields=list(numbers))
+            yield open_reader(content, options=options)
 
 
 def _cheapest_column(schema: Any) -> list[str]:

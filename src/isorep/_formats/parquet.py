@@ -17,6 +17,7 @@ from isorep._formats.header import Contents
 from isorep._formats.joined_rows import JoinedRows
 from isorep._formats.shard_names import shards_of_layers
 from isorep._utils.damaged_file import damage_as
+from isorep._utils.file_state import FileState
 from isorep._utils.natural_order import natural_key
 from isorep._utils.optional import import_optional
 from isorep._utils.turn import Turn
@@ -143,6 +144,7 @@ class _RowGroup:
         self._cursors = BatchCursors(n_rows, self._batches)
         self._opened: weakref.ref[Any] | None = None
         self._turn = Turn()
+        self._state = FileState(path)
 
     def __reduce__(self) -> tuple[type[_RowGroup], tuple[Path, int, int]]:
         return _RowGroup, (self._path, self._number, self.n_rows)
@@ -151,6 +153,7 @@ class _RowGroup:
         self, columns: list[str], start: int, stop: int
     ) -> Generator[tuple[str, Any], None, None]:
         """Yield the rows of columns from `start` to `stop`, some columns after the others."""
+        self._state.check()
         file = self._file()  # opening it for each of many columns would take long
         for i in range(0, len(columns), _COLUMNS_AT_ONCE):
             yield from self._cursors.read(columns[i : i + _COLUMNS_AT_ONCE], start, stop)

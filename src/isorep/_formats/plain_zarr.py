@@ -17,6 +17,7 @@ from isorep._formats.xarray_groups import open_dataset, open_groups
 from isorep._formats.zarr import is_ours, open_zarr
 from isorep._formats.zarr_codecs import check_codecs
 from isorep._utils.damaged_file import damage_as
+from isorep._utils.file_state import FileState
 from isorep._utils.memory import check_fits
 from isorep._utils.natural_order import natural_key
 from isorep._utils.optional import import_optional
@@ -72,6 +73,7 @@ class _Array:
     def __init__(self, path: Path, version: Literal[2, 3]) -> None:
         import zarr
 
+        self._state = FileState(path)
         self._array = zarr.open_array(path, mode="r", zarr_format=version)
         self.shape: tuple[int, ...] = self._array.shape
         self.chunks: tuple[int, ...] = self._array.chunks
@@ -80,6 +82,7 @@ class _Array:
 
     def __getitem__(self, rows: slice) -> NDArray[Any]:
         values = np.asarray(self._array[rows])
+        self._state.check()  # zarr fills an array that was deleted with zeros
         return as_labels(values) if self.dtype.kind == "U" else values
 
 

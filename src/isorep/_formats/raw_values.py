@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isorep._utils.file_state import FileState
+
 
 class RawValues:
     """An array in a raw file, which is mapped only while rows are read.
@@ -44,11 +46,13 @@ class RawValues:
         self.shape = shape if item is None else (shape[0], *shape[2:])
         self.dtype = dtype
         self._path = path
+        self._state = FileState(path)
         self._stored_shape = shape
         self._item = item
 
     def __getitem__(self, rows: slice) -> NDArray[Any]:
         if not math.prod(self._stored_shape):  # an empty file cannot be mapped
             return np.empty(self.shape, self.dtype)[rows]
+        self._state.check()
         values = np.memmap(self._path, self.dtype, "r", shape=self._stored_shape)
         return np.array(values[rows] if self._item is None else values[rows, self._item])

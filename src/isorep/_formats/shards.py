@@ -14,7 +14,9 @@ from isorep._formats.npy import open_npy
 from isorep._formats.safetensors import open_safetensors
 from isorep._formats.shard_names import are_numbered, rows_alone_differ, shards_of_layers
 from isorep._formats.torch_file import open_tensors
+from isorep._formats.unchanged_array import UnchangedArray
 from isorep._utils.caller import stacklevel_of_caller
+from isorep._utils.file_state import FileState
 from isorep._utils.name_list import listed
 from isorep._utils.natural_order import natural_key
 
@@ -89,7 +91,7 @@ def open_index(path: Path) -> Contents:
         if not file.is_file():
             raise ValueError(f"the file {file.name} of {path.name} is missing")
         if file not in opened:
-            opened[file] = open_safetensors(file).layers
+            opened[file] = _opened(file)
     for name, file in files.items():
         if name not in opened[file]:
             raise ValueError(f"{path.name} expects {name!r} in {file.name}, which does not have it")
@@ -133,13 +135,22 @@ def _files(folder: Path) -> list[Path]:
     )
 
 
+def _opened(file: Path) -> dict[str, Any]:
+    """Return the arrays of a file by name, which are read while the file is what it was."""
+    state = FileState(file)
+    return {
+        name: array if array.dtype.kind == "O" else UnchangedArray(array, state)
+        for name, array in _OPEN[file.suffix.lower()](file).layers.items()
+    }
+
+
 def _arrays_of(file: Path) -> dict[str, Any]:
     """Return the arrays of a file by name; a single one without a name of its own is called ""."""
     try:
-        arrays = _OPEN[file.suffix.lower()](file).layers
+        arrays = _opened(file)
     except ValueError as error:
         raise ValueError(f"{file.name}: {error}") from error
-    return {"": arrays[file.stem]} if list(arrays) == [file.stem] else dict(arrays)
+    return {"": arrays[file.stem]} if list(arrays) == [file.stem] else arrays
 
 
 def _joined(stems: Sequence[str], contents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

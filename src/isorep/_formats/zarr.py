@@ -96,7 +96,31 @@ def open_zarr(path: Path) -> Contents:
         for key in arrays
         if key in (HEADER, *PER_SAMPLE) or key.startswith(ROWS)
     }
-    return from_arrays(arrays | small)
+    large = {key: _Rows(path / key, array) for key, array in arrays.items() if key not in small}
+    return from_arrays(small | large)
+
+
+class _Rows:
+    """Rows of an array of a store of isorep's, whose chunks were there when it was opened."""
+
+    def __init__(self, folder: Path, array: Any) -> None:
+        self.shape: tuple[int, ...] = array.shape
+        self.dtype: np.dtype[Any] = array.dtype
+        self.chunks: tuple[int, ...] = array.chunks
+        self._folder = folder
+        self._array = array
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        values = np.asarray(self._array[rows])
+        if not values.size:  # zarr has no chunk of no values
+            return values
+        start, stop, _ = rows.indices(self.shape[0])
+        others = (0,) * (len(self.shape) - 1)  # chunks are cut along the rows alone
+        for i in range(start // self.chunks[0], -(-stop // self.chunks[0])):
+            chunk = self._array.metadata.encode_chunk_key((i, *others))
+            if not (self._folder / chunk).is_file():  # zarr has filled it with zeros
+                raise ValueError(f"the store is damaged: chunk {chunk} is missing")
+        return values
 
 
 def header_of(path: Path) -> dict[str, Any]:

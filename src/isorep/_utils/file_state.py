@@ -1,19 +1,20 @@
-"""File state: whether a file or folder is still what it was when it was opened."""
+"""File state: whether a file is still what it was when it was opened."""
 
 from __future__ import annotations
 
 import os
-from itertools import islice
+import stat
 from pathlib import Path
 
-_MOST_ENTRIES = 1000
-"""Entries of a folder whose states are compared, so that a read of a few rows stays fast."""
+_METADATA = ("zarr.json", ".zgroup", ".zarray")
+"""Files that zarr writes anew with a store."""
 
 
 class FileState:
-    """Size and time of change of a file, or of what lies directly in a folder.
+    """Size and time of change of a file; of a folder of zarr those of its metadata.
 
-    Entries that were added to the folder since are no change.
+    Other folders only have to be there: their readers know the state of each file, and files that
+    are added are no change.
 
     Parameters
     ----------
@@ -32,29 +33,24 @@ class FileState:
     ...     _ = path.write_bytes(b"12")
     ...     state.check()
     Traceback (most recent call last):
-    ValueError: it was changed or replaced after it was opened; open it again
+    ValueError: fc.npy was changed or replaced after it was opened; open it again
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path.absolute()  # the working folder may change
-        self._entries = _entries(self._path) if path.is_dir() else []
-        self._stamps = self._read()
+        self._name = path.name
+        path = path.absolute()  # the working folder may change
+        files = (path / name for name in _METADATA)
+        self._path = next((file for file in files if file.is_file()), path)
+        self._stamp = self._read()
 
     def check(self) -> None:
         """Raise ValueError if the file was changed since, or OSError if it is not there."""
-        if self._read() != self._stamps:
-            raise ValueError("it was changed or replaced after it was opened; open it again")
+        if self._read() != self._stamp:
+            raise ValueError(
+                f"{self._name} was changed or replaced after it was opened; open it again"
+            )
 
-    def _read(self) -> list[tuple[int, int]]:
-        # New entries do not matter, so the state of the folder itself, which they change, does not.
-        return [_stamp(os.stat(path)) for path in self._entries or [self._path]]
-
-
-def _entries(folder: Path) -> list[Path]:
-    with os.scandir(folder) as entries:
-        return [folder / entry.name for entry in islice(entries, _MOST_ENTRIES)]
-
-
-def _stamp(state: os.stat_result) -> tuple[int, int]:
-    # Inodes are left out: other machines may number the files of a shared disk differently.
-    return state.st_size, state.st_mtime_ns
+    def _read(self) -> tuple[int, int] | None:
+        # Inodes are left out: other machines may number the files of a shared disk differently.
+        state = os.stat(self._path)
+        return None if stat.S_ISDIR(state.st_mode) else (state.st_size, state.st_mtime_ns)

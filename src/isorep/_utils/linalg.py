@@ -67,7 +67,9 @@ def stacked_svds_of_cosines(xp: Any, matrices: Array) -> tuple[Array, Array, Arr
     try:
         near = xp.flip(xp.linalg.eigh(m @ transposed)[1], axis=-1)
     except (np.linalg.LinAlgError, RuntimeError):
-        return _stacked([_thin(xp, matrices[k, ...]) for k in range(matrices.shape[0])], xp)
+        return _stacked(
+            [svd_of_cosines(xp, matrices[k, ...]) for k in range(matrices.shape[0])], xp
+        )
     far = transposed @ near
     s = xp.sqrt(xp.sum(far**2, axis=1))
     good = s[:, -1] >= SMALL
@@ -81,7 +83,7 @@ def stacked_svds_of_cosines(xp: Any, matrices: Array) -> tuple[Array, Array, Arr
         return u, s, w
     return _stacked(
         [
-            (u[k, ...], s[k, ...], w[k, ...]) if usable[k] else _thin(xp, matrices[k, ...])
+            (u[k, ...], s[k, ...], w[k, ...]) if usable[k] else svd_of_cosines(xp, matrices[k, ...])
             for k in range(matrices.shape[0])
         ],
         xp,
@@ -93,6 +95,7 @@ def _stacked(parts: list[tuple[Array, Array, Array]], xp: Any) -> tuple[Array, A
     return u, s, w
 
 
-def _thin(xp: Any, matrix: Array) -> tuple[Array, Array, Array]:
+def svd_of_cosines(xp: Any, matrix: Array) -> tuple[Array, Array, Array]:
+    """Return U (p, c), s (c,) descending, at most 1, and W (q, c), both orthonormal to rounding."""
     u, s, vt = svd(xp, matrix)
     return u, xp.clip(s, max=1.0), vt.T

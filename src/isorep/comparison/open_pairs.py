@@ -132,6 +132,7 @@ def open_pairs(
                 solver=solver,
                 principal=bool(inference.names) or not all(row.any_axes for row in measures),
                 precision=precision if of_norms else "double",
+                whitened=bool(inference.names) or not all(row.of_products for row in measures),
                 # A measure that reads samples may hold an n x n matrix for each pair.
                 at_once=None if all(row.requires == "moments" for row in measures) else 1,
                 progress=progress,

@@ -36,6 +36,8 @@ class PreparedPairs:
     precision
         Precision of the products; see `isorep.core.single_basis.choose_precision`. For measures
         that need more than norms, "double".
+    whitened
+        Whether the layers are whitened, which measures of products do not need.
     at_once
         Pairs to couple at the same time; by default as many as there are cores.
     progress
@@ -51,6 +53,7 @@ class PreparedPairs:
         solver: Solver,
         principal: bool,
         precision: Precision,
+        whitened: bool,
         at_once: int | None,
         progress: bool,
     ) -> None:
@@ -63,6 +66,7 @@ class PreparedPairs:
         self._principal = principal
         layers = list(x.values()) if self.same else [*x.values(), *y.values()]
         self._precision = choose_precision(precision, layers)
+        self._whitened = whitened
         self._at_once = at_once
         self._progress = progress
 
@@ -114,6 +118,7 @@ class PreparedPairs:
                 self._solver,
                 principal=self._principal,
                 precision=self._precision,
+                whitened=self._whitened,
             )
 
         with closing(parallel_map(prepare_layer, list(layers))) as prepared:

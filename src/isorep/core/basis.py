@@ -33,6 +33,7 @@ from isorep.core.principal_axes import (
     RankRule,
 )
 from isorep.core.triangular_axes import TriangularAxes
+from isorep.core.unwhitened_axes import UnwhitenedAxes
 from isorep.representations.sample_structure import SampleStructure
 from isorep.representations.sample_table import rows_of
 
@@ -61,7 +62,7 @@ class Basis:
         Name of the representation's dtype; its rounding decides the rank.
     mean : (p,) float64 array
         Mean of each feature.
-    axes : PrincipalAxes or TriangularAxes
+    axes : PrincipalAxes, TriangularAxes or UnwhitenedAxes
         The factorisation. Measures that need no order of the directions read it; for the others,
         `singular_values`, `loadings`, `whitening` and `q` are those of PCA, computed at the first
         access.
@@ -90,7 +91,7 @@ class Basis:
     n_samples: int
     dtype: str
     mean: Array
-    axes: PrincipalAxes | TriangularAxes
+    axes: PrincipalAxes | TriangularAxes | UnwhitenedAxes
     structure: SampleStructure | None = None
     sample_ids: tuple[str, ...] | None = None
     simulated_from: Basis | None = None
@@ -292,6 +293,8 @@ class Basis:
     @property
     def knows_samples(self) -> bool:
         """Whether the samples are known, not only their second moments."""
+        if isinstance(self.axes, UnwhitenedAxes):  # whose factor would be a copy of the samples
+            return True
         return self.factor is not None and self.factor.shape[0] == self.n_samples
 
     @cached_property

@@ -11,6 +11,10 @@ from isorep._utils.arrays import Array
 from isorep._utils.cached_property import cached_property
 from isorep.core.principal_axes import PrincipalAxes
 from isorep.core.triangular_axes import TriangularAxes
+from isorep.core.unwhitened_axes import UnwhitenedAxes
+
+ONE_DIRECTION = 0.95
+"""Share of the variance above which one direction, of no single feature, decides."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +27,18 @@ class Share:
         Its column, its row or its place among the directions.
     variance : float
         Its share of the variance, ``a / sum(s^2)`` with a its sum of squares.
-    squared : float
-        Its share of the squared inner products of all samples, ``a^2 / sum(s^4)``.
+    axes : PrincipalAxes, TriangularAxes or UnwhitenedAxes
+        The axes of the representation.
     """
 
     index: int
     variance: float
-    squared: float
+    axes: PrincipalAxes | TriangularAxes | UnwhitenedAxes
+
+    @property
+    def squared(self) -> float:
+        """Its share of the squared inner products of all samples, ``a^2 / sum(s^4)``."""
+        return self.variance**2 * _effective_directions(self.axes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,13 +47,13 @@ class Dominance:
 
     Attributes
     ----------
-    axes : PrincipalAxes or TriangularAxes
+    axes : PrincipalAxes, TriangularAxes or UnwhitenedAxes
         The axes of the representation.
     knows_samples : bool
         Whether the factor of the axes has a row for each sample.
     """
 
-    axes: PrincipalAxes | TriangularAxes
+    axes: PrincipalAxes | TriangularAxes | UnwhitenedAxes
     knows_samples: bool
 
     @cached_property
@@ -65,7 +74,7 @@ class Dominance:
     @property
     def most_of_direction(self) -> float:
         """A bound of the variance of `direction` that needs no decomposition."""
-        return 1 / sqrt(self.effective_directions)
+        return self.axes.most_of_direction
 
     @cached_property
     def feature_squares(self) -> float:
@@ -79,7 +88,7 @@ class Dominance:
     @cached_property
     def effective_directions(self) -> float:
         """``sum(s^2)^2 / sum(s^4)``: the effective number of directions."""
-        return self.axes.squared_norm**2 / self.axes.gram_square
+        return _effective_directions(self.axes)
 
     def norm(self, share: Share) -> float:
         """Return what share of the norms of all directions a part carries: ``sqrt(a) / sum(s)``."""
@@ -97,5 +106,8 @@ class Dominance:
         xp = array_namespace(parts)
         parts = parts / xp.max(parts)
         index = int(xp.argmax(parts))
-        variance = float(parts[index] / xp.sum(parts))
-        return Share(index, variance, variance**2 * self.effective_directions)
+        return Share(index, float(parts[index] / xp.sum(parts)), self.axes)
+
+
+def _effective_directions(axes: PrincipalAxes | TriangularAxes | UnwhitenedAxes) -> float:
+    return axes.squared_norm**2 / axes.gram_square

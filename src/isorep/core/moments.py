@@ -304,7 +304,7 @@ def gram_matrix(centred: Any) -> Any:
     that they pass for a direction.
     """
     n, p = centred.shape
-    at_once = max(ROWS_AT_ONCE, p)  # additions of blocks then cost little beside the products
+    at_once = max(ROWS_AT_ONCE, 2 * p)  # additions of blocks then cost little beside the products
     gram: Any = None
     product: Any = None
     for start in range(0, max(n, 1), at_once):
@@ -317,6 +317,13 @@ def gram_matrix(centred: Any) -> Any:
         else:
             gram += part.T @ part
     return gram
+
+
+def column_squares(matrix: Any) -> Any:
+    """Return the squared norm of each column."""
+    if is_numpy_array(matrix):  # without a matrix of squares, six times as fast
+        return np.einsum("ij,ij->j", matrix, matrix)
+    return array_namespace(matrix).sum(matrix**2, axis=0)
 
 
 def cross_product(x: Any, y: Any) -> Any:

@@ -12,14 +12,18 @@ from numpy.typing import NDArray
 
 from isorep._utils.arrays import Array, ArrayLike, to_numpy
 from isorep._utils.cached_property import cached_property
+from isorep._utils.cosine_svd import CosineSVD, cosine_svd
 from isorep._utils.html_table import html_table
-from isorep._utils.linalg import svd, svds_of_cosines
+from isorep._utils.linalg import svd
 from isorep._utils.validation import check_name
 from isorep.core.basis import Basis, Solver
 from isorep.core.moments import CrossMoments, cross_product
+from isorep.core.principal_axes import PrincipalAxes
 from isorep.core.single_basis import Precision, choose_precision, single_basis
 from isorep.core.single_products import PairErrors
 from isorep.core.triangular_axes import TriangularAxes
+from isorep.core.unwhitened_axes import UnwhitenedAxes
+from isorep.core.unwhitened_basis import unwhitened_basis
 from isorep.representations.missing_values import NanPolicy, complete_rows
 from isorep.representations.sample_order import difference
 from isorep.representations.sample_structure import SampleStructure, common_structure
@@ -74,7 +78,7 @@ class Overlap:
     product: Array | None = None
     # Decompositions that are known already; see `_svd` and `_triplets`.
     known_svd: SVD | None = None
-    known_triplets: SVD | None = None
+    known_triplets: SVD | CosineSVD | None = None
     n_omitted: int = 0
     # Of samples that the jackknife keeps: the overlap of all samples, and the numbers of the rows.
     part_of: tuple[Overlap, NDArray[np.int64]] | None = None
@@ -242,8 +246,8 @@ class Overlap:
     @property
     def _is_triangular(self) -> bool:
         """Whether the bases of `whitened` are not those of PCA."""
-        return self.product is not None and any(
-            isinstance(side.axes, TriangularAxes) for side in (self.x, self.y)
+        return self.product is not None and not all(
+            isinstance(side.axes, PrincipalAxes) for side in (self.x, self.y)
         )
 
     @cached_property
@@ -257,17 +261,17 @@ class Overlap:
         return u, xp.clip(rho, 0.0, 1.0), wt.T
 
     @cached_property
-    def _triplets(self) -> SVD:
+    def _triplets(self) -> SVD | CosineSVD:
         """U, the correlations and W of `whitened`.
 
-        Cheaper than `_svd`; U or W may be less orthonormal.
+        Cheaper than `_svd`, above all if only one of U and W is needed; U or W may be less
+        orthonormal.
         """
         if self.known_triplets is not None:
             return self.known_triplets
         if not self._is_triangular and (self.known_svd is not None or "_svd" in vars(self)):
             return self._svd
-        (triplets,) = svds_of_cosines(array_namespace(self.whitened), self.whitened[None, ...])
-        return triplets
+        return cosine_svd(array_namespace(self.whitened), self.whitened)
 
     @property
     def correlations(self) -> Array:
@@ -353,16 +357,16 @@ class Overlap:
 
         ``alpha_i = sum_j |<h_i, z_j>|`` over x's features j, normalised.
         """
-        return projection_weights(self._triplets[0].T @ self._loadings(self.x))
+        return _shares(self._axes(self.x).projection_sums(self._triplets[0]))
 
     @property
     def y_weights(self) -> Array:
         """Projection weights of y, (c,), non-negative, with sum 1."""
-        return projection_weights(self._triplets[2].T @ self._loadings(self.y))
+        return _shares(self._axes(self.y).projection_sums(self._triplets[2]))
 
-    def _loadings(self, side: Basis) -> Array:
-        """Return the loadings of the axes of `whitened`."""
-        return side.axes.loadings if self._is_triangular else side.loadings
+    def _axes(self, side: Basis) -> PrincipalAxes | TriangularAxes | UnwhitenedAxes:
+        """Return the axes of `whitened`."""
+        return side.axes if self._is_triangular else side.principal
 
     def leading(self, x_rank: int, y_rank: int) -> Overlap:
         """Return the overlap of the leading principal components of both sides."""
@@ -387,7 +391,7 @@ class Overlap:
             product=None if self.product is None else self.product.T,
             single_errors=None if self.single_errors is None else self.single_errors.swap(),
             known_svd=_swapped(vars(self).get("_svd", self.known_svd)),
-            known_triplets=_swapped(vars(self).get("_triplets", self.known_triplets)),
+            known_triplets=_swapped_triplets(vars(self).get("_triplets", self.known_triplets)),
         )
 
 
@@ -404,13 +408,22 @@ def _swapped(decomposition: SVD | None) -> SVD | None:
     return None if decomposition is None else decomposition[::-1]
 
 
+def _swapped_triplets(decomposition: SVD | CosineSVD | None) -> SVD | CosineSVD | None:
+    if isinstance(decomposition, CosineSVD):
+        return decomposition.swap()
+    return _swapped(decomposition)
+
+
 def projection_weights(loadings: Array) -> Array:
     """Return the weights, (..., c), of variates with these loadings, (..., c, p), with sum 1."""
     xp = array_namespace(loadings)
     sizes = xp.abs(loadings)
     sizes = sizes / xp.max(sizes, axis=(-2, -1), keepdims=True)  # so that sums do not overflow
-    sums: Array = xp.sum(sizes, axis=-1)
-    total: Array = xp.sum(sums, axis=-1, keepdims=True)
+    return _shares(xp.sum(sizes, axis=-1))
+
+
+def _shares(sums: Array) -> Array:
+    total: Array = array_namespace(sums).sum(sums, axis=-1, keepdims=True)
     return sums / total
 
 
@@ -480,8 +493,13 @@ def couple_arrays(
     solver: Solver = "auto",
     nan_policy: NanPolicy = "raise",
     precision: Precision = "double",
+    whitened: bool = True,
 ) -> Overlap:
-    """Do as `overlap`; by float32 products, for measures of norms, if `precision` allows it."""
+    """Do as `overlap`, for measures that need less.
+
+    By float32 products, for measures of norms, if `precision` allows it; without whitening, for
+    measures of products, unless `whitened`.
+    """
     check_name("nan_policy", nan_policy, get_args(NanPolicy))
     pair = paired(x, y)
     x, y, ids = pair.x, pair.y, pair.ids
@@ -498,7 +516,7 @@ def couple_arrays(
         sides, kept = complete_rows({"x": x, "y": y})
         x, y = sides.values()
     single = choose_precision(precision, (x, y)) == "single"
-    prepare = single_basis if single else Basis.from_array
+    prepare = single_basis if single else Basis.from_array if whitened else unwhitened_basis
     x_basis, y_basis = (
         side if isinstance(side, Basis) else prepare(side, solver=solver, name=name)
         for side, name in ((x, "x"), (y, "y"))
@@ -530,12 +548,16 @@ def couple(x: Basis, y: Basis) -> Overlap:
                 if_different="select the same samples on both sides by their labels",
             )
         )
+    if isinstance(x.axes, UnwhitenedAxes) and isinstance(y.axes, UnwhitenedAxes):
+        return Overlap(x, y, None, product=x.axes.product(y.axes))
     if x.factor is None or y.factor is None:
         raise ValueError(
             "x or y is known by its second moments alone: couple them by their cross moments, with "
             "Overlap.from_moments"
         )
-    single = x.axes.single_product(y.axes) if isinstance(x.axes, TriangularAxes) else None
+    single = None
+    if isinstance(x.axes, TriangularAxes) and isinstance(y.axes, TriangularAxes):
+        single = x.axes.single_product(y.axes)
     if single is not None:
         product, errors = single
         return Overlap(x, y, None, product=product, single_errors=errors)

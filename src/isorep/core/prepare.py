@@ -8,6 +8,7 @@ from dataclasses import replace
 from isorep.core.basis import Basis, Solver
 from isorep.core.overlap import Overlap, couple
 from isorep.core.single_basis import ProductPrecision, single_basis
+from isorep.core.unwhitened_basis import unwhitened_basis
 from isorep.representations.representations import Representations
 
 Prepared = Basis | ValueError | TypeError
@@ -25,12 +26,17 @@ def prepare(
     *,
     principal: bool = False,
     precision: ProductPrecision = "double",
+    whitened: bool = True,
 ) -> Prepared:
     """Return the basis of a layer of network `name`, or the error.
 
     With `principal`, its axes are those of PCA from the start. `precision` is that of its products.
+    Measures of products alone do not need it `whitened`.
     """
-    prepare_array = single_basis if precision == "single" else Basis.from_array
+    if precision == "single":
+        prepare_array = single_basis
+    else:
+        prepare_array = Basis.from_array if whitened else unwhitened_basis
     try:
         basis = prepare_array(
             layers[layer], solver=solver, dtype=layers.dtypes[layer], name=f"{name}[{layer!r}]"

@@ -188,6 +188,16 @@ class PrincipalAxes:
             rotation=None if self.rotation is None else self.rotation[:, :rank],
         )
 
+    def projection_sums(self, rotation: Array) -> Array:
+        """Return ``sum_j |<Q u_i, z_j>|``, (c,), over centred features z_j, in any common unit.
+
+        `rotation` has the columns u_i, (r, c).
+        """
+        xp = array_namespace(self.loadings)
+        sizes = xp.abs(rotation.T @ self.loadings)
+        sums: Array = xp.sum(sizes / xp.max(sizes), axis=1)  # scaled so that no sum overflows
+        return sums
+
     def to_numpy(self) -> PrincipalAxes:
         """Return the axes as NumPy arrays."""
         return replace(
@@ -222,6 +232,11 @@ class PrincipalAxes:
     @cached_property
     def _sizes(self) -> Array:
         return self.singular_values / self.singular_values[0]
+
+    @property
+    def most_of_direction(self) -> float:
+        """A bound of the largest direction's share of the variance."""
+        return sqrt(self.gram_square) / self.squared_norm
 
     @property
     def feature_squares(self) -> Array:

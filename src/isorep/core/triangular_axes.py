@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device
 
-from isorep._utils.arrays import Array
+from isorep._utils.arrays import Array, epsilon
 from isorep._utils.cached_property import cached_property
 from isorep._utils.linalg import svd
 from isorep._utils.triangular import cholesky, solve_lower, solve_upper
@@ -41,6 +41,12 @@ RANGE = (1e-60, 1e60)
 PROBES, STEPS = 4, 6
 """Random vectors, and steps of a power iteration with them, that estimate the spread within a
 factor of `MARGIN`."""
+
+FEW_FEATURES = 256
+"""Features up to which the eigenvalues of the Gram matrix are cheaper than this estimate."""
+
+FEATURES = 256
+"""Features that are projected at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,8 +134,27 @@ class TriangularAxes:
     @cached_property
     def loadings(self) -> Array:
         """``R = Q^T (x - mean)``, (k, p)."""
-        root = self.lower.T if self.first is None else self.lower.T @ self.first.T
-        return self._with_constants(root)
+        return with_constants(self._root, self.places)
+
+    @property
+    def _root(self) -> Array:
+        """Upper triangular loadings of the features that vary, (k, k)."""
+        return self.lower.T if self.first is None else self.lower.T @ self.first.T
+
+    def projection_sums(self, rotation: Array) -> Array:
+        """Return ``sum_j |<Q u_i, z_j>|``, (c,), over the centred features z_j.
+
+        `rotation` has the columns u_i, (k, c). By blocks of features, since the loadings of one
+        block are 0 from its last direction on.
+        """
+        xp, root, k = array_namespace(self.lower), self._root, self.rank
+        sums: Any = 0.0
+        for start in range(0, k, FEATURES):
+            stop = min(start + FEATURES, k)
+            projections = rotation[:stop, :].T @ root[:stop, start:stop]
+            sums = sums + xp.sum(xp.abs(projections), axis=1)
+        total: Array = sums
+        return total
 
     @cached_property
     def principal(self) -> PrincipalAxes:
@@ -142,13 +167,13 @@ class TriangularAxes:
             rotation = v / s
         else:
             # The triangle has the singular values to full precision, unlike the Gram matrix.
-            u, s, vt = svd(xp, self.lower.T @ self.first.T)
+            u, s, vt = svd(xp, self._root)
             v = vt.T
             rotation = solve_upper(self.lower, u)
         return PrincipalAxes(
             singular_values=s,
-            loadings=self._with_constants(s[:, None] * v.T),
-            whitening=self._with_constants((v / s).T).T,
+            loadings=with_constants(s[:, None] * v.T, self.places),
+            whitening=with_constants((v / s).T, self.places).T,
             factor=self.factor,
             rotation=rotation,
             factor_is_whitened=self.first is not None,
@@ -167,17 +192,20 @@ class TriangularAxes:
         return float(array_namespace(self.gram).sum(self.gram**2))
 
     @property
+    def most_of_direction(self) -> float:
+        """A bound of the largest direction's share of the variance, without a decomposition."""
+        return sqrt(self.gram_square) / self.squared_norm
+
+    @property
     def feature_squares(self) -> Array:
         """Squared norm of each centred feature, (p,)."""
         xp = array_namespace(self.gram)
         squares = xp.astype(xp.linalg.diagonal(self.gram), xp.float64, copy=False)
-        return self._with_constants(squares[None, :])[0, :]
+        return with_constants(squares[None, :], self.places)[0, :]
 
-    def single_product(
-        self, other: PrincipalAxes | TriangularAxes
-    ) -> tuple[Array, PairErrors] | None:
+    def single_product(self, other: TriangularAxes) -> tuple[Array, PairErrors] | None:
         """Return the product of two float32 factors and the errors; None if one is float64."""
-        if not isinstance(other, TriangularAxes) or self.single is None or other.single is None:
+        if self.single is None or other.single is None:
             return None
         x, y = self.single, other.single
         if other is self:
@@ -202,15 +230,6 @@ class TriangularAxes:
         """Return the inner products of z with the centred features, of ``z^T factor``."""
         return product if self.first is None else product @ self.first.T
 
-    def _with_constants(self, rows: Array) -> Array:
-        """Return rows, (m, k), with a 0 for each constant feature, (m, p)."""
-        if self.places is None:
-            return rows
-        xp = array_namespace(rows)
-        zero = xp.zeros((rows.shape[0], 1), dtype=rows.dtype, device=device(rows))
-        wide: Array = xp.take(xp.concat([rows, zero], axis=1), self.places, axis=1)
-        return wide
-
 
 def varying_columns(xp: Any, varies: Array) -> tuple[Array | None, Array | None]:
     """Return the columns that vary, and the place of each column among them (see `places`).
@@ -224,11 +243,26 @@ def varying_columns(xp: Any, varies: Array) -> tuple[Array | None, Array | None]
     return columns, xp.where(varies, order, columns.shape[0])
 
 
-def extremes(xp: Any, gram: Array, lower: Array) -> tuple[float, float]:
-    """Estimate the largest and the smallest singular value from below and above.
+def with_constants(rows: Array, places: Array | None) -> Array:
+    """Return rows, (m, k), with a 0 for each constant feature, (m, p); see `places`."""
+    if places is None:
+        return rows
+    xp = array_namespace(rows)
+    zero = xp.zeros((rows.shape[0], 1), dtype=rows.dtype, device=device(rows))
+    wide: Array = xp.take(xp.concat([rows, zero], axis=1), places, axis=1)
+    return wide
 
-    By power iterations with the Gram matrix and with its inverse, from a few random vectors.
+
+def extremes(xp: Any, gram: Array, lower: Array) -> tuple[float, float]:
+    """Return the largest and the smallest singular value; for many features, an estimate.
+
+    It is from below and above, by power iterations with the Gram matrix and with its inverse, from
+    a few random vectors.
     """
+    if gram.shape[0] <= FEW_FEATURES:
+        squares = xp.linalg.eigvalsh(gram)
+        highest = float(squares[-1])
+        return sqrt(highest), sqrt(max(float(squares[0]), epsilon("float64") * highest))
     start = np.random.default_rng(0).standard_normal((gram.shape[0], PROBES))
     probes = xp.asarray(start[:, : gram.shape[0]], dtype=gram.dtype, device=device(gram))
 

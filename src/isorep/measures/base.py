@@ -168,6 +168,9 @@ class Measure:
     any_axes : bool
         Whether the formula has the same value in any orthonormal axes of either side. A table of
         only such measures computes no principal components.
+    of_products : bool
+        Whether the formula needs only the inner products of x's features with y's, and the norms of
+        both sides, so that nothing is whitened.
     unbiased_of_groups : bool
         Whether the formula of a measure of samples has no bias if samples of a group depend on each
         other, since it leaves out their pairs.
@@ -224,6 +227,7 @@ class Measure:
     metric: bool = False
     requires: Literal["moments", "samples", "repeats", "maps"] = "moments"
     any_axes: bool = False
+    of_products: bool = False
     unbiased_of_groups: bool = False
     similarity_range: tuple[float, float] = (0.0, 1.0)
     distance: Distance = COMPLEMENT
@@ -514,7 +518,10 @@ class Measure:
         check_precision(precision, [measure], inferred=correct)
         takes_single = measure.takes_single(structured=bool(structure)) and not correct
         products = {"precision": precision} if takes_single else {}
-        coupled = self.couple(x, y, **structure, **products, solver=solver, nan_policy=nan_policy)
+        needed = {"whitened": False} if self.of_products and not correct else {}
+        coupled = self.couple(
+            x, y, **structure, **products, **needed, solver=solver, nan_policy=nan_policy
+        )
         score = measure.corrected(coupled, seed=seed) if correct else measure(coupled)
         return replace(
             score,

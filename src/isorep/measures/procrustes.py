@@ -40,6 +40,7 @@ def _of_scores(overlap: Overlap | Stack) -> Array:
     reference="Kendall 1984; Williams et al. 2021, equation 5",
     invariance="orthogonal",
     any_axes=True,
+    of_products=True,
     metric=True,
     distance=ANGLE,
     stack_rule=_of_scores,
@@ -88,6 +89,8 @@ def _twice_complement(similarity: float) -> float:
     description="cosine after the best rotation; the distance is the squared residual",
     reference="Ding et al. 2021",
     invariance="orthogonal",
+    any_axes=True,
+    of_products=True,
     distance=Distance("2 - 2 similarity", "1", _twice_complement),
     stack_rule=_of_scores,
 )

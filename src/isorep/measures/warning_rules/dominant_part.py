@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from isorep.core.basis import Basis
-from isorep.core.dominance import Dominance, Share
+from isorep.core.dominance import ONE_DIRECTION, Dominance, Share
 from isorep.core.overlap import Overlap
 from isorep.core.warning_text import WarningText
 
@@ -17,9 +17,6 @@ MOST = 0.5
 
 TIMES_EVEN = 5
 """Multiple of the share of equal features or samples below which none counts as dominant."""
-
-ONE_DIRECTION = 0.95
-"""Share of the variance above which one direction, of no single feature, decides."""
 
 MANY_DIRECTIONS = 10
 """Rank below which one large direction is usual."""

@@ -77,11 +77,11 @@ class PositionMask:
 
     def sum(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         """Return the sum of the positions of x (n, T, p) that count, (n, p), in `dtype`."""
-        in_bags = x.device.type == "cpu" and x.dtype == dtype and x.is_contiguous()
-        if not in_bags or x.shape[2] % 32:
+        fits = x.numel() and x.shape[2] % 32 == 0 and x.shape[1] <= BAG**4
+        if not fits or x.device.type != "cpu" or x.dtype != dtype or not x.is_contiguous():
             return self.set_padding(0, x).sum(1, dtype=dtype)
         # The sum of a copy with zeros, without the copy. It is the same to the last bit, since the
-        # sum of PyTorch adds full vectors of features, up to 32 at a time, in bags of bags too.
+        # sum of PyTorch adds full vectors of features in bags of bags too, of at most four levels.
         flat = self._flat(x)
         sums: Tensor = torch.embedding_bag(flat, self.kept, self.bags, include_last_offset=True)[0]
         n_bags = self.of_bags.values.shape[1]

@@ -134,7 +134,7 @@ def cka(overlap: Overlap) -> MeasureValue:
     single_rule=lambda features: _error_of_debiased if features == "all" else None,
 )
 def cka_debiased(overlap: Overlap, *, features: Features = "all") -> MeasureValue:
-    """Linear CKA of unbiased estimates: about 0 for unrelated data, with any number of samples.
+    """Linear CKA of unbiased estimates: 0 on average for unrelated data, however few the samples.
 
     The alignment ``HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L))`` of ``K = X X^T`` and ``L = Y Y^T``,
     with the unbiased estimate of HSIC, which ignores the diagonals of K and L. X and Y are centred,
@@ -144,7 +144,8 @@ def cka_debiased(overlap: Overlap, *, features: Features = "all") -> MeasureValu
 
     so no n x n matrix is needed. The similarity is the cosine of the two U-centred matrices and
     therefore in [-1, 1]. It is negative for about half of all unrelated data and is not clipped to
-    0. Each of the three estimates is unbiased; their ratio is nearly unbiased.
+    0. Each of the three estimates is unbiased; their ratio is nearly unbiased. With 10 samples or
+    fewer, a single similarity may be far from 0 by chance, and the score warns.
 
     If samples depend on each other, pairs of samples of one group are left out; of a time series,
     pairs within each of 20 stretches of time. The similarity may then leave [-1, 1] and is clipped.

@@ -2,11 +2,12 @@
 
 ``OMP_NUM_THREADS=1 python benchmarks/capture_overhead.py [--batches 12] [--device cuda]``
 
-Each batch goes through copies of the model in turn: alone, with the hooks of all its layers, and
-with those of its blocks. The median over the batches counts: of processor time on a CPU, which
-other work on the machine changes little on one thread, and of seconds on a GPU. The first batch of
-a capture, in which the first samples run again to find the axes, is a column of its own: it is paid
-once.
+Each batch goes through copies of the model in turn: alone, captured, and with hooks that only copy
+the outputs of the same layers; for all layers and for the blocks. The copy is what a capture of all
+positions cannot do without. Times are processor time on a CPU, which other work on the machine
+changes little on one thread, and seconds on a GPU. The median over the batches counts, also of what
+takes how many times as long as the forward of the same batch. The first batch of a capture, in
+which the first samples run again to find the axes, is a column of its own: it is paid once.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ import torch
 from torch import Tensor, nn
 
 from isorep.activations import stream
+from isorep.activations.layers import select
+from isorep.activations.outputs import tensors_in
 
 Batch = Tensor | dict[str, Tensor]
 
@@ -35,7 +38,8 @@ def main() -> None:
     device = torch.device(options.device)
     print(
         "| model | layers | forward, ms a batch | captured, ms a batch | over the forward | "
-        "us a layer and batch | first batch, over the forward |\n|---|---|---|---|---|---|---|"
+        "us a layer and batch | first batch, over the forward | copy of the outputs, over the "
+        "forward |\n|---|---|---|---|---|---|---|---|"
     )
     for name, make in MODELS.items():
         model, batches, blocks = make(options.batches + 1)
@@ -52,9 +56,11 @@ def rows(
         layers: stream([copy.deepcopy(model)], batches, keep_on=None, layers=layers, progress=False)
         for layers in ("*", blocks)
     }
+    copying = {layers: _copying(copy.deepcopy(model), layers) for layers in passes}
     moved = [_to(batch, device) for batch in batches]
     forward: list[float] = []
     captured: dict[str, list[float]] = {layers: [] for layers in passes}
+    copied: dict[str, list[float]] = {layers: [] for layers in passes}
     counts: dict[str, int] = {}
     _forward(alone, moved[0])
     for batch in moved:
@@ -63,17 +69,40 @@ def rows(
             record, seconds = _seconds(lambda activations=activations: next(activations), device)
             counts[layers] = len(record.arrays[0])
             captured[layers].append(seconds)
+            copies = copying[layers]
+            copied[layers].append(
+                _seconds(lambda batch=batch, copies=copies: _forward(copies, batch), device)[1]
+            )
     base = statistics.median(forward[1:])
     lines = []
     for layers, seconds in captured.items():
-        usual = statistics.median(seconds[1:])
+        ratio = _over(forward, seconds)
         lines.append(
             f"{counts[layers]} ({'all' if layers == '*' else layers}) | {1e3 * base:.1f} | "
-            f"{1e3 * usual:.1f} | {usual / base:.3f} | "
-            f"{1e6 * (usual - base) / counts[layers]:.0f} | {seconds[0] / base:.2f} |"
+            f"{1e3 * statistics.median(seconds[1:]):.1f} | {ratio:.3f} | "
+            f"{1e6 * (ratio - 1) * base / counts[layers]:.0f} | {seconds[0] / base:.2f} | "
+            f"{_over(forward, copied[layers]):.3f} |"
         )
         passes[layers].close()
     return lines
+
+
+def _over(forward: Sequence[float], seconds: Sequence[float]) -> float:
+    """Return the median over all batches but the first, over the forward of the same batch."""
+    return statistics.median(x / base for x, base in zip(seconds[1:], forward[1:], strict=True))
+
+
+def _copying(model: nn.Module, layers: str) -> nn.Module:
+    """Return the model, with hooks that copy the outputs of the layers that a capture selects."""
+    for module in select(model, layers, "mean"):
+        module.register_forward_hook(_copy_output)
+    return model.eval()
+
+
+def _copy_output(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+    first = next(iter(tensors_in(output)), None)
+    if isinstance(first, Tensor):
+        first.clone()
 
 
 def _forward(model: nn.Module, batch: Batch) -> None:

@@ -82,4 +82,4 @@ def test_captures_are_timed_beside_the_forward(bench):
     batches = [torch.rand(20, 5) for _ in range(4)]
     lines = bench["capture_overhead"].rows(model, batches, "1", torch.device("cpu"))
     assert [line.split(" | ")[0] for line in lines] == ["3 (all)", "1 (1)"]
-    assert all(len(line.split(" | ")) == 6 for line in lines)
+    assert all(len(line.split(" | ")) == 7 for line in lines)

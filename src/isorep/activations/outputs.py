@@ -23,7 +23,7 @@ def tensors_in(output: Any) -> list[Tensor | PackedSequence]:
 
     ``last_hidden_state`` and ``logits`` come before all others; these keep their order.
     """
-    return list(_tensors_in(output))
+    return [output] if isinstance(output, Tensor) else list(_tensors_in(output))
 
 
 def _tensors_in(output: Any) -> Iterator[Tensor | PackedSequence]:

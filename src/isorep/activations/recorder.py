@@ -25,6 +25,8 @@ from isorep.activations.layouts.layout import Layout, NoSamples
 from isorep.activations.layouts.token_masks import mask_of_frames
 from isorep.activations.model_call import as_one_dict, call_model
 from isorep.activations.outputs import Unusable, dense, padded, tensors_in
+from isorep.activations.position_mask import PositionMask
+from isorep.activations.repeated_outputs import RepeatedOutputs
 
 _KEPT = {torch.float16: np.float16, torch.float32: np.float32, torch.float64: np.float64}
 
@@ -40,6 +42,14 @@ class Record:
     row_positions: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     dtypes: dict[str, str] = field(default_factory=dict)
     reductions: dict[str, str] = field(default_factory=dict)
+
+    def copy(self, layer: str, name: str) -> None:
+        """Record the rows of a layer for another one, named `name`, too."""
+        self.arrays[name] = self.arrays[layer].clone()
+        self.dtypes[name] = self.dtypes[layer]
+        self.reductions[name] = self.reductions[layer]
+        if layer in self.row_positions:
+            self.row_positions[name] = self.row_positions[layer]
 
 
 class Recorder:
@@ -86,7 +96,9 @@ class Recorder:
         self._batch: Batch | None = None
         self._record = Record()
         self._masks: dict[str, Tensor] = {}  # of this batch
+        self._position_masks: dict[Any, PositionMask] = {}  # of this batch
         self._known_positions: dict[Any, NDArray[np.int64]] = {}  # of this batch
+        self._repeated = RepeatedOutputs()
         self._failure: Exception | None = None  # raised by a hook, and passed on by the model
         self._first: int | None = None  # number of the first batch
         self._calls: Counter[str] = Counter()
@@ -121,6 +133,7 @@ class Recorder:
                 self._evidence = gather_evidence(self.model, batch, self._channels, self._probe)
             self._batch, self._record, self._masks = batch, Record(), batch.masks()
             self._calls.clear()
+            self._position_masks.clear()
             self._known_positions.clear()
             call_model(self.model, batch)
         except Exception as error:
@@ -130,6 +143,7 @@ class Recorder:
             raise ValueError(f"the model failed on batch {index}: {text}") from error
         finally:
             self._batch = None
+            self._repeated.forget()
         self._check_calls(index)
         record, self._record = self._record, Record()
         return record
@@ -198,10 +212,22 @@ class Recorder:
         if name in self.skipped:
             return
         try:
-            for suffix, tensor, rows, positions in self._rows(
-                batch, name, layer, (module, call), output
-            ):
+            tensors = tensors_in(output)
+            if not tensors:
+                raise Unusable(f"returns {type(output).__name__}; expected a tensor")
+            if isinstance(tensors[0], PackedSequence):
+                self._keep(name, layer, *self._packed_rows(layer, tensors[0]))
+                return
+            x, layout = self._tensor(tensors, (module, call), output)
+            before = self._repeated.layer_before(name, x)
+            if before is not None:
+                self._record.copy(before, name)
+                return
+            for suffix, tensor, rows, positions in self._rows(batch, name, layer, x, layout):
                 self._keep(f"{name}{suffix}", layer, tensor, rows, positions)
+            if not (layer.reduction.custom or layer.heads or layout.includes_padding):
+                how = (layer.reduction, layer.mask, layer.skip, layout)
+                self._repeated.add(name, x, how, self._record.arrays[name])
         except Unusable as reason:
             if layer.exact:
                 raise ValueError(
@@ -212,22 +238,19 @@ class Recorder:
         except ValueError as error:
             raise ValueError(f"layer {name!r}: {error}") from error
 
-    def _rows(
-        self, batch: Batch, name: str, layer: Layer, call: Call, output: Any
-    ) -> Iterator[tuple[str, Tensor, Tensor, NDArray[np.int64] | None]]:
-        """Yield the tensor of an output, samples first, its rows, and their positions.
+    def _packed_rows(
+        self, layer: Layer, sequence: PackedSequence
+    ) -> tuple[Tensor, Tensor, NDArray[np.int64] | None]:
+        """Return the padded tensor of a packed sequence, its rows, and their positions."""
+        tensor, lengths = padded(sequence)
+        mask = PositionMask(layer.skip.kept(lengths, None) if layer.skip else lengths)
+        positions = self._positions(layer, tensor, tensor.shape[1], mask, None)
+        return tensor, layer.reduction.rows(tensor, (2,), mask), positions
 
-        With heads, each head is yielded with the end of its name.
-        """
-        tensors = tensors_in(output)
-        if not tensors:
-            raise Unusable(f"returns {type(output).__name__}; expected a tensor")
-        if isinstance(tensors[0], PackedSequence):
-            tensor, lengths = padded(tensors[0])
-            lengths = layer.skip.kept(lengths, None) if layer.skip else lengths
-            positions = self._positions(layer, tensor, tensor.shape[1], lengths, None)
-            yield "", tensor, layer.reduction.rows(tensor, (2,), lengths), positions
-            return
+    def _tensor(
+        self, tensors: Sequence[Tensor | PackedSequence], call: Call, output: Any
+    ) -> tuple[Tensor, Layout]:
+        """Return which of the tensors of an output is reduced, and its layout."""
         assert self._evidence is not None
         layout = self._evidence.layouts.get(call)
         if layout is None:
@@ -240,6 +263,15 @@ class Recorder:
         if not isinstance(x, Tensor) or x.ndim != len(layout.shape):
             came = tuple(x.shape) if isinstance(x, Tensor) else type(output).__name__
             raise Unusable(f"had shape {layout.shape} at first and now has {came}")
+        return x, layout
+
+    def _rows(
+        self, batch: Batch, name: str, layer: Layer, x: Tensor, layout: Layout
+    ) -> Iterator[tuple[str, Tensor, Tensor, NDArray[np.int64] | None]]:
+        """Yield the tensor of an output, samples first, its rows, and their positions.
+
+        With heads, each head is yielded with the end of its name.
+        """
         if not layout.samples.fits(x, batch.n):
             raise Unusable(
                 f"has shape {tuple(x.shape)}, whose axis {layout.samples.axis} does not hold the "
@@ -271,41 +303,43 @@ class Recorder:
         tensor: Tensor,
         tokens: Tensor | None,
         n_positions: int | None,
-    ) -> Tensor | None:
+    ) -> PositionMask | None:
         """Return the mask of the positions of a layer's output, without those to skip."""
         custom = layer.reduction.custom and not layer.reduction.takes_mask
         if custom and layer.skip:
             raise ValueError("skip needs a named reduction, or a callable with a parameter mask")
         if custom or n_positions is None:
             return None
-        mask = self._padding(batch, name, layer, layout, tensor, n_positions)
-        if not layer.skip:
-            return mask
-        if mask is None:
-            mask = torch.ones(len(tensor), n_positions, dtype=torch.bool, device=tensor.device)
-        return layer.skip.kept(mask, tokens)
+        mask_name = self._mask_name(name, layer, layout)
+        if mask_name is None and not layer.skip:
+            return None
+        of_tokens = layout.tokens if layer.skip.tokens else None
+        key = (mask_name, n_positions, layer.mask == AUTO, layer.skip, of_tokens, tensor.device)
+        if key not in self._position_masks:
+            if mask_name is None:
+                shape = tensor.shape[0], n_positions
+                mask = torch.ones(shape, dtype=torch.bool, device=tensor.device)
+            else:
+                mask = self._padding(batch, mask_name, layer, tensor, n_positions)
+            mask = layer.skip.kept(mask, tokens) if layer.skip else mask
+            self._position_masks[key] = PositionMask(mask)
+        return self._position_masks[key]
+
+    def _mask_name(self, name: str, layer: Layer, layout: Layout) -> str | None:
+        """Return the name of the input that masks a layer's positions, if there is one."""
+        if layer.mask != AUTO:
+            return layer.mask
+        masks = self._masks
+        if layout.includes_padding and not all(mask.all() for mask in masks.values()):
+            self.padded.add(name)
+        return layout.mask if layout.mask in masks else None
 
     def _padding(
-        self,
-        batch: Batch,
-        name: str,
-        layer: Layer,
-        layout: Layout,
-        tensor: Tensor,
-        n_positions: int,
-    ) -> Tensor | None:
-        """Return the mask of the positions that are no padding; None if all are."""
-        if layer.mask is None:
-            return None
-        masks = self._masks
-        if layer.mask != AUTO:
-            mask, mask_name = batch.mask_named(layer.mask), layer.mask
-        else:
-            if layout.includes_padding and not all(mask.all() for mask in masks.values()):
-                self.padded.add(name)
-            if layout.mask is None or layout.mask not in masks:
-                return None
-            mask, mask_name = masks[layout.mask], layout.mask
+        self, batch: Batch, mask_name: str, layer: Layer, tensor: Tensor, n_positions: int
+    ) -> Tensor:
+        """Return the mask of the positions that are no padding."""
+        is_named = layer.mask != AUTO
+        mask = batch.mask_named(mask_name) if is_named else self._masks[mask_name]
         if mask.shape[1] != n_positions:
             frames = mask_of_frames(self.model, mask, n_positions)
             if frames is None:
@@ -321,7 +355,7 @@ class Recorder:
         layer: Layer,
         tensor: Tensor,
         n_positions: int | None,
-        mask: Tensor | None,
+        mask: PositionMask | None,
         tokens: Tensor | None,
     ) -> NDArray[np.int64] | None:
         """Return what each row stands for, (rows, 3), if rows are positions.
@@ -330,10 +364,10 @@ class Recorder:
         """
         if not layer.reduction.keeps_positions or n_positions is None:
             return None
-        key = (n_positions, None if mask is None else mask.cpu().numpy().tobytes(), id(tokens))
+        key = (n_positions, None if mask is None else mask.bytes, id(tokens))
         if key not in self._known_positions:
             kept = np.ones((len(tensor), n_positions), bool)
-            kept = kept if mask is None else mask.cpu().numpy()
+            kept = kept if mask is None else mask.values.cpu().numpy()
             ids = np.full(kept.shape, -1) if tokens is None else tokens.cpu().numpy()
             samples, positions = kept.nonzero()
             columns = [samples, positions, ids[samples, positions]]
@@ -396,8 +430,7 @@ def _check_fits(name: str, rows: Tensor, kept: Tensor) -> None:
 
 def _n_positions(tensor: Tensor, features: Sequence[int]) -> int | None:
     """Return the number of positions of a sample; None if it has no axis of them."""
-    shape = tensor.shape
-    sizes = [shape[k] for k in range(1, len(shape)) if k not in features]
+    sizes = [size for k, size in enumerate(tensor.shape) if k and k not in features]
     return math.prod(sizes) if sizes else None
 
 

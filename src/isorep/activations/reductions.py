@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from isorep._utils.validation import unknown_name
+from isorep.activations.position_mask import PositionMask
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,12 @@ class Reduction:
     custom: bool = False
     takes_mask: bool = False
 
-    def rows(self, output: Tensor, features: Sequence[int], mask: Tensor | None) -> Tensor:
+    def rows(
+        self, output: Tensor, features: Sequence[int], mask: Tensor | PositionMask | None
+    ) -> Tensor:
         """Reduce `output` (n, ...), with features on the axes `features`, to (rows, p).
+
+        A `PositionMask` saves time if several outputs have the same mask.
 
         Raises
         ------
@@ -37,8 +42,9 @@ class Reduction:
             The reduction does not apply to this shape, or a custom function did not return a
             floating point tensor (n, p).
         """
+        mask = PositionMask(mask) if isinstance(mask, Tensor) else mask
         if self.custom:
-            return self._custom_rows(output, mask)
+            return self._custom_rows(output, None if mask is None else mask.values)
         if output.ndim == 1:
             return output[:, None]
         if output.ndim - len(features) < 2:  # no positions
@@ -88,7 +94,7 @@ def _takes_mask(function: Callable[..., Any]) -> bool:
 
 def _positions_before_features(output: Tensor, features: tuple[int, ...]) -> Tensor:
     """Return (n, positions, p)."""
-    if len(output) and features == (1,):  # a map or signal; the same view in fewer steps
+    if features == (1,) and len(output):  # a map or signal; the same view in fewer steps
         return output.flatten(2).mT
     if output.ndim == 3 and features == (2,):  # tokens
         return output
@@ -98,57 +104,40 @@ def _positions_before_features(output: Tensor, features: tuple[int, ...]) -> Ten
     return x.reshape(len(x), -1, p) if len(x) else x.reshape(0, 1, p)
 
 
-def _mean(output: Tensor, features: tuple[int, ...], mask: Tensor | None) -> Tensor:
+def _mean(output: Tensor, features: tuple[int, ...], mask: PositionMask | None) -> Tensor:
     x = _positions_before_features(output, features)
     # In half precision, a long sum would lose digits or overflow.
     dtype = torch.promote_types(x.dtype, torch.float32)
-    if mask is None:
-        return x.mean(1, dtype=dtype)
-    return _padding_set_to(0, x, mask).sum(1, dtype=dtype) / mask.sum(1, keepdim=True)
+    return x.mean(1, dtype=dtype) if mask is None else mask.sum(x, dtype) / mask.counts
 
 
-def _max(output: Tensor, features: tuple[int, ...], mask: Tensor | None) -> Tensor:
+def _max(output: Tensor, features: tuple[int, ...], mask: PositionMask | None) -> Tensor:
     x = _positions_before_features(output, features)
-    if mask is not None:
-        x = _padding_set_to(-torch.inf, x, mask)
-    return x.amax(1)
+    return (x if mask is None else mask.set_padding(-torch.inf, x)).amax(1)
 
 
-def _padding_set_to(value: float, x: Tensor, mask: Tensor) -> Tensor:
-    """Return x (n, T, p) with a value at the positions that the mask excludes.
-
-    Not by multiplication with 0: padding may hold NaN, and 0 * NaN is NaN.
-    """
-    if x.device.type != "cpu" or not x.is_contiguous():
-        return torch.where(mask[..., None], x, value)
-    # On the CPU, `where` selects value by value, which takes four times as long. On a GPU, this
-    # would wait for the number of padded positions.
-    padding = (~mask).flatten().nonzero()[:, 0]
-    return x.flatten(0, 1).index_fill(0, padding, value).view(x.shape) if len(padding) else x
-
-
-def _positions(output: Tensor, features: tuple[int, ...], mask: Tensor | None) -> Tensor:
+def _positions(output: Tensor, features: tuple[int, ...], mask: PositionMask | None) -> Tensor:
     x = _positions_before_features(output, features)
-    return x.flatten(0, 1) if mask is None else x[mask]
+    return x.flatten(0, 1) if mask is None else mask.select(x)
 
 
-def _flatten(output: Tensor, features: tuple[int, ...], mask: Tensor | None) -> Tensor:
+def _flatten(output: Tensor, features: tuple[int, ...], mask: PositionMask | None) -> Tensor:
     if mask is not None:
         shape = [1 if k in features else size for k, size in enumerate(output.shape)]
-        output = torch.where(mask.reshape(shape), output, 0)
+        output = torch.where(mask.values.reshape(shape), output, 0)
     return output.flatten(1)
 
 
-def _first(output: Tensor, features: tuple[int, ...], mask: Tensor | None) -> Tensor:
+def _first(output: Tensor, features: tuple[int, ...], mask: PositionMask | None) -> Tensor:
     x = _tokens(output, features, "first")
-    return x[:, 0] if mask is None else _at(x, mask.int().argmax(1))
+    return x[:, 0] if mask is None else _at(x, mask.values.int().argmax(1))
 
 
-def _last(output: Tensor, features: tuple[int, ...], mask: Tensor | None) -> Tensor:
+def _last(output: Tensor, features: tuple[int, ...], mask: PositionMask | None) -> Tensor:
     x = _tokens(output, features, "last")
     if mask is None:
         return x[:, -1]
-    return _at(x, mask.shape[1] - 1 - mask.flip(1).int().argmax(1))
+    return _at(x, mask.values.shape[1] - 1 - mask.values.flip(1).int().argmax(1))
 
 
 def _tokens(output: Tensor, features: tuple[int, ...], name: str) -> Tensor:
@@ -164,7 +153,7 @@ def _at(x: Tensor, index: Tensor) -> Tensor:
     return x[torch.arange(len(x), device=x.device), index]
 
 
-_NAMED: dict[str, Callable[[Tensor, tuple[int, ...], Tensor | None], Tensor]] = {
+_NAMED: dict[str, Callable[[Tensor, tuple[int, ...], PositionMask | None], Tensor]] = {
     "mean": _mean,
     "positions": _positions,
     "flatten": _flatten,

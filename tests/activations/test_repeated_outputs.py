@@ -135,3 +135,52 @@ def test_nothing_of_a_batch_is_kept():
     assert repeated.layer_before("b", x) == "a"
     repeated.forget()
     assert repeated.layer_before("b", x) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x.data.clamp_(max=0.9),
+        lambda x: x.data.view(-1).clamp_(max=0.9),
+        lambda x: torch.clamp(x, max=0.9, out=x.data),
+        lambda x: torch._foreach_clamp_max_([x.data], 0.9),
+    ],
+    ids=["data", "view", "out", "list"],
+)
+def test_a_change_in_place_is_seen_that_changes_nothing_in_the_first_batch(change, monkeypatch):
+    monkeypatch.setattr(f"{__name__}.BATCHES", [0.5 * BATCHES[0], *BATCHES[1:]])
+    came, expected = rows_of(nn.Sequential(nn.ReLU(), InPlace(change), nn.Identity()))
+    check(came, expected)
+    assert np.array_equal(came[0]["0"], came[0]["1"])
+    assert not np.allclose(came[-1]["0"], came[-1]["1"])
+
+
+@pytest.mark.parametrize("view", [lambda x: x, lambda x: x.view(-1), lambda x: x.detach()])
+def test_counted_changes_leave_repeated_outputs_reduced_once(view, reduced):
+    change = InPlace(lambda x: view(x).clamp_(max=0.9))
+    came, expected = rows_of(nn.Sequential(nn.ReLU(), change, nn.Identity()))
+    check(came, expected)
+    assert len(reduced) == 3 + 2 * 2
+
+
+def test_the_warning_about_guessed_axes_gives_repeated_outputs_one_shape():
+    batches = [torch.rand(5, n, 32) for n in (4, 6)]
+    unknown = nn.Sequential(InPlace(lambda x: None), nn.Identity())
+    with pytest.warns(UserWarning, match="unknown axis") as warned:
+        list(stream([unknown], batches, probe=False, progress=False))
+    (text,) = [str(w.message) for w in warned if "unknown axis" in str(w.message)]
+    assert "'0' axis 2 of (5, 4, 32); '1' axis 2 of (5, 4, 32)" in text
+
+
+def test_layers_within_vmap():
+    class Mapped(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Sequential(nn.Linear(32, 32), nn.Identity())
+            self.last = nn.Linear(32, 3)
+
+        def forward(self, x):
+            return self.last(torch.vmap(self.inner)(x))
+
+    came = [x.arrays[0] for x in stream([Mapped()], BATCHES, layers=["last"], progress=False)]
+    assert [x["last"].shape for x in came] == [(5, 3)] * 3

@@ -225,7 +225,7 @@ class Recorder:
                 return
             for suffix, tensor, rows, positions in self._rows(batch, name, layer, x, layout):
                 self._keep(f"{name}{suffix}", layer, tensor, rows, positions)
-            if not (layer.reduction.custom or layer.heads or layout.includes_padding):
+            if self._may_repeat(layer, layout):
                 how = (layer.reduction, layer.mask, layer.skip, layout)
                 self._repeated.add(name, x, how, self._record.arrays[name])
         except Unusable as reason:
@@ -237,6 +237,13 @@ class Recorder:
             self.skipped[name] = str(reason)
         except ValueError as error:
             raise ValueError(f"layer {name!r}: {error}") from error
+
+    def _may_repeat(self, layer: Layer, layout: Layout) -> bool:
+        """Return whether the rows of a layer may be copied for one that returns the same tensor."""
+        assert self._evidence is not None
+        if self._evidence.has_uncounted_changes or layout.includes_padding:
+            return False
+        return not (layer.reduction.custom or layer.heads)
 
     def _packed_rows(
         self, layer: Layer, sequence: PackedSequence
@@ -279,7 +286,7 @@ class Recorder:
             )
         tensor = layout.samples.first(dense(x), batch.n)
         if layout.is_guess and not layer.reduction.custom:
-            self.guessed[name] = f"axis {layout.features[0]} of {tuple(x.shape)}"
+            self.guessed.setdefault(name, f"axis {layout.features[0]} of {tuple(x.shape)}")
         tokens = None if layout.tokens is None else batch.named_inputs()[layout.tokens]
         n_positions = _n_positions(tensor, layout.features)
         mask = self._mask(batch, name, layer, layout, tensor, tokens, n_positions)

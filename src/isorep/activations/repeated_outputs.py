@@ -35,7 +35,8 @@ class RepeatedOutputs:
     A block returns what its last layer returned, and dropout in eval mode returns its input. Such
     a tensor is reduced once, and its rows are copied.
 
-    PyTorch counts changes in place, but not by ``x.data``, by NumPy or by kernels of others. So
+    PyTorch counts changes in place, but not by ``x.data``, by NumPy or by kernels of others. The
+    axis tracker finds changes by ``x.data``, and the recorder then adds nothing. For the others,
     both rows are computed in the first batch, and copied from then on only if they were the same.
     """
 

@@ -26,7 +26,6 @@ from isorep.activations.layouts.token_masks import mask_of_frames
 from isorep.activations.model_call import as_one_dict, call_model
 from isorep.activations.outputs import Unusable, dense, padded, tensors_in
 from isorep.activations.position_mask import PositionMask
-from isorep.activations.repeated_outputs import RepeatedOutputs
 
 _KEPT = {torch.float16: np.float16, torch.float32: np.float32, torch.float64: np.float64}
 
@@ -42,14 +41,6 @@ class Record:
     row_positions: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     dtypes: dict[str, str] = field(default_factory=dict)
     reductions: dict[str, str] = field(default_factory=dict)
-
-    def copy(self, layer: str, name: str) -> None:
-        """Record the rows of a layer for another one, named `name`, too."""
-        self.arrays[name] = self.arrays[layer].clone()
-        self.dtypes[name] = self.dtypes[layer]
-        self.reductions[name] = self.reductions[layer]
-        if layer in self.row_positions:
-            self.row_positions[name] = self.row_positions[layer]
 
 
 class Recorder:
@@ -98,7 +89,6 @@ class Recorder:
         self._masks: dict[str, Tensor] = {}  # of this batch
         self._position_masks: dict[Any, PositionMask] = {}  # of this batch
         self._known_positions: dict[Any, NDArray[np.int64]] = {}  # of this batch
-        self._repeated = RepeatedOutputs()
         self._failure: Exception | None = None  # raised by a hook, and passed on by the model
         self._first: int | None = None  # number of the first batch
         self._calls: Counter[str] = Counter()
@@ -143,7 +133,6 @@ class Recorder:
             raise ValueError(f"the model failed on batch {index}: {text}") from error
         finally:
             self._batch = None
-            self._repeated.forget()
         self._check_calls(index)
         record, self._record = self._record, Record()
         return record
@@ -219,15 +208,8 @@ class Recorder:
                 self._keep(name, layer, *self._packed_rows(layer, tensors[0]))
                 return
             x, layout = self._tensor(tensors, (module, call), output)
-            before = self._repeated.layer_before(name, x)
-            if before is not None:
-                self._record.copy(before, name)
-                return
             for suffix, tensor, rows, positions in self._rows(batch, name, layer, x, layout):
                 self._keep(f"{name}{suffix}", layer, tensor, rows, positions)
-            if self._may_repeat(layer, layout):
-                how = (layer.reduction, layer.mask, layer.skip, layout)
-                self._repeated.add(name, x, how, self._record.arrays[name])
         except Unusable as reason:
             if layer.exact:
                 raise ValueError(
@@ -237,13 +219,6 @@ class Recorder:
             self.skipped[name] = str(reason)
         except ValueError as error:
             raise ValueError(f"layer {name!r}: {error}") from error
-
-    def _may_repeat(self, layer: Layer, layout: Layout) -> bool:
-        """Return whether the rows of a layer may be copied for one that returns the same tensor."""
-        assert self._evidence is not None
-        if self._evidence.has_uncounted_changes or layout.includes_padding:
-            return False
-        return not (layer.reduction.custom or layer.heads)
 
     def _packed_rows(
         self, layer: Layer, sequence: PackedSequence
@@ -286,7 +261,7 @@ class Recorder:
             )
         tensor = layout.samples.first(dense(x), batch.n)
         if layout.is_guess and not layer.reduction.custom:
-            self.guessed.setdefault(name, f"axis {layout.features[0]} of {tuple(x.shape)}")
+            self.guessed[name] = f"axis {layout.features[0]} of {tuple(x.shape)}"
         tokens = None if layout.tokens is None else batch.named_inputs()[layout.tokens]
         n_positions = _n_positions(tensor, layout.features)
         mask = self._mask(batch, name, layer, layout, tensor, tokens, n_positions)

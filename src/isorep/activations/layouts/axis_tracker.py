@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -42,9 +41,6 @@ class AxisTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._axes = WeakTensorKeyDictionary()
         self._parameters = WeakTensorKeyDictionary()  # tensors computed from parameters
         self._running: list[nn.Module] = []
-        self._outputs: dict[int, weakref.ref[Tensor]] = {}  # of modules, by storage
-        self.has_uncounted_changes = False
-        """Whether the model wrote into an output of a module by ``x.data``."""
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -83,7 +79,6 @@ class AxisTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         """Run an operation, and derive the axes of its outputs."""
         kwargs = kwargs or {}
-        self._check_writes(func, args, kwargs)
         outputs = func(*args, **kwargs)
         operation = self._operation(func, args, kwargs)
         tensors = operation.tensors()
@@ -98,40 +93,6 @@ class AxisTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
             elif of_parameters:
                 self._parameters[output] = True
         return outputs
-
-    def watch(self, output: Tensor) -> None:
-        """Watch an output of a module for changes in place that PyTorch does not count."""
-        storage = _storage(output)
-        if storage is not None:
-            self._outputs[storage] = weakref.ref(output)
-
-    def _check_writes(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Find out whether an operation writes into an output without counting this change."""
-        if not isinstance(func, torch._ops.OpOverload) or not func._schema.is_mutable:
-            return
-        for i, argument in enumerate(func._schema.arguments):
-            x = args[i] if i < len(args) else kwargs.get(argument.name)
-            if argument.alias_info is None or not argument.alias_info.is_write:
-                continue
-            for written in x if isinstance(x, list | tuple) else [x]:
-                if isinstance(written, Tensor) and not self._is_counted(written):
-                    self.has_uncounted_changes = True
-
-    def _is_counted(self, written: Tensor) -> bool:
-        """Return whether a change of a tensor counts as one of the output in the same storage."""
-        storage = _storage(written)
-        reference = None if storage is None else self._outputs.get(storage)
-        output = None if reference is None else reference()
-        if output is None or output is written or output.is_inference():
-            return True
-        if _storage(output) != storage:  # the output has other memory by now
-            return True
-        if written.is_inference():
-            return False
-        # The operation is about to count a change: one more shows whether both share the count.
-        version = output._version
-        torch.autograd.graph.increment_version(written)
-        return output._version != version
 
     def _add_base(self, view: Tensor) -> None:
         """Also know the tensor that `view` is a part of, if values were written into it."""
@@ -189,12 +150,3 @@ class AxisTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         finally:
             for handle in handles:
                 handle.remove()
-
-
-def _storage(x: Tensor) -> int | None:
-    """Return a number of the memory of a tensor, which its views and ``x.data`` have too."""
-    try:
-        number: int = x.untyped_storage()._cdata
-    except RuntimeError:  # a sparse tensor, or one within `torch.vmap`
-        return None
-    return number

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -64,14 +64,11 @@ class Evidence:
         none.
     cause
         Why it differs.
-    has_uncounted_changes
-        Whether the model wrote into an output in a way that PyTorch does not count as a change.
     """
 
     layouts: dict[Call, Layout | NoSamples]
     random: Call | None = None
     cause: str = ""
-    has_uncounted_changes: bool = False
 
 
 def gather_evidence(model: nn.Module, batch: Batch, channels: str, repeat: bool = True) -> Evidence:
@@ -133,8 +130,7 @@ def _evidence(
             batch.take(turned_index).copied_to(None),
             lambda call, output, _: seen.again(call, output, turned),
         )
-    evidence = seen.conclude(channels, masks, state, randomness)
-    return replace(evidence, has_uncounted_changes=tracker.has_uncounted_changes)
+    return seen.conclude(channels, masks, state, randomness)
 
 
 @dataclass(frozen=True)
@@ -301,7 +297,6 @@ class _Seen:
             x = tensors[i]
             if not isinstance(x, Tensor):
                 continue
-            tracker.watch(x)
             axes = tracker.axes(x)
             try:
                 x = dense(x)

@@ -138,3 +138,19 @@ def test_the_bound_of_the_largest_direction_holds():
         if isinstance(axes, UnwhitenedAxes):
             s = np.linalg.svd(x - x.mean(axis=0), compute_uv=False)
             assert s[0] ** 2 / (s**2).sum() <= axes.most_of_direction <= 0.95
+
+
+@pytest.mark.parametrize("mean", [0.0, 2.5])
+def test_norms_of_many_rows_are_exact_to_rounding(mean):
+    x = (np.random.default_rng(0).standard_normal((100_000, 16)) + mean).astype("float32")
+    axes = unwhitened_basis.unwhitened_basis(x).axes
+    assert isinstance(axes, UnwhitenedAxes)
+    centred = x.astype(np.longdouble)
+    centred -= centred.mean(axis=0)
+    expected = np.sum(centred**2, axis=0).astype(float)
+    np.testing.assert_allclose(axes.squares, expected, rtol=1e-14 * (1 + mean**2))
+
+
+def test_distance_of_float32_layers_from_themselves_is_zero_to_rounding():
+    x = np.random.default_rng(0).standard_normal((100_000, 16)).astype("float32")
+    assert isorep.procrustes(x, x).distance < 1e-7

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from isorep._utils.cosine_svd import CosineSVD, cosine_svd
+from isorep._utils.linalg import stacked_svds_of_cosines
 
 
 def cosines(rows, columns, s):
@@ -53,6 +54,16 @@ def test_equal_and_tiny_values_go_to_the_svd(s):
     np.testing.assert_allclose(rho, s, rtol=0, atol=1e-15)
     for side in (u, w):
         np.testing.assert_allclose(side.T @ side, np.eye(4), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("small", [1e-3, 1e-4, 1e-5, 2e-6])
+def test_small_values_close_to_each_other_have_the_vectors_of_the_svd(small):
+    gap = 1.5e-9
+    matrix = cosines(4, 9, np.array([0.9, 0.5, small + gap, small]))
+    expected, *_ = np.linalg.svd(matrix, full_matrices=False)
+    stack = stacked_svds_of_cosines(xp, matrix[None])
+    for vectors in (cosine_svd(xp, matrix)[0], stack[0][0]):
+        np.testing.assert_allclose(abs(vectors), abs(expected), rtol=0, atol=1e-5)
 
 
 def test_no_value_exceeds_one():

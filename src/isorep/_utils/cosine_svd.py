@@ -10,7 +10,7 @@ from array_api_compat import array_namespace
 
 from isorep._utils.arrays import Array
 from isorep._utils.cached_property import cached_property
-from isorep._utils.linalg import SMALL, TIED, svd_of_cosines
+from isorep._utils.linalg import SMALL, separated, svd_of_cosines
 
 FROM_EIGENVALUES = 0.1
 """Least singular value that the root of an eigenvalue of ``M M^T`` gives to about 1e-15."""
@@ -84,7 +84,7 @@ def cosine_svd(xp: Any, matrix: Array) -> CosineSVD | tuple[Array, Array, Array]
     images = m.T @ vectors[:, :n_small]
     norms = xp.sqrt(xp.sum(images**2, axis=0))
     s = xp.flip(xp.concat([norms, xp.sqrt(squares[n_small:])]), axis=0)
-    if not bool(s[-1] >= SMALL) or not bool(xp.all(s[:-1] - s[1:] >= TIED)):
+    if not bool(s[-1] >= SMALL) or not bool(separated(xp, s)):
         return svd_of_cosines(xp, matrix)
     # Only rounding makes a cosine exceed 1.
     return CosineSVD(matrix, xp.flip(vectors, axis=1), xp.clip(s, max=1.0), wide)

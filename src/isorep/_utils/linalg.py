@@ -15,6 +15,9 @@ SMALL = 1e-6
 TIED = 1e-9
 """Singular values closer than this have eigenvectors that rounding decides."""
 
+TIED_SQUARES = 1e-10
+"""Squares closer than this have eigenvectors of ``M M^T`` that err by more than about 1e-6."""
+
 
 def svd(xp: Any, matrix: Array) -> tuple[Array, Array, Array]:
     """Return the thin `U, s, Vt` of a real matrix, s descending.
@@ -72,9 +75,7 @@ def stacked_svds_of_cosines(xp: Any, matrices: Array) -> tuple[Array, Array, Arr
         )
     far = transposed @ near
     s = xp.sqrt(xp.sum(far**2, axis=1))
-    good = s[:, -1] >= SMALL
-    if s.shape[1] > 1:
-        good = good & (xp.min(s[:, :-1] - s[:, 1:], axis=1) >= TIED)
+    good = (s[:, -1] >= SMALL) & separated(xp, s)
     far = far / xp.clip(s, min=SMALL)[:, None, :]
     u, w = (near, far) if wide else (far, near)
     s = xp.clip(s, max=1.0)  # only rounding makes a cosine exceed 1
@@ -88,6 +89,14 @@ def stacked_svds_of_cosines(xp: Any, matrices: Array) -> tuple[Array, Array, Arr
         ],
         xp,
     )
+
+
+def separated(xp: Any, s: Array) -> Array:
+    """Tell for which s, (..., c) descending, rounding leaves eigenvectors of ``M M^T`` accurate."""
+    gaps = s[..., :-1] - s[..., 1:]
+    of_squares = gaps * (s[..., :-1] + s[..., 1:])
+    apart: Array = xp.all((gaps >= TIED) & (of_squares >= TIED_SQUARES), axis=-1)
+    return apart
 
 
 def _stacked(parts: list[tuple[Array, Array, Array]], xp: Any) -> tuple[Array, Array, Array]:

@@ -319,11 +319,26 @@ def gram_matrix(centred: Any) -> Any:
     return gram
 
 
+def column_means(matrix: Any) -> Any:
+    """Return the mean of each column, summed over blocks of rows; see `gram_matrix`."""
+    xp = array_namespace(matrix)
+    parts = [xp.sum(block, axis=0) for block in _row_blocks(matrix)]
+    return xp.sum(xp.stack(parts), axis=0) / matrix.shape[0]
+
+
 def column_squares(matrix: Any) -> Any:
-    """Return the squared norm of each column."""
+    """Return the squared norm of each column, summed over blocks of rows; see `gram_matrix`."""
+    xp = array_namespace(matrix)
     if is_numpy_array(matrix):  # without a matrix of squares, six times as fast
-        return np.einsum("ij,ij->j", matrix, matrix)
-    return array_namespace(matrix).sum(matrix**2, axis=0)
+        parts = [np.einsum("ij,ij->j", block, block) for block in _row_blocks(matrix)]
+    else:
+        parts = [xp.sum(block**2, axis=0) for block in _row_blocks(matrix)]
+    return xp.sum(xp.stack(parts), axis=0)
+
+
+def _row_blocks(matrix: Any) -> list[Any]:
+    n = matrix.shape[0]
+    return [matrix[start : min(start + ROWS_AT_ONCE, n), :] for start in range(0, n, ROWS_AT_ONCE)]
 
 
 def cross_product(x: Any, y: Any) -> Any:

@@ -11,7 +11,7 @@ from isorep._utils.arrays import Array, ArrayLike, as_numbers, in_float64
 from isorep._utils.triangular import cholesky, solve_upper
 from isorep.core.basis import SMALL_WORK, Basis, Solver, half_precision
 from isorep.core.dominance import ONE_DIRECTION
-from isorep.core.moments import column_squares
+from isorep.core.moments import column_means, column_squares
 from isorep.core.principal_axes import GRAM_TOLERANCE, RankRule
 from isorep.core.single_products import PROBES, probes
 from isorep.core.triangular_axes import MARGIN, varying_columns
@@ -68,7 +68,7 @@ def _axes(x: Array, dtype: str, name: str) -> tuple[Array, UnwhitenedAxes] | Non
     xp = array_namespace(x)
     n, p = x.shape
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = xp.mean(x, axis=0)
+        mean = column_means(x)
         squares = column_squares(x) - n * mean**2
         variances = squares / n
         # Comparisons with NaN are false, as are those of a constant, unless it is 0.

@@ -128,3 +128,9 @@ def test_large_data_are_not_drawn(monkeypatch):
 
     monkeypatch.setattr(unrelated_level, "WORK", 10)
     assert MEASURES["procrustes"](isorep.overlap(*rng.standard_normal((2, 30, 60)))).warnings == ()
+
+
+def test_one_group_is_named_in_the_singular():
+    x, y = np.random.default_rng(0).standard_normal((2, 60, 4))
+    with pytest.warns(isorep.FewSamplesWarning, match=r"^1 group of samples is few: .* take 11 "):
+        isorep.MEASURES["rsa"].between(x, y, groups=np.zeros(60))

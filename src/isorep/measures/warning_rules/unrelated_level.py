@@ -90,10 +90,11 @@ def _wide_spread(measure: Measure, overlap: Overlap) -> tuple[WarningText, ...]:
     if spread <= HIGH:
         return ()
     enough = next(m for m in count(n) if _spread(m) <= HIGH)
+    counted = f"{n} {items} are" if n > 1 else "1 group of samples is"
     return (
         WarningText(
             "few-samples",
-            f"{n} {items} are few: the {measure.name} of unrelated data would lie between about "
+            f"{counted} few: the {measure.name} of unrelated data would lie between about "
             f"-{spread:.1f} and {spread:.1f}, by chance",
             f"take {enough} {items} or more, or report the p-value (isorep.infer)",
         ),

@@ -1,5 +1,6 @@
 """What holds for all tests: none depends on how fast the machine is."""
 
+import copy
 import gc
 import math
 import os
@@ -24,6 +25,15 @@ def _no_lines_about_time(monkeypatch):
     """Write no estimates and no line a minute, which a slow machine would add to its output."""
     monkeypatch.setattr(progress, "LONG", math.inf)
     monkeypatch.setattr(progress, "LINE_EVERY", math.inf)
+
+
+@pytest.fixture(autouse=True)
+def _same_draws_in_any_order(request, monkeypatch):
+    """Have each test draw from the generator of its file as if it were the first."""
+    for name in ("rng", "RNG"):
+        if hasattr(request.module, name):
+            generator = copy.deepcopy(getattr(request.module, name))
+            monkeypatch.setattr(request.module, name, generator)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,6 +17,7 @@ from isorep._utils.damaged_file import damage_as_value_error
 from isorep._utils.file_state import FileState
 from isorep._utils.memory import read_whole
 from isorep._utils.name_list import listed
+from isorep._utils.pending_hdf5 import write_pending
 from isorep._utils.real_path import real_path
 from isorep.representations.activation_file import ActivationFile
 from isorep.representations.array_selection import ReadOptions, select_arrays
@@ -239,6 +240,7 @@ def _open(
     from isorep.representations.lazy import LazyRepresentations
 
     assert row.open is not None
+    write_pending(path)
     state = FileState(path)
     contents = select_arrays(_contents(row.open, path), names=names, **options)
     layers = {name: UnchangedArray(array, state) for name, array in contents.layers.items()}

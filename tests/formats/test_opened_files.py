@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import h5netcdf
+import h5py
 import numpy as np
 import pyarrow
 import pytest
@@ -87,6 +88,23 @@ def test_a_file_added_to_a_folder_changes_nothing_that_was_there(tmp_path):
     np.testing.assert_array_equal(stored["b"][:], 2 * np.eye(3))
     with pytest.raises(KeyError):
         stored["c"]
+
+
+def test_a_file_that_this_process_still_writes_is_read(tmp_path):
+    x = np.arange(3000.0).reshape(1000, 3)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        dataset = file.create_dataset("fc", data=x, chunks=(100, 3))
+        stored = open_store(tmp_path / "a.h5")
+        state = os.stat(tmp_path / "a.h5")
+        for start in range(0, 1000, 100):
+            np.testing.assert_array_equal(stored["fc"][start : start + 100], x[start : start + 100])
+        file.flush()
+        assert os.stat(tmp_path / "a.h5").st_mtime_ns == state.st_mtime_ns
+        dataset[0] = -1
+        file.flush()
+        os.utime(tmp_path / "a.h5", (1, 1))  # some systems' times are coarse
+        with pytest.raises(ValueError, match="was changed or replaced"):
+            stored["fc"][:100]
 
 
 def test_a_store_of_ours_is_not_read_after_another_took_its_place(tmp_path):

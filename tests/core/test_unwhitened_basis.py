@@ -71,8 +71,8 @@ def test_it_is_the_measure_of_the_whitened_basis(case, name):
     assert isinstance(pair.x.axes, UnwhitenedAxes) == (case in SURE)
     assert isinstance(pair.y.axes, UnwhitenedAxes)
     measure, whitened = measure_named(name), isorep.overlap(x, y)
-    for found, expected in ((pair, whitened), (pair.swap(), whitened.swap())):
-        score, reference = measure(found), measure(expected)
+    for overlap, expected in ((pair, whitened), (pair.swap(), whitened.swap())):
+        score, reference = measure(overlap), measure(expected)
         assert score.similarity == pytest.approx(reference.similarity, abs=1e-13)
         assert (score.x_rank, score.y_rank) == (reference.x_rank, reference.y_rank)
         assert score.warnings == reference.warnings
@@ -81,19 +81,19 @@ def test_it_is_the_measure_of_the_whitened_basis(case, name):
 @pytest.mark.parametrize("case", ["as it is", "dead features"])
 def test_all_else_is_that_of_the_whitened_basis(case):
     x, y = SURE[case](layer(60, 1)), layer(52, 2)
-    found = couple_arrays(x, y, whitened=False)
+    overlap = couple_arrays(x, y, whitened=False)
     expected = isorep.overlap(x, y, solver="gram")
-    np.testing.assert_allclose(found.correlations, expected.correlations, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(found.x_weights, expected.x_weights, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(np.abs(found.matrix), np.abs(expected.matrix), rtol=0, atol=1e-10)
-    for side, reference in ((found.x, expected.x), (found.y, expected.y)):
+    np.testing.assert_allclose(overlap.correlations, expected.correlations, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(overlap.x_weights, expected.x_weights, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(np.abs(overlap.matrix), np.abs(expected.matrix), rtol=0, atol=1e-10)
+    for side, reference in ((overlap.x, expected.x), (overlap.y, expected.y)):
         np.testing.assert_allclose(side.singular_values, reference.singular_values, rtol=1e-12)
         np.testing.assert_allclose(side.row_squares, reference.row_squares, rtol=1e-10)
         np.testing.assert_allclose(side.samples, reference.samples, rtol=0, atol=1e-12)
         assert side.knows_samples
         assert side.dominance.feature.squared == pytest.approx(reference.dominance.feature.squared)
     for name in ("cka", "pwcca(weights_from=y)", "linear_regression", "svcca"):
-        score, reference = measure_named(name)(found), measure_named(name)(expected)
+        score, reference = measure_named(name)(overlap), measure_named(name)(expected)
         assert score.similarity == pytest.approx(reference.similarity, abs=1e-12)
 
 
@@ -114,10 +114,10 @@ def test_no_gram_matrix_of_all_samples(monkeypatch, name):
 def test_tensors_have_the_numbers_of_numpy(device, case):
     x, y = SURE[case](layer(60, 1)), layer(52, 2).astype(np.float32)
     tensors = [torch.as_tensor(side, device=device) for side in (x, y)]
-    found, expected = (couple_arrays(*pair, whitened=False) for pair in (tensors, (x, y)))
-    assert isinstance(found.x.axes, UnwhitenedAxes)
-    assert found.cross.device.type == device
-    score, reference = (measure_named("procrustes")(pair) for pair in (found, expected))
+    overlap, expected = (couple_arrays(*pair, whitened=False) for pair in (tensors, (x, y)))
+    assert isinstance(overlap.x.axes, UnwhitenedAxes)
+    assert overlap.cross.device.type == device
+    score, reference = (measure_named("procrustes")(pair) for pair in (overlap, expected))
     assert score.similarity == pytest.approx(reference.similarity, abs=1e-13)
     assert score.warnings == reference.warnings
 

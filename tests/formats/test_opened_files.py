@@ -144,9 +144,9 @@ def test_a_file_that_is_replaced_while_it_is_loaded(tmp_path, monkeypatch):
     members = npz.members
 
     def replaced_meanwhile(path):
-        found = members(path)
+        read = members(path)
         save(Representations({"fc": np.ones((3, 3)), "other": np.eye(3)}), path)
-        return found
+        return read
 
     monkeypatch.setattr(npz, "members", replaced_meanwhile)
     with pytest.raises(ValueError, match=r"cannot load '.*a.npz': a.npz was changed or replaced"):

@@ -27,10 +27,10 @@ VALUES = {
 @pytest.mark.parametrize("shape", [(12, 12), (12, 30), (30, 12)])
 def test_it_is_the_svd(name, shape):
     s, matrix = VALUES[name], cosines(*shape, VALUES[name])
-    found = cosine_svd(xp, matrix)
-    assert isinstance(found, CosineSVD)
-    np.testing.assert_allclose(found[1], s, rtol=0, atol=1e-14)
-    u, rho, w = found
+    parts = cosine_svd(xp, matrix)
+    assert isinstance(parts, CosineSVD)
+    np.testing.assert_allclose(parts[1], s, rtol=0, atol=1e-14)
+    u, rho, w = parts
     np.testing.assert_allclose((u * rho) @ w.T, matrix, rtol=0, atol=1e-14)
     for side in (u, w):
         np.testing.assert_allclose(np.linalg.norm(side, axis=0), 1, rtol=0, atol=1e-14)
@@ -38,13 +38,13 @@ def test_it_is_the_svd(name, shape):
 
 @pytest.mark.parametrize("shape", [(12, 30), (30, 12)])
 def test_swapped_it_is_that_of_the_transpose(shape):
-    found = cosine_svd(xp, cosines(*shape, VALUES["all large"]))
-    before = found.swap()
-    u, s, w = found
-    for swapped in (before, found.swap()):
+    parts = cosine_svd(xp, cosines(*shape, VALUES["all large"]))
+    before = parts.swap()
+    u, s, w = parts
+    for swapped in (before, parts.swap()):
         for part, expected in zip(swapped, (w, s, u), strict=True):
             np.testing.assert_array_equal(part, expected)
-    assert found.swap()[2 if shape[0] > shape[1] else 0] is found[0 if shape[0] > shape[1] else 2]
+    assert parts.swap()[2 if shape[0] > shape[1] else 0] is parts[0 if shape[0] > shape[1] else 2]
 
 
 @pytest.mark.parametrize("s", [[0.9, 0.5, 0.5, 0.1], [0.9, 0.5, 0.1, 1e-8], [0.9, 0.5, 0.1, 0.0]])

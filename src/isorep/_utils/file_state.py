@@ -13,8 +13,8 @@ _METADATA = ("zarr.json", ".zgroup", ".zarray")
 class FileState:
     """Size and time of change of a file; of a folder of zarr those of its metadata.
 
-    Other folders only have to be there: their readers know the state of each file, and files that
-    are added are no change.
+    Other folders only have to exist: their readers know the state of each file that they read. A
+    new file in such a folder does not count as a change.
 
     Parameters
     ----------

@@ -319,7 +319,7 @@ class Recorder:
     def _padding(
         self, batch: Batch, mask_name: str, layer: Layer, tensor: Tensor, n_positions: int
     ) -> Tensor:
-        """Return the mask of the positions that are no padding."""
+        """Return the mask of the positions that are not padding."""
         is_named = layer.mask != AUTO
         mask = batch.mask_named(mask_name) if is_named else self._masks[mask_name]
         if mask.shape[1] != n_positions:
